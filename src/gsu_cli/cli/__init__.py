@@ -1,0 +1,129 @@
+"""The line a person types: ``gsu VERB [group=choice] [key=value] [flags]``.
+
+The verb is the name of a root config; it is taken off the line and everything after it is Hydra's. Only the standard
+library is imported before it is clear that Hydra is needed: ``gsu --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gsu_cli import __version__
+from gsu_cli.cli import completion, pages
+from gsu_cli.cli.app import App
+from gsu_cli.cli.complaints import complain
+from gsu_cli.cli.flags import arrange
+from gsu_cli.errors import UsageError, did_you_mean
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+PIPE_CLOSED = 141  # 128 + SIGPIPE
+
+
+def main(argv: Sequence[str] | None = None, app: App | None = None) -> int:
+    """Run one line and return its exit code; nothing but a defect leaves a traceback.
+
+    Args:
+        argv: the words after ``gsu``; those of the process if None.
+        app: other configs and verbs than our own, for tests.
+    """
+    app = app or App()
+    full = "1" in (os.environ.get("GSU_FULL_ERROR"), os.environ.get("HYDRA_FULL_ERROR"))
+    app = replace(app, full_error=app.full_error or full)
+    try:
+        code = _dispatch(list(sys.argv[1:] if argv is None else argv), app)
+        sys.stdout.flush()  # so that a closed pipe shows here and not after the last line of Python
+        return code
+    except SystemExit as end:  # Hydra ends `--hydra-help` so
+        return end.code if isinstance(end.code, int) else 0
+    except BrokenPipeError:
+        return _leave_closed_pipe()
+    except KeyboardInterrupt:
+        print(f"gsu: interrupted.{_whereabouts()}", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _dispatch(words: list[str], app: App) -> int:
+    try:
+        first, rest = (words[0], words[1:]) if words else ("--help", [])
+        if first in ("-h", "--help") or (first == "help" and not rest):
+            print(pages.overview(), end="")
+        elif first == "--version":
+            print(_versions())
+        elif first == "--completion":
+            print(completion.script(rest), end="")
+        elif first == "--complete":
+            print("".join(f"{answer}\n" for answer in completion.answers(rest[0] if rest else "", app)), end="")
+        elif first == "help":
+            print(pages.page(_verb(rest[0]), app.conf_dir), end="")
+        else:
+            return _run(replace(app, verb=_verb(first)), rest)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the one place where exceptions become exit codes
+        return complain(error, app)
+    return 0
+
+
+def _run(app: App, words: list[str]) -> int:
+    try:
+        line = arrange(words)
+        if line.has("--help"):
+            print(pages.page(app.verb, app.conf_dir), end="")
+            return 0
+        if line.has("--version"):
+            print(_versions())
+            return 0
+        app = replace(app, overrides=line.overrides)
+
+        from gsu_cli.cli.job import run_verb
+
+        run_verb(app, line.words)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above; `app` now knows the verb and can suggest its keys
+        code = complain(error, app)
+        if code == UsageError.exit_code:
+            _discard_folder()
+        return code
+    return 0
+
+
+def _verb(word: str) -> str:
+    if word in pages.VERBS:
+        return word
+    way_out = did_you_mean(word, pages.VERBS) + "See `gsu --help`."
+    raise UsageError(f"the first word must be one of {', '.join(pages.VERBS)}", found=word, way_out=way_out)
+
+
+def _versions() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    parts = [f"Python {sys.version.split()[0]}"]
+    for name in ("torch", "hydra-core"):
+        try:
+            parts.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            parts.append(f"no {name}")
+    return f"gsu {__version__} ({', '.join(parts)})"
+
+
+def _whereabouts() -> str:
+    """Where the interrupted run was writing. Looks for the module among those loaded: an interrupt imports nothing."""
+    folders = sys.modules.get("gsu_cli.run.folders")
+    claimed = folders.last_claim() if folders is not None else None
+    return f" What was finished is in {claimed.path}." if claimed is not None else ""
+
+
+def _discard_folder() -> None:
+    folders = sys.modules.get("gsu_cli.run.folders")
+    claimed = folders.last_claim() if folders is not None else None
+    if claimed is not None:
+        folders.discard_if_unused(claimed)  # type: ignore[union-attr]
+
+
+def _leave_closed_pipe() -> int:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return PIPE_CLOSED

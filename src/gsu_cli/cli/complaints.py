@@ -1,0 +1,87 @@
+"""From an exception to what a person reads: one sentence and an exit code, or a traceback if gsu itself is at fault.
+
+Exit codes: 2 the line or config is wrong; 1 anything else a user can mend; 130 interrupted; 70 a defect.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gsu_cli.cli.app import App
+from gsu_cli.errors import GsuError, OutputError
+
+DEFECT = 70  # EX_SOFTWARE of sysexits.h
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_NO_ENTRY = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What to print and which code to exit with."""
+
+    sentence: str
+    exit_code: int
+
+
+def complain(error: Exception, app: App, *, where: str = "") -> int:
+    """Print what is to be said about `error` on stderr and return the exit code.
+
+    Args:
+        error: what escaped.
+        app: the line and the configs; suggestions are looked up there.
+        where: the cell of a sweep, if it was one.
+    """
+    complaint = explain(error, app)
+    if complaint.exit_code == DEFECT or app.full_error:
+        traceback.print_exception(error)
+    print(f"gsu: {where + ': ' if where else ''}{complaint.sentence}", file=sys.stderr, flush=True)
+    return complaint.exit_code
+
+
+def explain(error: Exception, app: App) -> Complaint:
+    """Decide whose mistake it is, and say so."""
+    for link in _chain(error):
+        if isinstance(link, GsuError):
+            return Complaint(str(link), link.exit_code)
+    if "hydra" in sys.modules:
+        # imported late: before Hydra is there, nothing can have gone wrong inside it
+        from gsu_cli.cli.composition import as_usage_error
+
+        usage = as_usage_error(error, app)
+        if usage is not None:
+            return Complaint(str(usage), usage.exit_code)
+    for link in _chain(error):
+        output = _as_output_error(link)
+        if output is not None:
+            return Complaint(str(output), output.exit_code)
+    return Complaint(
+        f"this is a defect in gsu, not a mistake of yours ({type(error).__name__}). Please report it with the "
+        "lines above, the line you typed, and what `gsu --version` prints.",
+        DEFECT,
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__
+
+
+def _as_output_error(error: BaseException) -> GsuError | None:
+    # libraries written in Rust or C++ (safetensors, torch) report a full disk as text in exceptions of their own
+    if "No space left on device" in str(error) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
+        place = getattr(error, "filename", None) or "the output folder"
+        return OutputError("the disk must have room for the results", found=f"none left at {place}")
+    if isinstance(error, OSError) and error.errno in _NO_ENTRY:
+        return OutputError(
+            "gsu must be allowed to use every file and folder it is given",
+            found=f"{error.filename or 'one'} ({error.strerror})",
+            way_out="Results go below paths.output_dir=FOLDER.",
+        )
+    return None

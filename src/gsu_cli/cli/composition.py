@@ -1,0 +1,151 @@
+"""Hydra's and OmegaConf's complaints, retold as one sentence: rule, value, way out.
+
+Their messages are several lines long and speak of structs, defaults lists and search paths. What cannot be recognised
+here is passed on as Hydra's own words on one line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import yaml  # type: ignore[import-untyped]  # no stubs among our dependencies
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationResolutionError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
+
+from gsu_cli.cli.app import App
+from gsu_cli.cli.nearby import known_keys, option_of, suggest_key
+from gsu_cli.errors import UsageError, did_you_mean
+
+
+def as_usage_error(error: Exception, app: App) -> UsageError | None:
+    """The sentence for a mistake in the line or in a config file; None if `error` is something else."""
+    if isinstance(error, MissingConfigException):
+        return _missing_config(error)
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error, app)
+    if isinstance(error, InstantiationException):
+        return _instantiation(error)
+    if isinstance(error, MissingMandatoryValue) or isinstance(error.__cause__, MissingMandatoryValue):
+        return _missing_value(error)
+    if isinstance(error, (HydraException, yaml.YAMLError)):
+        return _composition(error, app)
+    # a key that the code asks for and no config has is our mistake, not one of the line typed
+    if isinstance(error, OmegaConfBaseException) and not isinstance(error, (ConfigAttributeError, ConfigKeyError)):
+        if isinstance(error, InterpolationResolutionError) and isinstance(error.__cause__, OSError):
+            return None
+        return UsageError("every setting must have a value that fits", found=_flat(str(error)))
+    return None
+
+
+def _missing_config(error: MissingConfigException) -> UsageError:
+    group, _, choice = str(error.missing_cfg_file or "").rpartition("/")
+    options = sorted(option for option in error.options or () if not option.startswith("_"))
+    if group and options:
+        rule = f"`{group}` must be one of {', '.join(options)}"
+        return UsageError(rule, found=choice, way_out=did_you_mean(choice, options))
+    return UsageError("every config that is named must exist", found=error.missing_cfg_file or _flat(str(error)))
+
+
+def _unreadable(error: OverrideParseException, app: App) -> UsageError:
+    word = str(error.override)
+    if re.fullmatch(r"[\w.-]+", word):
+        groups = option_of(word, app)
+        way_out = f"Did you mean {groups[0] + '=' + word!r}? " if groups else suggest_key(word, known_keys(app), "=...")
+        return UsageError("every word after the verb must read key=value", found=word, way_out=way_out)
+    reason = _flat(str(error).removeprefix(f"Error parsing override '{word}'"))
+    way_out = f"Put values with spaces or special characters in quotes twice: 'key=\"value\"' ({reason})."
+    return UsageError("every word after the verb must read key=value", found=word, way_out=way_out)
+
+
+def _instantiation(error: InstantiationException) -> UsageError | None:
+    text = str(error)
+    key = re.search(r"full_key: (\S+)", text)
+    if "Error locating target" in text:
+        target = re.search(r"Error locating target '([^']*)'", text)
+        rule = f"`{key[1] + '.' if key else ''}_target_` must be a class that can be imported"
+        return UsageError(rule, found=target[1] if target else None)
+    argument = re.search(r"unexpected keyword argument '\w+'|missing \d+ required [\w-]+ arguments?: [^\"\n]*", text)
+    if isinstance(error.__cause__, TypeError) and argument:
+        rule = f"{f'`{key[1]}`' if key else 'a config'} must hold the arguments of its class"
+        return UsageError(rule, found=argument[0].rstrip(")"))
+    return None
+
+
+def _missing_value(error: Exception) -> UsageError:
+    text = f"{error} {error.__cause__ or ''}"
+    key = re.search(r"full_key: (\S+)", text) or re.search(r"[Mm]issing mandatory value: (\S+)", text)
+    name = key[1] if key else "a setting"
+    return UsageError(f"`{name}` must be given", way_out=f"Type {name}=VALUE.")
+
+
+_Retelling = Callable[[re.Match[str], App], UsageError]
+
+
+def _unknown_key(match: re.Match[str], app: App) -> UsageError:
+    name = match[1].partition("@")[0]
+    way_out = suggest_key(name, known_keys(app)) + f"See every setting with `gsu {app.verb} --cfg job`."
+    return UsageError(f"a setting must be one that `gsu {app.verb}` has", found=name, way_out=way_out)
+
+
+def _unchosen_group(match: re.Match[str], app: App) -> UsageError:
+    return UsageError(f"`{match[1]}` must be given", way_out=f"Choose one of {', '.join(match[2].split())}.")
+
+
+def _ambiguous(match: re.Match[str], app: App) -> UsageError:
+    key, _, value = match[1].partition("=")
+    way_out = f"Add -m to sweep over them, or write {key}=[{value}] for a list."
+    return UsageError(f"`{key}` must be one value unless the line is a sweep", found=value, way_out=way_out)
+
+
+def _sweep_only(match: re.Match[str], app: App) -> UsageError:
+    return UsageError("a sweep over values must be asked for", found=match[1], way_out="Add -m to the line.")
+
+
+def _appended(match: re.Match[str], app: App) -> UsageError:
+    return UsageError(
+        "+ must only add a setting that is not there yet", found=f"+{match[1]}", way_out="Leave out the +."
+    )
+
+
+_RETOLD: tuple[tuple[str, _Retelling], ...] = (
+    (r"Could not override '([^']+)'", _unknown_key),
+    (r"Override (\S+?)=\S* looks like a config group override", _unknown_key),
+    (r"Could not delete (?:from config\. )?'([^'=]+)", _unknown_key),
+    (r"You must specify '([^']+)'[\s\S]*Available options:\s*([\s\S]*)", _unchosen_group),
+    (r"Ambiguous value for argument '([^']+)'", _ambiguous),
+    (r"Sweep parameters '([^']+)' requires --multirun", _sweep_only),
+    (r"Could not append to config. An item is already at '([^']+)'", _appended),
+)
+
+
+def _composition(error: Exception, app: App) -> UsageError:
+    text = str(error)
+    for pattern, retell in _RETOLD:
+        match = re.search(pattern, text)
+        if match:
+            return retell(match, app)
+    cause = (
+        f": {_flat(str(error.__cause__))}" if isinstance(error, ConfigCompositionException) and error.__cause__ else ""
+    )
+    return UsageError("the line and the configs must fit together", found=_flat(text) + cause)
+
+
+def _flat(text: str) -> str:
+    """One line, without OmegaConf's notes on object types."""
+    lines = [line.strip() for line in text.splitlines()]
+    return ", ".join(
+        line for line in lines if line and not line.startswith(("object_type", "reference_type", "Config search"))
+    ).rstrip(".")

@@ -1,0 +1,143 @@
+"""One verb through Hydra: compose, run or sweep, and let every exception reach the dispatcher.
+
+A verb raises. In a single run the exception is kept and raised again once Hydra is done, so that Hydra prints nothing
+of its own. In a sweep a failing cell says so and leaves ``.hydra/error.txt``; the other cells run, in this process or
+in others, in this batch or the next, and the sweep fails at the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from gsu_cli.cli.app import App
+from gsu_cli.cli.complaints import complain, explain
+from gsu_cli.errors import GsuError, UsageError
+from gsu_cli.run import folders
+
+log = logging.getLogger(__name__)
+folders.register_resolvers()  # on import, since a worker of a sweep imports this module and nothing else of ours
+
+
+@dataclass
+class Task:
+    """What Hydra calls with the composed config, here or in the worker of a sweep."""
+
+    app: App
+    failure: Exception | None = None
+
+    def __call__(self, config: DictConfig) -> Any:
+        job = HydraConfig.get().job
+        in_sweep = not OmegaConf.is_missing(job, "num")
+        try:
+            refuse_missing(config)
+            return self.app.call_verb(config)
+        except Exception as error:
+            log.info("failed", exc_info=error)
+            if in_sweep:
+                self._report_cell(error)
+            else:
+                self.failure = error
+        except SystemExit as end:
+            if not in_sweep:
+                raise
+            # it would end the whole sweep; verbs do not do this, a library underneath may
+            self._report_cell(RuntimeError(f"sys.exit({end.code!r}) within a cell"))
+        return None
+
+    def _report_cell(self, error: Exception) -> None:
+        complain(error, self.app, where=f"cell {HydraConfig.get().job.override_dirname or 'without overrides'}")
+        folder = Path(HydraConfig.get().runtime.output_dir) / ".hydra"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            text = f"{explain(error, self.app).sentence}\n\n{''.join(traceback.format_exception(error))}"
+            (folder / "error.txt").write_text(text, encoding="utf-8")
+        except OSError:
+            log.warning("the failure of this cell could not be noted in %s", folder)
+
+
+def refuse_missing(config: DictConfig) -> None:
+    """All settings that have no value, at once.
+
+    Raises:
+        UsageError: naming them.
+    """
+    missing = sorted(_missing(config))
+    if missing:
+        names = ", ".join(f"`{name}`" for name in missing)
+        raise UsageError(f"{names} must be given", way_out=f"Type {' '.join(f'{name}=VALUE' for name in missing)}.")
+
+
+def _missing(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    # not OmegaConf.missing_keys: that follows interpolations and stops at the first that leads to a missing value
+    for key in (key for key in config if isinstance(key, str)):
+        if OmegaConf.is_interpolation(config, key):
+            continue
+        if OmegaConf.is_missing(config, key):
+            yield f"{prefix}{key}"
+        elif isinstance(config[key], DictConfig):
+            yield from _missing(config[key], f"{prefix}{key}.")
+
+
+def run_verb(app: App, words: Sequence[str]) -> None:
+    """Hand `words` to Hydra for the verb of `app`.
+
+    Raises:
+        GsuError: some cells of a sweep failed.
+        Exception: whatever the verb or Hydra raised.
+    """
+    folders.forget_claims()
+    task = Task(app)
+    try:
+        with as_command_line([f"gsu {app.verb}", *words]):
+            hydra.main(config_path=str(app.conf_dir), config_name=app.verb, version_base="1.3")(task)()
+    except folders.Stop as stop:
+        raise stop.error from None
+    except BaseException:
+        # interrupted or stopped half-way: show what there is, and let nothing hide the reason
+        with suppress(Exception):
+            _close_sweep(app)
+        raise
+    failed = _close_sweep(app)
+    if task.failure is not None:
+        raise task.failure
+    if failed:
+        sweep = folders.last_claim()
+        raise GsuError(
+            f"{failed} cell{'s' * (failed > 1)} of the sweep failed",
+            way_out=f"Each cell's folder below {sweep.path if sweep else 'it'} says why in .hydra/error.txt.",
+        )
+
+
+def _close_sweep(app: App) -> int:
+    """The closing table, also when the sweep was interrupted; how many cells failed."""
+    claimed = folders.last_claim()
+    if claimed is None or not claimed.is_sweep or not any(claimed.path.rglob(".hydra")):
+        return 0
+    noted = sum(1 for _ in claimed.path.rglob(".hydra/error.txt"))
+    return max(noted, app.close_sweep(claimed.path))
+
+
+@contextmanager
+def as_command_line(words: list[str]) -> Iterator[None]:
+    """The only way into `hydra.main`: `sys.argv`; and the only way to have its exceptions: the environment."""
+    argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = words, "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if full is not None:
+            os.environ["HYDRA_FULL_ERROR"] = full

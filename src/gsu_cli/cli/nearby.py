@@ -1,0 +1,62 @@
+"""What the user may have meant: the settings and choices that exist near the line that was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gsu_cli.cli.app import App
+from gsu_cli.cli.pages import choices
+from gsu_cli.errors import did_you_mean
+
+
+def suggest_key(name: str, keys: list[str], ending: str = "") -> str:
+    """A hint at the key that `name` may have stood for.
+
+    >>> suggest_key("lr", ["method.lr", "seed"])
+    "Did you mean 'method.lr'? "
+    >>> suggest_key("method.buget", ["method.lr", "method.budget"])
+    "Did you mean 'method.budget'? "
+    """
+    same_leaf = [key for key in keys if key.rpartition(".")[2] == name.rpartition(".")[2] and key != name]
+    if len(same_leaf) == 1:
+        return f"Did you mean {same_leaf[0] + ending!r}? "
+    return did_you_mean(name, keys).replace("'? ", f"{ending}'? ")
+
+
+def option_of(word: str, app: App) -> list[str]:
+    """The groups of this verb that have `word` as a choice."""
+    return [
+        group for group, options in choices(app.verb, app.conf_dir).items() if word in {o.rstrip("*") for o in options}
+    ]
+
+
+def known_keys(app: App) -> list[str]:
+    """Every dotted key and group of the verb, with the choices of the line where these compose."""
+    groups = choices(app.verb, app.conf_dir)
+    chosen = [word for word in app.overrides if "," not in word and word.partition("=")[0] in groups]
+    for attempt in (chosen, []):
+        try:
+            return sorted({*_dotted(_compose(app, attempt)), *groups})
+        except Exception:  # noqa: BLE001, S112 - a hint must never hide the message it belongs to
+            continue
+    return sorted(groups)
+
+
+def _compose(app: App, overrides: list[str]) -> Any:
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(app.conf_dir), version_base="1.3"):
+        return compose(app.verb, overrides)
+
+
+def _dotted(config: Any, prefix: str = "") -> Iterator[str]:
+    from omegaconf import DictConfig, OmegaConf
+
+    for key in (key for key in config if isinstance(key, str)):
+        yield f"{prefix}{key}"
+        plain = not OmegaConf.is_interpolation(config, key) and not OmegaConf.is_missing(config, key)
+        if plain and isinstance(config[key], DictConfig):
+            yield from _dotted(config[key], f"{prefix}{key}.")

@@ -1,0 +1,132 @@
+"""What ``gsu --help`` and ``gsu VERB --help`` print. A new verb is a new entry in `VERBS`; nothing else lists them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb: what it does in one line, examples as (line to type, what it does), and closing remarks."""
+
+    summary: str
+    examples: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...] = ()
+
+
+VERBS = {
+    "train": Verb(
+        "fit a model on a dataset, or on what is left after forgetting",
+        (
+            ("gsu train dataset=mnist", "the default model on all of MNIST"),
+            ("gsu train dataset=mnist forget.class=1", "the retrain reference: everything but the ones"),
+            ("gsu train dataset=mnist model=judge_cnn", "a judge instead of a generator"),
+            ("gsu train -m model.latent_dim=8,12 seed=0,1", "four models, one after the other"),
+        ),
+        ("Interrupt with Ctrl-C at any time: the last complete state is kept and can be resumed.",),
+    ),
+    "unlearn": Verb(
+        "make a checkpoint forget, then measure, picture and record it",
+        (
+            ("gsu unlearn dataset=mnist forget.class=1", "forget the ones with the default method"),
+            ("gsu unlearn dataset=mnist forget.class=[1,7]", "forget two classes at once"),
+            ("gsu unlearn dataset=mnist forget.sample=[17,42]", "forget two training images"),
+            ("gsu unlearn dataset=mnist forget.class=1 method=ascent", "a baseline on the same footing"),
+            (
+                "gsu unlearn -m dataset=mnist forget.class=1 method.budget=0.005,0.01,0.02",
+                "a sweep, with a closing table",
+            ),
+        ),
+        (
+            "Exactly one of forget.class, forget.attribute, forget.sample says what to forget.",
+            "The checkpoint that ships for the dataset is used; checkpoint.path=FILE takes another.",
+        ),
+    ),
+    "evaluate": Verb(
+        "measure a checkpoint or an earlier run again",
+        (
+            ("gsu evaluate run=outputs/unlearn/2026-01-31/12-00-00", "an earlier run, with the same metrics"),
+            ("gsu evaluate dataset=mnist forget.class=1 checkpoint.path=mine.safetensors", "any checkpoint"),
+        ),
+    ),
+    "show": Verb(
+        "list datasets, checkpoints, methods, metrics, judges and recent runs", (("gsu show", "one line each"),)
+    ),
+}
+
+_OVERVIEW = """\
+gsu: make a trained generative model forget, and find out whether it did.
+
+Usage: gsu VERB [group=choice] [key=value] [flags]
+
+Verbs:
+{verbs}
+
+Start here:
+  gsu unlearn dataset=mnist forget.class=1
+      forget the ones, with the weights that ship; prints a table and writes samples.png
+  gsu show
+      what there is to choose from
+
+Go on:
+  gsu help VERB                       examples and choices for one verb
+  gsu VERB --cfg job                  every setting and its value, without running
+  gsu VERB -m key=1,2,3               a sweep
+  eval "$(gsu --completion bash)"     tab completion in this shell (also: zsh, fish)
+  gsu --version
+"""
+
+_FLAGS = """\
+Flags:
+  --cfg job         print every setting and its value, and stop
+  -m, --multirun    sweep: run once for each of key=1,2,3 (hydra/launcher=joblib uses all cores)
+  --info, --hydra-help    more from Hydra, which reads everything after the verb
+"""
+
+
+def overview() -> str:
+    """The page of ``gsu --help``."""
+    width = max(map(len, VERBS)) + 2
+    return _OVERVIEW.format(verbs="\n".join(f"  {name:<{width}}{verb.summary}" for name, verb in VERBS.items()))
+
+
+def page(name: str, conf_dir: Path) -> str:
+    """The page of ``gsu NAME --help``: examples, then the choices found in the folder of configs."""
+    verb = VERBS[name]
+    lines = [
+        f"gsu {name}: {verb.summary}.",
+        "",
+        f"Usage: gsu {name} [group=choice] [key=value] [flags]",
+        "",
+        "Examples:",
+    ]
+    for typed, meaning in verb.examples:
+        lines += [f"  {typed}", f"      {meaning}"]
+    chosen = choices(name, conf_dir)
+    if chosen:
+        lines += ["", "Choices (the default is marked *):"]
+        width = max(map(len, chosen)) + 1
+        lines += [f"  {group + '=':<{width}} {' | '.join(options)}" for group, options in chosen.items()]
+    if verb.notes:
+        lines += ["", *verb.notes]
+    return "\n".join([*lines, "", _FLAGS])
+
+
+def choices(name: str, conf_dir: Path) -> dict[str, list[str]]:
+    """Group -> options, for the groups in the defaults list of a verb; the default ends in ``*``.
+
+    Reads lines and file names only: a YAML parser would cost more time than the rest of the page.
+    """
+    found: dict[str, list[str]] = {}
+    root = conf_dir / f"{name}.yaml"
+    text = root.read_text(encoding="utf-8") if root.is_file() else ""
+    for group, default in re.findall(
+        r"^\s+- (?:override )?/?([\w/]+)(?:@[\w.]+)?:[ \t]*(\[.*?\]|[^\s#]*)", text, re.MULTILINE
+    ):
+        options = sorted(path.stem for path in (conf_dir / group).glob("*.yaml") if not path.stem.startswith("_"))
+        if len(options) > 1 or (options and default == "???"):
+            defaults = re.findall(r"[\w.-]+", default)  # one, or a [list, of, them]
+            found[group] = [f"{option}*" if option in defaults else option for option in options]
+    return found

@@ -1,0 +1,87 @@
+"""What a data set is to the rest of gsu: uint8 tensors in memory, names for labels, a digest, a source."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images in memory.
+
+    Attributes:
+        pixels: ``(n, c, h, w)`` uint8.
+        labels: ``(n,)`` int64, values of the data set's ``classes``.
+        attributes: ``(n, k)`` bool, one column per name in ``Dataset.attribute_names``; None where there are none.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    attributes: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, index: Tensor) -> Images:
+        picked = None if self.attributes is None else self.attributes[index]
+        return Images(self.pixels[index], self.labels[index], picked)
+
+    def floats(self, index: Tensor | None = None) -> Tensor:
+        """Pixels in [0, 1], ``(m, c, h, w)`` float32, of all images or of those at ``index``."""
+        return to_float(self.pixels if index is None else self.pixels[index])
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """``(pixels in [0, 1], labels)`` in order, ``size`` at a time."""
+        for start in range(0, len(self), size):
+            yield to_float(self.pixels[start : start + size]), self.labels[start : start + size]
+
+
+def to_float(pixels: Tensor) -> Tensor:
+    """uint8 ``(n, c, h, w)`` -> float32 in [0, 1]."""
+    return pixels.to(torch.float32).div_(255.0)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set with an explicit train / held-out split.
+
+    Attributes:
+        name: the group choice, "mnist".
+        train: what models are trained on and what is forgotten or retained.
+        heldout: images that no training or unlearning ever sees; -ELBO and judges' accuracy are measured here.
+        class_names: label value -> name, for the labels that occur.
+        attribute_names: column order of ``Images.attributes``; empty where the data set has none.
+        source: where the images came from, in words, for the record and the user.
+        note: what a reader of any number must know about this source (prominently shown); empty when nothing.
+        left_out: labels of the source that `dataset.classes` removed, so that errors can say so.
+    """
+
+    name: str
+    train: Images
+    heldout: Images
+    class_names: dict[int, str]
+    source: str
+    attribute_names: tuple[str, ...] = ()
+    note: str = ""
+    left_out: tuple[int, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(c, h, w)`` of every image."""
+        c, h, w = self.train.pixels.shape[1:]
+        return int(c), int(h), int(w)
+
+    def digest(self) -> str:
+        """sha256 of the pixels and labels of both parts, in order: what was really seen, whatever file it came from."""
+        h = hashlib.sha256()
+        for part in (self.train, self.heldout):
+            for t in (part.pixels, part.labels, part.attributes):
+                if t is not None:
+                    h.update(str((tuple(t.shape), t.dtype)).encode())
+                    h.update(t.contiguous().numpy().data)
+        return h.hexdigest()

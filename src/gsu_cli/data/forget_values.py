@@ -1,0 +1,104 @@
+"""The values of the `forget.*` options as YAML or the command line deliver them, checked one by one.
+
+Each parser returns the clean value or raises a UsageError; ``ForgetSpec.from_values`` collects what they raise.
+None (YAML's ``null``) means "not set" everywhere and never reaches a parser.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from math import isfinite
+from pathlib import Path
+
+from gsu_cli.data.labels import as_list
+from gsu_cli.errors import UsageError
+
+SHOWN = 5  # offending entries in a message
+
+
+def shown(entries: Iterable[object]) -> str:
+    """The first few of ``entries``.
+
+    >>> shown([1, "x"]), shown(range(7))
+    ("1, 'x'", '0, 1, 2, 3, 4 and 2 more')
+    """
+    words = [repr(entry) for entry in entries]
+    return ", ".join(words[:SHOWN]) + (f" and {len(words) - SHOWN} more" if len(words) > SHOWN else "")
+
+
+def parse_classes(value: object) -> tuple[int | str, ...]:
+    """Labels or names, in the order typed; whether they exist is for the data set to say."""
+    entries = as_list(value)
+    if not entries:
+        raise UsageError("`forget.class` must name at least one class", found="nothing")
+    bad = [entry for entry in entries if isinstance(entry, bool) or not isinstance(entry, int | str)]
+    if bad:
+        raise UsageError("`forget.class` must be a class or a list of classes", found=shown(bad))
+    classes = tuple(entry for entry in entries if isinstance(entry, int | str))
+    _refuse_duplicates("forget.class", classes)
+    return classes
+
+
+def parse_attribute(value: object) -> str:
+    """The name of one attribute."""
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError("`forget.attribute` must be the name of one attribute", found=repr(value))
+    return value.strip()
+
+
+def parse_sample(value: object) -> tuple[int, ...]:
+    """Indices into the training set, ascending, given directly or in a text file with one a line (``#`` comments)."""
+    if isinstance(value, str) and value.strip() and not value.strip().isdecimal():
+        indices = _indices_in(Path(value.strip()).expanduser())
+        source = f" in {value.strip()}"
+    else:
+        entries = [int(e) if isinstance(e, str) and e.strip().isdecimal() else e for e in as_list(value)]
+        bad = [entry for entry in entries if isinstance(entry, bool) or not isinstance(entry, int)]
+        if bad:
+            raise UsageError("`forget.sample` must be whole numbers or a file of them", found=shown(bad))
+        indices, source = [entry for entry in entries if isinstance(entry, int)], ""
+    if not indices:
+        raise UsageError(f"`forget.sample` must hold at least one index{source}", found="nothing")
+    _refuse_duplicates("forget.sample", indices)
+    return tuple(sorted(indices))
+
+
+def parse_fraction(value: object) -> float:
+    """A number strictly between 0 and 1."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if not number or not 0 < float(value) < 1:  # type: ignore[arg-type]  # narrowed by `number`, which mypy cannot see
+        raise UsageError("`forget.fraction` must be a number strictly between 0 and 1", found=repr(value))
+    return float(value)  # type: ignore[arg-type]
+
+
+def _refuse_duplicates(key: str, entries: Iterable[int | str]) -> None:
+    twice = [entry for entry, count in Counter(entries).items() if count > 1]
+    if twice:
+        raise UsageError(f"`{key}` must name each entry once", found=f"{shown(twice)} more than once")
+
+
+def _indices_in(path: Path) -> list[int]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise UsageError(
+            "`forget.sample` must be indices into the training set or a text file of them",
+            found=f"no file {str(path)!r}",
+            way_out="Write forget.sample=[17,42], or a path relative to the working directory.",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"`forget.sample` must be a readable text file, as {path} is not", found=str(error)) from None
+    indices = []
+    for number, line in enumerate(lines, start=1):
+        text = line.split("#", 1)[0].strip()
+        if not text:
+            continue
+        try:
+            indices.append(int(text))
+        except ValueError:
+            raise UsageError(
+                f"`forget.sample` must be a file with one whole number a line, but line {number} of {path} is not",
+                found=repr(text),
+            ) from None
+    return indices

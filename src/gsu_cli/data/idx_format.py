@@ -1,0 +1,125 @@
+"""The IDX format of MNIST and its relatives, gzipped or not, read strictly.
+
+A file is ``00 00 08 d``, then d big-endian uint32 sizes, then exactly their product in bytes: images have d = 3
+``(n, h, w)``, labels d = 1 ``(n,)``. A set is four files: images and labels of ``train`` and of ``t10k`` (or ``test``),
+perhaps behind a common prefix (``emnist-letters-train-images-idx3-ubyte.gz``).
+Source: the description at the end of LeCun's MNIST page, "the IDX file format".
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gsu_cli.data.base import Images
+from gsu_cli.errors import DataError
+
+NAME = re.compile(r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<kind>images|labels)([-.]idx\d)?([-.]ubyte)?(\.gz)?")
+ROLES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
+FETCH_AGAIN = "The file is damaged or no IDX file: delete it and fetch it again."
+
+
+def find_files(folder: Path, prefix: str | None = None) -> dict[str, Path] | None:
+    """Role -> file for the four files of a set in ``folder``, or None if it holds none of them.
+
+    Args:
+        folder: may be missing.
+        prefix: what stands before ``train-images``; None takes whatever there is, as long as it is one set.
+
+    Raises:
+        DataError: some of the four are missing, or there are several sets to choose from.
+    """
+    sets: dict[str, dict[str, Path]] = {}
+    try:
+        files = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
+    except OSError as error:
+        raise DataError(f"the data folder {folder} must be readable", found=error.strerror) from None
+    for file in files:  # in reverse, so that an unpacked file replaces its ".gz": it is quicker to read
+        match = NAME.fullmatch(file.name)
+        if match and file.is_file() and prefix in (None, match["prefix"].rstrip("-_")):
+            role = f"{'train' if match['part'] == 'train' else 't10k'}-{match['kind']}"
+            sets.setdefault(match["prefix"].rstrip("-_"), {})[role] = file
+    if not sets:
+        return None
+    if len(sets) > 1:
+        raise DataError(
+            f"{folder} must hold one IDX data set",
+            found=", ".join(repr(name) for name in sorted(sets)),
+            way_out="Choose one with `dataset.prefix=...`.",
+        )
+    found = next(iter(sets.values()))
+    missing = [role for role in ROLES if role not in found]
+    if missing:
+        raise DataError(
+            f"{folder} must hold all four files of an IDX data set",
+            found=f"no {', no '.join(missing)}",
+            way_out="Put the missing files there or point to another folder.",
+        )
+    return found
+
+
+def read_part(images: Path, labels: Path) -> Images:
+    """One part of a set: ``(n, 1, h, w)`` uint8 pixels and their ``(n,)`` int64 labels.
+
+    Raises:
+        DataError: either file is damaged, or they do not belong together.
+    """
+    pixels, values = read_idx(images, dims=3), read_idx(labels, dims=1)
+    if len(pixels) != len(values):
+        raise DataError(
+            f"{labels} must hold one label for each of the {len(pixels):,} images of {images.name}",
+            found=f"{len(values):,} labels",
+            way_out="The two files are not of the same set, or one is damaged: fetch both again.",
+        )
+    return Images(pixels.unsqueeze(1), values.long())
+
+
+def read_idx(path: Path, *, dims: int) -> Tensor:
+    """The uint8 tensor of ``dims`` dimensions in ``path``.
+
+    Raises:
+        DataError: the file cannot be read or unpacked, is of another type, or is not exactly as long as it says.
+    """
+    raw = _unpacked(path)
+    if len(raw) < 4 + 4 * dims:
+        raise DataError(
+            f"{path} must begin with an IDX header of {4 + 4 * dims} bytes",
+            found=f"a file of {len(raw)} bytes",
+            way_out=FETCH_AGAIN,
+        )
+    if raw[:4] != bytes((0, 0, 8, dims)):
+        kind = {1: "labels", 3: "images"}[dims]
+        raise DataError(
+            f"{path} must begin with the IDX magic number {0x800 + dims:#010x} ({kind}, 8 bits)",
+            found=f"0x{bytes(raw[:4]).hex()}",
+            way_out=FETCH_AGAIN,
+        )
+    shape = struct.unpack(f">{dims}I", raw[4 : 4 + 4 * dims])
+    if 0 in shape:
+        raise DataError(f"{path} must hold at least one image", found=f"sizes {shape}", way_out=FETCH_AGAIN)
+    body = len(raw) - 4 - 4 * dims
+    if body != math.prod(shape):
+        raise DataError(
+            f"{path} must hold {math.prod(shape):,} bytes after its header, as its sizes {shape} say",
+            found=f"{body:,} bytes ({'truncated' if body < math.prod(shape) else 'too long'})",
+            way_out=FETCH_AGAIN,
+        )
+    return torch.frombuffer(raw, dtype=torch.uint8, offset=4 + 4 * dims).reshape(shape)
+
+
+def _unpacked(path: Path) -> bytearray:
+    """The bytes of ``path``, unpacked if they are gzip (by content: names lie); writable, as torch wants them."""
+    try:
+        raw = path.read_bytes()
+        return bytearray(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} must be a whole gzip file", found=str(error), way_out=FETCH_AGAIN) from None
+    except OSError as error:
+        raise DataError(f"{path} must be readable", found=error.strerror or str(error)) from None

@@ -1,0 +1,97 @@
+"""What is forgotten, what is retained, and what neither training nor unlearning has seen: index sets that cannot lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from gsu_cli.data.base import Dataset, Images
+
+if TYPE_CHECKING:  # forget.py builds splits, so it imports this module
+    from gsu_cli.data.forget import ForgetSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A data set cut by a forget spec.
+
+    ``forget`` and ``retain`` are disjoint and together all of ``dataset.train``; ``heldout_forget`` and
+    ``heldout_retain`` likewise of ``dataset.heldout``. Construction proves it.
+
+    Attributes:
+        dataset: what the indices point into.
+        spec: what was asked for, with class names turned into labels.
+        forget: indices into ``dataset.train``, ``(n_f,)`` int64, ascending.
+        retain: the rest of ``dataset.train``, ``(n_r,)`` int64, ascending.
+        heldout_forget: held-out images with the class or attribute, ascending; empty for samples and a bare fraction.
+        heldout_retain: the rest of ``dataset.heldout``, ascending.
+        target_classes: labels that a judge must look for in generated images; None when no class is forgotten.
+        target_attribute: the attribute a judge must look for; None when none is forgotten.
+
+    Raises:
+        RuntimeError: the index sets overlap, leave something out or are not ascending int64; a defect of gsu.
+    """
+
+    dataset: Dataset
+    spec: ForgetSpec
+    forget: Tensor
+    retain: Tensor
+    heldout_forget: Tensor
+    heldout_retain: Tensor
+    target_classes: tuple[int, ...] | None = None
+    target_attribute: str | None = None
+
+    def __post_init__(self) -> None:
+        _prove_partition(self.forget, self.retain, len(self.dataset.train), "training set")
+        _prove_partition(self.heldout_forget, self.heldout_retain, len(self.dataset.heldout), "held-out set")
+
+    # Each of these four copies pixels on every access; keep the result when it is needed twice.
+    @property
+    def forget_images(self) -> Images:
+        return self.dataset.train[self.forget]
+
+    @property
+    def retain_images(self) -> Images:
+        return self.dataset.train[self.retain]
+
+    @property
+    def heldout_forget_images(self) -> Images:
+        return self.dataset.heldout[self.heldout_forget]
+
+    @property
+    def heldout_retain_images(self) -> Images:
+        return self.dataset.heldout[self.heldout_retain]
+
+    @property
+    def n_forget(self) -> int:
+        return len(self.forget)
+
+    @property
+    def n_retain(self) -> int:
+        return len(self.retain)
+
+    @property
+    def n_heldout(self) -> int:
+        return len(self.dataset.heldout)
+
+    def describe(self) -> str:
+        """What is forgotten, in words: "class 1", "class 2 (dog)", "5 % of class 1"."""
+        return self.spec.describe(self.dataset.class_names)
+
+    def describe_sizes(self) -> str:
+        """``"forget 6,742 and retain 53,258 training images; held out 1,135 to forget and 8,865 to retain"``."""
+        return (
+            f"forget {self.n_forget:,} and retain {self.n_retain:,} training images; "
+            f"held out {len(self.heldout_forget):,} to forget and {len(self.heldout_retain):,} to retain"
+        )
+
+
+def _prove_partition(one: Tensor, other: Tensor, n: int, name: str) -> None:
+    for part in (one, other):
+        if part.dtype != torch.int64 or part.ndim != 1 or not bool((part[1:] > part[:-1]).all()):
+            raise RuntimeError(f"defect: index sets of the {name} must be ascending vectors of int64")
+    if not torch.equal(torch.cat([one, other]).sort().values, torch.arange(n)):
+        raise RuntimeError(f"defect: forget and retain must be disjoint and cover the {n} images of the {name}")

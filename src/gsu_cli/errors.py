@@ -1,0 +1,70 @@
+"""What a user can do wrong, as exceptions with one template: rule; found value; way out.
+
+A verb raises one of these; only the dispatcher in ``cli.py`` turns it into a sentence and an exit code.
+Everything else that escapes is a defect of gsu and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class GsuError(Exception):
+    """A failure that the user can mend.
+
+    Args:
+        rule: what must hold, naming the key in backticks ("`forget.class` must be one of 0..9 for mnist").
+        found: the value that broke it; omitted from the sentence when None.
+        way_out: what to type or do instead; may be empty.
+    """
+
+    exit_code = 1
+
+    def __init__(self, rule: str, *, found: object = None, way_out: str = "") -> None:
+        self.rule, self.found, self.way_out = rule, found, way_out
+        super().__init__(rule, found, way_out)
+
+    def __str__(self) -> str:
+        text = self.rule if self.found is None else f"{self.rule}; found {self.found}"
+        return f"{text}. {self.way_out}".strip() if self.way_out else f"{text}."
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # launchers send exceptions between processes; keyword-only arguments need help to survive that
+        return (_rebuild, (type(self), self.rule, self.found, self.way_out))
+
+
+def _rebuild(kind: type[GsuError], rule: str, found: object, way_out: str) -> GsuError:
+    return kind(rule, found=found, way_out=way_out)
+
+
+class UsageError(GsuError):
+    """The line typed or the config it composes is wrong."""
+
+    exit_code = 2
+
+
+class DataError(GsuError):
+    """A data set is missing, damaged or of the wrong shape."""
+
+
+class CheckpointError(GsuError):
+    """Weights are missing, damaged, foreign or of another shape."""
+
+
+class NonFiniteError(GsuError):
+    """A loss, gradient or weight became nan or infinite."""
+
+
+class OutputError(GsuError):
+    """Results cannot be written."""
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """``"Did you mean 'x'? "`` for the nearest choice, or the empty string.
+
+    >>> did_you_mean("unlern", ["train", "unlearn"])
+    "Did you mean 'unlearn'? "
+    """
+    near = get_close_matches(str(word), list(choices), n=1, cutoff=0.6)
+    return f"Did you mean {near[0]!r}? " if near else ""

@@ -1,0 +1,215 @@
+"""Losses over data sets, and their gradients: streamed, summed in float64, with common random numbers.
+
+Noise. A model draws one batch of noise per call of its loss, so noise and batching cannot be told apart from outside.
+Images are therefore always evaluated in *blocks* of ``BLOCK`` consecutive images, and block ``b`` draws from a
+generator seeded with ``(seed, b)``. An image's noise depends on the seed and its place alone: not on the weights (two
+models, or two steps of a line search, are compared under the same noise), not on what was evaluated before. There is
+no batch size to choose; a caller who must change ``block`` to save memory changes the noise of a stochastic loss, and
+nothing but rounding of a deterministic one. Models run in eval mode: BatchNorm buffers lie outside any projection.
+
+``g`` is a gradient, ``H`` a Hessian, ``v`` a vector; a loss of a set is the mean over its images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gsu_cli.data.base import Images
+from gsu_cli.errors import UsageError
+from gsu_cli.surgery.ekfac import EigenvalueBuilder
+from gsu_cli.surgery.kfac import KroneckerBuilder
+from gsu_cli.surgery.kronecker import KroneckerFisher
+from gsu_cli.surgery.streaming import BlockLoss, LossGradient, accumulate_gradient, accumulate_product, check_finite
+from gsu_cli.surgery.taps import eval_mode
+from gsu_cli.surgery.vectors import Vector, VectorLike, select
+
+__all__ = [
+    "BLOCK",
+    "BlockLoss",
+    "ImageLoss",
+    "LossGradient",
+    "accumulate_gradient",
+    "accumulate_product",
+    "block_generator",
+    "class_gradients",
+    "decoder_fisher",
+    "hessian_vector",
+    "image_losses",
+    "mean_gradient",
+    "mean_loss",
+    "parameters",
+]  # the streaming sums live in surgery/, where they need torch alone; methods find everything here
+
+BLOCK = 500
+"""Images per call of a loss: about as fast as any size for MLPs of this package, small enough for RGB models."""
+
+ImageLoss = Callable[[Any, Tensor, Tensor, torch.Generator], Tensor]
+"""``(model, x, y, generator) -> (n,)`` nats per image; the model's own loss when None is given."""
+
+
+def parameters(model: nn.Module, names: Iterable[str] | None = None) -> Vector:
+    """The model's weights as a vector, detached and not copied; those in ``names``, or all."""
+    everything = {k: p.detach() for k, p in model.named_parameters()}
+    return everything if names is None else select(everything, names)
+
+
+def image_losses(
+    model: nn.Module,
+    images: Images,
+    *,
+    seed: int,
+    loss: ImageLoss | None = None,
+    theta: VectorLike | None = None,
+    block: int = BLOCK,
+) -> Tensor:
+    """The loss of each image, ``(n,)`` float32, without a graph.
+
+    Args:
+        model: the model; its mode and weights are left as they were.
+        images: ``(n, c, h, w)`` uint8 and labels.
+        seed: of the noise.
+        loss: another loss than ``model.loss``.
+        theta: weights to use in place of the model's own, for all or some of the parameters.
+        block: images per call; see the module's note on noise.
+
+    Raises:
+        NonFiniteError: a loss is not finite; names the first image.
+        UsageError: there are no images.
+    """
+    with torch.no_grad(), eval_mode(model):
+        blocks = _blocks(model, images, seed, loss, block)
+        return torch.cat([check_finite(f(dict(theta or {})), b * block) for b, f in enumerate(blocks)])
+
+
+def mean_loss(model: nn.Module, images: Images, *, seed: int, **options: Any) -> float:
+    """The mean of :func:`image_losses` in float64; same arguments."""
+    return float(image_losses(model, images, seed=seed, **options).double().mean())
+
+
+def mean_gradient(
+    model: nn.Module,
+    images: Images,
+    names: Sequence[str],
+    *,
+    seed: int,
+    loss: ImageLoss | None = None,
+    block: int = BLOCK,
+) -> LossGradient:
+    """``g = 1/n sum_i d loss_i / d theta`` for the parameters ``names``; arguments as for :func:`image_losses`."""
+    with eval_mode(model):
+        return accumulate_gradient(_blocks(model, images, seed, loss, block), parameters(model, names))
+
+
+def class_gradients(
+    model: nn.Module, images: Images, names: Sequence[str], *, seed: int, **options: Any
+) -> dict[int, LossGradient]:
+    """:func:`mean_gradient` of each label that occurs, in order of the labels."""
+    labels = sorted(set(images.labels.tolist()))
+    parts = ((c, images[(images.labels == c).nonzero()[:, 0]]) for c in labels)
+    return {c: mean_gradient(model, part, names, seed=seed, **options) for c, part in parts}
+
+
+def hessian_vector(
+    model: nn.Module,
+    images: Images,
+    v: VectorLike,
+    *,
+    seed: int,
+    loss: ImageLoss | None = None,
+    block: int = BLOCK,
+) -> tuple[LossGradient, Vector]:
+    """``g`` and ``H v`` of the mean loss with respect to the parameters of ``v``, at the model's weights."""
+    with eval_mode(model):
+        return accumulate_product(_blocks(model, images, seed, loss, block), parameters(model, v), v)
+
+
+def decoder_fisher(
+    model: Any,
+    images: Images,
+    names: Sequence[str] | None = None,
+    *,
+    seed: int,
+    corrected: bool = True,
+    block: int = BLOCK,
+) -> KroneckerFisher:
+    """The Fisher of ``-log p(x~ | z)`` in the decoder's weights, ``z ~ q(z | x)`` over ``images``, ``x~ ~ p(. | z)``.
+
+    Args:
+        model: with ``posterior``, ``decoder`` and ``likelihood``.
+        images: whose latents are used, the retained ones.
+        names: parameters to cover, as the model names them; all of the decoder when None.
+        seed: of latents and targets, block by block as for losses.
+        corrected: EK-FAC's eigenvalues, from a second pass over the same noise; K-FAC's when False.
+        block: images per pass.
+    """
+    prefix = next(f"{k}." if k else "" for k, m in model.named_modules() if m is model.decoder)
+    builder = KroneckerBuilder(model.decoder, names, prefix=prefix)
+    _stream_fisher(model, images, builder, seed, block)
+    fisher = builder.finish()
+    if not corrected:
+        return fisher
+    correction = EigenvalueBuilder(model.decoder, fisher)
+    _stream_fisher(model, images, correction, seed, block)
+    return correction.finish()
+
+
+def _stream_fisher(
+    model: Any, images: Images, builder: KroneckerBuilder | EigenvalueBuilder, seed: int, block: int
+) -> None:
+    device = _device(model)
+    for b, (x, _) in enumerate(images.batches(block)):
+        generator = block_generator(seed, b, device)
+        with torch.no_grad(), eval_mode(model):
+            mean, sd = model.posterior(x.to(device))
+            z = mean + sd * torch.randn(mean.shape, generator=generator, device=device, dtype=mean.dtype)
+        builder.accumulate(z, partial(model.likelihood.fisher_residual, generator=generator))
+
+
+def block_generator(seed: int, block: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """The generator of a block of images; unlike ``seed + block``, no two (seed, block) share a stream."""
+    digest = hashlib.blake2b(f"{seed}/{block}".encode(), digest_size=4).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest, "big"))
+
+
+class _WithLoss(nn.Module):
+    """Gives a loss the face of a forward pass: ``functional_call`` swaps parameters for ``forward`` only."""
+
+    def __init__(self, model: nn.Module, loss: ImageLoss | None) -> None:
+        super().__init__()
+        self.model, self.loss = model, loss
+
+    def forward(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        model: Any = self.model
+        value: Tensor = model.loss(x, y, generator) if self.loss is None else self.loss(model, x, y, generator)
+        return value
+
+
+def _blocks(model: nn.Module, images: Images, seed: int, loss: ImageLoss | None, block: int) -> Iterator[BlockLoss]:
+    if not len(images):
+        raise UsageError("a loss needs at least one image", found=0)
+    device, face = _device(model), _WithLoss(model, loss)
+    fixed = {f"model.{k}": p.detach() for k, p in model.named_parameters()}
+
+    for b, (pixels, labels) in enumerate(images.batches(block)):
+        x, y = pixels.to(device), labels.to(device)
+
+        def of(theta: Mapping[str, Tensor], x: Tensor = x, y: Tensor = y, b: int = b) -> Tensor:
+            # detached weights outside theta keep the encoder out of the backward pass of a decoder's gradient
+            swapped = {**fixed, **{f"model.{k}": p for k, p in theta.items()}}
+            if swapped.keys() != fixed.keys():  # functional_call would ignore them, and the step with them
+                raise ValueError(f"not parameters of the model: {sorted(swapped.keys() - fixed.keys())}")
+            arguments = (x, y, block_generator(seed, b, device))
+            value: Tensor = torch.func.functional_call(face, swapped, arguments)
+            return value
+
+        yield of
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next((p.device for p in model.parameters()), torch.device("cpu"))

@@ -1,0 +1,45 @@
+"""Gradient ascent on the forget set, theta = theta_0 + eta g_f: the baseline of arXiv 2307.04550."""
+
+from __future__ import annotations
+
+from gsu_cli.errors import UsageError
+from gsu_cli.gradients import mean_gradient, mean_loss
+from gsu_cli.methods.base import Task, Update, add_, check_step, cosine, draw_images, names_in_scope
+
+
+class Ascent:
+    """Full-data ascent steps, nothing retained.
+
+    Args:
+        lr: eta, step in units of the gradient of the mean forget loss, nats per image.
+        scope: "all" parameters or the "generator"'s.
+        shots: steps.
+    """
+
+    name = "ascent"
+
+    def __init__(self, lr: float = 5e-4, scope: str = "all", shots: int = 1) -> None:
+        check_step(lr, shots)
+        if scope not in ("all", "generator"):
+            raise UsageError("`method.scope` must be all or generator", found=scope)
+        self.lr, self.scope, self.shots = float(lr), scope, shots
+
+    def __call__(self, task: Task) -> Update:
+        model, names = task.model, names_in_scope(task.model, self.scope)
+        forget = task.split.forget_images
+        check = draw_images(task.split, "retain", 5000, seed=task.stream("check"))
+        update, seed = Update(self.name, self.shots), task.stream("check noise")
+        before = {"retain": mean_loss(model, check, seed=seed), "forget": mean_loss(model, forget, seed=seed)}
+        for shot in range(self.shots):
+            with task.stage("gradients"):
+                g_f = mean_gradient(model, forget, names, seed=task.stream("forget", shot)).vector
+                if shot == 0:
+                    g_r = mean_gradient(model, check, names, seed=task.stream("retain")).vector
+                    update.cosine = cosine(g_f, g_r)
+            add_(model, g_f, self.lr)
+            task.on_progress(shot + 1, self.shots, 0.0)
+        update.realised = {
+            "retain": mean_loss(model, check, seed=seed) - before["retain"],
+            "forget": mean_loss(model, forget, seed=seed) - before["forget"],
+        }
+        return update

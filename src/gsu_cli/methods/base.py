@@ -1,0 +1,178 @@
+"""What a method is: a callable that moves a copy of the original model, and says what it did.
+
+A method sees the model, the split and a generator; never configs, paths, judges or evaluators. Its contract is stated
+mathematically in CONTRIBUTING.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import torch
+
+from gsu_cli.data.base import Images
+from gsu_cli.data.split import Split
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.run.seeds import derive
+from gsu_cli.surgery.vectors import Vector, VectorLike, dot, norm
+from gsu_cli.training import Recipe
+
+Stage = Callable[[str], contextlib.AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One unlearning problem.
+
+    Attributes:
+        model: to be moved in place; already a copy of the original.
+        split: what to forget and what to retain.
+        recipe: how the original was trained, for methods that train; None when its checkpoint does not say.
+        seed: drawn from the generator given to `unlearn`; streams derive from it by name.
+        stage: context manager that times a named part ("gradients", "statistics", "step") for the record.
+        on_progress: called with (done, total, loss) in long loops.
+    """
+
+    model: Any
+    split: Split
+    recipe: Recipe | None
+    seed: int
+    stage: Stage
+    on_progress: Callable[[int, int, float], None]
+
+    def stream(self, *names: str | int) -> int:
+        """The seed of the random stream called ``names``."""
+        return derive(self.seed, *names)
+
+
+@dataclass
+class Update:
+    """What a method did, in numbers that need no judge. None where a quantity does not exist for the method.
+
+    Attributes:
+        method: its name.
+        shots: how many times the weights moved (one-shot methods: 1).
+        step_norm: |theta - theta_0|.
+        relative_norm: step_norm / |theta_0| over the parameters the method may move.
+        cosine: of g_f and g_r, the mean gradients of the training loss on forget and retain data.
+        surviving_share: |d|^2 / |g_f|^2 in the method's geometry, d the projected direction.
+        predicted: second-order change of the mean training loss, by part ("retain", "forget"), nats per image.
+        realised: the measured change on the same images.
+        details: the rest, by name; documented on the method's page.
+    """
+
+    method: str
+    shots: int = 1
+    step_norm: float | None = None
+    relative_norm: float | None = None
+    cosine: float | None = None
+    surviving_share: float | None = None
+    predicted: dict[str, float] = field(default_factory=dict)
+    realised: dict[str, float] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Method(Protocol):
+    """One file and one yaml each."""
+
+    def __call__(self, task: Task) -> Update:
+        """Moves ``task.model`` in place."""
+
+
+def unlearn(
+    model: Any,
+    split: Split,
+    method: Method,
+    *,
+    generator: torch.Generator,
+    recipe: Recipe | None = None,
+    stage: Stage | None = None,
+    on_progress: Callable[[int, int, float], None] | None = None,
+) -> tuple[Any, Update]:
+    """Runs ``method`` on a copy of ``model``.
+
+    Args:
+        model: the original; untouched.
+        split: forget, retain, held-out.
+        method: any callable of the contract.
+        generator: all of the method's randomness comes from one draw of it.
+        recipe: how the original was trained.
+        stage: times parts of the work; nothing is timed when None.
+        on_progress: hears of long loops.
+
+    Returns:
+        The unlearned model in eval mode, and what was done.
+
+    Raises:
+        NonFiniteError: weights became nan or infinite; the original is whole.
+    """
+    seed = int(torch.randint(2**62, (), generator=generator))
+    task = Task(
+        model=copy.deepcopy(model).eval(),
+        split=split,
+        recipe=recipe,
+        seed=seed,
+        stage=stage or (lambda _: contextlib.nullcontext()),
+        on_progress=on_progress or (lambda *_: None),
+    )
+    update = method(task)
+    for name, p in task.model.named_parameters():
+        if not torch.isfinite(p).all():
+            raise NonFiniteError(
+                f"the weights must stay finite through {update.method}",
+                found=f"nan or inf in {name}",
+                way_out="Lower the step (method.lr or method.budget); the original checkpoint is untouched",
+            )
+    before = {k: p.detach() for k, p in model.named_parameters()}
+    after = {k: p.detach() for k, p in task.model.named_parameters()}
+    moved = {k: after[k] - before[k] for k in before}
+    update.step_norm = norm(moved)
+    touched = [k for k, v in moved.items() if bool(v.any())]
+    update.relative_norm = update.step_norm / norm({k: before[k] for k in touched}) if touched else 0.0
+    update.details["movement_per_layer"] = {
+        k: float(v.norm() / before[k].norm().clamp(min=1e-12)) for k, v in moved.items()
+    }
+    return task.model.eval(), update
+
+
+def names_in_scope(model: Any, scope: str) -> list[str]:
+    """The parameters that a method may move: "all", or the "generator"'s, on which drawing depends."""
+    return list(model.generation_parameters()) if scope == "generator" else [k for k, _ in model.named_parameters()]
+
+
+@torch.no_grad()
+def add_(model: Any, direction: VectorLike, step: float) -> None:
+    """``theta <- theta + step * direction`` in place, for the parameters of ``direction``."""
+    own = dict(model.named_parameters())
+    for name, d in direction.items():
+        own[name].add_(d, alpha=step)
+
+
+def cosine(a: Vector, b: Vector) -> float | None:
+    """cos(a, b); None where one of them is zero."""
+    scale = norm(a) * norm(b)
+    return dot(a, b) / scale if scale > 0 else None
+
+
+def draw_images(split: Split, part: Literal["forget", "retain"], most: int, *, seed: int) -> Images:
+    """All training images of a part, or a random ``most`` of them, in random order."""
+    index = split.forget if part == "forget" else split.retain
+    order = torch.randperm(len(index), generator=torch.Generator().manual_seed(seed % 2**63))
+    return split.dataset.train[index[order[:most]]]
+
+
+def check_step(lr: object, shots: object) -> None:
+    """Refuses steps that are no steps.
+
+    Raises:
+        UsageError: lr is not a finite number > 0, or shots not an integer >= 1.
+    """
+    if isinstance(lr, bool) or not isinstance(lr, int | float) or not math.isfinite(lr) or lr <= 0:
+        raise UsageError("`method.lr` must be a finite number > 0", found=lr)
+    if isinstance(shots, bool) or not isinstance(shots, int) or shots < 1:
+        raise UsageError("`method.shots` must be an integer >= 1", found=shots)

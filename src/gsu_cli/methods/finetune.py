@@ -1,0 +1,36 @@
+"""Fine-tuning on the retain set alone: the lower reference of what forgetting costs nothing to try."""
+
+from __future__ import annotations
+
+from gsu_cli.errors import UsageError
+from gsu_cli.methods.base import Task, Update
+from gsu_cli.training import Progress, Recipe, fit
+
+
+class Finetune:
+    """Goes on training on the retain set: AdamW under a one-cycle schedule.
+
+    Args:
+        epochs: passes over the retain set.
+        lr: peak learning rate.
+        batch_size: images a step.
+    """
+
+    name = "finetune"
+
+    def __init__(self, epochs: int = 1, lr: float = 1e-3, batch_size: int = 256) -> None:
+        try:
+            self.recipe = Recipe(epochs=epochs, batch_size=batch_size, lr=lr)
+        except UsageError as e:
+            raise UsageError(e.rule.replace("training.", "method."), found=e.found) from None
+
+    def __call__(self, task: Task) -> Update:
+        def on_progress(p: Progress) -> None:
+            task.on_progress(p.step, p.steps, p.loss)
+
+        with task.stage("step"):
+            history = fit(
+                task.model, task.split.retain_images, self.recipe, seed=task.stream("finetune"), on_progress=on_progress
+            )
+        steps = -(-task.split.n_retain // self.recipe.batch_size) * self.recipe.epochs
+        return Update(self.name, shots=steps, details={"losses": history.losses})

@@ -1,0 +1,204 @@
+"""Fisher surgery: one step that redirects, in the geometry of the retain set, as far as a budget allows.
+
+    d = (F_r + lambda I)^-1 (-g),   theta = theta_0 + t d,
+
+``g`` the gradient of the redirect loss, ``F_r`` the Kronecker-factored Fisher of the retain set in the weights that
+drawing depends on, ``lambda`` in units of each layer's mean eigenvalue, ``t`` the largest step that raises the retain
+-ELBO on training images by at most ``budget``. Of a few ``lambda`` the one that lowers the redirect loss most within
+the budget is taken. Where the step would raise the retain loss to first order, the retain gradient is projected out in
+the same geometry. docs/methods/fisher_surgery.md tells where each part comes from and what it earns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gsu_cli.data.base import Images
+from gsu_cli.errors import UsageError
+from gsu_cli.gradients import decoder_fisher, parameters
+from gsu_cli.methods.base import Task, Update, add_, cosine, draw_images
+from gsu_cli.objectives.frozen_elbo import FrozenElbo
+from gsu_cli.objectives.redirect import Redirect, redirect
+from gsu_cli.surgery.conflict import project_conflicts
+from gsu_cli.surgery.kronecker import KroneckerFisher
+from gsu_cli.surgery.second_order import Parabola, parabola
+from gsu_cli.surgery.steps import StepSearch, largest_step_within
+from gsu_cli.surgery.streaming import accumulate_gradient, accumulate_product
+from gsu_cli.surgery.vectors import Vector, add_scaled, dot, norm, scale
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A direction for one damping, with the step the budget allows and the redirect loss it reaches."""
+
+    damping: float
+    direction: Vector
+    search: StepSearch
+    redirect_loss: float
+    surviving: float
+
+
+class FisherSurgery:
+    """The default method.
+
+    Args:
+        budget: largest relative raise of the retain -ELBO on training images, 0.01 is 1 %; in (0, 1].
+        shots: steps; after each the redirect gradient and the Fisher are taken anew and the next part of the budget
+            is spent. One shot is the method; more is an option.
+        damping: candidates for ``lambda``, in mean eigenvalues of each layer's Fisher.
+        retain_images: at most, for statistics and targets.
+        forget_images: at most, for the gradient.
+        budget_images: at most, of those retained, on which the budget is measured.
+    """
+
+    name = "fisher_surgery"
+
+    def __init__(
+        self,
+        budget: float = 0.01,
+        shots: int = 1,
+        damping: float | Sequence[float] = (0.1, 0.3, 1.0),
+        retain_images: int = 10_000,
+        forget_images: int = 6_000,
+        budget_images: int = 5_000,
+    ) -> None:
+        if not (_number(budget) and 0 < budget <= 1):
+            raise UsageError("`method.budget` must be a share in (0, 1], 0.01 being 1 %", found=budget)
+        if not (isinstance(shots, int) and not isinstance(shots, bool) and shots >= 1):
+            raise UsageError("`method.shots` must be an integer >= 1", found=shots)
+        candidates = [damping] if isinstance(damping, int | float) else list(damping)
+        if not candidates or not all(_number(c) and c > 0 for c in candidates):
+            raise UsageError("`method.damping` must be one or more finite numbers > 0", found=damping)
+        sizes = {"retain_images": retain_images, "forget_images": forget_images, "budget_images": budget_images}
+        for key, value in sizes.items():
+            if not (isinstance(value, int) and value >= 2):
+                raise UsageError(f"`method.{key}` must be an integer >= 2", found=value)
+        self.budget, self.shots, self.damping = float(budget), shots, [float(c) for c in candidates]
+        self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
+
+    def __call__(self, task: Task) -> Update:
+        model, split = task.model, task.split
+        retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
+        forget = draw_images(split, "forget", self.forget_images, seed=task.stream("forget"))
+        with task.stage("objective"):
+            goal = redirect(model, forget, retain, seed=task.stream("redirect"))
+            cost = FrozenElbo(model, _first(retain, self.budget_images), seed=task.stream("budget"))
+            harm = FrozenElbo(model, _first(forget, self.budget_images), seed=task.stream("forget loss"))
+        names = list(model.generation_parameters())
+        start = parameters(model, names)
+        origin = {k: v.clone() for k, v in start.items()}
+        base = {"retain": cost.mean(origin), "forget": harm.mean(origin)}
+        redirect_before = goal.mean(model, origin)
+        update = Update(self.name, self.shots)
+        log: list[dict[str, Any]] = []
+        for shot in range(self.shots):
+            budget = base["retain"] * (1 + self.budget * (shot + 1) / self.shots)
+            best = self._shot(task, goal, cost, retain, names, budget, log)
+            if shot == 0:
+                with task.stage("prediction"):
+                    predictions = {
+                        "retain": _parabola(cost, origin, best.direction),
+                        "forget": _parabola(harm, origin, best.direction),
+                    }
+                update.cosine = cosine(predictions["retain"][0], predictions["forget"][0])
+                update.surviving_share = best.surviving
+                if self.shots == 1:
+                    update.predicted = {k: p.change(best.search.step) for k, (_, p) in predictions.items()}
+            add_(model, best.direction, best.search.step)
+            task.on_progress(shot + 1, self.shots, cost.mean(parameters(model, names)))
+        now = parameters(model, names)
+        update.realised = {"retain": cost.mean(now) - base["retain"], "forget": harm.mean(now) - base["forget"]}
+        update.details = {
+            "budget": self.budget,
+            "budget_spent": update.realised["retain"] / base["retain"],
+            "redirect_loss": {"before": redirect_before, "after": goal.mean(model, now), "floor": goal.floor},
+            "clean_targets": goal.clean,
+            "images": {"retain": len(retain), "forget": len(forget), "budget": len(cost.x)},
+            "shots": log,
+        }
+        return update
+
+    def _shot(
+        self,
+        task: Task,
+        goal: Redirect,
+        cost: FrozenElbo,
+        retain: Images,
+        names: list[str],
+        limit: float,
+        log: list[dict[str, Any]],
+    ) -> Candidate:
+        """The best candidate at the present weights; ``limit`` is the largest retain loss, nats per image."""
+        model = task.model
+        theta = parameters(model, names)
+        with task.stage("gradients"):
+            g = accumulate_gradient(goal.blocks(model), theta).vector
+            g_r = accumulate_gradient(cost.blocks(), theta)
+        with task.stage("statistics"):
+            fisher = decoder_fisher(model, retain, names, seed=task.stream("fisher", len(log)))
+        with task.stage("step"):
+            found = [
+                self._candidate(goal, cost, theta, g, g_r.vector, g_r.loss, fisher, c, limit, model)
+                for c in self.damping
+            ]
+        best = min(found, key=lambda c: c.redirect_loss)
+        log += [
+            {
+                "damping": c.damping,
+                "chosen": c is best,
+                "step": c.search.step,
+                "redirect_loss": c.redirect_loss,
+                "raise": c.search.rise,
+                "evaluations": len(c.search.evaluations),
+            }
+            for c in found
+        ]
+        return best
+
+    def _candidate(
+        self,
+        goal: Redirect,
+        cost: FrozenElbo,
+        theta: Vector,
+        g: Vector,
+        g_r: Vector,
+        loss: float,
+        fisher: KroneckerFisher,
+        damping: float,
+        limit: float,
+        model: Any,
+    ) -> Candidate:
+        projection = project_conflicts(scale(g, -1.0), [g_r], fisher.inverse(damping, damping_scope="layer"))
+        length = norm(projection.direction)
+        if length == 0:
+            raise UsageError("the redirect gradient must not vanish", found="0", way_out="Nothing is left to redirect")
+        d = scale(projection.direction, 1 / length)
+        model_of_cost = Parabola(dot(g_r, d), dot(d, fisher.apply(d)))
+        search = largest_step_within(
+            lambda t: cost.mean(add_scaled(theta, t, d)) / loss - 1,
+            limit / loss - 1,
+            low=0.05,
+            high=50.0,
+            guess=model_of_cost.step_for(limit - loss),
+            rel_tol=0.03,
+        )
+        reached = goal.mean(model, add_scaled(theta, search.step, d))
+        return Candidate(damping, d, search, reached, projection.surviving)
+
+
+def _parabola(loss: FrozenElbo, theta: Vector, d: Vector) -> tuple[Vector, Parabola]:
+    g, Hd = accumulate_product(loss.blocks(), theta, d)
+    return g.vector, parabola(g.vector, Hd, d)
+
+
+def _first(images: Images, n: int) -> Images:
+    return images[torch.arange(min(n, len(images)))]
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,125 @@
+"""Gradient surgery as published: one plain step that raises the forget loss, projected off the retain gradient.
+
+    d = g_f - (g_f.g_r / g_r.g_r) g_r,   theta = theta_0 + eta d
+
+Source: Bae, Kim, Jung and Lim, arXiv 2307.04550; eta 5e-4 on MNIST. Full-data gradients, all parameters, one step.
+docs/methods/gradient_surgery.md numbers what the paper leaves open and what the knobs change.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+
+from gsu_cli.data.base import Images
+from gsu_cli.data.split import Split
+from gsu_cli.errors import UsageError, did_you_mean
+from gsu_cli.gradients import class_gradients, hessian_vector, mean_gradient, mean_loss
+from gsu_cli.methods.base import Task, Update, add_, check_step, cosine, draw_images, names_in_scope
+from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.conflict import project_conflicts
+from gsu_cli.surgery.projection import Projection, project_out
+from gsu_cli.surgery.second_order import parabola
+from gsu_cli.surgery.vectors import Vector
+
+Basis = Literal["mean", "class", "batches"]
+CHOICES = {"scope": ("all", "generator"), "retain_basis": ("mean", "class", "batches"), "when": ("always", "conflict")}
+
+
+class GradientSurgery:
+    """The paper's method; defaults are its letter.
+
+    Args:
+        lr: eta, step in units of the projected gradient of the mean loss, nats per image.
+        scope: "all" parameters, or the "generator"'s: those that drawing depends on.
+        retain_basis: what is projected out: the "mean" retain gradient, the mean of each "class", or of ``batches``
+            random parts of the retain set.
+        batches: parts for ``retain_basis="batches"``.
+        when: "always" project, or only on "conflict" (A-GEM: when the raw step would raise the retain loss).
+        shots: steps, gradients taken anew for each.
+        prediction_images: of each part, at most, for the second-order prediction and its check.
+    """
+
+    name = "gradient_surgery"
+
+    def __init__(
+        self,
+        lr: float = 5e-4,
+        scope: str = "all",
+        retain_basis: str = "mean",
+        batches: int = 32,
+        when: str = "always",
+        shots: int = 1,
+        prediction_images: int = 5000,
+    ) -> None:
+        check_step(lr, shots)
+        for key, value in (("scope", scope), ("retain_basis", retain_basis), ("when", when)):
+            if value not in CHOICES[key]:
+                way_out = did_you_mean(value, CHOICES[key]).strip()
+                raise UsageError(
+                    f"`method.{key}` must be one of {', '.join(CHOICES[key])}", found=value, way_out=way_out
+                )
+        if not (isinstance(batches, int) and batches >= 1):
+            raise UsageError("`method.batches` must be an integer >= 1", found=batches)
+        self.lr, self.scope, self.retain_basis, self.batches = float(lr), scope, retain_basis, batches
+        self.when, self.shots, self.prediction_images = when, shots, prediction_images
+
+    def direction(self, g_f: Vector, basis: list[Vector]) -> Projection:
+        """The projected direction that the weights follow (theta grows along it)."""
+        return (project_conflicts if self.when == "conflict" else project_out)(g_f, basis)
+
+    def __call__(self, task: Task) -> Update:
+        model, split, names = task.model, task.split, names_in_scope(task.model, self.scope)
+        forget, retain = split.forget_images, split.retain_images
+        update = Update(self.name, self.shots)
+        checks = {
+            part: draw_images(split, part, self.prediction_images, seed=task.stream("check", part))
+            for part in ("retain", "forget")
+        }
+        seeds = {part: task.stream("check noise", part) for part in checks}
+        before = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
+        for shot in range(self.shots):
+            with task.stage("gradients"):
+                g_f = mean_gradient(model, forget, names, seed=task.stream("forget", shot)).vector
+                g_r = mean_gradient(model, retain, names, seed=task.stream("retain", shot)).vector
+            with task.stage("statistics"):
+                basis = self._basis(task, g_r, retain, names, shot)
+            with task.stage("step"):
+                projection = self.direction(g_f, basis)
+            if shot == 0:
+                update.cosine, update.surviving_share = cosine(g_f, g_r), projection.surviving
+                update.details["rank"] = projection.rank
+                if self.shots == 1:
+                    with task.stage("prediction"):
+                        update.predicted = {
+                            part: self._predict(model, images, projection.direction, seeds[part])
+                            for part, images in checks.items()
+                        }
+            add_(model, projection.direction, self.lr)
+            task.on_progress(shot + 1, self.shots, 0.0)
+        update.realised = {
+            part: mean_loss(model, images, seed=seeds[part]) - before[part] for part, images in checks.items()
+        }
+        return update
+
+    def _predict(self, model: Any, images: Images, d: Vector, seed: int) -> float:
+        g, Hd = hessian_vector(model, images, d, seed=seed)
+        return parabola(g.vector, Hd, d).change(self.lr)
+
+    def _basis(self, task: Task, g_r: Vector, retain: Images, names: list[str], shot: int) -> list[Vector]:
+        if self.retain_basis == "mean":
+            return [g_r]
+        seed = task.stream("basis", shot)
+        if self.retain_basis == "class":
+            return [g.vector for g in class_gradients(task.model, retain, names, seed=seed).values()]
+        return [
+            mean_gradient(task.model, retain[index], names, seed=seed).vector
+            for index in parts_at_random(task.split, self.batches, seed)
+        ]
+
+
+def parts_at_random(split: Split, batches: int, seed: int) -> list[torch.Tensor]:
+    """The retain set in at most ``batches`` random parts of nearly equal size: positions in ``split.retain_images``."""
+    order = torch.randperm(split.n_retain, generator=generator(seed, "parts"))
+    return [part for part in order.tensor_split(min(batches, split.n_retain)) if len(part)]

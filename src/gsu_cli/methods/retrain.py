@@ -1,0 +1,77 @@
+"""Retraining from scratch on the retain set: the gold reference of exact unlearning (docs/methods/retrain.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from gsu_cli.data.split import Split
+from gsu_cli.errors import UsageError
+from gsu_cli.methods.base import Task, Update
+from gsu_cli.run.seeds import derive
+from gsu_cli.training import History, Progress, Recipe, fit
+
+
+def initialise(model: Any, seed: int) -> None:
+    """Fresh weights in place, from every submodule's own ``reset_parameters``; bit-reproducible for a seed.
+
+    torch's initialisers know the global generator only: its state is saved, seeded and put back.
+
+    Raises:
+        UsageError: a submodule has parameters of its own but no ``reset_parameters``.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "initialise"))
+        for name, module in model.named_modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+            elif any(True for _ in module.parameters(recurse=False)):
+                raise UsageError(
+                    "to retrain, every module with parameters needs `reset_parameters()`",
+                    found=f"{type(module).__name__} ({name})",
+                )
+
+
+def train_from_scratch(
+    model: Any,
+    split: Split,
+    recipe: Recipe,
+    *,
+    seed: int,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> History:
+    """Re-initialises ``model`` and trains it on the retain set."""
+    initialise(model, seed)
+    return fit(model, split.retain_images, recipe, seed=seed, on_progress=on_progress)
+
+
+class Retrain:
+    """Trains anew, with the original's recipe, on the retain set alone.
+
+    Args:
+        epochs: passes; None takes the original's.
+    """
+
+    name = "retrain"
+
+    def __init__(self, epochs: int | None = None) -> None:
+        self.epochs = epochs
+
+    def __call__(self, task: Task) -> Update:
+        if task.recipe is None:
+            raise UsageError(
+                "retrain needs the original's training recipe",
+                found="a checkpoint that does not carry one",
+                way_out="Use `gsu train ... forget.class=...` with training.* options instead",
+            )
+        recipe = task.recipe if self.epochs is None else Recipe(**{**vars(task.recipe), "epochs": self.epochs})
+
+        def on_progress(p: Progress) -> None:
+            task.on_progress(p.step, p.steps, p.loss)
+
+        history = train_from_scratch(
+            task.model, task.split, recipe, seed=task.stream("retrain"), on_progress=on_progress
+        )
+        return Update(self.name, shots=recipe.epochs, details={"losses": history.losses})

@@ -1,0 +1,122 @@
+"""What is measured, on what. A metric is a callable ``(subject, scene) -> list of Measurement``.
+
+All metrics of a row see the same weights and the same images: `Subject` draws them once, and remembers what each judge
+said of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from gsu_cli.data.base import Images
+from gsu_cli.data.split import Split
+from gsu_cli.judges.base import FeatureJudge, Judge, Verdict
+from gsu_cli.run.record import Measurement
+from gsu_cli.run.seeds import generator
+
+Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
+
+
+@dataclass
+class Subject:
+    """Whose drawings are judged.
+
+    Attributes:
+        name: "original", "unlearned", "retrained", or "data" for real held-out retain images (the floor).
+        pixels: drawn images, uint8 ``(n, c, h, w)``: what a saved picture would hold.
+        model: None for "data".
+        sha256: of the weights; None for "data".
+        verdicts: by judge, what has been asked so far.
+    """
+
+    name: str
+    pixels: Tensor
+    model: Any = None
+    sha256: str | None = None
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    _features: dict[str, Tensor] = field(default_factory=dict)
+
+    def verdict(self, judge: Judge) -> Verdict:
+        """What ``judge`` says of the drawings, computed once."""
+        if judge.name not in self.verdicts:
+            self.verdicts[judge.name] = judge(self.pixels)
+        return self.verdicts[judge.name]
+
+    def features(self, judge: FeatureJudge) -> Tensor:
+        """Features of the drawings, computed once."""
+        if judge.name not in self._features:
+            self._features[judge.name] = judge.features(self.pixels)
+        return self._features[judge.name]
+
+
+@dataclass
+class Scene:
+    """What subjects are measured against.
+
+    Attributes:
+        split: forget, retain and held-out parts.
+        judges: by name, those that could be prepared.
+        unavailable: by name, why the others could not.
+        seed: of the evaluation's own randomness.
+    """
+
+    split: Split
+    judges: Mapping[str, Judge]
+    unavailable: Mapping[str, str]
+    seed: int
+    cache: dict[str, Any] = field(default_factory=dict)
+
+    def feature_judge(self) -> FeatureJudge | None:
+        """The first judge that has features."""
+        return next((j for j in self.judges.values() if isinstance(j, FeatureJudge)), None)
+
+
+class Metric(Protocol):
+    """One file in this folder each."""
+
+    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]: ...
+
+
+@torch.no_grad()
+def draw(model: Any, n: int, seed: int, *, chunk: int = 2000) -> Tensor:
+    """``n`` drawings as uint8, at latents that depend on ``seed`` alone: the same for every model of that latent size.
+
+    Args:
+        model: offers ``sample(n, generator)``.
+        n: drawings.
+        seed: evaluation seed.
+        chunk: drawings at a time; part of what fixes the latents, so it is no option.
+    """
+    parts = []
+    for k, start in enumerate(range(0, n, chunk)):
+        x = model.sample(min(chunk, n - start), generator(seed, "latents", k))
+        parts.append((x.clamp(0, 1) * 255).round_().to(torch.uint8))
+    return torch.cat(parts)
+
+
+def data_subject(images: Images) -> Subject:
+    """Real images as a subject: what a perfect generator of the retain set would score."""
+    return Subject("data", images.pixels)
+
+
+def missing(name: str, subject: Subject, reason: str, **more: Any) -> Measurement:
+    """A number that could not be computed: null, with the reason."""
+    return Measurement(name, subject.name, None, sha256=subject.sha256, reason=reason, **more)
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % score interval for a share (Wilson 1927, JASA 22).
+
+    >>> low, high = wilson(0, 10_000)
+    >>> low, round(high, 6)
+    (0.0, 0.000384)
+    """
+    p, z2 = successes / n, Z95 * Z95
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z95 / (1 + z2 / n) * (p * (1 - p) / n + z2 / (4 * n * n)) ** 0.5
+    return max(0.0, centre - half) if successes else 0.0, min(1.0, centre + half) if successes < n else 1.0

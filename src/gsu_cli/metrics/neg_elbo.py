@@ -1,0 +1,48 @@
+"""-ELBO on held-out images: what a ratio and a Frechet distance cannot see, a blinded encoder, shows here at once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from gsu_cli.gradients import image_losses
+from gsu_cli.metrics.base import Z95, Scene, Subject, missing
+from gsu_cli.run.record import Measurement
+from gsu_cli.run.seeds import derive
+
+
+class NegElbo:
+    """Mean negative ELBO in nats per held-out image, normal interval over images.
+
+    Every subject sees the same reparametrisation noise, so differences between subjects are far more precise than the
+    interval of each (which is the spread between images) suggests.
+
+    Args:
+        part: "retain" (a cost: lower is better) or "forget" (higher means forgotten; retraining tells how high is right).
+    """
+
+    def __init__(self, part: Literal["retain", "forget"]) -> None:
+        self.part = part
+        self.name = f"neg_elbo_{part}"
+
+    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
+        better: Literal["lower"] | None = "lower" if self.part == "retain" else None
+        if subject.model is None:
+            return []
+        split = scene.split
+        index = split.heldout_retain if self.part == "retain" else split.heldout_forget
+        if len(index) == 0:
+            reason = "no held-out image belongs to the forget set (single samples live in the training set)"
+            return [missing(self.name, subject, reason, unit="nats/image", better=better)]
+        images = split.dataset.heldout[index]
+        losses = image_losses(subject.model, images, seed=derive(scene.seed, "elbo", self.part))
+        return [self.from_losses(losses.double(), subject)]
+
+    def from_losses(self, losses: torch.Tensor, subject: Subject) -> Measurement:
+        """Statistics ``(n,)`` -> number."""
+        n, mean = len(losses), losses.mean().item()
+        half = Z95 * losses.std().item() / n**0.5 if n > 1 else None
+        low, high = (None, None) if half is None else (mean - half, mean + half)
+        better: Literal["lower"] | None = "lower" if self.part == "retain" else None
+        return Measurement(self.name, subject.name, mean, low, high, n, "nats/image", better, None, subject.sha256)

@@ -1,0 +1,89 @@
+"""The multi-layer perceptron VAE: small, trains in minutes on two cores, and exact in form for Kronecker factors.
+
+Source: Kingma and Welling, "Auto-Encoding Variational Bayes", ICLR 2014; Bernoulli likelihood on pixels in [0, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gsu_cli.models.base import Bernoulli, Model
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
+
+
+class MlpVae(Model):
+    """Encoder x -> N(mean, sd^2), mirrored decoder z -> pixel logits.
+
+    Args:
+        shape: ``(c, h, w)`` of the images.
+        latent_dim: z, the number of latents.
+        hidden: widths of the encoder's hidden layers; the decoder has them in reverse.
+        activation: "relu", "silu" or "gelu".
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int = 8,
+        hidden: Sequence[int] = (512, 512),
+        activation: str = "relu",
+    ) -> None:
+        super().__init__()
+        c, h, w = (int(s) for s in shape)
+        self.shape = (c, h, w)
+        self.latent_dim, self.hidden, self.activation = int(latent_dim), tuple(int(n) for n in hidden), activation
+        self.likelihood = Bernoulli()
+        pixels = math.prod(self.shape)
+        widths = (pixels, *self.hidden)
+        self.encoder = nn.Sequential(nn.Flatten(), *_stack(widths, activation))
+        self.posterior_head = nn.Linear(widths[-1], 2 * self.latent_dim)  # mean, log variance
+        self.decoder = nn.Sequential(
+            *_stack((self.latent_dim, *reversed(self.hidden)), activation),
+            nn.Linear(self.hidden[0], pixels),
+            nn.Unflatten(1, self.shape),
+        )
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "shape": list(self.shape),
+            "latent_dim": self.latent_dim,
+            "hidden": list(self.hidden),
+            "activation": self.activation,
+        }
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """q(z | x): mean and standard deviation, each ``(n, z)``, of images ``(n, c, h, w)`` in [0, 1]."""
+        mean, log_var = self.posterior_head(self.encoder(x)).chunk(2, dim=1)
+        return mean, (0.5 * log_var).exp()
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Images in [0, 1], ``(n, c, h, w)``, drawn at latents ``(n, z)``."""
+        return self.likelihood.mean(self.decoder(z))
+
+    def loss(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Tensor:
+        """-ELBO of each image in nats, ``(n,)``, with one reparametrised latent; labels are ignored."""
+        mean, sd = self.posterior(x)
+        z = mean + sd * torch.randn(mean.shape, generator=generator)
+        kl = 0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)
+        return self.likelihood.nll(self.decoder(z), x) + kl
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """``n`` images in [0, 1] at latents from the prior N(0, I)."""
+        return self.decode(torch.randn(n, self.latent_dim, generator=generator))
+
+    def generation_parameters(self) -> list[str]:
+        """The decoder's parameters: nothing else moves what is drawn."""
+        return [name for name, _ in self.named_parameters() if name.startswith("decoder.")]
+
+
+def _stack(widths: Sequence[int], activation: str) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for i, o in zip(widths[:-1], widths[1:], strict=True):
+        layers += [nn.Linear(i, o), ACTIVATIONS[activation]()]
+    return layers

@@ -1,0 +1,79 @@
+"""The closing table of a run: what was forgotten, by how much, what it cost, how far from retraining."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gsu_cli.report.numbers import Change, change, digits
+from gsu_cli.run.record import Measurement, Record
+
+TITLES = {
+    "feature_ratio": "feature ratio",
+    "neg_elbo_retain": "-ELBO retain",
+    "neg_elbo_forget": "-ELBO forget",
+    "frechet_distance": "Frechet distance",
+    "fid": "FID (Inception)",
+    "inception_score": "inception score",
+    "abstention": "abstention",
+}
+SUBJECTS = ("original", "unlearned", "retrained", "data")
+HEADS = {"original": "original", "unlearned": "unlearned", "retrained": "retrained", "data": "real data"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity: its title, one cell per subject, the change from original to unlearned."""
+
+    title: str
+    cells: dict[str, Measurement | None]
+    change: Change | None
+    better: str | None
+
+    def verdict(self) -> str:
+        """ "good", "bad" or "" by the direction of the change; within the intervals counts as neither."""
+        a, b = self.cells.get("original"), self.cells.get("unlearned")
+        if self.change is None or self.better is None or a is None or b is None or not self.change.value:
+            return ""
+        if None not in (a.low, a.high, b.low, b.high) and a.low <= b.high and b.low <= a.high:  # type: ignore[operator]
+            return ""
+        return "good" if (self.change.value < 0) == (self.better == "lower") else "bad"
+
+
+def rows(record: Record) -> list[Row]:
+    """Rows in order of first appearance in the record."""
+    seen: dict[tuple[str, str | None], dict[str, Measurement | None]] = {}
+    for m in record.measurements:
+        seen.setdefault((m.name, m.judge), {})[m.subject] = m
+    found = []
+    for (name, judge), cells in seen.items():
+        by = {"cnn": "CNN", "knn": "kNN", None: ""}.get(judge, judge or "")
+        title = TITLES.get(name, name) + (f" ({by})" if by and name in ("feature_ratio", "abstention") else "")
+        better = next((m.better for m in cells.values() if m is not None and m.better), None)
+        found.append(Row(title, cells, change(cells.get("original"), cells.get("unlearned")), better))
+    return found
+
+
+def subjects(record: Record) -> list[str]:
+    """Subjects that were measured, in the order of the columns."""
+    present = {m.subject for m in record.measurements}
+    return [s for s in SUBJECTS if s in present]
+
+
+def markdown(record: Record) -> str:
+    """The table as Markdown, with intervals and reasons."""
+    columns = subjects(record)
+    with_change = {"original", "unlearned"} <= set(columns)
+    head = ["", *[HEADS[s] for s in columns], *(["change"] if with_change else [])]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    reasons = {}
+    for row in rows(record):
+        cells = [digits(row.cells.get(s), interval=True) for s in columns]
+        if with_change:
+            span = row.change.interval() if row.change else ""
+            cells.append(f"{row.change}{f' ({span})' if span else ''}" if row.change else "-")
+        lines.append("| " + " | ".join([row.title, *cells]) + " |")
+        for m in row.cells.values():
+            if m is not None and m.reason:
+                reasons[row.title] = m.reason
+    notes = [f"- {title}: not measured, {why}" for title, why in reasons.items()]
+    return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"

@@ -1,0 +1,83 @@
+"""``summary.md`` and the same on the terminal, both from the record alone."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from gsu_cli.report.numbers import change, digits, seconds
+from gsu_cli.report.run_table import HEADS, markdown, rows, subjects
+from gsu_cli.run.record import Record
+
+COLOURS = {"good": "green", "bad": "red", "": ""}
+
+
+def headline(record: Record) -> str:
+    """One sentence: what was forgotten, by how much, what it cost."""
+    what = record.split.get("forget", "nothing")
+    cuts = []
+    for judge, by in (("cnn", "CNN"), ("knn", "kNN")):
+        c = change(record.find("feature_ratio", "original", judge), record.find("feature_ratio", "unlearned", judge))
+        if c is not None:
+            cuts.append(f"{c} by the {by} judge")
+    cost = change(record.find("neg_elbo_retain", "original"), record.find("neg_elbo_retain", "unlearned"))
+    text = f"Forgot {what}"
+    if cuts:
+        text += f": drawn {' and '.join(cuts)}"
+    if cost is not None:
+        text += f", at {cost} retain -ELBO"
+    return text + "."
+
+
+def sentences(record: Record) -> list[str]:
+    """What else a reader should know, in order of weight."""
+    lines = []
+    dataset = record.inputs.get("dataset", {})
+    if dataset.get("note"):
+        lines.append(dataset["note"])
+    lines += [f"judge {j['name']}: {j['unavailable']}" for j in record.judges if "unavailable" in j]
+    for j in record.judges:
+        trust = j.get("trust") or {}
+        real, drawn = trust.get("real"), trust.get("reconstructions")
+        if real:
+            also = f", {drawn['value']:.1%} of their reconstructions" if drawn else ""
+            lines.append(f"judge {j['name']} is right on {real['value']:.1%} of {real['n']:,} held-out images{also}")
+    predicted, realised = record.update.get("predicted"), record.update.get("realised")
+    if predicted and realised:
+        parts = [f"{k} {predicted[k]:+.3f} predicted, {realised[k]:+.3f} realised" for k in predicted if k in realised]
+        lines.append("change of the training loss, nats/image: " + "; ".join(parts))
+    took = [f"{k} {seconds(v)}" for k, v in record.seconds.items() if k != "total"]
+    if took:
+        lines.append("time: " + ", ".join(took))
+    return lines
+
+
+def render(record: Record, folder: object, console: Console) -> None:
+    """Prints the closing table."""
+    columns = subjects(record)
+    with_change = {"original", "unlearned"} <= set(columns)
+    table = Table(box=box.SIMPLE_HEAD, title=None, pad_edge=False)
+    table.add_column("")
+    for s in columns:
+        table.add_column(HEADS[s], justify="right")
+    if with_change:
+        table.add_column("change", justify="right")
+    for row in rows(record):
+        cells: list[Text | str] = [digits(row.cells.get(s)) for s in columns]
+        if with_change:
+            cells.append(Text(str(row.change), style=COLOURS[row.verdict()]) if row.change else "-")
+        table.add_row(row.title, *cells)
+    tail = [Text(line, style="dim") for line in sentences(record)]
+    head = [Text(headline(record), style="bold")] if record.split else []
+    console.print(Group(*head, table, *tail, Text(f"all of it lies in {folder}")))
+
+
+def summary_markdown(record: Record) -> str:
+    """The text of ``summary.md``."""
+    head = headline(record) if record.split else f"{record.verb} of {record.inputs.get('dataset', {}).get('name', '')}"
+    lines = [f"# {head}", "", f"`{' '.join(record.command)}`", "", markdown(record)]
+    lines += [f"- {line}" for line in sentences(record)]
+    lines.append("- values in brackets are 95 % intervals; n and the sha256 of the weights stand in record.json")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,157 @@
+"""Weights on disk: safetensors whose metadata rebuilds the architecture and proves that the bytes are the ones written.
+
+Metadata holds one JSON text under the key ``gsu``: ``target`` (class path), ``config`` (constructor arguments),
+``digest`` (sha256 over names, shapes, types and bytes of all tensors) and ``about`` (data set, seed, recipe, final
+loss, parent, forget spec: whatever its writer knows). Half-precision files are widened to float32 on loading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from gsu_cli.errors import CheckpointError
+from gsu_cli.run.files import atomic, sha256_of
+
+SCHEMA = 1
+TRAIN_ONE = "Train one with `gsu train dataset=...` and pass checkpoint.path=<folder>/model.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model rebuilt from disk.
+
+    Attributes:
+        model: in eval mode, float32.
+        about: what the writer recorded (see module docstring).
+        path: where it was read.
+        sha256: of the file's bytes; the identity that records quote.
+    """
+
+    model: Any
+    path: Path
+    sha256: str
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 over names, types, shapes and bytes, independent of the order of insertion."""
+    h = hashlib.sha256()
+    for name in sorted(tensors):
+        t = tensors[name].detach().contiguous()
+        h.update(f"{name}|{t.dtype}|{tuple(t.shape)}|".encode())
+        h.update(t.view(torch.uint8).numpy().data if t.ndim else t.reshape(1).view(torch.uint8).numpy().data)
+    return h.hexdigest()
+
+
+def save_checkpoint(path: Path, model: nn.Module, *, about: Mapping[str, Any], half: bool = False) -> str:
+    """Writes ``model`` atomically and returns the file's sha256.
+
+    Args:
+        path: final name, conventionally ``*.safetensors``.
+        model: must offer ``config()``; see `gsu_cli.models.base.Model`.
+        about: JSON-able facts.
+        half: store floating tensors as float16 (what ships).
+    """
+    tensors = {k: v.detach().clone().contiguous() for k, v in model.state_dict().items()}
+    if half:
+        tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
+    kind = type(model)
+    meta = {
+        "schema": SCHEMA,
+        "target": f"{kind.__module__}.{kind.__qualname__}",
+        "config": model.config(),  # type: ignore[operator]  # nn.Module.__getattr__ hides the method from the checker
+        "digest": digest(tensors),
+        "about": dict(about),
+    }
+    data = save(tensors, metadata={"gsu": json.dumps(meta, sort_keys=True)})
+    with atomic(path) as temporary:
+        temporary.write_bytes(data)
+    return sha256_of(path)
+
+
+def load_checkpoint(path: Path, *, shape: tuple[int, int, int] | None = None) -> Checkpoint:
+    """Reads, verifies and rebuilds a checkpoint.
+
+    Args:
+        path: a file written by `save_checkpoint`.
+        shape: ``(c, h, w)`` of the data it is to be used with, when known.
+
+    Raises:
+        CheckpointError: missing, truncated, a pickle, not written by gsu, wrong digest, or another image shape.
+    """
+    if not path.is_file():
+        raise CheckpointError("`checkpoint.path` must be an existing file", found=path, way_out=TRAIN_ONE)
+    meta, tensors = read_tensors(path)
+    if digest(tensors) != meta["digest"]:
+        raise CheckpointError(
+            "the digest of the weights must match the one in the file's metadata",
+            found=f"a mismatch in {path}",
+            way_out="The file was altered or damaged: copy or train it again",
+        )
+    try:
+        model = _rebuild(meta["target"], meta["config"])
+        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+    except (ImportError, AttributeError, TypeError, ValueError, RuntimeError) as e:
+        raise CheckpointError(
+            f"{path} must rebuild as {meta['target']}",
+            found=str(e).splitlines()[0],
+            way_out="Is the package that defines the model installed in the same version?",
+        ) from e
+    if shape is not None and tuple(_shape(model) or shape) != tuple(shape):
+        raise CheckpointError(
+            f"the checkpoint must draw images of the data set's shape {tuple(shape)}",
+            found=f"{_shape(model)} in {path}",
+            way_out="Choose the data set that the checkpoint was trained on, or train one for this data set",
+        )
+    return Checkpoint(model.eval(), path, sha256_of(path), meta["about"])
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The ``gsu`` metadata and the tensors of a file, nothing verified but the format."""
+    try:
+        with safe_open(path, framework="pt") as f:
+            text = (f.metadata() or {}).get("gsu")
+            tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118  # safe_open is no mapping
+    except (SafetensorError, OSError, ValueError) as e:
+        raise CheckpointError(
+            "a checkpoint must be a whole safetensors file", found=_describe_foreign(path, e), way_out=TRAIN_ONE
+        ) from e
+    if text is None:
+        raise CheckpointError(
+            "a checkpoint must carry gsu metadata (architecture, digest)",
+            found=f"a safetensors file without it: {path}",
+            way_out=TRAIN_ONE,
+        )
+    return json.loads(text), tensors
+
+
+def _shape(model: nn.Module) -> tuple[int, ...] | None:
+    value: Any = getattr(model, "shape", None)
+    return None if value is None else tuple(value)
+
+
+def _describe_foreign(path: Path, error: Exception) -> str:
+    with path.open("rb") as f:
+        head = f.read(4)
+    if head[:2] == b"PK" or head[:1] == b"\x80":
+        return f"a pickle, which is never loaded (it can run code): {path}"
+    return f"{path} ({str(error).splitlines()[0]})"
+
+
+def _rebuild(target: str, config: Mapping[str, Any]) -> nn.Module:
+    module, _, name = target.rpartition(".")
+    kind = getattr(importlib.import_module(module), name)
+    if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+        raise TypeError(f"{target} is not a torch module")
+    return kind(**config)

@@ -1,0 +1,167 @@
+"""Where a run writes: one folder per run, claimed before anything is written into it.
+
+The names come from ``conf/_session.yaml``. This module makes them exclusive: two runs started in the same second
+both want ``outputs/unlearn/2026-01-31/12-00-00``, `os.mkdir` lets one of them have it, the other takes ``12-00-00-2``.
+A folder is claimed when Hydra starts a run or a sweep, so ``--cfg``, ``--info`` and completion create nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from gsu_cli.errors import GsuError, OutputError, UsageError
+from gsu_cli.run.cells import cell_name, refuse_equal_cells
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A folder that belongs to this run or sweep alone."""
+
+    path: Path
+    is_sweep: bool
+    created: bool
+
+
+class Stop(BaseException):
+    """Carries an error out of a Hydra callback; Hydra turns an `Exception` raised there into a mere warning."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+_claims: list[Claim] = []  # of this process, newest last; the dispatcher asks for it after the run
+
+
+def last_claim() -> Claim | None:
+    """The folder claimed most recently by this process, if any."""
+    return _claims[-1] if _claims else None
+
+
+def forget_claims() -> None:
+    """Start afresh; for several runs in one process."""
+    _claims.clear()
+
+
+def claim(wanted: Path) -> Path:
+    """Create `wanted`, or ``wanted-2``, ``wanted-3``, ...: the first that nobody else has.
+
+    Raises:
+        OutputError: the folder cannot be created.
+    """
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        for k in itertools.count(2):
+            candidate = wanted if k == 2 else wanted.with_name(f"{wanted.name}-{k - 1}")
+            try:
+                os.mkdir(candidate)
+            except FileExistsError:
+                continue
+            return candidate
+    except OSError as error:
+        raise unwritable(wanted, error) from error
+    raise AssertionError("itertools.count ended")
+
+
+def take(explicit: Path, marker: str, *, continuing: bool = False) -> bool:
+    """Claim exactly the folder the user named; true if it had to be created.
+
+    Args:
+        explicit: the folder.
+        marker: what Hydra writes there first (``.hydra`` or ``multirun.yaml``); creating it is the exclusive step.
+        continuing: whether the run resumes the one that is there.
+
+    Raises:
+        UsageError: it already holds a run or a sweep and `continuing` is false.
+        OutputError: it cannot be created.
+    """
+    created = not explicit.exists()
+    try:
+        explicit.mkdir(parents=True, exist_ok=True)
+        if not continuing:
+            if (explicit / "record.json").exists() or (explicit / "multirun.yaml").exists():
+                raise FileExistsError
+            if marker == ".hydra":
+                os.mkdir(explicit / marker)
+            else:
+                (explicit / marker).touch(exist_ok=False)
+    except FileExistsError:
+        raise UsageError(
+            "the output folder must not hold another run",
+            found=explicit,
+            way_out="Name another folder, or name none and gsu makes a new one.",
+        ) from None
+    except OSError as error:
+        raise unwritable(explicit, error) from error
+    return created
+
+
+def unwritable(folder: Path | str, error: OSError) -> GsuError:
+    """The sentence for results that cannot be written."""
+    return OutputError(
+        "the output folder must be writable",
+        found=f"{folder} ({error.strerror or error})",
+        way_out="Choose another with paths.output_dir=FOLDER.",
+    )
+
+
+def discard_if_unused(given: Claim) -> None:
+    """Remove a folder in which nothing happened: no record, nothing but Hydra's note of a config that was refused."""
+    left = {".hydra", "gsu.log", "multirun.yaml"}
+    if given.created and given.path.is_dir() and {p.name for p in given.path.iterdir()} <= left:
+        shutil.rmtree(given.path, ignore_errors=True)
+
+
+class ClaimFolder(Callback):
+    """Hydra callback: before a run or a sweep starts, claim its folder and write the result into the config."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        self._claim(config, "run")
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        try:
+            refuse_equal_cells(list(config.hydra.overrides.task))
+        except UsageError as error:
+            raise Stop(error) from error
+        self._claim(config, "sweep")
+
+    def _claim(self, config: DictConfig, kind: str) -> None:
+        key = f"hydra.{kind}.dir"
+        try:
+            wanted = Path(str(OmegaConf.select(config, key)))
+            if any(line.lstrip("+").startswith(f"{key}=") for line in config.hydra.overrides.hydra):
+                marker = ".hydra" if kind == "run" else "multirun.yaml"
+                folder, created = (wanted, take(wanted, marker, continuing=bool(config.get("resume"))))
+            else:
+                folder, created = claim(wanted), True
+        except Exception as error:
+            raise Stop(error) from error
+        _claims.append(Claim(folder, kind == "sweep", created))
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra[kind].dir = str(folder)
+            if kind == "sweep":
+                # each cell composes its config again, perhaps in another process: it must find the same folder
+                config.hydra.overrides.hydra.append(f"{key}={_quoted(str(folder))}")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def cache_dir() -> str:
+    """Where data sets are kept between runs: ``$XDG_CACHE_HOME/gsu``, else ``~/.cache/gsu``."""
+    return str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gsu")
+
+
+def register_resolvers() -> None:
+    """Teach OmegaConf ``${gsu.cell:...}`` and ``${gsu.cache_dir:}``."""
+    OmegaConf.register_new_resolver("gsu.cell", cell_name, replace=True)
+    OmegaConf.register_new_resolver("gsu.cache_dir", cache_dir, replace=True)

@@ -1,0 +1,68 @@
+"""Where and with what a run happened: versions, git state, device, memory."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("gsu-cli", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "safetensors")
+NOT_HASHED = ("paths",)  # where things lie does not change what they are
+
+
+def versions() -> dict[str, str]:
+    """Version of Python and of the packages that can move a number."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed as a package"
+    return found
+
+
+def git() -> dict[str, Any]:
+    """Commit of the checkout that the package runs from and whether it is clean; empty for an installed wheel."""
+    here = Path(__file__).parent
+
+    def ask(*words: str) -> str | None:
+        try:
+            line = ["git", "-C", str(here), *words]
+            run = subprocess.run(line, capture_output=True, text=True, check=False, timeout=5)  # noqa: S603 - fixed words
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return run.stdout.strip() if run.returncode == 0 else None
+
+    if ask("ls-files", "--error-unmatch", __file__) is None:
+        return {}
+    return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(ask("status", "--porcelain", "-uno"))}
+
+
+def device() -> dict[str, Any]:
+    """What computed: numbers are bit-identical only for the same of these."""
+    import torch
+
+    return {
+        "type": "cpu",
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def peak_memory_mb() -> float:
+    """Largest resident size of this process so far, MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
+
+
+def config_hash(config: dict[str, Any]) -> str:
+    """First 16 hex digits of the sha256 of the resolved config, paths of folders left out."""
+    kept = {k: v for k, v in config.items() if k not in NOT_HASHED}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

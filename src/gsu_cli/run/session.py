@@ -1,0 +1,81 @@
+"""One run from start to record: stages are timed, and whatever happens, the record says how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from gsu_cli.run import provenance
+from gsu_cli.run.record import Record, write_record
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """Context manager around a verb's work.
+
+    On entry ``record.json`` appears with status "running"; on exit it says "done", "failed" (with the error) or
+    "interrupted". Exceptions pass through.
+
+    Args:
+        folder: the run's own folder.
+        verb: "train", "unlearn" ...
+        config: the resolved config, plain values.
+        command: the words that make this run again.
+        seeds: by purpose.
+    """
+
+    def __init__(
+        self, folder: Path, verb: str, config: dict[str, Any], command: list[str], seeds: dict[str, int]
+    ) -> None:
+        self.folder = folder
+        self.record = Record(
+            verb=verb,
+            command=command,
+            started=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            config=config,
+            config_hash=provenance.config_hash(config),
+            seeds=seeds,
+            git=provenance.git(),
+            versions=provenance.versions(),
+            device=provenance.device(),
+        )
+
+    def __enter__(self) -> Self:
+        self._started = time.perf_counter()
+        write_record(self.folder, self.record)
+        return self
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Adds the wall time inside to ``record.seconds[name]``."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - started
+            self.record.seconds[name] = round(self.record.seconds.get(name, 0.0) + spent, 4)
+            log.info("%s: %.2f s", name, spent)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        r = self.record
+        if error is None:
+            r.status = "done"
+        else:
+            r.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            r.error = f"{type(error).__name__}: {error}"
+        self.save()
+
+    def save(self) -> None:
+        """Writes the record as it stands."""
+        self.record.seconds["total"] = round(time.perf_counter() - self._started, 4)
+        self.record.peak_memory_mb = provenance.peak_memory_mb()
+        write_record(self.folder, self.record)

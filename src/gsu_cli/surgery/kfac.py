@@ -1,0 +1,106 @@
+"""K-FAC: the Fisher of each layer as ``A (x) G``, from one streamed pass over samples.
+
+Conventions. The loss of a sample is the sum over its outputs; ``F = E[grad grad^T]`` over samples, the Fisher of the
+mean loss per sample. With ``T`` locations per sample (one for vectors), ``A = E[sum_t a_t a_t^T]`` and
+``G = E[sum_t g_t g_t^T] / T``: the "expand" setting, which takes ``a`` and ``g`` to be independent and gradients of
+different locations to be uncorrelated. It is exact for one location and ``a`` independent of ``g``, or one sample.
+
+Sources: Martens & Grosse 2015, section 3 (Linear, homogeneous coordinate); Grosse & Martens 2016, section 3
+(convolutions); Eschenhagen et al. 2023 for the name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor, nn
+
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerLayer, eigenbasis
+from gsu_cli.surgery.layers import find_scopes, rows, squared_gradients
+from gsu_cli.surgery.taps import OutputGradient, capture, eval_mode
+from gsu_cli.surgery.vectors import Vector
+
+
+class KroneckerBuilder:
+    """Streams batches into Kronecker factors.
+
+    Linear and ungrouped Conv2d layers get factors; parameters of any other leaf module get a diagonal Fisher. The
+    module runs in eval mode. Sums are kept in float64, so the split into batches matters to rounding only.
+
+    Args:
+        module: a network of one tensor, a decoder say.
+        names: the parameters to cover, as they are called in vectors (with ``prefix``); all when None.
+        prefix: put before the module's own parameter names, "decoder." say.
+
+    Raises:
+        UsageError: names that do not exist; tied weights; parameters that no leaf module owns.
+
+    Example:
+        >>> layer = nn.Linear(1, 1)
+        >>> builder = KroneckerBuilder(layer)
+        >>> builder.accumulate(torch.tensor([[2.0]]), lambda output: torch.full_like(output, 3.0))
+        >>> fisher = builder.finish()
+        >>> fisher.layers[0].A.tolist(), fisher.layers[0].G.tolist()
+        ([[4.0, 2.0], [2.0, 1.0]], [[9.0]])
+    """
+
+    def __init__(self, module: nn.Module, names: Collection[str] | None = None, *, prefix: str = "") -> None:
+        self.module = module
+        self.scopes = find_scopes(module, names, prefix)
+        self._layers = {scope.module: module.get_submodule(scope.module) for scope in self.scopes}
+        self._A: dict[str, Tensor] = {}
+        self._G: dict[str, Tensor] = {}
+        self._locations: dict[str, int] = {}
+        self._diagonal: Vector = {}
+        self._n = 0
+
+    def accumulate(self, inputs: Tensor, output_gradient: OutputGradient) -> None:
+        """Add a batch.
+
+        Args:
+            inputs: ``(n, ...)``.
+            output_gradient: the module's output -> ``d loss_i / d output_i`` per sample; with targets drawn from the
+                model itself (``likelihood.fisher_residual``) the result is the true Fisher, with the data's targets
+                the empirical one.
+        """
+        taps = capture(self.module, self._layers, inputs, output_gradient)
+        for scope in self.scopes:
+            layer, (x, y) = self._layers[scope.module], taps[scope.module]
+            if not scope.kronecker:
+                with eval_mode(layer):
+                    squares = squared_gradients(layer, scope.own, x, y)
+                for k, square in squares.items():
+                    _add(self._diagonal, scope.own[k], square)
+                continue
+            a, g = (r.flatten(0, 1) for r in rows(layer, scope.own, x, y))
+            _add(self._A, scope.module, a.T @ a)
+            _add(self._G, scope.module, g.T @ g)
+            self._locations[scope.module] = self._locations.get(scope.module, 0) + len(a)
+        self._n += len(inputs)
+
+    def finish(self) -> KroneckerFisher:
+        """Factors, eigenbases and eigenvalues.
+
+        Raises:
+            UsageError: no sample was seen.
+            NonFiniteError: a factor is not finite.
+        """
+        if self._n == 0:
+            raise UsageError("Kronecker factors need at least one sample", found=0)
+        layers = []
+        for scope in (s for s in self.scopes if s.kronecker):
+            A, G = self._A[scope.module] / self._n, self._G[scope.module] / self._locations[scope.module]
+            if not (torch.isfinite(A).all() and torch.isfinite(G).all()):
+                raise NonFiniteError("Kronecker factors must be finite", found=f"nan or inf in layer {scope.module!r}")
+            (e_A, U_A), (e_G, U_G) = eigenbasis(A), eigenbasis(G)
+            layers.append(KroneckerLayer(scope, A, G, U_A, U_G, torch.outer(e_G, e_A)))
+        diagonal = {k: s / self._n for k, s in self._diagonal.items()}
+        if bad := [k for k, s in diagonal.items() if not torch.isfinite(s).all()]:
+            raise NonFiniteError("the diagonal Fisher must be finite", found=f"nan or inf in {bad[0]}")
+        return KroneckerFisher(tuple(layers), diagonal, self._n)
+
+
+def _add(sums: dict[str, Tensor], key: str, term: Tensor) -> None:
+    sums[key] = sums[key].add_(term) if key in sums else term.double()

@@ -1,0 +1,127 @@
+"""The Fisher of a network as one Kronecker product per layer, and its damped inverse as a geometry.
+
+Per layer, with ``A`` ``(p, p)`` from the layer's inputs, ``G`` ``(q, q)`` from its output gradients, eigenbases ``U_A``
+and ``U_G``: ``F ~ A (x) G = (U_A (x) U_G) diag(s) (U_A (x) U_G)^T`` with ``s = s_A (x) s_G`` for K-FAC and
+``s = E[(U_G^T grad U_A)^2]``, the best diagonal in that basis, for EK-FAC. Parameters without factors (BatchNorm's
+scale and shift, grouped and transposed convolutions) have a diagonal ``F``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from gsu_cli.errors import UsageError
+from gsu_cli.surgery.layers import Scope
+from gsu_cli.surgery.vectors import Vector, VectorLike
+
+DampingScope = Literal["global", "layer"]
+
+
+@dataclass(frozen=True)
+class KroneckerLayer:
+    """Factors of one layer, float64. ``eigenvalues`` is ``(q, p)``, the layout of the packed gradient."""
+
+    scope: Scope
+    A: Tensor
+    G: Tensor
+    U_A: Tensor
+    U_G: Tensor
+    eigenvalues: Tensor
+
+    def transform(self, v: VectorLike, spectrum: Tensor) -> Vector:
+        """``U diag(spectrum) U^T v`` for this layer's part of ``v``, in float64 inside."""
+        M = self.scope.pack(v).double()
+        inside = self.U_G.T @ M @ self.U_A
+        return self.scope.unpack(self.U_G @ (inside * spectrum) @ self.U_A.T, v)
+
+
+@dataclass(frozen=True)
+class KroneckerFisher:
+    """``F``, the Fisher of the mean loss per sample, block by block.
+
+    Attributes:
+        layers: the layers with factors.
+        diagonal: parameter name -> ``E[grad^2]``, float64, for parameters without factors.
+        n: how many samples the statistics saw.
+    """
+
+    layers: tuple[KroneckerLayer, ...]
+    diagonal: Vector
+    n: int
+
+    def names(self) -> list[str]:
+        """The parameters that ``F`` covers."""
+        return [k for layer in self.layers for k in layer.scope.own.values()] + list(self.diagonal)
+
+    def mean_eigenvalue(self) -> float:
+        """``trace F / number of parameters``: the scale that relative damping is relative to."""
+        blocks = [layer.eigenvalues for layer in self.layers] + list(self.diagonal.values())
+        return sum(float(s.sum()) for s in blocks) / max(sum(s.numel() for s in blocks), 1)
+
+    def apply(self, v: VectorLike) -> Vector:
+        """``F v``; ``v.F v / 2`` is the second-order price of the step ``v`` by the Gauss-Newton rule."""
+        return self._each(v, [layer.eigenvalues for layer in self.layers], self.diagonal)
+
+    def inverse(
+        self, damping: float, *, relative: bool = True, damping_scope: DampingScope = "global"
+    ) -> KroneckerInverse:
+        """``P = (F + lambda I)^-1``, exact in the eigenbasis.
+
+        Args:
+            damping: ``lambda``, > 0; directions whose curvature is far above it are suppressed.
+            relative: ``damping`` counts in mean eigenvalues of ``F``, so that one value suits models of any scale.
+            damping_scope: that mean is taken over all parameters ("global": layers keep their proportion) or layer by
+                layer ("layer": each layer is damped alike, parameters without factors together count as one).
+
+        Raises:
+            UsageError: a damping that is not positive, or a relative one of a Fisher (or layer) that is zero.
+        """
+        if not (isfinite(damping) and damping > 0):
+            raise UsageError("`damping` must be a positive number", found=damping)
+        if damping_scope not in ("global", "layer"):
+            raise UsageError("`damping_scope` must be global or layer", found=damping_scope)
+        means = [self.mean_eigenvalue()] * (len(self.layers) + 1)
+        if damping_scope == "layer":
+            rest = replace(self, layers=())
+            means = [float(layer.eigenvalues.mean()) for layer in self.layers] + [rest.mean_eigenvalue()]
+        if not relative:
+            means = [1.0] * len(means)
+        if min(means if self.diagonal else means[:-1], default=0.0) <= 0:
+            raise UsageError(
+                "relative damping needs a Fisher that is not zero",
+                found=f"a mean eigenvalue of 0 from {self.n} samples",
+                way_out="Use an absolute damping (relative=False), the global scope, or more samples.",
+            )
+        spectra = tuple(1 / (x.eigenvalues + damping * m) for x, m in zip(self.layers, means[:-1], strict=True))
+        return KroneckerInverse(self, spectra, {k: 1 / (s + damping * means[-1]) for k, s in self.diagonal.items()})
+
+    def _each(self, v: VectorLike, spectra: list[Tensor] | tuple[Tensor, ...], diagonal: Vector) -> Vector:
+        if set(v) != set(self.names()):
+            raise ValueError(f"vector and Fisher differ in parameters: {sorted(set(v) ^ set(self.names()))}")
+        parts: Vector = {k: (v[k].double() * s).to(v[k].dtype) for k, s in diagonal.items()}
+        for layer, spectrum in zip(self.layers, spectra, strict=True):
+            parts.update(layer.transform(v, spectrum))
+        return {k: parts[k] for k in v}
+
+
+@dataclass(frozen=True)
+class KroneckerInverse:
+    """A geometry: ``P v = (F + lambda I)^-1 v``. Built by :meth:`KroneckerFisher.inverse`."""
+
+    fisher: KroneckerFisher
+    spectra: tuple[Tensor, ...]
+    diagonal: Vector
+
+    def apply(self, v: VectorLike) -> Vector:
+        return self.fisher._each(v, self.spectra, self.diagonal)
+
+
+def eigenbasis(M: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues (negative rounding cut to 0) and eigenvectors of a symmetric positive semidefinite matrix."""
+    e, U = torch.linalg.eigh(M)
+    return e.clamp(min=0), U

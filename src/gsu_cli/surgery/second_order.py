@@ -1,0 +1,90 @@
+"""What a step will do to a loss, before it is taken: ``L(theta + t d) - L(theta) ~ t g.d + t^2/2 d.H d``.
+
+``g`` gradient, ``H`` Hessian, ``d`` direction. One Hessian-vector product, about twice the price of a gradient, gives
+the whole parabola. After surgery ``g_r.d = 0`` and the second term is the price of the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gsu_cli.surgery.vectors import Vector, VectorLike, dot
+
+
+@dataclass(frozen=True)
+class Parabola:
+    """Change of a loss along a direction, to second order.
+
+    Attributes:
+        slope: ``g.d``.
+        curvature: ``d.H d``.
+
+    Example:
+        >>> Parabola(slope=1.0, curvature=4.0).change(0.5)
+        1.0
+    """
+
+    slope: float
+    curvature: float
+
+    def change(self, t: float) -> float:
+        """Predicted change of the loss for the step ``t d``."""
+        return t * self.slope + 0.5 * t * t * self.curvature
+
+    def step_for(self, rise: float) -> float | None:
+        """The smallest ``t > 0`` at which the loss has risen by ``rise > 0``; None where the parabola never does.
+
+        >>> Parabola(slope=0.0, curvature=2.0).step_for(4.0)
+        2.0
+        """
+        root = self.slope**2 + 2 * self.curvature * rise
+        bottom = self.slope + root**0.5 if root >= 0 else 0.0
+        # 2 rise / (slope + root), not (root - slope) / curvature: no cancellation, and right for curvature 0
+        return 2 * rise / bottom if bottom > 0 else None
+
+
+def parabola(g: VectorLike, Hd: VectorLike, d: VectorLike) -> Parabola:
+    """The parabola of a loss with gradient ``g`` along ``d``, given ``H d``."""
+    return Parabola(dot(g, d), dot(Hd, d))
+
+
+def hessian_vector_product(
+    loss: Callable[[Vector], Tensor], theta: VectorLike, v: VectorLike
+) -> tuple[Tensor, Vector, Vector]:
+    """``(L, g, H v)`` at ``theta`` by differentiating ``g.v`` (Pearlmutter 1994); ``loss`` is called once.
+
+    Double backward rather than forward-over-reverse: every op that trains supports it, and a loss that draws noise
+    sees that noise once.
+
+    Args:
+        loss: parameter vector -> scalar, twice differentiable.
+        theta: where; detached copies are used.
+        v: the vector, with the names of ``theta``.
+
+    Example:
+        >>> L, g, Hv = hessian_vector_product(lambda p: (p["w"] ** 3).sum(), {"w": torch.tensor([1.0, 2.0])},
+        ...                                   {"w": torch.tensor([1.0, 1.0])})
+        >>> L.item(), g["w"].tolist(), Hv["w"].tolist()
+        (9.0, [3.0, 12.0], [6.0, 12.0])
+    """
+    names = list(theta)
+    leaves = {k: theta[k].detach().clone().requires_grad_() for k in names}
+    with torch.enable_grad():
+        value = loss(leaves)
+        points = list(leaves.values())
+        # a parameter that the loss does not depend on, or only linearly, has a zero row
+        g = torch.autograd.grad(value, points, create_graph=True, materialize_grads=True)
+        slope = sum(((x * v[k]).sum() for k, x in zip(names, g, strict=True)), torch.zeros_like(value))
+        if slope.requires_grad:
+            Hv = torch.autograd.grad(slope, points, materialize_grads=True)
+        else:
+            Hv = tuple(torch.zeros_like(x) for x in points)
+    return (
+        value.detach(),
+        {k: x.detach() for k, x in zip(names, g, strict=True)},
+        {k: x.detach() for k, x in zip(names, Hv, strict=True)},
+    )

@@ -1,0 +1,131 @@
+"""How far to go: the largest step whose measured cost stays within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, inf, isfinite, log, nan, sqrt
+
+from gsu_cli.errors import NonFiniteError, UsageError
+
+
+@dataclass(frozen=True)
+class StepSearch:
+    """The outcome of a search.
+
+    Attributes:
+        step: the largest step measured to be within the budget; 0.0 when none was.
+        rise: the raise measured there; 0.0 for the step 0.
+        evaluations: every ``(step, raise)`` in the order of measuring; a raise may be nan or infinite.
+        converged: False when the search ended at a bound or ran out of evaluations.
+    """
+
+    step: float
+    rise: float
+    evaluations: tuple[tuple[float, float], ...]
+    converged: bool
+
+
+def largest_step_within(
+    raise_of: Callable[[float], float],
+    budget: float,
+    *,
+    low: float,
+    high: float,
+    rel_tol: float = 0.02,
+    guess: float | None = None,
+    max_evaluations: int = 16,
+    reach: float = 1e4,
+) -> StepSearch:
+    """The largest step ``t`` with ``raise_of(t) <= budget``, by a bracket in ``log t``.
+
+    Inside the bracket the next trial assumes ``raise ~ t^p`` through the last measured points (``p`` is 1 without
+    surgery, 2 with it), kept off the ends of the bracket; where that says nothing, it bisects. ``[low, high]`` is only
+    where to start: the search leaves it by up to ``reach`` on either side when all of it is within, or all beyond,
+    the budget. A raise that is nan or infinite, or a ``NonFiniteError``, counts as beyond. A raise that is not
+    monotone costs optimality (a larger step may exist behind a hill) but never the budget: the result was measured.
+
+    Args:
+        raise_of: step -> relative raise of the loss, 0.01 for 1 %; negative where the loss falls.
+        budget: the largest raise allowed, in the same unit, > 0.
+        low, high: first bracket, ``0 < low < high``, in the unit of the step.
+        rel_tol: stop when the raise lies in ``[(1 - rel_tol) budget, budget]`` or the bracket is narrower than this.
+        guess: first trial, ``Parabola.step_for`` say; the middle of the bracket when None.
+        max_evaluations: how often ``raise_of`` may be called.
+        reach: how far outside ``[low, high]`` a trial may lie, as a factor.
+
+    Returns:
+        The step, its raise and all evaluations.
+
+    Raises:
+        UsageError: the budget is not a positive number or the bracket is empty.
+
+    Example:
+        >>> found = largest_step_within(lambda t: t * t / 100, 0.01, low=0.01, high=100.0)
+        >>> 0.98 < found.step <= 1.0, len(found.evaluations) <= 4
+        (True, True)
+    """
+    if not (isfinite(budget) and budget > 0):
+        raise UsageError("`budget` must be a positive number", found=budget)
+    if not 0 < low < high < inf:
+        raise UsageError("the bracket of the step must be 0 < low < high", found=f"{low}, {high}")
+    floor, ceiling = low / reach, high * reach
+    trial = guess if guess is not None and isfinite(guess) and guess > 0 else sqrt(low * high)
+    trials: list[tuple[float, float]] = []
+    within, beyond = (0.0, 0.0), (inf, nan)  # the bracket: largest step within, smallest measured beyond
+    converged = False
+    while len(trials) < max_evaluations and not converged:
+        trial = min(max(trial, floor), ceiling)
+        rise = _measure(raise_of, trial)
+        trials.append((trial, rise))
+        if rise <= budget:  # False for nan
+            within = trial, rise
+        else:
+            beyond = trial, rise
+        converged = within[0] > 0 and (within[1] >= (1 - rel_tol) * budget or beyond[0] <= within[0] * (1 + rel_tol))
+        if within[0] >= ceiling or beyond[0] <= floor:
+            break
+        trial = _next(trials, within, beyond, (1 - rel_tol / 2) * budget, low, high)
+    return StepSearch(within[0], within[1], tuple(trials), converged)
+
+
+def _measure(raise_of: Callable[[float], float], step: float) -> float:
+    try:
+        rise = float(raise_of(step))
+    except NonFiniteError:
+        return nan
+    return inf if rise == -inf else rise  # a loss of minus infinity is as broken as plus infinity
+
+
+def _next(
+    trials: list[tuple[float, float]],
+    within: tuple[float, float],
+    beyond: tuple[float, float],
+    aim: float,
+    low: float,
+    high: float,
+) -> float:
+    """The next trial: a power law aimed just below the budget, else growth, shrinkage or the middle of the bracket."""
+    law = _power_law(trials, aim)
+    if beyond[0] == inf:  # all within so far: at least to `high`, at most a decade beyond what is known
+        return min(max(law or inf, within[0] * 1.2), max(within[0] * 10, high))
+    if within[0] == 0.0:  # all beyond so far: at least a fifth shorter, at most a decade below what is known
+        return max(min(law or 0.0, beyond[0] / 1.2), min(beyond[0] / 10, low))
+    a, b = log(within[0]), log(beyond[0])
+    middle = exp((a + b) / 2)
+    # a bracket that two laws in a row have not narrowed much is bisected, so that it always closes
+    if law is None or len(trials) % 3 == 0:
+        return middle
+    return min(max(law, exp(a + 0.02 * (b - a))), exp(b - 0.02 * (b - a)))
+
+
+def _power_law(trials: list[tuple[float, float]], aim: float) -> float | None:
+    """Where ``rise = aim`` if ``rise ~ t^p`` through the two trials nearest to ``aim``, ``p`` kept in [0.5, 4]."""
+    useful = sorted((abs(log(r / aim)), t, r) for t, r in trials if isfinite(r) and r > 0)[:2]
+    if not useful:
+        return None
+    _, t, r = useful[0]
+    p = 2.0
+    if len(useful) == 2 and useful[1][1] != t and useful[1][2] != r:
+        p = min(max(log(r / useful[1][2]) / log(t / useful[1][1]), 0.5), 4.0)
+    return t * exp(log(aim / r) / p)

@@ -1,0 +1,113 @@
+"""Means over a stream: loss, gradient and Hessian-vector product, block by block, summed in float64.
+
+``theta`` the point, ``g`` the gradient there, ``H v`` the product of the Hessian with a vector. A block is a function
+of the parameters that returns one loss per image; the mean is over images, so blocks may differ in size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.surgery.second_order import hessian_vector_product
+from gsu_cli.surgery.vectors import Vector, VectorLike
+
+BlockLoss = Callable[[Vector], Tensor]
+"""Parameters -> ``(n,)`` losses of one block."""
+
+
+@dataclass(frozen=True)
+class LossGradient:
+    """``g`` (dtype of the parameters), the mean loss at the same point, and over how many images."""
+
+    vector: Vector
+    loss: float
+    n: int
+
+
+def accumulate_gradient(blocks: Iterable[BlockLoss], theta: VectorLike) -> LossGradient:
+    """The mean gradient ``g`` and loss at ``theta``.
+
+    Raises:
+        NonFiniteError: a loss or gradient is not finite; names the image or the parameter and block.
+        UsageError: there is no image.
+
+    Example:
+        >>> found = accumulate_gradient([lambda p: p["w"] * torch.tensor([1.0, 3.0])], {"w": torch.tensor(2.0)})
+        >>> found.vector["w"].item(), found.loss, found.n
+        (2.0, 4.0, 2)
+    """
+    total = _Sum()
+    for b, f in enumerate(blocks):
+        total.add_block(f, theta, b)
+    return total.mean(theta)
+
+
+def accumulate_product(blocks: Iterable[BlockLoss], theta: VectorLike, v: VectorLike) -> tuple[LossGradient, Vector]:
+    """The mean gradient ``g`` at ``theta`` and the mean ``H v``, each block evaluated once.
+
+    Example:
+        >>> _, Hv = accumulate_product([lambda p: p["w"] ** 2 * torch.tensor([1.0, 3.0])],
+        ...                            {"w": torch.tensor(2.0)}, {"w": torch.tensor(1.0)})
+        >>> Hv["w"].item()
+        4.0
+    """
+    total = _Sum()
+    for b, f in enumerate(blocks):
+        total.add_block(f, theta, b, v)
+    return total.mean(theta), total.mean_product(theta)
+
+
+class _Sum:
+    """Running float64 sums of losses, gradients and Hessian-vector products."""
+
+    def __init__(self) -> None:
+        self.n, self.loss = 0, 0.0
+        self.g: Vector = {}
+        self.Hv: Vector = {}
+
+    def add_block(self, f: BlockLoss, theta: VectorLike, b: int, v: VectorLike | None = None) -> None:
+        sizes: list[int] = []
+
+        def total(p: Vector) -> Tensor:
+            losses = check_finite(f(p), self.n)
+            sizes.append(len(losses))
+            return losses.sum()
+
+        if v is None:
+            leaves = {k: x.detach().clone().requires_grad_() for k, x in theta.items()}
+            with torch.enable_grad():
+                value = total(leaves)
+                g = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
+            terms = [(self.g, dict(zip(leaves, g, strict=True)))]
+        else:
+            value, gradient, Hv = hessian_vector_product(total, theta, v)
+            terms = [(self.g, gradient), (self.Hv, Hv)]
+        for sums, term in terms:
+            for k, x in term.items():
+                if not torch.isfinite(x).all():
+                    raise NonFiniteError("gradients must be finite", found=f"nan or inf in {k}, block {b}")
+                sums[k] = sums[k].add_(x) if k in sums else x.double()
+        self.n, self.loss = self.n + sizes[0], self.loss + float(value.detach())
+
+    def mean(self, like: VectorLike) -> LossGradient:
+        if not self.n:
+            raise UsageError("a gradient needs at least one image", found=0)
+        return LossGradient({k: (x / self.n).to(like[k].dtype) for k, x in self.g.items()}, self.loss / self.n, self.n)
+
+    def mean_product(self, like: VectorLike) -> Vector:
+        return {k: (x / self.n).to(like[k].dtype) for k, x in self.Hv.items()}
+
+
+def check_finite(losses: Tensor, first: int) -> Tensor:
+    """``losses`` as they came; an error that names the first bad one, counted from ``first``."""
+    values = losses.detach()
+    bad = (~torch.isfinite(values)).nonzero()
+    if len(bad):
+        i = int(bad[0, 0])
+        raise NonFiniteError("losses must be finite", found=f"{float(values[i])} at image {first + i}")
+    return losses

@@ -1,0 +1,63 @@
+"""What people see while they wait: one console, progress bars that vanish when done, notes that do not."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from gsu_cli.training import Progress as Epochs
+
+console = Console(highlight=False, soft_wrap=False)
+
+
+def note(text: str) -> None:
+    """Something a reader of any number below must know."""
+    console.print(Text(f"NOTE  {text}", style="bold yellow"))
+
+
+def say(text: str) -> None:
+    """One plain line."""
+    console.print(Text(text))
+
+
+@contextlib.contextmanager
+def _bar(*columns: str) -> Iterator[Progress]:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        *[TextColumn(c) for c in columns],
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    ) as progress:
+        yield progress
+
+
+@contextlib.contextmanager
+def training_bar(what: str) -> Iterator[Callable[[Epochs], None]]:
+    """A bar for `gsu_cli.training.fit`: epoch, loss, time left."""
+    with _bar("epoch {task.fields[epoch]}", "loss {task.fields[loss]}") as progress:
+        task = progress.add_task(what, total=None, epoch="-", loss="-")
+
+        def update(p: Epochs) -> None:
+            epoch = f"{p.epoch}/{p.epochs}"
+            progress.update(task, completed=p.step, total=p.steps, epoch=epoch, loss=f"{p.loss:.3f}")
+
+        yield update
+
+
+@contextlib.contextmanager
+def work_bar(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar for work in named parts."""
+    with _bar("{task.fields[part]}") as progress:
+        task = progress.add_task(what, total=None, part="")
+
+        def update(done: int, total: int, part: str) -> None:
+            progress.update(task, completed=done, total=total, part=part)
+
+        yield update

@@ -1,0 +1,186 @@
+"""From a composed config to the objects of a run. DictConfig ends here."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from gsu_cli.data.base import Dataset
+from gsu_cli.data.forget import ForgetSpec
+from gsu_cli.data.split import Split
+from gsu_cli.errors import CheckpointError, GsuError, UsageError, did_you_mean
+from gsu_cli.judges.base import Judge, Unavailable
+from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
+from gsu_cli.run.files import sha256_of
+from gsu_cli.run.pretrained import shipped, shipped_names, twin
+from gsu_cli.run.seeds import generator
+from gsu_cli.run.session import Session
+from gsu_cli.training import Recipe
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """The resolved config as plain values."""
+    values = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(values, dict)  # noqa: S101  # a DictConfig becomes a dict
+    return {str(k): v for k, v in values.items()}
+
+
+def build(cfg: DictConfig, **more: Any) -> Any:
+    """Instantiates ``cfg._target_``; an error of the user passes through as itself, not as Hydra's."""
+    try:
+        return instantiate(cfg, _convert_="all", **more)
+    except InstantiationException as e:
+        cause: BaseException | None = e
+        while cause is not None:
+            if isinstance(cause, GsuError | Unavailable):
+                raise cause from None
+            cause = cause.__cause__
+        raise UsageError(
+            f"`{cfg.get('_target_')}` must be importable and take these arguments",
+            found=str(e.__cause__ or e).splitlines()[0],
+        ) from e
+
+
+def open_session(cfg: DictConfig) -> Session:
+    """The session of this run in the folder that Hydra made for it."""
+    hydra = HydraConfig.get()
+    verb = str(hydra.job.name)
+    seeds = {str(k): _seed(str(k), v) for k, v in cfg.seeds.items()}
+    command = ["gsu", verb, *[shlex.quote(str(o)) for o in hydra.overrides.task]]
+    return Session(Path(hydra.runtime.output_dir), verb, plain(cfg), command, seeds)
+
+
+def _seed(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise UsageError(f"`seeds.{name}` must be an integer >= 0", found=value)
+    return value
+
+
+def load_dataset(cfg: DictConfig, session: Session) -> Dataset:
+    """Loads ``cfg.dataset`` and records what was really seen."""
+    with session.stage("load"):
+        dataset: Dataset = build(cfg.dataset).load()
+        session.record.inputs["dataset"] = {
+            "name": dataset.name,
+            "source": dataset.source,
+            "note": dataset.note,
+            "sha256": dataset.digest(),
+            "n": {"train": len(dataset.train), "heldout": len(dataset.heldout)},
+            "shape": list(dataset.shape),
+            "classes": dataset.class_names,
+        }
+    return dataset
+
+
+def forget_spec(forget: DictConfig) -> ForgetSpec | None:
+    """The one place where the keyword-named ``forget.class`` is read."""
+    values = OmegaConf.to_container(forget, resolve=True)
+    assert isinstance(values, dict)  # noqa: S101  # a DictConfig becomes a dict
+    return ForgetSpec.optional(
+        class_=values["class"], attribute=values["attribute"], sample=values["sample"], fraction=values["fraction"]
+    )
+
+
+def resolve_split(spec: ForgetSpec, dataset: Dataset, session: Session) -> Split:
+    """Index sets of the spec, recorded."""
+    split = spec.resolve(dataset, generator=generator(session.record.seeds["unlearn"], "forget", "fraction"))
+    session.record.split = {
+        "forget": split.describe(),
+        "slug": split.spec.slug(),
+        "n_forget": split.n_forget,
+        "n_retain": split.n_retain,
+        "n_heldout": split.n_heldout,
+        "n_heldout_forget": len(split.heldout_forget),
+        "n_heldout_retain": len(split.heldout_retain),
+        "target_classes": None if split.target_classes is None else list(split.target_classes),
+    }
+    return split
+
+
+def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Checkpoint:
+    """The checkpoint of ``cfg.checkpoint``: a path, or one that ships for the data set."""
+    path = _file("checkpoint.path", cfg.checkpoint.path) or shipped(dataset.name, cfg.checkpoint.name)
+    if path is None:
+        names = shipped_names(dataset.name)
+        make = f"Make one with `gsu train dataset={dataset.name}` (and the same dataset.* options), then pass "
+        hint = f"These ship: {', '.join(names)}" if names else make + "checkpoint.path=<folder>/model.safetensors"
+        close = did_you_mean(str(cfg.checkpoint.name), [n.split("/")[1] for n in names])
+        raise CheckpointError(
+            f"a checkpoint is needed for {dataset.name}",
+            found=f"none that ships under the name {cfg.checkpoint.name!r}",
+            way_out=close + hint,
+        )
+    checkpoint = load_checkpoint(path, shape=dataset.shape)
+    missing = [m for m in ("loss", "sample", "generation_parameters") if not hasattr(checkpoint.model, m)]
+    if missing:
+        raise CheckpointError(
+            "`checkpoint.path` must hold a generator",
+            found=f"{type(checkpoint.model).__name__}, which has no {missing[0]}(), in {path}",
+        )
+    session.record.inputs["checkpoint"] = describe(checkpoint)
+    return checkpoint
+
+
+def open_twin(cfg: DictConfig, checkpoint: Checkpoint, split: Split, session: Session) -> Checkpoint | None:
+    """The model of the same recipe that never saw the forget set: ``checkpoint.twin``, or the one that ships."""
+    path = _file("checkpoint.twin", cfg.checkpoint.twin)
+    if path is None and _is_shipped(checkpoint, split.dataset.name, cfg.checkpoint.name):
+        path = twin(split.dataset.name, cfg.checkpoint.name, split.spec.slug())
+    if path is None:
+        return None
+    found = load_checkpoint(path, shape=split.dataset.shape)
+    slug = found.about.get("forget")
+    if slug != split.spec.slug():
+        raise CheckpointError(
+            f"`checkpoint.twin` must have been trained without {split.describe()}",
+            found=f"one trained without {slug or 'leaving anything out'}",
+            way_out="Make it with `gsu train` and the same forget options",
+        )
+    session.record.inputs["retrained"] = describe(found)
+    return found
+
+
+def _is_shipped(checkpoint: Checkpoint, dataset: str, name: str) -> bool:
+    own = shipped(dataset, name)
+    return own is not None and sha256_of(own) == checkpoint.sha256
+
+
+def _file(key: str, value: object) -> Path | None:
+    if value is None:
+        return None
+    path = Path(str(value)).expanduser()
+    if path.is_dir():
+        inside = sorted(path.glob("*.safetensors"))
+        if len(inside) == 1:
+            return inside[0]
+        raise CheckpointError(f"`{key}` must be a file", found=f"the folder {path} with {len(inside)} *.safetensors")
+    return path
+
+
+def describe(checkpoint: Checkpoint) -> dict[str, Any]:
+    """A checkpoint for the record."""
+    return {"path": str(checkpoint.path), "sha256": checkpoint.sha256, "about": checkpoint.about}
+
+
+def recipe_of(checkpoint: Checkpoint) -> Recipe | None:
+    """How the checkpoint was trained, where it says so."""
+    values = checkpoint.about.get("recipe")
+    return Recipe(**values) if values else None
+
+
+def prepare_judges(cfg: DictConfig, dataset: Dataset, session: Session) -> tuple[dict[str, Judge], dict[str, str]]:
+    """Judges that can be had for this data set, and why the others cannot."""
+    ready: dict[str, Judge] = {}
+    unavailable: dict[str, str] = {}
+    for name, sub in (cfg.get("judge") or {}).items():
+        try:
+            ready[str(name)] = build(sub).prepare(dataset, seed=session.record.seeds["evaluate"])
+        except Unavailable as e:
+            unavailable[str(name)] = str(e)
+    return ready, unavailable

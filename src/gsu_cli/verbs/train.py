@@ -1,0 +1,130 @@
+"""``gsu train``: fits a generator or a judge, on all of a data set or, with a forget spec, on the retain set alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.text import Text
+
+from gsu_cli.data.base import Images
+from gsu_cli.errors import CheckpointError, UsageError
+from gsu_cli.methods.retrain import initialise
+from gsu_cli.models.judge_cnn import JudgeCnn
+from gsu_cli.report.numbers import seconds
+from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
+from gsu_cli.run.session import Session
+from gsu_cli.training import History, Recipe, fit
+from gsu_cli.verbs import console, parts
+
+STATE = "state.safetensors"
+
+
+def main(cfg: DictConfig) -> None:
+    """Runs the verb."""
+    with parts.open_session(cfg) as session:
+        recipe: Recipe = parts.build(cfg.training)
+        spec = parts.forget_spec(cfg.forget)
+        dataset = parts.load_dataset(cfg, session)
+        console.say(f"{dataset.name}: {dataset.source}")
+        if dataset.note:
+            console.note(dataset.note)
+        images, slug = dataset.train, None
+        if spec is not None:
+            split = parts.resolve_split(spec, dataset, session)
+            images, slug = split.retain_images, split.spec.slug()
+            console.say(f"without {split.describe()}: {split.describe_sizes()}")
+        model = _build_model(cfg.model, dataset.shape, sorted(dataset.class_names))
+        seed = session.record.seeds["train"]
+        initialise(model, seed)
+        about = {
+            "dataset": dataset.name,
+            "dataset_sha256": session.record.inputs["dataset"]["sha256"],
+            "classes": sorted(dataset.class_names),
+            "forget": slug,
+            "forget_options": dict(session.record.config["forget"]),
+            "seed": seed,
+            "recipe": asdict(recipe),
+            "n": len(images),
+        }
+        _train(session, model, images, recipe, about, _resume(cfg.resume))
+
+
+def _train(
+    session: Session, model: Any, images: Images, recipe: Recipe, about: dict[str, Any], resumed: Path | None
+) -> None:
+    state = session.folder / STATE
+    if resumed is not None and resumed != state:
+        state.write_bytes(resumed.read_bytes())
+    identity = {k: about[k] for k in ("dataset_sha256", "forget")} | {"model": repr(model)}
+    history = History()
+    try:
+        with console.training_bar(type(model).__name__) as on_progress, session.stage("train"):
+            history = fit(
+                model,
+                images,
+                recipe,
+                seed=about["seed"],
+                state=state,
+                identity=identity,
+                on_progress=on_progress,
+                history=history,
+            )
+    except BaseException:
+        if history.losses:
+            _export(session, model, history, recipe, {**about, "interrupted_after_epoch": len(history.losses)})
+            console.say(f"the state after epoch {len(history.losses)} is kept; go on with resume={session.folder}")
+        raise
+    path = _export(session, model, history, recipe, about)
+    found = load_checkpoint(path)
+    state.unlink(missing_ok=True)
+    session.save()
+    console.console.print(
+        Text(
+            f"trained {type(found.model).__name__} in {seconds(history.seconds)}: loss {history.losses[-1]:.4f}",
+            style="bold",
+        )
+    )
+    option = "judge.cnn.path" if isinstance(found.model, JudgeCnn) else "checkpoint.path"
+    console.say(f"use it with {option}={path}")
+
+
+def _export(session: Session, model: Any, history: History, recipe: Recipe, about: dict[str, Any]) -> Path:
+    path = session.folder / "model.safetensors"
+    sha256 = save_checkpoint(path, model, about={**about, "loss": history.losses[-1]})
+    rate = (len(history.losses) - history.resumed_at_epoch) * about["n"] / max(history.seconds, 1e-9)
+    session.record.training = {
+        "losses": history.losses,
+        "epochs": recipe.epochs,
+        "resumed_at_epoch": history.resumed_at_epoch,
+        "images_per_second": round(rate, 1),
+    }
+    session.record.outputs["model"] = {"path": path.name, "sha256": sha256}
+    return path
+
+
+def _build_model(cfg: DictConfig, shape: tuple[int, int, int], labels: list[int]) -> Any:
+    """A model from its yaml, told the shape of the images, and the labels where it classifies."""
+    more: dict[str, Any] = {"shape": list(shape)}
+    if cfg.get("_target_") == f"{JudgeCnn.__module__}.{JudgeCnn.__qualname__}":
+        more["labels"] = labels
+    try:
+        return parts.build(cfg, **more)
+    except UsageError as e:
+        raise UsageError("`model` must build from its options", found=e.found, way_out=e.way_out) from e
+
+
+def _resume(value: object) -> Path | None:
+    if value is None:
+        return None
+    path = Path(str(value)).expanduser()
+    path = path / STATE if path.is_dir() else path
+    if not path.is_file():
+        raise CheckpointError(
+            f"`resume` must be the folder of an unfinished `gsu train` run, with its {STATE}",
+            found=value,
+            way_out="A finished run needs no resuming; one killed in its first epoch starts anew without resume",
+        )
+    return path

@@ -1,0 +1,125 @@
+"""``gsu unlearn``: data set + checkpoint + forget spec + method -> an unlearned checkpoint, measured and pictured."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+
+from gsu_cli.data.split import Split
+from gsu_cli.errors import UsageError
+from gsu_cli.methods.base import unlearn
+from gsu_cli.methods.retrain import train_from_scratch
+from gsu_cli.metrics.base import Subject
+from gsu_cli.report.pictures import contact_sheet
+from gsu_cli.report.summary import render, summary_markdown
+from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from gsu_cli.run.files import write_text
+from gsu_cli.run.seeds import generator
+from gsu_cli.run.session import Session
+from gsu_cli.training import Recipe
+from gsu_cli.verbs import console, parts
+from gsu_cli.verbs.measure import measure
+
+
+def main(cfg: DictConfig) -> None:
+    """Runs the verb."""
+    with parts.open_session(cfg) as session:
+        spec = parts.forget_spec(cfg.forget)
+        if spec is None:
+            raise UsageError("something must be forgotten", found="no forget.*", way_out="For example forget.class=1")
+        method = parts.build(cfg.method)
+        dataset = parts.load_dataset(cfg, session)
+        console.say(f"{dataset.name}: {dataset.source}")
+        if dataset.note:
+            console.note(dataset.note)
+        split = parts.resolve_split(spec, dataset, session)
+        console.say(split.describe_sizes())
+        original = parts.open_checkpoint(cfg, dataset, session)
+        twin = parts.open_twin(cfg, original, split, session)
+        subjects = {"original": original, "unlearned": _unlearn(session, method, original, split)}
+        if twin is None and cfg.retrain:
+            twin = _retrain(session, original, split)
+        if twin is not None:
+            subjects["retrained"] = twin
+        with console.work_bar("evaluate") as on_progress:
+            drawn = measure(cfg, session, split, subjects, on_progress)
+        finish(session, split, drawn)
+
+
+def _unlearn(session: Session, method: Any, original: Checkpoint, split: Split) -> Checkpoint:
+    record = session.record
+    name = method.name
+    with console.work_bar(name) as on_progress, session.stage("unlearn"):
+        model, update = unlearn(
+            original.model,
+            split,
+            method,
+            generator=generator(record.seeds["unlearn"], "unlearn"),
+            recipe=parts.recipe_of(original),
+            stage=session.stage,
+            on_progress=lambda done, total, loss: on_progress(done, total, f"loss {loss:.2f}"),
+        )
+    record.update = asdict(update)
+    about = {
+        **{k: v for k, v in original.about.items() if k in ("dataset", "dataset_sha256", "recipe")},
+        "method": name,
+        "parent": original.sha256,
+        "forget": split.spec.slug(),
+        "forget_options": forget_options(record.config),
+        "seed": record.seeds["unlearn"],
+    }
+    path = session.folder / "unlearned.safetensors"
+    sha256 = save_checkpoint(path, model, about=about)
+    record.outputs["unlearned"] = {"path": path.name, "sha256": sha256}
+    return load_checkpoint(path)  # what is measured is what lies on disk
+
+
+def _retrain(session: Session, original: Checkpoint, split: Split) -> Checkpoint:
+    recipe = parts.recipe_of(original) or Recipe()
+    path = session.folder / "retrained.safetensors"
+    with console.training_bar("retrain") as on_progress, session.stage("retrain"):
+        seed = session.record.seeds["train"]
+        model = copy.deepcopy(original.model)
+        history = train_from_scratch(model, split, recipe, seed=seed, on_progress=on_progress)
+    about = {"forget": split.spec.slug(), "recipe": asdict(recipe), "seed": seed, "loss": history.losses[-1]}
+    save_checkpoint(path, model, about=about)
+    found = load_checkpoint(path)
+    session.record.outputs["retrained"] = {"path": path.name, "sha256": found.sha256}
+    session.record.inputs["retrained"] = parts.describe(found)
+    return found
+
+
+def forget_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``forget.*`` options of a run, for its checkpoint: ``gsu evaluate checkpoint.path=`` asks the same again."""
+    return dict(config["forget"])
+
+
+def finish(session: Session, split: Split, subjects: Mapping[str, Subject]) -> None:
+    """Picture, summary and closing table, all from the record and the drawings in memory."""
+    with session.stage("report"):
+        draw_picture(session, split, subjects)
+    session.record.status = "done"
+    session.save()
+    write_text(session.folder / "summary.md", summary_markdown(session.record))
+    render(session.record, session.folder, console.console)
+
+
+def draw_picture(session: Session, split: Split, subjects: Mapping[str, Subject]) -> None:
+    """``samples.png``, labelled by the CNN judge, or by another when there is none."""
+    verdicts = {name: dict(s.verdicts) for name, s in subjects.items()}
+    judge = next((j for j in ("cnn", "knn") if all(j in v for v in verdicts.values())), None)
+    blank = torch.full((len(next(iter(subjects.values())).pixels),), -1)
+    contact_sheet(
+        session.folder / "samples.png",
+        {name: s.pixels for name, s in subjects.items()},
+        {name: verdicts[name][judge].labels if judge else blank for name in subjects},
+        {-1: "", **split.dataset.class_names},
+        split.target_classes or (),
+        what=split.describe(),
+    )
+    session.record.outputs["samples"] = {"path": "samples.png", "judge": judge}

@@ -1,0 +1,120 @@
+"""One folder per run, under whatever circumstances."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from gsu_cli.errors import OutputError
+from gsu_cli.run.cells import LONGEST_CELL, cell_name
+from gsu_cli.run.folders import cache_dir, claim
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def runs(root: Path) -> list[str]:
+    """Every folder with a record, relative to `root`."""
+    return sorted(str(path.parent.relative_to(root)) for path in root.rglob("record.json"))
+
+
+def test_a_run(in_process: Run, tmp_path: Path) -> None:
+    assert in_process("unlearn", "dataset=mnist")[0] == 0
+    (found,) = runs(tmp_path)
+    assert re.fullmatch(r"outputs/unlearn/\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d", found)
+    assert sorted(path.name for path in (tmp_path / found).iterdir()) == [".hydra", "record.json"]
+
+
+def test_root_of_outputs(in_process: Run, tmp_path: Path) -> None:
+    assert in_process("unlearn", "dataset=mnist", "paths.output_dir='my results/here'")[0] == 0
+    assert runs(tmp_path)[0].startswith("my results/here/unlearn/")
+
+
+@pytest.mark.parametrize(
+    "line", ["--cfg all", "--cfg job --resolve", "--info", "--help", "--hydra-help", "method=nope"]
+)
+def test_looking_creates_nothing(in_process: Run, tmp_path: Path, line: str) -> None:
+    in_process("unlearn", "dataset=mnist", *line.split())
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_listing_creates_nothing(in_process: Run, tmp_path: Path) -> None:
+    before = set(tmp_path.rglob("*"))
+    assert in_process("show")[0] == 0
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_same_name_wanted_one_after_the_other(in_process: Run, tmp_path: Path) -> None:
+    for _ in range(3):
+        assert in_process("train")[0] == 0
+    assert runs(tmp_path) == ["outputs/same", "outputs/same-2", "outputs/same-3"]
+
+
+def test_four_processes_at_once(environment: dict[str, str], tmp_path: Path) -> None:
+    started = [subprocess.Popen(["gsu", "train"], cwd=tmp_path, env=environment) for _ in range(4)]
+    assert [process.wait(60) for process in started] == [0, 0, 0, 0]
+    assert runs(tmp_path) == ["outputs/same", "outputs/same-2", "outputs/same-3", "outputs/same-4"]
+
+
+def test_claims_race_for_one_name(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        names = list(pool.map(claim, [tmp_path / "12-00-00"] * 200))
+    assert len(set(names)) == 200
+
+
+def test_claim_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"must be writable; found .*file"):
+        claim(tmp_path / "file" / "below")
+
+
+def test_a_named_folder_takes_one_run(in_process: Run, tmp_path: Path) -> None:
+    line = ["unlearn", "dataset=mnist", "hydra.run.dir=mine"]
+    assert in_process(*line)[0] == 0
+    (tmp_path / "mine/.hydra/config.yaml").write_text("untouched", encoding="utf-8")
+    code, _, err = in_process(*line)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "the output folder must not hold another run; found mine." in err
+    assert (tmp_path / "mine/.hydra/config.yaml").read_text(encoding="utf-8") == "untouched"
+    assert in_process(*line, "resume=true")[0] == 0
+
+
+def test_a_named_folder_survives_a_refused_line(in_process: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    assert in_process("unlearn", "dataset=folder", "hydra.run.dir=mine")[0] == 2
+    assert (tmp_path / "mine").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ([], "seed=0"),
+        (["seed=3"], "seed=0"),
+        (["+seed=3", "a=1"], "a=1/seed=0"),
+        (["method=ascent", "method.lr=1e-5"], "method=ascent,method.lr=1e-5/seed=0"),
+    ],
+)
+def test_cell_names(overrides: list[str], name: str) -> None:
+    assert cell_name(overrides, 0) == name
+
+
+def test_cell_names_are_short_plain_and_distinct() -> None:
+    values = ["a/b", "a_b", "'a b'", "$(rm x)", "[1]", "1", "../..", "ä", "x" * 300, "x" * 301]
+    odd = [[f"p={value}"] for value in values] + [["~p"]]
+    names = [cell_name(overrides, 0) for overrides in odd]
+    assert len(set(names)) == len(odd)
+    for name in names:
+        assert re.fullmatch(r"[A-Za-z0-9._=,+-]+/seed=0", name)
+        assert len(name) <= LONGEST_CELL + len("/seed=0")
+
+
+def test_cache_dir(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
+    assert cache_dir() == "/elsewhere/gsu"
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert cache_dir() == "/home/somebody/.cache/gsu"

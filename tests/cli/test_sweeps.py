@@ -1,0 +1,81 @@
+"""A failing cell does not stop the others, in this process or in workers; the sweep fails at the end."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def cells(root: Path) -> dict[str, int]:
+    """Name of each cell that left a record -> the process that wrote it. All are in one sweep."""
+    found = sorted(root.glob("outputs/unlearn/sweeps/*/*/**/record.json"))
+    assert len({path.relative_to(root).parts[:5] for path in found}) == 1
+    return {"/".join(path.relative_to(root).parts[5:-1]): json.loads(path.read_text("utf-8"))["pid"] for path in found}
+
+
+def test_one_folder_per_cell(in_process: Run, tmp_path: Path) -> None:
+    code, out, err = in_process("unlearn", "-m", "dataset=mnist", "method.lr=1e-5,1e-4", "seed=0,1")
+    assert (code, out, err) == (0, "sweep of 4 cells\n", "")
+    lrs = ("1e-05", "0.0001")
+    assert set(cells(tmp_path)) == {f"dataset=mnist,method.lr={lr}/seed={k}" for lr in lrs for k in (0, 1)}
+
+
+@pytest.mark.parametrize("batch", ["", "hydra.sweeper.max_batch_size=1"])
+def test_one_failing_cell(in_process: Run, tmp_path: Path, batch: str) -> None:
+    line = ["unlearn", "-m", "dataset=mnist", "do=nothing,bad_data,defect,exit,something", *filter(None, [batch])]
+    code, out, err = in_process(*line)
+    assert code == 1
+    assert out == "sweep of 5 cells\n"
+    assert "gsu: cell dataset=mnist,do=bad_data: `dataset.path` must hold images; found nothing." in err
+    assert "Traceback" in err, "the defect"
+    assert err.splitlines()[-1].startswith("gsu: 3 cells of the sweep failed. Each cell's folder below outputs/")
+    assert set(cells(tmp_path)) == {"dataset=mnist,do=nothing/seed=0", "dataset=mnist,do=something/seed=0"}
+    (noted,) = tmp_path.rglob("*do=bad_data/seed=0/.hydra/error.txt")
+    assert noted.read_text(encoding="utf-8").startswith("`dataset.path` must hold images")
+
+
+def test_interrupt_ends_a_sweep_and_prints_what_there_is(in_process: Run, tmp_path: Path) -> None:
+    code, out, err = in_process("unlearn", "-m", "dataset=mnist", "do=nothing,interrupt,nothing_else")
+    assert code == 130
+    assert out == "sweep of 2 cells\n"
+    assert re.fullmatch(r"gsu: interrupted\. What was finished is in outputs/unlearn/sweeps/\S+\n", err)
+    assert set(cells(tmp_path)) == {"dataset=mnist,do=nothing/seed=0"}
+
+
+def test_a_named_sweep_folder_takes_one_sweep(in_process: Run) -> None:
+    line = ["unlearn", "-m", "dataset=mnist", "seed=0,1", "hydra.sweep.dir=mine"]
+    assert in_process(*line)[0] == 0
+    code, _, err = in_process(*line)
+    assert code == 2
+    assert "must not hold another run; found mine" in err
+
+
+def test_experiment_files_may_sweep(in_process: Run, app_experiment: None, tmp_path: Path) -> None:
+    code, out, _ = in_process("unlearn", "dataset=mnist", "+experiment=two_seeds")
+    assert (code, out) == (0, "sweep of 2 cells\n")
+
+
+@pytest.fixture
+def app_experiment(app: object, tmp_path: Path) -> None:
+    """An experiment file that sweeps by itself, as the tables of a paper do."""
+    (tmp_path / "conf/experiment").mkdir()
+    text = "# @package _global_\nhydra:\n  mode: MULTIRUN\n  sweeper:\n    params:\n      seed: 3,4\n"
+    (tmp_path / "conf/experiment/two_seeds.yaml").write_text(text, encoding="utf-8")
+
+
+def test_cells_in_two_processes(gsu: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    line = ["unlearn", "-m", "dataset=mnist", "do=nothing,bad_data", "seed=0,1", "hydra/launcher=joblib"]
+    found = gsu(*line, "hydra.launcher.n_jobs=2")
+    assert found.returncode == 1
+    assert found.stdout == "sweep of 4 cells\n"
+    assert "gsu: 2 cells of the sweep failed." in found.stderr
+    assert set(cells(tmp_path)) == {"dataset=mnist,do=nothing/seed=0", "dataset=mnist,do=nothing/seed=1"}
+    assert len(list(tmp_path.rglob("error.txt"))) == 2

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.surgery.kfac import KroneckerBuilder
+
+from . import _fisher
+from ._samplers import generator
+
+
+def mlp(*, inplace: bool = False) -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=inplace), nn.Linear(4, 2)).double()
+
+
+def conv_net() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(2, 3, 3, stride=2, padding=1, padding_mode="reflect"), nn.Tanh(), nn.Conv2d(3, 2, 2, dilation=2)
+    ).double()
+
+
+def batch(n: int, shape: tuple[int, ...], seed: int = 1) -> torch.Tensor:
+    return torch.randn(n, *shape, generator=generator(seed), dtype=torch.float64)
+
+
+def test_numbers_pinned_by_hand():
+    # y = W x + b with inputs 1 and 3, output gradients 2 and 4: A = mean of (x, 1)(x, 1)^T, G = mean of g^2
+    layer = nn.Linear(1, 1).double()
+    x, r = torch.tensor([[1.0], [3.0]]).double(), torch.tensor([[2.0], [4.0]]).double()
+    block = _fisher.kfac(layer, x, r).layers[0]
+    assert block.A.tolist() == [[5.0, 2.0], [2.0, 1.0]]
+    assert block.G.tolist() == [[10.0]]
+
+
+def test_one_sample_is_exact():
+    net, x, r = mlp(), batch(1, (3,)), batch(1, (2,), 2)
+    exact = _fisher.exact_fisher(net, x, r)
+    first = 3 * 4 + 4
+    found = _fisher.dense(_fisher.kfac(net, x, r).apply, net)
+    torch.testing.assert_close(found[:first, :first], exact[:first, :first])
+    torch.testing.assert_close(found[first:, first:], exact[first:, first:])
+    assert float(found[:first, first:].abs().max()) == 0.0  # layer by layer: K-FAC knows no cross terms
+
+
+def test_inputs_independent_of_gradients_are_exact():
+    # every input paired with every output gradient: independent by construction
+    layer = nn.Linear(3, 2).double()
+    a, g = batch(5, (3,)), batch(4, (2,), 2)
+    x, r = a.repeat_interleave(4, 0), g.repeat(5, 1)
+    found = _fisher.dense(_fisher.kfac(layer, x, r).apply, layer)
+    torch.testing.assert_close(found, _fisher.exact_fisher(layer, x, r))
+
+
+def test_dependent_inputs_are_not_exact():
+    layer, x, r = nn.Linear(3, 2).double(), batch(20, (3,)), batch(20, (2,), 2)
+    found, exact = _fisher.dense(_fisher.kfac(layer, x, r).apply, layer), _fisher.exact_fisher(layer, x, r)
+    assert float((found - exact).norm()) > 0.05 * float(exact.norm())
+
+
+def test_the_trace_of_independent_factors_is_the_trace_of_the_fisher():
+    layer, x = nn.Linear(3, 2).double(), torch.ones(6, 3).double()
+    r = batch(6, (2,))
+    found = _fisher.kfac(layer, x, r)
+    exact = _fisher.exact_fisher(layer, x, r)
+    assert found.mean_eigenvalue() == pytest.approx(float(exact.trace()) / len(exact))
+
+
+def test_a_convolution_with_one_location_is_a_linear_layer():
+    conv = nn.Conv2d(2, 3, 2).double()
+    linear = nn.Linear(8, 3).double()
+    linear.weight.data, linear.bias.data = conv.weight.data.flatten(1), conv.bias.data
+    x, r = batch(7, (2, 2, 2)), batch(7, (3,), 2)
+    a, b = _fisher.kfac(conv, x, r).layers[0], _fisher.kfac(linear, x.flatten(1), r).layers[0]
+    torch.testing.assert_close(a.A, b.A)
+    torch.testing.assert_close(a.G, b.G)
+
+
+def test_a_linear_layer_on_sequences_is_a_one_by_one_convolution():
+    conv, linear = nn.Conv2d(3, 2, 1).double(), nn.Linear(3, 2).double()
+    linear.weight.data, linear.bias.data = conv.weight.data.flatten(1), conv.bias.data
+    x, r = batch(4, (3, 2, 5)), batch(4, (2, 2, 5), 2)
+    sequence = [t.permute(0, 2, 3, 1) for t in (x, r)]
+    a, b = _fisher.kfac(conv, x, r).layers[0], _fisher.kfac(linear, *sequence).layers[0]
+    torch.testing.assert_close(a.A, b.A)
+    torch.testing.assert_close(a.G, b.G)
+
+
+def test_convolution_factors_against_patches_cut_by_hand():
+    conv = nn.Conv2d(1, 1, 2, bias=False).double()
+    x = torch.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]]).double()  # two locations
+    block = _fisher.kfac(conv, x, torch.tensor([[[[1.0, 3.0]]]]).double()).layers[0]
+    first, second = torch.tensor([1.0, 2, 4, 5]).double(), torch.tensor([2.0, 3, 5, 6]).double()
+    torch.testing.assert_close(block.A, torch.outer(first, first) + torch.outer(second, second))
+    assert block.G.tolist() == [[5.0]]  # (1 + 9) / 2 locations
+
+
+@pytest.mark.parametrize("net", [mlp(), conv_net()], ids=["mlp", "conv"])
+@pytest.mark.parametrize("build", [_fisher.kfac, _fisher.ekfac])
+def test_the_split_into_batches_does_not_matter(net, build):
+    x = batch(12, (3,) if isinstance(net[0], nn.Linear) else (2, 8, 8))
+    r = batch(12, tuple(net(x).shape[1:]), 2)
+    whole, parts = build(net, x, r), build(net, x, r, batch=5)
+    for a, b in zip(whole.layers, parts.layers, strict=True):
+        torch.testing.assert_close(a.A, b.A)
+        torch.testing.assert_close(a.G, b.G)
+        torch.testing.assert_close(a.eigenvalues, b.eigenvalues, rtol=1e-9, atol=1e-9)
+
+
+def test_the_same_stream_twice_is_bit_identical():
+    net, x, r = mlp().float(), batch(64, (3,)).float(), batch(64, (2,), 2).float()
+    a, b = _fisher.ekfac(net, x, r, batch=10), _fisher.ekfac(net, x, r, batch=10)
+    assert all(torch.equal(p.eigenvalues, q.eigenvalues) for p, q in zip(a.layers, b.layers, strict=True))
+
+
+def test_an_in_place_activation_and_frozen_weights_change_nothing():
+    x, r = batch(6, (3,)), batch(6, (2,), 2)
+    plain, frozen = _fisher.kfac(mlp(), x, r), mlp(inplace=True)
+    frozen.requires_grad_(False)
+    for a, b in zip(plain.layers, _fisher.kfac(frozen, x, r).layers, strict=True):
+        assert torch.equal(a.A, b.A)
+        assert torch.equal(a.G, b.G)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.BatchNorm2d(4),
+        nn.GroupNorm(2, 4),
+        nn.ConvTranspose2d(4, 3, 2),
+        nn.Conv2d(4, 4, 2, groups=2),
+        nn.PReLU(4),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_other_layers_have_the_exact_diagonal(layer):
+    net = nn.Sequential(nn.Conv2d(2, 4, 1, bias=False), layer).double()
+    x = batch(6, (2, 3, 3))
+    r = batch(6, tuple(net.eval()(x).shape[1:]), 2)
+    net.train()
+    fisher = _fisher.kfac(net, x, r)
+    assert net[1].training  # the mode was put back
+    exact = _fisher.exact_fisher(net.eval(), x, r).diagonal()[8:]
+    torch.testing.assert_close(torch.cat([s.reshape(-1) for s in fisher.diagonal.values()]), exact)
+    assert set(fisher.names()) == {k for k, _ in net.named_parameters()}
+
+
+@pytest.mark.parametrize("names", [["2.weight"], ["0.bias"], ["0.weight", "0.bias", "2.bias"]])
+def test_part_of_the_parameters(names):
+    net, x, r = mlp(), batch(9, (3,)), batch(9, (2,), 2)
+    builder = KroneckerBuilder(net, [f"dec.{k}" for k in names], prefix="dec.")
+    builder.accumulate(x, lambda output: r)
+    fisher = builder.finish()
+    v = {f"dec.{k}": p.detach() for k, p in net.named_parameters() if k in names}
+    assert fisher.inverse(0.1).apply(v).keys() == v.keys()
+    assert all(x.A.shape[0] == x.eigenvalues.shape[1] for x in fisher.layers)
+
+
+class Twice(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(self.layer(x))
+
+
+class Loose(Twice):
+    def __init__(self) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(2))
+
+
+class Idle(Twice):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+def tied() -> nn.Module:
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    net[1].weight = net[0].weight
+    return net
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (Twice(), "used once"),
+        (Loose(), "layer of their own"),
+        (Idle(), "take part"),
+        (tied(), "untied"),
+        (nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2, track_running_stats=False)), "running statistics"),
+    ],
+    ids=["twice", "loose", "idle", "tied", "batch statistics"],
+)
+def test_what_has_no_factors_is_refused(net, message):
+    with pytest.raises(UsageError, match=message):
+        KroneckerBuilder(net).accumulate(torch.ones(3, 2), lambda output: output)
+
+
+def test_unknown_names_no_samples_and_nan_are_refused():
+    with pytest.raises(UsageError, match="must exist"):
+        KroneckerBuilder(mlp(), ["9.weight"])
+    with pytest.raises(UsageError, match="at least one sample"):
+        KroneckerBuilder(mlp()).finish()
+    with pytest.raises(NonFiniteError, match="layer '0'"):
+        _fisher.kfac(mlp(), batch(2, (3,)) * float("nan"), batch(2, (2,)))
