@@ -1,7 +1,7 @@
-"""Trains the weights that ship, from the full MNIST, with recorded commands; resumable: what is trained is not trained again.
+"""Trains the weights that ship, from the full MNIST, with recorded commands; what is trained is not trained again.
 
     python scripts/train_shipped.py train --data DIR [--only vae judge ...]   # two to three minutes each on one core
-    python scripts/train_shipped.py pack                                      # half precision, cards, into pretrained/
+    python scripts/train_shipped.py pack --data DIR                           # half precision, cards, into pretrained/
 
 Each model is trained by the `gsu train` line that its card quotes. DIR holds MNIST as IDX files.
 """
@@ -45,16 +45,16 @@ def main() -> None:
     parser.add_argument("--data", help="folder with the full MNIST")
     parser.add_argument("--only", nargs="*", choices=list(PLAN), default=list(PLAN))
     given = parser.parse_args()
+    if not given.data:
+        parser.error("--data is needed")
     if given.stage == "train":
-        if not given.data:
-            parser.error("train needs --data")
         for name in given.only:
             train(name, given.data)
         return
     from pack_shipped import pack
 
     for name in given.only:
-        pack(name, WORK / name, PLAN[name])
+        pack(name, WORK / name, PLAN[name], given.data)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """The one training loop: models and judges, full data or the retain set alone, share it.
 
 An epoch is a pure function of (weights, optimiser state, seed, epoch number): order and noise come from generators
-derived from the seed and the epoch. The state after every epoch is kept on disk, so a killed run goes on from the
+derived from the seed and the epoch (torch's global generator, which dropout layers use, included; it is put back
+afterwards). The state after every epoch is kept on disk, so a killed run goes on from the
 last whole epoch to weights that are bit-identical to an undisturbed run's.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -20,10 +22,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from gsu_cli.data.base import Images, to_float
-from gsu_cli.errors import CheckpointError, NonFiniteError, UsageError
-from gsu_cli.run.checkpoints import digest, read_tensors
+from gsu_cli.errors import CheckpointError, DataError, NonFiniteError, UsageError
+from gsu_cli.run.checkpoints import digest, in_one_line, read_tensors
 from gsu_cli.run.files import atomic
-from gsu_cli.run.seeds import generator
+from gsu_cli.run.seeds import derive, generator
+
+log = logging.getLogger(__name__)
+ANEW = "Type the same command, or train anew without resume"
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,16 @@ class Recipe:
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 1)):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise UsageError(f"`training.{name}` must be an integer >= {least}", found=value)
-        if not (isinstance(self.lr, int | float) and math.isfinite(self.lr) and self.lr > 0):
+        if not (_is_number(self.lr) and 0 < self.lr < math.inf):
             raise UsageError("`training.lr` must be a finite number > 0", found=self.lr)
-        if not (isinstance(self.weight_decay, int | float) and 0 <= self.weight_decay < math.inf):
+        if not (_is_number(self.weight_decay) and 0 <= self.weight_decay < math.inf):
             raise UsageError("`training.weight_decay` must be a finite number >= 0", found=self.weight_decay)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ def fit(
 
     Args:
         model: offers ``loss(x, y, generator) -> (n,)``.
-        images: the training set.
+        images: the training set; its last batch of an epoch may be smaller than the others.
         recipe: epochs, batch size, learning rate.
         seed: of order and noise.
         state: file that holds the state after each epoch; when it exists, training goes on from it.
@@ -96,25 +105,34 @@ def fit(
         on_progress: called about twenty times a second at most.
         history: filled in place, so that a caller can read it after an exception; a fresh one when None.
 
+    Whatever ends it early (Ctrl-C too), ``model`` and ``history`` then hold the state after the last whole epoch.
+
     Raises:
-        NonFiniteError: the loss became nan or infinite; ``model`` then holds the state after the last whole epoch.
-        CheckpointError: ``state`` belongs to another run.
+        NonFiniteError: the loss or a weight became nan or infinite.
+        CheckpointError: ``state`` belongs to another run, or is damaged; ``model`` is untouched.
+        DataError: there are no images.
+        OutputError: ``state`` cannot be written.
     """
+    if len(images) == 0:
+        raise DataError("training needs at least one image", found=0)
     steps_per_epoch = math.ceil(len(images) / recipe.batch_size)
     total = recipe.epochs * steps_per_epoch
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.lr, total_steps=total + 1)
     facts = {"recipe": asdict(recipe), "seed": seed, "n": len(images), **(identity or {})}
     history = History() if history is None else history
+    history.losses, history.resumed_at_epoch = [], 0
     if state is not None and state.exists():
         _restore(state, model, optimiser, schedule, history, facts)
         history.resumed_at_epoch = len(history.losses)
-    last_good = _snapshot(model)
+    last_good = _snapshot(model), list(history.losses)  # one name for both: Ctrl-C must not come between them
     started, last_report = time.perf_counter(), 0.0
     model.train()
+    callers_rng = torch.random.get_rng_state()
     try:
         for epoch in range(len(history.losses), recipe.epochs):
             rng = generator(seed, "epoch", epoch)
+            torch.manual_seed(derive(seed, "epoch", epoch, "global"))
             order = torch.randperm(len(images), generator=rng)
             sum_of_losses, seen = 0.0, 0
             for k, index in enumerate(order.split(recipe.batch_size)):
@@ -135,19 +153,34 @@ def fit(
                     last_report = time.perf_counter()
                     done = epoch * steps_per_epoch + k + 1
                     on_progress(Progress(done, total, epoch + 1, recipe.epochs, sum_of_losses / seen))
-            history.losses.append(sum_of_losses / seen)
-            last_good = _snapshot(model)
+            _check_weights(model, epoch)
+            last_good = _snapshot(model), [*history.losses, sum_of_losses / seen]
+            history.losses = list(last_good[1])
+            log.info("epoch %d/%d: mean loss %.6g", epoch + 1, recipe.epochs, history.losses[-1])
             if state is not None:
                 _keep(state, model, optimiser, schedule, history, facts)
     except BaseException:
-        model.load_state_dict(last_good)
+        model.load_state_dict(last_good[0])
+        history.losses = last_good[1]
         raise
     finally:
         history.seconds = time.perf_counter() - started
+        torch.random.set_rng_state(callers_rng)
         model.eval()
     if on_progress is not None:
         on_progress(Progress(total, total, recipe.epochs, recipe.epochs, history.losses[-1]))
     return history
+
+
+def _check_weights(model: nn.Module, epoch: int) -> None:
+    """The last step of an epoch has no loss after it that would tell."""
+    for name, t in model.state_dict().items():
+        if not torch.isfinite(t).all():
+            raise NonFiniteError(
+                f"the weights must stay finite (end of epoch {epoch + 1})",
+                found=f"nan or inf in {name}",
+                way_out="Lower training.lr; the state after the last whole epoch is kept",
+            )
 
 
 def _snapshot(model: nn.Module) -> dict[str, Tensor]:
@@ -163,7 +196,8 @@ def _keep(
     facts: Mapping[str, Any],
 ) -> None:
     inner = optimiser.state_dict()
-    tensors = {f"model/{k}": v.detach().contiguous() for k, v in model.state_dict().items()}
+    tensors = {f"model/{k}": v for k, v in _snapshot(model).items()}  # copies: safetensors refuses tied weights
+    tensors = {k: v.contiguous() for k, v in tensors.items()}
     for i, slots in inner["state"].items():
         tensors |= {f"optimiser/{i}/{slot}": t.contiguous() for slot, t in slots.items()}
     meta = {
@@ -187,16 +221,23 @@ def _restore(
     facts: Mapping[str, Any],
 ) -> None:
     meta, tensors = read_tensors(path)
+    if not {"digest", "facts", "losses", "groups", "schedule"} <= meta.keys():
+        raise CheckpointError("to resume, a training state is needed", found=f"other metadata in {path}", way_out=ANEW)
     if digest(tensors) != meta["digest"]:
         raise CheckpointError("a training state must match its digest", found=path, way_out="Train anew without resume")
-    for key, value in json.loads(json.dumps(facts)).items():
-        if meta["facts"].get(key) != value:
+    now, then = json.loads(json.dumps(facts)), meta["facts"]
+    for key in sorted({*now, *then}):
+        if now.get(key) != then.get(key):
             raise CheckpointError(
                 f"to resume, `{key}` must be what it was",
-                found=f"{value} (it was {meta['facts'].get(key)})",
-                way_out="Type the same command, or train anew without resume",
+                found=in_one_line(f"{now.get(key)} (it was {then.get(key)})"),
+                way_out=ANEW,
             )
-    model.load_state_dict({k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")})
+    weights = {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}
+    if _shapes(weights) != _shapes(model.state_dict()):
+        raise CheckpointError(
+            "to resume, the model must be what it was", found="weights of other names or shapes", way_out=ANEW
+        )
     slots: dict[int, dict[str, Tensor]] = {}
     for key, t in tensors.items():
         if key.startswith("optimiser/"):
@@ -205,4 +246,9 @@ def _restore(
     groups = [{**g, "betas": tuple(g["betas"])} for g in meta["groups"]]
     optimiser.load_state_dict({"state": slots, "param_groups": groups})
     schedule.load_state_dict(meta["schedule"])
+    model.load_state_dict(weights)
     history.losses = list(meta["losses"])
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {k: v.shape for k, v in tensors.items()}

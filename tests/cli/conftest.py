@@ -130,4 +130,6 @@ def in_process(
     level, handlers = root.level, root.handlers[:]
     yield run
     root.setLevel(level)
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
     root.handlers[:] = handlers

@@ -59,7 +59,7 @@ def _dispatch(words: list[str], app: App) -> int:
         elif first == "help":
             print(pages.page(_verb(rest[0]), app.conf_dir), end="")
         else:
-            return _run(replace(app, verb=_verb(first)), rest)
+            return _run(replace(app, verb=_verb(first)), _topic(rest) if first == "show" else rest)
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the one place where exceptions become exit codes
@@ -96,6 +96,13 @@ def _verb(word: str) -> str:
         return word
     way_out = did_you_mean(word, pages.VERBS) + "See `gsu --help`."
     raise UsageError(f"the first word must be one of {', '.join(pages.VERBS)}", found=word, way_out=way_out)
+
+
+def _topic(words: list[str]) -> list[str]:
+    """``gsu show runs`` is ``gsu show what=runs``: a bare first word of `show` is its topic."""
+    if words and "=" not in words[0] and not words[0].startswith("-"):
+        return [f"what={words[0]}", *words[1:]]
+    return words
 
 
 def _versions() -> str:

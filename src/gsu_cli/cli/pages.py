@@ -22,7 +22,8 @@ VERBS = {
         (
             ("gsu train dataset=mnist", "the default model on all of MNIST"),
             ("gsu train dataset=mnist forget.class=1", "the retrain reference: everything but the ones"),
-            ("gsu train dataset=mnist model=judge_cnn", "a judge instead of a generator"),
+            ("gsu train dataset=mnist model=judge_cnn training=judge", "a judge instead of a generator"),
+            ("gsu train dataset=mnist resume=outputs/train/2026-01-31/12-00-00", "go on with a run that was stopped"),
             ("gsu train -m model.latent_dim=8,12 seed=0,1", "four models, one after the other"),
         ),
         ("Interrupt with Ctrl-C at any time: the last complete state is kept and can be resumed.",),
@@ -52,7 +53,12 @@ VERBS = {
         ),
     ),
     "show": Verb(
-        "list datasets, checkpoints, methods, metrics, judges and recent runs", (("gsu show", "one line each"),)
+        "list datasets, checkpoints, methods, metrics, judges and recent runs",
+        (
+            ("gsu show", "everything, one line each"),
+            ("gsu show methods", "one kind: datasets, models, methods, metrics, judges, checkpoints, runs"),
+            ("gsu show runs last=50", "the latest 50 runs with what they found"),
+        ),
     ),
 }
 

@@ -25,6 +25,10 @@ class Verdict:
     confidence: Tensor
     abstains: Tensor
 
+    def __getitem__(self, index: Tensor) -> Verdict:
+        """What was said of the images at ``index``."""
+        return Verdict(self.labels[index], self.confidence[index], self.abstains[index])
+
 
 @runtime_checkable
 class Judge(Protocol):
@@ -41,13 +45,19 @@ class Judge(Protocol):
 
 @runtime_checkable
 class FeatureJudge(Judge, Protocol):
-    """A judge with a feature space in which distributions are compared."""
+    """A judge with a feature space in which distributions are compared.
 
-    def probabilities(self, pixels: Tensor) -> Tensor:
-        """Class probabilities, ``(n, classes)``."""
+    Features are what costs; all else is asked of them, so that several metrics share one pass over the images.
+    """
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Features, ``(n, d)`` float32."""
+        """Features of uint8 images, ``(n, d)`` float32."""
+
+    def probabilities(self, features: Tensor) -> Tensor:
+        """Class probabilities ``(n, classes)`` of features ``(n, d)``."""
+
+    def verdict(self, features: Tensor) -> Verdict:
+        """What the judge says of images with these features."""
 
 
 class JudgeSpec(Protocol):

@@ -14,6 +14,8 @@ from gsu_cli.models.judge_cnn import JudgeCnn
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.pretrained import shipped
 
+CHUNK = 250  # images at a time: their activations stay in the cache, twice as fast as 2,000
+
 
 class Cnn:
     """Settings of the judge.
@@ -24,7 +26,8 @@ class Cnn:
     """
 
     def __init__(self, path: str | None = None, threshold: float = 0.5) -> None:
-        if not (isinstance(threshold, int | float) and 0 <= threshold <= 1):
+        number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+        if not (number and 0 <= threshold <= 1):  # false for nan
             raise UsageError("`judge.cnn.threshold` must lie in [0, 1]", found=threshold)
         self.path, self.threshold = path, float(threshold)
 
@@ -46,13 +49,19 @@ class Cnn:
         missing = set(dataset.class_names) - set(checkpoint.model.labels.tolist())
         if missing:
             raise CheckpointError(
-                "the judge must know every class of the data set", found=f"it lacks {sorted(missing)}"
+                "`judge.cnn.path` must know every class of the data set",
+                found=f"{path}, which lacks {sorted(missing)}",
+                way_out="Train one with `gsu train model=judge_cnn` and the same dataset options",
             )
         return CnnJudge(checkpoint, self.threshold)
 
 
 class CnnJudge:
-    """Argmax of the class probabilities; features are the penultimate layer's activations."""
+    """Argmax of the class probabilities; features are the penultimate layer's activations.
+
+    It names any class that it was trained on, also one that `dataset.classes` left out: a drawing that looks like a 7
+    is a 7, not the likeliest of the classes that remain.
+    """
 
     name = "cnn"
 
@@ -66,13 +75,16 @@ class CnnJudge:
 
     @torch.no_grad()
     def features(self, pixels: Tensor) -> Tensor:
-        return torch.cat([self.model.features(to_float(chunk)) for chunk in pixels.split(2000)])
+        return torch.cat([self.model.features(to_float(chunk)) for chunk in pixels.split(CHUNK)])
 
     @torch.no_grad()
-    def probabilities(self, pixels: Tensor) -> Tensor:
-        logits: Tensor = self.model.head(self.features(pixels))
+    def probabilities(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.model.head(features)
         return logits.softmax(1)
 
-    def __call__(self, pixels: Tensor) -> Verdict:
-        confidence, best = self.probabilities(pixels).max(1)
+    def verdict(self, features: Tensor) -> Verdict:
+        confidence, best = self.probabilities(features).max(1)
         return Verdict(self.model.labels[best], confidence, confidence < self.threshold)
+
+    def __call__(self, pixels: Tensor) -> Verdict:
+        return self.verdict(self.features(pixels))

@@ -1,4 +1,4 @@
-"""The k-nearest-neighbour judge: a vote of real images, nothing learned, so nothing it can share with a CNN's faults."""
+"""The k-nearest-neighbour judge: a vote of real images; nothing is learned, so it shares no fault with a CNN."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from gsu_cli.errors import UsageError
 from gsu_cli.judges.base import Judge, Verdict
 from gsu_cli.run.seeds import generator
 
+CHUNK = 500  # queries at a time: their distances to 10,000 references stay below 20 MB
+
 
 class Knn:
     """Settings of the judge.
 
     Args:
-        k: neighbours that vote.
+        k: neighbours that vote; all references where there are fewer.
         references: real training images to vote, a random part of the training set when it has more.
     """
 
     def __init__(self, k: int = 5, references: int = 10_000) -> None:
-        if not (isinstance(k, int) and isinstance(references, int) and 1 <= k <= references):
+        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (k, references))
+        if not (whole and 1 <= k <= references):
             raise UsageError("`judge.knn` needs integers 1 <= k <= references", found=f"k={k}, references={references}")
         self.k, self.references = k, references
 
@@ -31,9 +34,10 @@ class Knn:
 
 
 class KnnJudge:
-    """Majority of the ``k`` nearest real images by Euclidean distance of raw pixels; the nearer label wins a tie.
+    """Majority of the ``k`` nearest real images by Euclidean distance of raw pixels.
 
-    It abstains where no label has more than half of the votes.
+    Ties: of labels with equally many votes the one whose nearest voter is nearest wins. Of references at exactly the
+    same distance any may come first. It abstains where no label has more than half of the votes.
     """
 
     name = "knn"
@@ -41,7 +45,11 @@ class KnnJudge:
     def __init__(self, images: Images, k: int = 5) -> None:
         self.k = min(k, len(images))
         self.labels = images.labels
-        self.points = images.floats().flatten(1)
+        flat = images.pixels.flatten(1)
+        # a pixel that is the same in all references moves all distances alike
+        self.varying = (flat != flat[0]).any(0).nonzero()[:, 0]
+        # pixels stay in 0..255: integers, whose float32 sums are exact (up to 2^24) in whatever order they are added
+        self.points = flat[:, self.varying].float()
         self.squares = self.points.square().sum(1)
 
     def provenance(self) -> dict[str, object]:
@@ -49,11 +57,12 @@ class KnnJudge:
 
     def __call__(self, pixels: Tensor) -> Verdict:
         labels, confidence = [], []
-        for chunk in pixels.split(1000):
-            x = chunk.flatten(1).to(torch.float32).div_(255.0)
+        distances = torch.empty(min(CHUNK, len(pixels)), len(self.points))  # reused: fresh pages would cost a third
+        for chunk in pixels.split(CHUNK):
+            x, out = chunk.flatten(1)[:, self.varying].float(), distances[: len(chunk)]
             # ranks of |x - p|^2 are those of |p|^2 - 2 x.p
-            near = torch.addmm(self.squares, x, self.points.T, alpha=-2.0).topk(self.k, largest=False, sorted=True)
-            votes = self.labels[near.indices]  # (m, k), nearest first
+            torch.addmm(self.squares, x, self.points.T, alpha=-2.0, out=out)
+            votes = self.labels[out.topk(self.k, largest=False, sorted=True).indices]  # (m, k), nearest first
             same = (votes[:, :, None] == votes[:, None, :]).sum(2)  # votes that agree with each neighbour's
             best = same.argmax(1, keepdim=True)  # the first maximum is the nearest of the tied
             labels.append(votes.gather(1, best)[:, 0])

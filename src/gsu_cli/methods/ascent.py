@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_gradient, mean_loss
-from gsu_cli.methods.base import Task, Update, add_, check_step, cosine, draw_images, names_in_scope
+from gsu_cli.methods.base import SCOPES, Task, Update, add_, check_choice, check_step, cosine, draw_images, names_in_scope
 
 
 class Ascent:
@@ -20,8 +19,7 @@ class Ascent:
 
     def __init__(self, lr: float = 5e-4, scope: str = "all", shots: int = 1) -> None:
         check_step(lr, shots)
-        if scope not in ("all", "generator"):
-            raise UsageError("`method.scope` must be all or generator", found=scope)
+        check_choice("scope", scope, SCOPES)
         self.lr, self.scope, self.shots = float(lr), scope, shots
 
     def __call__(self, task: Task) -> Update:

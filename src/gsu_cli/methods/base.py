@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -17,11 +17,12 @@ import torch
 
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
-from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.errors import NonFiniteError, UsageError, did_you_mean
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.vectors import Vector, VectorLike, dot, norm
 from gsu_cli.training import Recipe
 
+SCOPES = ("all", "generator")
 Stage = Callable[[str], contextlib.AbstractContextManager[None]]
 
 
@@ -133,7 +134,8 @@ def unlearn(
     moved = {k: after[k] - before[k] for k in before}
     update.step_norm = norm(moved)
     touched = [k for k, v in moved.items() if bool(v.any())]
-    update.relative_norm = update.step_norm / norm({k: before[k] for k in touched}) if touched else 0.0
+    length = norm({k: before[k] for k in touched})
+    update.relative_norm = update.step_norm / length if length > 0 else 0.0
     update.details["movement_per_layer"] = {
         k: float(v.norm() / before[k].norm().clamp(min=1e-12)) for k, v in moved.items()
     }
@@ -166,6 +168,27 @@ def draw_images(split: Split, part: Literal["forget", "retain"], most: int, *, s
     return split.dataset.train[index[order[:most]]]
 
 
+def check_choice(key: str, value: object, choices: Sequence[str]) -> None:
+    """Refuses a word that is not among ``choices``.
+
+    Raises:
+        UsageError: with the nearest choice.
+    """
+    if value not in choices:
+        near = did_you_mean(str(value), choices).strip()
+        raise UsageError(f"`method.{key}` must be one of {', '.join(choices)}", found=value, way_out=near)
+
+
+def check_whole(key: str, value: object, least: int) -> None:
+    """Refuses what is not an integer of at least ``least``.
+
+    Raises:
+        UsageError: with the value.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise UsageError(f"`method.{key}` must be an integer >= {least}", found=value)
+
+
 def check_step(lr: object, shots: object) -> None:
     """Refuses steps that are no steps.
 
@@ -174,5 +197,4 @@ def check_step(lr: object, shots: object) -> None:
     """
     if isinstance(lr, bool) or not isinstance(lr, int | float) or not math.isfinite(lr) or lr <= 0:
         raise UsageError("`method.lr` must be a finite number > 0", found=lr)
-    if isinstance(shots, bool) or not isinstance(shots, int) or shots < 1:
-        raise UsageError("`method.shots` must be an integer >= 1", found=shots)
+    check_whole("shots", shots, 1)

@@ -8,23 +8,32 @@ docs/methods/gradient_surgery.md numbers what the paper leaves open and what the
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
-from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.gradients import class_gradients, hessian_vector, mean_gradient, mean_loss
-from gsu_cli.methods.base import Task, Update, add_, check_step, cosine, draw_images, names_in_scope
+from gsu_cli.methods.base import (
+    SCOPES,
+    Task,
+    Update,
+    add_,
+    check_choice,
+    check_step,
+    check_whole,
+    cosine,
+    draw_images,
+    names_in_scope,
+)
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.projection import Projection, project_out
 from gsu_cli.surgery.second_order import parabola
 from gsu_cli.surgery.vectors import Vector
 
-Basis = Literal["mean", "class", "batches"]
-CHOICES = {"scope": ("all", "generator"), "retain_basis": ("mean", "class", "batches"), "when": ("always", "conflict")}
+CHOICES = {"scope": SCOPES, "retain_basis": ("mean", "class", "batches"), "when": ("always", "conflict")}
 
 
 class GradientSurgery:
@@ -55,13 +64,9 @@ class GradientSurgery:
     ) -> None:
         check_step(lr, shots)
         for key, value in (("scope", scope), ("retain_basis", retain_basis), ("when", when)):
-            if value not in CHOICES[key]:
-                way_out = did_you_mean(value, CHOICES[key]).strip()
-                raise UsageError(
-                    f"`method.{key}` must be one of {', '.join(CHOICES[key])}", found=value, way_out=way_out
-                )
-        if not (isinstance(batches, int) and batches >= 1):
-            raise UsageError("`method.batches` must be an integer >= 1", found=batches)
+            check_choice(key, value, CHOICES[key])
+        check_whole("batches", batches, 1)
+        check_whole("prediction_images", prediction_images, 1)
         self.lr, self.scope, self.retain_basis, self.batches = float(lr), scope, retain_basis, batches
         self.when, self.shots, self.prediction_images = when, shots, prediction_images
 

@@ -9,7 +9,7 @@ import torch
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Task, Update
+from gsu_cli.methods.base import Task, Update, check_whole
 from gsu_cli.run.seeds import derive
 from gsu_cli.training import History, Progress, Recipe, fit
 
@@ -57,6 +57,8 @@ class Retrain:
     name = "retrain"
 
     def __init__(self, epochs: int | None = None) -> None:
+        if epochs is not None:
+            check_whole("epochs", epochs, 1)
         self.epochs = epochs
 
     def __call__(self, task: Task) -> Update:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
+from gsu_cli.errors import NonFiniteError
 from gsu_cli.judges.base import FeatureJudge, Judge, Verdict
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 
 Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
+NO_IMAGES = "there are no images to judge"
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Subject:
         model: None for "data".
         sha256: of the weights; None for "data".
         verdicts: by judge, what has been asked so far.
+        part_of: another subject and the indices of these images in it; judges are then asked about that one, once.
     """
 
     name: str
@@ -39,18 +42,31 @@ class Subject:
     model: Any = None
     sha256: str | None = None
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    part_of: tuple[Subject, Tensor] | None = None
     _features: dict[str, Tensor] = field(default_factory=dict)
 
     def verdict(self, judge: Judge) -> Verdict:
         """What ``judge`` says of the drawings, computed once."""
         if judge.name not in self.verdicts:
-            self.verdicts[judge.name] = judge(self.pixels)
+            if self.part_of is not None:
+                whole, index = self.part_of
+                found = whole.verdict(judge)[index]
+            elif isinstance(judge, FeatureJudge):
+                found = judge.verdict(self.features(judge))
+            else:
+                found = judge(self.pixels)
+            self.verdicts[judge.name] = found
         return self.verdicts[judge.name]
 
     def features(self, judge: FeatureJudge) -> Tensor:
         """Features of the drawings, computed once."""
         if judge.name not in self._features:
-            self._features[judge.name] = judge.features(self.pixels)
+            if self.part_of is not None:
+                whole, index = self.part_of
+                found = whole.features(judge)[index]
+            else:
+                found = judge.features(self.pixels)
+            self._features[judge.name] = found
         return self._features[judge.name]
 
 
@@ -91,10 +107,15 @@ def draw(model: Any, n: int, seed: int, *, chunk: int = 2000) -> Tensor:
         n: drawings.
         seed: evaluation seed.
         chunk: drawings at a time; part of what fixes the latents, so it is no option.
+
+    Raises:
+        NonFiniteError: a drawing holds nan.
     """
     parts = []
     for k, start in enumerate(range(0, n, chunk)):
         x = model.sample(min(chunk, n - start), generator(seed, "latents", k))
+        if x.isnan().any():  # a cast to uint8 would make a picture of it
+            raise NonFiniteError("drawings must be finite", found=f"nan among drawings {start} to {start + len(x) - 1}")
         parts.append((x.clamp(0, 1) * 255).round_().to(torch.uint8))
     return torch.cat(parts)
 
@@ -104,13 +125,42 @@ def data_subject(images: Images) -> Subject:
     return Subject("data", images.pixels)
 
 
+def heldout_subjects(split: Split) -> tuple[Subject, Subject]:
+    """All held-out images, and those of the retain set as a part of them: judges look at each image once."""
+    everything = data_subject(split.dataset.heldout)
+    pixels = everything.pixels[split.heldout_retain]
+    return everything, Subject("data", pixels, part_of=(everything, split.heldout_retain))
+
+
 def missing(name: str, subject: Subject, reason: str, **more: Any) -> Measurement:
     """A number that could not be computed: null, with the reason."""
     return Measurement(name, subject.name, None, sha256=subject.sha256, reason=reason, **more)
 
 
+def share(name: str, subject: Subject, judge: Judge, hits: Tensor, better: Literal["lower", "higher"]) -> Measurement:
+    """The share of true entries of ``hits``, ``(n,)`` bool, with Wilson's interval; null for no images."""
+    found, n = int(hits.sum()), len(hits)
+    if n == 0:
+        return missing(name, subject, NO_IMAGES, judge=judge.name, unit="share", better=better)
+    low, high = wilson(found, n)
+    return Measurement(name, subject.name, found / n, low, high, n, "share", better, judge.name, subject.sha256)
+
+
+def whole_number(value: object, least: int) -> bool:
+    """An int of at least ``least``; True is no number."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def no_judges(name: str, subject: Subject, scene: Scene) -> list[Measurement]:
+    """A null for each judge that could not be prepared, or one null where none was chosen."""
+    common: dict[str, Any] = {"unit": "share", "better": "lower"}
+    if not scene.judges and not scene.unavailable:
+        return [missing(name, subject, "no judge was chosen", **common)]
+    return [missing(name, subject, why, judge=judge, **common) for judge, why in scene.unavailable.items()]
+
+
 def wilson(successes: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval for a share (Wilson 1927, JASA 22).
+    """Wilson's 95 % score interval for a share of ``n >= 1`` (Wilson 1927, JASA 22).
 
     >>> low, high = wilson(0, 10_000)
     >>> low, round(high, 6)

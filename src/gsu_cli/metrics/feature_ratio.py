@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from gsu_cli.metrics.base import Scene, Subject, missing, wilson
+from gsu_cli.data.split import Split
+from gsu_cli.metrics.base import Scene, Subject, missing, no_judges, share
 from gsu_cli.run.record import Measurement
 
 NAME = "feature_ratio"
@@ -15,15 +16,18 @@ class FeatureRatio:
 
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
         targets = scene.split.target_classes
-        common = {"unit": "share", "better": "lower"}
-        if targets is None:
-            return [missing(NAME, subject, "single samples have no class that a judge could look for", **common)]
-        rows = [missing(NAME, subject, why, judge=name, **common) for name, why in scene.unavailable.items()]
+        if not targets:
+            return [missing(NAME, subject, _why(scene.split), unit="share", better="lower")]
+        wanted = torch.tensor(targets, dtype=torch.int64)
+        rows = no_judges(NAME, subject, scene)
         for judge in scene.judges.values():
-            labels = subject.verdict(judge).labels
-            hits, n = int(torch.isin(labels, torch.tensor(targets)).sum()), len(labels)
-            low, high = wilson(hits, n)
-            rows.append(
-                Measurement(NAME, subject.name, hits / n, low, high, n, "share", "lower", judge.name, subject.sha256)
-            )
+            rows.append(share(NAME, subject, judge, torch.isin(subject.verdict(judge).labels, wanted), "lower"))
         return rows
+
+
+def _why(split: Split) -> str:
+    if split.n_forget == 0:
+        return "nothing is to be forgotten"
+    if split.target_attribute is not None:
+        return f"no judge looks for the attribute {split.target_attribute}"
+    return "single samples have no class that a judge could look for"

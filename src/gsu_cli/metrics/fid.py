@@ -1,14 +1,23 @@
 """FID: the Frechet distance in the Inception features of pytorch-fid, the space of published figures.
 
 Source: Heusel et al. 2017, arXiv 1706.08500; weights and resizing of pytorch-fid (mseitzer), so figures compare with
-those that cite it. Inception draws about 1.6 images a second on two cores: opt in with ``metric=[default,fid]``.
+those that cite it. Inception reads about 1.6 images a second on two cores: opt in with ``metric=[default,fid]``.
+
+The distance is `gsu_cli.metrics.frechet`'s, by symmetric eigenvalues: pytorch-fid's own calls scipy's ``sqrtm`` with an
+argument that SciPy 1.18 has dropped. No interval is given. With 2,048 features and as many drawings the covariance
+is barely of full rank; resampling n drawings leaves about 0.63 n distinct ones, whose covariance is not, so a
+bootstrap would measure its own bias, and each resample costs eigenvalues of a 2,048 x 2,048 matrix on top.
+`frechet_distance` has an interval and answers the same question.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
+from http.client import HTTPException
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 from unittest.mock import patch
 
@@ -17,13 +26,14 @@ from torch import Tensor
 
 from gsu_cli.data.base import to_float
 from gsu_cli.errors import CheckpointError, UsageError
-from gsu_cli.metrics.base import Scene, Subject
+from gsu_cli.metrics.base import Scene, Subject, missing, whole_number
 from gsu_cli.metrics.frechet import Gaussian, frechet
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 
 NAME = "fid"
 WEIGHTS = "pt_inception-2015-12-05-6726825d.pth"
+LOADER = "pytorch_fid.inception.load_state_dict_from_url"
 WAY_OUT = (
     f"Download {WEIGHTS} from the releases page of github.com/mseitzer/pytorch-fid on a machine with a network "
     "and pass metric.fid.weights_path=<file>"
@@ -40,12 +50,22 @@ class Fid:
     """
 
     def __init__(self, weights_path: str | None = None, samples: int = 2048, batch_size: int = 64) -> None:
-        if not (isinstance(samples, int) and samples >= 2):
-            raise UsageError("`metric.fid.samples` must be an integer >= 2", found=samples)
-        self.weights_path, self.samples, self.batch_size = weights_path, samples, batch_size
+        for key, value, least in (("samples", samples, 2), ("batch_size", batch_size, 1)):
+            if not whole_number(value, least):
+                raise UsageError(f"`metric.fid.{key}` must be an integer >= {least}", found=value)
+        if weights_path is not None and not Path(weights_path).expanduser().is_file():
+            raise CheckpointError(
+                "`metric.fid.weights_path` must be an existing file", found=weights_path, way_out=WAY_OUT
+            )
+        self.weights_path = None if weights_path is None else str(Path(weights_path).expanduser())
+        self.samples, self.batch_size = samples, batch_size
         self._net: Any = None
 
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
+        few = min(len(subject.pixels), scene.split.n_retain)
+        if few < 2:
+            reason = f"a covariance needs at least two images, here is {few}"
+            return [missing(NAME, subject, reason, unit="", better="lower")]
         net = self._network()
         key = f"{NAME}/{self.samples}"
         if key not in scene.cache:
@@ -69,29 +89,26 @@ class Fid:
         parts = []
         for chunk in pixels.split(self.batch_size):
             x = to_float(chunk)
-            parts.append(net(x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x)[0].flatten(1))
+            parts.append(net(x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x)[0].flatten(1))  # grey as RGB
         return torch.cat(parts)
 
 
 @contextlib.contextmanager
 def _weights_from(path: str | None) -> Iterator[None]:
-    """Lets pytorch-fid build its network from a local file, or from its own download with a way out when that fails."""
-    if path is None:
-        try:
-            yield
-        except OSError as e:  # urllib's errors are OSErrors
-            raise CheckpointError("`fid` needs Inception weights", found=f"no download ({e})", way_out=WAY_OUT) from e
-        return
-    file = Path(path)
-    if not file.is_file():
-        raise CheckpointError("`metric.fid.weights_path` must be an existing file", found=path, way_out=WAY_OUT)
+    """Lets pytorch-fid build its network from a local file, or from its own download; never unpickles code."""
+    rule = "`fid` needs Inception weights" if path is None else "`metric.fid.weights_path` must hold them"
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        with patch("pytorch_fid.inception.load_state_dict_from_url", lambda *_, **__: state):
+        # pytorch-fid would unpickle whatever came down the line
+        fetch = partial(torch.hub.load_state_dict_from_url, map_location="cpu", check_hash=True, weights_only=True)
+        state = None if path is None else torch.load(path, map_location="cpu", weights_only=True)
+        with patch(LOADER, fetch if path is None else lambda *_, **__: state):
             yield
-    except Exception as e:
-        raise CheckpointError(
-            "`metric.fid.weights_path` must hold pytorch-fid's Inception weights",
-            found=f"{path} ({str(e).splitlines()[0]})",
-            way_out=WAY_OUT,
-        ) from e
+    except (OSError, HTTPException) as e:  # urllib's errors are OSErrors
+        why = f"no download ({e})" if path is None else f"{path} ({e})"
+        raise CheckpointError(rule, found=why, way_out=WAY_OUT) from e
+    except UnpicklingError as e:
+        why = "a pickle, which is never loaded (it can run code), or no file of weights"
+        raise CheckpointError(rule, found=f"{why}: {path or 'the download'}", way_out=WAY_OUT) from e
+    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as e:  # truncated, other tensors
+        why = (str(e).splitlines() or [type(e).__name__])[0].rstrip(":. ")
+        raise CheckpointError(rule, found=f"{path or 'a damaged download'} ({why})", way_out=WAY_OUT) from e

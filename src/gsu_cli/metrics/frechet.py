@@ -25,13 +25,18 @@ class Gaussian:
         x = features.double()
         w = torch.ones(len(x), dtype=torch.float64) if weights is None else weights.double()
         n = w.sum()
-        mean = (w[:, None] * x).sum(0) / n
+        if n < 2:
+            raise ValueError("a covariance needs at least two images")
+        mean = (w @ x) / n
         centred = x - mean
         return cls(mean, (w[:, None] * centred).T @ centred / (n - 1), int(n))
 
 
 def frechet(a: Gaussian, b: Gaussian) -> float:
     """|m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a^1/2 S_b S_a^1/2)^1/2), by symmetric eigenvalues alone.
+
+    Fewer images than features are no trouble to the formula (the covariance is singular, its root exists), but the
+    estimate is then far too high: compare figures of equal ``n`` only.
 
     >>> unit = torch.eye(2, dtype=torch.float64)
     >>> frechet(Gaussian(torch.zeros(2).double(), unit, 9), Gaussian(torch.tensor([3.0, 4.0]).double(), unit, 9))
@@ -40,4 +45,5 @@ def frechet(a: Gaussian, b: Gaussian) -> float:
     values, vectors = torch.linalg.eigh(a.cov)
     root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     cross = torch.linalg.eigvalsh(root @ b.cov @ root).clamp(min=0).sqrt().sum()
-    return float((a.mean - b.mean).square().sum() + a.cov.trace() + b.cov.trace() - 2 * cross)
+    distance = float((a.mean - b.mean).square().sum() + a.cov.trace() + b.cov.trace() - 2 * cross)
+    return max(0.0, distance)  # of equal Gaussians rounding leaves something like -1e-13

@@ -7,8 +7,10 @@ reference never holds what was to be forgotten, so forgetting itself cannot make
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from gsu_cli.metrics.base import Z95, Scene, Subject, missing
+from gsu_cli.errors import UsageError
+from gsu_cli.metrics.base import Z95, Scene, Subject, missing, whole_number
 from gsu_cli.metrics.frechet import Gaussian, frechet
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
@@ -24,10 +26,15 @@ class FrechetDistance:
 
     Args:
         references: real training images of the retain set.
-        resamples: of the bootstrap.
+        resamples: of the bootstrap; 0 gives no interval.
     """
 
     def __init__(self, references: int = 10_000, resamples: int = 50) -> None:
+        if not (whole_number(references, 2) and whole_number(resamples, 0) and resamples != 1):
+            raise UsageError(
+                "`metric.frechet_distance` needs integers references >= 2 and resamples >= 2, or 0 for no interval",
+                found=f"references={references}, resamples={resamples}",
+            )
         self.references, self.resamples = references, resamples
 
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
@@ -35,20 +42,31 @@ class FrechetDistance:
         if judge is None:
             reason = scene.unavailable.get("cnn", "no judge with features was chosen")
             return [missing(NAME, subject, reason, unit="", better="lower")]
+        few = min(len(subject.pixels), scene.split.n_retain)
+        if few < 2:
+            reason = f"a covariance needs at least two images, here is {few}"
+            return [missing(NAME, subject, reason, unit="", better="lower", judge=judge.name)]
         key = f"{NAME}/{judge.name}/{self.references}"
         if key not in scene.cache:
             index = scene.split.retain
             order = torch.randperm(len(index), generator=generator(scene.seed, NAME, "reference"))[: self.references]
             scene.cache[key] = Gaussian.of(judge.features(scene.split.dataset.train.pixels[index[order]]))
         reference: Gaussian = scene.cache[key]
-        features = subject.features(judge)
+        features = subject.features(judge).double()
         value = frechet(Gaussian.of(features), reference)
-        rng = generator(scene.seed, NAME, "bootstrap")
+        low, high = self._interval(value, features, reference, scene.seed)
         n = len(features)
-        spread = []
-        for _ in range(self.resamples):
+        return [Measurement(NAME, subject.name, value, low, high, n, "", "lower", judge.name, subject.sha256)]
+
+    def _interval(
+        self, value: float, features: Tensor, reference: Gaussian, seed: int
+    ) -> tuple[float, float] | tuple[None, None]:
+        if not self.resamples:
+            return None, None
+        rng, n = generator(seed, NAME, "bootstrap"), len(features)
+        spread: list[float] = []
+        while len(spread) < self.resamples:
             counts = torch.bincount(torch.randint(n, (n,), generator=rng), minlength=n)
             spread.append(frechet(Gaussian.of(features, counts), reference))
         half = Z95 * torch.tensor(spread, dtype=torch.float64).std().item()
-        low, high = max(0.0, value - half), value + half
-        return [Measurement(NAME, subject.name, value, low, high, n, "", "lower", judge.name, subject.sha256)]
+        return max(0.0, value - half), value + half

@@ -8,10 +8,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gsu_cli.metrics.base import Z95, Scene, Subject, missing
+from gsu_cli.errors import UsageError
+from gsu_cli.metrics.base import NO_IMAGES, Z95, Scene, Subject, missing, whole_number
 from gsu_cli.run.record import Measurement
 
 NAME = "inception_score"
+LEAST_PART = 10  # images; parts of one or two all score 1, and would make an interval of no width
 
 
 def inception_score(probabilities: Tensor) -> float:
@@ -28,11 +30,15 @@ def inception_score(probabilities: Tensor) -> float:
 class InceptionScore:
     """Score of all drawings; interval from ``splits`` equal parts (1.96 standard errors of their mean).
 
+    No interval is given where a part would hold fewer than 10 images.
+
     Args:
-        splits: parts; the field's habit is 10.
+        splits: parts; the field's habit is 10, 1 gives no interval.
     """
 
     def __init__(self, splits: int = 10) -> None:
+        if not whole_number(splits, 1):
+            raise UsageError("`metric.inception_score.splits` must be an integer >= 1", found=splits)
         self.splits = splits
 
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
@@ -40,12 +46,16 @@ class InceptionScore:
         if judge is None:
             reason = scene.unavailable.get("cnn", "no judge with probabilities was chosen")
             return [missing(NAME, subject, reason, unit="", better="higher")]
-        p = judge.probabilities(subject.pixels)
-        value = inception_score(p)
-        parts = torch.tensor([inception_score(part) for part in p.chunk(self.splits)], dtype=torch.float64)
-        half = Z95 * parts.std().item() / len(parts) ** 0.5 if len(parts) > 1 else 0.0
-        return [
-            Measurement(
-                NAME, subject.name, value, value - half, value + half, len(p), "", "higher", judge.name, subject.sha256
-            )
-        ]
+        if len(subject.pixels) == 0:
+            return [missing(NAME, subject, NO_IMAGES, unit="", better="higher", judge=judge.name)]
+        p = judge.probabilities(subject.features(judge))
+        value, n = inception_score(p), len(p)
+        low, high = self._interval(value, p)
+        return [Measurement(NAME, subject.name, value, low, high, n, "", "higher", judge.name, subject.sha256)]
+
+    def _interval(self, value: float, p: Tensor) -> tuple[float, float] | tuple[None, None]:
+        if self.splits == 1 or len(p) < LEAST_PART * self.splits:
+            return None, None
+        parts = torch.tensor([inception_score(part) for part in p.tensor_split(self.splits)], dtype=torch.float64)
+        half = Z95 * parts.std().item() / self.splits**0.5
+        return max(1.0, value - half), value + half

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 
+from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import image_losses
 from gsu_cli.metrics.base import Z95, Scene, Subject, missing
 from gsu_cli.run.record import Measurement
@@ -19,10 +20,13 @@ class NegElbo:
     interval of each (which is the spread between images) suggests.
 
     Args:
-        part: "retain" (a cost: lower is better) or "forget" (higher means forgotten; retraining tells how high is right).
+        part: "retain" (a cost: lower is better) or "forget" (higher means forgotten; how high is right, retraining
+            tells).
     """
 
     def __init__(self, part: Literal["retain", "forget"]) -> None:
+        if part not in ("retain", "forget"):
+            raise UsageError("`metric.neg_elbo.part` must be retain or forget", found=part)
         self.part = part
         self.name = f"neg_elbo_{part}"
 
@@ -33,10 +37,15 @@ class NegElbo:
         split = scene.split
         index = split.heldout_retain if self.part == "retain" else split.heldout_forget
         if len(index) == 0:
-            reason = "no held-out image belongs to the forget set (single samples live in the training set)"
+            reason = f"no held-out image belongs to the {self.part} set"
+            if self.part == "forget" and split.n_forget:
+                reason += " (single samples live in the training set)"
             return [missing(self.name, subject, reason, unit="nats/image", better=better)]
         images = split.dataset.heldout[index]
-        losses = image_losses(subject.model, images, seed=derive(scene.seed, "elbo", self.part))
+        try:
+            losses = image_losses(subject.model, images, seed=derive(scene.seed, "elbo", self.part))
+        except NonFiniteError as e:  # a model that a method has blown up is a finding, and its other numbers count
+            return [missing(self.name, subject, str(e).rstrip("."), unit="nats/image", better=better)]
         return [self.from_losses(losses.double(), subject)]
 
     def from_losses(self, losses: torch.Tensor, subject: Subject) -> Measurement:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from torch import Tensor
 
 from gsu_cli.data.base import Images
-from gsu_cli.judges.base import Judge
-from gsu_cli.metrics.base import Subject, wilson
+from gsu_cli.judges.base import Judge, Verdict
+from gsu_cli.metrics.base import Subject, data_subject, share
 from gsu_cli.run.record import Measurement
 
 
 def trust_report(
-    judge: Judge, heldout: Images, drawn: Tensor | None, subject: Subject
+    judge: Judge, heldout: Images, drawn: Tensor | None, subject: Subject, *, real: Subject | None = None
 ) -> dict[str, Measurement | None]:
     """Accuracy with Wilson's interval on real and on reconstructed held-out images, and abstention on samples.
 
@@ -21,27 +21,16 @@ def trust_report(
         drawn: their reconstructions by the model under test, uint8, whose class is known though they are generated;
             None for a model without a posterior.
         subject: drawings on which abstention is counted.
+        real: the held-out images as a subject, where they have been or will be judged (see `heldout_subjects`).
     """
+    real = data_subject(heldout) if real is None else real
 
-    def accuracy(pixels: Tensor, of: str) -> Measurement:
-        hits, n = int((judge(pixels).labels == heldout.labels).sum()), len(pixels)
-        low, high = wilson(hits, n)
-        return Measurement("judge_accuracy", of, hits / n, low, high, n, "share", "higher", judge.name)
+    def accuracy(verdict: Verdict, of: Subject) -> Measurement:
+        return share("judge_accuracy", of, judge, verdict.labels == heldout.labels, "higher")
 
-    abstains = subject.verdict(judge).abstains
-    low, high = wilson(int(abstains.sum()), len(abstains))
+    again = None if drawn is None else Subject(subject.name, drawn, subject.model, subject.sha256)
     return {
-        "real": accuracy(heldout.pixels, "data"),
-        "reconstructions": None if drawn is None else accuracy(drawn, subject.name),
-        "abstention": Measurement(
-            "abstention",
-            subject.name,
-            abstains.double().mean().item(),
-            low,
-            high,
-            len(abstains),
-            "share",
-            "lower",
-            judge.name,
-        ),
+        "real": accuracy(real.verdict(judge), real),
+        "reconstructions": None if again is None else accuracy(again.verdict(judge), again),
+        "abstention": share("abstention", subject, judge, subject.verdict(judge).abstains, "lower"),
     }

@@ -13,11 +13,14 @@ those and nothing else, so a convolutional or a foreign model joins by having th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from gsu_cli.errors import UsageError
 
 
 class Likelihood(Protocol):
@@ -55,6 +58,40 @@ class Model(nn.Module):
     def config(self) -> dict[str, Any]:
         """Constructor arguments: with the class path they rebuild the architecture from a checkpoint alone."""
         raise NotImplementedError
+
+
+def whole(name: str, value: object, least: int = 1) -> int:
+    """``value`` as the option ``model.<name>`` that must be a whole number.
+
+    Raises:
+        UsageError: it is none, or under ``least``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise UsageError(f"`model.{name}` must be an integer >= {least}", found=repr(value))
+    return value
+
+
+def wholes(name: str, values: object, least: int = 1) -> tuple[int, ...]:
+    """``values`` as the option ``model.<name>`` that must be a list of whole numbers, at least one.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) == 0:
+        raise UsageError(f"`model.{name}` must be a list of integers, at least one", found=repr(values))
+    return tuple(whole(f"{name}[{i}]", value, least) for i, value in enumerate(values))
+
+
+def image_shape(values: object) -> tuple[int, int, int]:
+    """``values`` as channels, height and width.
+
+    Raises:
+        UsageError: they are not three whole numbers >= 1.
+    """
+    shape = wholes("shape", values)
+    if len(shape) != 3:
+        raise UsageError("`model.shape` must be channels, height and width", found=list(shape))
+    return shape[0], shape[1], shape[2]
 
 
 @runtime_checkable

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gsu_cli.models.base import Model
+from gsu_cli.errors import UsageError
+from gsu_cli.models.base import Model, image_shape, whole, wholes
 
 
 class JudgeCnn(Model):
@@ -24,14 +25,19 @@ class JudgeCnn(Model):
         labels: the label values it can name, in the order of its outputs.
         width: channels of the first convolution; the second has twice as many.
         feature_dim: d, width of the penultimate layer.
+
+    Raises:
+        UsageError: a width is no integer >= 1, or the labels are not different integers.
     """
 
     labels: Tensor
 
     def __init__(self, shape: Sequence[int], labels: Sequence[int], width: int = 32, feature_dim: int = 64) -> None:
         super().__init__()
-        c, h, w = (int(s) for s in shape)
-        self.shape, self.width, self.feature_dim = (c, h, w), int(width), int(feature_dim)
+        self.shape = c, h, w = image_shape(shape)
+        self.width, self.feature_dim = whole("width", width), whole("feature_dim", feature_dim)
+        if len(set(wholes("labels", labels, least=0))) < len(labels):
+            raise UsageError("`model.labels` must name each label once", found=list(labels))
         cells = ((h + 3) // 4) * ((w + 3) // 4)
         self.body = nn.Sequential(
             nn.Conv2d(c, width, 5, stride=2, padding=2),
@@ -64,8 +70,16 @@ class JudgeCnn(Model):
         return logits
 
     def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-        """Cross-entropy of each image in nats, ``(n,)``, on distorted images with label smoothing 0.05."""
-        column = (y[:, None] == self.labels[None]).to(torch.int64).argmax(1)
+        """Cross-entropy of each image in nats, ``(n,)``, on distorted images with label smoothing 0.05.
+
+        Raises:
+            UsageError: a label of ``y`` is not one of those that it can name.
+        """
+        matches = y[:, None] == self.labels[None]
+        if not bool(matches.any(1).all()):
+            strange = sorted(set(y.tolist()) - set(self.labels.tolist()))
+            raise UsageError(f"the judge learns the labels {self.labels.tolist()} alone", found=strange)
+        column = matches.to(torch.int64).argmax(1)
         return F.cross_entropy(self(distort(x, generator)), column, reduction="none", label_smoothing=0.05)
 
 

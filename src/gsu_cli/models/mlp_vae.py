@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gsu_cli.models.base import Bernoulli, Model
+from gsu_cli.errors import UsageError, did_you_mean
+from gsu_cli.models.base import Bernoulli, Model, image_shape, whole, wholes
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
 
@@ -25,6 +27,9 @@ class MlpVae(Model):
         latent_dim: z, the number of latents.
         hidden: widths of the encoder's hidden layers; the decoder has them in reverse.
         activation: "relu", "silu" or "gelu".
+
+    Raises:
+        UsageError: a width is no integer >= 1, there is no hidden layer, or the activation is unknown.
     """
 
     def __init__(
@@ -35,9 +40,14 @@ class MlpVae(Model):
         activation: str = "relu",
     ) -> None:
         super().__init__()
-        c, h, w = (int(s) for s in shape)
-        self.shape = (c, h, w)
-        self.latent_dim, self.hidden, self.activation = int(latent_dim), tuple(int(n) for n in hidden), activation
+        self.shape, self.latent_dim = image_shape(shape), whole("latent_dim", latent_dim)
+        self.hidden, self.activation = wholes("hidden", hidden), activation
+        if activation not in ACTIVATIONS:
+            raise UsageError(
+                f"`model.activation` must be one of {', '.join(ACTIVATIONS)}",
+                found=repr(activation),
+                way_out=did_you_mean(str(activation), ACTIVATIONS).strip(),
+            )
         self.likelihood = Bernoulli()
         pixels = math.prod(self.shape)
         widths = (pixels, *self.hidden)
@@ -84,6 +94,6 @@ class MlpVae(Model):
 
 def _stack(widths: Sequence[int], activation: str) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    for i, o in zip(widths[:-1], widths[1:], strict=True):
+    for i, o in pairwise(widths):
         layers += [nn.Linear(i, o), ACTIVATIONS[activation]()]
     return layers

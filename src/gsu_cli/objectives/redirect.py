@@ -1,10 +1,12 @@
-"""Redirect: draw, at the latents of what is to be forgotten, what the original draws at the nearest retained latents.
+"""Redirect: draw, at the latents of what is to be forgotten, what the original draws at a near retained latent.
 
     L_redirect(theta) = mean_i nll(decoder_theta(z_i), t_i),   z_i ~ q(z | x_i), x_i to be forgotten,
-    t_i = E[x | decoder_0(m_i)],   m_i the clean retained posterior mean nearest to z_i.
+    t_i = E[x | decoder_0(m_i)],   m_i a clean retained posterior mean near z_i.
 
 A retained posterior mean is *clean* when none of its ``neighbours`` nearest posterior means belongs to the forget set:
-without that, the targets of a 9 are the most 9-like of the 4s. Ascending the forget loss of a trained model amplifies
+without that, the targets of a 9 are the most 9-like of the 4s. Of the ``shortlist`` clean means nearest to ``z_i``, the
+one whose drawing differs least from what is drawn at ``z_i`` is taken: near in the latent space is not always near on
+paper, and the nearer the target, the further a budget reaches. Ascending the forget loss of a trained model amplifies
 pixel noise (its gradient there is mostly residual); this loss is far from its optimum, so its gradient is a signal. No
 judge is asked. The image likelihood's cross-entropy accepts targets between 0 and 1.
 """
@@ -63,11 +65,13 @@ class Redirect:
 
 def decoder_prefix(model: Any) -> str:
     """What stands before the decoder's own parameter names in the model's."""
-    return next(f"{name}." for name, module in model.named_modules() if module is model.decoder)
+    return next(f"{name}." if name else "" for name, module in model.named_modules() if module is model.decoder)
 
 
 @torch.no_grad()
-def redirect(model: Any, forget: Images, retain: Images, *, seed: int, neighbours: int = 10) -> Redirect:
+def redirect(
+    model: Any, forget: Images, retain: Images, *, seed: int, neighbours: int = 10, shortlist: int = 30
+) -> Redirect:
     """Builds the objective at the model's present weights.
 
     Args:
@@ -76,6 +80,7 @@ def redirect(model: Any, forget: Images, retain: Images, *, seed: int, neighbour
         retain: images whose latents are the targets' choice; some thousands suffice.
         seed: of the latents' noise.
         neighbours: how many nearest posterior means must all be retained.
+        shortlist: clean means nearest in the latent space among which the nearest drawing is chosen.
 
     Raises:
         UsageError: the model has no latents to redirect.
@@ -94,9 +99,23 @@ def redirect(model: Any, forget: Images, retain: Images, *, seed: int, neighbour
     # where hardly any latent is clean, the cleanest serve: a random half of all images has no region of its own
     limit = forgotten.sort().values[int(LEAST_CLEAN * (len(forgotten) - 1))]
     pool = mean_r[forgotten <= limit]
-    chosen = pool[nearest(z, pool, 1)[:, 0]]
-    targets = torch.cat([model.decode(part) for part in chosen.split(BLOCK)])
-    return Redirect(z, targets, float((forgotten == 0).double().mean()), _entropy(model, chosen, targets))
+    drawn = torch.cat([model.decode(part) for part in pool.split(BLOCK)])
+    near = nearest(z, pool, min(shortlist, len(pool)))
+    chosen = torch.cat(
+        [
+            _alike(model.decode(part), drawn, index)
+            for part, index in zip(z.split(BLOCK), near.split(BLOCK), strict=True)
+        ]
+    )
+    targets = drawn[chosen]
+    return Redirect(z, targets, float((forgotten == 0).double().mean()), _entropy(model, pool[chosen], targets))
+
+
+def _alike(images: Tensor, drawn: Tensor, index: Tensor) -> Tensor:
+    """Of the candidates ``index`` ``(n, k)`` into ``drawn``, the one nearest in pixels to each image, ``(n,)``."""
+    # column by column: n x k images at once would be the largest tensor of the whole method
+    distances = torch.stack([(images - drawn[column]).square().flatten(1).sum(1) for column in index.T], 1)
+    return index.gather(1, distances.argmin(1, keepdim=True))[:, 0]
 
 
 @torch.no_grad()
@@ -109,11 +128,11 @@ def posterior(model: Any, images: Images) -> tuple[Tensor, Tensor]:
 def nearest(points: Tensor, pool: Tensor, k: int) -> Tensor:
     """Indices into ``pool`` of the ``k`` nearest to each point, ``(n, k)``, nearest first (Euclidean)."""
     squares = pool.square().sum(1)
+    buffer = torch.empty(256, len(pool))  # reused: fresh memory for every part costs more than the distances
     parts = []
-    for part in points.split(2000):
-        distances = torch.addmm(squares, part, pool.T, alpha=-2.0)
-        one = distances.argmin(1, keepdim=True)
-        parts.append(one if k == 1 else distances.topk(k, largest=False).indices)
+    for part in points.split(256):
+        distances = torch.addmm(squares, part, pool.T, alpha=-2.0, out=buffer[: len(part)])
+        parts.append(distances.argmin(1, keepdim=True) if k == 1 else distances.topk(k, largest=False).indices)
     return torch.cat(parts)
 
 

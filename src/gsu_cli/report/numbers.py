@@ -22,7 +22,7 @@ class Change:
         return f"{self.value:+.1%}"
 
     def interval(self) -> str:
-        """ "-91.0 % to -88.2 %", or the empty string."""
+        """In words, "-91.0% to -88.2%", or the empty string."""
         return "" if self.low is None or self.high is None else f"{self.low:+.1%} to {self.high:+.1%}"
 
 
@@ -35,7 +35,7 @@ def change(before: Measurement | None, after: Measurement | None) -> Change | No
     """
     if before is None or after is None or before.value is None or after.value is None or before.value == 0:
         return None
-    value = after.value / before.value - 1
+    value = (after.value - before.value) / abs(before.value)  # a -ELBO with a density can be negative
     if before.unit != "share":
         return Change(value, None, None)
     hits_before, hits_after = before.value * before.n, after.value * after.n
@@ -61,5 +61,7 @@ def digits(m: Measurement | None, *, interval: bool = False) -> str:
 
 
 def seconds(value: float) -> str:
-    """ "0.8 s", "1 min 12 s"."""
-    return f"{value:.1f} s" if value < 60 else f"{int(value) // 60} min {int(value) % 60} s"
+    """As "0.8 s" or "1 min 12 s"."""
+    if round(value, 1) < 60:
+        return f"{value:.1f} s"
+    return f"{round(value) // 60} min {round(value) % 60} s"

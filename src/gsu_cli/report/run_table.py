@@ -30,11 +30,18 @@ class Row:
     better: str | None
 
     def verdict(self) -> str:
-        """ "good", "bad" or "" by the direction of the change; within the intervals counts as neither."""
+        """The words "good", "bad" or "" by the direction of the change; within the intervals counts as neither.
+
+        Not so for a -ELBO: its interval is the spread between images, which both subjects share with their noise, so
+        far smaller changes than the interval are real.
+        """
         a, b = self.cells.get("original"), self.cells.get("unlearned")
         if self.change is None or self.better is None or a is None or b is None or not self.change.value:
             return ""
-        if None not in (a.low, a.high, b.low, b.high) and a.low <= b.high and b.low <= a.high:  # type: ignore[operator]
+        if str(self.change) in ("+0.0%", "-0.0%"):
+            return ""
+        paired = a.unit == "nats/image"
+        if not paired and None not in (a.low, a.high, b.low, b.high) and a.low <= b.high and b.low <= a.high:  # type: ignore[operator]
             return ""
         return "good" if (self.change.value < 0) == (self.better == "lower") else "bad"
 
@@ -65,15 +72,15 @@ def markdown(record: Record) -> str:
     with_change = {"original", "unlearned"} <= set(columns)
     head = ["", *[HEADS[s] for s in columns], *(["change"] if with_change else [])]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    reasons = {}
+    notes: list[str] = []
     for row in rows(record):
         cells = [digits(row.cells.get(s), interval=True) for s in columns]
         if with_change:
             span = row.change.interval() if row.change else ""
             cells.append(f"{row.change}{f' ({span})' if span else ''}" if row.change else "-")
         lines.append("| " + " | ".join([row.title, *cells]) + " |")
+        # why a cell is empty; once for all subjects that share the reason
         for m in row.cells.values():
-            if m is not None and m.reason:
-                reasons[row.title] = m.reason
-    notes = [f"- {title}: not measured, {why}" for title, why in reasons.items()]
+            if m is not None and m.reason and (note := f"- {row.title}: not measured, {m.reason}") not in notes:
+                notes.append(note)
     return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"

@@ -2,14 +2,16 @@
 
 Metadata holds one JSON text under the key ``gsu``: ``target`` (class path), ``config`` (constructor arguments),
 ``digest`` (sha256 over names, shapes, types and bytes of all tensors) and ``about`` (data set, seed, recipe, final
-loss, parent, forget spec: whatever its writer knows). Half-precision files are widened to float32 on loading.
+loss, parent, forget spec: whatever its writer knows). Half-precision files are widened to the model's own type on
+loading.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import importlib
 import json
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ from gsu_cli.errors import CheckpointError
 from gsu_cli.run.files import atomic, sha256_of
 
 SCHEMA = 1
+NEEDED = {"target": str, "config": dict, "digest": str, "about": dict}
 TRAIN_ONE = "Train one with `gsu train dataset=...` and pass checkpoint.path=<folder>/model.safetensors"
 
 
@@ -32,7 +35,7 @@ class Checkpoint:
     """A model rebuilt from disk.
 
     Attributes:
-        model: in eval mode, float32.
+        model: in eval mode, in the precision that its class builds (float32 for those of gsu).
         about: what the writer recorded (see module docstring).
         path: where it was read.
         sha256: of the file's bytes; the identity that records quote.
@@ -62,11 +65,19 @@ def save_checkpoint(path: Path, model: nn.Module, *, about: Mapping[str, Any], h
         model: must offer ``config()``; see `gsu_cli.models.base.Model`.
         about: JSON-able facts.
         half: store floating tensors as float16 (what ships).
+
+    Raises:
+        CheckpointError: the model cannot say how to build it, or a weight is beyond half precision.
+        OutputError: the file cannot be written.
     """
+    kind = type(model)
+    if not callable(getattr(model, "config", None)):
+        raise CheckpointError(
+            "a model needs `config()`, its constructor arguments, to be saved", found=f"{kind.__qualname__} without it"
+        )
     tensors = {k: v.detach().clone().contiguous() for k, v in model.state_dict().items()}
     if half:
-        tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
-    kind = type(model)
+        tensors = {k: _halved(k, v) if v.is_floating_point() else v for k, v in tensors.items()}
     meta = {
         "schema": SCHEMA,
         "target": f"{kind.__module__}.{kind.__qualname__}",
@@ -88,11 +99,13 @@ def load_checkpoint(path: Path, *, shape: tuple[int, int, int] | None = None) ->
         shape: ``(c, h, w)`` of the data it is to be used with, when known.
 
     Raises:
-        CheckpointError: missing, truncated, a pickle, not written by gsu, wrong digest, or another image shape.
+        CheckpointError: missing, truncated, a pickle, not written by gsu or by a newer one, wrong digest, of a class
+            that cannot be built here, or of another image shape.
     """
     if not path.is_file():
         raise CheckpointError("`checkpoint.path` must be an existing file", found=path, way_out=TRAIN_ONE)
     meta, tensors = read_tensors(path)
+    _check_metadata(meta, path)
     if digest(tensors) != meta["digest"]:
         raise CheckpointError(
             "the digest of the weights must match the one in the file's metadata",
@@ -101,16 +114,16 @@ def load_checkpoint(path: Path, *, shape: tuple[int, int, int] | None = None) ->
         )
     try:
         model = _rebuild(meta["target"], meta["config"])
-        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    except (ImportError, AttributeError, TypeError, ValueError, RuntimeError) as e:
+        model.load_state_dict(tensors)
+    except Exception as e:  # importing and building a class of anyone's can raise anything
         raise CheckpointError(
             f"{path} must rebuild as {meta['target']}",
-            found=str(e).splitlines()[0],
+            found=one_line(e),
             way_out="Is the package that defines the model installed in the same version?",
         ) from e
     if shape is not None and tuple(_shape(model) or shape) != tuple(shape):
         raise CheckpointError(
-            f"the checkpoint must draw images of the data set's shape {tuple(shape)}",
+            f"the checkpoint must be for images of the data set's shape {tuple(shape)}",
             found=f"{_shape(model)} in {path}",
             way_out="Choose the data set that the checkpoint was trained on, or train one for this data set",
         )
@@ -133,7 +146,52 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             found=f"a safetensors file without it: {path}",
             way_out=TRAIN_ONE,
         )
-    return json.loads(text), tensors
+    try:
+        meta = json.loads(text)
+    except ValueError as e:
+        meta = one_line(e)
+    if not isinstance(meta, dict):
+        raise CheckpointError("the gsu metadata must be a JSON object", found=f"{meta!r} in {path}", way_out=TRAIN_ONE)
+    return meta, tensors
+
+
+def one_line(error: Exception) -> str:
+    r"""An error of somebody else's as part of a sentence.
+
+    >>> one_line(RuntimeError("Error(s) in loading:\n\tMissing key(s): 'a'."))
+    "Error(s) in loading: Missing key(s): 'a'"
+    >>> one_line(KeyError())
+    'KeyError'
+    """
+    return in_one_line(str(error)).rstrip(".") or type(error).__name__
+
+
+def in_one_line(text: str) -> str:
+    """``text`` on one line, at most 200 characters of it."""
+    text = " ".join(text.split())
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _check_metadata(meta: Mapping[str, Any], path: Path) -> None:
+    wrong = [key for key, kind in NEEDED.items() if not isinstance(meta.get(key), kind)]
+    if wrong:
+        raise CheckpointError(
+            "the metadata of a checkpoint must hold target, config, digest and about",
+            found=f"{', '.join(wrong)} missing or of another type in {path}",
+            way_out="A training state goes on with `gsu train resume=`" if "facts" in meta else TRAIN_ONE,
+        )
+    schema = meta.get("schema", SCHEMA)
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise CheckpointError(
+            f"a checkpoint must have schema <= {SCHEMA}", found=f"{schema!r} in {path}", way_out="Update gsu"
+        )
+
+
+def _halved(name: str, t: Tensor) -> Tensor:
+    half = t.half()
+    if not torch.equal(half.isfinite(), t.isfinite()):
+        raise CheckpointError("weights must fit into half precision", found=f"{float(t.abs().max()):.4g} in {name}")
+    return half
 
 
 def _shape(model: nn.Module) -> tuple[int, ...] | None:
@@ -142,16 +200,16 @@ def _shape(model: nn.Module) -> tuple[int, ...] | None:
 
 
 def _describe_foreign(path: Path, error: Exception) -> str:
-    with path.open("rb") as f:
+    head = b""
+    with contextlib.suppress(OSError), path.open("rb") as f:  # unreadable: ``error`` says so already
         head = f.read(4)
     if head[:2] == b"PK" or head[:1] == b"\x80":
         return f"a pickle, which is never loaded (it can run code): {path}"
-    return f"{path} ({str(error).splitlines()[0]})"
+    return f"{path} ({one_line(error)})"
 
 
 def _rebuild(target: str, config: Mapping[str, Any]) -> nn.Module:
-    module, _, name = target.rpartition(".")
-    kind = getattr(importlib.import_module(module), name)
+    kind = pkgutil.resolve_name(target)
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
         raise TypeError(f"{target} is not a torch module")
     return kind(**config)

@@ -34,7 +34,8 @@ def atomic(path: Path) -> Iterator[Path]:
             way_out="Free space or choose another folder with paths.output_dir=...",
         ) from e
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it may be why we are here, and must not hide it
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -28,7 +28,10 @@ def versions() -> dict[str, str]:
 
 
 def git() -> dict[str, Any]:
-    """Commit of the checkout that the package runs from and whether it is clean; empty for an installed wheel."""
+    """Commit of the checkout that the package runs from, and whether tracked files differ from it (None: unknown).
+
+    Empty for an installed wheel.
+    """
     here = Path(__file__).parent
 
     def ask(*words: str) -> str | None:
@@ -41,7 +44,8 @@ def git() -> dict[str, Any]:
 
     if ask("ls-files", "--error-unmatch", __file__) is None:
         return {}
-    return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(ask("status", "--porcelain", "-uno"))}
+    changed = ask("status", "--porcelain", "-uno")
+    return {"commit": ask("rev-parse", "HEAD"), "dirty": None if changed is None else changed != ""}
 
 
 def device() -> dict[str, Any]:

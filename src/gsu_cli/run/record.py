@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from gsu_cli.errors import GsuError
+from gsu_cli.errors import GsuError, NonFiniteError
 from gsu_cli.run.files import write_text
 
 SCHEMA = 1
@@ -47,8 +47,11 @@ class Measurement:
     def __post_init__(self) -> None:
         if (self.value is None) == (self.reason is None):
             raise ValueError(f"{self.name}: exactly one of value and reason is needed")
-        if self.value is not None and not math.isfinite(self.value):
-            raise ValueError(f"{self.name}: a value is finite or null with a reason, not {self.value}")
+        for number in (self.value, self.low, self.high):
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"{self.name}: a number is finite or null, not {number}")
+        if self.value is None and (self.low is not None or self.high is not None):
+            raise ValueError(f"{self.name}: there is no interval around a missing value")
 
 
 @dataclass
@@ -85,18 +88,43 @@ class Record:
         return None
 
 
-def write_record(folder: Path, record: Record) -> Path:
-    """Writes ``folder/record.json`` atomically; nan and infinity are refused (they are not JSON)."""
+def write_record(folder: Path, record: Record, *, nan_as_null: bool = False) -> Path:
+    """Writes ``folder/record.json`` atomically.
+
+    Args:
+        folder: of the run.
+        record: nan and infinity in it are not JSON and refused, but in ``config``, where they are what was typed and
+            are written as words.
+        nan_as_null: writes them as null; for runs that fail, whose record must say so whatever else it holds.
+
+    Raises:
+        NonFiniteError: a number is nan or infinite; the message says which.
+    """
     path = folder / FILE
-    write_text(path, json.dumps(asdict(record), indent=1, allow_nan=False) + "\n")
+    data = {k: _finite(v, k, str if k == "config" else None, nan_as_null) for k, v in asdict(record).items()}
+    write_text(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
     return path
+
+
+def _finite(value: Any, where: str, word: type[str] | None, nan_as_null: bool) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v, f"{where}.{k}", word, nan_as_null) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v, f"{where}.{i}", word, nan_as_null) for i, v in enumerate(value)]
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    if word is not None:
+        return word(value)
+    if nan_as_null:
+        return None
+    raise NonFiniteError("the numbers of a record must be finite", found=f"{value} at `{where}`")
 
 
 def read_record(path: Path) -> Record:
     """Reads a record file or the record of a run folder.
 
     Raises:
-        GsuError: missing, not JSON, foreign, or of a newer schema.
+        GsuError: missing, not JSON, foreign, or of a newer schema. Unknown fields are ignored.
     """
     path = path / FILE if path.is_dir() else path
     if not path.is_file():
@@ -105,13 +133,20 @@ def read_record(path: Path) -> Record:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
         raise GsuError(f"{path} must be readable JSON", found=str(e)) from e
-    known = {f.name for f in fields(Record)}
     if not isinstance(data, dict) or "verb" not in data or not isinstance(data.get("schema"), int):
         raise GsuError(f"{path} must be a record written by gsu", found="other JSON")
     if data["schema"] > SCHEMA:
         raise GsuError(f"{path} must have schema <= {SCHEMA}", found=data["schema"], way_out="Update gsu")
+    for name, blank in vars(Record("")).items():
+        if blank is not None and not isinstance(data.get(name, blank), type(blank)):
+            raise GsuError(f"`{name}` must be a {type(blank).__name__} in {path}", found=repr(data[name])[:80])
     try:
-        measurements = [Measurement(**m) for m in data.pop("measurements", [])]
-    except (TypeError, ValueError) as e:
+        measurements = [Measurement(**_known(Measurement, m)) for m in data.pop("measurements", [])]
+    except (AttributeError, TypeError, ValueError) as e:
         raise GsuError(f"{path} must hold whole measurements", found=str(e)) from e
-    return Record(**{k: v for k, v in data.items() if k in known}, measurements=measurements)
+    return Record(**_known(Record, data), measurements=measurements)
+
+
+def _known(kind: type[Record | Measurement], data: dict[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(kind)}
+    return {k: v for k, v in data.items() if k in names}

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from gsu_cli.errors import NonFiniteError
 from gsu_cli.run import provenance
 from gsu_cli.run.record import Record, write_record
 
@@ -21,7 +22,7 @@ class Session:
     """Context manager around a verb's work.
 
     On entry ``record.json`` appears with status "running"; on exit it says "done", "failed" (with the error) or
-    "interrupted". Exceptions pass through.
+    "interrupted". Exceptions pass through; a record that cannot be written either never hides them.
 
     Args:
         folder: the run's own folder.
@@ -35,6 +36,7 @@ class Session:
         self, folder: Path, verb: str, config: dict[str, Any], command: list[str], seeds: dict[str, int]
     ) -> None:
         self.folder = folder
+        self._started = time.perf_counter()
         self.record = Record(
             verb=verb,
             command=command,
@@ -69,13 +71,24 @@ class Session:
         r = self.record
         if error is None:
             r.status = "done"
+            try:
+                self.save()
+            except NonFiniteError as e:  # the run is not done: a number of it is none
+                self._fail(e)
+                raise
         else:
-            r.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            r.error = f"{type(error).__name__}: {error}"
-        self.save()
+            self._fail(error)
 
-    def save(self) -> None:
-        """Writes the record as it stands."""
+    def _fail(self, error: BaseException) -> None:
+        self.record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        self.record.error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        try:
+            self.save(nan_as_null=True)
+        except Exception:  # no other error may stand before the one that ended the run
+            log.warning("record.json could not say how the run ended", exc_info=True)
+
+    def save(self, *, nan_as_null: bool = False) -> None:
+        """Writes the record as it stands; see `write_record`."""
         self.record.seconds["total"] = round(time.perf_counter() - self._started, 4)
         self.record.peak_memory_mb = provenance.peak_memory_mb()
-        write_record(self.folder, self.record)
+        write_record(self.folder, self.record, nan_as_null=nan_as_null)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.report.runs import find_runs, short
-from gsu_cli.run.places import conf_dir
+from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import card_line, shipped_names
 from gsu_cli.verbs.console import console, note
 
@@ -58,7 +58,7 @@ def _table(title: str, rows: list[tuple[str, str]]) -> None:
         return
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 2))
     for name, about in rows:
-        table.add_row(Text(name, style="cyan"), about)
+        table.add_row(Text(name, style="cyan"), Text(about))
     console.print(Text(title, style="bold"))
     console.print(table)
     console.print()

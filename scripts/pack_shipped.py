@@ -1,0 +1,117 @@
+"""Half precision and a card for each model that `train_shipped.py` has trained, into src/gsu_cli/pretrained/mnist/.
+
+The card's numbers are measured on the packed file, by the code that measures runs.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gsu_cli.data.base import Dataset
+from gsu_cli.data.forget import ForgetSpec
+from gsu_cli.data.mnist import Mnist
+from gsu_cli.judges.cnn import Cnn, CnnJudge
+from gsu_cli.judges.knn import Knn
+from gsu_cli.metrics.base import Scene, Subject, data_subject, draw
+from gsu_cli.metrics.frechet_distance import FrechetDistance
+from gsu_cli.metrics.neg_elbo import NegElbo
+from gsu_cli.metrics.trust import trust_report
+from gsu_cli.models.judge_cnn import JudgeCnn
+from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
+from gsu_cli.run.files import write_text
+from gsu_cli.run.pretrained import FOLDER
+from gsu_cli.verbs.evaluate import nothing_forgotten
+
+SAMPLES, SEED = 10_000, 0
+
+
+def pack(name: str, folder: Path, options: list[str], data: str) -> None:
+    """Writes the weights in half precision, then the card."""
+    dataset = Mnist(data, download=False).load()
+    trained = load_checkpoint(folder / "model.safetensors")
+    record = json.loads((folder / "record.json").read_text())
+    target = FOLDER / "mnist" / f"{name}.safetensors"
+    save_checkpoint(target, trained.model, about=trained.about, half=True)
+    lines = judge_lines(target, dataset) if isinstance(trained.model, JudgeCnn) else vae_lines(target, dataset)
+    recipe = trained.about["recipe"]
+    text = "\n".join(
+        [
+            f"# mnist/{name}",
+            "",
+            lines[0],
+            "",
+            *lines[1:],
+            "",
+            f"Trained with `gsu train dataset=mnist {' '.join(options)}`".rstrip("` ") + "`"
+            + f" on {trained.about['n']:,} images (full MNIST, sha256 of the pixels {trained.about['dataset_sha256'][:16]}):"
+            + f" {recipe['epochs']} epochs, batch {recipe['batch_size']}, peak learning rate {recipe['lr']}, seed"
+            + f" {trained.about['seed']}, final training loss {trained.about['loss']:.4f}, {record['seconds']['train']:.0f} s"
+            + f" on {record['device']['threads']} thread(s), torch {record['versions']['torch']}.",
+            f"Stored in half precision; sha256 {load_checkpoint(target).sha256}. MNIST: CC BY-SA 3.0.",
+            "",
+        ]
+    )
+    write_text(target.with_suffix(".md"), text)
+    print(text)
+
+
+def vae_lines(path: Path, dataset: Dataset) -> list[str]:
+    """What a generator's prior samples are worth, by the CNN judge."""
+    c = load_checkpoint(path)
+    slug = c.about.get("forget")
+    digit = None if slug is None else int(slug.removeprefix("class_"))
+    split = nothing_forgotten(dataset)
+    if digit is not None:
+        split = ForgetSpec.from_values(class_=digit).resolve(dataset, generator=torch.Generator())
+    judge = Cnn().prepare(dataset, seed=SEED)
+    scene = Scene(split, {"cnn": judge}, {}, SEED)
+    drawn = Subject("original", draw(c.model, SAMPLES, SEED), c.model, c.sha256)
+    real = data_subject(split.heldout_retain_images)
+    distance, floor = (FrechetDistance()(s, scene)[0] for s in (drawn, real))
+    elbo = NegElbo("retain")(drawn, scene)[0]
+    verdict = drawn.verdict(judge)
+    shares = torch.bincount(verdict.labels, minlength=10) / SAMPLES
+    model: Any = c.model
+    widths = "-".join(str(n) for n in (784, *model.hidden, model.latent_dim))
+    without = "" if digit is None else f" that never saw a {digit}: the retrained twin of mnist/vae"
+    return [
+        f"VAE {widths} ({model.activation}, Bernoulli){without}; -ELBO {elbo.value:.2f} nats, Frechet distance {distance.value:.1f}.",
+        "| prior samples | |",
+        "|---|---|",
+        f"| -ELBO on {elbo.n:,} held-out images | {elbo.value:.2f} [{elbo.low:.2f}, {elbo.high:.2f}] nats/image |",
+        f"| Frechet distance to real data (CNN features, {distance.n:,} samples) | {distance.value:.2f}"
+        f" [{distance.low:.2f}, {distance.high:.2f}]; real held-out images have {floor.value:.2f} |",
+        f"| mean confidence of the CNN judge | {verdict.confidence.mean():.3f}; on real held-out images"
+        f" {real.verdict(judge).confidence.mean():.3f} |",
+        f"| the judge abstains on | {verdict.abstains.float().mean():.1%} |",
+        f"| share of each digit, 0 to 9 | {', '.join(f'{s:.3f}' for s in shares.tolist())} |",
+    ]
+
+
+def judge_lines(path: Path, dataset: Dataset) -> list[str]:
+    """How far the judge may be trusted."""
+    judge = CnnJudge(load_checkpoint(path))
+    vae = load_checkpoint(path.with_name("vae.safetensors"))
+    drawn = Subject("original", draw(vae.model, SAMPLES, SEED), vae.model, vae.sha256)
+    knn = Knn().prepare(dataset, seed=SEED)
+    from gsu_cli.verbs.measure import reconstructions
+
+    again = reconstructions(vae.model, dataset.heldout.floats())
+    report = trust_report(judge, dataset.heldout, again, drawn)
+    real, reconstructed, abstains = report["real"], report["reconstructions"], report["abstention"]
+    assert real and reconstructed and abstains
+    agree = (drawn.verdict(judge).labels == drawn.verdict(knn).labels).float().mean()
+    return [
+        f"CNN judge of the ten digits: right on {real.value:.2%} of held-out real images.",
+        "| | |",
+        "|---|---|",
+        f"| right on {real.n:,} held-out real images | {real.value:.4f} [{real.low:.4f}, {real.high:.4f}] |",
+        f"| right on their reconstructions by mnist/vae | {reconstructed.value:.4f}"
+        f" [{reconstructed.low:.4f}, {reconstructed.high:.4f}] |",
+        f"| abstains on samples of mnist/vae (confidence below {judge.threshold}) | {abstains.value:.4f} |",
+        f"| agrees with the kNN judge on samples of mnist/vae | {agree:.4f} |",
+    ]
