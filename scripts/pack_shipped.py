@@ -46,11 +46,12 @@ def pack(name: str, folder: Path, options: list[str], data: str) -> None:
             "",
             *lines[1:],
             "",
-            f"Trained with `gsu train dataset=mnist {' '.join(options)}`".rstrip("` ") + "`"
-            + f" on {trained.about['n']:,} images (full MNIST, sha256 of the pixels {trained.about['dataset_sha256'][:16]}):"
-            + f" {recipe['epochs']} epochs, batch {recipe['batch_size']}, peak learning rate {recipe['lr']}, seed"
-            + f" {trained.about['seed']}, final training loss {trained.about['loss']:.4f}, {record['seconds']['train']:.0f} s"
-            + f" on {record['device']['threads']} thread(s), torch {record['versions']['torch']}.",
+            f"Trained with `{' '.join(['gsu train dataset=mnist', *options])}`"
+            f" on {trained.about['n']:,} images (full MNIST, sha256 of the pixels"
+            f" {trained.about['dataset_sha256'][:16]}): {recipe['epochs']} epochs, batch {recipe['batch_size']}, peak"
+            f" learning rate {recipe['lr']}, seed {trained.about['seed']}, final training loss"
+            f" {trained.about['loss']:.4f}; {record['seconds']['train']:.0f} s on {record['device']['threads']} thread(s)"
+            f" of a busy machine, torch {record['versions']['torch']}.",
             f"Stored in half precision; sha256 {load_checkpoint(target).sha256}. MNIST: CC BY-SA 3.0.",
             "",
         ]
@@ -79,7 +80,8 @@ def vae_lines(path: Path, dataset: Dataset) -> list[str]:
     widths = "-".join(str(n) for n in (784, *model.hidden, model.latent_dim))
     without = "" if digit is None else f" that never saw a {digit}: the retrained twin of mnist/vae"
     return [
-        f"VAE {widths} ({model.activation}, Bernoulli){without}; -ELBO {elbo.value:.2f} nats, Frechet distance {distance.value:.1f}.",
+        f"VAE {widths} ({model.activation}, Bernoulli){without}; -ELBO {elbo.value:.2f} nats,"
+        f" Frechet distance {distance.value:.1f}.",
         "| prior samples | |",
         "|---|---|",
         f"| -ELBO on {elbo.n:,} held-out images | {elbo.value:.2f} [{elbo.low:.2f}, {elbo.high:.2f}] nats/image |",
@@ -103,7 +105,8 @@ def judge_lines(path: Path, dataset: Dataset) -> list[str]:
     again = reconstructions(vae.model, dataset.heldout.floats())
     report = trust_report(judge, dataset.heldout, again, drawn)
     real, reconstructed, abstains = report["real"], report["reconstructions"], report["abstention"]
-    assert real and reconstructed and abstains
+    if real is None or reconstructed is None or abstains is None:
+        raise SystemExit("the trust report of the judge is incomplete")
     agree = (drawn.verdict(judge).labels == drawn.verdict(knn).labels).float().mean()
     return [
         f"CNN judge of the ten digits: right on {real.value:.2%} of held-out real images.",

@@ -1,9 +1,9 @@
 """The one training loop: models and judges, full data or the retain set alone, share it.
 
 An epoch is a pure function of (weights, optimiser state, seed, epoch number): order and noise come from generators
-derived from the seed and the epoch (torch's global generator, which dropout layers use, included; it is put back
-afterwards). The state after every epoch is kept on disk, so a killed run goes on from the
-last whole epoch to weights that are bit-identical to an undisturbed run's.
+derived from the seed and the epoch (torch's global one, which dropout layers use, is seeded for the epoch and put back
+afterwards). The state after every epoch is kept on disk, so a killed run goes on from the last whole epoch to weights
+that are bit-identical to an undisturbed run's.
 """
 
 from __future__ import annotations
@@ -224,7 +224,9 @@ def _restore(
     if not {"digest", "facts", "losses", "groups", "schedule"} <= meta.keys():
         raise CheckpointError("to resume, a training state is needed", found=f"other metadata in {path}", way_out=ANEW)
     if digest(tensors) != meta["digest"]:
-        raise CheckpointError("a training state must match its digest", found=path, way_out="Train anew without resume")
+        raise CheckpointError(
+            "a training state must match its digest", found=f"a mismatch in {path}", way_out="Train anew without resume"
+        )
     now, then = json.loads(json.dumps(facts)), meta["facts"]
     for key in sorted({*now, *then}):
         if now.get(key) != then.get(key):

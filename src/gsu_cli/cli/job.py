@@ -73,13 +73,14 @@ def refuse_missing(config: DictConfig) -> None:
     Raises:
         UsageError: naming them.
     """
-    missing = sorted(_missing(config))
+    missing = sorted(missing_keys(config))
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)
         raise UsageError(f"{names} must be given", way_out=f"Type {' '.join(f'{name}=VALUE' for name in missing)}.")
 
 
-def _missing(config: DictConfig, prefix: str = "") -> Iterator[str]:
+def missing_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    """Dotted names of the settings that have no value."""
     # not OmegaConf.missing_keys: that follows interpolations and stops at the first that leads to a missing value
     for key in (key for key in config if isinstance(key, str)):
         if OmegaConf.is_interpolation(config, key):
@@ -87,7 +88,7 @@ def _missing(config: DictConfig, prefix: str = "") -> Iterator[str]:
         if OmegaConf.is_missing(config, key):
             yield f"{prefix}{key}"
         elif isinstance(config[key], DictConfig):
-            yield from _missing(config[key], f"{prefix}{key}.")
+            yield from missing_keys(config[key], f"{prefix}{key}.")
 
 
 def run_verb(app: App, words: Sequence[str]) -> None:

@@ -16,9 +16,9 @@ INK, PAPER, HIT = (40, 40, 40), (255, 255, 255), (214, 39, 40)
 
 
 def choose(hits: Tensor, columns: int, rows: int) -> tuple[Tensor, Tensor]:
-    """Latents to show: the first that the judge saw the feature in, and the first others; each at most ``rows * columns``.
+    """Latents to show: the first in which the judge saw the feature, and the first others.
 
-    The order is that of drawing, so nothing is picked for its looks.
+    Of each at most ``rows * columns``. The order is that of drawing, so nothing is picked for its looks.
     """
     return hits.nonzero()[: rows * columns, 0], (~hits).nonzero()[: rows * columns, 0]
 
@@ -47,16 +47,15 @@ def contact_sheet(
     """
     first = next(iter(drawings))
     hits = torch.isin(labels[first], torch.tensor(list(targets), dtype=torch.int64))
-    blocks = [
-        (
-            f"latents at which the original draws {what}: {int(hits.sum()):,} of {len(hits):,}",
-            choose(hits, columns, rows)[0],
-        ),
-        ("other latents", choose(hits, columns, rows)[1]),
-    ]
+    shown, others = choose(hits, columns, rows)
+    blocks = [(f"latents at which the {first} draws {what}: {int(hits.sum()):,} of {len(hits):,}", shown)]
+    blocks += [("other latents" if len(shown) else f"the first latents; none draws {what}", others)]
+    if not len(targets):
+        blocks = [("the first latents", others)]
     blocks = [(title, index) for title, index in blocks if len(index)]
     line = CELL + LABEL + GAP
-    height = GAP + sum(HEAD + len(drawings) * (-(-len(index) // columns)) * line + GAP for _, index in blocks)
+    group = len(drawings) * line + GAP  # the same latents through every subject
+    height = GAP + sum(HEAD + -(-len(index) // columns) * group + GAP for _, index in blocks)
     sheet = Image.new("RGB", (MARGIN + columns * (CELL + GAP) + GAP, height), PAPER)
     pen = ImageDraw.Draw(sheet)
     font, small = ImageFont.load_default(14), ImageFont.load_default(11)
@@ -79,6 +78,7 @@ def contact_sheet(
                         fill=HIT if hit else INK, font=small,
                     )  # fmt: skip
                 y += line
+            y += GAP
         y += GAP
     with atomic(path) as temporary:
         sheet.save(temporary, format="PNG", optimize=True)

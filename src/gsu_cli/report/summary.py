@@ -15,15 +15,19 @@ COLOURS = {"good": "green", "bad": "red", "": ""}
 
 
 def headline(record: Record) -> str:
-    """One sentence: what was forgotten, by how much, what it cost."""
+    """One sentence: what was forgotten, by how much, what it cost. It claims no more than was measured."""
     what = record.split.get("forget", "nothing")
-    cuts = []
+    columns = subjects(record)
+    if not {"original", "unlearned"} <= set(columns):
+        return f"Measured {', '.join(HEADS[s] for s in columns) or 'nothing'}, with {what} to be forgotten."
+    cuts, fell = [], []
     for judge, by in (("cnn", "CNN"), ("knn", "kNN")):
         c = change(record.find("feature_ratio", "original", judge), record.find("feature_ratio", "unlearned", judge))
         if c is not None:
             cuts.append(f"{c} by the {by} judge")
+            fell.append(c.value < 0)
     cost = change(record.find("neg_elbo_retain", "original"), record.find("neg_elbo_retain", "unlearned"))
-    text = f"Forgot {what}"
+    text = f"{'Forgot' if all(fell) and fell else 'Did not forget' if fell else 'Unlearned'} {what}"
     if cuts:
         text += f": drawn {' and '.join(cuts)}"
     if cost is not None:

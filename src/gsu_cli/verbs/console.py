@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
@@ -11,7 +12,8 @@ from rich.text import Text
 
 from gsu_cli.training import Progress as Epochs
 
-console = Console(highlight=False, soft_wrap=False)
+ENDLESS = 10_000  # columns; a pipe or a file has no edge at which to break a line or a path
+console = Console(highlight=False, width=None if sys.stdout.isatty() else ENDLESS)
 
 
 def note(text: str) -> None:
@@ -20,20 +22,21 @@ def note(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """One plain line."""
-    console.print(Text(text))
+    """One plain line; the terminal may wrap it, but no path in it is broken in two."""
+    console.print(Text(text), soft_wrap=True)
 
 
 @contextlib.contextmanager
 def _bar(*columns: str) -> Iterator[Progress]:
     with Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=24),
         TaskProgressColumn(),
         *[TextColumn(c) for c in columns],
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,  # else it leaves empty lines behind
     ) as progress:
         yield progress
 

@@ -17,7 +17,7 @@ from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.record import Record, read_record
 from gsu_cli.run.session import Session
 from gsu_cli.verbs import console, parts
-from gsu_cli.verbs.measure import measure
+from gsu_cli.verbs.measure import Plan, measure
 from gsu_cli.verbs.unlearn import finish
 
 OF_THE_RUN = ("dataset", "forget", "judge", "metric", "evaluation", "seed", "seeds")
@@ -37,11 +37,8 @@ def main(cfg: DictConfig) -> None:
     else:
         _take_forget_options(cfg)
     with parts.open_session(cfg) as session:
+        spec, plan = parts.forget_spec(cfg.forget), Plan.of(cfg)
         dataset = parts.load_dataset(cfg, session)
-        console.say(f"{dataset.name}: {dataset.source}")
-        if dataset.note:
-            console.note(dataset.note)
-        spec = parts.forget_spec(cfg.forget)
         split = parts.resolve_split(spec, dataset, session) if spec else nothing_forgotten(dataset)
         if earlier is not None:
             subjects = _of_run(Path(str(cfg.run)).expanduser(), earlier, dataset, session)
@@ -52,8 +49,9 @@ def main(cfg: DictConfig) -> None:
             twin = parts.open_twin(cfg, checkpoint, split, session) if spec else None
             if twin is not None:
                 subjects["retrained"] = twin
+        scene = plan.scene(split, session)
         with console.work_bar("evaluate") as on_progress:
-            drawn = measure(cfg, session, split, subjects, on_progress)
+            drawn = measure(plan, scene, session, subjects, on_progress)
         finish(session, split, drawn)
 
 
@@ -93,7 +91,11 @@ def _of_run(folder: Path, earlier: Record, dataset: Dataset, session: Session) -
         subjects[name] = found
         session.record.inputs[key or name] = parts.describe(found)
     if not subjects:
-        raise UsageError("`run` must be a run with weights to measure", found=f"{earlier.verb}, {earlier.status}")
+        raise UsageError(
+            "`run` must be a run with weights to measure",
+            found=f"{earlier.verb}, {earlier.status}",
+            way_out="Measure a trained model with checkpoint.path=<folder>/model.safetensors",
+        )
     return subjects
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -11,54 +11,81 @@ from omegaconf import DictConfig
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
-from gsu_cli.judges.base import Judge
-from gsu_cli.metrics.base import Metric, Scene, Subject, data_subject, draw
+from gsu_cli.judges.base import Judge, JudgeSpec, Unavailable
+from gsu_cli.metrics.base import Metric, Scene, Subject, draw, heldout_subjects
 from gsu_cli.metrics.trust import trust_report
 from gsu_cli.run.checkpoints import Checkpoint
+from gsu_cli.run.record import Measurement
 from gsu_cli.run.session import Session
-from gsu_cli.verbs.parts import build, prepare_judges
+from gsu_cli.verbs.parts import build
 
 FLOORS = ("feature_ratio", "frechet_distance", "inception_score", "fid")  # what real held-out retain images score
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How to measure: built from the config before anything is loaded, so that a slip costs no waiting.
+
+    Attributes:
+        samples: drawings per subject.
+        metrics: by name, in the order of the table.
+        judges: by name; what a yaml of the group ``judge`` builds.
+    """
+
+    samples: int
+    metrics: Mapping[str, Metric]
+    judges: Mapping[str, JudgeSpec]
+
+    @classmethod
+    def of(cls, cfg: DictConfig) -> Plan:
+        """The plan in ``judge``, ``metric`` and ``evaluation`` of a config.
+
+        Raises:
+            UsageError: an option of these is wrong.
+        """
+        samples = cfg.evaluation.samples
+        if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
+            raise UsageError("`evaluation.samples` must be an integer >= 2", found=samples)
+        parts = {
+            group: {str(name): build(sub) for name, sub in (cfg.get(group) or {}).items()}
+            for group in ("metric", "judge")
+        }
+        return cls(samples, parts["metric"], parts["judge"])
+
+    def scene(self, split: Split, session: Session) -> Scene:
+        """Judges made ready for the data set; those that cannot be had are noted with the reason."""
+        ready: dict[str, Judge] = {}
+        unavailable: dict[str, str] = {}
+        seed = session.record.seeds["evaluate"]
+        with session.stage("load"):
+            for name, spec in self.judges.items():
+                try:
+                    ready[name] = spec.prepare(split.dataset, seed=seed)
+                except Unavailable as e:
+                    unavailable[name] = str(e)
+        return Scene(split, ready, unavailable, seed)
+
+
 def measure(
-    cfg: DictConfig,
+    plan: Plan,
+    scene: Scene,
     session: Session,
-    split: Split,
     checkpoints: Mapping[str, Checkpoint],
     on_progress: Callable[[int, int, str], None],
 ) -> dict[str, Subject]:
     """Measures each checkpoint (keys: "original", "unlearned", "retrained") and real data, into the record.
 
     Args:
-        cfg: needs ``judge``, ``metric`` and ``evaluation``.
+        plan: samples and metrics.
+        scene: split and judges, from the same plan.
         session: gets the measurements and the judges' trust reports.
-        split: forget, retain, held-out.
         checkpoints: subjects by name, in the order of the table.
         on_progress: called with (done, all, what).
 
     Returns:
         The subjects, for pictures.
     """
-    with session.stage("evaluate"):
-        return _measure(cfg, session, split, checkpoints, on_progress)
-
-
-def _measure(
-    cfg: DictConfig,
-    session: Session,
-    split: Split,
-    checkpoints: Mapping[str, Checkpoint],
-    on_progress: Callable[[int, int, str], None],
-) -> dict[str, Subject]:
-    record, seed = session.record, session.record.seeds["evaluate"]
-    samples = cfg.evaluation.samples
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
-        raise UsageError("`evaluation.samples` must be an integer >= 2", found=samples)
-    metrics: dict[str, Metric] = {str(name): build(sub) for name, sub in (cfg.get("metric") or {}).items()}
-    judges, unavailable = prepare_judges(cfg, split.dataset, session)
-    scene = Scene(split, judges, unavailable, seed)
-    steps = (len(checkpoints) + 1) * max(len(metrics), 1) + len(checkpoints) + 1
+    steps = (len(checkpoints) + 1) * max(len(plan.metrics), 1) + len(checkpoints) + 1
     done = 0
 
     def tick(what: str) -> None:
@@ -66,31 +93,32 @@ def _measure(
         done += 1
         on_progress(done, steps, what)
 
-    subjects: dict[str, Subject] = {}
-    for name, c in checkpoints.items():
-        subjects[name] = Subject(name, draw(c.model, samples, seed), c.model, c.sha256)
-        tick(f"drew {samples:,} samples of {name}")
-    record.judges = _trust(judges, unavailable, split, next(iter(subjects.values())))
-    tick("judges checked")
-    real = data_subject(split.heldout_retain_images)
-    record.measurements = []
-    for subject in (*subjects.values(), real):
-        for name, metric in metrics.items():
-            if subject is not real or name in FLOORS:
-                record.measurements += metric(subject, scene)
-            tick(f"{name} of {subject.name}")
+    with session.stage("evaluate"):
+        subjects: dict[str, Subject] = {}
+        for name, c in checkpoints.items():
+            subjects[name] = Subject(name, draw(c.model, plan.samples, scene.seed), c.model, c.sha256)
+            tick(f"drew {plan.samples:,} samples of {name}")
+        everything, real = heldout_subjects(scene.split)
+        session.record.judges = _trust(scene, everything, next(iter(subjects.values())))
+        tick("judges checked")
+        found: list[Measurement] = []
+        for subject in (*subjects.values(), real):
+            for name, metric in plan.metrics.items():
+                if subject is not real or name in FLOORS:
+                    found += metric(subject, scene)
+                tick(f"{name} of {subject.name}")
+        session.record.measurements = found
     return subjects
 
 
-def _trust(
-    judges: Mapping[str, Judge], unavailable: Mapping[str, str], split: Split, first: Subject
-) -> list[dict[str, Any]]:
-    heldout = split.dataset.heldout
+def _trust(scene: Scene, everything: Subject, first: Subject) -> list[dict[str, Any]]:
+    heldout = scene.split.dataset.heldout
     drawn = reconstructions(first.model, heldout.floats()) if hasattr(first.model, "posterior") else None
-    rows: list[dict[str, Any]] = [{"name": name, "unavailable": why} for name, why in unavailable.items()]
-    for judge in judges.values():
-        report = {k: None if m is None else asdict(m) for k, m in trust_report(judge, heldout, drawn, first).items()}
-        rows.append({**judge.provenance(), "trust": report})
+    rows: list[dict[str, Any]] = [{"name": name, "unavailable": why} for name, why in scene.unavailable.items()]
+    for judge in scene.judges.values():
+        report = trust_report(judge, heldout, drawn, first, real=everything)
+        trust = {k: None if m is None else asdict(m) for k, m in report.items()}
+        rows.append({**judge.provenance(), "trust": trust})
     return rows
 
 

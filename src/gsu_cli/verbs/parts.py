@@ -15,13 +15,14 @@ from gsu_cli.data.base import Dataset
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError, GsuError, UsageError, did_you_mean
-from gsu_cli.judges.base import Judge, Unavailable
+from gsu_cli.judges.base import Unavailable
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.pretrained import shipped, shipped_names, twin
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.training import Recipe
+from gsu_cli.verbs import console
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def _seed(name: str, value: object) -> int:
 
 
 def load_dataset(cfg: DictConfig, session: Session) -> Dataset:
-    """Loads ``cfg.dataset`` and records what was really seen."""
+    """Loads ``cfg.dataset``, records what was really seen, and says so."""
     with session.stage("load"):
         dataset: Dataset = build(cfg.dataset).load()
         session.record.inputs["dataset"] = {
@@ -75,7 +76,22 @@ def load_dataset(cfg: DictConfig, session: Session) -> Dataset:
             "shape": list(dataset.shape),
             "classes": dataset.class_names,
         }
+    console.say(f"{dataset.name}: {dataset.source}")
+    if dataset.note:
+        console.note(dataset.note)
     return dataset
+
+
+def flag(cfg: DictConfig, key: str) -> bool:
+    """An option that is true or false; a word would count as true in silence.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    value = OmegaConf.select(cfg, key)
+    if not isinstance(value, bool):
+        raise UsageError(f"`{key}` must be true or false", found=value)
+    return value
 
 
 def forget_spec(forget: DictConfig) -> ForgetSpec | None:
@@ -172,15 +188,3 @@ def recipe_of(checkpoint: Checkpoint) -> Recipe | None:
     """How the checkpoint was trained, where it says so."""
     values = checkpoint.about.get("recipe")
     return Recipe(**values) if values else None
-
-
-def prepare_judges(cfg: DictConfig, dataset: Dataset, session: Session) -> tuple[dict[str, Judge], dict[str, str]]:
-    """Judges that can be had for this data set, and why the others cannot."""
-    ready: dict[str, Judge] = {}
-    unavailable: dict[str, str] = {}
-    for name, sub in (cfg.get("judge") or {}).items():
-        try:
-            ready[str(name)] = build(sub).prepare(dataset, seed=session.record.seeds["evaluate"])
-        except Unavailable as e:
-            unavailable[str(name)] = str(e)
-    return ready, unavailable

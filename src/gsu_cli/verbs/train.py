@@ -15,6 +15,7 @@ from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.judge_cnn import JudgeCnn
 from gsu_cli.report.numbers import seconds
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
+from gsu_cli.run.files import atomic
 from gsu_cli.run.session import Session
 from gsu_cli.training import History, Recipe, fit
 from gsu_cli.verbs import console, parts
@@ -26,11 +27,8 @@ def main(cfg: DictConfig) -> None:
     """Runs the verb."""
     with parts.open_session(cfg) as session:
         recipe: Recipe = parts.build(cfg.training)
-        spec = parts.forget_spec(cfg.forget)
+        spec, resumed = parts.forget_spec(cfg.forget), _resume(cfg.resume)
         dataset = parts.load_dataset(cfg, session)
-        console.say(f"{dataset.name}: {dataset.source}")
-        if dataset.note:
-            console.note(dataset.note)
         images, slug = dataset.train, None
         if spec is not None:
             split = parts.resolve_split(spec, dataset, session)
@@ -49,15 +47,16 @@ def main(cfg: DictConfig) -> None:
             "recipe": asdict(recipe),
             "n": len(images),
         }
-        _train(session, model, images, recipe, about, _resume(cfg.resume))
+        _train(session, model, images, recipe, about, resumed)
 
 
 def _train(
     session: Session, model: Any, images: Images, recipe: Recipe, about: dict[str, Any], resumed: Path | None
 ) -> None:
     state = session.folder / STATE
-    if resumed is not None and resumed != state:
-        state.write_bytes(resumed.read_bytes())
+    if resumed is not None and not (state.exists() and state.samefile(resumed)):
+        with atomic(state) as temporary:
+            temporary.write_bytes(resumed.read_bytes())
     identity = {k: about[k] for k in ("dataset_sha256", "forget")} | {"model": repr(model)}
     history = History()
     try:
@@ -76,6 +75,8 @@ def _train(
         if history.losses:
             _export(session, model, history, recipe, {**about, "interrupted_after_epoch": len(history.losses)})
             console.say(f"the state after epoch {len(history.losses)} is kept; go on with resume={session.folder}")
+        elif resumed is not None and not state.samefile(resumed):
+            state.unlink()  # a copy that could not be gone on with
         raise
     path = _export(session, model, history, recipe, about)
     found = load_checkpoint(path)

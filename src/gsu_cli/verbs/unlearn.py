@@ -23,7 +23,7 @@ from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.training import Recipe
 from gsu_cli.verbs import console, parts
-from gsu_cli.verbs.measure import measure
+from gsu_cli.verbs.measure import Plan, measure
 
 
 def main(cfg: DictConfig) -> None:
@@ -33,21 +33,20 @@ def main(cfg: DictConfig) -> None:
         if spec is None:
             raise UsageError("something must be forgotten", found="no forget.*", way_out="For example forget.class=1")
         method = parts.build(cfg.method)
+        plan, may_retrain = Plan.of(cfg), parts.flag(cfg, "retrain")
         dataset = parts.load_dataset(cfg, session)
-        console.say(f"{dataset.name}: {dataset.source}")
-        if dataset.note:
-            console.note(dataset.note)
         split = parts.resolve_split(spec, dataset, session)
         console.say(split.describe_sizes())
         original = parts.open_checkpoint(cfg, dataset, session)
         twin = parts.open_twin(cfg, original, split, session)
+        scene = plan.scene(split, session)  # before the work: a judge that cannot be had is known at once
         subjects = {"original": original, "unlearned": _unlearn(session, method, original, split)}
-        if twin is None and cfg.retrain:
+        if twin is None and may_retrain:
             twin = _retrain(session, original, split)
         if twin is not None:
             subjects["retrained"] = twin
         with console.work_bar("evaluate") as on_progress:
-            drawn = measure(cfg, session, split, subjects, on_progress)
+            drawn = measure(plan, scene, session, subjects, on_progress)
         finish(session, split, drawn)
 
 

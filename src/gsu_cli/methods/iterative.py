@@ -1,0 +1,262 @@
+"""The one loop of the methods that take many steps: batches, stop rule, trajectory, costs, and a way back.
+
+    theta <- optimiser(theta, v_k),   k = 0 ... steps - 1,
+
+``v_k`` what the method gives for step ``k`` (descent follows ``-v_k``). The model stays in eval mode: BatchNorm buffers
+and dropout lie outside of what a gradient method controls. Every ``log_every`` steps the losses of fixed retain and
+forget *training* images are measured under fixed noise; no judge is asked. With a ``retain_budget`` the loop stops when
+the retain loss has risen by more than that share, and goes back to the last logged state within it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from gsu_cli.data.base import Images
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.gradients import mean_gradient, mean_loss
+from gsu_cli.methods.base import (
+    SCOPES,
+    Task,
+    Update,
+    check_choice,
+    check_step,
+    check_whole,
+    cosine,
+    draw_images,
+    names_in_scope,
+)
+from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.vectors import Vector, is_finite
+
+CHECK_IMAGES = 1000  # of each part, at most, on which the trajectory is measured
+OPTIMISERS = ("adam", "sgd")
+Part = Literal["forget", "retain"]
+PARTS: tuple[Part, Part] = ("retain", "forget")
+Direction = Callable[[int], tuple[Vector, dict[str, float]]]
+"""Step number, from 0 -> what the optimiser receives as gradient, and judge-free quantities by name."""
+
+
+@dataclass
+class Cost:
+    """What an update took, in images; the trajectory's own measurements are left out.
+
+    Attributes:
+        gradients: images whose loss was differentiated once.
+        double_backward: images through whose gradient was differentiated again (a Hessian-vector product).
+        fisher: images whose own squared gradient or Kronecker factors were taken.
+        generated: images drawn from the model.
+        forward: images that were only evaluated.
+    """
+
+    gradients: int = 0
+    double_backward: int = 0
+    fisher: int = 0
+    generated: int = 0
+    forward: int = 0
+
+    def record(self, n: int) -> dict[str, float]:
+        """The counts, and ``gradient_evaluations_per_image`` over ``n`` training images.
+
+        A gradient counts 1, differentiating it again 2 more, a Fisher image 1, a forward pass a third.
+
+        >>> Cost(gradients=6, double_backward=3, generated=3).record(2)["gradient_evaluations_per_image"]
+        6.5
+        """
+        total = self.gradients + 2 * self.double_backward + self.fisher + (self.generated + self.forward) / 3
+        return {**asdict(self), "gradient_evaluations_per_image": total / n}
+
+
+@dataclass(frozen=True)
+class Loop:
+    """How long and how fast: options that every iterative method shares.
+
+    Attributes:
+        steps: at most.
+        lr: of the optimiser.
+        batch_size: images of each part a step.
+        scope: "all" parameters, or the "generator"'s.
+        optimiser: "adam" or plain "sgd".
+        retain_budget: largest relative raise of the retain loss on training images; None: all steps are taken.
+        log_every: steps between two points of the trajectory.
+    """
+
+    steps: int
+    lr: float
+    batch_size: int = 128
+    scope: str = "all"
+    optimiser: str = "adam"
+    retain_budget: float | None = None
+    log_every: int = 10
+
+    def __post_init__(self) -> None:
+        check_step(self.lr, 1)
+        for key in ("steps", "batch_size", "log_every"):
+            check_whole(key, getattr(self, key), 1)
+        check_choice("scope", self.scope, SCOPES)
+        check_choice("optimiser", self.optimiser, OPTIMISERS)
+        if self.retain_budget is not None:
+            check_number("retain_budget", self.retain_budget, more_than=0.0)
+
+
+def check_number(
+    key: str, value: object, *, least: float = -math.inf, more_than: float = -math.inf, most: float = math.inf
+) -> None:
+    """Refuses what is not a finite number within the bounds.
+
+    Raises:
+        UsageError: with the value.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not (least <= value <= most and value > more_than):  # type: ignore[operator]
+        low = f" > {more_than:g}" if more_than > -math.inf else f" >= {least:g}" if least > -math.inf else ""
+        high = f" and <= {most:g}" if most < math.inf else ""
+        raise UsageError(f"`method.{key}` must be a finite number{low}{high}", found=value)
+
+
+class Batches:
+    """Endless random batches of one part of the data, each pass in an order of its own; smaller parts come whole."""
+
+    def __init__(self, images: Images, size: int, *, seed: int) -> None:
+        if not len(images):
+            raise UsageError("a method needs at least one image of each part", found=0)
+        self.images, self.size = images, min(size, len(images))
+        self._order, self._generator = torch.empty(0, dtype=torch.int64), generator(seed, "order")
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Pixels in [0, 1] and labels of the next batch."""
+        if len(self._order) < self.size:
+            self._order = torch.randperm(len(self.images), generator=self._generator)
+        index, self._order = self._order[: self.size], self._order[self.size :]
+        return self.images.floats(index), self.images.labels[index]
+
+
+@dataclass
+class Ground:
+    """What an iterative method stands on: the task, the weights it may move, batches, noise, costs."""
+
+    task: Task
+    loop: Loop
+    names: list[str]
+    batches: dict[str, Batches]
+    noise: torch.Generator
+    cost: Cost = field(default_factory=Cost)
+
+    @classmethod
+    def of(cls, task: Task, loop: Loop) -> Ground:
+        """Batches and noise from streams of the task."""
+        names = names_in_scope(task.model, loop.scope)
+        images = {"forget": task.split.forget_images, "retain": task.split.retain_images}
+        batches = {k: Batches(v, loop.batch_size, seed=task.stream("batches", k)) for k, v in images.items()}
+        return cls(task, loop, names, batches, generator(task.stream("noise")))
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """The parameters themselves, in order of ``names``."""
+        own = dict(self.task.model.named_parameters())
+        return [own[k] for k in self.names]
+
+    def differentiate(self, loss: Tensor, *, create_graph: bool = False) -> Vector:
+        """The gradient of a scalar with respect to the weights; zero where the loss does not depend on them."""
+        g = torch.autograd.grad(loss, self.weights, create_graph=create_graph, materialize_grads=True)
+        return dict(zip(self.names, g, strict=True))
+
+    def gradient(self, part: Part, *, create_graph: bool = False) -> tuple[Tensor, Vector]:
+        """The model's mean loss on the next batch of ``part``, nats per image, and its gradient."""
+        x, y = self.batches[part].draw()
+        self.cost.gradients += len(x)
+        loss = self.task.model.loss(x, y, self.noise).mean()
+        return loss if create_graph else loss.detach(), self.differentiate(loss, create_graph=create_graph)
+
+
+def iterate(ground: Ground, name: str, direction: Direction) -> Update:
+    """Runs the loop and says what it did.
+
+    Returns:
+        The update; ``details`` holds ``trajectory`` (logged steps), ``per_step`` (the method's quantities), ``cost``
+        and ``stopped`` (the step at which the retain budget ended the loop, or None).
+
+    Raises:
+        NonFiniteError: a direction, loss or weight is not finite; the model is back at the last good logged state.
+    """
+    task, loop, model = ground.task, ground.loop, ground.task.model
+    weights = ground.weights
+    checks = {part: draw_images(task.split, part, CHECK_IMAGES, seed=task.stream("check", part)) for part in PARTS}
+    noise = {part: task.stream("check noise", part) for part in PARTS}
+
+    def losses() -> dict[str, float]:
+        return {part: mean_loss(model, checks[part], seed=noise[part]) for part in PARTS}
+
+    start = losses()
+    gradients = {part: mean_gradient(model, checks[part], ground.names, seed=noise[part]).vector for part in PARTS}
+    update = Update(name, 0, cosine=cosine(gradients["forget"], gradients["retain"]))
+    trajectory: dict[str, list[float]] = {"step": [0], "retain": [start["retain"]], "forget": [start["forget"]]}
+    trajectory["moved"] = [0.0]
+    per_step: dict[str, list[float]] = {}
+    origin = [w.detach().clone() for w in weights]
+    good, stopped = (0, start, [w.clone() for w in origin]), None
+    kind: type[torch.optim.Optimizer] = torch.optim.Adam if loop.optimiser == "adam" else torch.optim.SGD
+    optimiser: Any = kind(weights, lr=loop.lr)  # type: ignore[call-arg]
+    try:
+        with task.stage("step"):
+            for k in range(loop.steps):
+                v, quantities = direction(k)
+                values = {**quantities, "": 0.0 if is_finite(v) else math.nan}
+                if bad := [key for key, value in values.items() if not math.isfinite(value)]:
+                    raise _not_finite(bad[0] or "the direction", k, good[0])
+                for key, w in zip(ground.names, weights, strict=True):
+                    w.grad = v[key].detach()
+                optimiser.step()
+                for key, value in quantities.items():
+                    per_step.setdefault(key, []).append(value)
+                task.on_progress(k + 1, loop.steps, quantities.get("loss", 0.0))
+                if (k + 1) % loop.log_every and k + 1 < loop.steps:
+                    continue
+                try:
+                    now = losses()
+                except NonFiniteError as e:
+                    raise _not_finite("the loss", k, good[0]) from e
+                rise = (now["retain"] - start["retain"]) / abs(start["retain"])
+                if loop.retain_budget is not None and rise > loop.retain_budget:
+                    stopped = k + 1
+                    _put(weights, good[2])
+                    break
+                good = k + 1, now, [w.detach().clone() for w in weights]
+                moved = math.sqrt(sum(float((a - b).double().square().sum()) for a, b in zip(good[2], origin, strict=True)))
+                for key, value in {"step": k + 1, **now, "moved": moved}.items():
+                    trajectory[key].append(value)
+    except NonFiniteError:
+        _put(weights, good[2])
+        raise
+    finally:
+        for w in weights:
+            w.grad = None
+    update.shots = good[0]
+    update.realised = {part: good[1][part] - start[part] for part in PARTS}
+    update.details = {
+        "trajectory": trajectory,
+        "per_step": per_step,
+        "stopped": stopped,
+        "cost": ground.cost.record(len(task.split.dataset.train)),
+    }
+    return update
+
+
+@torch.no_grad()
+def _put(weights: list[Tensor], values: list[Tensor]) -> None:
+    for w, value in zip(weights, values, strict=True):
+        w.copy_(value)
+
+
+def _not_finite(what: str, k: int, good: int) -> NonFiniteError:
+    return NonFiniteError(
+        f"{what} must stay finite (step {k + 1})",
+        found="nan or inf",
+        way_out=f"Lower method.lr or method.steps (finite until step {good}); the original checkpoint is untouched",
+    )

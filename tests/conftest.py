@@ -1,0 +1,58 @@
+"""What several folders of tests need: typing a line without starting a process."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gsu_cli.cli import main
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What a line did: exit code, stdout, stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+Type = Callable[..., Typed]
+
+
+@contextlib.contextmanager
+def root_logger_put_back() -> Iterator[None]:
+    """Hydra configures the root logger for the life of a process, with streams that are closed after each test."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        for handler in set(root.handlers) - set(handlers):
+            handler.close()
+        root.handlers[:] = handlers
+
+
+@pytest.fixture(scope="session")
+def type_line() -> Type:
+    """``type_line("unlearn", "forget.class=1", cwd=folder)``: the real dispatcher, configs and verbs, in process."""
+
+    def run(*words: str, cwd: Path) -> Typed:
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, root_logger_put_back():
+            for name in ("GSU_FULL_ERROR", "HYDRA_FULL_ERROR", "XDG_CACHE_HOME"):
+                patch.delenv(name, raising=False)
+            patch.setenv("GSU_DATA_DIR", str(cwd / "no data here"))
+            patch.chdir(cwd)
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = main(words)
+        return Typed(code, out.getvalue(), err.getvalue())
+
+    return run

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import pytest
+import tiny_world
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gsu_cli.data.base import Images
+from gsu_cli.errors import UsageError
+from gsu_cli.judges.knn import CHUNK, Knn, KnnJudge
+
+
+def images(n: int, levels: int, seed: int) -> Images:
+    """Few pixels and few grey levels: many equal distances."""
+    g = torch.Generator().manual_seed(seed)
+    pixels = torch.randint(0, levels, (n, 1, 2, 2), generator=g) * (255 // max(levels - 1, 1))
+    return Images(pixels.to(torch.uint8), torch.randint(0, 3, (n,), generator=g) * 4 + 1)
+
+
+def permitted(references: Images, x: torch.Tensor, k: int) -> set[tuple[int, float]]:
+    """Every (label, share) that the documented rules allow, from exact integer distances."""
+    d = (references.pixels.long() - x.long()).square().flatten(1).sum(1)
+    answers = set()
+    for seed in range(40):  # any order among equal distances
+        jitter = torch.rand(len(d), generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 0.5
+        votes = references.labels[(d + jitter).argsort()[:k]].tolist()
+        most = max(votes.count(v) for v in votes)
+        answers.add((next(v for v in votes if votes.count(v) == most), round(most / k, 6)))
+    return answers
+
+
+@given(st.integers(1, 30), st.integers(1, 7), st.integers(1, 4), st.integers(0, 10_000))
+@settings(max_examples=60, deadline=None)
+def test_agrees_with_brute_force_up_to_permitted_ties(n, k, levels, seed):
+    references, queries = images(n, levels, seed), images(5, 4, seed + 1)
+    judge = KnnJudge(references, k)
+    verdict = judge(queries.pixels)
+    for i in range(5):
+        found = (int(verdict.labels[i]), round(float(verdict.confidence[i]), 6))
+        assert found in permitted(references, queries.pixels[i], min(k, n))
+        assert bool(verdict.abstains[i]) == (verdict.confidence[i] <= 0.5)
+
+
+def test_without_ties_it_is_the_majority_of_the_nearest():
+    g = torch.Generator().manual_seed(0)
+    references = Images(
+        torch.randint(0, 256, (700, 3, 5, 5), generator=g).to(torch.uint8), torch.randint(0, 10, (700,), generator=g)
+    )
+    queries = torch.randint(0, 256, (CHUNK + 7, 3, 5, 5), generator=g).to(torch.uint8)
+    found = KnnJudge(references, 5)(queries)
+    d = torch.cdist(queries.flatten(1).double(), references.pixels.flatten(1).double())
+    votes = references.labels[d.topk(5, largest=False, sorted=True).indices]
+    for row, label, share in zip(votes.tolist(), found.labels.tolist(), found.confidence.tolist(), strict=True):
+        most = max(map(row.count, row))
+        assert label == next(v for v in row if row.count(v) == most)
+        assert share == pytest.approx(most / 5)
+
+
+def test_the_nearer_label_wins_a_tie_and_a_tie_abstains():
+    pixels = torch.tensor([10, 20, 30, 40], dtype=torch.uint8).view(4, 1, 1, 1)
+    judge = KnnJudge(Images(pixels, torch.tensor([7, 2, 2, 7])), 4)
+    verdict = judge(torch.tensor([[[[11]]], [[[22]]]], dtype=torch.uint8))
+    assert verdict.labels.tolist() == [7, 2]
+    assert verdict.abstains.tolist() == [True, True]
+
+
+def test_the_verdict_on_an_image_does_not_depend_on_its_company():
+    judge = Knn(references=200).prepare(tiny_world.dataset(), seed=0)
+    pixels = tiny_world.dataset().heldout.pixels
+    whole, part = judge(pixels), judge(pixels[40:41])
+    assert torch.equal(whole.labels[40:41], part.labels)
+    assert torch.equal(whole[torch.tensor([40])].confidence, part.confidence)
+
+
+def test_a_pixel_that_no_reference_varies_changes_nothing():
+    references = images(20, 4, 0)
+    padded = Images(torch.cat([references.pixels, torch.full((20, 1, 2, 2), 9, dtype=torch.uint8)], 1), references.labels)
+    queries = images(30, 4, 5).pixels
+    noise = torch.randint(0, 256, queries.shape, generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+    assert torch.equal(KnnJudge(references)(queries).labels, KnnJudge(padded)(torch.cat([queries, noise], 1)).labels)
+
+
+def test_fewer_references_than_asked_are_all_there_are():
+    data = tiny_world.dataset()
+    judge = Knn(k=5, references=10_000).prepare(data, seed=0)
+    assert judge.provenance() == {"name": "knn", "k": 5, "references": len(data.train)}
+    one = KnnJudge(data.train[torch.tensor([4])], 5)
+    assert one(data.heldout.pixels).labels.unique().tolist() == [int(data.train.labels[4])]
+    assert one.provenance()["k"] == 1
+
+
+def test_names_only_labels_of_the_data_set_and_knows_them():
+    data = tiny_world.dataset()
+    verdict = Knn(references=300).prepare(data, seed=0)(data.heldout.pixels)
+    assert set(verdict.labels.tolist()) <= set(data.class_names)
+    assert (verdict.labels == data.heldout.labels).double().mean() > 0.95
+
+
+def test_references_depend_on_the_seed_alone():
+    a, b, c = (Knn(references=50).prepare(tiny_world.dataset(), seed=s) for s in (3, 3, 4))
+    assert torch.equal(a.points, b.points)
+    assert not torch.equal(a.points, c.points)
+
+
+def test_no_image_is_no_verdict():
+    verdict = KnnJudge(images(5, 3, 0))(torch.empty(0, 1, 2, 2, dtype=torch.uint8))
+    assert len(verdict.labels) == 0
+
+
+@pytest.mark.parametrize("options", [{"k": 0}, {"k": 6, "references": 5}, {"k": True}, {"k": 2.0}, {"references": "9"}])
+def test_refuses(options):
+    with pytest.raises(UsageError, match=r"judge\.knn"):
+        Knn(**options)

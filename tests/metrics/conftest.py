@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import tiny_world
+import torch
+
+from gsu_cli.data.split import Split
+from gsu_cli.judges.cnn import CnnJudge
+from gsu_cli.judges.knn import Knn
+from gsu_cli.metrics.base import Scene, Subject, draw
+from gsu_cli.models.judge_cnn import JudgeCnn
+from gsu_cli.run.checkpoints import Checkpoint
+from gsu_cli.training import Recipe, fit
+
+
+@pytest.fixture(scope="session")
+def cnn() -> CnnJudge:
+    torch.manual_seed(0)
+    model = JudgeCnn((1, 8, 8), [1, 3, 8], width=4, feature_dim=6)
+    fit(model, tiny_world.dataset().train, Recipe(epochs=3, batch_size=64, lr=1e-2), seed=0)
+    return CnnJudge(Checkpoint(model.eval(), None, "00"))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def knn() -> Any:
+    return Knn(references=200).prepare(tiny_world.dataset(), seed=0)
+
+
+@pytest.fixture
+def scene(cnn, knn) -> Scene:
+    return Scene(tiny_world.split(), {"cnn": cnn, "knn": knn}, {}, seed=0)
+
+
+@pytest.fixture
+def subject() -> Subject:
+    model = tiny_world.trained()
+    return Subject("original", draw(model, 300, 0), model, "ab")
+
+
+@pytest.fixture
+def nobody() -> Subject:
+    return Subject("data", torch.empty(0, 1, 8, 8, dtype=torch.uint8))
+
+
+def scene_of(split: Split, *judges: Any, **unavailable: str) -> Scene:
+    return Scene(split, {j.name: j for j in judges}, unavailable, seed=0)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import time
+import warnings
+
+import numpy as np
+import pytest
+import scipy.linalg
+import tiny_world
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gsu_cli.errors import UsageError
+from gsu_cli.metrics.base import Z95, Scene, Subject, draw, heldout_subjects
+from gsu_cli.metrics.frechet import Gaussian, frechet
+from gsu_cli.metrics.frechet_distance import FrechetDistance
+
+from .conftest import scene_of
+
+
+def features(n: int, d: int, seed: int) -> torch.Tensor:
+    g = torch.Generator().manual_seed(seed)
+    mix = torch.randn(d, d, generator=g, dtype=torch.float64)
+    return torch.randn(n, d, generator=g, dtype=torch.float64) @ mix + torch.randn(d, generator=g, dtype=torch.float64)
+
+
+def by_sqrtm(a: torch.Tensor, b: torch.Tensor) -> float:
+    """The textbook formula, by scipy's general matrix square root."""
+    S_a, S_b = np.cov(a.numpy(), rowvar=False), np.cov(b.numpy(), rowvar=False)
+    root = np.real(scipy.linalg.sqrtm(S_a @ S_b))
+    gap = a.mean(0).numpy() - b.mean(0).numpy()
+    return float(gap @ gap + np.trace(S_a + S_b - 2 * root))
+
+
+@given(st.integers(2, 8), st.integers(0, 1000))
+@settings(max_examples=30, deadline=None)
+def test_agrees_with_scipys_matrix_root(d, seed):
+    a, b = features(5 * d, d, seed), features(7 * d, d, seed + 1)
+    assert frechet(Gaussian.of(a), Gaussian.of(b)) == pytest.approx(by_sqrtm(a, b), rel=1e-6, abs=1e-8)
+
+
+def test_agrees_with_pytorch_fid():
+    fid_score = pytest.importorskip("pytorch_fid.fid_score")
+    a, b = features(200, 16, 0), features(300, 16, 1)
+    moments = [x for t in (a, b) for x in (t.mean(0).numpy(), np.cov(t.numpy(), rowvar=False))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # sqrtm(disp=) is deprecated
+        try:
+            reference = fid_score.calculate_frechet_distance(*moments)
+        except (TypeError, ValueError):
+            pytest.skip("pytorch-fid does not run on this SciPy")
+    assert frechet(Gaussian.of(a), Gaussian.of(b)) == pytest.approx(reference, rel=1e-8)
+
+
+def test_equal_covariances_leave_the_squared_distance_of_the_means():
+    a = features(50, 5, 0)
+    shift = torch.tensor([3.0, 0, 0, -4.0, 0], dtype=torch.float64)
+    assert frechet(Gaussian.of(a), Gaussian.of(a + shift)) == pytest.approx(25.0, rel=1e-9)
+
+
+def test_is_symmetric_zero_for_equals_and_never_negative():
+    a, b = (Gaussian.of(features(40, 6, s)) for s in (0, 1))
+    assert frechet(a, b) == pytest.approx(frechet(b, a), rel=1e-9)
+    assert 0.0 <= frechet(a, a) < 1e-9
+
+
+@pytest.mark.parametrize("n", [2, 3, 9])
+def test_fewer_images_than_features(n):
+    a, b = features(n, 10, 0), features(n, 10, 1)
+    value = frechet(Gaussian.of(a), Gaussian.of(b))
+    # the nuclear norm of A B^T is the trace of the root, whatever the ranks
+    A, B = ((x - x.mean(0)) / (n - 1) ** 0.5 for x in (a, b))
+    cross = torch.linalg.matrix_norm(A @ B.T, "nuc")
+    reference = (a.mean(0) - b.mean(0)).square().sum() + A.square().sum() + B.square().sum() - 2 * cross
+    assert value == pytest.approx(float(reference), rel=1e-6)
+
+
+def test_counts_are_a_resample():
+    a = features(12, 3, 0)
+    index = torch.randint(12, (12,), generator=torch.Generator().manual_seed(0))
+    direct, counted = Gaussian.of(a[index]), Gaussian.of(a, torch.bincount(index, minlength=12))
+    assert torch.allclose(direct.cov, counted.cov)
+    assert torch.allclose(direct.mean, counted.mean)
+    assert direct.n == counted.n == 12
+
+
+def test_one_image_has_no_covariance():
+    with pytest.raises(ValueError, match="two images"):
+        Gaussian.of(torch.zeros(1, 3))
+
+
+def test_the_metric_and_its_floor(scene, subject):
+    (drawn,) = FrechetDistance(references=300, resamples=20)(subject, scene)
+    (floor,) = FrechetDistance(references=300, resamples=20)(heldout_subjects(scene.split)[1], scene)
+    assert drawn.low < drawn.value < drawn.high
+    assert (drawn.judge, drawn.n, drawn.sha256) == ("cnn", 300, "ab")
+    assert floor.value < drawn.value
+
+
+def test_the_interval_is_as_wide_as_the_spread_of_fresh_draws(cnn):
+    """Simulation: a bootstrap of one set of drawings against many sets."""
+    metric, scene, model = FrechetDistance(references=400), scene_of(tiny_world.split(), cnn), tiny_world.trained()
+    values = [metric(Subject("x", draw(model, 300, seed)), scene)[0] for seed in range(30)]
+    spread = torch.tensor([m.value for m in values]).std().item()
+    width = torch.tensor([(m.high - m.value) / Z95 for m in values]).mean().item()
+    assert 0.7 * spread < width < 1.5 * spread
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_too_few_images_are_null_with_a_reason(n, scene):
+    (m,) = FrechetDistance()(Subject("data", torch.zeros(n, 1, 8, 8, dtype=torch.uint8)), scene)
+    assert m.value is None
+    assert m.reason == f"a covariance needs at least two images, here is {n}"
+
+
+def test_without_a_judge_it_is_null(subject, knn):
+    (m,) = FrechetDistance()(subject, scene_of(tiny_world.split(), knn, cnn="no CNN judge ships for bars"))
+    assert m.reason == "no CNN judge ships for bars"
+    (m,) = FrechetDistance()(subject, scene_of(tiny_world.split(), knn))
+    assert m.reason == "no judge with features was chosen"
+
+
+def test_no_resamples_no_interval(scene, subject):
+    (m,) = FrechetDistance(resamples=0)(subject, scene)
+    assert (m.low, m.high) == (None, None)
+
+
+@pytest.mark.parametrize("options", [{"references": 1}, {"resamples": 1}, {"resamples": -1}, {"references": True}])
+def test_refuses(options):
+    with pytest.raises(UsageError, match="frechet_distance"):
+        FrechetDistance(**options)
+
+
+def test_the_bootstrap_of_ten_thousand_drawings_takes_less_than_two_seconds():
+    class Wide:
+        name = "wide"
+
+        def features(self, pixels):
+            return features(len(pixels), 64, 0).float()
+
+        def probabilities(self, found):
+            raise NotImplementedError
+
+        def verdict(self, found):
+            raise NotImplementedError
+
+        def provenance(self):
+            return {}
+
+        def __call__(self, pixels):
+            raise NotImplementedError
+
+    scene = Scene(tiny_world.split(), {"wide": Wide()}, {}, 0)
+    subject = Subject("x", torch.zeros(10_000, 1, 1, 1, dtype=torch.uint8))
+    started = time.process_time()
+    (m,) = FrechetDistance()(subject, scene)
+    assert m.n == 10_000
+    assert time.process_time() - started < 2.0  # 0.3 s when written, of all cores together

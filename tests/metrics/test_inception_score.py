@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import tiny_world
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gsu_cli.errors import UsageError
+from gsu_cli.metrics.base import Subject
+from gsu_cli.metrics.inception_score import InceptionScore, inception_score
+
+from .conftest import scene_of
+
+
+@given(st.integers(1, 40), st.integers(2, 10), st.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
+def test_lies_between_one_and_the_number_of_classes(n, classes, seed):
+    p = (4 * torch.randn(n, classes, generator=torch.Generator().manual_seed(seed))).softmax(1)
+    assert 1 - 1e-9 <= inception_score(p) <= classes + 1e-9
+
+
+def test_analytic_cases():
+    assert inception_score(torch.full((7, 5), 0.2)) == pytest.approx(1.0)
+    assert inception_score(torch.eye(5).repeat(3, 1)) == pytest.approx(5.0)
+    assert inception_score(torch.eye(5)[[2]].repeat(9, 1)) == pytest.approx(1.0)
+    # marginal (3/4, 1/4): KL is log 4/3 for the first, (log 2/3 + log 2) / 2 for the second
+    by_hand = math.exp(0.5 * (math.log(4 / 3) + 0.5 * (math.log(2 / 3) + math.log(2))))
+    assert inception_score(torch.tensor([[1.0, 0.0], [0.5, 0.5]])) == pytest.approx(by_hand)
+
+
+def test_the_metric(scene, subject):
+    (m,) = InceptionScore()(subject, scene)
+    assert 1 <= m.low < m.value < m.high
+    assert m.value <= 3
+    assert (m.n, m.judge, m.better) == (300, "cnn", "higher")
+
+
+@pytest.mark.parametrize("n", [1, 5, 99])
+def test_few_images_have_a_score_and_no_interval(n, scene, subject):
+    (m,) = InceptionScore(splits=10)(Subject("original", subject.pixels[:n]), scene)
+    assert m.value >= 1 - 1e-9
+    assert (m.low, m.high, m.n) == (None, None, n)
+
+
+def test_parts_of_almost_equal_size_give_as_many_as_asked(scene, subject):
+    (m,) = InceptionScore(splits=7)(Subject("original", subject.pixels[:71]), scene)
+    assert m.low is not None
+
+
+def test_no_image_or_judge_is_null(scene, subject, nobody, knn):
+    assert InceptionScore()(nobody, scene)[0].reason == "there are no images to judge"
+    assert InceptionScore()(subject, scene_of(tiny_world.split(), knn))[0].value is None
+
+
+@pytest.mark.parametrize("splits", [0, -1, True, 2.5])
+def test_refuses(splits):
+    with pytest.raises(UsageError, match="splits"):
+        InceptionScore(splits)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+import tiny_world
+import torch
+
+from gsu_cli.data.forget import ForgetSpec
+from gsu_cli.data.split import Split
+from gsu_cli.errors import UsageError
+from gsu_cli.gradients import block_generator
+from gsu_cli.metrics.base import Z95, Subject
+from gsu_cli.metrics.neg_elbo import NegElbo
+from gsu_cli.run.seeds import derive
+
+from .conftest import scene_of
+
+
+@pytest.mark.parametrize("part", ["retain", "forget"])
+def test_is_the_mean_of_the_models_own_loss(part, scene, subject):
+    (m,) = NegElbo(part)(subject, scene)
+    split = scene.split
+    images = split.heldout_retain_images if part == "retain" else split.heldout_forget_images
+    seed = derive(scene.seed, "elbo", part)
+    with torch.no_grad():
+        losses = subject.model.loss(images.floats(), images.labels, block_generator(seed, 0)).double()
+    assert m.value == pytest.approx(losses.mean().item(), rel=1e-6)
+    assert m.high - m.value == pytest.approx(Z95 * losses.std().item() / len(losses) ** 0.5, rel=1e-6)
+    assert (m.n, m.unit, m.judge) == (len(images), "nats/image", None)
+    assert m.better == ("lower" if part == "retain" else None)
+
+
+def test_subjects_see_the_same_noise(scene, subject):
+    twin = Subject("unlearned", subject.pixels, tiny_world.trained(), "cd")
+    assert NegElbo("retain")(subject, scene)[0].value == NegElbo("retain")(twin, scene)[0].value
+
+
+def test_real_data_has_none(scene):
+    assert NegElbo("retain")(Subject("data", tiny_world.dataset().heldout.pixels), scene) == []
+
+
+def test_single_samples_have_no_heldout_forget_images(subject, knn):
+    (m,) = NegElbo("forget")(subject, scene_of(tiny_world.split_of(sample=[4, 7]), knn))
+    assert m.value is None
+    assert m.reason == "no held-out image belongs to the forget set (single samples live in the training set)"
+
+
+def test_an_empty_retain_part_says_so(subject, knn):
+    data = tiny_world.dataset()
+    none, every, train = torch.empty(0, dtype=torch.int64), torch.arange(len(data.heldout)), torch.arange(len(data.train))
+    split = Split(data, ForgetSpec(), none, train, every, none)
+    (m,) = NegElbo("retain")(subject, scene_of(split, knn))
+    assert m.reason == "no held-out image belongs to the retain set"
+    split = Split(data, ForgetSpec(), none, train, none, every)
+    (m,) = NegElbo("forget")(subject, scene_of(split, knn))
+    assert m.reason == "no held-out image belongs to the forget set"
+
+
+def test_a_model_that_has_blown_up_is_null_and_not_a_crash(scene, subject):
+    with torch.no_grad():
+        subject.model.posterior_head.bias.fill_(1e4)  # sd overflows
+    (m,) = NegElbo("retain")(subject, scene)
+    assert m.value is None
+    assert m.reason.startswith("losses must be finite")
+
+
+def test_one_image_has_a_value_and_no_interval(subject):
+    m = NegElbo("retain").from_losses(torch.tensor([3.0], dtype=torch.float64), subject)
+    assert (m.value, m.low, m.high, m.n) == (3.0, None, None, 1)
+
+
+def test_refuses_a_third_part():
+    with pytest.raises(UsageError, match="retain or forget; found both"):
+        NegElbo("both")

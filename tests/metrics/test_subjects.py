@@ -1,0 +1,111 @@
+"""Drawing, remembering verdicts, intervals: what all metrics share."""
+
+from __future__ import annotations
+
+import pytest
+import tiny_world
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from gsu_cli.errors import NonFiniteError
+from gsu_cli.metrics.base import Subject, draw, heldout_subjects, wilson
+
+
+@given(st.integers(1, 20_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+@settings(max_examples=60, deadline=None)
+def test_wilson_agrees_with_scipy(case):
+    hits, n = case
+    reference = binomtest(hits, n).proportion_ci(method="wilson")
+    assert wilson(hits, n) == pytest.approx((reference.low, reference.high), abs=1e-12)
+
+
+def test_wilson_stays_a_share():
+    assert wilson(0, 10)[0] == 0.0
+    assert wilson(10, 10)[1] == 1.0
+
+
+def test_draw_is_bit_identical_and_independent_of_what_ran_before():
+    model = tiny_world.trained()
+    once = draw(model, 130, 5, chunk=50)
+    torch.rand(17)
+    draw(tiny_world.fresh(), 99, 8)
+    assert torch.equal(draw(model, 130, 5, chunk=50), once)
+    assert not torch.equal(draw(model, 130, 6, chunk=50), once)
+    assert once.dtype == torch.uint8
+    assert once.shape == (130, 1, 8, 8)
+
+
+def test_draw_leaves_the_global_generator_alone():
+    model = tiny_world.fresh()
+    before = torch.get_rng_state()
+    draw(model, 10, 0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_more_drawings_begin_with_the_same():
+    model = tiny_world.trained()
+    assert torch.equal(draw(model, 60, 0, chunk=20), draw(model, 100, 0, chunk=20)[:60])
+
+
+def test_models_of_one_latent_size_draw_at_the_same_latents():
+    seen = []
+
+    class Spy(torch.nn.Module):
+        def __init__(self, model):
+            super().__init__()
+            self.model = model
+            model.decode = lambda z: seen.append(z) or torch.zeros(len(z), 1, 8, 8)
+
+        def sample(self, n, generator):
+            return self.model.sample(n, generator)
+
+    draw(Spy(tiny_world.fresh(0)), 30, 2)
+    draw(Spy(tiny_world.fresh(1, hidden=(16,))), 30, 2)
+    assert torch.equal(*seen)
+
+
+def test_drawings_of_nan_are_refused():
+    model = tiny_world.trained()
+    with torch.no_grad():
+        next(model.decoder.parameters()).fill_(float("nan"))
+    with pytest.raises(NonFiniteError, match="nan among drawings 0 to 9"):
+        draw(model, 10, 0)
+
+
+class Counter:
+    """A judge that counts what it is shown."""
+
+    name = "counter"
+
+    def __init__(self, judge):
+        self.judge, self.images = judge, 0
+
+    def __call__(self, pixels):
+        self.images += len(pixels)
+        return self.judge(pixels)
+
+    def provenance(self):
+        return {}
+
+
+def test_a_judge_looks_at_each_image_once(knn):
+    judge, split = Counter(knn), tiny_world.split()
+    everything, retained = heldout_subjects(split)
+    verdict = retained.verdict(judge)
+    everything.verdict(judge)
+    retained.verdict(judge)
+    assert judge.images == len(split.dataset.heldout)
+    direct = knn(split.heldout_retain_images.pixels)
+    assert torch.equal(verdict.labels, direct.labels)
+    assert torch.equal(verdict.confidence, direct.confidence)
+    assert torch.equal(retained.pixels, split.heldout_retain_images.pixels)
+
+
+def test_a_part_has_the_features_of_its_images(cnn):
+    everything, retained = heldout_subjects(tiny_world.split())
+    alone = Subject("data", retained.pixels)
+    assert torch.allclose(retained.features(cnn), alone.features(cnn), atol=1e-5)
+    assert torch.equal(retained.verdict(cnn).labels, alone.verdict(cnn).labels)
+    assert len(everything.features(cnn)) == len(tiny_world.dataset().heldout)

@@ -1,0 +1,162 @@
+"""The MLP VAE against a naive float64 one, and what its parameters move."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gsu_cli.errors import UsageError
+from gsu_cli.models.base import Generator, LatentGenerator
+from gsu_cli.models.mlp_vae import MlpVae
+from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
+
+CONFIGS: list[dict[str, Any]] = [
+    {"shape": [1, 4, 4], "latent_dim": 3, "hidden": [6, 5], "activation": "relu"},
+    {"shape": [3, 2, 5], "latent_dim": 1, "hidden": [7], "activation": "silu"},
+    {"shape": [1, 1, 1], "latent_dim": 9, "hidden": [4, 3, 2], "activation": "gelu"},
+]
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(params=CONFIGS, ids=lambda c: f"{c['activation']}-{len(c['hidden'])}")
+def model(request: pytest.FixtureRequest) -> MlpVae:
+    torch.manual_seed(1)
+    return MlpVae(**request.param)
+
+
+def pictures(model: MlpVae, n: int = 5) -> Tensor:
+    return torch.rand(n, *model.shape, generator=seeded(2))
+
+
+def naive_neg_elbo(model: MlpVae, x: Tensor, noise: Tensor) -> list[float]:
+    """One image, one layer, one pixel at a time, in float64."""
+    act = {"relu": torch.relu, "silu": lambda a: a * torch.sigmoid(a), "gelu": torch.nn.functional.gelu}
+    weights = {k: v.double() for k, v in model.state_dict().items()}
+
+    def layer(name: str, a: Tensor) -> Tensor:
+        return weights[f"{name}.weight"] @ a + weights[f"{name}.bias"]
+
+    out = []
+    for image, e in zip(x.double(), noise.double(), strict=True):
+        a = image.reshape(-1)
+        for i in range(len(model.hidden)):
+            a = act[model.activation](layer(f"encoder.{1 + 2 * i}", a))
+        mean, log_var = layer("posterior_head", a).chunk(2)
+        a = mean + (log_var / 2).exp() * e
+        for i in range(len(model.hidden)):
+            a = act[model.activation](layer(f"decoder.{2 * i}", a))
+        p = torch.sigmoid(layer(f"decoder.{2 * len(model.hidden)}", a))
+        t = image.reshape(-1)
+        nll = -sum(float(t_i * p_i.log() + (1 - t_i) * (1 - p_i).log()) for t_i, p_i in zip(t, p, strict=True))
+        q = torch.distributions.Normal(mean, (log_var / 2).exp())
+        prior = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
+        out.append(nll + float(torch.distributions.kl_divergence(q, prior).sum()))
+    return out
+
+
+def test_loss_is_the_naive_negative_elbo(model: MlpVae) -> None:
+    x = pictures(model)
+    noise = torch.randn(len(x), model.latent_dim, generator=seeded(3))
+    found = model.loss(x, None, seeded(3))
+    assert found.tolist() == pytest.approx(naive_neg_elbo(model, x, noise), rel=1e-5)
+
+
+def test_shapes_and_protocols(model: MlpVae) -> None:
+    x, z = pictures(model), model.latent_dim
+    mean, sd = model.posterior(x)
+    assert mean.shape == sd.shape == (5, z)
+    assert (sd > 0).all()
+    assert model.decoder(mean).shape == model.decode(mean).shape == x.shape
+    assert model.sample(7, seeded()).shape == (7, *model.shape)
+    assert model.sample(0, seeded()).shape == (0, *model.shape)
+    assert model.loss(x, torch.zeros(5, dtype=torch.int64), seeded()).shape == (5,)
+    assert isinstance(model, Generator)
+    assert isinstance(model, LatentGenerator)
+
+
+def test_the_divergence_vanishes_where_the_posterior_is_the_prior(model: MlpVae) -> None:
+    torch.nn.init.zeros_(model.posterior_head.weight)
+    torch.nn.init.zeros_(model.posterior_head.bias)
+    x = pictures(model)
+    mean, sd = model.posterior(x)
+    assert torch.equal(mean, torch.zeros_like(mean))
+    assert torch.equal(sd, torch.ones_like(sd))
+    z = torch.randn(len(x), model.latent_dim, generator=seeded(3))
+    assert torch.equal(model.loss(x, None, seeded(3)), model.likelihood.nll(model.decoder(z), x))
+
+
+def test_samples_are_decoded_latents_in_range(model: MlpVae) -> None:
+    drawn = model.sample(50, seeded(4))
+    assert torch.equal(drawn, model.sample(50, seeded(4)))
+    assert not torch.equal(drawn, model.sample(50, seeded(5)))
+    assert torch.equal(drawn, model.decode(torch.randn(50, model.latent_dim, generator=seeded(4))))
+    assert drawn.min() >= 0
+    assert drawn.max() <= 1
+
+
+def test_generation_depends_on_exactly_these_parameters(model: MlpVae) -> None:
+    before, named = model.sample(200, seeded(4)), set(model.generation_parameters())
+    assert named < {k for k, _ in model.named_parameters()}
+    for name, p in model.named_parameters():
+        original = p.detach().clone()
+        with torch.no_grad():
+            p.add_(torch.randn(p.shape, generator=seeded(6)))
+        assert torch.equal(model.sample(200, seeded(4)), before) == (name not in named), name
+        with torch.no_grad():
+            p.copy_(original)
+    assert torch.equal(model.sample(200, seeded(4)), before)
+
+
+def test_a_checkpoint_rebuilds_it(model: MlpVae, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "x", model, about={})
+    again = load_checkpoint(tmp_path / "x", shape=model.shape).model
+    assert again.config() == model.config()
+    assert torch.equal(again.sample(4, seeded()), model.sample(4, seeded()))
+
+
+def test_config_is_all_that_was_given() -> None:
+    assert [MlpVae(**c).config() for c in CONFIGS] == CONFIGS
+
+
+def test_default_size() -> None:
+    model = MlpVae([1, 28, 28])
+    assert sum(p.numel() for p in model.decoder.parameters()) == (8 + 1) * 512 + 513 * 512 + 513 * 784
+    assert math.prod(model.shape) == 784
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hidden": []}, "`model.hidden` must be a list of integers, at least one; found []."),
+        ({"hidden": 512}, "`model.hidden` must be a list of integers, at least one; found 512."),
+        ({"hidden": "512"}, "`model.hidden` must be a list of integers, at least one; found '512'."),
+        ({"hidden": [512, 0]}, "`model.hidden[1]` must be an integer >= 1; found 0."),
+        ({"hidden": [512.0]}, "`model.hidden[0]` must be an integer >= 1; found 512.0."),
+        ({"latent_dim": 0}, "`model.latent_dim` must be an integer >= 1; found 0."),
+        ({"latent_dim": -2}, "`model.latent_dim` must be an integer >= 1; found -2."),
+        ({"latent_dim": 2.5}, "`model.latent_dim` must be an integer >= 1; found 2.5."),
+        ({"latent_dim": True}, "`model.latent_dim` must be an integer >= 1; found True."),
+        ({"latent_dim": None}, "`model.latent_dim` must be an integer >= 1; found None."),
+        ({"latent_dim": "8"}, "`model.latent_dim` must be an integer >= 1; found '8'."),
+        ({"activation": "tanh"}, "`model.activation` must be one of relu, silu, gelu; found 'tanh'."),
+        (
+            {"activation": "relux"},
+            "`model.activation` must be one of relu, silu, gelu; found 'relux'. Did you mean 'relu'?",
+        ),
+        ({"activation": None}, "`model.activation` must be one of relu, silu, gelu; found None."),
+        ({"shape": [28, 28]}, "`model.shape` must be channels, height and width; found [28, 28]."),
+        ({"shape": [1, 28, 0]}, "`model.shape[2]` must be an integer >= 1; found 0."),
+    ],
+)
+def test_bad_options_are_one_sentence(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        MlpVae(**{"shape": [1, 28, 28], **options})
+    assert str(caught.value) == message

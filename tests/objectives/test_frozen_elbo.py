@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import tiny_world
+import torch
+import torch.nn.functional as F
+
+from gsu_cli.errors import NonFiniteError
+from gsu_cli.methods.base import add_
+from gsu_cli.objectives.frozen_elbo import FrozenElbo
+from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.streaming import accumulate_gradient
+from gsu_cli.surgery.vectors import norm
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_world.trained()
+
+
+@pytest.fixture(scope="module")
+def images():
+    return tiny_world.split().retain_images[torch.arange(90)]
+
+
+def decoder_of(model):
+    return {k: p.detach().clone() for k, p in model.named_parameters() if k.startswith("decoder.")}
+
+
+def moved(model):
+    """Another decoder: the latents must not depend on it."""
+    other = copy.deepcopy(model)
+    g = torch.Generator().manual_seed(0)
+    add_(other, {k: torch.randn(p.shape, generator=g) for k, p in decoder_of(other).items()}, 0.05)
+    return other
+
+
+@pytest.mark.parametrize("change", [lambda m: m, moved], ids=["at the start", "after a step"])
+def test_is_the_models_own_loss_under_the_same_noise(model, images, change):
+    frozen, there = FrozenElbo(model, images, seed=3), change(model)
+    with torch.no_grad():
+        own = there.loss(images.floats(), None, generator(3, "latents")).double().mean()
+    assert frozen.mean(decoder_of(there)) == pytest.approx(float(own), rel=1e-6)
+
+
+def test_gradient_agrees_with_a_naive_one_in_float64(model, images):
+    frozen = FrozenElbo(model, images, seed=3)
+    found = accumulate_gradient(frozen.blocks(size=32), decoder_of(model))
+
+    naive = copy.deepcopy(model).double()
+    x = images.floats().double()
+    mean, log_var = naive.posterior_head(naive.encoder(x)).chunk(2, 1)
+    noise = torch.randn(mean.shape, generator=generator(3, "latents"))  # float32, as the model draws it
+    output = naive.decoder(mean + (0.5 * log_var).exp() * noise)
+    nll = F.binary_cross_entropy(output.sigmoid(), x, reduction="sum")
+    kl = 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum()
+    loss = (nll + kl) / len(x)
+    loss.backward()
+
+    assert found.loss == pytest.approx(loss.item(), rel=1e-6)
+    assert found.n == 90
+    g = {k: p.grad for k, p in naive.named_parameters() if k.startswith("decoder.")}
+    assert found.vector.keys() == g.keys()
+    gap = {k: found.vector[k].double() - g[k] for k in g}
+    assert norm(gap) < 1e-5 * norm(g)
+
+
+def test_part_of_the_decoder_will_do(model, images):
+    frozen, theta = FrozenElbo(model, images, seed=0), decoder_of(model)
+    last = {k: theta[k] for k in list(theta)[-2:]}
+    assert frozen.mean(last) == frozen.mean(theta)
+
+
+def test_noise_is_fixed_by_the_seed(model, images):
+    theta = decoder_of(model)
+    a, b, c = (FrozenElbo(model, images, seed=s).mean(theta) for s in (0, 0, 1))
+    assert a == b
+    assert a != c
+
+
+def test_a_loss_that_is_not_finite_is_named(model, images):
+    theta = {k: torch.full_like(v, float("nan")) for k, v in decoder_of(model).items()}
+    with pytest.raises(NonFiniteError, match="retain loss must stay finite"):
+        FrozenElbo(model, images, seed=0).mean(theta)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import pytest
+import tiny_world
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gsu_cli.errors import UsageError
+from gsu_cli.methods.base import draw_images
+from gsu_cli.objectives.redirect import decoder_prefix, nearest, posterior, redirect
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_world.trained()
+
+
+@pytest.fixture(scope="module")
+def parts():
+    split = tiny_world.split()
+    return draw_images(split, "forget", 150, seed=0), draw_images(split, "retain", 300, seed=1)
+
+
+@pytest.fixture(scope="module")
+def goal(model, parts):
+    return redirect(model, *parts, seed=0)
+
+
+@given(st.integers(1, 300), st.integers(1, 40), st.integers(1, 5), st.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
+def test_nearest_agrees_with_brute_force(n, m, k, seed):
+    g = torch.Generator().manual_seed(seed)
+    points, pool, k = torch.randn(n, 3, generator=g), torch.randn(m, 3, generator=g), min(k, m)
+    index = nearest(points, pool, k)
+    d = torch.cdist(points.double(), pool.double())
+    found, best = d.gather(1, index), d.topk(k, largest=False, sorted=True).values
+    assert index.shape == (n, k)
+    assert torch.allclose(found, best, atol=1e-5)  # distances, not indices: near ties may swap in float32
+
+
+def test_latents_are_the_forget_images_own(model, parts, goal):
+    mean, sd = posterior(model, parts[0])
+    noise = (goal.latents - mean) / sd
+    assert abs(float(noise.mean())) < 0.15
+    assert abs(float(noise.std()) - 1) < 0.15
+
+
+def test_targets_are_drawings_of_retained_latents(model, parts, goal):
+    with torch.no_grad():
+        drawn = model.decode(posterior(model, parts[1])[0]).flatten(1)
+    gap = torch.cdist(goal.targets.flatten(1), drawn).min(1).values
+    assert float(gap.max()) < 1e-3
+    assert goal.targets.min() >= 0
+    assert goal.targets.max() <= 1
+
+
+def test_targets_show_what_is_retained(goal):
+    """An upright bar fills columns; what replaces it must not."""
+    upright = goal.targets[:, 0, 1:7, 2:6].amax(2).mean(1) - goal.targets[:, 0, 2:6, 1:7].amax(1).mean(1)
+    assert (upright > 0.2).double().mean() < 0.05
+
+
+def test_targets_come_from_clean_latents_alone(model, parts, goal):
+    """The rule, by brute force: none of the 10 nearest other posterior means belongs to the forget set."""
+    mean_f, mean_r = (posterior(model, part)[0].double() for part in parts)
+    d = torch.cdist(mean_r, torch.cat([mean_f, mean_r]))
+    near = d.topk(11, largest=False).indices  # itself among them
+    clean = ~(near < len(mean_f)).any(1)
+    assert goal.clean == pytest.approx(clean.double().mean().item(), abs=0.02)
+    with torch.no_grad():
+        drawn = model.decode(mean_r.float()).flatten(1)
+    chosen = torch.cdist(goal.targets.flatten(1), drawn).argmin(1)
+    assert clean[chosen].double().mean() > 0.98  # float32 may decide a border case otherwise
+
+
+def test_where_nothing_is_clean_the_cleanest_serve(model):
+    """A random half of all images has no region of its own."""
+    split = tiny_world.split_of(fraction=0.5)
+    forget, retain = split.forget_images, split.retain_images
+    goal = redirect(model, forget, retain, seed=0, neighbours=200)
+    assert goal.clean < 0.02
+    assert goal.targets.shape == forget.floats().shape
+    assert bool(torch.isfinite(goal.targets).all())
+
+
+def test_more_neighbours_than_images(model):
+    split = tiny_world.split()
+    few = torch.arange(3)
+    goal = redirect(model, split.forget_images[few], split.retain_images[few], seed=0, neighbours=50)
+    assert len(goal.targets) == 3
+
+
+def test_one_sample_can_be_redirected(model):
+    split = tiny_world.split_of(sample=[5])
+    goal = redirect(model, split.forget_images, split.retain_images, seed=0)
+    assert goal.latents.shape == (1, 3)
+
+
+def test_floor_is_the_entropy_of_the_targets(goal):
+    t = goal.targets.double()
+    entropy = -(torch.special.xlogy(t, t) + torch.special.xlogy(1 - t, 1 - t)).flatten(1).sum(1).mean()
+    assert goal.floor == pytest.approx(float(entropy), rel=1e-3)
+
+
+def test_blocks_make_the_mean_and_lie_above_the_floor(model, goal):
+    theta = {k: p.detach() for k, p in model.named_parameters() if k.startswith("decoder.")}
+    by_blocks = torch.cat([f(theta) for f in goal.blocks(model, size=37)]).double().mean()
+    assert goal.mean(model, theta) == pytest.approx(float(by_blocks), rel=1e-6)
+    assert goal.mean(model, theta) > goal.floor
+
+
+def test_same_seed_same_objective(model, parts, goal):
+    again, other = redirect(model, *parts, seed=0), redirect(model, *parts, seed=1)
+    assert torch.equal(again.latents, goal.latents)
+    assert torch.equal(again.targets, goal.targets)
+    assert not torch.equal(other.latents, goal.latents)
+
+
+def test_the_model_is_left_as_it_was(model, parts):
+    before = tiny_world.weights(model)
+    redirect(model, *parts, seed=0)
+    assert tiny_world.same(tiny_world.weights(model), before)
+    assert not any(p.grad is not None for p in model.parameters())
+
+
+def test_a_model_without_latents_is_refused_with_a_way_out(parts):
+    with pytest.raises(UsageError, match=r"found Linear.*method=gradient_surgery"):
+        redirect(torch.nn.Linear(2, 2), *parts, seed=0)
+
+
+def test_prefix_of_a_nested_decoder_and_of_one_that_is_the_model():
+    class Outer(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = torch.nn.ModuleDict({"d": torch.nn.Linear(1, 1)})
+
+        @property
+        def decoder(self):
+            return self.inner["d"]
+
+    class Itself(torch.nn.Linear):
+        @property
+        def decoder(self):
+            return self
+
+    assert decoder_prefix(Outer()) == "inner.d."
+    assert decoder_prefix(Itself(1, 1)) == ""

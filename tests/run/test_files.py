@@ -1,0 +1,81 @@
+"""A file under its final name is whole, whatever happens while it is written."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from gsu_cli.errors import OutputError
+from gsu_cli.run.files import atomic, sha256_of, write_text
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    file = tmp_path / "result.txt"
+    file.write_text("old")
+    return file
+
+
+def assert_untouched(old: Path) -> None:
+    assert old.read_text() == "old"
+    assert os.listdir(old.parent) == [old.name], "no temporary file stays"
+
+
+def test_new_content_replaces_old(old: Path) -> None:
+    write_text(old, "néw")
+    assert old.read_bytes() == "néw".encode()
+    assert os.listdir(old.parent) == [old.name]
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "b" / "c.txt", "x")
+    assert (tmp_path / "a" / "b" / "c.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
+def test_an_interrupt_leaves_the_old_file_and_nothing_else(old: Path, error: type[BaseException]) -> None:
+    def write() -> None:
+        with atomic(old) as temporary:
+            temporary.write_text("half of the n")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert_untouched(old)
+
+
+@pytest.mark.parametrize(
+    ("code", "why"), [(errno.ENOSPC, "the disk is full"), (errno.EDQUOT, "disk quota exceeded"), (errno.EIO, "input")]
+)
+def test_a_full_disk_is_one_sentence(old: Path, monkeypatch: pytest.MonkeyPatch, code: int, why: str) -> None:
+    def full(fd: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match=f"result.txt must be writable; found {why}"):
+        write_text(old, "new")
+    assert_untouched(old)
+
+
+def test_a_file_in_the_place_of_a_folder(old: Path) -> None:
+    """Removing the temporary file fails, too; that must not hide the reason."""
+    with pytest.raises(OutputError, match="must be writable"):
+        write_text(old / "record.json", "x")
+    assert_untouched(old)
+
+
+def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OutputError, match="must be writable"):
+        write_text(tmp_path / "taken", "x")
+    assert os.listdir(tmp_path) == ["taken"]
+
+
+def test_sha256_of_a_file_larger_than_a_block(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 5000
+    (tmp_path / "x").write_bytes(data)
+    assert sha256_of(tmp_path / "x") == hashlib.sha256(data).hexdigest()
