@@ -50,7 +50,7 @@ def pack(name: str, folder: Path, options: list[str], data: str) -> None:
             f" on {trained.about['n']:,} images (full MNIST, sha256 of the pixels"
             f" {trained.about['dataset_sha256'][:16]}): {recipe['epochs']} epochs, batch {recipe['batch_size']}, peak"
             f" learning rate {recipe['lr']}, seed {trained.about['seed']}, final training loss"
-            f" {trained.about['loss']:.4f}; {record['seconds']['train']:.0f} s on {record['device']['threads']} thread(s)"
+            f" {trained.about['loss']:.4f}; {record['seconds']['train']:.0f} s, {record['device']['threads']} thread"
             f" of a busy machine, torch {record['versions']['torch']}.",
             f"Stored in half precision; sha256 {load_checkpoint(target).sha256}. MNIST: CC BY-SA 3.0.",
             "",

@@ -394,17 +394,17 @@ def test_a_damaged_state_is_refused(state: Path, damage: str) -> None:
     ("options", "message"),
     [
         *[
-            ({"epochs": v}, f"`training.epochs` must be an integer >= 1; found {v}.")
+            ({"epochs": v}, f"`training.epochs` must be an integer >= 1; found {v!r}.")
             for v in (0, -1, 1.5, "3", None, True)
         ],
-        *[({"batch_size": v}, f"`training.batch_size` must be an integer >= 1; found {v}.") for v in (0, 2.0, False)],
+        *[({"batch_size": v}, f"`training.batch_size` must be an integer >= 1; found {v!r}.") for v in (0, 2.0, False)],
         *[
-            ({"lr": v}, f"`training.lr` must be a finite number > 0; found {v}.")
+            ({"lr": v}, f"`training.lr` must be a finite number > 0; found {v!r}.")
             for v in (0, 0.0, -1e-3, nan, inf, -inf, "x", True, [1e-3])
         ],
-        ({"lr": None}, "`training.lr` must be a finite number > 0."),
+        ({"lr": None}, "`training.lr` must be a finite number > 0; found None."),
         *[
-            ({"weight_decay": v}, f"`training.weight_decay` must be a finite number >= 0; found {v}.")
+            ({"weight_decay": v}, f"`training.weight_decay` must be a finite number >= 0; found {v!r}.")
             for v in (-1, nan, inf, "x", True)
         ],
     ],

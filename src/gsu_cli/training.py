@@ -51,11 +51,11 @@ class Recipe:
         for name, least in (("epochs", 1), ("batch_size", 1)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise UsageError(f"`training.{name}` must be an integer >= {least}", found=value)
+                raise UsageError(f"`training.{name}` must be an integer >= {least}", found=repr(value))
         if not (_is_number(self.lr) and 0 < self.lr < math.inf):
-            raise UsageError("`training.lr` must be a finite number > 0", found=self.lr)
+            raise UsageError("`training.lr` must be a finite number > 0", found=repr(self.lr))
         if not (_is_number(self.weight_decay) and 0 <= self.weight_decay < math.inf):
-            raise UsageError("`training.weight_decay` must be a finite number >= 0", found=self.weight_decay)
+            raise UsageError("`training.weight_decay` must be a finite number >= 0", found=repr(self.weight_decay))
 
 
 def _is_number(value: object) -> bool:

@@ -32,8 +32,8 @@ def cells() -> list[tuple[str, str]]:
     for verb in ROOTS:
         found.append((verb, ""))
         for group, several in GROUP.findall((CONF / f"{verb}.yaml").read_text()):
-            for option in options(group):
-                found.append((verb, f"{group}=[{option}]" if several else f"{group}={option}"))
+            words = "{}=[{}]" if several else "{}={}"
+            found += [(verb, words.format(group, option)) for option in options(group)]
     for experiment in options("experiment"):
         words = re.search(r"gsu (\w+)", (CONF / f"experiment/{experiment}.yaml").read_text())
         assert words, f"{experiment}: no command in its comment"

@@ -40,9 +40,9 @@ SKIN = ("#ffdbb4", "#edb98a", "#d08b5b", "#ae5d29", "#614335")
 HAIR = ("#2c1b18", "#724133", "#d6b370", "#c93305", "#e8e1e1")
 CLOTHES = ("#262e33", "#65c9ff", "#25557c", "#ff5c5c", "#a7ffc4", "#ffffff")
 HATS = ("#3c4f5c", "#65c9ff", "#ff488e", "#a7ffc4")
-FRAMES = ("#262e33", "#25557c", "#a51c30")
+FRAMES = ("#262e33", "#25557c", "#a51c30", "#f4f4f4")
 BACKGROUND = (223, 231, 238)
-CONTRAST = 60  # least distance of hair to skin in RGB: a beard of the skin's colour would be no evidence
+CONTRAST = {"hair": 60, "accessories": 90}  # least distance to the skin in RGB: what cannot be seen is no evidence
 RECIPE = 1  # raised when the same arguments mean other faces
 KNOWN = {  # sha256 of the pixels of the default set: what shipped weights were trained on
     (8000, 1000, 64, 0): "",
@@ -151,12 +151,12 @@ def choose(seed: int, number: int) -> tuple[dict[str, bool], list[Layer]]:
     has = {name: uniform(name) < rate for name, rate in RATES.items()}
     form = {PART[a]: one_of(f"{a} form", VARIANTS[a][yes]) for a, yes in has.items() if VARIANTS[a][yes]}
     skin = one_of("skin", SKIN)
-    hair = one_of("hair colour", [colour for colour in HAIR if _distance(colour, skin) >= CONTRAST])
+    hair = one_of("hair colour", _seen(HAIR, skin, CONTRAST["hair"]))
     colours = {
         "hair": hair,
         "facialHair": hair,
         "hat": one_of("hat colour", HATS),
-        "accessories": one_of("frame colour", FRAMES),
+        "accessories": one_of("frame colour", _seen(FRAMES, skin, CONTRAST["accessories"])),
         "skin": skin,
         "clothes": one_of("clothes colour", CLOTHES),
     }
@@ -173,6 +173,10 @@ def choose(seed: int, number: int) -> tuple[dict[str, bool], list[Layer]]:
 def versions() -> dict[str, str]:
     """Of the packages whose drawing the pixels are."""
     return {package: version(package) for package in ("dicebear-core", "dicebear-styles", "resvg_py")}
+
+
+def _seen(colours: Sequence[str], skin: str, least: float) -> list[str]:
+    return [colour for colour in colours if _distance(colour, skin) >= least]
 
 
 def _distance(one: str, other: str) -> float:

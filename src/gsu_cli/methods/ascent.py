@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from gsu_cli.gradients import mean_gradient, mean_loss
-from gsu_cli.methods.base import SCOPES, Task, Update, add_, check_choice, check_step, cosine, draw_images, names_in_scope
+from gsu_cli.methods.base import (
+    SCOPES,
+    Task,
+    Update,
+    add_,
+    check_choice,
+    check_step,
+    cosine,
+    draw_images,
+    names_in_scope,
+)
 
 
 class Ascent:

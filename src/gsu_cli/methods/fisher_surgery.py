@@ -31,7 +31,6 @@ from gsu_cli.surgery.steps import StepSearch, largest_step_within
 from gsu_cli.surgery.streaming import accumulate_gradient, accumulate_product
 from gsu_cli.surgery.vectors import Vector, add_scaled, dot, norm, scale
 
-
 CHECK_IMAGES = 2000  # of each part, at most, for predicted and realised losses
 TIE = 0.05  # share of the best decrease of the redirect loss within which dampings count as equal
 

@@ -228,7 +228,9 @@ def iterate(ground: Ground, name: str, direction: Direction) -> Update:
                     _put(weights, good[2])
                     break
                 good = k + 1, now, [w.detach().clone() for w in weights]
-                moved = math.sqrt(sum(float((a - b).double().square().sum()) for a, b in zip(good[2], origin, strict=True)))
+                moved = math.sqrt(
+                    sum(float((a - b).double().square().sum()) for a, b in zip(good[2], origin, strict=True))
+                )
                 for key, value in {"step": k + 1, **now, "moved": moved}.items():
                     trajectory[key].append(value)
     except NonFiniteError:

@@ -1,0 +1,71 @@
+"""Conflict surgery: one full-data ascent step, projected only where it would raise the retain loss.
+
+    d = g_f                                    when g_f.g_r <= 0 (the raw step already lowers L_r),
+    d = g_f - (g_f.g_r / g_r.g_r) g_r          otherwise;        theta = theta_0 + eta d
+
+Source of the test: Chaudhry et al., A-GEM, ICLR 2019, section 4. docs/methods/conflict_surgery.md says when it differs
+from gradient surgery: when the two gradients point apart, projecting would give a gain back.
+"""
+
+from __future__ import annotations
+
+from gsu_cli.gradients import mean_gradient, mean_loss
+from gsu_cli.methods.base import (
+    SCOPES,
+    Task,
+    Update,
+    add_,
+    check_choice,
+    check_step,
+    cosine,
+    draw_images,
+    names_in_scope,
+)
+from gsu_cli.methods.iterative import Cost
+from gsu_cli.surgery.conflict import project_conflicts
+
+CHECK_IMAGES = 5000  # of each part, at most, for realised losses
+
+
+class ConflictSurgery:
+    """A-GEM's rule for a forget step.
+
+    Args:
+        lr: eta, step in units of the gradient of the mean loss, nats per image.
+        scope: "all" parameters or the "generator"'s.
+        shots: steps, gradients taken anew for each.
+    """
+
+    name = "conflict_surgery"
+
+    def __init__(self, lr: float = 5e-4, scope: str = "all", shots: int = 1) -> None:
+        check_step(lr, shots)
+        check_choice("scope", scope, SCOPES)
+        self.lr, self.scope, self.shots = float(lr), scope, shots
+
+    def __call__(self, task: Task) -> Update:
+        model, split, names = task.model, task.split, names_in_scope(task.model, self.scope)
+        forget, retain = split.forget_images, split.retain_images
+        checks = {
+            part: draw_images(split, part, CHECK_IMAGES, seed=task.stream("check", part))
+            for part in ("retain", "forget")
+        }
+        seeds = {part: task.stream("check noise", part) for part in checks}
+        before = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
+        update, cost, projected = Update(self.name, self.shots), Cost(), []
+        for shot in range(self.shots):
+            with task.stage("gradients"):
+                g_f = mean_gradient(model, forget, names, seed=task.stream("forget", shot)).vector
+                g_r = mean_gradient(model, retain, names, seed=task.stream("retain", shot))
+            cost.gradients += len(forget) + len(retain)
+            projection = project_conflicts(g_f, [g_r.vector])
+            projected.append(projection.rank == 1)
+            if shot == 0:
+                update.cosine, update.surviving_share = cosine(g_f, g_r.vector), projection.surviving
+            add_(model, projection.direction, self.lr)
+            task.on_progress(shot + 1, self.shots, g_r.loss)
+        update.realised = {
+            part: mean_loss(model, images, seed=seeds[part]) - before[part] for part, images in checks.items()
+        }
+        update.details = {"projected": projected, "cost": cost.record(len(split.dataset.train))}
+        return update

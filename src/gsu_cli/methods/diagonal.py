@@ -1,0 +1,89 @@
+"""The diagonal Fisher of a decoder, E[(d loss_i / d theta_j)^2] weight by weight: what masks and penalties weigh with.
+
+A latent-variable model's drawing depends on the decoder alone, and given a latent its loss is one network's, so the
+squares of every image's own gradient come from one backward pass: ``sum_i g_i^2 a_i^2`` for a Linear layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gsu_cli.data.base import Images
+from gsu_cli.errors import UsageError
+from gsu_cli.gradients import block_generator
+from gsu_cli.objectives.redirect import decoder_prefix
+from gsu_cli.surgery.layers import find_scopes, rows, squared_gradients
+from gsu_cli.surgery.taps import capture, eval_mode
+from gsu_cli.surgery.vectors import Vector
+
+BLOCK = 500  # images a pass
+
+
+def diagonal_fisher(model: Any, images: Images, *, seed: int, targets: str = "data") -> Vector:
+    """``E[g_j^2]`` over images, named as the model names the decoder's parameters, in their dtype.
+
+    Args:
+        model: with ``posterior``, ``decoder`` and ``likelihood``.
+        images: whose latents ``z ~ q(z | x)`` are used.
+        seed: of latents and drawn targets, block by block.
+        targets: "data" differentiates ``-log p(x | z)`` (the empirical Fisher); "model" draws ``x~ ~ p(. | z)``.
+
+    Raises:
+        UsageError: the model has no decoder to differentiate.
+    """
+    need_latents(model)
+
+    def parts() -> Iterable[tuple[Tensor, Tensor, torch.Generator]]:
+        for b, (x, _) in enumerate(images.batches(BLOCK)):
+            g = block_generator(seed, b)
+            with torch.no_grad(), eval_mode(model):
+                mean, sd = model.posterior(x)
+            yield mean + sd * torch.randn(mean.shape, generator=g), x, g
+
+    sums: Vector = {}
+    scopes = find_scopes(model.decoder, None, decoder_prefix(model))
+    layers: dict[str, nn.Module] = {s.module: model.decoder.get_submodule(s.module) for s in scopes}
+    for z, x, g in parts():
+
+        def residual(output: Tensor, x: Tensor = x, g: torch.Generator = g) -> Tensor:
+            if targets == "model":
+                drawn: Tensor = model.likelihood.fisher_residual(output, g)
+                return drawn
+            with torch.enable_grad():
+                leaf = output.detach().requires_grad_()
+                return torch.autograd.grad(model.likelihood.nll(leaf, x).sum(), leaf)[0]
+
+        taps = capture(model.decoder, layers, z, residual)
+        for s in scopes:
+            for k, square in _squares(layers[s.module], s.own, *taps[s.module]).items():
+                sums[k] = sums[k].add_(square) if k in sums else square.double()
+    own = dict(model.named_parameters())
+    return {k: (v / len(images)).to(own[k].dtype) for k, v in sums.items()}
+
+
+def need_latents(model: Any) -> None:
+    """Refuses a model without latents.
+
+    Raises:
+        UsageError: with the way out.
+    """
+    if not all(hasattr(model, name) for name in ("posterior", "decoder", "likelihood", "latent_dim")):
+        raise UsageError(
+            "this method needs a model with posterior(), decoder, likelihood and latent_dim",
+            found=type(model).__name__,
+            way_out="Use a method that needs gradients alone, such as method=gradient_surgery",
+        )
+
+
+def _squares(layer: nn.Module, own: dict[str, str], x: Tensor, y: Tensor) -> Vector:
+    if type(layer) is nn.Linear and x.ndim == 2:  # one location: the square of an outer product is one of squares
+        a, g = (r[:, 0].square() for r in rows(layer, own, x, y))
+        M = g.T @ a
+        found = {own["weight"]: M[:, : x.shape[1]]} if "weight" in own else {}
+        return {**found, own["bias"]: M[:, -1]} if "bias" in own else found
+    with eval_mode(layer):
+        return {own[k]: v for k, v in squared_gradients(layer, own, x, y).items()}

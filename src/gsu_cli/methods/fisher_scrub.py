@@ -1,0 +1,61 @@
+"""Fisher forgetting: noise where the retain set does not mind, and no step at all (docs/methods/fisher_scrub.md).
+
+    theta_j = theta_0j + N(0, alpha min(1 / F_j, clamp)),   F the diagonal Fisher of the retain set
+
+Source: Golatkar, Achille and Soatto, "Eternal Sunshine of the Spotless Net", CVPR 2020.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from gsu_cli.gradients import mean_loss
+from gsu_cli.methods.base import Task, Update, add_, check_whole, draw_images
+from gsu_cli.methods.diagonal import diagonal_fisher
+from gsu_cli.methods.iterative import CHECK_IMAGES, Cost, check_number
+from gsu_cli.run.seeds import generator
+
+
+class FisherScrub:
+    """Draws the decoder's weights once from a Gaussian around the original's.
+
+    Args:
+        alpha: scale of the variance, > 0.
+        clamp: largest ``1 / F``; weights without any Fisher get this one.
+        retain_images: at most, for the Fisher.
+    """
+
+    name = "fisher_scrub"
+
+    def __init__(self, alpha: float = 1e-6, clamp: float = 1e3, retain_images: int = 10_000) -> None:
+        check_number("alpha", alpha, more_than=0.0)
+        check_number("clamp", clamp, more_than=0.0)
+        check_whole("retain_images", retain_images, 1)
+        self.alpha, self.clamp, self.retain_images = float(alpha), float(clamp), retain_images
+
+    def variance(self, F: torch.Tensor) -> torch.Tensor:
+        """``alpha min(1 / F, clamp)``."""
+        return self.alpha / F.clamp(min=1 / self.clamp)
+
+    def __call__(self, task: Task) -> Update:
+        retain = draw_images(task.split, "retain", self.retain_images, seed=task.stream("retain"))
+        checks = {
+            part: draw_images(task.split, part, CHECK_IMAGES, seed=task.stream("check", part))
+            for part in ("retain", "forget")
+        }
+        seeds = {part: task.stream("check noise", part) for part in checks}
+        before = {part: mean_loss(task.model, images, seed=seeds[part]) for part, images in checks.items()}
+        with task.stage("statistics"):
+            F = diagonal_fisher(task.model, retain, seed=task.stream("fisher"), targets="model")
+        with task.stage("step"):
+            noise = generator(task.stream("noise"))
+            moved = {k: self.variance(f).sqrt() * torch.randn(f.shape, generator=noise) for k, f in F.items()}
+            add_(task.model, moved, 1.0)
+        after = {part: mean_loss(task.model, images, seed=seeds[part]) for part, images in checks.items()}
+        clamped = sum(int((f < 1 / self.clamp).sum()) for f in F.values())
+        update = Update(self.name, realised={part: after[part] - before[part] for part in checks})
+        update.details = {
+            "clamped_share": clamped / sum(f.numel() for f in F.values()),
+            "cost": Cost(fisher=len(retain)).record(len(task.split.dataset.train)),
+        }
+        return update

@@ -1,0 +1,137 @@
+"""The main job from the line typed to the folder left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import World, runs, strays
+
+Gsu = Callable[..., Any]
+METHODS = [
+    ("fisher_surgery", "method.budget=0.05"),
+    ("gradient_surgery", "method.lr=1e-3"),
+    ("ascent", "method.lr=1e-3"),
+    ("finetune", "method.batch_size=30"),
+    ("retrain", "method.epochs=2"),
+]
+FIELDS = {
+    "verb", "schema", "status", "error", "command", "started", "config", "config_hash", "seeds", "git", "versions",
+    "device", "seconds", "peak_memory_mb", "inputs", "outputs", "split", "training", "update", "judges",
+    "measurements",
+}  # fmt: skip
+NAMES = {
+    "feature_ratio", "neg_elbo_retain", "neg_elbo_forget", "frechet_distance", "inception_score", "abstention"
+}  # fmt: skip
+
+
+def measured(record: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Everything about the numbers, for comparison to the last digit."""
+    return [tuple(sorted(m.items())) for m in record["measurements"]]
+
+
+@pytest.mark.parametrize(("method", "option"), METHODS)
+def test_a_run(world: World, gsu: Gsu, tmp_path: Path, method: str, option: str) -> None:
+    twin = f"checkpoint.twin={world.twin.folder / 'model.safetensors'}"
+    typed = gsu(*world.unlearn(f"method={method}", option, twin))
+    assert (typed.code, typed.err) == (0, ""), typed.err
+    (run,) = runs(tmp_path)
+    assert run.files() == [".hydra", "gsu.log", "record.json", "samples.png", "summary.md", "unlearned.safetensors"]
+    assert strays(tmp_path) == []
+    record = run.record
+    assert set(record) == FIELDS
+    assert (record["verb"], record["status"], record["error"]) == ("unlearn", "done", None)
+    assert record["command"][:2] == ["gsu", "unlearn"]
+    assert record["split"]["n_forget"] == 60
+    assert record["split"]["n_retain"] == 120
+    assert record["split"]["n_heldout"] == 90
+    assert set(record["seeds"]) == {"train", "unlearn", "evaluate"}
+    assert {"load", "unlearn", "evaluate", "report", "total"} <= set(record["seconds"])
+    update = record["update"]
+    assert update["method"] == method
+    assert update["step_norm"] > 0
+    assert update["relative_norm"] > 0
+    moved = any(not torch.equal(v, run.weights("unlearned")[k]) for k, v in world.trained.weights("model").items())
+    assert moved, "the weights are the original's"
+    assert method in typed.out or "class 1" in typed.out
+    assert typed.out.splitlines()[-1] == f"all of it lies in {run.folder}"
+
+
+def test_all_is_measured_on_the_weights_that_lie_on_disk(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    from gsu_cli.run.files import sha256_of
+
+    twin = world.twin.folder / "model.safetensors"
+    assert gsu(*world.unlearn(f"checkpoint.twin={twin}")).code == 0
+    (run,) = runs(tmp_path)
+    files = {"original": world.vae, "unlearned": run.folder / "unlearned.safetensors", "retrained": twin}
+    by_subject = {name: sha256_of(path) for name, path in files.items()}
+    found = run.record["measurements"]
+    for name, sha256 in by_subject.items():
+        own = [m for m in found if m["subject"] == name]
+        assert {m["name"] for m in own} == NAMES
+        assert {m["sha256"] for m in own} == {sha256}
+        assert {m["judge"] for m in own if m["name"] == "feature_ratio"} == {"cnn", "knn"}
+    assert {m["name"] for m in found if m["subject"] == "data"} == {
+        "feature_ratio",
+        "frechet_distance",
+        "inception_score",
+    }
+    assert run.record["inputs"]["retrained"]["about"]["forget"] == "class_1"
+    assert {j["name"] for j in run.record["judges"]} == {"cnn", "knn"}
+
+
+def test_the_same_command_twice(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    line = world.unlearn("method.budget=0.03")
+    assert [gsu(*line).code, gsu(*line).code] == [0, 0]
+    one, two = runs(tmp_path)
+    first, second = one.weights("unlearned"), two.weights("unlearned")
+    assert all(torch.equal(first[k], second[k]) for k in first)
+    assert measured(one.record) == measured(two.record)
+    assert one.record["config_hash"] == two.record["config_hash"]
+    other = gsu(*line, "seeds.evaluate=1")
+    assert other.code == 0
+    third = runs(tmp_path)[-1]
+    assert measured(third.record) != measured(one.record), "fresh latents"
+    assert all(torch.equal(first[k], v) for k, v in third.weights("unlearned").items()), "the evaluation moves nothing"
+
+
+def test_a_twin_trained_on_the_spot(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    typed = gsu(*world.unlearn("retrain=true", "method=ascent"))
+    assert (typed.code, typed.err) == (0, ""), typed.err
+    (run,) = runs(tmp_path)
+    assert "retrained.safetensors" in run.files()
+    own, twin = run.weights("retrained"), world.twin.weights("model")
+    assert all(torch.equal(own[k], v) for k, v in twin.items()), "the recipe and seed of the checkpoint: the same twin"
+
+
+@pytest.mark.parametrize(
+    ("forget", "n"),
+    [
+        ("forget.class=[0,2]", 120),
+        ("forget.sample=[3,17,42]", 3),
+        ("forget.sample=some.txt", 2),
+        ("forget.fraction=0.1", 18),
+        ("forget.class=1 forget.fraction=0.5", 30),
+    ],
+)
+def test_what_can_be_forgotten(world: World, gsu: Gsu, tmp_path: Path, forget: str, n: int) -> None:
+    (tmp_path / "some.txt").write_text("5\n# a comment\n9\n", encoding="utf-8")
+    typed = gsu(*world.unlearn(*forget.split(), forget=None), "method=ascent", "metric=[feature_ratio,neg_elbo_retain]")
+    assert (typed.code, typed.err) == (0, ""), typed.err
+    (run,) = runs(tmp_path)
+    assert run.record["split"]["n_forget"] == n
+    for m in run.record["measurements"]:
+        assert (m["value"] is None) == (m["reason"] is not None)
+
+
+def test_what_cannot_be_judged_is_null_with_a_reason(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    typed = gsu(*(word for word in world.unlearn("method=ascent") if not word.startswith("judge.cnn.path")))
+    assert typed.code == 0
+    (run,) = runs(tmp_path)
+    cnn = [m for m in run.record["measurements"] if m["judge"] == "cnn"]
+    assert cnn
+    assert all(m["value"] is None and "no CNN judge ships for strokes" in m["reason"] for m in cnn)
+    assert "no CNN judge ships for strokes" in typed.out

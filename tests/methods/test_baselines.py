@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+import tiny_world
+import torch
+from tiny_world import same, weights
+
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.gradients import mean_loss
+from gsu_cli.methods.ascent import Ascent
+from gsu_cli.methods.base import unlearn
+from gsu_cli.methods.finetune import Finetune
+from gsu_cli.methods.retrain import Retrain, initialise, train_from_scratch
+from gsu_cli.training import Recipe, fit
+
+
+def run(method, model=None, recipe=tiny_world.RECIPE):
+    return unlearn(
+        model or tiny_world.trained(),
+        tiny_world.split(),
+        method,
+        generator=torch.Generator().manual_seed(0),
+        recipe=recipe,
+    )
+
+
+def test_ascent_raises_the_forget_loss_by_the_squared_gradient():
+    model, split = tiny_world.trained(), tiny_world.split()
+    moved, update = run(Ascent(lr=1e-4), model)
+    # eta |g_f|^2, roughly: the gradient and the check draw different noise for 200 images
+    assert update.realised["forget"] == pytest.approx(update.step_norm**2 / 1e-4, rel=0.25)
+    assert mean_loss(moved, split.forget_images, seed=4) > mean_loss(model, split.forget_images, seed=4)
+    assert update.predicted == {}
+
+
+def test_ascent_in_two_shots_goes_further():
+    assert run(Ascent(lr=1e-4, shots=2))[1].step_norm > 1.5 * run(Ascent(lr=1e-4))[1].step_norm
+
+
+def test_ascent_that_blows_up_says_so():
+    with pytest.raises(NonFiniteError):
+        run(Ascent(lr=1e6))
+
+
+def test_finetune_lowers_the_retain_loss_of_an_undertrained_model():
+    model, split = tiny_world.fresh(), tiny_world.split()
+    fit(model, tiny_world.dataset().train, Recipe(epochs=1, batch_size=64, lr=1e-3), seed=0)
+    moved, update = run(Finetune(epochs=3, lr=1e-2, batch_size=64), model)
+    before, after = (mean_loss(m, split.heldout_retain_images, seed=0) for m in (model, moved))
+    assert after < before - 1
+    assert len(update.details["losses"]) == 3
+    assert update.shots == 3 * -(-split.n_retain // 64)
+
+
+def test_retrain_is_training_on_the_retain_set():
+    """What `gsu train` does with a forget spec: fresh weights, then the training loop on the retain set."""
+    seen, split = {}, tiny_world.split()
+    method = Retrain()
+
+    def spy(task):
+        seen["seed"] = task.stream("retrain")
+        return method(task)
+
+    retrained, update = run(spy)
+    reference = tiny_world.fresh(seed=99)
+    initialise(reference, seen["seed"])
+    history = fit(reference, split.retain_images, tiny_world.RECIPE, seed=seen["seed"])
+    assert same(weights(retrained), weights(reference))
+    assert update.details["losses"] == history.losses
+    assert update.shots == tiny_world.RECIPE.epochs
+
+
+def test_retraining_forgets_where_it_started():
+    models = tiny_world.trained(), tiny_world.fresh(7)
+    for model in models:
+        train_from_scratch(model, tiny_world.split(), Recipe(epochs=1, batch_size=64), seed=5)
+    assert same(weights(models[0]), weights(models[1]))
+
+
+def test_the_retrained_model_is_surprised_by_what_it_never_saw():
+    retrained, _ = run(Retrain())
+    forget = tiny_world.split().heldout_forget_images
+    assert mean_loss(retrained, forget, seed=0) > 1.1 * mean_loss(tiny_world.trained(), forget, seed=0)
+
+
+def test_retrain_needs_a_recipe():
+    with pytest.raises(UsageError, match="training recipe.*gsu train"):
+        run(Retrain(), recipe=None)
+
+
+def test_a_module_without_reset_parameters_is_named():
+    class Raw(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.zeros(1))
+
+    with pytest.raises(UsageError, match=r"reset_parameters.*found Raw"):
+        initialise(torch.nn.Sequential(Raw()), 0)

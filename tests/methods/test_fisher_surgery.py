@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+import tiny_world
+import torch
+from tiny_world import same, weights
+
+from gsu_cli.gradients import mean_loss
+from gsu_cli.methods.base import draw_images, unlearn
+from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.objectives.frozen_elbo import FrozenElbo
+
+
+def run(method, model=None, seed=0, split=None):
+    return unlearn(
+        model or tiny_world.trained(),
+        split or tiny_world.split(),
+        method,
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+@pytest.mark.parametrize("budget", [0.003, 0.01, 0.1])
+@pytest.mark.parametrize("shots", [1, 2])
+def test_the_budget_is_spent_and_never_exceeded(budget, shots):
+    update = run(FisherSurgery(budget=budget, shots=shots))[1]
+    assert 0.5 * budget < update.details["budget_spent"] <= budget * (1 + 1e-5)
+
+
+def test_the_budget_is_measured_on_images_of_the_retain_set():
+    """The same number, from the model's own loss."""
+    seen, method, model = {}, FisherSurgery(budget=0.05, budget_images=80), tiny_world.trained()
+
+    def spy(task):
+        seen.update(retain=task.stream("retain"), budget=task.stream("budget"))
+        return method(task)
+
+    moved, update = run(spy, model)
+    images = draw_images(tiny_world.split(), "retain", method.retain_images, seed=seen["retain"])
+    images = images[torch.arange(80)]
+    theta = {k: v.detach() for k, v in moved.named_parameters() if k.startswith("decoder.")}
+    frozen = FrozenElbo(model, images, seed=seen["budget"])
+    before = frozen.mean({k: v.detach() for k, v in model.named_parameters() if k in theta})
+    assert frozen.mean(theta) / before - 1 == pytest.approx(update.details["budget_spent"], rel=1e-4)
+
+
+def test_the_redirect_loss_falls_and_a_larger_budget_takes_it_further():
+    small, large = (run(FisherSurgery(budget=b))[1].details["redirect_loss"] for b in (0.01, 0.1))
+    assert small["floor"] < large["after"] < small["after"] < small["before"]
+
+
+def test_the_encoder_stays_bit_identical_and_the_decoder_moves():
+    model = tiny_world.trained()
+    moved, _ = run(FisherSurgery(), model)
+    for (name, a), b in zip(model.named_parameters(), moved.parameters(), strict=True):
+        assert torch.equal(a, b) == (not name.startswith("decoder.")), name
+
+
+def test_forgetting_shows_on_heldout_images():
+    model, split = tiny_world.trained(), tiny_world.split()
+    moved, _ = run(FisherSurgery(budget=0.02), model)
+
+    def rise(images):
+        return mean_loss(moved, images, seed=0) / mean_loss(model, images, seed=0) - 1
+
+    assert rise(split.heldout_retain_images) < 0.05
+    assert rise(split.heldout_forget_images) > 4 * max(rise(split.heldout_retain_images), 0.01)
+
+
+def test_two_shots_are_bit_identical_twice_and_not_one():
+    once, twice, one = (run(FisherSurgery(shots=s))[0] for s in (2, 2, 1))
+    assert same(weights(once), weights(twice))
+    assert not same(weights(once), weights(one))
+
+
+def test_each_shot_logs_its_candidates_and_takes_one():
+    update = run(FisherSurgery(shots=2, damping=[0.1, 1.0]))[1]
+    log = update.details["shots"]
+    assert [c["damping"] for c in log] == [0.1, 1.0] * 2
+    assert [sum(c["chosen"] for c in log[i : i + 2]) for i in (0, 2)] == [1, 1]
+    assert (update.shots, update.predicted) == (2, {})
+
+
+def test_for_a_small_budget_the_prediction_comes_true():
+    update = run(FisherSurgery(budget=1e-4))[1]
+    assert update.predicted["retain"] == pytest.approx(update.realised["retain"], rel=0.15)
+    assert update.predicted["forget"] == pytest.approx(update.realised["forget"], rel=0.15)
+
+
+def test_few_images_of_either_kind_are_enough():
+    split = tiny_world.split_of(sample=[3, 9])
+    _, update = run(FisherSurgery(retain_images=40, budget_images=20), split=split)
+    assert update.details["images"] == {"retain": 40, "forget": 2, "budget": 20}
+    assert update.details["budget_spent"] <= 0.01 * (1 + 1e-5)

@@ -1,0 +1,59 @@
+"""What a user can get wrong in ``method.*``: one sentence each, with rule, value and way out."""
+
+from __future__ import annotations
+
+import pytest
+
+from gsu_cli.errors import UsageError
+from gsu_cli.methods.ascent import Ascent
+from gsu_cli.methods.finetune import Finetune
+from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.methods.gradient_surgery import GradientSurgery
+from gsu_cli.methods.retrain import Retrain
+
+NAN, INF = float("nan"), float("inf")
+BAD_STEPS = [0, 0.0, -1e-3, NAN, INF, True, "1e-3", None]
+BAD_COUNTS = [0, -1, 1.5, True, "2", None]
+
+ROWS = [
+    *[(kind, {"lr": lr}, "method.lr") for kind in (Ascent, GradientSurgery) for lr in BAD_STEPS],
+    *[(kind, {"shots": n}, "method.shots") for kind in (Ascent, GradientSurgery, FisherSurgery) for n in BAD_COUNTS],
+    *[(GradientSurgery, {"batches": n}, "method.batches") for n in BAD_COUNTS],
+    *[(GradientSurgery, {"prediction_images": n}, "method.prediction_images") for n in BAD_COUNTS],
+    *[(FisherSurgery, {"budget": b}, "method.budget") for b in (0, 5, 1.01, -0.1, NAN, INF, True, "0.01", None)],
+    *[(FisherSurgery, {"damping": d}, "method.damping") for d in (0, -1, NAN, INF, [], [0.1, 0], ["a"], [True])],
+    *[
+        (FisherSurgery, {key: n}, f"method.{key}")
+        for key in ("retain_images", "forget_images", "budget_images")
+        for n in (0, 1, 2.5, True, "9")
+    ],
+    *[(Retrain, {"epochs": n}, "method.epochs") for n in (0, -1, 1.5, True, "2")],
+    *[(Finetune, {"epochs": n}, "method.epochs") for n in (0, 1.5)],
+    *[(Finetune, {"lr": lr}, "method.lr") for lr in (0, -1, NAN, INF, "1")],
+    *[(Finetune, {"batch_size": n}, "method.batch_size") for n in (0, 1.5)],
+    *[(kind, {"scope": s}, "method.scope") for kind in (Ascent, GradientSurgery) for s in ("every", None, 3)],
+    (GradientSurgery, {"retain_basis": "none"}, "method.retain_basis"),
+    (GradientSurgery, {"when": "never"}, "method.when"),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "key"), ROWS, ids=lambda x: getattr(x, "__name__", str(x)))
+def test_refused_with_the_key_and_the_value(kind, options, key):
+    with pytest.raises(UsageError) as e:
+        kind(**options)
+    assert f"`{key}`" in str(e.value)
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "near"),
+    [({"scope": "generater"}, "generator"), ({"retain_basis": "clas"}, "class"), ({"when": "alway"}, "always")],
+)
+def test_a_typo_is_answered_with_the_nearest_choice(options, near):
+    with pytest.raises(UsageError, match=f"Did you mean '{near}'"):
+        GradientSurgery(**options)
+
+
+def test_numbers_of_either_type_are_accepted():
+    assert GradientSurgery(lr=1).lr == 1.0
+    assert FisherSurgery(budget=1, damping=1).damping == [1.0]
