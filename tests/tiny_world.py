@@ -16,7 +16,7 @@ from gsu_cli.models.mlp_vae import MlpVae
 from gsu_cli.training import Recipe, fit
 
 NAMES = {1: "upright", 3: "level", 8: "slanted"}  # labels are not dense, as after `dataset.classes=[1,3,8]`
-RECIPE = Recipe(epochs=15, batch_size=64, lr=1e-2)
+RECIPE = Recipe(epochs=60, batch_size=64, lr=1e-2)
 
 
 def bars(n: int, seed: int) -> Images:

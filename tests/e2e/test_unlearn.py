@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from conftest import World, runs, strays
 
 Gsu = Callable[..., Any]

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import tiny_world
 import torch
 
+import tiny_world
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.judges.base import FeatureJudge, Judge, Unavailable
 from gsu_cli.judges.cnn import CHUNK, Cnn, CnnJudge

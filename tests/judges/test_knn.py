@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-import tiny_world
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tiny_world
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.judges.knn import CHUNK, Knn, KnnJudge
@@ -75,7 +75,9 @@ def test_the_verdict_on_an_image_does_not_depend_on_its_company():
 
 def test_a_pixel_that_no_reference_varies_changes_nothing():
     references = images(20, 4, 0)
-    padded = Images(torch.cat([references.pixels, torch.full((20, 1, 2, 2), 9, dtype=torch.uint8)], 1), references.labels)
+    padded = Images(
+        torch.cat([references.pixels, torch.full((20, 1, 2, 2), 9, dtype=torch.uint8)], 1), references.labels
+    )
     queries = images(30, 4, 5).pixels
     noise = torch.randint(0, 256, queries.shape, generator=torch.Generator().manual_seed(1)).to(torch.uint8)
     assert torch.equal(KnnJudge(references)(queries).labels, KnnJudge(padded)(torch.cat([queries, noise], 1)).labels)

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import pytest
-import tiny_world
 import torch
-from tiny_world import same, weights
 
+import tiny_world
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.ascent import Ascent
@@ -12,6 +11,7 @@ from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.finetune import Finetune
 from gsu_cli.methods.retrain import Retrain, initialise, train_from_scratch
 from gsu_cli.training import Recipe, fit
+from tiny_world import same, weights
 
 
 def run(method, model=None, recipe=tiny_world.RECIPE):

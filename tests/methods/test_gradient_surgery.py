@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import log2
 
 import pytest
-import tiny_world
 import torch
 
+import tiny_world
 from gsu_cli.gradients import class_gradients, mean_gradient, mean_loss
 from gsu_cli.methods.ascent import Ascent
 from gsu_cli.methods.base import unlearn
@@ -99,7 +99,11 @@ def test_the_class_basis_is_orthogonal_to_each_class():
 
 
 def test_the_batch_basis_is_orthogonal_to_each_part():
-    method, model, split = GradientSurgery(lr=1.0, retain_basis="batches", batches=4), tiny_world.trained(), tiny_world.split()
+    method, model, split = (
+        GradientSurgery(lr=1.0, retain_basis="batches", batches=4),
+        tiny_world.trained(),
+        tiny_world.split(),
+    )
     seen = {}
     names = [k for k, _ in model.named_parameters()]
 
@@ -119,7 +123,8 @@ def test_the_batch_basis_is_orthogonal_to_each_part():
 
 def test_more_projected_out_survives_less():
     shares = [
-        run(GradientSurgery(retain_basis=basis, batches=16))[1].surviving_share for basis in ("mean", "class", "batches")
+        run(GradientSurgery(retain_basis=basis, batches=16))[1].surviving_share
+        for basis in ("mean", "class", "batches")
     ]
     # class and mean gradients see different noise, so their spans are not exactly nested
     assert 0 < shares[2] < min(shares[:2])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-import tiny_world
 import torch
-from tiny_world import same, weights
 
+import tiny_world
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.methods.ascent import Ascent
 from gsu_cli.methods.base import Update, cosine, draw_images, unlearn
@@ -15,6 +14,7 @@ from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.gradient_surgery import GradientSurgery
 from gsu_cli.methods.retrain import Retrain
 from gsu_cli.surgery.vectors import norm
+from tiny_world import same, weights
 
 METHODS = {
     "ascent": Ascent(lr=1e-3),

@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import tiny_world
 import torch
 
+import tiny_world
 from gsu_cli.data.split import Split
 from gsu_cli.judges.cnn import CnnJudge
 from gsu_cli.judges.knn import Knn

@@ -7,9 +7,9 @@ from unittest.mock import patch
 from urllib.error import URLError
 
 import pytest
-import tiny_world
 import torch
 
+import tiny_world
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.metrics.base import Subject
 from gsu_cli.metrics.fid import LOADER, Fid

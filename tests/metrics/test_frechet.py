@@ -6,11 +6,11 @@ import warnings
 import numpy as np
 import pytest
 import scipy.linalg
-import tiny_world
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.metrics.base import Z95, Scene, Subject, draw, heldout_subjects
 from gsu_cli.metrics.frechet import Gaussian, frechet

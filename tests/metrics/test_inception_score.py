@@ -3,11 +3,11 @@ from __future__ import annotations
 import math
 
 import pytest
-import tiny_world
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.metrics.base import Subject
 from gsu_cli.metrics.inception_score import InceptionScore, inception_score

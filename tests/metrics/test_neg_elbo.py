@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-import tiny_world
 import torch
 
+import tiny_world
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
@@ -46,7 +46,11 @@ def test_single_samples_have_no_heldout_forget_images(subject, knn):
 
 def test_an_empty_retain_part_says_so(subject, knn):
     data = tiny_world.dataset()
-    none, every, train = torch.empty(0, dtype=torch.int64), torch.arange(len(data.heldout)), torch.arange(len(data.train))
+    none, every, train = (
+        torch.empty(0, dtype=torch.int64),
+        torch.arange(len(data.heldout)),
+        torch.arange(len(data.train)),
+    )
     split = Split(data, ForgetSpec(), none, train, every, none)
     (m,) = NegElbo("retain")(subject, scene_of(split, knn))
     assert m.reason == "no held-out image belongs to the retain set"

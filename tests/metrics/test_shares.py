@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import tiny_world
 import torch
 
+import tiny_world
 from gsu_cli.data.base import Images
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import tiny_world
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+import tiny_world
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.metrics.base import Subject, draw, heldout_subjects, wilson
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import copy
 
 import pytest
-import tiny_world
 import torch
 import torch.nn.functional as F
 
+import tiny_world
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.methods.base import add_
 from gsu_cli.objectives.frozen_elbo import FrozenElbo

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-import tiny_world
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import draw_images
 from gsu_cli.objectives.redirect import decoder_prefix, nearest, posterior, redirect

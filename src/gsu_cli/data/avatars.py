@@ -97,7 +97,14 @@ class Avatars:
         # held-out faces have numbers of their own, far behind, so that ``n`` does not move them
         numbers = [*range(self.n), *range(10_000_000, 10_000_000 + self.heldout)]
         faces = [choose(self.seed, number) for number in numbers]
-        key = {"recipe": RECIPE, "n": self.n, "heldout": self.heldout, "size": self.size, "seed": self.seed, **versions()}
+        key = {
+            "recipe": RECIPE,
+            "n": self.n,
+            "heldout": self.heldout,
+            "size": self.size,
+            "seed": self.seed,
+            **versions(),
+        }
 
         def fill(out: np.ndarray[Any, Any]) -> None:
             painter = Painter(self.size)
