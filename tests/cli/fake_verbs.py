@@ -1,6 +1,6 @@
 """Verbs for the tests of the command line; importable by name, so that workers of a sweep find them too."""
 
-# ruff: noqa: T201 - a verb prints, and so do these
+
 from __future__ import annotations
 
 import errno

@@ -22,7 +22,7 @@ def idx_bytes(array: np.ndarray) -> bytes:
 
 @pytest.fixture
 def write_set() -> IdxWriter:
-    """``write_set(folder, gz=..., prefix=..., test=..., per_class=..., classes=..., size=...)`` writes four IDX files."""
+    """``write_set(folder, gz=, prefix=, test=, per_class=, classes=, size=)`` writes four IDX files."""
 
     def write(
         folder: Path,

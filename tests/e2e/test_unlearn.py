@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from conftest import World, runs, strays
+from e2e_world import World, runs, strays
 
 Gsu = Callable[..., Any]
 METHODS = [

@@ -76,7 +76,10 @@ class Avatars:
         name: str = "avatars",
     ) -> None:
         for key, value, low, high in (
-            ("n", n, 2, 1_000_000), ("heldout", heldout, 1, 1_000_000), ("size", size, 16, 512), ("seed", seed, 0, 2**62),
+            ("n", n, 2, 1_000_000),
+            ("heldout", heldout, 1, 1_000_000),
+            ("size", size, 16, 512),
+            ("seed", seed, 0, 2**62),
         ):  # fmt: skip
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
                 raise UsageError(f"`dataset.{key}` must be a whole number in {low}..{high}", found=repr(value))

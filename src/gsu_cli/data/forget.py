@@ -135,7 +135,7 @@ class ForgetSpec:
         return what if self.fraction is None else f"{100 * self.fraction:g} % of {what}"
 
     def slug(self) -> str:
-        """For file names, the same for the same spec: "class_1", "class_1_7", "samples_2_1f3a90", "class_1_part_0.05"."""
+        """For file names, one per spec: "class_1", "class_1_7", "samples_2_1f3a90", "class_1_part_0.05"."""
         if self.classes is not None:
             what = "_".join(["class", *(_plain(str(entry)) for entry in _ordered(self.classes))])
         elif self.attribute is not None:

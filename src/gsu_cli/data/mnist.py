@@ -115,7 +115,7 @@ def download_mnist(folder: Path, *, timeout: float) -> str:
                 MNIST(scratch, download=True)
             _move(Path(scratch, "MNIST", "raw"), folder / "MNIST" / "raw")
     except (OSError, RuntimeError, HTTPException, EOFError) as error:
-        # torchvision prints each mirror's failure, newer releases put them into the exception: the last one is the reason
+        # torchvision prints each mirror's failure or, in newer releases, raises them all: the last one is the reason
         lines = [line.strip() for line in f"{error}\n{said.getvalue()}".splitlines() if "rror" in line]
         return (lines[-1] if lines else f"{type(error).__name__}: {error}").strip("<>")[:120]
     finally:

@@ -1,4 +1,4 @@
-"""What is forgotten, what is retained, and what neither training nor unlearning has seen: index sets that cannot lie."""
+"""What is forgotten, what is retained, what neither training nor unlearning has seen: index sets that cannot lie."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@
 ``g`` the gradient of the redirect loss, ``F_r`` the Kronecker-factored Fisher of the retain set in the weights that
 drawing depends on, ``lambda`` in units of each layer's mean eigenvalue, ``t`` the largest step that raises the retain
 -ELBO on training images by at most ``budget``. Of a few ``lambda`` the largest is taken whose step lowers the redirect
-loss within 5 % as far as the best one's: equal by that measure, more damping keeps drawings cleaner. Where the step would raise the retain loss to first order, the retain gradient is projected out in
+loss within 5 % as far as the best one's: equal by that measure, more damping keeps drawings cleaner. Where the step
+would raise the retain loss to first order, the retain gradient is projected out in
 the same geometry. docs/methods/fisher_surgery.md tells where each part comes from and what it earns.
 """
 

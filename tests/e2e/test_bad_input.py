@@ -1,0 +1,176 @@
+"""What people can get wrong: one sentence, a non-zero exit, nothing half-written. A row each."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from e2e_world import World, runs, strays
+
+Gsu = Callable[..., Any]
+
+LINES = [
+    (["unlern"], 2, "Did you mean 'unlearn'?"),
+    (["unlearn", "method=fisher_surgary"], 2, "fisher_surgery"),
+    (["unlearn", "dataset=mnits"], 2, "mnist"),
+    (["unlearn", "metod.lr=1"], 2, "method"),
+    (["unlearn", "method.budgte=1"], 2, "budget"),
+    (["train", "training.lr=nan"], 2, "`training.lr`"),
+    (["train", "training.epochs=0"], 2, "`training.epochs`"),
+    (["train", "model.latent_dim=0"], 2, "latent_dim"),
+    (["train", "resume=nowhere"], 1, "`resume`"),
+]
+UNLEARN = [
+    (["forget.class=11"], 2, "`forget.class` must be one of"),
+    (["forget.class=x"], 2, "`forget.class`"),
+    (["forget.class="], 2, "`forget.class`"),
+    ([], 2, "forget"),
+    (["forget.class=1", "forget.sample=3"], 2, "exactly one of"),
+    (["forget.class=[0,1,2]"], 2, "at least one class"),
+    (["forget.sample=[99999]"], 2, "`forget.sample` must hold indices in 0.."),
+    (["forget.sample=missing.txt"], 2, "missing.txt"),
+    (["forget.sample=[3,3]"], 2, "`forget.sample`"),
+    (["forget.attribute=Male"], 2, "has none"),
+    (["forget.fraction=2"], 2, "`forget.fraction`"),
+    (["forget.class=1", "method=gradient_surgery", "method.lr=nan"], 2, "`method.lr` must be a finite number > 0"),
+    (["forget.class=1", "method=gradient_surgery", "method.lr=-1"], 2, "`method.lr` must be a finite number > 0"),
+    (["forget.class=1", "method=ascent", "method.lr=0"], 2, "`method.lr` must be a finite number > 0"),
+    (["forget.class=1", "method=gradient_surgery", "method.scope=gen"], 2, "must be one of all, generator"),
+    (["forget.class=1", "method.budget=0"], 2, "`method.budget`"),
+    (["forget.class=1", "method.budget=5"], 2, "`method.budget`"),
+    (["forget.class=1", "evaluation.samples=0"], 2, "`evaluation.samples`"),
+    (["forget.class=1", "seed=-1"], 2, "`seeds."),
+    (["forget.class=1", "checkpoint.path=nowhere.safetensors"], 1, "`checkpoint.path` must be an existing file"),
+    (["forget.class=1", "method=ascent", "method.lr=1e30"], 1, "finite"),
+]
+
+
+def one_sentence(typed: Any, code: int, part: str) -> None:
+    assert typed.code == code, typed
+    assert part in typed.err, typed.err
+    assert "Traceback" not in typed.err
+    assert typed.err.startswith("gsu: ")
+
+
+@pytest.mark.parametrize(("words", "code", "part"), LINES)
+def test_lines(world: World, gsu: Gsu, tmp_path: Path, words: list[str], code: int, part: str) -> None:
+    data = world.data if words[0] == "train" else ()
+    one_sentence(gsu(words[0], *data, *words[1:]), code, part)
+    assert strays(tmp_path) == []
+
+
+@pytest.mark.parametrize(("words", "code", "part"), UNLEARN)
+def test_unlearn(world: World, gsu: Gsu, tmp_path: Path, words: list[str], code: int, part: str) -> None:
+    one_sentence(gsu(*world.unlearn(*words, forget=None)), code, part)
+    assert strays(tmp_path) == []
+    assert not list(tmp_path.rglob("unlearned.safetensors"))
+    assert all(run.record["status"] == "failed" and run.record["error"] for run in runs(tmp_path))
+
+
+def pickle(world: World, path: Path) -> None:
+    torch.save({"weight": torch.zeros(2)}, path)
+
+
+def truncated(world: World, path: Path) -> None:
+    path.write_bytes(world.vae.read_bytes()[:-100])
+
+
+def foreign(world: World, path: Path) -> None:
+    save_file({"weight": torch.zeros(2)}, path)
+
+
+def flipped(world: World, path: Path) -> None:
+    data = bytearray(world.vae.read_bytes())
+    data[-7] ^= 1
+    path.write_bytes(data)
+
+
+def of_mnist(world: World, path: Path) -> None:
+    from gsu_cli.run.pretrained import shipped
+
+    shape_28 = shipped("mnist", "vae_2d")
+    assert shape_28 is not None
+    path.write_bytes(shape_28.read_bytes())
+
+
+def a_judge(world: World, path: Path) -> None:
+    path.write_bytes((world.judge.folder / "model.safetensors").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("make", "part"),
+    [
+        (pickle, "a pickle, which is never loaded"),
+        (truncated, "whole safetensors file"),
+        (foreign, "gsu metadata"),
+        (flipped, "digest"),
+        (of_mnist, "shape"),
+        (a_judge, "must hold a generator"),
+    ],
+)
+def test_checkpoints(world: World, gsu: Gsu, tmp_path: Path, make: Callable[..., None], part: str) -> None:
+    path = tmp_path / "weights.safetensors"
+    make(world, path)
+    words = [w for w in world.unlearn() if not w.startswith("checkpoint.path")]
+    one_sentence(gsu(*words, f"checkpoint.path={path}"), 1, part)
+    assert not list(tmp_path.rglob("unlearned.safetensors"))
+
+
+@pytest.mark.parametrize("damage", [lambda d: d[:-50], lambda d: b"\0\0\0\0" + d[4:], lambda d: d[:10]])
+def test_damaged_idx(world: World, gsu: Gsu, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    source = Path(world.data[2].removeprefix("dataset.path="))
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for path in source.iterdir():
+        content = path.read_bytes()
+        (folder / path.name).write_bytes(damage(content) if path.name.startswith("train-images") else content)
+    words = [w for w in world.unlearn() if not w.startswith("dataset.path")]
+    one_sentence(gsu(*words, f"dataset.path={folder}"), 1, "train-images")
+
+
+def test_output_folder_that_cannot_be_written(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    one_sentence(gsu(*world.unlearn(f"paths.output_dir={tmp_path / 'file' / 'below'}")), 1, "file")
+
+
+@pytest.mark.parametrize("victim", ["unlearned.safetensors", "samples.png", "summary.md"])
+def test_disk_full(world: World, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str) -> None:
+    replace = os.replace
+
+    def full(source: Any, target: Any, **more: Any) -> None:
+        if Path(target).name == victim:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target, **more)
+
+    monkeypatch.setattr(os, "replace", full)
+    one_sentence(gsu(*world.unlearn("method=ascent")), 1, "the disk is full")
+    (run,) = runs(tmp_path)
+    assert victim not in run.files()
+    assert strays(tmp_path) == []
+    assert run.record["status"] == "failed"
+
+
+def test_an_interrupt_at_any_stage(world: World, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gsu_cli.run.session import Session
+
+    stage = Session.stage
+    for moment in ("load", "gradients", "evaluate", "report"):
+
+        def strike(self: Session, name: str, moment: str = moment) -> Any:
+            if name == moment:
+                raise KeyboardInterrupt
+            return stage(self, name)
+
+        monkeypatch.setattr(Session, "stage", strike)
+        typed = gsu(*world.unlearn("method=ascent", f"hydra.run.dir={tmp_path / moment}"))
+        assert typed.code == 130
+        assert "Traceback" not in typed.err
+        assert strays(tmp_path / moment) == []
+    assert {run.record["status"] for run in runs(tmp_path)} == {"interrupted"}

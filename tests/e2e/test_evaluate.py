@@ -1,0 +1,69 @@
+"""`gsu evaluate` agrees with the run to the last digit, and measures any checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e_world import EVALUATION, Run, World, runs
+
+Gsu = Callable[..., Any]
+
+
+@pytest.fixture
+def run(world: World, gsu: Gsu, tmp_path: Path) -> Run:
+    twin = world.twin.folder / "model.safetensors"
+    assert gsu(*world.unlearn(f"checkpoint.twin={twin}", "seed=5")).code == 0
+    return runs(tmp_path)[0]
+
+
+def test_a_run_again(run: Run, gsu: Gsu, tmp_path: Path) -> None:
+    typed = gsu("evaluate", f"run={run.folder}")
+    assert (typed.code, typed.err) == (0, ""), typed.err
+    again = next(r for r in runs(tmp_path) if r.record["verb"] == "evaluate")
+    assert again.record["measurements"] == run.record["measurements"]
+    assert again.record["seeds"] == run.record["seeds"]
+
+
+def test_what_is_typed_wins(run: Run, gsu: Gsu, tmp_path: Path) -> None:
+    assert gsu("evaluate", f"run={run.folder}", "metric=[abstention]", "seed=6").code == 0
+    again = next(r for r in runs(tmp_path) if r.record["verb"] == "evaluate")
+    assert {m["name"] for m in again.record["measurements"]} == {"abstention"}
+    assert again.record["seeds"]["evaluate"] == 6
+
+
+def test_an_unlearned_file_knows_what_it_forgot(world: World, run: Run, gsu: Gsu, tmp_path: Path) -> None:
+    path = run.folder / "unlearned.safetensors"
+    typed = gsu("evaluate", *world.data, f"checkpoint.path={path}", *world.judged, *EVALUATION, "seed=5")
+    assert (typed.code, typed.err) == (0, ""), typed.err
+    again = next(r for r in runs(tmp_path) if r.record["verb"] == "evaluate")
+    assert again.record["split"]["forget"] == "class 1"
+    own = [m for m in again.record["measurements"] if m["subject"] == "unlearned"]
+    assert own == [m for m in run.record["measurements"] if m["subject"] == "unlearned"]
+
+
+def test_a_plain_checkpoint_needs_no_forget_spec(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    typed = gsu("evaluate", *world.data, f"checkpoint.path={world.vae}", *world.judged, *EVALUATION)
+    assert (typed.code, typed.err) == (0, ""), typed.err
+    (again,) = runs(tmp_path)
+    by_name = {(m["name"], m["subject"]): m for m in again.record["measurements"]}
+    assert by_name["neg_elbo_retain", "original"]["n"] == 90
+    assert by_name["feature_ratio", "original"]["value"] is None
+
+
+def test_weights_that_changed_since_are_refused(run: Run, gsu: Gsu, world: World) -> None:
+    (run.folder / "unlearned.safetensors").write_bytes(world.vae.read_bytes())
+    typed = gsu("evaluate", f"run={run.folder}")
+    assert typed.code == 1
+    assert "must be those that the run measured" in typed.err
+
+
+@pytest.mark.parametrize("words", [[], ["run=nowhere"], ["run=nowhere", "checkpoint.path=x"]])
+def test_what_cannot_be_measured(gsu: Gsu, words: list[str]) -> None:
+    typed = gsu("evaluate", *words)
+    assert typed.code in (1, 2)
+    assert "Traceback" not in typed.err
+    assert typed.err.startswith("gsu: ")

@@ -1,0 +1,105 @@
+"""Training from the command line: twins, kill -9, Ctrl-C, resume."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from e2e_world import Run, World, runs, strays
+
+Gsu = Callable[..., Any]
+LONG = ("training.epochs=40", "training.batch_size=3", "model.hidden=[32]", "model.latent_dim=2")
+
+
+def start(world: World, folder: Path, *words: str) -> subprocess.Popen[str]:
+    line = [sys.executable, "-m", "gsu_cli.cli", "train", *world.data, *LONG, f"hydra.run.dir={folder}", *words]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(line, env=env, cwd=folder.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    process = start(world, folder)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, (out, err)
+    return load_file(folder / "model.safetensors")
+
+
+@pytest.mark.parametrize("same_folder", [True, False])
+def test_killed_and_resumed(
+    world: World, undisturbed: dict[str, torch.Tensor], tmp_path: Path, same_folder: bool
+) -> None:
+    first = tmp_path / "run"
+    process = start(world, first)
+    wait_for(first / "state.safetensors", process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (first / "model.safetensors").exists()
+    second = first if same_folder else tmp_path / "second"
+    process = start(world, second, f"resume={first}")
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, (out, err)
+    assert 0 < Run(second).record["training"]["resumed_at_epoch"] < 40
+    found = load_file(second / "model.safetensors")
+    assert all(torch.equal(found[k], v) for k, v in undisturbed.items())
+    assert not (second / "state.safetensors").exists()
+
+
+def test_interrupted(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = start(world, folder)
+    wait_for(folder / "state.safetensors", process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert Run(folder).record["status"] == "interrupted"
+    assert strays(folder) == []
+    assert len(load_file(folder / "model.safetensors")) > 0, "the state of the last whole epoch can be used"
+
+
+def test_resume_refuses_another_recipe(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = start(world, folder)
+    wait_for(folder / "state.safetensors", process)
+    process.kill()
+    process.communicate()
+    typed = gsu("train", *world.data, *LONG, "training.lr=1e-4", f"resume={folder}")
+    assert typed.code == 1
+    assert "to resume, `recipe` must be what it was" in typed.err
+
+
+def test_a_twin_says_what_it_never_saw(world: World) -> None:
+    record = world.twin.record
+    assert record["split"]["slug"] == "class_1"
+    assert record["split"]["n_retain"] == 120
+    assert record["training"]["losses"][-1] < record["training"]["losses"][0]
+
+
+def test_non_finite_loss(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    typed = gsu(*world.train("training.lr=1e30"))
+    assert typed.code == 1
+    assert "the training loss must stay finite" in typed.err
+    (run,) = runs(tmp_path)
+    assert run.record["status"] == "failed"
+    assert strays(tmp_path) == []

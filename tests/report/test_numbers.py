@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from gsu_cli.report.numbers import Z95, change, digits, seconds
+from gsu_cli.run.record import Measurement
+
+
+def share(hits: int, n: int, high: float | None = None) -> Measurement:
+    return Measurement("feature_ratio", "original", hits / n, 0.0, high, n, "share", "lower", "cnn")
+
+
+def nats(value: float) -> Measurement:
+    return Measurement("neg_elbo_retain", "original", value, value - 1, value + 1, 100, "nats/image", "lower")
+
+
+def test_change_of_a_share_has_katz_interval():
+    c = change(share(1000, 10_000), share(100, 10_000))
+    half = Z95 * math.sqrt(1 / 1000 - 1 / 10_000 + 1 / 100 - 1 / 10_000)
+    assert c.value == pytest.approx(-0.9)
+    assert (c.low, c.high) == pytest.approx((0.1 * math.exp(-half) - 1, 0.1 * math.exp(half) - 1))
+    assert (str(c), c.interval()) == ("-90.0%", "-91.8% to -87.8%")
+
+
+def test_katz_interval_covers_the_truth_in_95_of_100_simulations():
+    g, n, p, q = torch.Generator().manual_seed(0), 2000, 0.2, 0.08
+    before = torch.binomial(torch.full((2000,), float(n)), torch.tensor(p), generator=g)
+    after = torch.binomial(torch.full((2000,), float(n)), torch.tensor(q), generator=g)
+    found = [change(share(int(a), n), share(int(b), n)) for a, b in zip(before, after, strict=True)]
+    covered = sum(c.low <= q / p - 1 <= c.high for c in found) / len(found)
+    assert 0.935 < covered < 0.965
+
+
+def test_no_hit_left_is_bounded_by_the_upper_end():
+    c = change(share(1000, 10_000), share(0, 10_000, high=0.0004))
+    assert (c.value, c.low) == (-1.0, -1.0)
+    assert c.high == pytest.approx(0.004 - 1)
+
+
+def test_other_quantities_have_no_interval():
+    c = change(nats(100.0), nats(100.8))
+    assert (str(c), c.low, c.interval()) == ("+0.8%", None, "")
+
+
+def test_a_rise_of_a_negative_quantity_is_a_rise():
+    assert change(nats(-50.0), nats(-40.0)).value == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, share(1, 10)),
+        (share(1, 10), None),
+        (share(0, 10), share(1, 10)),
+        (Measurement("x", "original", None, reason="why"), share(1, 10)),
+        (share(1, 10), Measurement("x", "unlearned", None, reason="why")),
+    ],
+)
+def test_no_change_without_two_numbers(before, after):
+    assert change(before, after) is None
+
+
+def test_digits():
+    assert digits(share(112, 10_000)) == "0.0112"
+    assert digits(nats(99.446)) == "99.45"
+    assert digits(nats(99.446), interval=True) == "99.45 [98.45, 100.45]"
+    assert digits(None) == digits(Measurement("x", "data", None, reason="why")) == "-"
+    assert digits(Measurement("x", "data", 3.0), interval=True) == "3.00"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.84, "0.8 s"), (59.94, "59.9 s"), (59.97, "1 min 0 s"), (72.4, "1 min 12 s"), (3600, "60 min 0 s")],
+)
+def test_seconds(value, text):
+    assert seconds(value) == text

@@ -1,0 +1,77 @@
+"""Runs found on disk, and the table of a sweep."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from gsu_cli.report.runs import find_runs, short
+from gsu_cli.report.sweep import HEADS, cells, print_sweep
+from gsu_cli.run.record import FILE, Record, write_record
+
+
+@pytest.fixture
+def folder(tmp_path, record):
+    """Two whole runs, a failed one, and what a careless disk may hold besides."""
+
+    def add(name, value):
+        (tmp_path / name).mkdir(parents=True)
+        if isinstance(value, Record):
+            write_record(tmp_path / name, value)
+        else:
+            (tmp_path / name / FILE).write_text(value if isinstance(value, str) else json.dumps(value))
+
+    add("lr=1/seed=0", replace(record, started="2026-01-31T12:00:02+00:00"))
+    add("lr=2/seed=0", record)
+    add("lr=3/seed=0", Record("unlearn", status="failed", error="NonFiniteError: boom", started="2026-01-31T13"))
+    add("bad/truncated", '{"verb": "unl')
+    add("bad/foreign", {"hello": 1})
+    add("bad/newer", {**asdict(record), "schema": 99})
+    add("bad/list", [1, 2])
+    add("bad/types", {"verb": "unlearn", "schema": 1, "started": 5, "measurements": 3})
+    return tmp_path
+
+
+def test_runs_come_by_start_and_broken_ones_with_a_reason(folder):
+    runs, broken = find_runs(folder)
+    assert [path.parent.name for path, _ in runs] == ["lr=2", "lr=1", "lr=3"]
+    reasons = {path.parent.name: why for path, why in broken}
+    assert reasons.keys() == {"truncated", "foreign", "newer", "list", "types"}
+    assert "Update gsu" in reasons["newer"]
+    assert all(reasons.values())
+
+
+def test_an_empty_folder_has_no_runs(tmp_path):
+    assert find_runs(tmp_path) == ([], [])
+    assert find_runs(tmp_path / "none") == ([], [])
+
+
+def test_short(record):
+    assert short(record) == "mnist, forget class 1, fisher_surgery, cnn -90%, knn -75%"
+    failed = Record("unlearn", status="failed", error="NonFiniteError: boom\nmore", inputs={"dataset": {"name": "x"}})
+    assert short(failed) == "x, NonFiniteError: boom"
+    assert short(Record("train")) == ""
+
+
+def test_the_cells_of_a_row(record):
+    assert cells(record) == ("-90.0%", "-75.0%", "+0.8%", "-", "-12.7%", "3.2")
+    assert cells(Record("unlearn")) == ("-",) * (len(HEADS) - 2)
+
+
+def test_the_sweep_table_counts_failed_and_broken_cells(folder, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    assert print_sweep(folder) == 6
+    out = capsys.readouterr().out
+    assert out.index("lr=1/seed=0") < out.index("lr=2/seed=0") < out.index("lr=3/seed=0")
+    assert "lr=3/seed=0: NonFiniteError: boom" in out
+    assert "truncated" in out
+    assert "-90.0%" in out
+
+
+def test_a_sweep_without_failures(tmp_path, record, capsys):
+    (tmp_path / "seed=0").mkdir()
+    write_record(tmp_path / "seed=0", record)
+    assert print_sweep(tmp_path) == 0
+    assert "done" in capsys.readouterr().out

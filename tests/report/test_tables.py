@@ -1,0 +1,139 @@
+"""The closing table, its Markdown, the headline: all from a record alone."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from gsu_cli.report.run_table import markdown, rows, subjects
+from gsu_cli.report.summary import headline, render, sentences, summary_markdown
+from gsu_cli.run.record import Measurement, Record
+
+
+def test_rows_and_columns(record):
+    assert subjects(record) == ["original", "unlearned", "data"]
+    assert [r.title for r in rows(record)] == [
+        "feature ratio (CNN)",
+        "feature ratio (kNN)",
+        "-ELBO retain",
+        "-ELBO forget",
+        "Frechet distance",
+        "feature ratio (fancy)",
+    ]
+
+
+def test_verdicts(record):
+    verdicts = {r.title: r.verdict() for r in rows(record)}
+    assert verdicts["feature ratio (CNN)"] == verdicts["Frechet distance"] == "good"
+    assert verdicts["-ELBO forget"] == verdicts["feature ratio (fancy)"] == ""
+
+
+def test_a_cost_in_elbo_is_red_although_its_intervals_overlap(record):
+    row = next(r for r in rows(record) if r.title == "-ELBO retain")
+    assert row.cells["original"].high > row.cells["unlearned"].low
+    assert row.verdict() == "bad"
+
+
+def test_a_change_within_the_intervals_is_neither_good_nor_bad():
+    a, b = (
+        Measurement("abstention", s, v, v - 0.02, v + 0.02, 100, "share", "lower", "cnn")
+        for s, v in (("original", 0.1), ("unlearned", 0.11))
+    )
+    (row,) = rows(Record("unlearn", measurements=[a, b]))
+    assert row.verdict() == ""
+
+
+def test_a_change_too_small_to_print_is_neither():
+    a, b = (
+        Measurement("neg_elbo_retain", s, v, v - 1, v + 1, 100, "nats/image", "lower")
+        for s, v in (("original", 100.0), ("unlearned", 100.01))
+    )
+    (row,) = rows(Record("unlearn", measurements=[a, b]))
+    assert row.verdict() == ""
+
+
+def test_markdown_has_intervals_gaps_and_reasons(record):
+    text = markdown(record)
+    lines = text.splitlines()
+    assert lines[0] == "|  | original | unlearned | real data | change |"
+    assert lines[2] == (
+        "| feature ratio (CNN) | 0.1000 [0.0943, 0.1060] | 0.0100 [0.0082, 0.0122] | - | -90.0% (-91.8% to -87.8%) |"
+    )
+    assert "| -ELBO forget | - | - | - | - |" in lines
+    assert text.count("- -ELBO forget: not measured, no held-out image\n") == 1
+    assert "- feature ratio (fancy): not measured, none ships" in lines
+    widths = {line.count("|") for line in lines if line.startswith("|")}
+    assert widths == {6}
+
+
+def test_two_reasons_in_one_row_are_both_told():
+    gaps = [
+        Measurement("neg_elbo_retain", s, None, reason=why) for s, why in (("original", "one"), ("unlearned", "two"))
+    ]
+    text = markdown(Record("unlearn", measurements=gaps))
+    assert "not measured, one" in text
+    assert "not measured, two" in text
+
+
+def test_headline_of_a_run(record):
+    assert headline(record) == (
+        "Forgot class 1: drawn -90.0% by the CNN judge and -75.0% by the kNN judge, at +0.8% retain -ELBO."
+    )
+
+
+def test_headline_claims_no_more_than_was_measured(record):
+    alone = replace(record, measurements=[m for m in record.measurements if m.subject == "original"])
+    assert headline(alone) == "Measured original, with class 1 to be forgotten."
+    assert headline(replace(record, measurements=[])) == "Measured nothing, with class 1 to be forgotten."
+    unjudged = replace(record, measurements=[m for m in record.measurements if m.name != "feature_ratio"])
+    assert headline(unjudged) == "Unlearned class 1, at +0.8% retain -ELBO."
+
+
+def test_headline_of_a_failure_to_forget(record):
+    swap = {"original": "unlearned", "unlearned": "original", "data": "data"}
+    worse = replace(record, measurements=[replace(m, subject=swap[m.subject]) for m in record.measurements])
+    assert headline(worse).startswith("Did not forget class 1: drawn +900.0% by the CNN judge")
+
+
+def test_sentences(record):
+    assert sentences(record) == [
+        "5,000 digits only",
+        "judge fancy: none ships",
+        "judge cnn is right on 99.1% of 10,000 held-out images, 97.0% of their reconstructions",
+        "judge knn is right on 94.8% of 10,000 held-out images",
+        "change of the training loss, nats/image: retain +0.900 predicted, +1.000 realised; "
+        "forget +30.000 predicted, +41.500 realised",
+        "time: load 0.4 s, unlearn 3.2 s",
+    ]
+
+
+def test_a_judge_without_a_verdict_on_real_images_is_passed_over(record):
+    blank = [{"name": "cnn", "trust": {"real": {"value": None, "n": 0}, "reconstructions": {"value": None}}}]
+    assert not any("is right" in line for line in sentences(replace(record, judges=blank)))
+
+
+def test_a_bare_record_has_a_summary():
+    text = summary_markdown(Record("evaluate", command=["gsu", "evaluate"], inputs={"dataset": {"name": "mnist"}}))
+    assert text.startswith("# evaluate of mnist\n")
+
+
+def test_summary_markdown(record):
+    text = summary_markdown(record)
+    assert text.startswith("# Forgot class 1")
+    assert "`gsu unlearn forget.class=1`" in text
+    assert text.endswith("\n")
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_the_table_on_a_terminal(record, width):
+    out = io.StringIO()
+    render(record, "outputs/x", Console(file=out, width=width, highlight=False))
+    text = out.getvalue()
+    assert "Forgot class 1" in text
+    assert "0.0100" in text
+    assert "-90.0%" in text
+    assert text.rstrip().endswith("all of it lies in outputs/x")
+    assert all(len(line) <= width for line in text.splitlines())
