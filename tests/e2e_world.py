@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 SIZE = 12  # pixels
-EVALUATION = ("evaluation.samples=60", "judge.knn.references=90", "metric.frechet_distance.resamples=4")
+EVALUATION = ("evaluation.samples=60", "judge.knn.references=90")
 
 
 def strokes(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,6 +1,5 @@
 """Verbs for the tests of the command line; importable by name, so that workers of a sweep find them too."""
 
-
 from __future__ import annotations
 
 import errno

@@ -210,7 +210,7 @@ class FisherSurgery:
 def choose(found: Sequence[Candidate], before: float) -> Candidate:
     """The candidate with the largest damping among those that lower the redirect loss nearly as far as the best."""
     most = max(before - c.redirect_loss for c in found)
-    return max((c for c in found if before - c.redirect_loss >= (1 - TIE) * most), key=lambda c: c.damping)
+    return max((c for c in found if before - c.redirect_loss >= most - TIE * abs(most)), key=lambda c: c.damping)
 
 
 def _parabola(loss: FrozenElbo, theta: Vector, d: Vector) -> tuple[Vector, Parabola]:

@@ -65,6 +65,8 @@ def nothing_forgotten(dataset: Dataset) -> Split:
 def _as_the_run_did(cfg: DictConfig, earlier: Record) -> DictConfig:
     """The run's own config for all that decides a number; what was typed on this line wins."""
     typed = {str(o).lstrip("+~").split("=")[0].split(".")[0].split("@")[0] for o in HydraConfig.get().overrides.task}
+    if "seed" in typed:
+        typed.add("seeds")  # the run's seeds are values by now and would hide the one typed
     OmegaConf.set_struct(cfg, False)
     for key in OF_THE_RUN:
         if key not in typed and key in earlier.config:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from rich.text import Text
 
 from gsu_cli.data.base import Images
-from gsu_cli.errors import CheckpointError, UsageError
+from gsu_cli.errors import CheckpointError
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.judge_cnn import JudgeCnn
 from gsu_cli.report.numbers import seconds
@@ -111,10 +111,7 @@ def _build_model(cfg: DictConfig, shape: tuple[int, int, int], labels: list[int]
     more: dict[str, Any] = {"shape": list(shape)}
     if cfg.get("_target_") == f"{JudgeCnn.__module__}.{JudgeCnn.__qualname__}":
         more["labels"] = labels
-    try:
-        return parts.build(cfg, **more)
-    except UsageError as e:
-        raise UsageError("`model` must build from its options", found=e.found, way_out=e.way_out) from e
+    return parts.build(cfg, **more)
 
 
 def _resume(value: object) -> Path | None:
