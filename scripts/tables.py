@@ -116,9 +116,16 @@ def digits(path: Path) -> None:
     print(f"| worst | {worst['cnn']} | {worst['knn']} | | {worst['retain']} | | | {worst['fd']} | |")
 
 
-def lr(path: Path) -> None:
-    """One row a learning rate, a block per checkpoint and scope."""
-    runs = json.loads(path.read_text())
+def times(value: float | None) -> str:
+    """A relative change; as a factor where it is more than tenfold."""
+    if value is None:
+        return "-"
+    return f"{value:+.1%}" if value < 9 else f"x{1 + value:.3g}"
+
+
+def lr(path: Path, only: list[float]) -> None:
+    """One row a learning rate, a block per checkpoint and scope; all rates, or those in ``only``."""
+    runs = [r for r in json.loads(path.read_text()) if not only or r["method"]["lr"] in only]
     print("| checkpoint | scope | lr | CNN | kNN | retain -ELBO | forget -ELBO | Frechet | step / weights |")
     print("|---|---|---|---|---|---|---|---|---|")
     for r in sorted(runs, key=lambda r: (r["checkpoint"], r["method"]["scope"], r["method"]["lr"])):
@@ -127,20 +134,33 @@ def lr(path: Path) -> None:
             print("| " + " | ".join([*head, f"{r['status']}: {r['error']}", "", "", "", "", ""]) + " |")
             continue
         c = changes(r)
-        cells = [f"{v:+.1%}" if v is not None else "-" for v in (c["cnn"], c["knn"], c["retain"], c["forget"], c["fd"])]
+        cells = [times(c[key]) for key in ("cnn", "knn", "retain", "forget", "fd")]
         print("| " + " | ".join([*head, *cells, f"{r['update']['relative_norm']:.2g}"]) + " |")
+
+
+def methods(path: Path) -> None:
+    """One row a method, sorted by the CNN's cut."""
+    runs = [r for r in json.loads(path.read_text()) if r["status"] == "done"]
+    print("| method | CNN | kNN | retain -ELBO | forget -ELBO | Frechet | unlearn stage, s |")
+    print("|---|---|---|---|---|---|---|")
+    for c, r in sorted(((changes(r), r) for r in runs), key=lambda pair: pair[0]["cnn"] or 0.0):
+        cells = [times(c[key]) for key in ("cnn", "knn", "retain", "forget", "fd")]
+        print("| " + " | ".join([r["update"]["method"], *cells, f"{r['seconds']['unlearn']:.1f}"]) + " |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["compact", "digits", "lr"])
+    parser.add_argument("what", choices=["compact", "digits", "lr", "methods"])
     parser.add_argument("path", type=Path)
     parser.add_argument("target", type=Path, nargs="?")
+    parser.add_argument("--only", type=float, nargs="*", default=[], help="lr: the rates to show")
     given = parser.parse_args()
     if given.what == "compact":
         compact(given.path, given.target)
+    elif given.what == "lr":
+        lr(given.path, given.only)
     else:
-        {"digits": digits, "lr": lr}[given.what](given.path)
+        {"digits": digits, "methods": methods}[given.what](given.path)
 
 
 if __name__ == "__main__":

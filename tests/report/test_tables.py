@@ -60,7 +60,7 @@ def test_markdown_has_intervals_gaps_and_reasons(record):
     lines = text.splitlines()
     assert lines[0] == "|  | original | unlearned | real data | change |"
     assert lines[2] == (
-        "| feature ratio (CNN) | 0.1000 [0.0943, 0.1060] | 0.0100 [0.0082, 0.0122] | - | -90.0% (-91.8% to -87.8%) |"
+        "| feature ratio (CNN) | 0.1000 [0.0943, 0.1060] | 0.0100 [0.0082, 0.0122] | - | -90.0% (-91.8% to -87.7%) |"
     )
     assert "| -ELBO forget | - | - | - | - |" in lines
     assert text.count("- -ELBO forget: not measured, no held-out image\n") == 1

@@ -24,13 +24,13 @@ class AscentDescent:
 
     def __init__(
         self,
-        lr: float = 5e-4,
-        steps: int = 20,
+        lr: float = 2e-4,
+        steps: int = 100,
         batch_size: int = 128,
-        scope: str = "all",
+        scope: str = "generator",
         optimiser: str = "sgd",
         retain_budget: float | None = None,
-        log_every: int = 2,
+        log_every: int = 10,
     ) -> None:
         self.loop = Loop(steps, lr, batch_size, scope, optimiser, retain_budget, log_every)
 

@@ -30,12 +30,12 @@ class NegGradPlus:
         self,
         alpha: float = 0.95,
         lr: float = 1e-4,
-        steps: int = 200,
+        steps: int = 100,
         batch_size: int = 128,
-        scope: str = "all",
+        scope: str = "generator",
         optimiser: str = "adam",
         retain_budget: float | None = None,
-        log_every: int = 20,
+        log_every: int = 10,
     ) -> None:
         check_number("alpha", alpha, least=0.0, most=1.0)
         self.alpha = float(alpha)

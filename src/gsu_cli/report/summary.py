@@ -45,8 +45,9 @@ def sentences(record: Record) -> list[str]:
     for j in record.judges:
         trust = j.get("trust") or {}
         real, drawn = trust.get("real"), trust.get("reconstructions")
-        if real:
-            also = f", {drawn['value']:.1%} of their reconstructions" if drawn else ""
+        if real and real["value"] is not None:
+            shown = drawn and drawn["value"] is not None
+            also = f", {drawn['value']:.1%} of their reconstructions" if shown else ""
             lines.append(f"judge {j['name']} is right on {real['value']:.1%} of {real['n']:,} held-out images{also}")
     predicted, realised = record.update.get("predicted"), record.update.get("realised")
     if predicted and realised:

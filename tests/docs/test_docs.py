@@ -1,0 +1,114 @@
+"""What the docs show works: lines compose, Python blocks run, links lead somewhere, results exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SETTLED = ("--help", "--version", "help", "--completion")
+
+
+def blocks(kind: str) -> list[Any]:
+    """``(page, text)`` of every block of that language."""
+    return [
+        pytest.param(page, text, id=f"{page.relative_to(ROOT)}:{i}")
+        for page in PAGES
+        for i, (language, text) in enumerate(FENCE.findall(page.read_text(encoding="utf-8")))
+        if language == kind
+    ]
+
+
+def lines() -> list[Any]:
+    """Every ``gsu`` line of the docs, in blocks and in running text."""
+    found: dict[str, Path] = {}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        shown = [line for kind, block in FENCE.findall(text) if kind == "bash" for line in block.splitlines()]
+        shown += re.findall(r"`(gsu [^`]+)`", FENCE.sub("", text))
+        for line in shown:
+            line = line.split("#")[0].strip()
+            if line.startswith("gsu ") and "..." not in line:
+                found.setdefault(line, page)
+    return [pytest.param(line, id=line) for line in found]
+
+
+@pytest.mark.parametrize("line", lines())
+def test_every_line_composes(line: str, type_line: Callable[..., Any], tmp_path: Path) -> None:
+    words = shlex.split(line)[1:]
+    if words[0] in SETTLED or "--help" in words or words[0] == "show":
+        assert type_line(*words, cwd=tmp_path).code == 0
+        return
+    cells = [re.sub(r"=([^\[=,]+),.*", r"=\1", word) for word in words if word != "-m"]  # one cell of a sweep
+    typed = type_line(*cells, "--cfg", "job", cwd=tmp_path)
+    assert (typed.code, typed.err) == (0, "")
+
+
+def test_there_are_lines_to_test() -> None:
+    assert len(lines()) > 10
+
+
+@pytest.mark.parametrize(("page", "text"), blocks("python"))
+def test_python_blocks(page: Path, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block that names a file in its first comment is that file; any other block is run."""
+    name = re.match(r"# (\w+)\.py\n", text)
+    if not name:
+        exec(compile(text, str(page), "exec"), {})
+        return
+    (tmp_path / f"{name[1]}.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    __import__(name[1])
+    sys.modules.pop(name[1])
+
+
+@pytest.mark.slow
+def test_the_method_of_the_readme_forgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_line: Any) -> None:
+    (text,) = [t for page, t in ((b.values[0], b.values[1]) for b in blocks("python")) if page.name == "README.md"]
+    (tmp_path / "my_method.py").write_text(str(text), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    words = "unlearn dataset=mnist dataset.download=false forget.class=1 ~method +method._target_=my_method.Halfway"
+    typed = type_line(*words.split(), "evaluation.samples=500", cwd=tmp_path)
+    assert typed.code == 0, typed.err
+    (record,) = tmp_path.rglob("record.json")
+    assert json.loads(record.read_text())["update"]["method"] == "halfway"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links(page: Path) -> None:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)#\s]+)", text):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+    for named in re.findall(r"`((?:docs|scripts|src|conf)/[\w/.-]+\.\w+)`", text):
+        assert (ROOT / named).exists(), named
+
+
+def test_every_method_has_its_page_with_the_same_headings() -> None:
+    heads = ["## Idea and formula", "## What is logged", "## Deviations", "## The command and the expected numbers"]
+    names = {path.stem for path in (ROOT / "conf/method").glob("*.yaml")}
+    assert {path.stem for path in (ROOT / "docs/methods").glob("*.md")} == names
+    for name in names:
+        text = (ROOT / f"docs/methods/{name}.md").read_text(encoding="utf-8")
+        assert [line for line in text.splitlines() if line.startswith("## ")] == heads, name
+
+
+def test_what_ships_is_whole() -> None:
+    """Thirteen weights, each with a card that quotes the sha256 of the file, 40 MB at most."""
+    from gsu_cli.run.files import sha256_of
+    from gsu_cli.run.pretrained import FOLDER
+
+    files = sorted((FOLDER / "mnist").glob("*.safetensors"))
+    names = {"vae", "vae_2d", "judge", *(f"vae.without_class_{d}" for d in range(10))}
+    assert {path.stem for path in files} == names
+    assert sum(path.stat().st_size for path in files) <= 40e6
+    for path in files:
+        assert sha256_of(path) in path.with_suffix(".md").read_text(encoding="utf-8"), path.name
