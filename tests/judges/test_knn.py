@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -19,14 +21,26 @@ def images(n: int, levels: int, seed: int) -> Images:
 
 
 def permitted(references: Images, x: torch.Tensor, k: int) -> set[tuple[int, float]]:
-    """Every (label, share) that the documented rules allow, from exact integer distances."""
-    d = (references.pixels.long() - x.long()).square().flatten(1).sum(1)
+    """Every (label, share) that the documented rules allow, from exact integer distances.
+
+    Whichever of the references at the k-th distance vote, a label with most votes wins; of several, a nearest one.
+    """
+    d = (references.pixels.long() - x.long()).square().flatten(1).sum(1).tolist()
+    labels = references.labels.tolist()
+    last = sorted(d)[k - 1]
+    sure = [(v, a) for v, a in zip(d, labels, strict=True) if v < last]
+    edge = [(v, a) for v, a in zip(d, labels, strict=True) if v == last]
     answers = set()
-    for seed in range(40):  # any order among equal distances
-        jitter = torch.rand(len(d), generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 0.5
-        votes = references.labels[(d + jitter).argsort()[:k]].tolist()
-        most = max(votes.count(v) for v in votes)
-        answers.add((next(v for v in votes if votes.count(v) == most), round(most / k, 6)))
+    kinds = sorted(set(labels))
+    for counts in itertools.product(*(range(sum(a == kind for _, a in edge) + 1) for kind in kinds)):
+        if sum(counts) != k - len(sure):
+            continue
+        votes = sure + [(last, kind) for kind, n in zip(kinds, counts, strict=True) for _ in range(n)]
+        most = max(sum(a == kind for _, a in votes) for kind in kinds)
+        tied = {
+            kind: min(v for v, a in votes if a == kind) for kind in kinds if sum(a == kind for _, a in votes) == most
+        }
+        answers |= {(kind, round(most / k, 6)) for kind, v in tied.items() if v == min(tied.values())}
     return answers
 
 

@@ -1,10 +1,7 @@
-"""Retain surgery leaves the forget loss flat to first order: halving the step quarters its change."""
+"""Retain surgery leaves the forget loss flat to first order; plain retain descent does not."""
 
 from __future__ import annotations
 
-from math import log2
-
-import pytest
 import torch
 
 import tiny_world
@@ -18,20 +15,15 @@ from ._smoke import assert_smoke, run
 SEED = 5
 
 
-def order_of_forget_change(project: bool) -> float:
-    """p in ``|L_f(theta - h d) - L_f(theta)| ~ h^p``, in float64 so that the change is not rounding."""
+def slope_of_the_forget_loss(project: bool) -> float:
+    """``dL_f/dh`` along the normalised step, in units of ``|g_f|``; central, so without curvature."""
     model, split = tiny_world.trained(), tiny_world.split()
     names = [k for k, _ in model.named_parameters()]
     g_f, g_r = (mean_gradient(model, x, names, seed=SEED).vector for x in (split.forget_images, split.retain_images))
     d = project_out(g_r, [g_f]).direction if project else g_r
-    d, theta = scale(d, 1 / norm(d)), dict(model.named_parameters())
-    theta = {k: v.detach() for k, v in theta.items()}
-
-    def forget(h: float) -> float:
-        return mean_loss(model, split.forget_images, seed=SEED, theta=add_scaled(theta, -h, d))
-
-    change = [abs(forget(h) - forget(0.0)) for h in (0.04, 0.02)]
-    return log2(change[0] / change[1])
+    d, theta, h = scale(d, 1 / norm(d)), {k: v.detach() for k, v in model.named_parameters()}, 0.005
+    up, down = (mean_loss(model, split.forget_images, seed=SEED, theta=add_scaled(theta, t, d)) for t in (-h, h))
+    return (up - down) / (2 * h) / norm(g_f)
 
 
 def test_smoke():
@@ -40,11 +32,11 @@ def test_smoke():
 
 
 def test_the_forget_loss_is_flat_to_first_order():
-    assert order_of_forget_change(project=True) == pytest.approx(2.0, abs=0.3)
+    assert abs(slope_of_the_forget_loss(project=True)) < 0.02
 
 
-def test_plain_retain_descent_is_not():
-    assert order_of_forget_change(project=False) == pytest.approx(1.0, abs=0.3)
+def test_along_plain_retain_descent_it_is_not():
+    assert abs(slope_of_the_forget_loss(project=False)) > 0.1
 
 
 def test_the_step_is_orthogonal_to_the_forget_gradient_with_sgd():

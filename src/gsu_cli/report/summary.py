@@ -46,8 +46,8 @@ def sentences(record: Record) -> list[str]:
         trust = j.get("trust") or {}
         real, drawn = trust.get("real"), trust.get("reconstructions")
         if real and real["value"] is not None:
-            shown = drawn and drawn["value"] is not None
-            also = f", {drawn['value']:.1%} of their reconstructions" if shown else ""
+            again = (drawn or {}).get("value")
+            also = "" if again is None else f", {again:.1%} of their reconstructions"
             lines.append(f"judge {j['name']} is right on {real['value']:.1%} of {real['n']:,} held-out images{also}")
     predicted, realised = record.update.get("predicted"), record.update.get("realised")
     if predicted and realised:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
@@ -13,6 +15,7 @@ from gsu_cli.report.numbers import change
 from gsu_cli.report.runs import find_runs
 from gsu_cli.run.record import Record
 
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 HEADS = ("cell", "status", "CNN cut", "kNN cut", "-ELBO retain", "-ELBO forget", "Frechet", "seconds")
 
 
@@ -33,20 +36,33 @@ def cells(record: Record) -> tuple[str, ...]:
     )
 
 
+def labels(records: Sequence[Record]) -> list[str]:
+    """For each record the words of its command that not all have in common: "method.lr=0.001 seed=2"."""
+    shared = set.intersection(*(set(r.command) for r in records)) if len(records) > 1 else set()
+    return [" ".join(word for word in r.command[2:] if word not in shared) for r in records]
+
+
+def in_order(label: str) -> list[tuple[str, float, str]]:
+    """Sorts labels by their numbers as numbers."""
+    parts = (word.partition("=") for word in label.split())
+    return [(key, float(value) if NUMBER.fullmatch(value) else 0.0, value) for key, _, value in parts]
+
+
 def print_sweep(folder: Path) -> int:
     """Prints the table for all records below ``folder``; returns how many cells failed."""
     runs, broken = find_runs(folder)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"sweep in {folder}", title_justify="left")
     for i, head in enumerate(HEADS):
         table.add_column(head, justify="left" if i < 2 else "right", overflow="fold")
-    for path, record in sorted(runs, key=lambda pair: str(pair[0])):
+    names = labels([record for _, record in runs])
+    for _, (_, record), name in sorted(zip(map(in_order, names), runs, names, strict=True), key=lambda row: row[0]):
         colour = "green" if record.status == "done" else "red"
-        table.add_row(str(path.relative_to(folder)), Text(record.status, style=colour), *cells(record))
+        table.add_row(Text(name), Text(record.status, style=colour), *cells(record))
     console = Console(highlight=False)
     console.print(table)
-    for path, record in runs:
+    for name, (_, record) in zip(names, runs, strict=True):
         if record.error:
-            console.print(Text(f"{path.relative_to(folder)}: {record.error}", style="red"))
+            console.print(Text(f"{name}: {record.error}", style="red"))
     for path, why in broken:
         console.print(Text(f"{path}: {why}", style="red"))
     return len(broken) + sum(record.status != "done" for _, record in runs)
