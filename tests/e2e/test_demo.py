@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from e2e_world import runs
-
 from gsu_cli.report.numbers import change
 from gsu_cli.run.record import Record, read_record
 

@@ -54,7 +54,8 @@ def print_sweep(folder: Path) -> int:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"sweep in {folder}", title_justify="left")
     for i, head in enumerate(HEADS):
         table.add_column(head, justify="left" if i < 2 else "right", overflow="fold")
-    names = labels([record for _, record in runs])
+    varied = labels([record for _, record in runs])
+    names = [name or str(path.relative_to(folder)) for name, (path, _) in zip(varied, runs, strict=True)]
     for _, (_, record), name in sorted(zip(map(in_order, names), runs, names, strict=True), key=lambda row: row[0]):
         colour = "green" if record.status == "done" else "red"
         table.add_row(Text(name), Text(record.status, style=colour), *cells(record))
