@@ -70,6 +70,18 @@ def test_the_sweep_table_counts_failed_and_broken_cells(folder, capsys, monkeypa
     assert "-90.0%" in out
 
 
+def test_cells_are_called_by_what_varies(tmp_path, record, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    for k, lr in enumerate(("1e-1", "1e-3", "5e-3")):
+        (tmp_path / str(k)).mkdir()
+        command = ["gsu", "unlearn", "forget.class=1", f"method.lr={lr}"]
+        write_record(tmp_path / str(k), replace(record, command=command))
+    assert print_sweep(tmp_path) == 0
+    out = capsys.readouterr().out
+    assert out.index("method.lr=1e-3") < out.index("method.lr=5e-3") < out.index("method.lr=1e-1")
+    assert "forget.class=1" not in out
+
+
 def test_a_sweep_without_failures(tmp_path, record, capsys):
     (tmp_path / "seed=0").mkdir()
     write_record(tmp_path / "seed=0", record)

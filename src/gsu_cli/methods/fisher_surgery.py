@@ -33,16 +33,18 @@ from gsu_cli.surgery.streaming import accumulate_gradient, accumulate_product
 from gsu_cli.surgery.vectors import Vector, add_scaled, dot, norm, scale
 
 CHECK_IMAGES = 2000  # of each part, at most, for predicted and realised losses
+HALVINGS = 12  # of a step that overshoots, before giving up
 TIE = 0.05  # share of the best decrease of the redirect loss within which dampings count as equal
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A direction for one damping, with the step the budget allows and the redirect loss it reaches."""
+    """A direction for one damping, the step the budget allows, the one taken, and the redirect loss it reaches."""
 
     damping: float
     direction: Vector
     search: StepSearch
+    step: float
     redirect_loss: float
     surviving: float
 
@@ -117,8 +119,8 @@ class FisherSurgery:
                 update.cosine = cosine(predictions["retain"][0], predictions["forget"][0])
                 update.surviving_share = best.surviving
                 if self.shots == 1:
-                    update.predicted = {k: p.change(best.search.step) for k, (_, p) in predictions.items()}
-            add_(model, best.direction, best.search.step)
+                    update.predicted = {k: p.change(best.step) for k, (_, p) in predictions.items()}
+            add_(model, best.direction, best.step)
             task.on_progress(shot + 1, self.shots, cost.mean(parameters(model, names)))
         now = parameters(model, names)
         update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
@@ -162,12 +164,20 @@ class FisherSurgery:
                 self._candidate(goal, cost, theta, g, g_r.vector, g_r.loss, fisher, c, limit, model)
                 for c in self.damping
             ]
-        best = choose(found, goal.mean(model, theta))
+        before = goal.mean(model, theta)
+        best = choose(found, before)
+        if not best.redirect_loss < before:
+            raise UsageError(
+                "a step must lower the redirect loss",
+                found=f"{before:.4f} before and {best.redirect_loss:.4f} after the best of {len(found)}",
+                way_out="Raise method.budget, or forget more images at once",
+            )
         log += [
             {
                 "damping": c.damping,
                 "chosen": c is best,
-                "step": c.search.step,
+                "step": c.step,
+                "step_within_budget": c.search.step,
                 "redirect_loss": c.redirect_loss,
                 "raise": c.search.rise,
                 "evaluations": len(c.search.evaluations),
@@ -203,8 +213,15 @@ class FisherSurgery:
             guess=model_of_cost.step_for(limit - loss),
             rel_tol=0.03,
         )
-        reached = goal.mean(model, add_scaled(theta, search.step, d))
-        return Candidate(damping, d, search, reached, projection.surviving)
+        before, step = goal.mean(model, theta), search.step
+        reached = goal.mean(model, add_scaled(theta, step, d))
+        # a budget that a few forgotten samples cannot spend carries the step past the bottom of the redirect loss
+        for _ in range(HALVINGS):
+            if reached < before:
+                break
+            step /= 2
+            reached = goal.mean(model, add_scaled(theta, step, d))
+        return Candidate(damping, d, search, step, reached, projection.surviving)
 
 
 def choose(found: Sequence[Candidate], before: float) -> Candidate:

@@ -117,10 +117,13 @@ class GradientSurgery:
             return [g_r]
         seed = task.stream("basis", shot)
         if self.retain_basis == "class":
-            return [g.vector for g in class_gradients(task.model, retain, names, seed=seed).values()]
+            return [g_r, *(g.vector for g in class_gradients(task.model, retain, names, seed=seed).values())]
         return [
-            mean_gradient(task.model, retain[index], names, seed=seed).vector
-            for index in parts_at_random(task.split, self.batches, seed)
+            g_r,  # its noise is not that of the parts, so it is not quite in their span
+            *(
+                mean_gradient(task.model, retain[index], names, seed=seed).vector
+                for index in parts_at_random(task.split, self.batches, seed)
+            ),
         ]
 
 

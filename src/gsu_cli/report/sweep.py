@@ -55,7 +55,7 @@ def print_sweep(folder: Path) -> int:
     for i, head in enumerate(HEADS):
         table.add_column(head, justify="left" if i < 2 else "right", overflow="fold")
     varied = labels([record for _, record in runs])
-    names = [name or str(path.relative_to(folder)) for name, (path, _) in zip(varied, runs, strict=True)]
+    names = varied if len(set(varied)) == len(runs) else [str(path.relative_to(folder)) for path, _ in runs]
     for _, (_, record), name in sorted(zip(map(in_order, names), runs, names, strict=True), key=lambda row: row[0]):
         colour = "green" if record.status == "done" else "red"
         table.add_row(Text(name), Text(record.status, style=colour), *cells(record))
