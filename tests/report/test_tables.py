@@ -95,7 +95,7 @@ def test_headline_claims_no_more_than_was_measured(record):
 def test_headline_of_a_failure_to_forget(record):
     swap = {"original": "unlearned", "unlearned": "original", "data": "data"}
     worse = replace(record, measurements=[replace(m, subject=swap[m.subject]) for m in record.measurements])
-    assert headline(worse).startswith("Did not forget class 1: drawn +900.0% by the CNN judge")
+    assert headline(worse).startswith("Did not measurably forget class 1: drawn +900.0% by the CNN judge")
 
 
 def test_sentences(record):

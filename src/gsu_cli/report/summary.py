@@ -11,6 +11,7 @@ from gsu_cli.report.numbers import change, digits, seconds
 from gsu_cli.report.run_table import HEADS, markdown, rows, subjects
 from gsu_cli.run.record import Record
 
+STAGES = ("load", "train", "unlearn", "retrain", "evaluate", "report", "total")
 COLOURS = {"good": "green", "bad": "red", "": ""}
 
 
@@ -25,9 +26,12 @@ def headline(record: Record) -> str:
         c = change(record.find("feature_ratio", "original", judge), record.find("feature_ratio", "unlearned", judge))
         if c is not None:
             cuts.append(f"{c} by the {by} judge")
-            fell.append(c.value < 0)
+            fell.append(c.high is not None and c.high < 0)  # the whole interval
     cost = change(record.find("neg_elbo_retain", "original"), record.find("neg_elbo_retain", "unlearned"))
-    text = f"{'Forgot' if all(fell) and fell else 'Did not forget' if fell else 'Unlearned'} {what}"
+    verb = "Unlearned" if not fell else "Forgot" if all(fell) else "Did not measurably forget"
+    if any(fell) and not all(fell):
+        verb = "By one judge alone, forgot"
+    text = f"{verb} {what}"
     if cuts:
         text += f": drawn {' and '.join(cuts)}"
     if cost is not None:
@@ -53,10 +57,16 @@ def sentences(record: Record) -> list[str]:
     if predicted and realised:
         parts = [f"{k} {predicted[k]:+.3f} predicted, {realised[k]:+.3f} realised" for k in predicted if k in realised]
         lines.append("change of the training loss, nats/image: " + "; ".join(parts))
-    took = [f"{k} {seconds(v)}" for k, v in record.seconds.items() if k != "total"]
-    if took:
-        lines.append("time: " + ", ".join(took))
+    if record.seconds:
+        lines.append("time: " + took(record.seconds))
     return lines
+
+
+def took(spent: dict[str, float]) -> str:
+    """Wall time by stage; what the method timed stands in brackets behind its stage."""
+    inner = ", ".join(f"{k} {seconds(v)}" for k, v in spent.items() if k not in STAGES)
+    outer = [k for k in spent if k in STAGES and k != "total"]
+    return ", ".join(f"{k} {seconds(spent[k])}{f' ({inner})' if inner and k == 'unlearn' else ''}" for k in outer)
 
 
 def render(record: Record, folder: object, console: Console) -> None:
