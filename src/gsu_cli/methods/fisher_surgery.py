@@ -29,10 +29,10 @@ from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.second_order import Parabola, parabola
 from gsu_cli.surgery.steps import StepSearch, largest_step_within
-from gsu_cli.surgery.streaming import accumulate_gradient, accumulate_product
+from gsu_cli.surgery.streaming import LossGradient, accumulate_gradient, accumulate_product
 from gsu_cli.surgery.vectors import Vector, add_scaled, dot, norm, scale
 
-CHECK_IMAGES = 2000  # of each part, at most, for predicted and realised losses
+CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
 HALVINGS = 12  # of a step that overshoots, before giving up
 TIE = 0.05  # share of the best decrease of the redirect loss within which dampings count as equal
 
@@ -47,6 +47,58 @@ class Candidate:
     step: float
     redirect_loss: float
     surviving: float
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a direction is looked for on, at the present weights ``theta``.
+
+    Attributes:
+        model, goal, cost: whose drawings, the redirect loss, the retain loss.
+        theta: the weights that drawing depends on.
+        g: gradient of the redirect loss.
+        g_r: gradient of the retain loss.
+        fisher: of the retain set.
+        limit: the largest retain loss allowed, nats per image.
+        before: the redirect loss at ``theta``, nats per image.
+    """
+
+    model: Any
+    goal: Redirect
+    cost: FrozenElbo
+    theta: Vector
+    g: Vector
+    g_r: LossGradient
+    fisher: KroneckerFisher
+    limit: float
+    before: float
+
+    def candidate(self, damping: float) -> Candidate:
+        """The direction for one damping and the step that the budget allows along it."""
+        geometry, loss = self.fisher.inverse(damping, damping_scope="layer"), self.g_r.loss
+        projection = project_conflicts(scale(self.g, -1.0), [self.g_r.vector], geometry)
+        length = norm(projection.direction)
+        if length == 0:
+            raise UsageError("the redirect gradient must not vanish", found="0", way_out="Nothing is left to redirect")
+        d = scale(projection.direction, 1 / length)
+        expected = Parabola(dot(self.g_r.vector, d), dot(d, self.fisher.apply(d)))
+        search = largest_step_within(
+            lambda t: self.cost.mean(add_scaled(self.theta, t, d)) / loss - 1,
+            self.limit / loss - 1,
+            low=0.05,
+            high=50.0,
+            guess=expected.step_for(self.limit - loss),
+            rel_tol=0.03,
+        )
+        step = search.step
+        reached = self.goal.mean(self.model, add_scaled(self.theta, step, d))
+        # a budget that a few forgotten samples cannot spend carries the step past the bottom of the redirect loss
+        for _ in range(HALVINGS):
+            if reached < self.before:
+                break
+            step /= 2
+            reached = self.goal.mean(self.model, add_scaled(self.theta, step, d))
+        return Candidate(damping, d, search, step, reached, projection.surviving)
 
 
 class FisherSurgery:
@@ -70,9 +122,9 @@ class FisherSurgery:
         budget: float = 0.01,
         shots: int = 1,
         damping: float | Sequence[float] = (0.1, 0.3, 1.0),
-        retain_images: int = 10_000,
-        forget_images: int = 6_000,
-        budget_images: int = 5_000,
+        retain_images: int = 4_000,
+        forget_images: int = 3_000,
+        budget_images: int = 3_000,
         corrected: bool = False,
     ) -> None:
         if not (_number(budget) and 0 < budget <= 1):
@@ -160,16 +212,13 @@ class FisherSurgery:
                 model, retain, names, seed=task.stream("fisher", len(log)), corrected=self.corrected
             )
         with task.stage("step"):
-            found = [
-                self._candidate(goal, cost, theta, g, g_r.vector, g_r.loss, fisher, c, limit, model)
-                for c in self.damping
-            ]
-        before = goal.mean(model, theta)
-        best = choose(found, before)
-        if not best.redirect_loss < before:
+            ground = Ground(model, goal, cost, theta, g, g_r, fisher, limit, goal.mean(model, theta))
+            found = [ground.candidate(c) for c in self.damping]
+        best = choose(found, ground.before)
+        if not best.redirect_loss < ground.before:
             raise UsageError(
                 "a step must lower the redirect loss",
-                found=f"{before:.4f} before and {best.redirect_loss:.4f} after the best of {len(found)}",
+                found=f"{ground.before:.4f} before and {best.redirect_loss:.4f} after the best of {len(found)}",
                 way_out="Raise method.budget, or forget more images at once",
             )
         log += [
@@ -185,43 +234,6 @@ class FisherSurgery:
             for c in found
         ]
         return best
-
-    def _candidate(
-        self,
-        goal: Redirect,
-        cost: FrozenElbo,
-        theta: Vector,
-        g: Vector,
-        g_r: Vector,
-        loss: float,
-        fisher: KroneckerFisher,
-        damping: float,
-        limit: float,
-        model: Any,
-    ) -> Candidate:
-        projection = project_conflicts(scale(g, -1.0), [g_r], fisher.inverse(damping, damping_scope="layer"))
-        length = norm(projection.direction)
-        if length == 0:
-            raise UsageError("the redirect gradient must not vanish", found="0", way_out="Nothing is left to redirect")
-        d = scale(projection.direction, 1 / length)
-        model_of_cost = Parabola(dot(g_r, d), dot(d, fisher.apply(d)))
-        search = largest_step_within(
-            lambda t: cost.mean(add_scaled(theta, t, d)) / loss - 1,
-            limit / loss - 1,
-            low=0.05,
-            high=50.0,
-            guess=model_of_cost.step_for(limit - loss),
-            rel_tol=0.03,
-        )
-        before, step = goal.mean(model, theta), search.step
-        reached = goal.mean(model, add_scaled(theta, step, d))
-        # a budget that a few forgotten samples cannot spend carries the step past the bottom of the redirect loss
-        for _ in range(HALVINGS):
-            if reached < before:
-                break
-            step /= 2
-            reached = goal.mean(model, add_scaled(theta, step, d))
-        return Candidate(damping, d, search, step, reached, projection.surviving)
 
 
 def choose(found: Sequence[Candidate], before: float) -> Candidate:

@@ -1,0 +1,59 @@
+"""Influence-function removal: the Newton step of the retain loss at the original's optimum (docs/methods/newton.md).
+
+    theta = theta_0 + (n_f / n_r) (F_r + lambda I)^-1 g_f,    g_f the mean gradient of the forget loss
+
+At an optimum of the whole loss the retain gradients sum to minus the forget gradients, so one Newton step on the retain
+loss is a step along the *forget* gradient: exact for a quadratic loss. Source: Koh and Liang, ICML 2017, section 2; Guo
+et al., "Certified Data Removal", ICML 2020. H_r is the Kronecker-factored Fisher of the decoder.
+"""
+
+from __future__ import annotations
+
+from gsu_cli.gradients import decoder_fisher, mean_gradient, mean_loss
+from gsu_cli.methods.base import Task, Update, add_, check_whole, cosine, draw_images
+from gsu_cli.methods.diagonal import need_latents
+from gsu_cli.methods.iterative import CHECK_IMAGES, Cost, check_number
+
+
+class Newton:
+    """One step; nothing is chosen but the damping.
+
+    Args:
+        damping: lambda, in mean eigenvalues of each layer's Fisher, > 0.
+        retain_images: at most, for the Fisher.
+        strength: factor on the step; 1 is the formula.
+    """
+
+    name = "newton"
+
+    def __init__(self, damping: float = 0.1, retain_images: int = 10_000, strength: float = 1.0) -> None:
+        check_number("damping", damping, more_than=0.0)
+        check_number("strength", strength, more_than=0.0)
+        check_whole("retain_images", retain_images, 1)
+        self.damping, self.retain_images, self.strength = float(damping), retain_images, float(strength)
+
+    def __call__(self, task: Task) -> Update:
+        model, split = task.model, task.split
+        need_latents(model)
+        names = list(model.generation_parameters())
+        retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
+        forget = split.forget_images
+        checks = {
+            part: draw_images(split, part, CHECK_IMAGES, seed=task.stream("check", part))
+            for part in ("retain", "forget")
+        }
+        seeds = {part: task.stream("check noise", part) for part in checks}
+        before = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
+        with task.stage("gradients"):
+            g_f = mean_gradient(model, forget, names, seed=task.stream("forget")).vector
+            g_r = mean_gradient(model, checks["retain"], names, seed=seeds["retain"]).vector
+        with task.stage("statistics"):
+            fisher = decoder_fisher(model, retain, names, seed=task.stream("fisher"), corrected=False)
+        with task.stage("step"):
+            d = fisher.inverse(self.damping, damping_scope="layer").apply(g_f)
+            add_(model, d, self.strength * split.n_forget / split.n_retain)
+        after = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
+        update = Update(self.name, cosine=cosine(g_f, g_r), realised={k: after[k] - before[k] for k in checks})
+        cost = Cost(gradients=len(forget), fisher=len(retain))
+        update.details = {"cost": cost.record(len(split.dataset.train))}
+        return update
