@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from gsu_cli.run.record import read_record
+
 Run = Callable[..., tuple[int, str, str]]
 
 
 def cells(root: Path) -> dict[str, int]:
-    """Name of each cell that left a record -> the process that wrote it. All are in one sweep."""
+    """Name of each cell that worked -> the process that wrote its record. All are in one sweep."""
     found = sorted(root.glob("outputs/unlearn/sweeps/*/*/**/record.json"))
     assert len({path.relative_to(root).parts[:5] for path in found}) == 1
-    return {"/".join(path.relative_to(root).parts[5:-1]): json.loads(path.read_text("utf-8"))["pid"] for path in found}
+    records = {"/".join(path.relative_to(root).parts[5:-1]): json.loads(path.read_text("utf-8")) for path in found}
+    return {name: record["pid"] for name, record in records.items() if record.get("status") != "failed"}
 
 
 def test_one_folder_per_cell(in_process: Run, tmp_path: Path) -> None:
@@ -39,6 +42,10 @@ def test_one_failing_cell(in_process: Run, tmp_path: Path, batch: str) -> None:
     assert set(cells(tmp_path)) == {"dataset=mnist,do=nothing/seed=0", "dataset=mnist,do=something/seed=0"}
     (noted,) = tmp_path.rglob("*do=bad_data/seed=0/.hydra/error.txt")
     assert noted.read_text(encoding="utf-8").startswith("`dataset.path` must hold images")
+    record = read_record(noted.parents[1])
+    assert (record.verb, record.status) == ("unlearn", "failed")
+    assert record.error == "DataError: `dataset.path` must hold images; found nothing. Choose another."
+    assert record.command == ["gsu", "unlearn", "dataset=mnist", "do=bad_data"]
 
 
 def test_interrupt_ends_a_sweep_and_prints_what_there_is(in_process: Run, tmp_path: Path) -> None:

@@ -26,6 +26,14 @@ LINES = [
     (["train", "training.epochs=0"], 2, "`training.epochs`"),
     (["train", "model.latent_dim=0"], 2, "latent_dim"),
     (["train", "resume=nowhere"], 1, "`resume`"),
+    (["train", "training.lr=-1"], 2, "`training.lr`"),
+    (["train", "training.lr=0"], 2, "`training.lr`"),
+    (["train", "model.hidden=[]"], 2, "`model.hidden`"),
+    (["unlearn", "1"], 2, "must read key=value"),
+    (["unlearn", "class=1"], 2, "Did you mean 'forget.class'?"),
+    (["show", "nothing"], 2, "`what` must be one of"),
+    (["show", "last=x"], 2, "`last` must be an integer >= 1; found x"),
+    (["show", "last=0"], 2, "`last`"),
 ]
 UNLEARN = [
     (["forget.class=11"], 2, "`forget.class` must be one of"),
@@ -46,7 +54,14 @@ UNLEARN = [
     (["forget.class=1", "method.budget=0"], 2, "`method.budget`"),
     (["forget.class=1", "method.budget=5"], 2, "`method.budget`"),
     (["forget.class=1", "evaluation.samples=0"], 2, "`evaluation.samples`"),
+    (["forget.class=1", "evaluation=5"], 2, "`evaluation` must stay a group of settings"),
+    (["forget=1"], 2, "Type forget.class=1."),
     (["forget.class=1", "seed=-1"], 2, "`seeds."),
+    (["forget.class=1", "retrain=maybe"], 2, "`retrain` must be true or false; found maybe"),
+    (["forget.class=1", "judge.knn.k=0"], 2, "`judge.knn`"),
+    (["forget.class=1", "judge.cnn.path=nowhere"], 1, "`judge.cnn.path` must be an existing file; found nowhere"),
+    (["forget.class=1", "checkpoint.twin=nowhere"], 1, "`checkpoint.twin` must be an existing file; found nowhere"),
+    (["forget.class=1", "metric.inception_score.splits=0"], 2, "`metric.inception_score.splits`"),
     (["forget.class=1", "checkpoint.path=nowhere.safetensors"], 1, "`checkpoint.path` must be an existing file"),
     (["forget.class=1", "method=ascent", "method.lr=1e30"], 1, "finite"),
 ]
@@ -72,6 +87,40 @@ def test_unlearn(world: World, gsu: Gsu, tmp_path: Path, words: list[str], code:
     assert strays(tmp_path) == []
     assert not list(tmp_path.rglob("unlearned.safetensors"))
     assert all(run.record["status"] == "failed" and run.record["error"] for run in runs(tmp_path))
+
+
+WITHOUT_DATA = [
+    "method.shots=0",
+    "method.budget=nan",
+    "evaluation.samples=1",
+    "judge.knn.k=0",
+    "metric.inception_score.splits=0",
+    "retrain=2",
+    "forget.class=[1,1]",
+    "seed=x",
+]
+
+
+@pytest.mark.parametrize("word", WITHOUT_DATA)
+def test_a_slip_is_found_before_anything_is_loaded(world: World, gsu: Gsu, word: str) -> None:
+    words = [w for w in world.unlearn(word) if not w.startswith("dataset.path")]
+    typed = gsu(*words, "dataset.path=nowhere")
+    one_sentence(typed, 2, word.partition("=")[0].removesuffix(".k").removesuffix("seed"))
+    assert typed.out == ""
+
+
+def test_a_judge_that_cannot_be_had_is_known_before_the_work(
+    world: World, gsu: Gsu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gsu_cli.verbs import unlearn
+
+    monkeypatch.setattr(unlearn, "_unlearn", None)
+    one_sentence(gsu(*world.unlearn("judge.cnn.path=nowhere")), 1, "judge.cnn.path")
+
+
+def test_a_line_that_did_nothing_leaves_nothing(gsu: Gsu, tmp_path: Path) -> None:
+    one_sentence(gsu("evaluate", "run=nowhere"), 1, "a run folder must hold a record.json")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def pickle(world: World, path: Path) -> None:
@@ -155,6 +204,56 @@ def test_disk_full(world: World, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.M
     assert victim not in run.files()
     assert strays(tmp_path) == []
     assert run.record["status"] == "failed"
+
+
+def test_no_room_for_anything_once_the_run_has_begun(
+    world: World, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even the record can say so; the person is told all the same."""
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    from gsu_cli.verbs import parts
+
+    load = parts.load_dataset
+
+    def load_and_fill_the_disk(*args: Any) -> Any:
+        dataset = load(*args)
+        monkeypatch.setattr(os, "fsync", full)
+        return dataset
+
+    monkeypatch.setattr(parts, "load_dataset", load_and_fill_the_disk)
+    typed = gsu(*world.unlearn("method=ascent"))
+    assert typed.code == 1
+    warning, sentence = typed.err.splitlines()
+    assert warning.startswith("WARNING: record.json could not say how the run ended: ")
+    assert sentence.startswith("gsu: ")
+    assert "unlearned.safetensors must be writable; found the disk is full" in sentence
+    (run,) = runs(tmp_path)
+    assert run.record["status"] == "running", "the last that was written"
+    assert strays(tmp_path) == []
+
+
+@pytest.mark.parametrize("victim", ["state.safetensors", "model.safetensors"])
+def test_disk_full_while_training(
+    world: World, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str
+) -> None:
+    write = Path.write_bytes
+
+    def full(self: Path, data: Any) -> int:
+        if victim in self.name:
+            write(self, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    one_sentence(gsu(*world.train()), 1, "the disk is full")
+    (run,) = runs(tmp_path)
+    assert victim not in run.files()
+    assert strays(tmp_path) == []
+    assert run.record["status"] == "failed"
+    assert "the disk is full" in run.record["error"]
 
 
 def test_an_interrupt_at_any_stage(world: World, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,16 @@ def test_one_cell_fails(world: World, gsu: Gsu, tmp_path: Path) -> None:
     assert "`method.lr` must be a finite number > 0; found -1" in " ".join(table.split())
 
 
+def test_a_cell_refused_before_it_began_is_a_row_too(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    typed = gsu(*world.unlearn("method=ascent", "metric=[neg_elbo_retain]"), "-m", "seed=0,-1")
+    assert typed.code == 1
+    assert {run.folder.name: run.record["status"] for run in runs(tmp_path)} == {"seed=0": "done", "seed=-1": "failed"}
+    table = typed.out[typed.out.rindex("sweep in") :]
+    rows = [line.split() for line in table.splitlines() if line.startswith(" seed=")]
+    assert [row[:2] for row in rows] == [["seed=-1", "failed"], ["seed=0", "done"]]
+    assert "`seeds.train` must be an integer >= 0; found -1" in table
+
+
 def test_seeds_have_folders_of_their_own(world: World, gsu: Gsu, tmp_path: Path) -> None:
     typed = gsu(*world.unlearn("method=ascent", "metric=[neg_elbo_retain]"), "-m", "seed=0,1")
     assert (typed.code, typed.err) == (0, "")

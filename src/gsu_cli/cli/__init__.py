@@ -14,7 +14,7 @@ from dataclasses import replace
 from gsu_cli import __version__
 from gsu_cli.cli import completion, pages
 from gsu_cli.cli.app import App
-from gsu_cli.cli.complaints import complain
+from gsu_cli.cli.complaints import DEFECT, complain
 from gsu_cli.cli.flags import arrange
 from gsu_cli.errors import UsageError, did_you_mean
 
@@ -85,7 +85,7 @@ def _run(app: App, words: list[str]) -> int:
         raise
     except Exception as error:  # noqa: BLE001 - as above; `app` now knows the verb and can suggest its keys
         code = complain(error, app)
-        if code == UsageError.exit_code:
+        if code != DEFECT:
             _discard_folder()
         return code
     return 0

@@ -6,6 +6,7 @@ Exit codes: 2 the line or config is wrong; 1 anything else a user can mend; 130 
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -38,7 +39,9 @@ def complain(error: Exception, app: App, *, where: str = "") -> int:
     complaint = explain(error, app)
     if complaint.exit_code == DEFECT or app.full_error:
         traceback.print_exception(error)
-    print(f"gsu: {where + ': ' if where else ''}{complaint.sentence}", file=sys.stderr, flush=True)
+    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
+    name = "\033[1;31mgsu:\033[0m" if colour else "gsu:"
+    print(f"{name} {where + ': ' if where else ''}{complaint.sentence}", file=sys.stderr, flush=True)
     return complaint.exit_code
 
 

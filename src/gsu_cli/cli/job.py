@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -23,8 +24,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from gsu_cli.cli.app import App
 from gsu_cli.cli.complaints import complain, explain
-from gsu_cli.errors import GsuError, UsageError
+from gsu_cli.errors import GsuError, OutputError, UsageError
 from gsu_cli.run import folders
+from gsu_cli.run.record import FILE, Record, write_record
 
 log = logging.getLogger(__name__)
 folders.register_resolvers()  # on import, since a worker of a sweep imports this module and nothing else of ours
@@ -58,12 +60,20 @@ class Task:
 
     def _report_cell(self, error: Exception) -> None:
         complain(error, self.app, where=f"cell {HydraConfig.get().job.override_dirname or 'without overrides'}")
-        folder = Path(HydraConfig.get().runtime.output_dir) / ".hydra"
+        ours = HydraConfig.get()
+        folder = Path(ours.runtime.output_dir) / ".hydra"
+        sentence = explain(error, self.app).sentence
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            text = f"{explain(error, self.app).sentence}\n\n{''.join(traceback.format_exception(error))}"
+            text = f"{sentence}\n\n{''.join(traceback.format_exception(error))}"
             (folder / "error.txt").write_text(text, encoding="utf-8")
-        except OSError:
+            if not (folder.parent / FILE).exists():  # refused before it began; the closing table reads records
+                command = ["gsu", self.app.verb, *map(shlex.quote, ours.overrides.task)]
+                blank = Record(
+                    self.app.verb, status="failed", error=f"{type(error).__name__}: {error}", command=command
+                )
+                write_record(folder.parent, blank)
+        except (OSError, OutputError):
             log.warning("the failure of this cell could not be noted in %s", folder)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,8 +89,9 @@ Go on:
 _FLAGS = """\
 Flags:
   --cfg job         print every setting and its value, and stop
-  -m, --multirun    sweep: run once for each of key=1,2,3 (hydra/launcher=joblib uses all cores)
-  --info, --hydra-help    more from Hydra, which reads everything after the verb
+  -m, --multirun    sweep: run once for each of key=1,2,3
+                    (hydra/launcher=joblib uses all cores)
+  --info, --hydra-help    more from Hydra, which reads all after the verb
 """
 
 
@@ -114,10 +117,19 @@ def page(name: str, conf_dir: Path) -> str:
     if chosen:
         lines += ["", "Choices (the default is marked *):"]
         width = max(map(len, chosen)) + 1
-        lines += [f"  {group + '=':<{width}} {' | '.join(options)}" for group, options in chosen.items()]
+        for group, options in chosen.items():
+            lines += _wrapped(" | ".join(options), f"  {group + '=':<{width}} ", " " * (width + 3))
     if verb.notes:
-        lines += ["", *verb.notes]
+        lines += ["", *(line for remark in verb.notes for line in _wrapped(remark))]
     return "\n".join([*lines, "", _FLAGS])
+
+
+def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:
+    """``text`` in lines as wide as the terminal."""
+    columns = max(shutil.get_terminal_size().columns - 1, 40)
+    return textwrap.wrap(
+        text, columns, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def choices(name: str, conf_dir: Path) -> dict[str, list[str]]:

@@ -33,13 +33,13 @@ class Cnn:
 
     def prepare(self, dataset: Dataset, *, seed: int) -> Judge:
         """Loads the weights; ``seed`` is not used (they are fixed)."""
-        path = Path(self.path) if self.path else shipped(dataset.name, "judge")
+        path = Path(self.path).expanduser() if self.path else shipped(dataset.name, "judge")
         if path is None:
             raise Unavailable(
                 f"no CNN judge ships for {dataset.name}: train one with "
                 f"`gsu train model=judge_cnn dataset={dataset.name}` and pass judge.cnn.path=<folder>/model.safetensors"
             )
-        checkpoint = load_checkpoint(path, shape=dataset.shape)
+        checkpoint = load_checkpoint(path, shape=dataset.shape, key="judge.cnn.path")
         if not isinstance(checkpoint.model, JudgeCnn):
             raise CheckpointError(
                 "`judge.cnn.path` must hold a judge",

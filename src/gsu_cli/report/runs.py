@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 from gsu_cli.errors import GsuError
@@ -32,5 +33,5 @@ def short(record: Record) -> str:
         if c is not None:
             parts.append(f"{judge} {c.value:+.0%}")
     if record.error:
-        parts.append(record.error.splitlines()[0][:80])
+        parts.append(textwrap.shorten(record.error, 120, placeholder=" ..."))
     return ", ".join(p for p in parts if p)

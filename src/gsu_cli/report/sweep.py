@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def print_sweep(folder: Path) -> int:
     for _, (_, record), name in sorted(zip(map(in_order, names), runs, names, strict=True), key=lambda row: row[0]):
         colour = "green" if record.status == "done" else "red"
         table.add_row(Text(name), Text(record.status, style=colour), *cells(record))
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)  # a pipe has no edge
     console.print(table)
     for name, (_, record) in zip(names, runs, strict=True):
         if record.error:

@@ -91,19 +91,24 @@ def save_checkpoint(path: Path, model: nn.Module, *, about: Mapping[str, Any], h
     return sha256_of(path)
 
 
-def load_checkpoint(path: Path, *, shape: tuple[int, int, int] | None = None) -> Checkpoint:
+def load_checkpoint(
+    path: Path, *, shape: tuple[int, int, int] | None = None, key: str = "checkpoint.path"
+) -> Checkpoint:
     """Reads, verifies and rebuilds a checkpoint.
 
     Args:
         path: a file written by `save_checkpoint`.
         shape: ``(c, h, w)`` of the data it is to be used with, when known.
+        key: the option that named the file, for messages.
 
     Raises:
         CheckpointError: missing, truncated, a pickle, not written by gsu or by a newer one, wrong digest, of a class
             that cannot be built here, or of another image shape.
     """
     if not path.is_file():
-        raise CheckpointError("`checkpoint.path` must be an existing file", found=path, way_out=TRAIN_ONE)
+        raise CheckpointError(
+            f"`{key}` must be an existing file", found=path, way_out=TRAIN_ONE.replace("checkpoint.path", key)
+        )
     meta, tensors = read_tensors(path)
     _check_metadata(meta, path)
     if digest(tensors) != meta["digest"]:

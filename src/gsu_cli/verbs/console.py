@@ -21,9 +21,9 @@ def note(text: str) -> None:
     console.print(Text(f"NOTE  {text}", style="bold yellow"))
 
 
-def say(text: str) -> None:
-    """One plain line; the terminal may wrap it, but no path in it is broken in two."""
-    console.print(Text(text), soft_wrap=True)
+def say(text: str, path: object = "") -> None:
+    """One plain line, at its end perhaps a path, which is never broken in two: it will be copied."""
+    console.print(Text(f"{text}{path}"), soft_wrap=bool(path))
 
 
 @contextlib.contextmanager

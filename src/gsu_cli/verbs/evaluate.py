@@ -63,14 +63,20 @@ def nothing_forgotten(dataset: Dataset) -> Split:
 
 
 def _as_the_run_did(cfg: DictConfig, earlier: Record) -> DictConfig:
-    """The run's own config for all that decides a number; what was typed on this line wins."""
-    typed = {str(o).lstrip("+~").split("=")[0].split(".")[0].split("@")[0] for o in HydraConfig.get().overrides.task}
-    if "seed" in typed:
-        typed.add("seeds")  # the run's seeds are values by now and would hide the one typed
+    """The run's own config for all that decides a number; what was typed on this line wins, key by key."""
+    typed = [str(word).lstrip("+~").split("=")[0].split("@")[0] for word in HydraConfig.get().overrides.task]
+    whole = {key for key in typed if "." not in key}
+    if "seed" in whole:
+        whole.add("seeds")  # the run's seeds are values by now and would hide the one typed
+    line = cfg.copy()
     OmegaConf.set_struct(cfg, False)
     for key in OF_THE_RUN:
-        if key not in typed and key in earlier.config:
+        if key not in whole and key in earlier.config:
             cfg[key] = earlier.config[key]
+            for name in (name for name in typed if name.startswith(f"{key}.")):
+                OmegaConf.update(cfg, name, OmegaConf.select(line, name))
+    if "paths.data_dir" in typed and "data_dir" in cfg.dataset:
+        cfg.dataset.data_dir = line.paths.data_dir  # the run's is a value by now
     return cfg
 
 

@@ -24,6 +24,8 @@ from gsu_cli.run.session import Session
 from gsu_cli.training import Recipe
 from gsu_cli.verbs import console
 
+SECTIONS = ("forget", "seeds", "evaluation")  # mappings that no group of configs guards against forget=1
+
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
     """The resolved config as plain values."""
@@ -50,6 +52,9 @@ def build(cfg: DictConfig, **more: Any) -> Any:
 
 def open_session(cfg: DictConfig) -> Session:
     """The session of this run in the folder that Hydra made for it."""
+    for section in (key for key in SECTIONS if key in cfg and not isinstance(cfg[key], DictConfig)):
+        example = "forget.class=1" if section == "forget" else f"{section}.KEY=VALUE"
+        raise UsageError(f"`{section}` must stay a group of settings", found=cfg[section], way_out=f"Type {example}.")
     hydra = HydraConfig.get()
     verb = str(hydra.job.name)
     seeds = {str(k): _seed(str(k), v) for k, v in cfg.seeds.items()}
@@ -123,10 +128,14 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
     """The checkpoint of ``cfg.checkpoint``: a path, or one that ships for the data set."""
     path = _file("checkpoint.path", cfg.checkpoint.path) or shipped(dataset.name, cfg.checkpoint.name)
     if path is None:
-        names = shipped_names(dataset.name)
+        names = [name.split("/")[1] for name in shipped_names(dataset.name) if not name.endswith("/judge")]
         make = f"Make one with `gsu train dataset={dataset.name}` (and the same dataset.* options), then pass "
-        hint = f"These ship: {', '.join(names)}" if names else make + "checkpoint.path=<folder>/model.safetensors"
-        close = did_you_mean(str(cfg.checkpoint.name), [n.split("/")[1] for n in names])
+        hint = (
+            f"These ship: checkpoint.name={' or '.join(names)}"
+            if names
+            else make + "checkpoint.path=<folder>/model.safetensors"
+        )
+        close = did_you_mean(str(cfg.checkpoint.name), names)
         raise CheckpointError(
             f"a checkpoint is needed for {dataset.name}",
             found=f"none that ships under the name {cfg.checkpoint.name!r}",
@@ -150,7 +159,7 @@ def open_twin(cfg: DictConfig, checkpoint: Checkpoint, split: Split, session: Se
         path = twin(split.dataset.name, cfg.checkpoint.name, split.spec.slug())
     if path is None:
         return None
-    found = load_checkpoint(path, shape=split.dataset.shape)
+    found = load_checkpoint(path, shape=split.dataset.shape, key="checkpoint.twin")
     slug = found.about.get("forget")
     if slug != split.spec.slug():
         raise CheckpointError(

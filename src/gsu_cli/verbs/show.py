@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich import box
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -33,9 +33,11 @@ def main(cfg: DictConfig) -> None:
         raise UsageError(
             f"`what` must be one of {', '.join(TOPICS)}", found=what, way_out=did_you_mean(str(what), TOPICS).strip()
         )
+    if isinstance(cfg.last, bool) or not isinstance(cfg.last, int) or cfg.last < 1:
+        raise UsageError("`last` must be an integer >= 1", found=cfg.last)
     for topic in TOPICS if what is None else (what,):
         if topic == "runs":
-            _runs(Path(cfg.paths.output_dir), int(cfg.last))
+            _runs(Path(cfg.paths.output_dir), cfg.last)
         elif topic == "checkpoints":
             _table(topic, [(name, card_line(name)) for name in shipped_names()])
         else:
@@ -65,21 +67,15 @@ def _table(title: str, rows: list[tuple[str, str]]) -> None:
 
 
 def _runs(folder: Path, last: int) -> None:
+    """Two lines a run, so that no path is broken at the edge of the terminal."""
     runs, broken = find_runs(folder)
     console.print(Text(f"runs below {folder} (the last {min(last, len(runs))} of {len(runs)})", style="bold"))
-    if runs:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for head in ("started", "verb", "status", "what", "folder"):
-            table.add_column(head, overflow="fold")
-        for path, record in runs[-last:]:
-            colour = {"done": "green", "failed": "red"}.get(record.status, "yellow")
-            table.add_row(
-                record.started[:19].replace("T", " "),
-                record.verb,
-                Text(record.status, style=colour),
-                short(record),
-                str(path),
-            )
-        console.print(table)
+    for path, record in runs[-last:]:
+        colour = {"done": "green", "failed": "red"}.get(record.status, "yellow")
+        started = record.started[:16].replace("T", " ")
+        line = Text.assemble(f"  {started}  {record.verb:<9}", (f"{record.status:<12}", colour), str(path))
+        console.print(line, soft_wrap=True)
+        if about := short(record):
+            console.print(Padding(Text(about, style="dim"), (0, 0, 0, 4)))
     for path, why in broken:
         note(f"not a readable run: {path} ({why})")

@@ -74,7 +74,7 @@ def _train(
     except BaseException:
         if history.losses:
             _export(session, model, history, recipe, {**about, "interrupted_after_epoch": len(history.losses)})
-            console.say(f"the state after epoch {len(history.losses)} is kept; go on with resume={session.folder}")
+            console.say(f"the state after epoch {len(history.losses)} is kept; go on with resume=", session.folder)
         elif resumed is not None and not state.samefile(resumed):
             state.unlink()  # a copy that could not be gone on with
         raise
@@ -89,7 +89,7 @@ def _train(
         )
     )
     option = "judge.cnn.path" if isinstance(found.model, JudgeCnn) else "checkpoint.path"
-    console.say(f"use it with {option}={path}")
+    console.say(f"use it with {option}=", path)
 
 
 def _export(session: Session, model: Any, history: History, recipe: Recipe, about: dict[str, Any]) -> Path:
