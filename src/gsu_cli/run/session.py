@@ -84,7 +84,7 @@ class Session:
         self.record.error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         try:
             self.save(nan_as_null=True)
-        except Exception as e:  # no other error may stand before the one that ended the run
+        except Exception as e:  # noqa: BLE001 - no other error may stand before the one that ended the run
             log.warning("record.json could not say how the run ended: %s", e)
 
     def save(self, *, nan_as_null: bool = False) -> None:
