@@ -29,6 +29,8 @@ LINES = [
     (["train", "training.lr=-1"], 2, "`training.lr`"),
     (["train", "training.lr=0"], 2, "`training.lr`"),
     (["train", "model.hidden=[]"], 2, "`model.hidden`"),
+    (["unlearn", "dataset=mnist", "dataset.download=maybe", "forget.class=1"], 2, "`dataset.download` must be true"),
+    (["unlearn", "dataset=mnist", "dataset.timeout=x", "forget.class=1"], 2, "`dataset.timeout`"),
     (["unlearn", "1"], 2, "must read key=value"),
     (["unlearn", "class=1"], 2, "Did you mean 'forget.class'?"),
     (["show", "nothing"], 2, "`what` must be one of"),

@@ -35,6 +35,14 @@ def test_what_is_typed_wins(run: Run, gsu: Gsu, tmp_path: Path) -> None:
     assert again.record["seeds"]["evaluate"] == 6
 
 
+def test_one_key_of_a_judge_leaves_its_others_as_they_were(run: Run, gsu: Gsu, tmp_path: Path) -> None:
+    assert gsu("evaluate", f"run={run.folder}", "judge.knn.k=3", "metric=[feature_ratio]").code == 0
+    again = next(r for r in runs(tmp_path) if r.record["verb"] == "evaluate")
+    knn = next(judge for judge in again.record["judges"] if judge["name"] == "knn")
+    assert (knn["k"], knn["references"]) == (3, 90)
+    assert {j["name"] for j in again.record["judges"]} == {"cnn", "knn"}, "the CNN's path is the run's, too"
+
+
 def test_an_unlearned_file_knows_what_it_forgot(world: World, run: Run, gsu: Gsu, tmp_path: Path) -> None:
     path = run.folder / "unlearned.safetensors"
     typed = gsu("evaluate", *world.data, f"checkpoint.path={path}", *world.judged, *EVALUATION, "seed=5")

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from e2e_world import Run, World, runs, strays
+from gsu_cli import training
 
 Gsu = Callable[..., Any]
 LONG = ("training.epochs=40", "training.batch_size=3", "model.hidden=[32]", "model.latent_dim=2")
@@ -78,6 +79,35 @@ def test_interrupted(world: World, tmp_path: Path) -> None:
     assert len(load_file(folder / "model.safetensors")) > 0, "the state of the last whole epoch can be used"
 
 
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_interrupted_after_so_many_epochs(
+    world: World, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int
+) -> None:
+    check, seen = training._check_weights, []
+
+    def strike(model: Any, epoch: int) -> None:
+        if len(seen) == epochs:
+            raise KeyboardInterrupt
+        seen.append(epoch)
+        check(model, epoch)
+
+    monkeypatch.setattr(training, "_check_weights", strike)
+    typed = gsu(*world.train())
+    assert typed.code == 130
+    (run,) = runs(tmp_path)
+    assert typed.err == f"gsu: interrupted. What was finished is in {run.folder}.\n".replace(f"{tmp_path}/", "")
+    assert run.record["status"] == "interrupted"
+    assert strays(tmp_path) == []
+    assert ("model.safetensors" in run.files()) == (epochs > 0)
+    if epochs:
+        assert f"go on with resume={run.folder}" in typed.out
+        assert gsu(*world.train("method=ascent")).code == 2, "train has no methods"
+        monkeypatch.undo()
+        assert gsu(*world.train(f"resume={run.folder}", f"hydra.run.dir={tmp_path / 'on'}")).code == 0
+        again, whole = load_file(tmp_path / "on/model.safetensors"), world.trained.weights("model")
+        assert all(torch.equal(again[k], v) for k, v in whole.items())
+
+
 def test_resume_refuses_another_recipe(world: World, gsu: Gsu, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = start(world, folder)
@@ -87,6 +117,8 @@ def test_resume_refuses_another_recipe(world: World, gsu: Gsu, tmp_path: Path) -
     typed = gsu("train", *world.data, *LONG, "training.lr=1e-4", f"resume={folder}")
     assert typed.code == 1
     assert "to resume, `recipe` must be what it was" in typed.err
+    (refused,) = [run for run in runs(tmp_path) if run.folder != folder]
+    assert "state.safetensors" not in refused.files(), "a copy that nothing can go on with"
 
 
 def test_a_twin_says_what_it_never_saw(world: World) -> None:

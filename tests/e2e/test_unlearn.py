@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,15 @@ def test_the_same_command_twice(world: World, gsu: Gsu, tmp_path: Path) -> None:
     third = runs(tmp_path)[-1]
     assert measured(third.record) != measured(one.record), "fresh latents"
     assert all(torch.equal(first[k], v) for k, v in third.weights("unlearned").items()), "the evaluation moves nothing"
+
+
+def test_two_started_at_once(world: World, tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "gsu_cli.cli", *world.unlearn("method=ascent", "metric=[neg_elbo_retain]")]
+    both = [subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait(120) for process in both] == [0, 0]
+    one, two = runs(tmp_path)
+    assert [one.record["status"], two.record["status"]] == ["done", "done"]
+    assert measured(one.record) == measured(two.record)
 
 
 def test_a_twin_trained_on_the_spot(world: World, gsu: Gsu, tmp_path: Path) -> None:

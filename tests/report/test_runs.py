@@ -51,7 +51,7 @@ def test_an_empty_folder_has_no_runs(tmp_path):
 def test_short(record):
     assert short(record) == "mnist, forget class 1, fisher_surgery, cnn -90%, knn -75%"
     failed = Record("unlearn", status="failed", error="NonFiniteError: boom\nmore", inputs={"dataset": {"name": "x"}})
-    assert short(failed) == "x, NonFiniteError: boom more"
+    assert short(failed) == "x, NonFiniteError: boom"
     assert short(Record("train")) == ""
 
 

@@ -55,7 +55,7 @@ VERBS = {
         ),
     ),
     "show": Verb(
-        "list datasets, checkpoints, methods, metrics, judges and recent runs",
+        "list datasets, checkpoints, methods, metrics, judges and runs",
         (
             ("gsu show", "everything, one line each"),
             ("gsu show methods", "one kind: datasets, models, methods, metrics, judges, checkpoints, runs"),
@@ -74,15 +74,15 @@ Verbs:
 
 Start here:
   gsu unlearn dataset=mnist forget.class=1
-      forget the ones, with the weights that ship; prints a table and writes samples.png
+      forget the ones, with the weights that ship: a table and samples.png
   gsu show
       what there is to choose from
 
 Go on:
   gsu help VERB                       examples and choices for one verb
-  gsu VERB --cfg job                  every setting and its value, without running
+  gsu VERB --cfg job                  every setting and its value, no run
   gsu VERB -m key=1,2,3               a sweep
-  eval "$(gsu --completion bash)"     tab completion in this shell (also: zsh, fish)
+  eval "$(gsu --completion bash)"     tab completion here (or: zsh, fish)
   gsu --version
 """
 

@@ -33,5 +33,5 @@ def short(record: Record) -> str:
         if c is not None:
             parts.append(f"{judge} {c.value:+.0%}")
     if record.error:
-        parts.append(textwrap.shorten(record.error, 120, placeholder=" ..."))
+        parts.append(textwrap.shorten(record.error.splitlines()[0], 120, placeholder=" ..."))
     return ", ".join(p for p in parts if p)

@@ -86,7 +86,8 @@ def render(record: Record, folder: object, console: Console) -> None:
         table.add_row(row.title, *cells)
     tail = [Text(line, style="dim") for line in sentences(record)]
     head = [Text(headline(record), style="bold")] if record.split else []
-    console.print(Group(*head, table, *tail, Text(f"all of it lies in {folder}")))
+    console.print(Group(*head, table, *tail))
+    console.print(Text(f"all of it lies in {folder}"), soft_wrap=True)  # a path is copied, so never broken
 
 
 def summary_markdown(record: Record) -> str:

@@ -17,7 +17,7 @@ from gsu_cli.report.runs import find_runs
 from gsu_cli.run.record import Record
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
-HEADS = ("cell", "status", "CNN cut", "kNN cut", "-ELBO retain", "-ELBO forget", "Frechet", "seconds")
+HEADS = ("cell", "status", "CNN cut", "kNN cut", "-ELBO\nretain", "-ELBO\nforget", "Frechet", "seconds")
 
 
 def cells(record: Record) -> tuple[str, ...]:
@@ -52,11 +52,14 @@ def in_order(label: str) -> list[tuple[str, float, str]]:
 def print_sweep(folder: Path) -> int:
     """Prints the table for all records below ``folder``; returns how many cells failed."""
     runs, broken = find_runs(folder)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"sweep in {folder}", title_justify="left")
-    for i, head in enumerate(HEADS):
-        table.add_column(head, justify="left" if i < 2 else "right", overflow="fold")
     varied = labels([record for _, record in runs])
     names = varied if len(set(varied)) == len(runs) else [str(path.relative_to(folder)) for path, _ in runs]
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=f"sweep in {folder}", title_justify="left"
+    )
+    for i, head in enumerate(HEADS):
+        least = min(max(map(len, names), default=0), 30) if i == 0 else None  # else the numbers squeeze it
+        table.add_column(head, justify="left" if i < 2 else "right", overflow="fold", min_width=least)
     for _, (_, record), name in sorted(zip(map(in_order, names), runs, names, strict=True), key=lambda row: row[0]):
         colour = "green" if record.status == "done" else "red"
         table.add_row(Text(name), Text(record.status, style=colour), *cells(record))

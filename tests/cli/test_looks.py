@@ -1,0 +1,60 @@
+"""What a terminal of 80 columns shows, and what a pipe gets."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import pytest
+
+from gsu_cli.cli import complaints, pages
+from gsu_cli.cli.app import App
+from gsu_cli.cli.pages import VERBS
+from gsu_cli.errors import UsageError
+from gsu_cli.run.configs import conf_dir
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_fits(verb: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for page in (pages.page(verb, conf_dir()), pages.overview()):
+        typed = [example for example, _ in VERBS[verb].examples]  # lines to copy are never broken
+        wide = [line for line in page.splitlines() if len(line) >= columns and line.strip() not in typed]
+        assert wide == []
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "no_colour", "name"),
+    [(Terminal(), "", "\033[1;31mgsu:\033[0m "), (Terminal(), "1", "gsu: "), (io.StringIO(), "", "gsu: ")],
+)
+def test_errors_are_red_where_somebody_sees_it(
+    stream: io.StringIO, no_colour: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_colour)
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert complaints.complain(UsageError("`a` must be b", found="c"), App()) == 2
+    assert stream.getvalue() == f"{name}`a` must be b; found c.\n"
+
+
+def test_a_pipe_gets_whole_lines_and_no_bar() -> None:
+    program = """
+from gsu_cli.training import Progress
+from gsu_cli.verbs import console
+console.note("long " * 100)
+console.say("use it with checkpoint.path=", "/very" * 60)
+with console.training_bar("MlpVae") as tick, console.work_bar("evaluate") as tock:
+    tick(Progress(1, 2, 1, 1, 0.5))
+    tock(1, 2, "fid")
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    first, second = found.stdout.splitlines()
+    assert first.strip() == "NOTE  " + ("long " * 100).strip()
+    assert second == "use it with checkpoint.path=" + "/very" * 60
+    assert found.stderr == ""
