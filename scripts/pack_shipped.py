@@ -16,7 +16,7 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.mnist import Mnist
 from gsu_cli.judges.cnn import Cnn, CnnJudge
 from gsu_cli.judges.knn import Knn
-from gsu_cli.metrics.base import Scene, Subject, data_subject, draw
+from gsu_cli.metrics.base import Scene, Subject, data_subject, draw, reconstructions
 from gsu_cli.metrics.frechet_distance import FrechetDistance
 from gsu_cli.metrics.neg_elbo import NegElbo
 from gsu_cli.metrics.trust import trust_report
@@ -100,10 +100,8 @@ def judge_lines(path: Path, dataset: Dataset) -> list[str]:
     vae = load_checkpoint(path.with_name("vae.safetensors"))
     drawn = Subject("original", draw(vae.model, SAMPLES, SEED), vae.model, vae.sha256)
     knn = Knn().prepare(dataset, seed=SEED)
-    from gsu_cli.verbs.measure import reconstructions
-
-    again = reconstructions(vae.model, dataset.heldout.floats())
-    report = trust_report(judge, dataset.heldout, again, drawn)
+    again = reconstructions(vae.model, dataset.heldout)
+    report = trust_report(judge, nothing_forgotten(dataset), again, drawn)
     real, reconstructed, abstains = report["real"], report["reconstructions"], report["abstention"]
     if real is None or reconstructed is None or abstains is None:
         raise SystemExit("the trust report of the judge is incomplete")

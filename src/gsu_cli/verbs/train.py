@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from hydra.utils import get_class
 from omegaconf import DictConfig
 from rich.text import Text
 
-from gsu_cli.data.base import Images
+from gsu_cli.data.base import Dataset, Images
 from gsu_cli.errors import CheckpointError
 from gsu_cli.methods.retrain import initialise
+from gsu_cli.models.attribute_cnn import AttributeCnn
 from gsu_cli.models.judge_cnn import JudgeCnn
 from gsu_cli.report.numbers import seconds
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
@@ -34,13 +37,14 @@ def main(cfg: DictConfig) -> None:
             split = parts.resolve_split(spec, dataset, session)
             images, slug = split.retain_images, split.spec.slug()
             console.say(f"without {split.describe()}: {split.describe_sizes()}")
-        model = _build_model(cfg.model, dataset.shape, sorted(dataset.class_names))
+        model = _build_model(cfg.model, dataset)
         seed = session.record.seeds["train"]
         initialise(model, seed)
         about = {
             "dataset": dataset.name,
             "dataset_sha256": session.record.inputs["dataset"]["sha256"],
             "classes": sorted(dataset.class_names),
+            "attributes": list(dataset.attribute_names),
             "forget": slug,
             "forget_options": dict(session.record.config["forget"]),
             "seed": seed,
@@ -88,7 +92,7 @@ def _train(
             style="bold",
         )
     )
-    option = "judge.cnn.path" if isinstance(found.model, JudgeCnn) else "checkpoint.path"
+    option = "judge.cnn.path" if isinstance(found.model, JudgeCnn | AttributeCnn) else "checkpoint.path"
     console.say(f"use it with {option}=", path)
 
 
@@ -106,12 +110,20 @@ def _export(session: Session, model: Any, history: History, recipe: Recipe, abou
     return path
 
 
-def _build_model(cfg: DictConfig, shape: tuple[int, int, int], labels: list[int]) -> Any:
-    """A model from its yaml, told the shape of the images, and the labels where it classifies."""
-    more: dict[str, Any] = {"shape": list(shape)}
-    if cfg.get("_target_") == f"{JudgeCnn.__module__}.{JudgeCnn.__qualname__}":
-        more["labels"] = labels
-    return parts.build(cfg, **more)
+def _build_model(cfg: DictConfig, dataset: Dataset) -> Any:
+    """A model from its yaml, told what it asks for: the shape of the images, the labels or attributes to judge."""
+    known = {
+        "shape": list(dataset.shape),
+        "labels": sorted(dataset.class_names),
+        "attributes": list(dataset.attribute_names),
+    }
+    # a target that cannot be imported is reported by `build`
+    target = cfg.get("_target_")
+    try:
+        asked = set(inspect.signature(get_class(str(target))).parameters)
+    except Exception:  # noqa: BLE001  # importing anyone's class can raise anything
+        asked = {"shape"}
+    return parts.build(cfg, **{k: v for k, v in known.items() if k in asked})
 
 
 def _resume(value: object) -> Path | None:
