@@ -24,8 +24,9 @@ from PIL import Image
 from gsu_cli.errors import DataError
 
 SIZE = 64  # pixels
-FRAME = "32 2 212 212"  # of the style's canvas of 280 x 280: the head, the hair, the neckline
-BRIM = 20  # rows that a hat hides of the hair beneath it
+FRAME = "48 4 184 184"  # of the style's canvas of 280 x 280: the head and the hair
+MOUTH = "translate(66.4 131) scale(1.6)"  # larger than life around the same middle: at 64 pixels a smile must show
+BRIM = 22  # rows that a hat hides of the hair beneath it
 BACKGROUND = (237, 242, 247)
 SVG = "{http://www.w3.org/2000/svg}"
 PLAIN: dict[str, Any] = {
@@ -38,16 +39,15 @@ PLAIN: dict[str, Any] = {
     "mouthVariant": ["serious"],
     "clothesVariant": ["shirtCrewNeck"],
 }
-SKINS = ("614335", "d08b5b", "edb98a", "ffdbb4")
-HAIR_COLOURS = ("2c1b18", "c93305", "d6b370", "e8e1e1")
-CLOTHES = ("shirtCrewNeck", "shirtVNeck")
-CLOTHES_COLOURS = ("262e33", "5199e4", "a7ffc4", "ff488e", "929598")
+SKINS = ("614335", "d08b5b", "ffdbb4")
+HAIR_COLOURS = ("2c1b18", "c93305", "d6b370")
+CLOTHES_COLOURS = ("262e33", "5199e4", "929598")
 HATS = ("winterHat03", "winterHat04")
-HAT_COLOURS = ("25557c", "ff5c5c", "3c4f5c")
-SHORT_HAIR = ("shortFlat", "theCaesar", "shortWaved")
-LONG_HAIR = ("straight02", "straightAndStrand", "miaWallace")
+HAT_COLOURS = ("25557c", "ff5c5c")
+SHORT_HAIR = ("shortFlat", "theCaesar")
+LONG_HAIR = ("straight02", "miaWallace")
 BEARDS = ("beardMedium", "beardMajestic")
-GLASSES = ("kurt", "wayfarers", "prescription02")
+GLASSES = ("kurt", "wayfarers")
 FRAME_COLOUR = "262e33"
 SHARES = {"glasses": 0.4, "smile": 0.5, "hat": 0.3, "beard": 0.3, "long_hair": 0.4}
 """Attribute -> probability; all independent."""
@@ -72,19 +72,19 @@ def plans(n: int, *, seed: int) -> Iterator[Plan]:
         def pick(choices: tuple[str, ...]) -> str:
             return choices[int(rng.random() * len(choices))]
 
-        skin, hair, shirt, cloth = pick(SKINS), pick(HAIR_COLOURS), pick(CLOTHES), pick(CLOTHES_COLOURS)
+        skin, hair, cloth = pick(SKINS), pick(HAIR_COLOURS), pick(CLOTHES_COLOURS)
         short, long, beard = pick(SHORT_HAIR), pick(LONG_HAIR), pick(BEARDS)
         hat, hat_colour, glasses = pick(HATS), pick(HAT_COLOURS), pick(GLASSES)
         under = "hair under hat" if has["hat"] else "hair"
         layers: list[Layer] = [
             ("skin", skin),
-            ("clothes", shirt, cloth),
-            ("mouth", "smile" if has["smile"] else "serious"),
+            ("clothes", cloth),
             ("face",),
             (under, long if has["long_hair"] else short, hair),
         ]
         layers += [("hat", hat, hat_colour)] * has["hat"]
         layers += [("beard", beard, hair)] * has["beard"]
+        layers += [("mouth", "smile" if has["smile"] else "serious")]  # above the beard, which would cover it
         layers += [("glasses", glasses)] * has["glasses"]
         yield Plan(tuple(has.values()), tuple(layers))
 
@@ -105,8 +105,8 @@ def draw_layers() -> dict[Layer, np.ndarray]:
     found: dict[Layer, np.ndarray] = {("face",): layer({"nose", "eyes", "eyebrows"})}
     for skin in SKINS:
         found["skin", skin] = layer({"skin"}, skinColor=[skin])
-    for shirt, colour in product(CLOTHES, CLOTHES_COLOURS):
-        found["clothes", shirt, colour] = layer({"clothes"}, clothesVariant=[shirt], clothesColor=[colour])
+    for colour in CLOTHES_COLOURS:
+        found["clothes", colour] = layer({"clothes"}, clothesColor=[colour])
     for mouth in ("smile", "serious"):
         found["mouth", mouth] = layer({"mouth"}, mouthVariant=[mouth])
     for hair, colour in product((*SHORT_HAIR, *LONG_HAIR), HAIR_COLOURS):
@@ -143,6 +143,8 @@ def _draw(style: Any, parts: set[str], options: dict[str, Any]) -> np.ndarray:
             group.remove(element)
         else:
             kept += 1
+            if name == "mouth":
+                element.set("transform", MOUTH)
     if kept < len(parts):
         raise DataError(
             f"the avatar style must have the parts {', '.join(sorted(parts))}",

@@ -73,4 +73,5 @@ def translated(z: Tensor, mean_f: Tensor, mean_r: Tensor, *, beyond: float = 0.0
     if not scale > 0:
         raise UsageError("what is to be forgotten must differ from the rest in the latents", found="equal means")
     a = (z.double() - r.mean(0)) @ w / scale
-    return (z.double() - (a + beyond)[:, None] * delta).to(z.dtype)
+    moved: Tensor = z.double() - (a + beyond)[:, None] * delta
+    return moved.to(z.dtype)
