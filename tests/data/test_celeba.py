@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +174,30 @@ def test_the_same_wherever_and_by_however_many_threads(tmp_path: Path, monkeypat
         monkeypatch.setattr(os, "cpu_count", lambda threads=threads: threads)
         digests.add(celeba(folder, cache_dir=tmp_path / str(threads)).load().digest())
     assert len(digests) == 1
+
+
+def test_an_interrupt_does_not_wait_for_what_is_left(
+    tmp_path: Path, decoded: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, interrupted = decoded.decode, threading.Event()
+
+    def slow(jpg: bytes, **options: int) -> np.ndarray:
+        if decoded.n > 1:
+            interrupted.wait(10)
+            time.sleep(0.1)
+        return real(jpg, **options)
+
+    def interrupt(done: int, total: int) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    decoded.decode = slow
+    monkeypatch.setattr(celeba_images, "CHUNK", 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    with pytest.raises(KeyboardInterrupt):
+        celeba(Faces().write(tmp_path)).load(on_progress=interrupt)
+    assert decoded.n < N / 2
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_both_parts_are_views_of_the_cache(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ class Celeba:
 
     def _pixels(self, images: ImageFiles, names: list[str], on_progress: OnProgress | None) -> Tensor:
         key = key_of(
-            self.name,
+            "celeba",
             images=images.digest(names),
             size=self.size,
             crop=self.crop,
