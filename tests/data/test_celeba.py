@@ -279,7 +279,7 @@ ONE_CLASS = "`forget.class` needs a data set with several classes, and celeba ha
         ({"attribute": "Nose"}, "`forget.attribute` must be one of 5_o_Clock_Shadow, Arched_Eyebrows, Attractive, "),
         ({"attribute": "Bald"}, NOT_ALL + "attribute Bald, which is 0 images."),
         ({"attribute": "Young"}, NOT_ALL + "attribute Young, which is 8 images."),
-        ({"class_": "Male"}, ONE_CLASS + "'Male'. Did you mean 'Male'? Type forget.attribute=NAME to forget one of"),
+        ({"class_": "Male"}, ONE_CLASS + "'Male'. Type forget.attribute=Male to forget one of its 40"),
         ({"class_": 0}, ONE_CLASS + "0. Type forget.attribute=NAME to forget one of its 40 attributes."),
         ({"sample": [8]}, "`forget.sample` must hold indices in 0..7, the training set of celeba; found 8."),
     ],
