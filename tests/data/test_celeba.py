@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +176,30 @@ def test_the_same_wherever_and_by_however_many_threads(tmp_path: Path, monkeypat
     assert len(digests) == 1
 
 
+def test_an_interrupt_does_not_wait_for_what_is_left(
+    tmp_path: Path, decoded: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, interrupted = decoded.decode, threading.Event()
+
+    def slow(jpg: bytes, **options: int) -> np.ndarray:
+        if decoded.n > 1:
+            interrupted.wait(10)
+            time.sleep(0.1)
+        return real(jpg, **options)
+
+    def interrupt(done: int, total: int) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    decoded.decode = slow
+    monkeypatch.setattr(celeba_images, "CHUNK", 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    with pytest.raises(KeyboardInterrupt):
+        celeba(Faces().write(tmp_path)).load(on_progress=interrupt)
+    assert decoded.n < N / 2
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
 def test_both_parts_are_views_of_the_cache(tmp_path: Path) -> None:
     dataset = celeba(Faces().write(tmp_path)).load()
     one, other = (part.pixels.untyped_storage().data_ptr() for part in (dataset.train, dataset.heldout))
@@ -253,7 +279,7 @@ ONE_CLASS = "`forget.class` needs a data set with several classes, and celeba ha
         ({"attribute": "Nose"}, "`forget.attribute` must be one of 5_o_Clock_Shadow, Arched_Eyebrows, Attractive, "),
         ({"attribute": "Bald"}, NOT_ALL + "attribute Bald, which is 0 images."),
         ({"attribute": "Young"}, NOT_ALL + "attribute Young, which is 8 images."),
-        ({"class_": "Male"}, ONE_CLASS + "'Male'. Did you mean 'Male'? Type forget.attribute=NAME to forget one of"),
+        ({"class_": "Male"}, ONE_CLASS + "'Male'. Type forget.attribute=Male to forget one of its 40"),
         ({"class_": 0}, ONE_CLASS + "0. Type forget.attribute=NAME to forget one of its 40 attributes."),
         ({"sample": [8]}, "`forget.sample` must hold indices in 0..7, the training set of celeba; found 8."),
     ],

@@ -151,6 +151,8 @@ def test_a_text_file_that_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"cache_dir": None}, "`dataset.cache_dir` must be a folder; found nothing"),
+        ({"cache_dir": " "}, "`dataset.cache_dir` must be a folder; found nothing"),
         ({"size": 0}, "`dataset.size` must be a whole number in 1..512; found 0"),
         ({"size": 1000}, "`dataset.size`"),
         ({"size": "big"}, "`dataset.size`"),

@@ -59,7 +59,7 @@ class Celeba:
             _check("limit", limit)
         if not isinstance(partial, bool):
             raise UsageError("`dataset.partial` must be true or false", found=partial)
-        self.data_dir, self.cache_dir = Path(data_dir).expanduser(), Path(cache_dir).expanduser()
+        self.data_dir, self.cache_dir = _folder("data_dir", data_dir), _folder("cache_dir", cache_dir)
         self.size, self.crop, self.limit, self.partial, self.name = size, crop, limit, partial, name
 
     def load(self, on_progress: OnProgress | None = None) -> Dataset:
@@ -95,7 +95,7 @@ class Celeba:
 
     def _pixels(self, images: ImageFiles, names: list[str], on_progress: OnProgress | None) -> Tensor:
         key = key_of(
-            self.name,
+            "celeba",
             images=images.digest(names),
             size=self.size,
             crop=self.crop,
@@ -113,6 +113,12 @@ class Celeba:
             f"aligned CelebA images in {path}, {first}centre {self.crop} of {WIDTH} pixels scaled to "
             f"{self.size} x {self.size}; {_count_grey(pixels):,} of {len(pixels):,} are grey"
         )
+
+
+def _folder(key: str, value: object) -> Path:
+    if value is None or not str(value).strip():
+        raise UsageError(f"`dataset.{key}` must be a folder", found="nothing")
+    return Path(str(value)).expanduser()
 
 
 def _check(key: str, value: object, *, most: int | None = None) -> None:

@@ -217,11 +217,11 @@ def _no_attribute(attribute: str, dataset: Dataset) -> UsageError:
 
 
 def _no_classes(classes: tuple[int | str, ...], dataset: Dataset) -> UsageError:
-    close = "".join(did_you_mean(str(entry), dataset.attribute_names) for entry in classes)
+    meant = next((str(entry) for entry in classes if entry in dataset.attribute_names), "NAME")
     return UsageError(
         f"`forget.class` needs a data set with several classes, and {dataset.name} has one",
         found=", ".join(repr(entry) for entry in classes),
-        way_out=f"{close}Type forget.attribute=NAME to forget one of its {len(dataset.attribute_names)} attributes.",
+        way_out=f"Type forget.attribute={meant} to forget one of its {len(dataset.attribute_names)} attributes.",
     )
 
 
