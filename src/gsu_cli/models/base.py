@@ -57,15 +57,16 @@ class Gaussian:
     then mean something, which they would not around the arbitrary zero of a density.
 
     Args:
-        sigma: standard deviation of a pixel, in units of the full range, in (0, 1].
+        sigma: standard deviation of a pixel, in units of the full range, in (0, 10]. Pixels of an image say much the
+            same as their neighbours; a sigma above their real noise makes up for counting them as independent.
 
     Raises:
-        UsageError: sigma is not in (0, 1].
+        UsageError: sigma is not in (0, 10].
     """
 
     def __init__(self, sigma: float) -> None:
-        if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 < sigma <= 1:
-            raise UsageError("`model.sigma` must be a number in (0, 1]", found=repr(sigma))
+        if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 < sigma <= 10:
+            raise UsageError("`model.sigma` must be a number in (0, 10]", found=repr(sigma))
         self.sigma = float(sigma)
 
     def nll(self, output: Tensor, x: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ class ConvVae(Model):
             reconstruction counts against the prior: a larger one draws softer images and better prior samples.
 
     Raises:
-        UsageError: a width is no integer >= 1, the shape does not halve evenly, or sigma is not in (0, 1].
+        UsageError: a width is no integer >= 1, the shape does not halve evenly, or sigma is not in (0, 10].
     """
 
     def __init__(
