@@ -39,14 +39,14 @@ PLAIN: dict[str, Any] = {
     "mouthVariant": ["serious"],
     "clothesVariant": ["shirtCrewNeck"],
 }
-SKINS = ("614335", "d08b5b", "ffdbb4")
-HAIR_COLOURS = ("2c1b18", "c93305", "d6b370")
+SKINS = ("614335", "edb98a")
+HAIR_COLOURS = ("2c1b18", "c93305", "e8e1e1")  # none near a skin: a beard must show on each
 CLOTHES_COLOURS = ("262e33", "5199e4", "929598")
-HATS = ("winterHat03", "winterHat04")
+HATS = ("winterHat03",)
 HAT_COLOURS = ("25557c", "ff5c5c")
 SHORT_HAIR = ("shortFlat", "theCaesar")
 LONG_HAIR = ("straight02", "miaWallace")
-BEARDS = ("beardMedium", "beardMajestic")
+BEARDS = ("beardMajestic",)
 GLASSES = ("kurt", "wayfarers")
 FRAME_COLOUR = "262e33"
 SHARES = {"glasses": 0.4, "smile": 0.5, "hat": 0.3, "beard": 0.3, "long_hair": 0.4}

@@ -25,8 +25,8 @@ class ConvVae(Model):
         shape: ``(c, h, w)`` of the images; height and width must halve evenly as often as there are channels.
         latent_dim: z, the number of latents.
         channels: of the encoder's convolutions, each of which halves height and width; the decoder mirrors them.
-        sigma: standard deviation of a pixel around what is drawn, in units of the full range. It sets how much the
-            reconstruction counts against the prior: a larger one draws softer images and better prior samples.
+        sigma: standard deviation of a pixel around what is drawn, in units of the full range, in (0, 10]. It sets how
+            much the reconstruction counts against the prior: a larger one draws softer images and better prior samples.
 
     Raises:
         UsageError: a width is no integer >= 1, the shape does not halve evenly, or sigma is not in (0, 10].
@@ -35,9 +35,9 @@ class ConvVae(Model):
     def __init__(
         self,
         shape: Sequence[int],
-        latent_dim: int = 24,
+        latent_dim: int = 16,
         channels: Sequence[int] = (16, 32, 64, 128),
-        sigma: float = 0.2,
+        sigma: float = 2.5,
     ) -> None:
         super().__init__()
         self.shape, self.latent_dim = image_shape(shape), whole("latent_dim", latent_dim)
