@@ -54,6 +54,18 @@ VERBS = {
             ("gsu evaluate dataset=mnist forget.class=1 checkpoint.path=mine.safetensors", "any checkpoint"),
         ),
     ),
+    "reproduce": Verb(
+        "run the missing cells of a table, and render it",
+        (
+            (
+                "gsu reproduce table=digits preview=true",
+                "how many cells, how many done, how long the rest takes",
+            ),
+            ("gsu reproduce table=digits", "run what is missing; the same line goes on after a kill"),
+            ("gsu reproduce table=paper table.seeds=[1] table.expect=[]", "a first look, one seed"),
+        ),
+        ("Cells lie in <output_dir>/reproduce/cells, named by what decides their numbers; tables share them.",),
+    ),
     "show": Verb(
         "list datasets, checkpoints, methods, metrics, judges and runs",
         (

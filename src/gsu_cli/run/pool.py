@@ -6,6 +6,7 @@ They end when the process that wanted them does, even by SIGKILL.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import threading
@@ -47,7 +48,7 @@ def in_processes(
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([preload])
         waiting = deque(enumerate(jobs))
-        running: dict[int, tuple[int, BaseProcess]] = {}
+        running: dict[Any, tuple[int, BaseProcess]] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < workers:
@@ -57,27 +58,26 @@ def in_processes(
                     running[process.sentinel] = index, process
                     on_start(index)
                 for ended in connection.wait(list(running)):
-                    index, process = running.pop(ended)  # type: ignore[call-overload]  # sentinels are ints here
-                    process.join()
-                    code = process.exitcode
-                    process.close()
+                    index, over = running.pop(ended)
+                    over.join()
+                    code = over.exitcode
                     yield index, -1 if code is None else code
         finally:
-            for _, process in running.values():
-                process.kill()
-            for _, process in running.values():
-                process.join()
+            for _, left in running.values():
+                left.kill()
+            for _, left in running.values():
+                left.join()
 
 
-class _one_thread:  # noqa: N801 - reads as a statement
-    """The environment in which libraries compute on one thread; ours is put back."""
-
-    def __enter__(self) -> None:
-        self.before = {name: os.environ.get(name) for name in THREADS}
-        os.environ.update(dict.fromkeys(THREADS, "1"))
-
-    def __exit__(self, *_: object) -> None:
-        for name, value in self.before.items():
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """An environment in which libraries compute on one thread; ours is put back."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:

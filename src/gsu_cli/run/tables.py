@@ -6,15 +6,16 @@ import itertools
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from gsu_cli.errors import UsageError
+from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.run.record import Record
 
+SUBJECTS = ("original", "retrained", "data")
 CELLS = "cells"  # folder of the runs themselves, shared by all tables
 
 
@@ -74,6 +75,44 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Expectation:
+    """A number that is pinned.
+
+    Attributes:
+        kind: "change" from the original, relative, or "level".
+        name: of the measurement, with the judge behind a dot: "feature_ratio.cnn".
+        between: least and most that the mean over the cells may be.
+        row, column: labels of the cells; None for all.
+    """
+
+    kind: Literal["change", "level"]
+    name: str
+    between: tuple[float, float]
+    row: str | None = None
+    column: str | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Expectation:
+        """From a line ``{row: .., column: .., change: feature_ratio.cnn, between: [-1, -0.5]}``.
+
+        Raises:
+            UsageError: it has other keys, or not exactly one of change and level.
+        """
+        kinds = [kind for kind in ("change", "level") if kind in values]
+        between = values.get("between")
+        unknown = set(values) - {"row", "column", "between", *kinds}
+        numbers = isinstance(between, Sequence) and all(isinstance(v, int | float) for v in between)
+        if len(kinds) != 1 or unknown or not isinstance(between, Sequence) or not numbers or len(between) != 2:
+            raise UsageError(
+                "a line of `table.expect` must have one of change and level, between, and perhaps row and column",
+                found=dict(values),
+                way_out="For example {column: retrain, change: feature_ratio.cnn, between: [-1, -0.5]}",
+            )
+        kind: Literal["change", "level"] = "change" if kinds == ["change"] else "level"
+        return cls(kind, str(values[kind]), (between[0], between[1]), values.get("row"), values.get("column"))
+
+
+@dataclass(frozen=True)
 class TableSpec:
     """A yaml of the group ``table``.
 
@@ -83,7 +122,14 @@ class TableSpec:
         rows, columns: label -> words, as typed behind ``gsu unlearn -m``; values to sweep become further rows or
             columns with the values behind the label. Underscores of a label are shown as spaces.
         seeds: every cell is run with each of them.
+        title: above the table; the name if empty.
         optional: labels of rows whose data may be missing: a hole, not a failure.
+        beside: whose numbers stand beside those of the columns: "original", "retrained", "data".
+        mean: whether the mean over all rows, and the worst of them, stand below.
+        levels: whether numbers are shown as they are; else as changes from the original.
+        show: names of the measurements to show; None for all.
+        published: rows of others' figures: head of a column -> what is printed there, and ``source``.
+        expect: what is pinned; see `Expectation`.
     """
 
     name: str
@@ -91,8 +137,30 @@ class TableSpec:
     columns: Mapping[str, str]
     seeds: Sequence[int]
     base: str = ""
+    title: str = ""
     optional: Sequence[str] = ()
-    rest: Mapping[str, Any] = field(default_factory=dict)
+    beside: Sequence[str] = ()
+    mean: bool = False
+    levels: bool = False
+    show: Sequence[str] | None = None
+    published: Sequence[dict[str, str]] = ()
+    expect: Sequence[Expectation] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> TableSpec:
+        """From the plain values of a yaml.
+
+        Raises:
+            UsageError: a key is missing, unknown, or holds what it must not.
+        """
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            way_out = did_you_mean(unknown[0], known)
+            raise UsageError(f"`table` must only hold {', '.join(sorted(known))}", found=unknown[0], way_out=way_out)
+        if missing := [key for key in ("name", "rows", "columns", "seeds") if values.get(key) is None]:
+            raise UsageError(f"`table.{missing[0]}` must be given")
+        expect = [Expectation.of(line) for line in values.get("expect") or ()]
+        return cls(**{**values, "expect": expect})
 
     def __post_init__(self) -> None:
         for key in ("rows", "columns"):
@@ -107,8 +175,9 @@ class TableSpec:
             raise UsageError("`table.seeds` must be a list of different integers >= 0", found=seeds)
         if not re.fullmatch(r"[\w.-]+", str(self.name)) or self.name == CELLS:
             raise UsageError("`table.name` must be a word that can name a folder", found=self.name)
-        if unknown := [row for row in self.optional if row not in self.rows]:
-            raise UsageError("`table.optional` must name rows of the table", found=unknown[0])
+        for key, choices in (("optional", self.rows), ("beside", SUBJECTS)):
+            if unknown := [word for word in getattr(self, key) if word not in choices]:
+                raise UsageError(f"`table.{key}` must name some of {', '.join(choices)}", found=unknown[0])
 
     def cells(self) -> list[Cell]:
         """All runs of the table, row by row.
@@ -124,8 +193,6 @@ class TableSpec:
             Cell(row, column, seed, (*base[0], *a, *b), key in self.optional)
             for (key, row, a), (_, column, b), seed in itertools.product(rows, columns, self.seeds)
         ]
-
-
 
 
 def _labelled(what: str, lines: Mapping[str, str]) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -150,14 +217,14 @@ def expand(key: str, line: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     try:
         overrides = OverridesParser.create().parse_overrides(shlex.split(line))
     except (HydraException, ValueError) as e:
-        raise UsageError("a line of a table must be words key=value", found=f"{line!r} ({str(e).splitlines()[0]})") from e
+        found = f"{line!r} ({str(e).splitlines()[0]})"
+        raise UsageError("a line of a table must be words key=value", found=found) from e
     choices: list[list[tuple[str, str]]] = []
     for override in overrides:
-        name = override.get_key_element()
         if not override.is_sweep_override():
-            choices.append([(f"{name}={override.get_value_element_as_str()}" if override.value() is not None
-                             or not name.startswith("~") else name, "")])
+            choices.append([(str(override.input_line), "")])
         elif override.is_discrete_sweep():
+            name = override.get_key_element()
             choices.append([(f"{name}={value}", str(value)) for value in override.sweep_string_iterator()])
         else:
             raise UsageError("a line of a table must list its values", found=override.input_line)

@@ -21,8 +21,8 @@ from gsu_cli import __version__
 from gsu_cli.errors import GsuError
 from gsu_cli.run import folders
 from gsu_cli.run.configs import conf_dir
-from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.files import sha256_of
+from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.record import FILE, Record, write_record
 from gsu_cli.run.store import Store, content_key, files_in
 from gsu_cli.run.tables import Cell
@@ -36,8 +36,13 @@ PRINTED = "printed.txt"  # what the cell would have shown
 def configs() -> Iterator[None]:
     """Within, `compose` finds the configs of gsu, also inside a verb."""
     folders.register_resolvers()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        yield
+    of_the_verb = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = of_the_verb
 
 
 class Identities:
@@ -62,7 +67,7 @@ class Identities:
         here = parts.plain(config)
         for name in here["paths"]:
             config.paths[name] = name  # where things lie does not change what they are
-        neutral = parts.plain(config)
+        neutral = {key: value for key, value in parts.plain(config).items() if key != "logger"}
         name = str(here["dataset"].get("name"))
         weights = shipped(name, str(here["checkpoint"]["name"])) if here["checkpoint"]["path"] is None else None
         inputs = {

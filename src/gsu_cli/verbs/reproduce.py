@@ -23,7 +23,7 @@ from gsu_cli.verbs import console, parts
 
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
-    spec = TableSpec(**parts.plain(cfg.table))
+    spec = TableSpec.of(parts.plain(cfg.table))
     preview, workers = parts.flag(cfg, "preview"), _workers(cfg.workers)
     root = Path(str(cfg.paths.output_dir)) / "reproduce"
     store = Store(root / CELLS)
@@ -103,22 +103,19 @@ def _run(
     todo: Sequence[Outcome], outcomes: Sequence[Outcome], shared: list[str], store: Store, workers: int
 ) -> list[Outcome]:
     """Runs what is to do; returns all outcomes with their records."""
-    ended = 0
-    jobs = [(o.cell.overrides, shared, str(store.folder), o.key) for o in todo]
+    jobs = [(o.cell.overrides, shared, store.folder, o.key) for o in todo]
     with console.work_bar("reproduce") as on_progress:
-        on_progress(0, len(todo), "")
-        for i, code in in_processes(
-            cells.run_cell,
-            jobs,
-            workers=workers,
-            preload=cells.__name__,
-            on_start=lambda i: on_progress(ended, len(todo), str(todo[i].cell)),
-        ):
-            ended += 1
+        ended: list[int] = []
+
+        def show(i: int) -> None:
+            on_progress(len(ended), len(todo), str(todo[i].cell))
+
+        for i, code in in_processes(cells.run_cell, jobs, workers=workers, preload=cells.__name__, on_start=show):
             if code:
                 why = f"its process was killed by signal {-code}" if code < 0 else f"its process ended with {code}"
                 store.fail(todo[i].key, cells.failure(todo[i].cell.overrides, why))
-            on_progress(ended, len(todo), str(todo[i].cell))
+            ended.append(i)
+            show(i)
     return [replace(o, record=store.read(o.key)) if o.key else o for o in outcomes]
 
 

@@ -22,6 +22,8 @@ GROUPS = {
     "metrics": "metric",
     "judges": "judge",
     "experiments": "experiment",
+    "tables": "table",
+    "loggers": "logger",
 }
 TOPICS = (*GROUPS, "checkpoints", "runs")
 

@@ -19,13 +19,14 @@ from gsu_cli.run.files import atomic
 from gsu_cli.run.session import Session
 from gsu_cli.training import History, Recipe, fit
 from gsu_cli.verbs import console, parts
+from gsu_cli.verbs.listening import Listener, listening
 
 STATE = "state.safetensors"
 
 
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
-    with parts.open_session(cfg) as session:
+    with parts.open_session(cfg) as session, listening(cfg, session) as listener:
         recipe: Recipe = parts.build(cfg.training)
         spec, resumed = parts.forget_spec(cfg.forget), _resume(cfg.resume)
         dataset = parts.load_dataset(cfg, session)
@@ -47,11 +48,17 @@ def main(cfg: DictConfig) -> None:
             "recipe": asdict(recipe),
             "n": len(images),
         }
-        _train(session, model, images, recipe, about, resumed)
+        _train(session, listener, model, images, recipe, about, resumed)
 
 
 def _train(
-    session: Session, model: Any, images: Images, recipe: Recipe, about: dict[str, Any], resumed: Path | None
+    session: Session,
+    listener: Listener,
+    model: Any,
+    images: Images,
+    recipe: Recipe,
+    about: dict[str, Any],
+    resumed: Path | None,
 ) -> None:
     state = session.folder / STATE
     if resumed is not None and not (state.exists() and state.samefile(resumed)):
@@ -68,7 +75,7 @@ def _train(
                 seed=about["seed"],
                 state=state,
                 identity=identity,
-                on_progress=on_progress,
+                on_progress=listener.epochs(history, on_progress),
                 history=history,
             )
     except BaseException:
