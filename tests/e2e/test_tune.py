@@ -12,6 +12,8 @@ import yaml
 from e2e_world import World, runs
 
 Gsu = Callable[..., Any]
+# of optuna 2 and of SQLAlchemy, which it imports
+pytestmark = [pytest.mark.filterwarnings(f"ignore::{kind}") for kind in ("FutureWarning", "DeprecationWarning")]
 
 
 def test_nothing_is_measured(world: World, gsu: Gsu, tmp_path: Path) -> None:
@@ -39,7 +41,6 @@ def test_what_cannot_be_tuned(world: World, gsu: Gsu, value: str, complaint: str
     assert complaint in typed.err
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")  # of optuna
 def test_optuna(world: World, gsu: Gsu, tmp_path: Path) -> None:
     found = "method.lr=choice(1e-3,1e-1)"
     line = world.unlearn("method=gradient_surgery", found, "+experiment=tune", "hydra.sweeper.n_trials=3")
@@ -58,7 +59,6 @@ def test_optuna(world: World, gsu: Gsu, tmp_path: Path) -> None:
     assert f"best_value: {results['best_value']}" in typed.out
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_two_quantities_and_a_trial_that_fails(world: World, gsu: Gsu, tmp_path: Path) -> None:
     line = world.unlearn("method=ascent", "method.lr=choice(1e-4,1e30)", "+experiment=tune", "hydra.sweeper.n_trials=2")
     more = ["tune=[update.step_norm,seconds.unlearn]", "hydra.sweeper.direction=[maximize,minimize]"]
