@@ -9,7 +9,7 @@ from scipy import stats
 
 from gsu_cli.errors import UsageError
 from gsu_cli.report.aggregate import aggregate, distinct, group, interval
-from gsu_cli.report.keys import check_keys, key
+from gsu_cli.report.keys import check_keys, default_keys, key
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Quantity, cut, discover
 from gsu_cli.report.table import Cell, Table
 from gsu_cli.run.record import Measurement, Record
@@ -194,3 +194,17 @@ def test_keys_of_a_run():
 def test_keys_that_cannot_be(wrong):
     with pytest.raises(UsageError, match="by"):
         check_keys(wrong)
+
+
+def test_default_keys_keep_apart_what_was_chosen():
+    runs = [run(1, lr=0.1), run(1, lr=0.2), run(1, method="newton")]
+    assert default_keys(runs) == ["method", "forget", "method.lr"]
+    other = run(1)
+    other.config = {**other.config, "checkpoint": {"name": "vae_2d"}}
+    assert default_keys([*runs, other])[0] == "checkpoint"
+
+
+def test_a_mean_over_settings_says_so():
+    runs = [run(1, lr=0.1), run(1, lr=0.2), run(2, lr=0.1)]
+    assert "rows average over different method.lr;" in aggregate(runs, ["method"]).footnotes[-1]
+    assert not any("average over" in note for note in aggregate(runs, ["forget", "method.lr"]).footnotes)

@@ -12,11 +12,11 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy.special import stdtrit
 
-from gsu_cli.report.keys import key, natural
+from gsu_cli.report.keys import key, natural, varied
 from gsu_cli.report.quantities import JUDGES, Quantity, Reading, discover
 from gsu_cli.report.sweep import labels
 from gsu_cli.report.table import Cell, Column, Form, Table, number
@@ -174,10 +174,16 @@ def aggregate(
     """
     kept, repeated = distinct(r for r in records if r.verb == "unlearn")
     table = table_of(group(kept, by), by, discover(kept) if quantities is None else quantities, title=title)
-    if not repeated:
-        return table
-    note = f"{repeated} run{'s' * (repeated > 1)} repeated another on the same inputs; the latest counts"
-    return Table(table.title, table.columns, table.rows, (*table.footnotes, note))
+    notes = [f"{repeated} run{'s' * (repeated > 1)} repeated another on the same inputs; the latest counts"]
+    return replace(table, footnotes=(*table.footnotes, *(notes if repeated else []), *mixed(kept, by)))
+
+
+def mixed(records: Sequence[Record], by: Sequence[str]) -> list[str]:
+    """What the rows average over that was chosen, not drawn: a reader must know, and may add it to ``by``."""
+    among = [name for name in ("dataset", "checkpoint", "method", *varied(records)) if name not in by]
+    groups = group(records, by)
+    blurred = [name for name in among if any(len({key(r, name) for r in (*g.done, *g.failed)}) > 1 for g in groups)]
+    return [f"rows average over different {', '.join(blurred)}; add them to by= to keep them apart"] if blurred else []
 
 
 def setting(record: Record) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gsu_cli.errors import UsageError
@@ -109,3 +109,19 @@ def _forget(record: Record) -> str:
         if value is not None:
             return f"{kind} {shown(value)}"
     return NOT_RECORDED
+
+
+def varied(records: Iterable[Record]) -> list[str]:
+    """Dotted keys of the method's config in which runs of one method differ, in the order of the config."""
+    values: dict[tuple[str, str], set[str]] = {}
+    for record in records:
+        for name, value in (record.config.get("method") or {}).items():
+            if not name.startswith("_"):
+                values.setdefault((key(record, "method"), f"method.{name}"), set()).add(shown(value))
+    return list(dict.fromkeys(name for (_, name), found in values.items() if len(found) > 1))
+
+
+def default_keys(records: Sequence[Record]) -> list[str]:
+    """Keys that never average what was chosen differently: method, forget spec, and all else that varies."""
+    outer = [name for name in ("dataset", "checkpoint") if len({key(r, name) for r in records}) > 1]
+    return [*outer, "method", "forget", *varied(records)]
