@@ -15,6 +15,7 @@ from gsu_cli.run.record import Record
 
 NAMED = ("method", "forget", "slug", "dataset", "checkpoint", "status", "verb")
 NOT_RECORDED = "not recorded"
+ABSENT = "-"
 
 
 def key(record: Record, name: str) -> str:
@@ -25,7 +26,7 @@ def key(record: Record, name: str) -> str:
         name: one of `NAMED`, or a dotted key such as ``method.lr``.
 
     Returns:
-        The value; "not recorded" where neither record nor command say.
+        The value; "-" where the config has no such key, "not recorded" where neither record nor command say.
     """
     if name == "method":
         target = str(_lookup(record.config, "method._target_") or "").split(".")
@@ -44,6 +45,8 @@ def key(record: Record, name: str) -> str:
     if name in ("status", "verb"):
         return str(getattr(record, name))
     found = _lookup(record.config, name)
+    if found is None and record.config:
+        return ABSENT  # this method, say, has no such option
     return shown(_typed(record, name) or NOT_RECORDED if found is None else found)
 
 
@@ -95,8 +98,9 @@ def _lookup(config: Mapping[str, Any], dotted: str) -> Any:
 
 
 def _typed(record: Record, name: str) -> str | None:
-    words = [shlex.split(word)[0] if word else "" for word in record.command[2:]]
-    values = [value for head, equals, value in (word.lstrip("+").partition("=") for word in words) if head == name]
+    quoted = [word for word in record.command[2:] if name in word]
+    words = [(shlex.split(word) or [""])[0] for word in quoted]
+    values = [value for head, _, value in (word.lstrip("+").partition("=") for word in words) if head == name]
     return values[-1] if values else None
 
 
