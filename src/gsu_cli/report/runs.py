@@ -9,6 +9,7 @@ from pathlib import Path
 from gsu_cli.errors import GsuError, UsageError
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.numbers import change
+from gsu_cli.report.shape import whole
 from gsu_cli.run.record import FILE, Record, read_record
 
 Runs = list[tuple[Path, Record]]
@@ -20,7 +21,7 @@ def find_runs(folder: Path) -> tuple[Runs, Broken]:
     runs, broken = [], []
     for path in sorted(folder.rglob(FILE)):
         try:
-            runs.append((path.parent, read_record(path)))
+            runs.append((path.parent, whole(read_record(path), path)))
         except GsuError as e:
             broken.append((path, str(e)))
     return sorted(runs, key=lambda pair: pair[1].started), broken
@@ -47,9 +48,9 @@ def collect(places: Iterable[Path]) -> tuple[Runs, Broken]:
                 found, unread = find_runs(place)
                 runs, broken = runs + found, broken + unread
             elif place.name == FILE:
-                runs.append((place.parent, read_record(place)))
+                runs.append((place.parent, whole(read_record(place), place)))
             else:
-                runs += [(place, record) for record in read_compact(place)]
+                runs += [(place, whole(record, place)) for record in read_compact(place)]
         except GsuError as e:
             broken.append((place, str(e)))
     once: dict[object, tuple[Path, Record]] = {}

@@ -52,7 +52,7 @@ def _sweep(records: Sequence[Record], name: str) -> Figure | None:
         chart = Chart(
             quantity.title,
             f"{quantity.title}, change from the original, against {name}.",
-            Scale.around(x_kind, values),
+            Scale.around(x_kind, [p.x for s in series for p in s.points], changes=False),
             Scale.around("signed log" if quantity is COST else "linear", [p.y for s in series for p in s.points]),
             name,
             "change",

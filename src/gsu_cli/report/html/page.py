@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,15 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from gsu_cli.report.aggregate import aggregate, distinct
+from gsu_cli.report.aggregate import distinct
 from gsu_cli.report.html.along import sweeps
 from gsu_cli.report.html.diagnostics import Diagnostics, diagnostics, measurements
 from gsu_cli.report.html.figure import Figure
 from gsu_cli.report.html.pareto import pareto
 from gsu_cli.report.html.pictures import Gallery, gallery, name
 from gsu_cli.report.html.sheet import Sheet, interval
-from gsu_cli.report.keys import key
-from gsu_cli.report.quantities import GRADIENTS, SECONDS, discover
+from gsu_cli.report.overview import listing, mixed_versions, tables
 from gsu_cli.report.summary import sentences
-from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.record import SCHEMA, Record
 
 HERE = Path(__file__).parent
@@ -77,7 +75,7 @@ def render(
             about=about,
             runs=runs,
             done=sum(record.status == "done" for _, record in runs),
-            sheets=[Sheet.of(t, f"table-{i}") for i, t in enumerate(tables(kept, [r for _, r in runs], by))],
+            sheets=[Sheet.of(t, f"table-{i}") for i, t in enumerate(tables([r for _, r in runs], by))],
             figures=figures,
             gallery=pictures,
             listing=Sheet.of(listing(runs), "listing"),
@@ -89,53 +87,6 @@ def render(
             state=STATE,
         )
     )
-
-
-def tables(kept: Sequence[Record], records: Sequence[Record], by: Sequence[str]) -> list[Table]:
-    """The table of the methods, and that of the twins retrained without the forgotten data."""
-    found = [aggregate(records, by, title="Unlearned")] if kept else []
-    twins: dict[tuple[object, ...], Record] = {}
-    for record in kept:
-        weights = next((m.sha256 for m in record.measurements if m.subject == "retrained"), None)
-        if weights:  # measured again beside every method: the same weights at the same latents are one measurement
-            anyone = replace(record, config={**record.config, "method": None}, update={}, command=[])
-            twins.setdefault((weights, record.seeds.get("evaluate")), anyone)
-    if twins:
-        keys = [k for k in by if k in ("dataset", "checkpoint", "forget", "slug")] or ["forget"]
-        measured = [q for q in discover(twins.values(), "retrained") if q not in (SECONDS, GRADIENTS)]
-        found.append(aggregate(twins.values(), keys, measured, title="Retrained without the forgotten data"))
-    return [
-        replace(t, columns=tuple(replace(c, head=c.head.removesuffix(", retrained")) for c in t.columns)) for t in found
-    ]
-
-
-def listing(runs: Sequence[tuple[Path, Record]]) -> Table:
-    """A row per run."""
-    named = ("verb", "dataset", "forget", "method")
-    columns = [Column("run", form="text"), *(Column(k, form="text") for k in named), Column("seed", form="text")]
-    found = discover([r for _, r in runs])
-    quantities = [q for q in found if q.name in ("feature_ratio", "neg_elbo_retain", "frechet_distance")] + [SECONDS]
-    columns += [Column("status", form="text"), *(q.column() for q in quantities)]
-    rows = []
-    for i, (_, record) in enumerate(runs):
-        cells = [Cell(f"#{i}"), *(Cell(_or_dash(key(record, k))) for k in named)]
-        cells += [Cell("/".join(map(str, sorted(set(record.seeds.values())))) or "-"), Cell(record.status)]
-        for quantity in quantities:
-            value = quantity.read(record).value if record.status == "done" else None
-            cells.append(Cell("-") if value is None else Cell(value=value))
-        rows.append(tuple(cells))
-    return Table("All runs", tuple(columns), tuple(rows))
-
-
-def mixed_versions(records: Sequence[Record]) -> list[str]:
-    """Packages and machines that differ between runs: numbers are bit-identical only for the same."""
-    values: dict[str, set[str]] = {}
-    for record in records:
-        for package, version in record.versions.items():
-            values.setdefault(package, set()).add(version)
-        if record.device.get("machine"):
-            values.setdefault("machine", set()).add(str(record.device["machine"]))
-    return [f"{what}: {', '.join(sorted(found))}" for what, found in values.items() if len(found) > 1]
 
 
 def _card(index: int, path: Path, record: Record) -> Card:
@@ -154,10 +105,6 @@ def _card(index: int, path: Path, record: Record) -> Card:
         [Sheet.of(t, f"run-{index}-{i}") for i, t in enumerate(noted.tables)],
         noted.texts,
     )
-
-
-def _or_dash(text: str) -> str:
-    return "-" if text == "not recorded" else text
 
 
 @cache

@@ -46,7 +46,7 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
             f"judge: {JUDGES.get(judge, judge)}",
             f"Cut of the feature ratio against change of the retain -ELBO; {len(found)} settings. Best is top left.",
             Scale.around("signed log", [p.x for p in everything]),
-            Scale.around("linear", [0.0, *(p.y for p in everything)]),
+            Scale.around("linear", [p.y for p in everything]),
             "change of retain -ELBO (cost)",
             "cut of the feature ratio",
             tick,

@@ -21,11 +21,20 @@ class Scale:
     high: float
 
     @classmethod
-    def around(cls, kind: Kind, values: Sequence[float]) -> Scale:
-        """An axis that holds all values with a margin; a signed logarithm or an axis of changes holds 0, too."""
+    def around(cls, kind: Kind, values: Sequence[float], *, changes: bool = True) -> Scale:
+        """An axis that holds all values with a margin.
+
+        Args:
+            kind: of axis.
+            values: to hold.
+            changes: they are relative changes: 0 is on the axis, and it spans more than a few per cent, lest rounding
+                errors look like findings.
+        """
         bend = _bend(kind)
-        places = [bend(v) for v in values] + ([0.0] if kind == "signed log" else [])
-        low, high = min(places, default=0.0), max(places, default=1.0)
+        places = [bend(v) for v in values] + ([0.0] if changes else [])
+        low, high = min(places), max(places)
+        if changes:
+            high = max(high, low + bend(0.02))
         margin = 0.06 * (high - low) or 0.5 * (abs(high) or 1.0)
         back = _unbend(kind)
         return cls(kind, back(low - margin), back(high + margin))

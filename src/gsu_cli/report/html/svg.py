@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from gsu_cli.report.html.scales import Scale
 
-WIDTH, HEIGHT = 440, 330  # units of the view box; text stays legible when a phone shrinks it to 360 pixels
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 26, 46
+WIDTH, HEIGHT = 390, 300  # units of the view box; text stays legible when a phone shrinks it to 360 pixels
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 26, 44
 COLOURS = 8
 SHAPES = (
     "M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0Z",
