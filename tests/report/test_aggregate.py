@@ -9,55 +9,11 @@ from scipy import stats
 
 from gsu_cli.errors import UsageError
 from gsu_cli.report.aggregate import aggregate, distinct, group, interval
-from gsu_cli.report.keys import check_keys, key
+from gsu_cli.report.keys import check_keys, default_keys, key
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Quantity, cut, discover
 from gsu_cli.report.table import Cell, Table
-from gsu_cli.run.record import Measurement, Record
-
-
-def run(
-    digit: int = 1,
-    seed: int = 1,
-    ratio: float | None = 0.05,
-    *,
-    method: str = "ascent",
-    status: str = "done",
-    error: str | None = None,
-    lr: float = 0.1,
-    **more,
-) -> Record:
-    """A run whose original draws the digit at a ratio of 0.1."""
-
-    def m(name, subject, value, judge=None, **facts):
-        reason = None if value is not None else "no judge"
-        return Measurement(name, subject, value, n=100, judge=judge, reason=reason, **facts)
-
-    share = {"judge": "cnn", "unit": "share", "better": "lower"}
-    measured = [
-        m("feature_ratio", "original", 0.1, **share),
-        m("feature_ratio", "unlearned", ratio, **share),
-        m("identity", "unlearned", 0.25, unit="share", better="lower"),
-    ]
-    return Record(
-        "unlearn",
-        status=status,
-        error=error,
-        command=["gsu", "unlearn", f"forget.class={digit}", f"method={method}", f"method.lr={lr:g}", f"seed={seed}"],
-        started=f"2026-01-31T12:00:{digit:02}",
-        config={
-            "dataset": {"name": "mnist"},
-            "checkpoint": {"name": "vae", "path": None},
-            "method": {"_target_": f"gsu_cli.methods.{method}.X", "lr": lr},
-            "forget": {"class": digit, "attribute": None, "sample": None},
-        },
-        seeds={"train": seed, "unlearn": seed, "evaluate": seed},
-        inputs={"dataset": {"name": "mnist", "sha256": "d"}},
-        split={"forget": f"class {digit}", "slug": f"class_{digit}"} if status == "done" else {},
-        update={"method": method, "details": {"cost": {"gradient_evaluations_per_image": 2.0}}},
-        seconds={"unlearn": 3.0},
-        measurements=measured if status == "done" else [],
-        **more,
-    )
+from gsu_cli.run.record import Record
+from made_runs import run
 
 
 def column(table: Table, head: str) -> list[Cell]:
@@ -194,3 +150,17 @@ def test_keys_of_a_run():
 def test_keys_that_cannot_be(wrong):
     with pytest.raises(UsageError, match="by"):
         check_keys(wrong)
+
+
+def test_default_keys_keep_apart_what_was_chosen():
+    runs = [run(1, lr=0.1), run(1, lr=0.2), run(1, method="newton")]
+    assert default_keys(runs) == ["method", "forget", "method.lr"]
+    other = run(1)
+    other.config = {**other.config, "checkpoint": {"name": "vae_2d"}}
+    assert default_keys([*runs, other])[0] == "checkpoint"
+
+
+def test_a_mean_over_settings_says_so():
+    runs = [run(1, lr=0.1), run(1, lr=0.2), run(2, lr=0.1)]
+    assert "rows average over different method.lr;" in aggregate(runs, ["method"]).footnotes[-1]
+    assert not any("average over" in note for note in aggregate(runs, ["forget", "method.lr"]).footnotes)

@@ -66,6 +66,19 @@ VERBS = {
         ),
         ("Cells lie in <output_dir>/reproduce/cells, named by what decides their numbers; tables share them.",),
     ),
+    "report": Verb(
+        "turn runs into tables and one HTML page",
+        (
+            ("gsu report", "all runs below outputs/: a page with tables, figures, pictures, and the tables here"),
+            ("gsu report runs=outputs/unlearn/sweeps/2026-01-31/12-00-00", "one sweep"),
+            ("gsu report runs=[outputs,old/results.json] by=[method]", "several places; one row a method"),
+            ("gsu report format=latex output=table.tex", "a table for a paper; or markdown, csv, json"),
+        ),
+        (
+            "Rows are means over seeds with a 95 % interval; a failed run is counted and never averaged.",
+            "The page is one file, needs no network and lists every run with the command that made it.",
+        ),
+    ),
     "show": Verb(
         "list datasets, checkpoints, methods, metrics, judges and runs",
         (

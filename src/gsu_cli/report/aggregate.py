@@ -12,11 +12,11 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy.special import stdtrit
 
-from gsu_cli.report.keys import key, natural
+from gsu_cli.report.keys import key, natural, varied
 from gsu_cli.report.quantities import JUDGES, Quantity, Reading, discover
 from gsu_cli.report.sweep import labels
 from gsu_cli.report.table import Cell, Column, Form, Table, number
@@ -116,14 +116,13 @@ def distinct(records: Iterable[Record]) -> tuple[list[Record], int]:
 
     The same line on the same inputs gives the same numbers, so a second run is no second piece of evidence.
     """
-    kept: dict[str, Record] = {}
-    seen = 0
-    for record in sorted(records, key=lambda r: r.started):
-        seen += 1
-        same = _identity(record)
-        if same not in kept or record.status == "done" or kept[same].status != "done":
-            kept[same] = record
-    return list(kept.values()), seen - len(kept)
+    every = sorted(records, key=lambda r: r.started)
+    done = {_identity(r, inputs=True): r for r in every if r.status == "done"}
+    settled = {_identity(r, inputs=False) for r in done.values()}
+    # a run that ended early may not have noted its inputs
+    others = {line: r for r in every if r.status != "done" and (line := _identity(r, inputs=False)) not in settled}
+    kept = sorted([*done.values(), *others.values()], key=lambda r: r.started)
+    return kept, len(every) - len(kept)
 
 
 def group(records: Iterable[Record], by: Sequence[str]) -> list[Group]:
@@ -174,10 +173,16 @@ def aggregate(
     """
     kept, repeated = distinct(r for r in records if r.verb == "unlearn")
     table = table_of(group(kept, by), by, discover(kept) if quantities is None else quantities, title=title)
-    if not repeated:
-        return table
-    note = f"{repeated} run{'s' * (repeated > 1)} repeated another on the same inputs; the latest counts"
-    return Table(table.title, table.columns, table.rows, (*table.footnotes, note))
+    notes = [f"{repeated} run{'s' * (repeated > 1)} repeated another on the same inputs; the latest counts"]
+    return replace(table, footnotes=(*table.footnotes, *(notes if repeated else []), *mixed(kept, by)))
+
+
+def mixed(records: Sequence[Record], by: Sequence[str]) -> list[str]:
+    """What the rows average over that was chosen, not drawn: a reader must know, and may add it to ``by``."""
+    among = [name for name in ("dataset", "checkpoint", "method", *varied(records)) if name not in by]
+    groups = group(records, by)
+    blurred = [name for name in among if any(len({key(r, name) for r in (*g.done, *g.failed)}) > 1 for g in groups)]
+    return [f"rows average over different {', '.join(blurred)}; add them to by= to keep them apart"] if blurred else []
 
 
 def setting(record: Record) -> str:
@@ -186,10 +191,11 @@ def setting(record: Record) -> str:
     return json.dumps([*(key(record, name) for name in SETTING), method], sort_keys=True, default=str)
 
 
-def _identity(record: Record) -> str:
-    inputs = [v.get("sha256") for v in record.inputs.values() if isinstance(v, dict)]
+def _identity(record: Record, *, inputs: bool) -> str:
+    """The line and seeds of a run and, if asked, the bytes it worked on."""
     what = record.config_hash or [record.command, setting(record)]
-    return json.dumps([what, inputs if record.config_hash else [], record.seeds], default=str)
+    read = [v.get("sha256") for v in record.inputs.values()] if inputs and record.config_hash else []
+    return json.dumps([what, read, record.seeds], default=str)
 
 
 def _names(records: Sequence[Record]) -> list[str]:
@@ -219,5 +225,5 @@ def _failures(g: Group) -> str:
     said = []
     for name, record in zip(names, g.failed, strict=False):
         error = (record.error or "no error was noted; killed, or still at work").splitlines()[0]
-        said.append(f"{name or 'the run'} {record.status}: {error}")
+        said.append(f"{name or 'a run'} {record.status}: {error}")
     return "; ".join(said)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gsu_cli.errors import UsageError
@@ -15,6 +15,7 @@ from gsu_cli.run.record import Record
 
 NAMED = ("method", "forget", "slug", "dataset", "checkpoint", "status", "verb")
 NOT_RECORDED = "not recorded"
+ABSENT = "-"
 
 
 def key(record: Record, name: str) -> str:
@@ -25,7 +26,7 @@ def key(record: Record, name: str) -> str:
         name: one of `NAMED`, or a dotted key such as ``method.lr``.
 
     Returns:
-        The value; "not recorded" where neither record nor command say.
+        The value; "-" where the config has no such key, "not recorded" where neither record nor command say.
     """
     if name == "method":
         target = str(_lookup(record.config, "method._target_") or "").split(".")
@@ -44,6 +45,8 @@ def key(record: Record, name: str) -> str:
     if name in ("status", "verb"):
         return str(getattr(record, name))
     found = _lookup(record.config, name)
+    if found is None and record.config:
+        return ABSENT  # this method, say, has no such option
     return shown(_typed(record, name) or NOT_RECORDED if found is None else found)
 
 
@@ -95,8 +98,9 @@ def _lookup(config: Mapping[str, Any], dotted: str) -> Any:
 
 
 def _typed(record: Record, name: str) -> str | None:
-    words = [shlex.split(word)[0] if word else "" for word in record.command[2:]]
-    values = [value for head, equals, value in (word.lstrip("+").partition("=") for word in words) if head == name]
+    quoted = [word for word in record.command[2:] if name in word]
+    words = [(shlex.split(word) or [""])[0] for word in quoted]
+    values = [value for head, _, value in (word.lstrip("+").partition("=") for word in words) if head == name]
     return values[-1] if values else None
 
 
@@ -109,3 +113,19 @@ def _forget(record: Record) -> str:
         if value is not None:
             return f"{kind} {shown(value)}"
     return NOT_RECORDED
+
+
+def varied(records: Iterable[Record]) -> list[str]:
+    """Dotted keys of the method's config in which runs of one method differ, in the order of the config."""
+    values: dict[tuple[str, str], set[str]] = {}
+    for record in records:
+        for name, value in (record.config.get("method") or {}).items():
+            if not name.startswith("_"):
+                values.setdefault((key(record, "method"), f"method.{name}"), set()).add(shown(value))
+    return list(dict.fromkeys(name for (_, name), found in values.items() if len(found) > 1))
+
+
+def default_keys(records: Sequence[Record]) -> list[str]:
+    """Keys that never average what was chosen differently: method, forget spec, and all else that varies."""
+    outer = [name for name in ("dataset", "checkpoint") if len({key(r, name) for r in records}) > 1]
+    return [*outer, "method", "forget", *varied(records)]
