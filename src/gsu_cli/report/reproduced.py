@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from gsu_cli.report.aggregate import Group, table_of
+from gsu_cli.report.compact import write_compact
 from gsu_cli.report.formats import RENDER, SUFFIXES
 from gsu_cli.report.formats.terminal import grid
+from gsu_cli.report.html.along import sweeps
+from gsu_cli.report.plots import file_name, standalone
 from gsu_cli.report.quantities import Quantity, discover
 from gsu_cli.report.run_table import HEADS
 from gsu_cli.report.table import Cell, Table
@@ -38,7 +41,7 @@ def table(spec: TableSpec, outcomes: Sequence[Outcome]) -> Table:
     found = table_of(groups, BY, quantities, title=spec.title or spec.name)
     rows = [_without_own_change(row, quantities) for row in found.rows]
     rows += [_published(words, found) for words in spec.published]
-    return replace(found, rows=tuple(rows), footnotes=(*found.footnotes, _command(spec)))
+    return replace(found, rows=tuple(rows))
 
 
 def quantities_of(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[Quantity]:
@@ -62,9 +65,27 @@ def missed(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[str]:
     return [words for expected in spec.expect if (words := _missed(expected, outcomes))]
 
 
-def write_table(folder: Path, spec: TableSpec, outcomes: Sequence[Outcome]) -> Table:
-    """Writes ``table.md``, ``.csv``, ``.tex``, ``.json``, and ``cells.json``: which run stands behind which entry."""
+def write_table(folder: Path, spec: TableSpec, outcomes: Sequence[Outcome], command: Sequence[str]) -> Table:
+    """Writes ``table.md``, ``.csv``, ``.tex``, ``.json``, and what stands behind the entries.
+
+    ``cells.json`` names the folder of each run; ``records.json`` holds their records, compact, for `gsu report`.
+
+    Args:
+        folder: of these files.
+        spec: what the table is.
+        outcomes: of all its cells.
+        command: the words that made it.
+
+    Returns:
+        The table.
+    """
     found = table(spec, outcomes)
+    found = replace(found, footnotes=(*found.footnotes, f"made by {shlex.join(command)}"))
+    ended = [o.record for o in outcomes if o.key and o.record is not None]
+    write_compact(folder / "records.json", ended)
+    if spec.plot:
+        for figure in sweeps(ended):
+            write_text(folder / file_name(figure), standalone(figure))
     for name in FORMATS:
         write_text(folder / f"table{SUFFIXES[name]}", RENDER[name](found))
     rows = [
@@ -122,18 +143,14 @@ def _without_own_change(row: tuple[Cell, ...], quantities: Sequence[Quantity]) -
     return tuple(Cell(" ") if i in changes else cell for i, cell in enumerate(row))
 
 
-def _published(words: dict[str, str], found: Table) -> tuple[Cell, ...]:
+def _published(words: Mapping[str, str], found: Table) -> tuple[Cell, ...]:
     """A row of others' figures, as they stand in print; what is not printed there is a hole."""
     heads = [column.head for column in found.columns]
-    note = f"published: {words.get('source', 'no source given')}"
-    cells = [Cell(words.get(head, ""), note=note if i == 0 else "") if i < len(BY) else
-             Cell(words[head]) if head in words else Cell(note="not published")
-             for i, head in enumerate(heads)]  # fmt: skip
-    return tuple(cells)
-
-
-def _command(spec: TableSpec) -> str:
-    return f"made by `gsu reproduce table={spec.name}`"
+    elsewhere = [f"{head} {figure}" for head, figure in words.items() if head not in (*heads, "source")]
+    note = "; ".join([f"published: {words.get('source', 'no source given')}", *elsewhere])
+    first = [Cell(words.get(head, " "), note=note if i == 0 else "") for i, head in enumerate(BY)]
+    rest = [Cell(words[head]) if head in words else Cell(note="not published") for head in heads[len(BY) :]]
+    return (*first, *rest)
 
 
 def _missed(expected: Expectation, outcomes: Sequence[Outcome]) -> str:

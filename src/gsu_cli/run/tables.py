@@ -128,6 +128,7 @@ class TableSpec:
         mean: whether the mean over all rows, and the worst of them, stand below.
         levels: whether numbers are shown as they are; else as changes from the original.
         show: names of the measurements to show; None for all.
+        plot: whether changes are drawn along the numeric options that differ between cells.
         published: rows of others' figures: head of a column -> what is printed there, and ``source``.
         expect: what is pinned; see `Expectation`.
     """
@@ -143,7 +144,8 @@ class TableSpec:
     mean: bool = False
     levels: bool = False
     show: Sequence[str] | None = None
-    published: Sequence[dict[str, str]] = ()
+    plot: bool = False
+    published: Sequence[Mapping[str, str]] = ()
     expect: Sequence[Expectation] = ()
 
     @classmethod

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from gsu_cli import __version__
-from gsu_cli.errors import GsuError
+from gsu_cli.errors import CheckpointError, GsuError
 from gsu_cli.run import folders
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.files import sha256_of
@@ -68,13 +68,11 @@ class Identities:
         for name in here["paths"]:
             config.paths[name] = name  # where things lie does not change what they are
         neutral = {key: value for key, value in parts.plain(config).items() if key != "logger"}
-        name = str(here["dataset"].get("name"))
-        weights = shipped(name, str(here["checkpoint"]["name"])) if here["checkpoint"]["path"] is None else None
         inputs = {
             "gsu": __version__,
             "dataset": self._digest(OmegaConf.create(here["dataset"])),
             "files": files_in(here),
-            "checkpoint": sha256_of(weights) if weights else None,
+            "checkpoint": _shipped(here),
         }
         return content_key(neutral, inputs)
 
@@ -96,6 +94,21 @@ class Identities:
         if isinstance(found, GsuError):
             raise found
         return found
+
+
+def _shipped(here: Mapping[str, Any]) -> str | None:
+    """sha256 of the checkpoint that ships for the config; None where it names a file of its own."""
+    if here["checkpoint"]["path"] is not None:
+        return None
+    dataset, name = str(here["dataset"].get("name")), str(here["checkpoint"]["name"])
+    path = shipped(dataset, name)
+    if path is None:
+        raise CheckpointError(
+            f"a checkpoint is needed for {dataset}",
+            found=f"none that ships under the name {name!r}",
+            way_out="Train one with `gsu train`, and give the row a checkpoint.path=",
+        )
+    return sha256_of(path)
 
 
 def run_cell(overrides: list[str], shared: list[str], store_folder: Path, key: str) -> None:

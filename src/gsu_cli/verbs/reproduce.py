@@ -11,7 +11,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from gsu_cli.errors import DataError, GsuError, UsageError
+from gsu_cli.errors import CheckpointError, DataError, GsuError, UsageError
 from gsu_cli.report.numbers import seconds
 from gsu_cli.report.reproduced import missed, print_table, write_table
 from gsu_cli.run.pool import cores, in_processes
@@ -36,7 +36,7 @@ def main(cfg: DictConfig) -> None:
         return
     outcomes = _run(todo, outcomes, shared, store, workers)
     folder = root / spec.name
-    table = write_table(folder, spec, outcomes)
+    table = write_table(folder, spec, outcomes, _command())
     print_table(table, console.console)
     console.say("all of it lies in ", folder)
     _judge(spec, outcomes, folder)
@@ -57,6 +57,12 @@ def _shared(cfg: DictConfig) -> list[str]:
     return [*paths, *([f"hydra.searchpath=[{','.join(_quoted(f'file://{path}') for path in own)}]"] if own else [])]
 
 
+def _command() -> list[str]:
+    """This line without what changes no entry of the table."""
+    words = [str(word) for word in HydraConfig.get().overrides.task]
+    return ["gsu", "reproduce", *(w for w in words if w.split("=")[0] not in ("workers", "preview", "cell_seconds"))]
+
+
 def _quoted(value: object) -> str:
     text = str(value).replace("\\", "\\\\").replace("'", "\\'")
     return f"'{text}'"
@@ -70,7 +76,7 @@ def _look_up(spec: TableSpec, identities: cells.Identities, store: Store, on_pro
         try:
             key = identities.key(one)
             outcomes.append(Outcome(one, key, store.read(key)))
-        except DataError as e:
+        except (CheckpointError, DataError) as e:
             outcomes.append(Outcome(one, "", cells.failure(one.overrides, str(e)), excused=one.optional))
         except UsageError as e:
             raise UsageError(f"the lines of `table={spec.name}` must compose", found=f"{one}: {e}") from e
