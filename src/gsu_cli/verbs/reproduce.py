@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from gsu_cli.errors import CheckpointError, DataError, GsuError, UsageError
 from gsu_cli.report.numbers import seconds
 from gsu_cli.report.reproduced import missed, print_table, write_table
+from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pool import cores, in_processes
 from gsu_cli.run.store import Store
 from gsu_cli.run.tables import CELLS, Outcome, TableSpec
@@ -23,6 +24,9 @@ from gsu_cli.verbs import console, parts
 
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
+    if cfg.get("table") is None:
+        names = sorted(path.stem for path in (conf_dir() / "table").glob("*.yaml"))
+        raise UsageError("`table` must be given", way_out=f"Choose one of {', '.join(names)}")
     spec = TableSpec.of(parts.plain(cfg.table))
     preview, workers = parts.flag(cfg, "preview"), _workers(cfg.workers)
     root = Path(str(cfg.paths.output_dir)) / "reproduce"
