@@ -5,6 +5,7 @@ from __future__ import annotations
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import (
     SCOPES,
+    Strength,
     Task,
     Update,
     add_,
@@ -26,6 +27,7 @@ class Ascent:
     """
 
     name = "ascent"
+    strength = Strength("lr", 1e-3, 1e2, power=1.0)
 
     def __init__(self, lr: float = 5e-4, scope: str = "all", shots: int = 1) -> None:
         check_step(lr, shots)

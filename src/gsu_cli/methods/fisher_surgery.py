@@ -22,7 +22,7 @@ import torch
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import decoder_fisher, parameters
-from gsu_cli.methods.base import Task, Update, add_, cosine, draw_images
+from gsu_cli.methods.base import Strength, Task, Update, add_, cosine, draw_images
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
 from gsu_cli.objectives.redirect import Redirect, redirect
 from gsu_cli.surgery.conflict import project_conflicts
@@ -116,6 +116,7 @@ class FisherSurgery:
     """
 
     name = "fisher_surgery"
+    strength = Strength("budget", 1e-3, 0.1, budget_option="budget")
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from gsu_cli.data.split import Split
 from gsu_cli.gradients import class_gradients, hessian_vector, mean_gradient, mean_loss
 from gsu_cli.methods.base import (
     SCOPES,
+    Strength,
     Task,
     Update,
     add_,
@@ -51,6 +52,7 @@ class GradientSurgery:
     """
 
     name = "gradient_surgery"
+    strength = Strength("lr", 1e-3, 1e2, power=1.0)
 
     def __init__(
         self,

@@ -55,6 +55,7 @@ class Retrain:
     """
 
     name = "retrain"
+    strength = None
 
     def __init__(self, epochs: int | None = None) -> None:
         if epochs is not None:

@@ -24,7 +24,7 @@ from gsu_cli.run.session import Session
 from gsu_cli.training import Recipe
 from gsu_cli.verbs import console
 
-SECTIONS = ("forget", "seeds", "evaluation")  # mappings that no group of configs guards against forget=1
+SECTIONS = ("forget", "seeds", "evaluation", "protocol")  # mappings that no group of configs guards against forget=1
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:

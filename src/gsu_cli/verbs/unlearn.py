@@ -24,6 +24,7 @@ from gsu_cli.run.session import Session
 from gsu_cli.training import Recipe
 from gsu_cli.verbs import console, parts
 from gsu_cli.verbs.measure import Plan, measure
+from gsu_cli.verbs.protocol import Protocol
 
 
 def main(cfg: DictConfig) -> None:
@@ -32,7 +33,7 @@ def main(cfg: DictConfig) -> None:
         spec = parts.forget_spec(cfg.forget)
         if spec is None:
             raise UsageError("something must be forgotten", found="no forget.*", way_out="For example forget.class=1")
-        method = parts.build(cfg.method)
+        protocol = Protocol.of(cfg)
         plan, may_retrain = Plan.of(cfg), parts.flag(cfg, "retrain")
         dataset = parts.load_dataset(cfg, session)
         split = parts.resolve_split(spec, dataset, session)
@@ -40,7 +41,7 @@ def main(cfg: DictConfig) -> None:
         original = parts.open_checkpoint(cfg, dataset, session)
         twin = parts.open_twin(cfg, original, split, session)
         scene = plan.scene(split, session)  # before the work: a judge that cannot be had is known at once
-        subjects = {"original": original, "unlearned": _unlearn(session, method, original, split)}
+        subjects = {"original": original, "unlearned": _unlearn(session, protocol.method(), original, split)}
         if twin is None and may_retrain:
             twin = _retrain(session, original, split)
         if twin is not None:
