@@ -1,10 +1,11 @@
 """Any method at its largest strength within a retain budget: the rule by which methods are compared (docs/protocol.md).
 
-    s* = max { s : [L_r(theta_s) - L_r(theta_0)] / |L_r(theta_0)| <= budget },   theta_s the method's weights at strength s
+    s* = max { s : [L_r(theta_s) - L_r(theta_0)] / |L_r(theta_0)| <= budget }
 
-L_r is the training loss on retained *training* images, the same images under the same noise for every method. No judge
-and no held-out image is asked. Every trial is a run of the method on a copy of the original with the same seed, so the
-weights at ``s*`` are bit-identical to those of the method run by itself at that strength.
+with ``theta_s`` the method's weights at strength ``s``. L_r is the training loss on retained *training* images, the
+same images under the same noise for every method; no judge and no held-out image is asked. Every trial is a run of the
+method on a copy of the original with the same seed, so the weights at ``s*`` are bit-identical to those of the method
+run by itself at that strength.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -153,7 +154,7 @@ class Search:
         self.along: list[tuple[float, float]] = []
         self.best: Found | None = None
 
-    def run(self, strength: float, **options: float) -> tuple[Any, Update, float]:
+    def run(self, strength: float, options: Mapping[str, float]) -> tuple[Any, Update, float]:
         """Runs the method on a copy of the original: its weights, its update and the raise; appends the trial.
 
         Raises:
@@ -180,7 +181,7 @@ class Search:
         options: dict[str, float] = {str(s.budget_option): budget}
         if s.option != s.budget_option:
             options[s.option] = s.high
-        model, update, rise = self.run(options[s.option], **options)
+        model, update, rise = self.run(options[s.option], options)
         reason = None
         if s.option != s.budget_option:
             self.trials[-1].strength = update.shots
@@ -210,7 +211,7 @@ class Search:
 
     def rise_of(self, strength: float) -> float:
         """The raise at a strength; keeps the weights of the largest within the budget."""
-        model, update, rise = self.run(strength, **{self.plan.strength.option: strength})
+        model, update, rise = self.run(strength, {self.plan.strength.option: strength})
         self.plan.known.trials.append((strength, rise))
         if rise <= self.plan.budget and (self.best is None or strength > (self.best.strength or 0.0)):
             self.best = Found(strength, rise, update, model.state_dict())
@@ -223,7 +224,7 @@ class Search:
         if known.ray is None:
             probe = math.sqrt(s.low * s.high)
             try:
-                model, _, rise = self.run(probe, **{s.option: probe})
+                model, _, rise = self.run(probe, {s.option: probe})
             except NonFiniteError:
                 return None
             known.trials.append((probe, rise))

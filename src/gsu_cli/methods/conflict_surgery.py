@@ -38,7 +38,7 @@ class ConflictSurgery:
     """
 
     name = "conflict_surgery"
-    strength = Strength("lr", 1e-3, 1e2, power=1.0)
+    knob = Strength("lr", 1e-3, 1e2, power=1.0)
 
     def __init__(self, lr: float = 5e-4, scope: str = "all", shots: int = 1) -> None:
         check_step(lr, shots)

@@ -26,7 +26,7 @@ class FisherScrub:
     """
 
     name = "fisher_scrub"
-    strength = Strength("alpha", 1e-8, 1e-2, power=0.5)
+    knob = Strength("alpha", 1e-8, 1e-2, power=0.5)
 
     def __init__(self, alpha: float = 1e-6, clamp: float = 1e3, retain_images: int = 10_000) -> None:
         check_number("alpha", alpha, more_than=0.0)

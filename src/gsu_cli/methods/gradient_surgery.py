@@ -28,6 +28,7 @@ from gsu_cli.methods.base import (
     draw_images,
     names_in_scope,
 )
+from gsu_cli.methods.iterative import Cost
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.projection import Projection, project_out
@@ -52,7 +53,7 @@ class GradientSurgery:
     """
 
     name = "gradient_surgery"
-    strength = Strength("lr", 1e-3, 1e2, power=1.0)
+    knob = Strength("lr", 1e-3, 1e2, power=1.0)
 
     def __init__(
         self,
@@ -108,6 +109,9 @@ class GradientSurgery:
         update.realised = {
             part: mean_loss(model, images, seed=seeds[part]) - before[part] for part, images in checks.items()
         }
+        parts = 1 if self.retain_basis == "mean" else 2  # a basis differentiates the retain set once more
+        cost = Cost(gradients=self.shots * (len(forget) + parts * len(retain)))
+        update.details["cost"] = cost.record(len(split.dataset.train))
         return update
 
     def _predict(self, model: Any, images: Images, d: Vector, seed: int) -> float:

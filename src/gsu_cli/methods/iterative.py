@@ -45,7 +45,7 @@ Direction = Callable[[int], tuple[Vector, dict[str, float]]]
 
 @dataclass
 class Cost:
-    """What an update took, in images; the trajectory's own measurements are left out.
+    """What an update took, in images; the trajectory's own measurements are left out where no budget rests on them.
 
     Attributes:
         gradients: images whose loss was differentiated once.
@@ -220,6 +220,8 @@ def iterate(ground: Ground, name: str, direction: Direction) -> Update:
                     continue
                 try:
                     now = losses()
+                    if loop.retain_budget is not None:  # else nothing rests on it
+                        ground.cost.forward += len(checks["retain"])
                 except NonFiniteError as e:
                     raise _not_finite("the loss", k, good[0]) from e
                 rise = (now["retain"] - start["retain"]) / abs(start["retain"])

@@ -25,7 +25,7 @@ class Newton:
     """
 
     name = "newton"
-    strength = Strength("strength", 1e-2, 1e2, power=1.0)
+    knob = Strength("strength", 1e-2, 1e2, power=1.0)
 
     def __init__(self, damping: float = 0.1, retain_images: int = 10_000, strength: float = 1.0) -> None:
         check_number("damping", damping, more_than=0.0)

@@ -26,7 +26,7 @@ class SissNorm:
     """
 
     name = "siss_norm"
-    strength = Strength("lr", 1e-6, 1e-2)
+    knob = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

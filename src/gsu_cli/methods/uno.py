@@ -32,7 +32,7 @@ class Uno:
     """
 
     name = "uno"
-    strength = Strength("lr", 1e-6, 1e-2)
+    knob = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-import math
 from math import exp, inf, isfinite, log, nan, sqrt
 
 from gsu_cli.errors import NonFiniteError, UsageError

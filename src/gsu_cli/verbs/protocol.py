@@ -69,7 +69,7 @@ class Protocol:
 
 def _strength(method: Any, p: DictConfig) -> Strength | None:
     """The method's own strength, with what was typed in its place."""
-    found = getattr(method, "strength", Strength)  # the class stands for: it does not say
+    found = getattr(method, "knob", Strength)  # the class stands for: it does not say
     if isinstance(found, Strength | None) and p.strength is None:
         if found is None:
             return None
@@ -79,7 +79,7 @@ def _strength(method: Any, p: DictConfig) -> Strength | None:
             "the protocol needs to know which option is the strength, and where to look",
             found=f"{_name(method)}, which does not say",
             way_out="Type protocol.strength=OPTION protocol.low=VALUE protocol.high=VALUE, or give the class an "
-            "attribute `strength = Strength(option, low, high)`",
+            "attribute `knob = Strength(option, low, high)`",
         )
     return Strength(str(p.strength), _bound(p, "low", 0.0), _bound(p, "high", 0.0))
 
@@ -98,7 +98,9 @@ def _budgets(curve: object) -> tuple[float, ...]:
         return ()
     values = CURVE if curve is True else curve if isinstance(curve, Sequence) and not isinstance(curve, str) else None
     if not values:
-        raise UsageError("`curve` must be true, false or a list of budgets", found=curve, way_out="Type curve=[0.01,0.03]")
+        raise UsageError(
+            "`curve` must be true, false or a list of budgets", found=curve, way_out="Type curve=[0.01,0.03]"
+        )
     return tuple(sorted({share("curve", value) for value in values}))
 
 
@@ -106,7 +108,9 @@ def _refuse_typed(option: str) -> None:
     typed = [str(word).lstrip("+").partition("=")[0] for word in HydraConfig.get().overrides.task]
     if option in typed:
         raise UsageError(
-            f"`{option}` is chosen by the protocol", found="a value typed for it", way_out="Leave it out, or protocol.budget"
+            f"`{option}` is chosen by the protocol",
+            found="a value typed for it",
+            way_out="Leave it out, or protocol.budget",
         )
 
 

@@ -22,7 +22,7 @@ from gsu_cli.run.files import write_text
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.training import Recipe
-from gsu_cli.verbs import console, parts
+from gsu_cli.verbs import console, curve, parts
 from gsu_cli.verbs.measure import Plan, measure
 from gsu_cli.verbs.protocol import Protocol
 
@@ -48,6 +48,9 @@ def main(cfg: DictConfig) -> None:
             subjects["retrained"] = twin
         with console.work_bar("evaluate") as on_progress:
             drawn = measure(plan, scene, session, subjects, on_progress)
+        if protocol.curve:
+            curve.trace(session, protocol, plan, scene, original, split)
+            curve.picture(session)
         finish(session, split, drawn)
 
 
