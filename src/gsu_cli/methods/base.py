@@ -87,17 +87,19 @@ class Strength:
     Attributes:
         option: the constructor's argument.
         low, high: where a search begins, in the unit of the option; it may go beyond on either side.
-        power: where ``theta - theta_0`` grows like a power of the option along one direction, which power: the losses
+        power: where ``theta - theta_0`` grows like a power of the option along one direction, which power: losses
             along that ray then stand in for runs of the method until the last.
-        budget_option: for a method that keeps a budget by itself, the argument that takes it. It is run once, with
-            ``option`` at ``high``.
+        stop_option: for a method that counts steps and stops by itself, the argument that takes the budget; it is run
+            once, with ``option`` at ``high``.
+        is_budget: whether the option is itself a retain budget, so that the search begins there.
     """
 
     option: str
     low: float
     high: float
     power: float | None = None
-    budget_option: str | None = None
+    stop_option: str | None = None
+    is_budget: bool = False
 
 
 class Method(Protocol):

@@ -21,10 +21,12 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import mean_loss, parameters
 from gsu_cli.methods.base import Method, Strength, Task, Update, check_whole, draw_images
+from gsu_cli.methods.iterative import CHECK_IMAGES
 from gsu_cli.surgery.steps import largest_step_within, power_law
 from gsu_cli.surgery.vectors import Vector, add_scaled
 
 TOLERANCE = 0.05  # share of the budget that a search may leave unspent
+MOST_ASKED = 3  # runs of a method that stops by itself
 MOST_TRIALS = 12  # runs of the method for one budget
 RAY_TRIALS = 16  # losses along the ray; each costs a forward pass over the gauge's images
 
@@ -45,8 +47,9 @@ class Gauge:
 
     @classmethod
     def of(cls, task: Task, n: int) -> Gauge:
-        """The same for every method of a seed."""
-        images, seed = draw_images(task.split, "retain", n, seed=task.stream("gauge")), task.stream("gauge noise")
+        """The same for every method of a seed: what the stop rule of the iterative ones looks at, too."""
+        images = draw_images(task.split, "retain", n, seed=task.stream("check", "retain"))
+        seed = task.stream("check noise", "retain")
         return cls(images, seed, mean_loss(task.model, images, seed=seed))
 
     def rise(self, model: Any, theta: Vector | None = None) -> float:
@@ -103,7 +106,7 @@ class Calibrated:
         make: Callable[..., Method],
         strength: Strength,
         budget: float,
-        images: int = 3000,
+        images: int = CHECK_IMAGES,
         known: Known | None = None,
     ) -> None:
         self.name: str = getattr(make(), "name", "method")
@@ -116,7 +119,7 @@ class Calibrated:
         with task.stage("gauge"):
             gauge = Gauge.of(task, self.images)
         search = Search(self, task, gauge)
-        found = search.once() if self.strength.budget_option else search.largest()
+        found = search.stopped() if self.strength.stop_option else search.largest()
         update = found.update
         if found.weights is not None:
             task.model.load_state_dict(found.weights)
@@ -129,7 +132,7 @@ class Calibrated:
             "trials": [asdict(t) for t in search.trials],
             "ray": [{"strength": s, "rise": r if math.isfinite(r) else None} for s, r in search.along],
             "images": len(gauge.images),
-            "cost": search.cost(time.perf_counter() - started),
+            "cost": search.cost(time.perf_counter() - started, found.strength),
         }
         return update
 
@@ -175,39 +178,40 @@ class Search:
             trial.seconds = round(time.perf_counter() - started, 4)
         return task.model, update, trial.rise
 
-    def once(self) -> Found:
-        """A method that keeps the budget by itself."""
-        s, budget = self.plan.strength, self.plan.budget
-        options: dict[str, float] = {str(s.budget_option): budget}
-        if s.option != s.budget_option:
-            options[s.option] = s.high
-        model, update, rise = self.run(options[s.option], options)
-        reason = None
-        if s.option != s.budget_option:
+    def stopped(self) -> Found:
+        """A method that stops by itself where the budget is spent; asked for less where that is beyond it here."""
+        s, budget, asked = self.plan.strength, self.plan.budget, self.plan.budget
+        for _ in range(MOST_ASKED):
+            try:
+                model, update, rise = self.run(s.high, {s.option: s.high, str(s.stop_option): asked})
+            except NonFiniteError:
+                asked /= 10
+                continue
             self.trials[-1].strength = update.shots
-            if update.shots == s.high:
-                reason = f"the budget was not spent within {s.option}={s.high:g}"
-        return Found(self.trials[-1].strength, rise, update, model.state_dict(), reason)
+            if rise <= budget:
+                unspent = f"the budget was not spent within {s.option}={s.high:g}" if update.shots == s.high else None
+                return Found(update.shots, rise, update, model.state_dict(), unspent)
+            asked *= (1 - TOLERANCE / 2) * budget / rise
+        return self.nothing()
 
     def largest(self) -> Found:
         """The largest strength within the budget, by `largest_step_within`."""
-        s, known = self.plan.strength, self.plan.known
-        guess = self.ray() if s.power is not None else power_law(known.trials, (1 - TOLERANCE / 2) * self.plan.budget)
+        s, budget = self.plan.strength, self.plan.budget
+        guess = budget if s.is_budget else self.ray() if s.power is not None else None
+        guess = guess or power_law(self.plan.known.trials, (1 - TOLERANCE / 2) * budget)
         found = largest_step_within(
-            self.rise_of,
-            self.plan.budget,
-            low=s.low,
-            high=s.high,
-            guess=guess,
-            rel_tol=TOLERANCE,
-            max_evaluations=MOST_TRIALS,
+            self.rise_of, budget, low=s.low, high=s.high, guess=guess, rel_tol=TOLERANCE, max_evaluations=MOST_TRIALS
         )
         if self.best is None:
-            reason = f"no {s.option} of {len(self.trials)} tried keeps the budget: the original is given back"
-            return Found(None, 0.0, Update(self.plan.name, shots=0), None, reason)
+            return self.nothing()
         if not found.converged:
-            self.best.reason = f"the search for {s.option} ended with {self.best.rise / self.plan.budget:.0%} spent"
+            self.best.reason = f"the search for {s.option} ended with {self.best.rise / budget:.0%} of the budget spent"
         return self.best
+
+    def nothing(self) -> Found:
+        """The original: no trial kept the budget."""
+        reason = f"no {self.plan.strength.option} of {len(self.trials)} tried keeps the budget: nothing was changed"
+        return Found(None, 0.0, Update(self.plan.name, shots=0), None, reason)
 
     def rise_of(self, strength: float) -> float:
         """The raise at a strength; keeps the weights of the largest within the budget."""
@@ -243,12 +247,11 @@ class Search:
             )
         return found.step or None
 
-    def cost(self, seconds: float) -> dict[str, Any]:
-        """What finding the strength took, all trials and the gauge's forward passes, and what the last trial took."""
+    def cost(self, seconds: float, chosen: float | None) -> dict[str, Any]:
+        """What finding the strength took, all trials and the gauge's forward passes, and what the chosen one took."""
         passes = len([t for t in self.trials if t.error is None]) + len(self.along) + 1
         own = [t.gradient_evaluations_per_image for t in self.trials if t.gradient_evaluations_per_image is not None]
         gauge = passes * len(self.gauge.images) / 3 / len(self.task.split.dataset.train)
-        chosen = self.best.strength if self.best is not None else None
         final = next((t for t in reversed(self.trials) if t.strength == chosen), self.trials[-1])
         broken = [t for t in self.trials if t.error is not None and t.gradient_evaluations_per_image is None]
         counted = len(own) + len(broken) == len(self.trials) and own  # what broke off counts like the dearest other

@@ -117,7 +117,7 @@ class FisherSurgery:
     """
 
     name = "fisher_surgery"
-    knob = Strength("budget", 1e-3, 0.1, budget_option="budget")
+    knob = Strength("budget", 1e-3, 0.1, is_budget=True)
 
     def __init__(
         self,
