@@ -121,6 +121,8 @@ def run_verb(app: App, words: Sequence[str]) -> None:
         Exception: whatever the verb or Hydra raised.
     """
     folders.forget_claims()
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # a class of one's own lies beside the line; last, so that it hides nothing
     task = Task(app)
     try:
         with as_command_line([f"gsu {app.verb}", *words]):

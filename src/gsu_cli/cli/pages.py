@@ -157,6 +157,12 @@ def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:
     )
 
 
+def option_names(folder: Path) -> list[str]:
+    """The choices of a group, those in folders of theirs included: ``protocol/mnist``."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*.yaml") if not path.stem.startswith("_"))
+    return sorted(path.with_suffix("").as_posix() for path in paths)
+
+
 def choices(name: str, conf_dir: Path) -> dict[str, list[str]]:
     """Group -> options, for the groups in the defaults list of a verb; the default ends in ``*``.
 
@@ -168,7 +174,7 @@ def choices(name: str, conf_dir: Path) -> dict[str, list[str]]:
     for group, default in re.findall(
         r"^\s+- (?:override )?/?([\w/]+)(?:@[\w.]+)?:[ \t]*(\[.*?\]|[^\s#]*)", text, re.MULTILINE
     ):
-        options = sorted(path.stem for path in (conf_dir / group).glob("*.yaml") if not path.stem.startswith("_"))
+        options = option_names(conf_dir / group)
         if len(options) > 1 or (options and default == "???"):
             defaults = re.findall(r"[\w.-]+", default)  # one, or a [list, of, them]
             found[group] = [f"{option}*" if option in defaults else option for option in options]

@@ -35,7 +35,7 @@ def main(cfg: DictConfig) -> None:
     earlier = read_record(Path(str(cfg.run)).expanduser()) if cfg.run is not None else None
     if earlier is not None:
         cfg = _as_the_run_did(cfg, earlier)
-    else:
+    elif cfg.get("model") is None:
         _take_forget_options(cfg)
     with parts.open_session(cfg) as session, listening(cfg, session):
         spec, plan = parts.forget_spec(cfg.forget), Plan.of(cfg)

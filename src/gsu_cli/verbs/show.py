@@ -49,11 +49,12 @@ def main(cfg: DictConfig) -> None:
 def options(group: str) -> list[tuple[str, str]]:
     """Choices of a config group with their one line: the ``what:`` comment, else the command that uses them."""
     found = []
-    for path in sorted((conf_dir() / group).glob("*.yaml")):
+    for path in sorted((conf_dir() / group).rglob("*.yaml")):
         comments = [line.lstrip("# ").strip() for line in path.read_text().splitlines() if line.startswith("#")]
         lines = [c for c in comments if not c.startswith("@package")]
         about = next((c.removeprefix("what:").strip() for c in lines if c.startswith("what:")), "")
-        found.append((path.stem, about or (lines[0] if lines else "")))
+        name = path.relative_to(conf_dir() / group).with_suffix("").as_posix()
+        found.append((name, about or (lines[0] if lines else "")))
     return found
 
 

@@ -20,6 +20,7 @@ from gsu_cli.run.session import Session
 from gsu_cli.training import History, Recipe, fit
 from gsu_cli.verbs import console, parts
 from gsu_cli.verbs.listening import Listener, listening
+from gsu_cli.verbs.models import build_model
 
 STATE = "state.safetensors"
 
@@ -35,7 +36,7 @@ def main(cfg: DictConfig) -> None:
             split = parts.resolve_split(spec, dataset, session)
             images, slug = split.retain_images, split.spec.slug()
             console.say(f"without {split.describe()}: {split.describe_sizes()}")
-        model = _build_model(cfg.model, dataset.shape, sorted(dataset.class_names))
+        model = build_model(cfg.model, dataset)
         seed = session.record.seeds["train"]
         initialise(model, seed)
         about = {
@@ -111,14 +112,6 @@ def _export(session: Session, model: Any, history: History, recipe: Recipe, abou
     }
     session.record.outputs["model"] = {"path": path.name, "sha256": sha256}
     return path
-
-
-def _build_model(cfg: DictConfig, shape: tuple[int, int, int], labels: list[int]) -> Any:
-    """A model from its yaml, told the shape of the images, and the labels where it classifies."""
-    more: dict[str, Any] = {"shape": list(shape)}
-    if cfg.get("_target_") == f"{JudgeCnn.__module__}.{JudgeCnn.__qualname__}":
-        more["labels"] = labels
-    return parts.build(cfg, **more)
 
 
 def _resume(value: object) -> Path | None:

@@ -22,9 +22,10 @@ from gsu_cli.run.files import write_text
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.training import Recipe
-from gsu_cli.verbs import console, parts, tuning
+from gsu_cli.verbs import console, curve, parts, tuning
 from gsu_cli.verbs.listening import listening
 from gsu_cli.verbs.measure import Plan, measure
+from gsu_cli.verbs.protocol import Protocol
 
 
 def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
@@ -33,24 +34,27 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
         spec = parts.forget_spec(cfg.forget)
         if spec is None:
             raise UsageError("something must be forgotten", found="no forget.*", way_out="For example forget.class=1")
-        method = parts.build(cfg.method)
-        plan, may_retrain, tuned = Plan.of(cfg), parts.flag(cfg, "retrain"), tuning.quantities(parts.plain(cfg)["tune"])
+        protocol, tuned = Protocol.of(cfg), tuning.quantities(parts.plain(cfg)["tune"])
+        plan, may_retrain = Plan.of(cfg), parts.flag(cfg, "retrain")
         dataset = parts.load_dataset(cfg, session)
         split = parts.resolve_split(spec, dataset, session)
         console.say(split.describe_sizes())
         original = parts.open_checkpoint(cfg, dataset, session)
         if tuned:
-            _unlearn(session, method, original, split)
+            _unlearn(session, protocol.method(), original, split)
             return tuning.answer(session.record, tuned)
         twin = parts.open_twin(cfg, original, split, session)
         scene = plan.scene(split, session)  # before the work: a judge that cannot be had is known at once
-        subjects = {"original": original, "unlearned": _unlearn(session, method, original, split)}
+        subjects = {"original": original, "unlearned": _unlearn(session, protocol.method(), original, split)}
         if twin is None and may_retrain:
             twin = _retrain(session, original, split)
         if twin is not None:
             subjects["retrained"] = twin
         with console.work_bar("evaluate") as on_progress:
             drawn = measure(plan, scene, session, subjects, on_progress)
+        if protocol.curve:
+            curve.trace(session, protocol, plan, scene, original, split)
+            curve.picture(session)
         finish(session, split, drawn)
     return None
 
