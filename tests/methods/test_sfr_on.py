@@ -82,8 +82,9 @@ def test_smoke() -> None:
 
 
 def test_an_attribute_of_a_gaussian_convolutional_model() -> None:
-    _, _, update = forget_upright(SfrOn(steps=20, lr=1e-3, log_every=20))
-    assert update.realised["forget"] > 3 * abs(update.realised["retain"])
+    _, _, update = forget_upright(SfrOn(steps=20, lr=1e-4, log_every=20))  # its gradients are 25 times larger
+    assert update.realised["forget"] > 0.5
+    assert update.realised["retain"] < 0
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@
     even steps:  theta += eta clip(alpha_k m g~_f),       g~_f = grad of mean_i w_i L_i,  w_i ~ 1 / L_i^adaptivity
     odd steps:   theta -= eta g_r,                        alpha_k = alpha (1 + cos(pi k / steps)) / 2
 
-Images that the model knows well (a low loss) weigh most; the ascent fades out while the descent goes on. Source: Huang et
-al., "Unified Gradient-Based Machine Unlearning with Remain Geometry Enhancement", NeurIPS 2024, arXiv 2409.19732, and its
-public code. docs/methods/sfr_on.md
+Images that the model knows well (a low loss) weigh most; the ascent fades out while the descent goes on. Source: Huang
+et al., "Unified Gradient-Based Machine Unlearning with Remain Geometry Enhancement", NeurIPS 2024, arXiv 2409.19732,
+and its public code. docs/methods/sfr_on.md
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def munba(J: Tensor) -> Tensor:
     """``(u_1 + u_2) / sqrt(1 + u_1.u_2)``, the Nash bargain of two rows; zero where a row is, or both cancel out.
 
     >>> munba(torch.tensor([[3.0, 0.0], [0.0, 0.5]]))
-    tensor([1., 1.])
+    tensor([1.0000, 1.0000])
     """
     lengths = J.norm(dim=1, keepdim=True)
     if not bool((lengths > 0).all()):
