@@ -18,6 +18,8 @@ import torch
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError, UsageError, did_you_mean
+from gsu_cli.methods.diagnostics import IMAGES as DIAGNOSTIC_IMAGES
+from gsu_cli.methods.diagnostics import diagnose
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.vectors import Vector, VectorLike, dot, norm
 from gsu_cli.training import Recipe
@@ -118,6 +120,7 @@ def unlearn(
     recipe: Recipe | None = None,
     stage: Stage | None = None,
     on_progress: Callable[[int, int, float], None] | None = None,
+    diagnostics: bool = True,
 ) -> tuple[Any, Update]:
     """Runs ``method`` on a copy of ``model``.
 
@@ -127,8 +130,10 @@ def unlearn(
         method: any callable of the contract.
         generator: all of the method's randomness comes from one draw of it.
         recipe: how the original was trained.
-        stage: times parts of the work; nothing is timed when None.
+        stage: times parts of the work: "unlearn" is the method and all that it needs, "diagnostics" comes after it;
+            nothing is timed when None.
         on_progress: hears of long loops.
+        diagnostics: False leaves them out, for a search that unlearns many times.
 
     Returns:
         The unlearned model in eval mode, and what was done.
@@ -145,7 +150,8 @@ def unlearn(
         stage=stage or (lambda _: contextlib.nullcontext()),
         on_progress=on_progress or (lambda *_: None),
     )
-    update = method(task)
+    with task.stage("unlearn"):
+        update = method(task)
     for name, p in task.model.named_parameters():
         if not torch.isfinite(p).all():
             raise NonFiniteError(
@@ -163,6 +169,13 @@ def unlearn(
     update.details["movement_per_layer"] = {
         k: float(v.norm() / before[k].norm().clamp(min=1e-12)) for k, v in moved.items()
     }
+    if diagnostics:
+        with task.stage("diagnostics"):
+            parts = {
+                part: draw_images(split, part, DIAGNOSTIC_IMAGES, seed=task.stream("diagnostics", part))
+                for part in ("forget", "retain")
+            }
+            update.details["diagnostics"] = diagnose(model, task.model, parts, seed=task.stream("diagnostics"))
     return task.model.eval(), update
 
 

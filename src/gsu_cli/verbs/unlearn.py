@@ -62,7 +62,7 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
 def _unlearn(session: Session, method: Any, original: Checkpoint, split: Split) -> Checkpoint:
     record = session.record
     name = method.name
-    with console.work_bar(name) as on_progress, session.stage("unlearn"):
+    with console.work_bar(name) as on_progress:
         model, update = unlearn(
             original.model,
             split,
