@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from gsu_cli.data.base import Dataset
+from gsu_cli.data.base import Dataset, OnProgress
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError, UsageError, did_you_mean
@@ -54,7 +55,7 @@ def _seed(name: str, value: object) -> int:
 def load_dataset(cfg: DictConfig, session: Session) -> Dataset:
     """Loads ``cfg.dataset``, records what was really seen, and says so."""
     with session.stage("load"):
-        dataset: Dataset = build(cfg.dataset).load()
+        dataset = _loaded(build(cfg.dataset))
         session.record.inputs["dataset"] = {
             "name": dataset.name,
             "source": dataset.source,
@@ -67,6 +68,16 @@ def load_dataset(cfg: DictConfig, session: Session) -> Dataset:
     console.say(f"{dataset.name}: {dataset.source}")
     if dataset.note:
         console.note(dataset.note)
+    return dataset
+
+
+def _loaded(source: Any) -> Dataset:
+    """``source.load()``, with a bar where that takes long enough for ``load`` to accept ``on_progress``."""
+    more: dict[str, OnProgress] = {}
+    with console.work_bar("loading") as update:
+        if "on_progress" in inspect.signature(source.load).parameters:
+            more["on_progress"] = lambda done, total: update(done, total, "images")
+        dataset: Dataset = source.load(**more)
     return dataset
 
 
