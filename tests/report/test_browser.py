@@ -71,7 +71,8 @@ def look(chromium: str, page: str, script: str, folder: Path, *flags: str) -> Se
         "document.documentElement.setAttribute('data-found', JSON.stringify(found)); });</script></body>"
     )
     (folder / "page.html").write_text(page.replace("</body>", probe), encoding="utf-8")
-    line = [chromium, *QUIET, *flags, f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=4000", "--dump-dom", f"file://{folder / 'page.html'}"]  # fmt: skip
+    flags = (*QUIET, *flags, f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=4000", "--dump-dom")
+    line = [chromium, *flags, f"file://{folder / 'page.html'}"]
     done = subprocess.run(line, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     (answer,) = re.findall(r'data-found="([^"]*)"', done.stdout)
