@@ -43,7 +43,7 @@ def test_what_cannot_be_tuned(world: World, gsu: Gsu, value: str, complaint: str
 
 def test_optuna(world: World, gsu: Gsu, tmp_path: Path) -> None:
     found = "method.lr=choice(1e-3,1e-1)"
-    line = world.unlearn("method=gradient_surgery", found, "+experiment=tune", "hydra.sweeper.n_trials=3")
+    line = world.unlearn("method=gradient_surgery", found, "experiment=tune", "hydra.sweeper.n_trials=3")
     typed = gsu(*line, "hydra/sweeper/sampler=random", "hydra.sweeper.sampler.seed=1")
     assert typed.code == 0, typed.err
     folders = {run.folder.name for run in runs(tmp_path)}
@@ -60,7 +60,7 @@ def test_optuna(world: World, gsu: Gsu, tmp_path: Path) -> None:
 
 
 def test_two_quantities_and_a_trial_that_fails(world: World, gsu: Gsu, tmp_path: Path) -> None:
-    line = world.unlearn("method=ascent", "method.lr=choice(1e-4,1e30)", "+experiment=tune", "hydra.sweeper.n_trials=2")
+    line = world.unlearn("method=ascent", "method.lr=choice(1e-4,1e30)", "experiment=tune", "hydra.sweeper.n_trials=2")
     more = ["tune=[update.step_norm,seconds.unlearn]", "hydra.sweeper.direction=[maximize,minimize]"]
     typed = gsu(*line, *more, "hydra/sweeper/sampler=grid")
     assert typed.code == 1

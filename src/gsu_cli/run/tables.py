@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
@@ -217,7 +218,9 @@ def expand(key: str, line: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         UsageError: the line is not one of overrides, or sweeps over an interval.
     """
     try:
-        overrides = OverridesParser.create().parse_overrides(shlex.split(line))
+        hydra = GlobalHydra.instance()
+        loader = hydra.config_loader() if hydra.is_initialized() else None  # glob(*) looks at the choices of a group
+        overrides = OverridesParser.create(loader).parse_overrides(shlex.split(line))
     except (HydraException, ValueError) as e:
         found = f"{line!r} ({str(e).splitlines()[0]})"
         raise UsageError("a line of a table must be words key=value", found=found) from e
