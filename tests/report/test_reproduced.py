@@ -124,3 +124,12 @@ def test_the_folder(tmp_path: Path) -> None:
     assert len(root.findall(f"{space}svg")) == 1, "a chart: one judge, and no -ELBO was measured"
     assert "surgery" in "".join(root.itertext())
     assert not re.search(r"(href|src|url)\W+http", picture), "it needs nothing else"
+
+
+def test_a_leaderboard_is_sorted_means() -> None:
+    slow = [outcome("7", "slow", 1, -0.95), outcome("1", "slow", 1, -0.85), outcome("1", "broken", 1, None)]
+    rows = table(replace(SPEC, mean="only", sort="feature_ratio.cnn", beside=["data"]), SIX + slow).rows
+    assert [(row[0].label, row[1].label) for row in rows] == [
+        ("mean", "real data"), ("mean", "slow"), ("mean", "surgery"), ("mean", "ascent"), ("mean", "broken")
+    ]  # fmt: skip
+    assert rows[0][2].n == 3, "two seeds of the first digit, which has no third, and one of the other"

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
@@ -31,12 +32,13 @@ MEAN = "mean"
 def table(spec: TableSpec, outcomes: Sequence[Outcome]) -> Table:
     """Rows in the order of the spec: for each row what stands beside, then its columns; at the end the means."""
     groups = []
-    for row in dict.fromkeys(o.cell.row for o in outcomes):
+    for row in dict.fromkeys(o.cell.row for o in outcomes) if spec.mean != "only" else ():
         own = [o for o in outcomes if o.cell.row == row]
         groups += [g for subject in spec.beside if (g := _beside(row, subject, own)) is not None]
-        groups += [_group(row, column, own) for column in _columns(own)]
+        groups += _sorted([_group(row, column, own) for column in _columns(own)], spec.sort)
     if spec.mean:
-        groups += [_group(MEAN, column, outcomes) for column in _columns(outcomes)]
+        groups += [g for subject in spec.beside if (g := _beside(MEAN, subject, outcomes)) is not None]
+        groups += _sorted([_group(MEAN, column, outcomes) for column in _columns(outcomes)], spec.sort)
     quantities = quantities_of(spec, outcomes)
     found = table_of(groups, BY, quantities, title=spec.title or spec.name)
     rows = [_without_own_change(row, quantities) for row in found.rows]
@@ -109,6 +111,21 @@ def print_table(found: Table, console: Console) -> None:
     console.print(grid(found))
 
 
+def _sorted(groups: list[Group], by: str | None) -> list[Group]:
+    """By the mean change of a quantity, smallest first, those without one last; as they are where ``by`` is None."""
+    if by is None:
+        return groups
+    means = [g.statistic(_quantity("change", by)).mean for g in groups]
+    order = sorted(range(len(groups)), key=lambda i: (means[i] is None, means[i] or 0.0))
+    return [groups[i] for i in order]
+
+
+def _quantity(kind: Literal["change", "level"], name: str) -> Quantity:
+    """From "feature_ratio.cnn"."""
+    what, _, judge = name.partition(".")
+    return Quantity(kind, what, judge or None)
+
+
 def _columns(outcomes: Sequence[Outcome]) -> list[str]:
     return list(dict.fromkeys(o.cell.column for o in outcomes))
 
@@ -122,8 +139,8 @@ def _group(row: str, column: str, outcomes: Sequence[Outcome]) -> Group:
 
 
 def _beside(row: str, subject: str, outcomes: Sequence[Outcome]) -> Group | None:
-    """What the cells of a row measured on other weights; once a seed, since it does not depend on the method."""
-    by_seed = {o.cell.seed: o.record for o in reversed(outcomes) if o.done and o.record is not None}
+    """What the cells measured on other weights; once a row and seed, since it does not depend on the method."""
+    by_seed = {(o.cell.row, o.cell.seed): o.record for o in reversed(outcomes) if o.done and o.record is not None}
     records = [_as_unlearned(record, subject) for _, record in sorted(by_seed.items())]
     records = [r for r in records if any(m.subject == "unlearned" for m in r.measurements)]
     return Group((row, HEADS[subject]), tuple(records), ()) if records else None
@@ -155,10 +172,8 @@ def _published(words: Mapping[str, str], found: Table) -> tuple[Cell, ...]:
 
 def _missed(expected: Expectation, outcomes: Sequence[Outcome]) -> str:
     rows = [o for o in outcomes if expected.row in (None, o.cell.row) and expected.column in (None, o.cell.column)]
-    name, _, judge = expected.name.partition(".")
-    found = Group((), tuple(o.record for o in rows if o.record and o.done), ()).statistic(
-        Quantity(expected.kind, name, judge or None)
-    )
+    done = tuple(o.record for o in rows if o.record and o.done)
+    found = Group((), done, ()).statistic(_quantity(expected.kind, expected.name))
     where = ", ".join(x for x in (expected.row, expected.column) if x) or "all cells"
     what = f"{expected.kind} of {expected.name} for {where}"
     low, high = expected.between

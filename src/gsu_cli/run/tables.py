@@ -126,7 +126,8 @@ class TableSpec:
         title: above the table; the name if empty.
         optional: labels of rows whose data may be missing: a hole, not a failure.
         beside: whose numbers stand beside those of the columns: "original", "retrained", "data".
-        mean: whether the mean over all rows, and the worst of them, stand below.
+        mean: whether the mean over all rows, and the worst of them, stand below; "only": nothing else stands.
+        sort: quantity by whose change columns and means are sorted: "feature_ratio.cnn"; None: as given.
         levels: whether numbers are shown as they are; else as changes from the original.
         show: names of the measurements to show; None for all.
         plot: whether changes are drawn along the numeric options that differ between cells.
@@ -142,7 +143,8 @@ class TableSpec:
     title: str = ""
     optional: Sequence[str] = ()
     beside: Sequence[str] = ()
-    mean: bool = False
+    mean: bool | Literal["only"] = False
+    sort: str | None = None
     levels: bool = False
     show: Sequence[str] | None = None
     plot: bool = False
@@ -176,6 +178,8 @@ class TableSpec:
         whole = isinstance(seeds, Sequence) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds)
         if not whole or not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
             raise UsageError("`table.seeds` must be a list of different integers >= 0", found=seeds)
+        if self.mean not in (True, False, "only"):
+            raise UsageError("`table.mean` must be true, false or only", found=self.mean)
         if not re.fullmatch(r"[\w.-]+", str(self.name)) or self.name == CELLS:
             raise UsageError("`table.name` must be a word that can name a folder", found=self.name)
         for key, choices in (("optional", self.rows), ("beside", SUBJECTS)):
