@@ -66,6 +66,8 @@ def test_what_stands_beside_is_counted_once_a_seed() -> None:
     assert (original[2].value, original[2].n) == (pytest.approx(0.1), 2)
     assert original[3].label == " ", "no change of the original from itself"
     assert data[2].value == pytest.approx(0.0015)
+    mixed = [replace(SIX[0], record=None), outcome("7", "ascent", 1, -0.2), SIX[1]]
+    assert table(replace(SPEC, beside=["data"]), mixed).rows[0][2].low is not None, "seeds of one setting, two methods"
     assert surgery[2].value == pytest.approx(0.04)
     assert surgery[3].value == pytest.approx(-0.6)
 

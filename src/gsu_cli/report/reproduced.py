@@ -149,7 +149,8 @@ def _beside(row: str, subject: str, outcomes: Sequence[Outcome]) -> Group | None
 def _as_unlearned(record: Record, subject: str) -> Record:
     original = [m for m in record.measurements if m.subject == "original"]
     own = [replace(m, subject="unlearned") for m in record.measurements if m.subject == subject]
-    return replace(record, measurements=[*original, *own], seconds={}, update={})
+    config = {**record.config, "method": {"_target_": subject}}  # else runs of two methods would be two settings
+    return replace(record, measurements=[*original, *own], seconds={}, update={}, config=config, command=[])
 
 
 def _without_own_change(row: tuple[Cell, ...], quantities: Sequence[Quantity]) -> tuple[Cell, ...]:

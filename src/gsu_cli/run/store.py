@@ -37,7 +37,7 @@ def content_key(config: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
 
 def files_in(config: object) -> dict[str, str]:
     """sha256 of every file that a string in the config names: weights, lists of indices."""
-    if isinstance(config, str):
+    if isinstance(config, str) and ("." in config or "/" in config):  # a word alone is a choice, not a file
         path = Path(config).expanduser()
         try:
             return {config: sha256_of(path)} if path.is_file() else {}

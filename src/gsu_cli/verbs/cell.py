@@ -136,7 +136,9 @@ def failure(overrides: Sequence[str], why: str) -> Record:
 
 def _run(overrides: list[str], shared: list[str], folder: Path) -> Any:
     with configs():
-        config = compose(VERB, [*overrides, *shared, f"hydra.run.dir={folder}"], return_hydra_config=True)
+        config = compose(
+            VERB, [*overrides, *shared, f"hydra.run.dir={folders.quoted(str(folder))}"], return_hydra_config=True
+        )
         context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callbacks())
         # the folder is ours already, so no callback of ours claims one
         return run_job(unlearn.main, config, "hydra.run.dir", None, context).return_value

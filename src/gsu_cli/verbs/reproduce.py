@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from gsu_cli.errors import CheckpointError, DataError, GsuError, UsageError
 from gsu_cli.report.numbers import seconds
 from gsu_cli.report.reproduced import missed, print_table, write_table
 from gsu_cli.run.configs import conf_dir
+from gsu_cli.run.folders import quoted
 from gsu_cli.run.pool import cores, in_processes
 from gsu_cli.run.store import Store
 from gsu_cli.run.tables import CELLS, Outcome, TableSpec
@@ -57,19 +60,16 @@ def _workers(value: object) -> int:
 def _shared(cfg: DictConfig) -> list[str]:
     """Where things lie, for every cell as for this line; configs of one's own (``--config-dir``) among them."""
     own = [s.path for s in HydraConfig.get().runtime.config_sources if s.provider == "command-line"]
-    paths = [f"paths.data_dir={_quoted(Path(str(cfg.paths.data_dir)).expanduser().absolute())}"]
-    return [*paths, *([f"hydra.searchpath=[{','.join(_quoted(f'file://{path}') for path in own)}]"] if own else [])]
+    shared = [f"paths.data_dir={quoted(str(Path(str(cfg.paths.data_dir)).expanduser().absolute()))}"]
+    if own:
+        shared.append(f"hydra.searchpath=[{','.join(quoted(f'file://{path}') for path in own)}]")
+    return shared
 
 
 def _command() -> list[str]:
     """This line without what changes no entry of the table."""
     words = [str(word) for word in HydraConfig.get().overrides.task]
     return ["gsu", "reproduce", *(w for w in words if w.split("=")[0] not in ("workers", "preview", "cell_seconds"))]
-
-
-def _quoted(value: object) -> str:
-    text = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{text}'"
 
 
 def _look_up(spec: TableSpec, identities: cells.Identities, store: Store, on_progress: Any) -> list[Outcome]:
@@ -82,8 +82,9 @@ def _look_up(spec: TableSpec, identities: cells.Identities, store: Store, on_pro
             outcomes.append(Outcome(one, key, store.read(key)))
         except (CheckpointError, DataError) as e:
             outcomes.append(Outcome(one, "", cells.failure(one.overrides, str(e)), excused=one.optional))
-        except UsageError as e:
-            raise UsageError(f"the lines of `table={spec.name}` must compose", found=f"{one}: {e}") from e
+        except (HydraException, OmegaConfBaseException, UsageError) as e:
+            found = f"{one}: {str(e).splitlines()[0]}"
+            raise UsageError(f"the lines of `table={spec.name}` must compose", found=found) from e
         on_progress(i, len(every), str(one))
     return outcomes
 
