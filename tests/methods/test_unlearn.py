@@ -139,7 +139,7 @@ def test_stages_are_timed_and_progress_is_told():
         stage=Stage,
         on_progress=lambda *args: calls.append(args[:2]),
     )
-    assert stages == ["gradients", "statistics", "step", "prediction"]
+    assert stages == ["unlearn", "gradients", "statistics", "step", "prediction", "diagnostics"]
     assert calls == [(1, 1)]
 
 

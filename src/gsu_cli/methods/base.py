@@ -18,6 +18,8 @@ import torch
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError, UsageError, did_you_mean
+from gsu_cli.methods.diagnostics import IMAGES as DIAGNOSTIC_IMAGES
+from gsu_cli.methods.diagnostics import diagnose
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.vectors import Vector, VectorLike, dot, norm
 from gsu_cli.training import Recipe
@@ -78,8 +80,32 @@ class Update:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Strength:
+    """The option that says how hard a method pushes; the protocol chooses it (docs/protocol.md).
+
+    A method names it in a class attribute ``knob``; None there says that it has none.
+
+    Attributes:
+        option: the constructor's argument.
+        low, high: where a search begins, in the unit of the option; it may go beyond on either side.
+        power: where ``theta - theta_0`` grows like a power of the option along one direction, which power: losses
+            along that ray then stand in for runs of the method until the last.
+        stop_option: for a method that counts steps and stops by itself, the argument that takes the budget; it is run
+            once, with ``option`` at ``high``.
+        is_budget: whether the option is itself a retain budget, so that the search begins there.
+    """
+
+    option: str
+    low: float
+    high: float
+    power: float | None = None
+    stop_option: str | None = None
+    is_budget: bool = False
+
+
 class Method(Protocol):
-    """One file and one yaml each."""
+    """One file and one yaml each; the class names its `Strength` in ``knob``."""
 
     def __call__(self, task: Task) -> Update:
         """Moves ``task.model`` in place."""
@@ -94,6 +120,7 @@ def unlearn(
     recipe: Recipe | None = None,
     stage: Stage | None = None,
     on_progress: Callable[[int, int, float], None] | None = None,
+    diagnostics: bool = True,
 ) -> tuple[Any, Update]:
     """Runs ``method`` on a copy of ``model``.
 
@@ -103,8 +130,10 @@ def unlearn(
         method: any callable of the contract.
         generator: all of the method's randomness comes from one draw of it.
         recipe: how the original was trained.
-        stage: times parts of the work; nothing is timed when None.
+        stage: times parts of the work: "unlearn" is the method and all that it needs, "diagnostics" comes after it;
+            nothing is timed when None.
         on_progress: hears of long loops.
+        diagnostics: False leaves them out, for a search that unlearns many times.
 
     Returns:
         The unlearned model in eval mode, and what was done.
@@ -121,7 +150,8 @@ def unlearn(
         stage=stage or (lambda _: contextlib.nullcontext()),
         on_progress=on_progress or (lambda *_: None),
     )
-    update = method(task)
+    with task.stage("unlearn"):
+        update = method(task)
     for name, p in task.model.named_parameters():
         if not torch.isfinite(p).all():
             raise NonFiniteError(
@@ -139,6 +169,13 @@ def unlearn(
     update.details["movement_per_layer"] = {
         k: float(v.norm() / before[k].norm().clamp(min=1e-12)) for k, v in moved.items()
     }
+    if diagnostics:
+        with task.stage("diagnostics"):
+            parts = {
+                part: draw_images(split, part, DIAGNOSTIC_IMAGES, seed=task.stream("diagnostics", part))
+                for part in ("forget", "retain")
+            }
+            update.details["diagnostics"] = diagnose(model, task.model, parts, seed=task.stream("diagnostics"))
     return task.model.eval(), update
 
 
@@ -179,14 +216,14 @@ def check_choice(key: str, value: object, choices: Sequence[str]) -> None:
         raise UsageError(f"`method.{key}` must be one of {', '.join(choices)}", found=value, way_out=near)
 
 
-def check_whole(key: str, value: object, least: int) -> None:
+def check_whole(key: str, value: object, least: int, *, group: str = "method") -> None:
     """Refuses what is not an integer of at least ``least``.
 
     Raises:
         UsageError: with the value.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UsageError(f"`method.{key}` must be an integer >= {least}", found=value)
+        raise UsageError(f"`{group}.{key}` must be an integer >= {least}", found=value)
 
 
 def check_step(lr: object, shots: object) -> None:

@@ -22,7 +22,8 @@ import torch
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import decoder_fisher, parameters
-from gsu_cli.methods.base import Task, Update, add_, check_choice, cosine, draw_images
+from gsu_cli.methods.base import Strength, Task, Update, add_, check_choice, cosine, draw_images
+from gsu_cli.methods.iterative import Cost
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
 from gsu_cli.objectives.redirect import Redirect, redirect
 from gsu_cli.objectives.translate import translate
@@ -120,6 +121,7 @@ class FisherSurgery:
     """
 
     name = "fisher_surgery"
+    knob = Strength("budget", 1e-3, 0.1, is_budget=True)
 
     def __init__(
         self,
@@ -194,6 +196,7 @@ class FisherSurgery:
                 "check": len(checks["forget"].x),
             },
             "shots": log,
+            "cost": _counted(self, log, len(retain), len(forget), len(cost.x)).record(len(split.dataset.train)),
         }
         return update
 
@@ -258,6 +261,16 @@ def choose(found: Sequence[Candidate], before: float) -> Candidate:
 def _parabola(loss: FrozenElbo, theta: Vector, d: Vector) -> tuple[Vector, Parabola]:
     g, Hd = accumulate_product(loss.blocks(), theta, d)
     return g.vector, parabola(g.vector, Hd, d)
+
+
+def _counted(method: FisherSurgery, log: list[dict[str, Any]], retain: int, forget: int, budget: int) -> Cost:
+    """Images by kind of work; passes through the decoder alone count as whole ones."""
+    return Cost(
+        gradients=method.shots * (forget + budget),
+        fisher=method.shots * retain * (2 if method.corrected else 1),
+        generated=retain + forget,  # drawings among which targets are chosen
+        forward=retain + forget + budget * sum(c["evaluations"] for c in log) + forget * (len(log) + method.shots),
+    )
 
 
 def _first(images: Images, n: int) -> Images:

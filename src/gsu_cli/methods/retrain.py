@@ -10,6 +10,7 @@ import torch
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, Update, check_whole
+from gsu_cli.methods.iterative import Cost
 from gsu_cli.run.seeds import derive
 from gsu_cli.training import History, Progress, Recipe, fit
 
@@ -60,6 +61,7 @@ class Retrain:
     """
 
     name = "retrain"
+    knob = None
 
     def __init__(self, epochs: int | None = None) -> None:
         if epochs is not None:
@@ -81,4 +83,5 @@ class Retrain:
         history = train_from_scratch(
             task.model, task.split, recipe, seed=task.stream("retrain"), on_progress=on_progress
         )
-        return Update(self.name, shots=recipe.epochs, details={"losses": history.losses})
+        cost = Cost(gradients=recipe.epochs * task.split.n_retain).record(len(task.split.dataset.train))
+        return Update(self.name, shots=recipe.epochs, details={"losses": history.losses, "cost": cost})

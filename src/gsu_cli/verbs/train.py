@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_class
 from omegaconf import DictConfig
 from rich.text import Text
 
-from gsu_cli.data.base import Dataset, Images
+from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.attribute_cnn import AttributeCnn
@@ -22,13 +20,15 @@ from gsu_cli.run.files import atomic
 from gsu_cli.run.session import Session
 from gsu_cli.training import History, Recipe, fit
 from gsu_cli.verbs import console, parts
+from gsu_cli.verbs.listening import Listener, listening
+from gsu_cli.verbs.models import build_model
 
 STATE = "state.safetensors"
 
 
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
-    with parts.open_session(cfg) as session:
+    with parts.open_session(cfg) as session, listening(cfg, session) as listener:
         recipe: Recipe = parts.build(cfg.training)
         spec, resumed = parts.forget_spec(cfg.forget), _resume(cfg.resume)
         dataset = parts.load_dataset(cfg, session)
@@ -37,7 +37,7 @@ def main(cfg: DictConfig) -> None:
             split = parts.resolve_split(spec, dataset, session)
             images, slug = split.retain_images, split.spec.slug()
             console.say(f"without {split.describe()}: {split.describe_sizes()}")
-        model = _build_model(cfg.model, dataset)
+        model = build_model(cfg.model, dataset)
         seed = session.record.seeds["train"]
         initialise(model, seed)
         about = {
@@ -51,11 +51,17 @@ def main(cfg: DictConfig) -> None:
             "recipe": asdict(recipe),
             "n": len(images),
         }
-        _train(session, model, images, recipe, about, resumed)
+        _train(session, listener, model, images, recipe, about, resumed)
 
 
 def _train(
-    session: Session, model: Any, images: Images, recipe: Recipe, about: dict[str, Any], resumed: Path | None
+    session: Session,
+    listener: Listener,
+    model: Any,
+    images: Images,
+    recipe: Recipe,
+    about: dict[str, Any],
+    resumed: Path | None,
 ) -> None:
     state = session.folder / STATE
     if resumed is not None and not (state.exists() and state.samefile(resumed)):
@@ -72,7 +78,7 @@ def _train(
                 seed=about["seed"],
                 state=state,
                 identity=identity,
-                on_progress=on_progress,
+                on_progress=listener.epochs(history, on_progress),
                 history=history,
             )
     except BaseException:
@@ -108,22 +114,6 @@ def _export(session: Session, model: Any, history: History, recipe: Recipe, abou
     }
     session.record.outputs["model"] = {"path": path.name, "sha256": sha256}
     return path
-
-
-def _build_model(cfg: DictConfig, dataset: Dataset) -> Any:
-    """A model from its yaml, told what it asks for: the shape of the images, the labels or attributes to judge."""
-    known = {
-        "shape": list(dataset.shape),
-        "labels": sorted(dataset.class_names),
-        "attributes": list(dataset.attribute_names),
-    }
-    # a target that cannot be imported is reported by `build`
-    target = cfg.get("_target_")
-    try:
-        asked = set(inspect.signature(get_class(str(target))).parameters)
-    except Exception:  # noqa: BLE001  # importing anyone's class can raise anything
-        asked = {"shape"}
-    return parts.build(cfg, **{k: v for k, v in known.items() if k in asked})
 
 
 def _resume(value: object) -> Path | None:

@@ -23,40 +23,49 @@ from gsu_cli.run.files import write_text
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.training import Recipe
-from gsu_cli.verbs import console, parts
+from gsu_cli.verbs import console, curve, parts, tuning
+from gsu_cli.verbs.listening import listening
 from gsu_cli.verbs.measure import Plan, measure
+from gsu_cli.verbs.protocol import Protocol
 
 ATTRIBUTE = 1  # stands for the forgotten attribute among the labels of a picture
 
 
-def main(cfg: DictConfig) -> None:
-    """Runs the verb."""
-    with parts.open_session(cfg) as session:
+def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
+    """Runs the verb; with ``tune``, what a sweeper looks at."""
+    with parts.open_session(cfg) as session, listening(cfg, session):
         spec = parts.forget_spec(cfg.forget)
         if spec is None:
             raise UsageError("something must be forgotten", found="no forget.*", way_out="For example forget.class=1")
-        method = parts.build(cfg.method)
+        protocol, tuned = Protocol.of(cfg), tuning.quantities(parts.plain(cfg)["tune"])
         plan, may_retrain = Plan.of(cfg), parts.flag(cfg, "retrain")
         dataset = parts.load_dataset(cfg, session)
         split = parts.resolve_split(spec, dataset, session)
         console.say(split.describe_sizes())
         original = parts.open_checkpoint(cfg, dataset, session)
+        if tuned:
+            _unlearn(session, protocol.method(), original, split)
+            return tuning.answer(session.record, tuned)
         twin = parts.open_twin(cfg, original, split, session)
         scene = plan.scene(split, session)  # before the work: a judge that cannot be had is known at once
-        subjects = {"original": original, "unlearned": _unlearn(session, method, original, split)}
+        subjects = {"original": original, "unlearned": _unlearn(session, protocol.method(), original, split)}
         if twin is None and may_retrain:
             twin = _retrain(session, original, split)
         if twin is not None:
             subjects["retrained"] = twin
         with console.work_bar("evaluate") as on_progress:
             drawn = measure(plan, scene, session, subjects, on_progress)
+        if protocol.curve:
+            curve.trace(session, protocol, plan, scene, original, split)
+            curve.picture(session)
         finish(session, split, drawn)
+    return None
 
 
 def _unlearn(session: Session, method: Any, original: Checkpoint, split: Split) -> Checkpoint:
     record = session.record
     name = method.name
-    with console.work_bar(name) as on_progress, session.stage("unlearn"):
+    with console.work_bar(name) as on_progress:
         model, update = unlearn(
             original.model,
             split,

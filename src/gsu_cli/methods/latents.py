@@ -1,0 +1,35 @@
+"""What methods that redraw need: a frozen original, latents of images under it, and what it draws there."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsu_cli.methods.diagonal import need_latents
+
+
+def frozen(model: Any) -> Any:
+    """A copy in eval mode whose weights have no gradients: the original, while the model moves.
+
+    Raises:
+        UsageError: it is no model with latents.
+    """
+    need_latents(model)
+    return copy.deepcopy(model).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def latents(model: Any, x: Tensor, generator: torch.Generator) -> Tensor:
+    """``z ~ q(z | x)``, one per image, ``(n, z)``."""
+    mean, sd = model.posterior(x)
+    return mean + sd * torch.randn(mean.shape, generator=generator)  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def drawn(model: Any, z: Tensor) -> Tensor:
+    """``E[x | decoder(z)]`` in [0, 1], ``(n, c, h, w)``: what the likelihood takes as a target."""
+    images: Tensor = model.likelihood.mean(model.decoder(z))
+    return images.clamp(0.0, 1.0)

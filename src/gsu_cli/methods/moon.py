@@ -1,0 +1,139 @@
+"""Feature unlearning by a target vector in latent space (docs/methods/moon.md).
+
+    z_e = mean(Z+) - mean(Z-),    Z+, Z- the prior latents whose drawings a labeller says show the feature, or not
+    a(z) = z.z_e / z_e.z_e,       z^ = z - (a(z) - t) z_e where a(z) > t,   so that a(z^) = t
+    minimise  (1 - s) |g(z) - f(z)|_1 + alpha s (|g(z) - f(z^)|_1 + 1 - MS-SSIM(g(z), f(z^))),   s = [a(z) > t]
+
+over ``z ~ N(0, I)``, with ``f`` the original and ``g`` the moving model: where the feature points, draw what the
+original draws with the feature taken out; elsewhere, draw as before. Source: Moon, Cho and Kim, "Feature Unlearning for
+Pre-trained GANs and VAEs", AAAI 2024, arXiv 2303.05699.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gsu_cli.errors import UsageError
+from gsu_cli.methods.base import Task, Update, check_choice, check_whole
+from gsu_cli.methods.iterative import Ground, Loop, check_number, iterate
+from gsu_cli.methods.labeller import train_labeller
+from gsu_cli.methods.latents import drawn, frozen
+from gsu_cli.methods.ms_ssim import ms_ssim
+from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.vectors import Vector
+
+CHUNK = 500  # latents a pass
+CHECKED = 1000  # translated latents, at most, whose drawings the labeller looks at again
+
+
+class Moon:
+    """Learns to draw without the feature.
+
+    Args:
+        alpha: weight of the drawings whose feature is taken out, > 0.
+        t: the projection that they are brought to: a number, or "midpoint" between the means of Z+ and Z-.
+        n_generated: drawings that are labelled for the target vector.
+        labeller_images: of each part, at most, on which the labeller is trained.
+        lr: of the optimiser.
+        steps: batches of latents.
+        batch_size: latents a step.
+        optimiser: "adam" or "sgd".
+        retain_budget: largest relative raise of the retain loss on training images; None takes all steps.
+        log_every: steps between two points of the trajectory.
+    """
+
+    name = "moon"
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        t: float | str = "midpoint",
+        n_generated: int = 25_000,
+        labeller_images: int = 2_000,
+        lr: float = 1e-4,
+        steps: int = 200,
+        batch_size: int = 128,
+        optimiser: str = "adam",
+        retain_budget: float | None = None,
+        log_every: int = 10,
+    ) -> None:
+        check_number("alpha", alpha, more_than=0.0)
+        if isinstance(t, str):
+            check_choice("t", t, ("midpoint",))
+        else:
+            check_number("t", t)
+        check_whole("n_generated", n_generated, 2)
+        check_whole("labeller_images", labeller_images, 1)
+        self.alpha, self.t = float(alpha), t
+        self.n_generated, self.labeller_images = n_generated, labeller_images
+        self.loop = Loop(steps, lr, batch_size, "generator", optimiser, retain_budget, log_every)
+
+    def __call__(self, task: Task) -> Update:
+        model, f, ground = task.model, frozen(task.model), Ground.of(task, self.loop)
+        with task.stage("labeller"):
+            labeller = train_labeller(task, ground.cost, most=self.labeller_images)
+        with task.stage("target"):
+            z = torch.randn(self.n_generated, f.latent_dim, generator=generator(task.stream("generated")))
+            shows = torch.cat([labeller.shows(drawn(f, part)) for part in z.split(CHUNK)])
+            z_e = target_vector(z, shows)
+            a = projection(z, z_e)
+            t = float(a[shows].mean() + a[~shows].mean()) / 2 if self.t == "midpoint" else float(self.t)
+            moved = translate(z[a > t][:CHECKED], z_e, t)
+            still = float(labeller.shows(drawn(f, moved)).double().mean()) if len(moved) else None
+        ground.cost.generated += self.n_generated + len(moved)
+        ground.cost.forward += self.n_generated + len(moved)
+
+        def direction(k: int) -> tuple[Vector, dict[str, float]]:
+            z = torch.randn(self.loop.batch_size, f.latent_dim, generator=ground.noise)
+            s = projection(z, z_e) > t
+            goal = drawn(f, translate(z, z_e, t))
+            found = model.likelihood.mean(model.decoder(z))
+            ground.cost.gradients += len(z)
+            ground.cost.generated += len(z)
+            l1 = (found - goal).abs().flatten(1).mean(1)
+            keep, unlearn, perceptual = l1[~s].sum(), l1[s].sum(), (1 - ms_ssim(found[s], goal[s])).sum()
+            parts = {"keep": keep / len(z), "unlearn": unlearn / len(z), "perceptual": perceptual / len(z)}
+            loss = parts["keep"] + self.alpha * (parts["unlearn"] + parts["perceptual"])
+            return ground.differentiate(loss), {k: float(v.detach()) for k, v in {"loss": loss, **parts}.items()}
+
+        update = iterate(ground, self.name, direction)
+        update.details |= {
+            "t": t,
+            "target": {"norm": float(z_e.norm()), "positives": int(shows.sum()), "generated": self.n_generated},
+            "beyond_t": float((a > t).double().mean()),
+            "still_labelled": still,
+            "labeller": labeller.record(),
+        }
+        return update
+
+
+def target_vector(z: Tensor, shows: Tensor) -> Tensor:
+    """``z_e = mean(Z+) - mean(Z-)``, ``(z,)``.
+
+    Raises:
+        UsageError: all or none of the drawings show the feature.
+    """
+    n = int(shows.sum())
+    if n in (0, len(z)):
+        raise UsageError(
+            "a target vector needs drawings with and without what is to be forgotten",
+            found=f"{n} of {len(z)} that the method's labeller says show it",
+            way_out="Raise method.n_generated, or forget a class or an attribute that the model draws",
+        )
+    return z[shows].mean(0) - z[~shows].mean(0)
+
+
+def projection(z: Tensor, z_e: Tensor) -> Tensor:
+    """``a(z) = z.z_e / z_e.z_e``, ``(n,)``."""
+    return z @ z_e / (z_e @ z_e)
+
+
+def translate(z: Tensor, z_e: Tensor, t: float) -> Tensor:
+    """``z^ = z - max(a(z) - t, 0) z_e``: where the projection exceeds ``t`` it becomes ``t``, all else stays.
+
+    >>> translate(torch.tensor([[3.0, 5.0], [0.5, 7.0]]), torch.tensor([2.0, 0.0]), 0.5)
+    tensor([[1.0000, 5.0000],
+            [0.5000, 7.0000]])
+    """
+    return z - (projection(z, z_e) - t).clamp(min=0.0)[:, None] * z_e

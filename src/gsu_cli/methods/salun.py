@@ -1,0 +1,90 @@
+"""SalUn: random labels, learnt by the weights that matter to the forget loss alone (docs/methods/salun.md).
+
+    m_j = 1 where |dL_f / dtheta_j| is among the largest share ``keep`` of all weights in scope, else 0
+    minimise  L_rl + alpha L_r  with gradients times m,
+    L_rl = E nll(decoder(z_f), t),   z_f ~ q_0(z | x_f),   t = what the original draws at z_p ~ q_0(z | x_p)
+
+with ``x_p`` a random retain image: a model without labels has no wrong label to learn, so the label of another image
+becomes the drawing of another image. Source: Fan, Liu, Zhang, Wong, Wei and Liu, ICLR 2024, sections 4 and 5.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from gsu_cli.gradients import mean_gradient
+from gsu_cli.methods.base import Task, Update
+from gsu_cli.methods.iterative import Batches, Ground, Loop, check_number, iterate
+from gsu_cli.methods.latents import drawn, frozen, latents
+from gsu_cli.surgery.vectors import Vector, VectorLike
+
+
+class SalUn:
+    """Saliency unlearning.
+
+    Args:
+        keep: share of the weights in scope that may move, in (0, 1].
+        alpha: weight of the retain loss, >= 0.
+        lr: of the optimiser.
+        steps: batches of each part.
+        batch_size: images of each part a step.
+        scope: "all" parameters or the "generator"'s: where the mask is chosen.
+        optimiser: "adam" or "sgd"; both leave weights whose gradient is always 0 alone.
+        retain_budget: largest relative raise of the retain loss on training images; None takes all steps.
+        log_every: steps between two points of the trajectory.
+    """
+
+    name = "salun"
+
+    def __init__(
+        self,
+        keep: float = 0.5,
+        alpha: float = 1.0,
+        lr: float = 1e-4,
+        steps: int = 100,
+        batch_size: int = 128,
+        scope: str = "generator",
+        optimiser: str = "adam",
+        retain_budget: float | None = None,
+        log_every: int = 10,
+    ) -> None:
+        check_number("keep", keep, more_than=0.0, most=1.0)
+        check_number("alpha", alpha, least=0.0)
+        self.keep, self.alpha = float(keep), float(alpha)
+        self.loop = Loop(steps, lr, batch_size, scope, optimiser, retain_budget, log_every)
+
+    def __call__(self, task: Task) -> Update:
+        model, original, ground = task.model, frozen(task.model), Ground.of(task, self.loop)
+        forget, retain = ground.batches["forget"], ground.batches["retain"]
+        partners = Batches(retain.images, forget.size, seed=task.stream("partners"))
+        with task.stage("statistics"):
+            g_f = mean_gradient(model, forget.images, ground.names, seed=task.stream("mask")).vector
+            mask = largest(g_f, self.keep)
+        ground.cost.gradients += len(forget.images)
+
+        def direction(k: int) -> tuple[Vector, dict[str, float]]:
+            z = latents(original, forget.draw()[0], ground.noise)
+            other = latents(original, partners.draw()[0][: len(z)], ground.noise)
+            random_label = model.likelihood.nll(model.decoder(z), drawn(original, other)[: len(z)]).mean()
+            x, y = retain.draw()
+            L_r = model.loss(x, y, ground.noise).mean()
+            g = ground.differentiate(random_label + self.alpha * L_r)
+            ground.cost.gradients += len(z) + len(x)
+            ground.cost.forward += 3 * len(z)  # two posteriors, one drawing
+            losses = {"loss": float(L_r.detach()), "random_label_loss": float(random_label.detach())}
+            return {key: v * mask[key] for key, v in g.items()}, losses
+
+        update = iterate(ground, self.name, direction)
+        update.details["mask_share"] = sum(int(m.sum()) for m in mask.values()) / sum(m.numel() for m in mask.values())
+        return update
+
+
+def largest(g: VectorLike, share: float) -> Vector:
+    """1 where ``|g_j|`` is among the largest ``share`` of all entries and not 0, else 0.
+
+    >>> largest({"a": torch.tensor([3.0, -1.0]), "b": torch.tensor([0.0, -2.0])}, 0.5)
+    {'a': tensor([1., 0.]), 'b': tensor([0., 1.])}
+    """
+    sizes = torch.cat([v.abs().flatten() for v in g.values()])
+    least = sizes.kthvalue(len(sizes) - max(round(share * len(sizes)), 1) + 1).values
+    return {k: ((v.abs() >= least) & (v != 0)).to(v.dtype) for k, v in g.items()}

@@ -1,0 +1,135 @@
+"""Selective amnesia: learn a surrogate in place of what is to be forgotten, and remember the rest by replay and EWC.
+
+    minimise  E nll(decoder(z_f), s) + gamma E L(x~) + lambda sum_j F_j (theta_j - theta_0j)^2
+
+``z_f ~ q_0(z | x_f)`` latents of forget images, ``s`` a draw of the surrogate (uniform noise, or a retain image),
+``x~`` images that the original generates and a labeller does not call forget, ``F`` the diagonal Fisher over generated
+images. Source: Heng and Soh, "Selective Amnesia", NeurIPS 2023, arXiv 2305.10120, written for conditional models:
+without a label to condition on, the latents of forget images stand in for it. docs/methods/selective_amnesia.md
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsu_cli.data.base import Images
+from gsu_cli.errors import UsageError
+from gsu_cli.methods.base import Task, Update, check_choice, check_whole
+from gsu_cli.methods.diagonal import diagonal_fisher
+from gsu_cli.methods.iterative import Batches, Ground, Loop, check_number, iterate
+from gsu_cli.methods.labeller import Labeller, train_labeller
+from gsu_cli.methods.latents import drawn, frozen, latents
+from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.vectors import Vector
+
+SURROGATES = ("noise", "retain")
+CHUNK = 500  # drawings a pass
+
+
+class SelectiveAmnesia:
+    """Elastic weight consolidation turned against a part of the data.
+
+    Args:
+        surrogate: what is drawn at forget latents: "noise", uniform in [0, 1], or "retain", random retain images.
+        gamma: weight of the replay, >= 0.
+        ewc: lambda, weight of the penalty, >= 0.
+        n_fisher: generated images for the Fisher.
+        n_replay: generated images that are replayed, those called forget left out.
+        labeller_images: of each part, at most, on which the labeller is trained.
+        lr: of the optimiser.
+        steps: batches of each part.
+        batch_size: images of each part a step.
+        optimiser: "adam" or "sgd".
+        retain_budget: largest relative raise of the retain loss on training images; None takes all steps.
+        log_every: steps between two points of the trajectory.
+    """
+
+    name = "selective_amnesia"
+
+    def __init__(
+        self,
+        surrogate: str = "noise",
+        gamma: float = 1.0,
+        ewc: float = 100.0,
+        n_fisher: int = 10_000,
+        n_replay: int = 10_000,
+        labeller_images: int = 2_000,
+        lr: float = 1e-4,
+        steps: int = 100,
+        batch_size: int = 256,
+        optimiser: str = "adam",
+        retain_budget: float | None = None,
+        log_every: int = 10,
+    ) -> None:
+        check_choice("surrogate", surrogate, SURROGATES)
+        check_number("gamma", gamma, least=0.0)
+        check_number("ewc", ewc, least=0.0)
+        for key, value in {"n_fisher": n_fisher, "n_replay": n_replay, "labeller_images": labeller_images}.items():
+            check_whole(key, value, 1)
+        self.surrogate, self.gamma, self.ewc = surrogate, float(gamma), float(ewc)
+        self.n_fisher, self.n_replay, self.labeller_images = n_fisher, n_replay, labeller_images
+        self.loop = Loop(steps, lr, batch_size, "generator", optimiser, retain_budget, log_every)
+
+    def __call__(self, task: Task) -> Update:
+        model, original, ground = task.model, frozen(task.model), Ground.of(task, self.loop)
+        with task.stage("labeller"):
+            labeller = train_labeller(task, ground.cost, most=self.labeller_images)
+        with task.stage("statistics"):
+            x = generated(original, self.n_fisher, seed=task.stream("fisher images"))
+            F = diagonal_fisher(original, x, seed=task.stream("fisher"))
+            memories = replay(original, labeller, self.n_replay, seed=task.stream("replay images"))
+        ground.cost.fisher += self.n_fisher
+        ground.cost.generated += self.n_fisher + self.n_replay
+        ground.cost.forward += self.n_replay
+        batches = Batches(memories, self.loop.batch_size, seed=task.stream("replay"))
+        start = {k: w.detach().clone() for k, w in zip(ground.names, ground.weights, strict=True)}
+
+        def surrogate(n: int) -> Tensor:
+            if self.surrogate == "noise":
+                return torch.rand(n, *task.split.dataset.shape, generator=ground.noise)
+            pool = ground.batches["retain"].images
+            return pool.floats(torch.randint(len(pool), (n,), generator=ground.noise))
+
+        def direction(k: int) -> tuple[Vector, dict[str, float]]:
+            z = latents(original, ground.batches["forget"].draw()[0], ground.noise)
+            corrupt = model.likelihood.nll(model.decoder(z), surrogate(len(z))).mean()
+            x, y = batches.draw()
+            remember = model.loss(x, y, ground.noise).mean()
+            ground.cost.gradients += len(z) + len(x)
+            ground.cost.forward += len(z)
+            own = zip(ground.names, ground.weights, strict=True)
+            elastic = torch.stack([(F[name] * (w - start[name]).square()).sum() for name, w in own]).sum()
+            loss = corrupt + self.gamma * remember + self.ewc * elastic
+            parts = {"loss": loss, "surrogate_loss": corrupt, "replay_loss": remember, "elastic": elastic}
+            return ground.differentiate(loss), {key: float(v.detach()) for key, v in parts.items()}
+
+        update = iterate(ground, self.name, direction)
+        update.details |= {"replayed": len(memories), "labeller": labeller.record()}
+        return update
+
+
+def generated(model: Any, n: int, *, seed: int) -> Images:
+    """``n`` drawings at prior latents, 8 bits a pixel, all labelled 0."""
+    z = torch.randn(n, model.latent_dim, generator=generator(seed))
+    pixels = torch.cat([(255 * drawn(model, part)).round().to(torch.uint8) for part in z.split(CHUNK)])
+    return Images(pixels, torch.zeros(n, dtype=torch.int64))
+
+
+def replay(model: Any, labeller: Labeller, n: int, *, seed: int) -> Images:
+    """Those of ``n`` drawings that the labeller does not call forget.
+
+    Raises:
+        UsageError: it calls all of them so.
+    """
+    images = generated(model, n, seed=seed)
+    shows = torch.cat([labeller.shows(x) for x, _ in images.batches(CHUNK)])
+    if bool(shows.all()):
+        raise UsageError(
+            "replay needs drawings that do not show what is to be forgotten",
+            found=f"none in {n}, says the method's labeller",
+            way_out="Raise method.n_replay or method.labeller_images",
+        )
+    return images[(~shows).nonzero()[:, 0]]

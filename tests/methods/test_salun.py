@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+import tiny_world
+from gsu_cli.errors import UsageError
+from gsu_cli.gradients import mean_gradient
+from gsu_cli.methods.base import Task
+from gsu_cli.methods.salun import SalUn, largest
+from tiny_world import weights
+
+from ._attribute_world import drawn_upright, forget_upright
+from ._smoke import assert_smoke, run
+
+
+def moved_entries(keep: float, scope: str = "all", optimiser: str = "adam") -> tuple[dict, dict]:
+    """Where the weights moved, and the mask from the forget gradient itself."""
+    method, seen = SalUn(keep=keep, steps=5, lr=1e-3, log_every=5, scope=scope, optimiser=optimiser), {}
+
+    def spy(task: Task):
+        seen["seed"] = task.stream("mask")
+        return method(task)
+
+    model = tiny_world.trained()
+    before, after = weights(model), weights(run(spy, model)[0])
+    names = list(dict(model.named_parameters())) if scope == "all" else model.generation_parameters()
+    g = mean_gradient(model, tiny_world.split().forget_images, names, seed=seen["seed"]).vector
+    return {k: after[k] != before[k] for k in before}, largest(g, keep)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+@pytest.mark.parametrize("scope", ["all", "generator"])
+def test_weights_outside_of_the_mask_are_bit_identical(scope: str, optimiser: str) -> None:
+    moved, mask = moved_entries(0.5, scope, optimiser)
+    for k, there in moved.items():
+        assert not (there & (mask[k] == 0) if k in mask else there).any(), k
+    assert sum(int(there.sum()) for there in moved.values()) > 0.3 * sum(m.numel() for m in mask.values())
+
+
+def test_without_a_mask_they_all_move() -> None:
+    """The negative control."""
+    moved, half = moved_entries(1.0)[0], moved_entries(0.5)[1]
+    assert any((there & (half[k] == 0)).any() for k, there in moved.items())
+
+
+def test_the_mask_takes_the_largest_over_all_layers_together() -> None:
+    g = {"big": torch.tensor([[5.0, -6.0], [7.0, 8.0]]), "small": torch.tensor([0.1, -0.2, 0.0, 0.0])}
+    assert largest(g, 0.5) == {"big": pytest.approx(torch.ones(2, 2)), "small": pytest.approx(torch.zeros(4))}
+    assert sum(int(m.sum()) for m in largest(g, 1.0).values()) == 6  # a weight that the loss ignores is not salient
+
+
+def test_random_labels_are_learnt() -> None:
+    loss = run(SalUn(steps=40, lr=3e-3, log_every=40))[1].details["per_step"]["random_label_loss"]
+    assert sum(loss[-5:]) < 0.9 * sum(loss[:5])
+
+
+def test_smoke() -> None:
+    _, update = assert_smoke(SalUn(steps=3, log_every=1), still="encoder")
+    assert 0.4 < update.details["mask_share"] <= 0.5
+
+
+def test_an_attribute_of_a_gaussian_convolutional_model() -> None:
+    original, moved, _ = forget_upright(SalUn(steps=60, lr=1e-2, log_every=60))
+    assert drawn_upright(moved) < 0.7 * drawn_upright(original)
+
+
+@pytest.mark.parametrize("options", [{"keep": 0.0}, {"keep": 1.5}, {"alpha": -1}, {"steps": 0}, {"scope": "decoder"}])
+def test_bad_options(options: dict) -> None:
+    with pytest.raises(UsageError, match=f"method.{next(iter(options))}"):
+        SalUn(**options)
