@@ -33,14 +33,19 @@ from pack_faces import face_judge_lines, face_lines
 SAMPLES, SEED = 10_000, 0
 
 
-def pack(name: str, folder: Path, options: list[str], data: str | None) -> None:
-    """Writes the weights in half precision, then the card."""
+def store(name: str, folder: Path) -> None:
+    """Writes the weights in half precision."""
+    trained = load_checkpoint(folder / "model.safetensors")
+    save_checkpoint(FOLDER / f"{name}.safetensors", trained.model, about=trained.about, half=True)
+
+
+def card(name: str, folder: Path, options: list[str], data: str | None) -> None:
+    """Writes the card of stored weights; a judge's and its generator's need each other's weights."""
     faces = name.startswith("avatars/")
     dataset = Avatars(folder.parents[1] / "arrays").load() if faces else Mnist(str(data), download=False).load()
     trained = load_checkpoint(folder / "model.safetensors")
     record = json.loads((folder / "record.json").read_text())
     target = FOLDER / f"{name}.safetensors"
-    save_checkpoint(target, trained.model, about=trained.about, half=True)
     judge = isinstance(trained.model, JudgeCnn | AttributeCnn)
     write = (judge_lines if judge else vae_lines) if not faces else (face_judge_lines if judge else face_lines)
     lines = write(target, dataset)

@@ -62,10 +62,12 @@ def main() -> None:
         for name in given.only:
             train(name, given.data)
         return
-    from pack_shipped import pack
+    from pack_shipped import card, store
 
     for name in given.only:
-        pack(name, WORK / name, PLAN[name], given.data)
+        store(name, WORK / name)
+    for name in given.only:
+        card(name, WORK / name, PLAN[name], given.data)
 
 
 if __name__ == "__main__":
