@@ -131,6 +131,7 @@ def test_keys_of_a_run_that_was_refused_before_it_began():
     assert key(refused, "forget") == "class 0"
     assert key(refused, "method.lr") == "[1,2]"
     assert key(refused, "method") == "not recorded"
+    assert key(Record("unlearn", command=["gsu", "unlearn", "forget.class='1"]), "forget") == "class '1"
 
 
 def test_keys_of_a_run():

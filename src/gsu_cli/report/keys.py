@@ -98,10 +98,17 @@ def _lookup(config: Mapping[str, Any], dotted: str) -> Any:
 
 
 def _typed(record: Record, name: str) -> str | None:
-    quoted = [word for word in record.command[2:] if name in word]
-    words = [(shlex.split(word) or [""])[0] for word in quoted]
+    words = (_unquoted(word) for word in record.command[2:] if name in word)
     values = [value for head, _, value in (word.lstrip("+").partition("=") for word in words) if head == name]
     return values[-1] if values else None
+
+
+def _unquoted(word: str) -> str:
+    """A word as the shell would hand it on; as it is where it has no quotes, or half of one."""
+    try:
+        return "".join(shlex.split(word)[:1]) if {"'", '"', "\\"} & set(word) else word
+    except ValueError:
+        return word
 
 
 def _forget(record: Record) -> str:
