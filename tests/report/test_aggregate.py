@@ -12,7 +12,7 @@ from gsu_cli.report.aggregate import aggregate, distinct, group, interval
 from gsu_cli.report.keys import check_keys, default_keys, key
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Quantity, cut, discover
 from gsu_cli.report.table import Cell, Table
-from gsu_cli.run.record import Record
+from gsu_cli.run.record import Measurement, Record
 from made_runs import run
 
 
@@ -165,3 +165,18 @@ def test_a_mean_over_settings_says_so():
     runs = [run(1, lr=0.1), run(1, lr=0.2), run(2, lr=0.1)]
     assert "rows average over different method.lr;" in aggregate(runs, ["method"]).footnotes[-1]
     assert not any("average over" in note for note in aggregate(runs, ["forget", "method.lr"]).footnotes)
+
+
+def test_attributes_have_a_column_per_judge_and_come_last():
+    record = run()
+    for name, judge in (("attribute_Hat", "cnn"), ("attribute_Hat", "knn"), ("feature_ratio_reconstructions", "cnn")):
+        for subject, value in (("original", 0.5), ("unlearned", 0.4)):
+            record.measurements.append(Measurement(name, subject, value, n=10, unit="share", judge=judge))
+    found = discover([record])
+    assert [(q.name, q.judge) for q in found[:4]] == [
+        ("feature_ratio", "cnn"),
+        ("feature_ratio_reconstructions", "cnn"),
+        ("attribute_Hat", "cnn"),
+        ("attribute_Hat", "knn"),
+    ]
+    assert [q.title for q in found[2:4]] == ["Hat (CNN)", "Hat (kNN)"]
