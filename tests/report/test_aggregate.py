@@ -145,6 +145,8 @@ def test_keys_of_a_run():
         "method.lr": "0.1",
     }
     assert key(run(0, status="failed"), "forget") == "class 0"
+    assert (key(run(seed=3), "seed"), key(run(seed=3), "seeds.evaluate")) == ("3", "3")
+    assert key(run(), "method.budget") == "-", "this method has no such option"
 
 
 @pytest.mark.parametrize("wrong", [["methd"], ["method", "method"], ["method."]])

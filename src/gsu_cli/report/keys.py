@@ -23,7 +23,7 @@ def key(record: Record, name: str) -> str:
 
     Args:
         record: of the run.
-        name: one of `NAMED`, or a dotted key such as ``method.lr``.
+        name: one of `NAMED`, ``seed``, or a dotted key such as ``method.lr`` or ``seeds.evaluate``.
 
     Returns:
         The value; "-" where the config has no such key, "not recorded" where neither record nor command say.
@@ -44,6 +44,10 @@ def key(record: Record, name: str) -> str:
         return str(path or _lookup(record.config, "checkpoint.name") or NOT_RECORDED)
     if name in ("status", "verb"):
         return str(getattr(record, name))
+    if name == "seed" and record.seeds:
+        return "/".join(map(str, sorted(set(record.seeds.values()))))
+    if name.startswith("seeds.") and record.seeds:
+        return shown(record.seeds.get(name.removeprefix("seeds."), ABSENT))
     found = _lookup(record.config, name)
     if found is None and record.config:
         return ABSENT  # this method, say, has no such option

@@ -48,7 +48,7 @@ def listing(runs: Sequence[tuple[Path, Record]]) -> Table:
     rows = []
     for i, (_, record) in enumerate(runs):
         cells = [Cell(f"#{i}"), *(Cell(_or_dash(key(record, k))) for k in named)]
-        cells += [Cell("/".join(map(str, sorted(set(record.seeds.values())))) or "-"), Cell(record.status)]
+        cells += [Cell(_or_dash(key(record, "seed"))), Cell(record.status)]
         for quantity in quantities:
             value = quantity.read(record).value if record.status == "done" else None
             cells.append(Cell("-") if value is None else Cell(value=value))

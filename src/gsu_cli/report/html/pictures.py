@@ -93,8 +93,7 @@ def name(record: Record, more: Sequence[str] = ()) -> str:
     if (method := key(record, "method")) != NOT_RECORDED:
         parts.append(method)
     parts += [f"{k.removeprefix('method.')}={v}" for k in more if (v := key(record, k)) not in (ABSENT, NOT_RECORDED)]
-    seeds = sorted(set(record.seeds.values()))
-    return ", ".join([*parts, f"seed {'/'.join(map(str, seeds))}"] if seeds else parts)
+    return ", ".join([*parts, f"seed {key(record, 'seed')}"] if record.seeds else parts)
 
 
 def describe(record: Record, more: Sequence[str] = ()) -> str:
