@@ -182,3 +182,11 @@ def test_attributes_have_a_column_per_judge_and_come_last():
         ("attribute_Hat", "knn"),
     ]
     assert [q.title for q in found[2:4]] == ["Hat (CNN)", "Hat (kNN)"]
+
+
+def test_rows_of_unlike_tasks_say_so():
+    unlike = [run(1), run(2), run(1, method="newton")]
+    assert "rows rest on different forget specs" in aggregate(unlike, ["method"]).footnotes[-1]
+    for alike in ([*unlike, run(2, method="newton")], [run(1), run(2)]):
+        assert not any("different forget specs" in note for note in aggregate(alike, ["method"]).footnotes)
+    assert not any("different forget specs" in note for note in aggregate(unlike, ["method", "forget"]).footnotes)
