@@ -9,6 +9,7 @@ Needs no network: without MNIST files below GSU_DATA_DIR it uses the 5,000 digit
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -33,8 +34,15 @@ from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.mlp_vae import MlpVae
+from gsu_cli.report.compact import read_compact
+from gsu_cli.report.formats import RENDER
+from gsu_cli.report.html.page import render
+from gsu_cli.report.keys import default_keys
+from gsu_cli.report.overview import tables
+from gsu_cli.report.runs import collect
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.pretrained import shipped
+from gsu_cli.run.record import write_record
 from gsu_cli.training import Recipe, fit
 
 RECIPE = Recipe()
@@ -77,6 +85,7 @@ def main() -> None:
     rows.append(("default evaluation, seconds", evaluation, "<=", 20.0, f"of {whole:.1f} s"))
     help_ = median(lambda: timed([*GSU, "--help"]), 5)
     rows.append(("gsu --help, seconds", help_, "<=", 0.15, ""))
+    rows.append(("200 records as tables and page, seconds", median(reporting, given.runs), "<=", 2.0, "read from disk"))
     show(rows, dataset, given.json)
 
 
@@ -144,6 +153,27 @@ def processes(runs: int) -> tuple[float, float]:
             wall = timed([*GSU, *line])
             pairs.append((wall, json.loads(Path(folder, "run", "record.json").read_text())["seconds"]["evaluate"]))
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+
+
+def reporting(n: int = 200) -> float:
+    """Seconds from ``n`` run folders to the tables in every format and the HTML page; imports are not in it."""
+    results = Path(__file__).parents[1] / "docs/results"
+    some = [r for name in ("digits", "lr_sweep", "methods_class_1") for r in read_compact(results / f"{name}.json")]
+    with tempfile.TemporaryDirectory() as folder:
+        for i, record in zip(range(n), itertools.cycle(some), strict=False):
+            place = Path(folder, str(i))
+            place.mkdir()
+            seeds = {name: seed + 100 * (i // len(some)) for name, seed in record.seeds.items()}
+            write_record(place, replace(record, seeds=seeds))
+        started = time.perf_counter()
+        runs, _ = collect([Path(folder)])
+        records = [record for _, record in runs]
+        by = default_keys(records)
+        for table in tables(records, by):
+            for one in RENDER.values():
+                one(table)
+        render(runs, [], by, title="bench", command="gsu report", about="bench")
+        return time.perf_counter() - started
 
 
 def timed(line: list[str]) -> float:

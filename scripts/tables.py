@@ -4,26 +4,37 @@ gsu unlearn -m dataset=mnist forget.class=0,1,2,3,4,5,6,7,8,9 seed=1,2,3
 python scripts/tables.py compact outputs/unlearn/sweeps/DATE/TIME docs/results/digits.json
 python scripts/tables.py digits docs/results/digits.json
 python scripts/tables.py lr docs/results/lr_sweep.json
+
+`gsu report runs=docs/results/digits.json` makes tables of any shape from the same files.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import statistics
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from gsu_cli.report.numbers import change
+from gsu_cli.report.aggregate import Group, group
+from gsu_cli.report.compact import read_compact, write_compact
+from gsu_cli.report.numbers import factor
+from gsu_cli.report.quantities import Quantity, cut
 from gsu_cli.report.runs import find_runs
-from gsu_cli.run.record import Measurement
+from gsu_cli.report.table import HOLE, Cell, text
+from gsu_cli.run.record import Record
 
-KEPT = ("feature_ratio", "neg_elbo_retain", "neg_elbo_forget", "frechet_distance", "inception_score", "abstention")
-T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262, 29: 2.045}  # Student's two-sided 95 % quantiles by n - 1
+
+def quantities(subject: str = "unlearned") -> dict[str, Quantity]:
+    """The columns that the tables of the docs share: relative changes from the original."""
+    return {
+        "cnn": cut("cnn", subject),
+        "knn": cut("knn", subject),
+        "retain": Quantity("change", "neg_elbo_retain", None, subject),
+        "forget": Quantity("change", "neg_elbo_forget", None, subject),
+        "fd": Quantity("change", "frechet_distance", "cnn", subject),
+    }
+
+
+OWN, TWIN = quantities(), quantities("retrained")
 
 
 def compact(folder: Path, target: Path) -> None:
@@ -31,121 +42,73 @@ def compact(folder: Path, target: Path) -> None:
     runs, broken = find_runs(folder)
     if broken:
         raise SystemExit(f"unreadable: {broken}")
-    kept = []
-    for _, r in runs:
-        kept.append(
-            {
-                "command": r.command,
-                "status": r.status,
-                "error": r.error,
-                "seeds": r.seeds,
-                "forget": r.split.get("forget"),
-                "checkpoint": r.config["checkpoint"]["name"],
-                "method": r.config["method"],
-                "update": {k: v for k, v in r.update.items() if k != "details"},
-                "seconds": r.seconds,
-                "weights": {k: v.get("sha256") for k, v in r.outputs.items() if "sha256" in v},
-                "versions": r.versions,
-                "measurements": [asdict(m) for m in r.measurements if m.name in KEPT],
-            }
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("[\n" + ",\n".join(json.dumps(k, separators=(",", ":")) for k in kept) + "\n]\n")
-    print(f"{len(kept)} records, {sum(k['status'] != 'done' for k in kept)} failed -> {target}")
+    write_compact(target, [record for _, record in runs])
+    print(f"{len(runs)} records, {sum(record.status != 'done' for _, record in runs)} failed -> {target}")
 
 
-def changes(run: dict[str, Any], subject: str = "unlearned") -> dict[str, float | None]:
-    """Relative change from the original by quantity."""
-    found = {(m["name"], m["subject"], m["judge"]): Measurement(**m) for m in run["measurements"]}
-    wanted = {
-        "cnn": ("feature_ratio", "cnn"),
-        "knn": ("feature_ratio", "knn"),
-        "retain": ("neg_elbo_retain", None),
-        "forget": ("neg_elbo_forget", None),
-        "fd": ("frechet_distance", "cnn"),
-    }
-    out: dict[str, float | None] = {}
-    for key, (name, judge) in wanted.items():
-        c = change(found.get((name, "original", judge)), found.get((name, subject, judge)))
-        out[key] = None if c is None else c.value
-    return out
-
-
-def spread(values: Iterable[float | None]) -> str:
-    """Mean with Student's 95 % interval over seeds: "-91.2 % ± 0.8"."""
-    kept = [v for v in values if v is not None]
-    if not kept:
-        return "-"
-    mean = statistics.fmean(kept)
-    if len(kept) < 2:
-        return f"{mean:+.1%}"
-    half = T95.get(len(kept) - 1, 1.96) * statistics.stdev(kept) / math.sqrt(len(kept))
-    return f"{mean:+.1%} ± {100 * half:.1f}"
+def spread(g: Group, quantity: Quantity) -> str:
+    """Mean with Student's 95 % interval over seeds: "-91.2% ± 0.8"."""
+    found = g.statistic(quantity)
+    if found.mean is None:
+        return HOLE
+    return text(Cell(value=found.mean, low=found.low, high=found.high), quantity.column())
 
 
 def digits(path: Path) -> None:
     """One row a digit: mean over seeds and interval; retrained twin beside; the mean and the worst at the end."""
-    runs = [r for r in json.loads(path.read_text()) if r["status"] == "done"]
-    by_digit: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for r in runs:
-        by_digit[r["forget"]].append(r)
+    done = [record for record in read_compact(path) if record.status == "done"]
     heads = ("forget", "CNN", "kNN", "retrained: CNN / kNN", "retain -ELBO", "forget -ELBO", "retrained", "Frechet")
     print("| " + " | ".join([*heads, "seeds"]) + " |")
     print("|---|---|---|---|---|---|---|---|---|")
-    means: dict[str, list[float]] = defaultdict(list)
-    for name in sorted(by_digit):
-        own = [changes(r) for r in by_digit[name]]
-        twin = [changes(r, "retrained") for r in by_digit[name]]
-        for key in ("cnn", "knn", "retain", "forget", "fd"):
-            means[key].append(statistics.fmean([v for c in own if (v := c[key]) is not None]))
+    for g in group(done, ["forget"]):
+        twin = Group(g.values, g.done[:1], ())  # the same weights for all seeds, and latents of the first
         cells = [
-            name.removeprefix("class "),
-            spread(c["cnn"] for c in own),
-            spread(c["knn"] for c in own),
-            f"{spread([twin[0]['cnn']])} / {spread([twin[0]['knn']])}",
-            spread(c["retain"] for c in own),
-            spread(c["forget"] for c in own),
-            spread([twin[0]["forget"]]),
-            spread(c["fd"] for c in own),
-            str(len(own)),
+            g.values[0].removeprefix("class "),
+            spread(g, OWN["cnn"]),
+            spread(g, OWN["knn"]),
+            f"{spread(twin, TWIN['cnn'])} / {spread(twin, TWIN['knn'])}",
+            spread(g, OWN["retain"]),
+            spread(g, OWN["forget"]),
+            spread(twin, TWIN["forget"]),
+            spread(g, OWN["fd"]),
+            str(len(g.done)),
         ]
         print("| " + " | ".join(cells) + " |")
-    row = {k: f"{statistics.fmean(v):+.1%}" for k, v in means.items()}
+    means = {k: [g.statistic(q).mean for g in group(done, ["forget"])] for k, q in OWN.items()}
+    kept = {k: [v for v in values if v is not None] for k, values in means.items()}
+    row = {k: f"{statistics.fmean(v):+.1%}" if v else HOLE for k, v in kept.items()}
     print(f"| mean | {row['cnn']} | {row['knn']} | | {row['retain']} | {row['forget']} | | {row['fd']} | |")
-    worst = {k: f"{max(v):+.1%}" for k, v in means.items()}
+    worst = {k: f"{max(v):+.1%}" if v else HOLE for k, v in kept.items()}
     print(f"| worst | {worst['cnn']} | {worst['knn']} | | {worst['retain']} | | | {worst['fd']} | |")
 
 
-def times(value: float | None) -> str:
-    """A relative change; as a factor where it is more than tenfold."""
-    if value is None:
-        return "-"
-    return f"{value:+.1%}" if value < 9 else f"x{1 + value:.3g}"
+def moved(record: Record) -> list[str]:
+    """The changes of one run; as factors where more than tenfold."""
+    readings = [q.read(record) for q in OWN.values()]
+    return [HOLE if r.value is None else factor(r.value) for r in readings]
 
 
 def lr(path: Path, only: list[float]) -> None:
     """One row a learning rate, a block per checkpoint and scope; all rates, or those in ``only``."""
-    runs = [r for r in json.loads(path.read_text()) if not only or r["method"]["lr"] in only]
+    runs = [r for r in read_compact(path) if not only or r.config["method"]["lr"] in only]
     print("| checkpoint | scope | lr | CNN | kNN | retain -ELBO | forget -ELBO | Frechet | step / weights |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for r in sorted(runs, key=lambda r: (r["checkpoint"], r["method"]["scope"], r["method"]["lr"])):
-        head = [r["checkpoint"], r["method"]["scope"], f"{r['method']['lr']:g}"]
-        if r["status"] != "done":
-            print("| " + " | ".join([*head, f"{r['status']}: {r['error']}", "", "", "", "", ""]) + " |")
+    heads = [(r.config["checkpoint"]["name"], r.config["method"]["scope"], r.config["method"]["lr"]) for r in runs]
+    for (checkpoint, scope, rate), r in sorted(zip(heads, runs, strict=True), key=lambda pair: pair[0]):
+        head = [checkpoint, scope, f"{rate:g}"]
+        if r.status != "done":
+            print("| " + " | ".join([*head, f"{r.status}: {r.error}", "", "", "", "", ""]) + " |")
             continue
-        c = changes(r)
-        cells = [times(c[key]) for key in ("cnn", "knn", "retain", "forget", "fd")]
-        print("| " + " | ".join([*head, *cells, f"{r['update']['relative_norm']:.2g}"]) + " |")
+        print("| " + " | ".join([*head, *moved(r), f"{r.update['relative_norm']:.2g}"]) + " |")
 
 
 def methods(path: Path) -> None:
     """One row a method, sorted by the CNN's cut."""
-    runs = [r for r in json.loads(path.read_text()) if r["status"] == "done"]
+    done = [record for record in read_compact(path) if record.status == "done"]
     print("| method | CNN | kNN | retain -ELBO | forget -ELBO | Frechet | unlearn stage, s |")
     print("|---|---|---|---|---|---|---|")
-    for c, r in sorted(((changes(r), r) for r in runs), key=lambda pair: pair[0]["cnn"] or 0.0):
-        cells = [times(c[key]) for key in ("cnn", "knn", "retain", "forget", "fd")]
-        print("| " + " | ".join([r["update"]["method"], *cells, f"{r['seconds']['unlearn']:.1f}"]) + " |")
+    for r in sorted(done, key=lambda r: OWN["cnn"].read(r).value or 0.0):
+        print("| " + " | ".join([r.update["method"], *moved(r), f"{r.seconds['unlearn']:.1f}"]) + " |")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
 import time
@@ -58,7 +59,8 @@ def unlearn(config: DictConfig) -> None:
             for k in range(100_000):
                 print("line", k)
     folder = Path(HydraConfig.get().runtime.output_dir)
-    (folder / "record.json").write_text(f'{{"pid": {os.getpid()}}}', encoding="utf-8")
+    threads = os.environ.get("OMP_NUM_THREADS")
+    (folder / "record.json").write_text(json.dumps({"pid": os.getpid(), "threads": threads}), encoding="utf-8")
 
 
 def train(config: DictConfig) -> None:

@@ -27,22 +27,19 @@ GROUP = re.compile(r"^\s+- /?([a-z_]+): *(\[?)", re.MULTILINE)  # in a defaults 
 
 
 def cells() -> list[tuple[str, str]]:
-    """Each verb alone, with each option of each of its groups, and each experiment with the verb its comment names."""
+    """Each verb alone, and with each option of each of its groups, experiments among them."""
     found = []
     for verb in ROOTS:
         found.append((verb, ""))
         for group, several in GROUP.findall((CONF / f"{verb}.yaml").read_text()):
             words = "{}=[{}]" if several else "{}={}"
             found += [(verb, words.format(group, option)) for option in options(group)]
-    for experiment in options("experiment"):
-        words = re.search(r"gsu (\w+)", (CONF / f"experiment/{experiment}.yaml").read_text())
-        assert words, f"{experiment}: no command in its comment"
-        found.append((words[1], f"+experiment={experiment}"))
     return found
 
 
 def options(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    paths = (path.relative_to(CONF / group) for path in (CONF / group).rglob("*.yaml"))
+    return sorted(path.with_suffix("").as_posix() for path in paths)
 
 
 @functools.cache
@@ -81,7 +78,7 @@ def test_a_config_composes_and_fits_its_classes(verb: str, word: str) -> None:
         arguments = {key: value for key, value in node.items() if key != "_target_"}
         more: dict[str, Any] = {}
         if where == "model":  # the verb adds what only the data know
-            more = {"shape": [1, 28, 28], "labels": [0, 1, 2]}
+            more = {"shape": [1, 32, 32], "labels": [0, 1, 2], "attributes": ["hat"]}
             more = {key: value for key, value in more.items() if key in inspect.signature(target).parameters}
         inspect.signature(target).bind(**arguments, **more)
         assert isinstance(instantiate(node, _convert_="all", **more), target), where
@@ -92,6 +89,12 @@ def test_nothing_on_disk_is_left_out() -> None:
     found = {str(path.relative_to(CONF)) for path in on_disk()}
     assert covered == found
     assert len(covered) == len(on_disk()) >= 30
+
+
+def test_experiments_belong_to_a_verb() -> None:
+    named = {word.partition("=")[2] for _, word in cells() if word.startswith("experiment=")}
+    assert named == set(options("experiment"))
+    assert "protocol/mnist" in named
 
 
 def test_every_verb_has_a_root_and_every_root_a_verb() -> None:

@@ -13,6 +13,8 @@ from e2e_world import World, runs
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.verbs.show import GROUPS
+from made_runs import lay_out
+from made_runs import run as made
 
 Gsu = Callable[..., Any]
 
@@ -57,3 +59,47 @@ def test_runs(world: World, gsu: Gsu, tmp_path: Path) -> None:
     assert "`forget.class` must be one of" in out
     assert "NOTE  not a readable run: outputs/odd/record.json" in out
     assert gsu("show", "runs", "last=1").out.count("unlearn") < out.count("unlearn")
+
+
+@pytest.fixture
+def some(tmp_path: Path) -> Path:
+    three = {"a": made(1), "b": made(2, lr=0.2), "c": made(1, status="failed", error="boom")}
+    return lay_out(tmp_path / "outputs", dict(three), pictures=False)
+
+
+def test_runs_by_what_they_are(gsu: Gsu, some: Path) -> None:
+    out = gsu("show", "runs", "filter.forget=class_1", "filter.status=[done,interrupted]").out
+    assert "(the last 1 of 1 that match, of 3)" in out
+    assert "outputs/a" in out
+    assert "outputs/b" not in out
+    assert gsu("show", "filter.method=ascent", "last=2").out.count("outputs/") == 2
+    none = gsu("show", "runs", "filter.method=asc").out
+    assert "method: there are ascent (3)" in none
+    assert all(line == line.rstrip() for line in none.splitlines())
+
+
+def test_two_runs_compared(gsu: Gsu, some: Path) -> None:
+    typed = gsu("show", "compare=[outputs/a,outputs/b/record.json]")
+    assert (typed.code, typed.err) == (0, "")
+    rows = [line.split() for line in typed.out.splitlines()]
+    assert ["method.lr", "0.1", "0.2"] in rows
+    assert ["forget.class", "1", "2"] in rows
+    assert any(row[:3] == ["feature", "ratio", "(CNN)"] and row[-1] == "-" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["compare=outputs/a"], 2, "`compare` must be two runs; found outputs/a"),
+        (["compare=[outputs/a]"], 2, "`compare` must be two runs"),
+        (["compare=[outputs/a,outputs/x]"], 1, "a run folder must hold a record.json; found none at outputs/x"),
+        (["methods", "filter.method=ascent"], 2, "`filter` must go with runs; found what=methods"),
+        (["runs", "filter=ascent"], 2, "filter"),
+        (["runs", "filter.methd=ascent"], 2, "Did you mean 'filter.method'?"),
+    ],
+)
+def test_filters_and_comparisons_that_cannot_be(gsu: Gsu, some: Path, words: list[str], code: int, said: str) -> None:
+    typed = gsu("show", *words)
+    assert typed.code == code
+    assert said in typed.err
+    assert typed.err.count("\n") == 1

@@ -4,4 +4,5 @@ import sys
 
 from gsu_cli.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # processes that are forked from a server import this module again
+    sys.exit(main())

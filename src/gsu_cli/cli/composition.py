@@ -50,9 +50,21 @@ def as_usage_error(error: Exception, app: App) -> UsageError | None:
     return None
 
 
+EXTRAS = {
+    "joblib": "joblib",
+    "submitit_local": "submitit",
+    "submitit_slurm": "submitit",
+    "ray": "ray",
+    "optuna": "optuna",
+}
+
+
 def _missing_config(error: MissingConfigException) -> UsageError:
     group, _, choice = str(error.missing_cfg_file or "").rpartition("/")
     options = sorted(option for option in error.options or () if not option.startswith("_"))
+    if group.startswith("hydra/") and choice in EXTRAS:
+        way_out = f"Type pip install 'gsu-cli[{EXTRAS[choice]}]'"
+        return UsageError(f"`{group}={choice}` needs a package that is optional", found="none", way_out=way_out)
     if group and options:
         rule = f"`{group}` must be one of {', '.join(options)}"
         return UsageError(rule, found=choice, way_out=did_you_mean(choice, options))

@@ -42,6 +42,8 @@ class Task:
     def __call__(self, config: DictConfig) -> Any:
         job = HydraConfig.get().job
         in_sweep = not OmegaConf.is_missing(job, "num")
+        if in_sweep and "basic" not in HydraConfig.get().launcher._target_:
+            limit_threads()
         try:
             refuse_missing(config)
             return self.app.call_verb(config)
@@ -77,6 +79,16 @@ class Task:
             log.warning("the failure of this cell could not be noted in %s", folder)
 
 
+def limit_threads() -> None:
+    """One thread per worker of a parallel sweep, or as many cores as Slurm gave it; what is set already stays.
+
+    Else each worker starts a thread per core of the machine, and they wait for each other.
+    """
+    threads = os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("SLURM_CPUS_PER_TASK", "1"))
+    if "torch" in sys.modules:  # it has read the environment already
+        sys.modules["torch"].set_num_threads(int(threads))
+
+
 def refuse_missing(config: DictConfig) -> None:
     """All settings that have no value, at once.
 
@@ -109,6 +121,8 @@ def run_verb(app: App, words: Sequence[str]) -> None:
         Exception: whatever the verb or Hydra raised.
     """
     folders.forget_claims()
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # a class of one's own lies beside the line; last, so that it hides nothing
     task = Task(app)
     try:
         with as_command_line([f"gsu {app.verb}", *words]):

@@ -54,12 +54,39 @@ VERBS = {
             ("gsu evaluate dataset=mnist forget.class=1 checkpoint.path=mine.safetensors", "any checkpoint"),
         ),
     ),
+    "reproduce": Verb(
+        "run the missing cells of a table, and render it",
+        (
+            (
+                "gsu reproduce table=digits preview=true",
+                "how many cells, how many done, how long the rest takes",
+            ),
+            ("gsu reproduce table=digits", "run what is missing; the same line goes on after a kill"),
+            ("gsu reproduce table=paper table.seeds=[1] table.expect=[]", "a first look, one seed"),
+        ),
+        ("Cells lie in <output_dir>/reproduce/cells, named by what decides their numbers; tables share them.",),
+    ),
+    "report": Verb(
+        "turn runs into tables and one HTML page",
+        (
+            ("gsu report", "all runs below outputs/: a page with tables, figures, pictures, and the tables here"),
+            ("gsu report runs=outputs/unlearn/sweeps/2026-01-31/12-00-00", "one sweep"),
+            ("gsu report runs=[outputs,old/results.json] by=[method]", "several places; one row a method"),
+            ("gsu report format=latex output=table.tex", "a table for a paper; or markdown, csv, json"),
+        ),
+        (
+            "Rows are means over seeds with a 95 % interval; a failed run is counted and never averaged.",
+            "The page is one file, needs no network and lists every run with the command that made it.",
+        ),
+    ),
     "show": Verb(
         "list datasets, checkpoints, methods, metrics, judges and runs",
         (
             ("gsu show", "everything, one line each"),
             ("gsu show methods", "one kind: datasets, models, methods, metrics, judges, checkpoints, runs"),
             ("gsu show runs last=50", "the latest 50 runs with what they found"),
+            ("gsu show runs filter.method=ascent filter.status=failed", "some of them; or by dataset, forget, verb"),
+            ("gsu show compare=[outputs/unlearn/A,outputs/unlearn/B]", "two runs, field by field"),
         ),
     ),
 }
@@ -132,6 +159,12 @@ def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:
     )
 
 
+def option_names(folder: Path) -> list[str]:
+    """The choices of a group, those in folders of theirs included: ``protocol/mnist``."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*.yaml") if not path.stem.startswith("_"))
+    return sorted(path.with_suffix("").as_posix() for path in paths)
+
+
 def choices(name: str, conf_dir: Path) -> dict[str, list[str]]:
     """Group -> options, for the groups in the defaults list of a verb; the default ends in ``*``.
 
@@ -143,7 +176,7 @@ def choices(name: str, conf_dir: Path) -> dict[str, list[str]]:
     for group, default in re.findall(
         r"^\s+- (?:override )?/?([\w/]+)(?:@[\w.]+)?:[ \t]*(\[.*?\]|[^\s#]*)", text, re.MULTILINE
     ):
-        options = sorted(path.stem for path in (conf_dir / group).glob("*.yaml") if not path.stem.startswith("_"))
+        options = option_names(conf_dir / group)
         if len(options) > 1 or (options and default == "???"):
             defaults = re.findall(r"[\w.-]+", default)  # one, or a [list, of, them]
             found[group] = [f"{option}*" if option in defaults else option for option in options]

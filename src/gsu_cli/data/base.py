@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+OnProgress = Callable[[int, int], None]  # (images done, images in all), called in the thread that called `load`
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,8 @@ class ForgetSpec:
                 )
         if self.classes is None:
             return self
+        if dataset.attribute_names and len(dataset.class_names) == 1:
+            raise _no_classes(self.classes, dataset)
         labels = find_labels(
             self.classes, dataset.class_names, key="forget.class", dataset=dataset.name, left_out=dataset.left_out
         )
@@ -211,6 +213,15 @@ def _no_attribute(attribute: str, dataset: Dataset) -> UsageError:
         f"`forget.attribute` must be one of {', '.join(dataset.attribute_names)} for {dataset.name}",
         found=repr(attribute),
         way_out=did_you_mean(attribute, dataset.attribute_names).strip(),
+    )
+
+
+def _no_classes(classes: tuple[int | str, ...], dataset: Dataset) -> UsageError:
+    meant = next((str(entry) for entry in classes if entry in dataset.attribute_names), "NAME")
+    return UsageError(
+        f"`forget.class` needs a data set with several classes, and {dataset.name} has one",
+        found=", ".join(repr(entry) for entry in classes),
+        way_out=f"Type forget.attribute={meant} to forget one of its {len(dataset.attribute_names)} attributes.",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import (
     SCOPES,
+    Strength,
     Task,
     Update,
     add_,
@@ -14,6 +15,7 @@ from gsu_cli.methods.base import (
     draw_images,
     names_in_scope,
 )
+from gsu_cli.methods.iterative import Cost
 
 
 class Ascent:
@@ -26,6 +28,7 @@ class Ascent:
     """
 
     name = "ascent"
+    knob = Strength("lr", 1e-3, 1e2, power=1.0)
 
     def __init__(self, lr: float = 5e-4, scope: str = "all", shots: int = 1) -> None:
         check_step(lr, shots)
@@ -50,4 +53,6 @@ class Ascent:
             "retain": mean_loss(model, check, seed=seed) - before["retain"],
             "forget": mean_loss(model, forget, seed=seed) - before["forget"],
         }
+        cost = Cost(gradients=self.shots * len(forget))
+        update.details["cost"] = cost.record(len(task.split.dataset.train))
         return update

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gsu_cli.methods.base import Task, Update
+from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.surgery.vectors import Vector, scale
 
@@ -21,6 +21,7 @@ class AscentDescent:
     """
 
     name = "ascent_descent"
+    knob = Strength("steps", 1, 1000, stop_option="retain_budget")
 
     def __init__(
         self,

@@ -80,8 +80,32 @@ class Update:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Strength:
+    """The option that says how hard a method pushes; the protocol chooses it (docs/protocol.md).
+
+    A method names it in a class attribute ``knob``; None there says that it has none.
+
+    Attributes:
+        option: the constructor's argument.
+        low, high: where a search begins, in the unit of the option; it may go beyond on either side.
+        power: where ``theta - theta_0`` grows like a power of the option along one direction, which power: losses
+            along that ray then stand in for runs of the method until the last.
+        stop_option: for a method that counts steps and stops by itself, the argument that takes the budget; it is run
+            once, with ``option`` at ``high``.
+        is_budget: whether the option is itself a retain budget, so that the search begins there.
+    """
+
+    option: str
+    low: float
+    high: float
+    power: float | None = None
+    stop_option: str | None = None
+    is_budget: bool = False
+
+
 class Method(Protocol):
-    """One file and one yaml each."""
+    """One file and one yaml each; the class names its `Strength` in ``knob``."""
 
     def __call__(self, task: Task) -> Update:
         """Moves ``task.model`` in place."""
@@ -190,14 +214,14 @@ def check_choice(key: str, value: object, choices: Sequence[str]) -> None:
         raise UsageError(f"`method.{key}` must be one of {', '.join(choices)}", found=value, way_out=near)
 
 
-def check_whole(key: str, value: object, least: int) -> None:
+def check_whole(key: str, value: object, least: int, *, group: str = "method") -> None:
     """Refuses what is not an integer of at least ``least``.
 
     Raises:
         UsageError: with the value.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UsageError(f"`method.{key}` must be an integer >= {least}", found=value)
+        raise UsageError(f"`{group}.{key}` must be an integer >= {least}", found=value)
 
 
 def check_step(lr: object, shots: object) -> None:

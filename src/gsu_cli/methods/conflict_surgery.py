@@ -12,6 +12,7 @@ from __future__ import annotations
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import (
     SCOPES,
+    Strength,
     Task,
     Update,
     add_,
@@ -37,6 +38,7 @@ class ConflictSurgery:
     """
 
     name = "conflict_surgery"
+    knob = Strength("lr", 1e-3, 1e2, power=1.0)
 
     def __init__(self, lr: float = 5e-4, scope: str = "all", shots: int = 1) -> None:
         check_step(lr, shots)

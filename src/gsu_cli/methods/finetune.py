@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, Update
+from gsu_cli.methods.iterative import Cost
 from gsu_cli.training import Progress, Recipe, fit
 
 
@@ -17,6 +18,7 @@ class Finetune:
     """
 
     name = "finetune"
+    knob = None
 
     def __init__(self, epochs: int = 1, lr: float = 1e-3, batch_size: int = 256) -> None:
         try:
@@ -33,4 +35,5 @@ class Finetune:
                 task.model, task.split.retain_images, self.recipe, seed=task.stream("finetune"), on_progress=on_progress
             )
         steps = -(-task.split.n_retain // self.recipe.batch_size) * self.recipe.epochs
-        return Update(self.name, shots=steps, details={"losses": history.losses})
+        cost = Cost(gradients=self.recipe.epochs * task.split.n_retain).record(len(task.split.dataset.train))
+        return Update(self.name, shots=steps, details={"losses": history.losses, "cost": cost})

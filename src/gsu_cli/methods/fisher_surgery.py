@@ -22,9 +22,11 @@ import torch
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import decoder_fisher, parameters
-from gsu_cli.methods.base import Task, Update, add_, cosine, draw_images
+from gsu_cli.methods.base import Strength, Task, Update, add_, check_choice, cosine, draw_images
+from gsu_cli.methods.iterative import Cost
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
 from gsu_cli.objectives.redirect import Redirect, redirect
+from gsu_cli.objectives.translate import translate
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.second_order import Parabola, parabola
@@ -32,6 +34,7 @@ from gsu_cli.surgery.steps import StepSearch, largest_step_within
 from gsu_cli.surgery.streaming import LossGradient, accumulate_gradient, accumulate_product
 from gsu_cli.surgery.vectors import Vector, add_scaled, dot, norm, scale
 
+TARGETS = ("auto", "nearest", "translate")
 CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
 HALVINGS = 12  # of a step that overshoots, before giving up
 TIE = 0.05  # share of the best decrease of the redirect loss within which dampings count as equal
@@ -113,9 +116,12 @@ class FisherSurgery:
         forget_images: at most, for the gradient.
         budget_images: at most, of those retained, on which the budget is measured.
         corrected: EK-FAC's eigenvalues, from a second pass over the statistics' images.
+        target: what is drawn instead: "nearest", what is drawn at a near retained latent; "translate", the same
+            drawing without the attribute (see the two objectives); "auto", translate for attributes, else nearest.
     """
 
     name = "fisher_surgery"
+    knob = Strength("budget", 1e-3, 0.1, is_budget=True)
 
     def __init__(
         self,
@@ -126,6 +132,7 @@ class FisherSurgery:
         forget_images: int = 3_000,
         budget_images: int = 3_000,
         corrected: bool = False,
+        target: str = "auto",
     ) -> None:
         if not (_number(budget) and 0 < budget <= 1):
             raise UsageError("`method.budget` must be a share in (0, 1], 0.01 being 1 %", found=budget)
@@ -139,7 +146,8 @@ class FisherSurgery:
             if not (isinstance(value, int) and value >= 2):
                 raise UsageError(f"`method.{key}` must be an integer >= 2", found=value)
         self.budget, self.shots, self.damping = float(budget), shots, [float(c) for c in candidates]
-        self.corrected = bool(corrected)
+        check_choice("target", target, TARGETS)
+        self.corrected, self.target = bool(corrected), target
         self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
 
     def __call__(self, task: Task) -> Update:
@@ -147,7 +155,7 @@ class FisherSurgery:
         retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
         forget = draw_images(split, "forget", self.forget_images, seed=task.stream("forget"))
         with task.stage("objective"):
-            goal = redirect(model, forget, retain, seed=task.stream("redirect"))
+            goal = self._goal(task, forget, retain)
             cost = FrozenElbo(model, _first(retain, self.budget_images), seed=task.stream("budget"))
             # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
             checks = {
@@ -188,8 +196,16 @@ class FisherSurgery:
                 "check": len(checks["forget"].x),
             },
             "shots": log,
+            "cost": _counted(self, log, len(retain), len(forget), len(cost.x)).record(len(split.dataset.train)),
         }
         return update
+
+    def _goal(self, task: Task, forget: Images, retain: Images) -> Redirect:
+        target = self.target
+        if target == "auto":
+            target = "nearest" if task.split.target_attribute is None else "translate"
+        build = translate if target == "translate" else redirect
+        return build(task.model, forget, retain, seed=task.stream("redirect"))
 
     def _shot(
         self,
@@ -245,6 +261,16 @@ def choose(found: Sequence[Candidate], before: float) -> Candidate:
 def _parabola(loss: FrozenElbo, theta: Vector, d: Vector) -> tuple[Vector, Parabola]:
     g, Hd = accumulate_product(loss.blocks(), theta, d)
     return g.vector, parabola(g.vector, Hd, d)
+
+
+def _counted(method: FisherSurgery, log: list[dict[str, Any]], retain: int, forget: int, budget: int) -> Cost:
+    """Images by kind of work; passes through the decoder alone count as whole ones."""
+    return Cost(
+        gradients=method.shots * (forget + budget),
+        fisher=method.shots * retain * (2 if method.corrected else 1),
+        generated=retain + forget,  # drawings among which targets are chosen
+        forward=retain + forget + budget * sum(c["evaluations"] for c in log) + forget * (len(log) + method.shots),
+    )
 
 
 def _first(images: Images, n: int) -> Images:

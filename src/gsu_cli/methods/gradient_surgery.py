@@ -17,6 +17,7 @@ from gsu_cli.data.split import Split
 from gsu_cli.gradients import class_gradients, hessian_vector, mean_gradient, mean_loss
 from gsu_cli.methods.base import (
     SCOPES,
+    Strength,
     Task,
     Update,
     add_,
@@ -27,6 +28,7 @@ from gsu_cli.methods.base import (
     draw_images,
     names_in_scope,
 )
+from gsu_cli.methods.iterative import Cost
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.projection import Projection, project_out
@@ -51,6 +53,7 @@ class GradientSurgery:
     """
 
     name = "gradient_surgery"
+    knob = Strength("lr", 1e-3, 1e2, power=1.0)
 
     def __init__(
         self,
@@ -106,6 +109,9 @@ class GradientSurgery:
         update.realised = {
             part: mean_loss(model, images, seed=seeds[part]) - before[part] for part, images in checks.items()
         }
+        parts = 1 if self.retain_basis == "mean" else 2  # a basis differentiates the retain set once more
+        cost = Cost(gradients=self.shots * (len(forget) + parts * len(retain)))
+        update.details["cost"] = cost.record(len(split.dataset.train))
         return update
 
     def _predict(self, model: Any, images: Images, d: Vector, seed: int) -> float:

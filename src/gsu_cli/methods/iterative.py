@@ -45,7 +45,7 @@ Direction = Callable[[int], tuple[Vector, dict[str, float]]]
 
 @dataclass
 class Cost:
-    """What an update took, in images; the trajectory's own measurements are left out.
+    """What an update took, in images; the trajectory's own measurements are left out where no budget rests on them.
 
     Attributes:
         gradients: images whose loss was differentiated once.
@@ -218,11 +218,15 @@ def iterate(ground: Ground, name: str, direction: Direction) -> Update:
                 task.on_progress(k + 1, loop.steps, quantities.get("loss", 0.0))
                 if (k + 1) % loop.log_every and k + 1 < loop.steps:
                     continue
+                if loop.retain_budget is not None:  # else nothing rests on it
+                    ground.cost.forward += len(checks["retain"])
                 try:
                     now = losses()
+                    rise = (now["retain"] - start["retain"]) / abs(start["retain"])
                 except NonFiniteError as e:
-                    raise _not_finite("the loss", k, good[0]) from e
-                rise = (now["retain"] - start["retain"]) / abs(start["retain"])
+                    if loop.retain_budget is None:
+                        raise _not_finite("the loss", k, good[0]) from e
+                    rise = math.inf  # beyond any budget
                 if loop.retain_budget is not None and rise > loop.retain_budget:
                     stopped = k + 1
                     _put(weights, good[2])

@@ -5,7 +5,7 @@ Source: Kurmanji, Triantafillou, Hayes and Triantafillou, "Towards Unbounded Mac
 
 from __future__ import annotations
 
-from gsu_cli.methods.base import Task, Update
+from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.methods.iterative import Ground, Loop, check_number, iterate
 from gsu_cli.surgery.vectors import Vector, combine
 
@@ -25,6 +25,7 @@ class NegGradPlus:
     """
 
     name = "neggrad_plus"
+    knob = Strength("steps", 1, 1000, stop_option="retain_budget")
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ et al., "Certified Data Removal", ICML 2020. H_r is the Kronecker-factored Fishe
 from __future__ import annotations
 
 from gsu_cli.gradients import decoder_fisher, mean_gradient, mean_loss
-from gsu_cli.methods.base import Task, Update, add_, check_whole, cosine, draw_images
+from gsu_cli.methods.base import Strength, Task, Update, add_, check_whole, cosine, draw_images
 from gsu_cli.methods.diagonal import need_latents
 from gsu_cli.methods.iterative import CHECK_IMAGES, Cost, check_number
 
@@ -25,6 +25,7 @@ class Newton:
     """
 
     name = "newton"
+    knob = Strength("strength", 1e-2, 1e2, power=1.0)
 
     def __init__(self, damping: float = 0.1, retain_images: int = 10_000, strength: float = 1.0) -> None:
         check_number("damping", damping, more_than=0.0)

@@ -7,7 +7,7 @@ Source: "S" in Mandal and Gottwald, UNO, arXiv 2506.04712.
 
 from __future__ import annotations
 
-from gsu_cli.methods.base import Task, Update, cosine
+from gsu_cli.methods.base import Strength, Task, Update, cosine
 from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import Vector
@@ -27,6 +27,7 @@ class RetainSurgery:
     """
 
     name = "retain_surgery"
+    knob = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

@@ -10,12 +10,16 @@ import torch
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, Update, check_whole
+from gsu_cli.methods.iterative import Cost
 from gsu_cli.run.seeds import derive
 from gsu_cli.training import History, Progress, Recipe, fit
 
 
 def initialise(model: Any, seed: int) -> None:
     """Fresh weights in place, from every submodule's own ``reset_parameters``; bit-reproducible for a seed.
+
+    Layers come first, in order, then what holds them, from the inside out: a model's own ``reset_parameters`` has the
+    last word.
 
     torch's initialisers know the global generator only: its state is saved, seeded and put back.
 
@@ -24,7 +28,9 @@ def initialise(model: Any, seed: int) -> None:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "initialise"))
-        for name, module in model.named_modules():
+        modules = list(model.named_modules())
+        layers = [pair for pair in modules if next(pair[1].children(), None) is None]
+        for name, module in [*layers, *(pair for pair in reversed(modules) if pair not in layers)]:
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
             elif any(True for _ in module.parameters(recurse=False)):
@@ -55,6 +61,7 @@ class Retrain:
     """
 
     name = "retrain"
+    knob = None
 
     def __init__(self, epochs: int | None = None) -> None:
         if epochs is not None:
@@ -76,4 +83,5 @@ class Retrain:
         history = train_from_scratch(
             task.model, task.split, recipe, seed=task.stream("retrain"), on_progress=on_progress
         )
-        return Update(self.name, shots=recipe.epochs, details={"losses": history.losses})
+        cost = Cost(gradients=recipe.epochs * task.split.n_retain).record(len(task.split.dataset.train))
+        return Update(self.name, shots=recipe.epochs, details={"losses": history.losses, "cost": cost})

@@ -6,7 +6,7 @@ is held at a tenth of the descent term's norm.
 
 from __future__ import annotations
 
-from gsu_cli.methods.base import Task, Update
+from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.methods.iterative import Ground, Loop, check_number, iterate
 from gsu_cli.surgery.vectors import Vector, combine, norm
 
@@ -26,6 +26,7 @@ class SissNorm:
     """
 
     name = "siss_norm"
+    knob = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gsu_cli.methods.base import Task, Update
+from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.methods.iterative import Ground, Loop, check_number, iterate
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import Vector
@@ -32,6 +32,7 @@ class Uno:
     """
 
     name = "uno"
+    knob = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

@@ -68,6 +68,20 @@ def decoder_prefix(model: Any) -> str:
     return next(f"{name}." if name else "" for name, module in model.named_modules() if module is model.decoder)
 
 
+def check_latents(model: Any) -> None:
+    """Refuses a model without latents to redirect.
+
+    Raises:
+        UsageError: with its name.
+    """
+    if not all(hasattr(model, name) for name in ("posterior", "decoder", "likelihood")):
+        raise UsageError(
+            "redirecting needs a model with posterior(), decoder and likelihood",
+            found=type(model).__name__,
+            way_out="Use a method that needs gradients alone, such as method=gradient_surgery",
+        )
+
+
 @torch.no_grad()
 def redirect(
     model: Any, forget: Images, retain: Images, *, seed: int, neighbours: int = 10, shortlist: int = 30
@@ -85,12 +99,7 @@ def redirect(
     Raises:
         UsageError: the model has no latents to redirect.
     """
-    if not all(hasattr(model, name) for name in ("posterior", "decoder", "likelihood")):
-        raise UsageError(
-            "redirecting needs a model with posterior(), decoder and likelihood",
-            found=type(model).__name__,
-            way_out="Use a method that needs gradients alone, such as method=gradient_surgery",
-        )
+    check_latents(model)
     mean_f, sd_f = posterior(model, forget)
     mean_r, _ = posterior(model, retain)
     z = mean_f + sd_f * torch.randn(mean_f.shape, generator=generator(seed, "latents"))
@@ -108,7 +117,7 @@ def redirect(
         ]
     )
     targets = drawn[chosen]
-    return Redirect(z, targets, float((forgotten == 0).double().mean()), _entropy(model, pool[chosen], targets))
+    return Redirect(z, targets, float((forgotten == 0).double().mean()), entropy(model, pool[chosen], targets))
 
 
 def _alike(images: Tensor, drawn: Tensor, index: Tensor) -> Tensor:
@@ -136,6 +145,8 @@ def nearest(points: Tensor, pool: Tensor, k: int) -> Tensor:
     return torch.cat(parts)
 
 
-def _entropy(model: Any, z: Tensor, targets: Tensor) -> float:
+@torch.no_grad()
+def entropy(model: Any, z: Tensor, targets: Tensor) -> float:
+    """The loss of drawing exactly ``targets``, the means at latents ``z``, nats per image."""
     parts = zip(z.split(BLOCK), targets.split(BLOCK), strict=True)
     return float(torch.cat([model.likelihood.nll(model.decoder(a), t) for a, t in parts]).double().mean())

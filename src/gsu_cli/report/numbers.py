@@ -45,6 +45,15 @@ def change(before: Measurement | None, after: Measurement | None) -> Change | No
     return Change(value, math.exp(math.log(1 + value) - half) - 1, math.exp(math.log(1 + value) + half) - 1)
 
 
+def factor(value: float) -> str:
+    """A relative change in per cent; as a factor where it is tenfold or more, since "+4420.0%" is not read.
+
+    >>> factor(-0.912), factor(45.2)
+    ('-91.2%', 'x46.2')
+    """
+    return f"{value:+.1%}" if value < 9 else f"x{1 + value:.3g}"
+
+
 def digits(m: Measurement | None, *, interval: bool = False) -> str:
     """A measurement for a table: "0.0112", "99.45"; a dash where there is none.
 

@@ -3,22 +3,61 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
-from gsu_cli.errors import GsuError
+from gsu_cli.errors import GsuError, UsageError
+from gsu_cli.report.compact import read_compact
 from gsu_cli.report.numbers import change
+from gsu_cli.report.shape import whole
 from gsu_cli.run.record import FILE, Record, read_record
 
+Runs = list[tuple[Path, Record]]
+Broken = list[tuple[Path, str]]
 
-def find_runs(folder: Path) -> tuple[list[tuple[Path, Record]], list[tuple[Path, str]]]:
+
+def find_runs(folder: Path) -> tuple[Runs, Broken]:
     """All runs below ``folder`` by start time, and what could not be read with the reason."""
     runs, broken = [], []
     for path in sorted(folder.rglob(FILE)):
         try:
-            runs.append((path.parent, read_record(path)))
+            runs.append((path.parent, whole(read_record(path), path)))
         except GsuError as e:
             broken.append((path, str(e)))
     return sorted(runs, key=lambda pair: pair[1].started), broken
+
+
+def collect(places: Iterable[Path]) -> tuple[Runs, Broken]:
+    """All runs in ``places``, each once, by start time, and what could not be read with the reason.
+
+    Args:
+        places: folders (searched below), records, or lists of compacted records.
+
+    Raises:
+        UsageError: a place does not exist.
+    """
+    runs: Runs = []
+    broken: Broken = []
+    for place in places:
+        if not place.exists():
+            raise UsageError(
+                "`runs` must name folders or records that exist", found=place, way_out="See `gsu show runs`"
+            )
+        try:
+            if place.is_dir():
+                found, unread = find_runs(place)
+                runs, broken = runs + found, broken + unread
+            elif place.name == FILE:
+                runs.append((place.parent, whole(read_record(place), place)))
+            else:
+                runs += [(place, whole(record, place)) for record in read_compact(place)]
+        except GsuError as e:
+            broken.append((place, str(e)))
+    once: dict[object, tuple[Path, Record]] = {}
+    for i, (path, record) in enumerate(runs):
+        once.setdefault(path.resolve() if path.is_dir() else i, (path, record))
+    kept = dict(broken)
+    return sorted(once.values(), key=lambda pair: pair[1].started), list(kept.items())
 
 
 def short(record: Record) -> str:

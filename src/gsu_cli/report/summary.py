@@ -11,7 +11,7 @@ from gsu_cli.report.numbers import change, digits, seconds
 from gsu_cli.report.run_table import HEADS, markdown, rows, subjects
 from gsu_cli.run.record import Record
 
-STAGES = ("load", "train", "unlearn", "diagnostics", "retrain", "evaluate", "report", "total")
+STAGES = ("load", "train", "unlearn", "diagnostics", "retrain", "evaluate", "curve", "report", "total")
 COLOURS = {"good": "green", "bad": "red", "": ""}
 
 

@@ -70,4 +70,7 @@ def print_sweep(folder: Path) -> int:
             console.print(Text(f"{name}: {record.error}", style="red"))
     for path, why in broken:
         console.print(Text(f"{path}: {why}", style="red"))
+    best = folder / "optimization_results.yaml"  # written by hydra/sweeper=optuna
+    if best.is_file():
+        console.print(Text(best.read_text(encoding="utf-8").rstrip(), style="bold"))
     return len(broken) + sum(record.status != "done" for _, record in runs)

@@ -27,6 +27,7 @@ from gsu_cli.run.files import atomic, sha256_of
 
 SCHEMA = 1
 NEEDED = {"target": str, "config": dict, "digest": str, "about": dict}
+NAME_THE_CLASS = "Weights from elsewhere need their class: model._target_=my_pkg.MyVae, see docs/own-model.md"
 TRAIN_ONE = "Train one with `gsu train dataset=...` and pass checkpoint.path=<folder>/model.safetensors"
 
 
@@ -143,13 +144,15 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118  # safe_open is no mapping
     except (SafetensorError, OSError, ValueError) as e:
         raise CheckpointError(
-            "a checkpoint must be a whole safetensors file", found=_describe_foreign(path, e), way_out=TRAIN_ONE
+            "a checkpoint must be a whole safetensors file",
+            found=_describe_foreign(path, e),
+            way_out=NAME_THE_CLASS if is_pickle(path) else TRAIN_ONE,
         ) from e
     if text is None:
         raise CheckpointError(
             "a checkpoint must carry gsu metadata (architecture, digest)",
             found=f"a safetensors file without it: {path}",
-            way_out=TRAIN_ONE,
+            way_out=NAME_THE_CLASS,
         )
     try:
         meta = json.loads(text)
@@ -204,11 +207,16 @@ def _shape(model: nn.Module) -> tuple[int, ...] | None:
     return None if value is None else tuple(value)
 
 
-def _describe_foreign(path: Path, error: Exception) -> str:
+def is_pickle(path: Path) -> bool:
+    """Whether a file begins like those of ``torch.save``: a zip archive, or the older plain pickle."""
     head = b""
-    with contextlib.suppress(OSError), path.open("rb") as f:  # unreadable: ``error`` says so already
-        head = f.read(4)
-    if head[:2] == b"PK" or head[:1] == b"\x80":
+    with contextlib.suppress(OSError), path.open("rb") as f:  # unreadable: whoever reads it will say so
+        head = f.read(2)
+    return head == b"PK" or head[:1] == b"\x80"
+
+
+def _describe_foreign(path: Path, error: Exception) -> str:
+    if is_pickle(path):
         return f"a pickle, which is never loaded (it can run code): {path}"
     return f"{path} ({one_line(error)})"
 

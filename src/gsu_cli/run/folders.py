@@ -149,10 +149,11 @@ class ClaimFolder(Callback):
             config.hydra[kind].dir = str(folder)
             if kind == "sweep":
                 # each cell composes its config again, perhaps in another process: it must find the same folder
-                config.hydra.overrides.hydra.append(f"{key}={_quoted(str(folder))}")
+                config.hydra.overrides.hydra.append(f"{key}={quoted(str(folder))}")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """As a value on Hydra's command line, whatever letters are in it."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 

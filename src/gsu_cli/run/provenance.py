@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("gsu-cli", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "safetensors")
-NOT_HASHED = ("paths",)  # where things lie does not change what they are
+NOT_HASHED = ("paths", "logger")  # where things lie and who listens does not change what they are
 
 
 def versions() -> dict[str, str]:
@@ -67,6 +67,6 @@ def peak_memory_mb() -> float:
 
 
 def config_hash(config: dict[str, Any]) -> str:
-    """First 16 hex digits of the sha256 of the resolved config, paths of folders left out."""
+    """First 16 hex digits of the sha256 of the resolved config, paths of folders and loggers left out."""
     kept = {k: v for k, v in config.items() if k not in NOT_HASHED}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

@@ -77,6 +77,7 @@ class Record:
     split: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     update: dict[str, Any] = field(default_factory=dict)
+    curve: list[dict[str, Any]] = field(default_factory=list)
     judges: list[dict[str, Any]] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
 
@@ -133,6 +134,19 @@ def read_record(path: Path) -> Record:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
         raise GsuError(f"{path} must be readable JSON", found=str(e)) from e
+    return record_of(data, path)
+
+
+def record_of(data: Any, path: Path) -> Record:
+    """A record from its JSON.
+
+    Args:
+        data: what was read.
+        path: where it was read, for messages.
+
+    Raises:
+        GsuError: foreign, or of a newer schema. Unknown fields are ignored.
+    """
     if not isinstance(data, dict) or "verb" not in data or not isinstance(data.get("schema"), int):
         raise GsuError(f"{path} must be a record written by gsu", found="other JSON")
     if data["schema"] > SCHEMA:

@@ -106,7 +106,7 @@ def _next(
     high: float,
 ) -> float:
     """The next trial: a power law aimed just below the budget, else growth, shrinkage or the middle of the bracket."""
-    law = _power_law(trials, aim)
+    law = power_law(trials, aim)
     if beyond[0] == inf:  # all within so far: at least to `high`, at most a decade beyond what is known
         return min(max(law or inf, within[0] * 1.2), max(within[0] * 10, high))
     if within[0] == 0.0:  # all beyond so far: at least a fifth shorter, at most a decade below what is known
@@ -119,8 +119,14 @@ def _next(
     return min(max(law, exp(a + 0.02 * (b - a))), exp(b - 0.02 * (b - a)))
 
 
-def _power_law(trials: list[tuple[float, float]], aim: float) -> float | None:
-    """Where ``rise = aim`` if ``rise ~ t^p`` through the two trials nearest to ``aim``, ``p`` kept in [0.5, 4]."""
+def power_law(trials: list[tuple[float, float]], aim: float) -> float | None:
+    """Where ``rise = aim`` if ``rise ~ t^p`` through the two trials nearest to ``aim``, ``p`` kept in [0.5, 4].
+
+    None where no trial has a raise that is finite and positive.
+
+    >>> round(power_law([(1.0, 0.01), (2.0, 0.04), (9.0, math.inf)], 0.09), 6)
+    3.0
+    """
     useful = sorted((abs(log(r / aim)), t, r) for t, r in trials if isfinite(r) and r > 0)[:2]
     if not useful:
         return None

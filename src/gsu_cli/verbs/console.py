@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from gsu_cli.training import Progress as Epochs
+if TYPE_CHECKING:  # torch takes seconds to import, and a verb that only reads records needs none
+    from gsu_cli.training import Progress as Epochs
 
 ENDLESS = 10_000  # columns; a pipe or a file has no edge at which to break a line or a path
 console = Console(highlight=False, width=None if sys.stdout.isatty() else ENDLESS)

@@ -17,6 +17,7 @@ from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.record import Record, read_record
 from gsu_cli.run.session import Session
 from gsu_cli.verbs import console, parts
+from gsu_cli.verbs.listening import listening
 from gsu_cli.verbs.measure import Plan, measure
 from gsu_cli.verbs.unlearn import finish
 
@@ -34,9 +35,9 @@ def main(cfg: DictConfig) -> None:
     earlier = read_record(Path(str(cfg.run)).expanduser()) if cfg.run is not None else None
     if earlier is not None:
         cfg = _as_the_run_did(cfg, earlier)
-    else:
+    elif cfg.get("model") is None:
         _take_forget_options(cfg)
-    with parts.open_session(cfg) as session:
+    with parts.open_session(cfg) as session, listening(cfg, session):
         spec, plan = parts.forget_spec(cfg.forget), Plan.of(cfg)
         dataset = parts.load_dataset(cfg, session)
         split = parts.resolve_split(spec, dataset, session) if spec else nothing_forgotten(dataset)

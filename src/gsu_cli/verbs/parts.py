@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from gsu_cli.data.base import Dataset
+from gsu_cli.data.base import Dataset, OnProgress
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
-from gsu_cli.errors import CheckpointError, GsuError, UsageError, did_you_mean
-from gsu_cli.judges.base import Unavailable
+from gsu_cli.errors import CheckpointError, UsageError, did_you_mean
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.pretrained import shipped, shipped_names, twin
@@ -23,8 +21,10 @@ from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.training import Recipe
 from gsu_cli.verbs import console
+from gsu_cli.verbs.build import build as build
+from gsu_cli.verbs.models import import_checkpoint
 
-SECTIONS = ("forget", "seeds", "evaluation")  # mappings that no group of configs guards against forget=1
+SECTIONS = ("forget", "seeds", "evaluation", "protocol")  # mappings that no group of configs guards against forget=1
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
@@ -32,22 +32,6 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     values = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(values, dict)  # noqa: S101  # a DictConfig becomes a dict
     return {str(k): v for k, v in values.items()}
-
-
-def build(cfg: DictConfig, **more: Any) -> Any:
-    """Instantiates ``cfg._target_``; an error of the user passes through as itself, not as Hydra's."""
-    try:
-        return instantiate(cfg, _convert_="all", **more)
-    except InstantiationException as e:
-        cause: BaseException | None = e
-        while cause is not None:
-            if isinstance(cause, GsuError | Unavailable):
-                raise cause from None
-            cause = cause.__cause__
-        raise UsageError(
-            f"`{cfg.get('_target_')}` must be importable and take these arguments",
-            found=str(e.__cause__ or e).splitlines()[0],
-        ) from e
 
 
 def open_session(cfg: DictConfig) -> Session:
@@ -71,7 +55,7 @@ def _seed(name: str, value: object) -> int:
 def load_dataset(cfg: DictConfig, session: Session) -> Dataset:
     """Loads ``cfg.dataset``, records what was really seen, and says so."""
     with session.stage("load"):
-        dataset: Dataset = build(cfg.dataset).load()
+        dataset = _loaded(build(cfg.dataset))
         session.record.inputs["dataset"] = {
             "name": dataset.name,
             "source": dataset.source,
@@ -80,10 +64,21 @@ def load_dataset(cfg: DictConfig, session: Session) -> Dataset:
             "n": {"train": len(dataset.train), "heldout": len(dataset.heldout)},
             "shape": list(dataset.shape),
             "classes": dataset.class_names,
+            "attributes": list(dataset.attribute_names),
         }
     console.say(f"{dataset.name}: {dataset.source}")
     if dataset.note:
         console.note(dataset.note)
+    return dataset
+
+
+def _loaded(source: Any) -> Dataset:
+    """``source.load()``, with a bar where that takes long enough for ``load`` to accept ``on_progress``."""
+    more: dict[str, OnProgress] = {}
+    with console.work_bar("loading") as update:
+        if "on_progress" in inspect.signature(source.load).parameters:
+            more["on_progress"] = lambda done, total: update(done, total, "images")
+        dataset: Dataset = source.load(**more)
     return dataset
 
 
@@ -120,6 +115,7 @@ def resolve_split(spec: ForgetSpec, dataset: Dataset, session: Session) -> Split
         "n_heldout_forget": len(split.heldout_forget),
         "n_heldout_retain": len(split.heldout_retain),
         "target_classes": None if split.target_classes is None else list(split.target_classes),
+        "target_attribute": split.target_attribute,
     }
     return split
 
@@ -141,7 +137,10 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
             found=f"none that ships under the name {cfg.checkpoint.name!r}",
             way_out=close + hint,
         )
-    checkpoint = load_checkpoint(path, shape=dataset.shape)
+    if cfg.get("model") is None:
+        checkpoint = load_checkpoint(path, shape=dataset.shape)
+    else:
+        checkpoint = import_checkpoint(cfg, path, dataset, session)
     missing = [m for m in ("loss", "sample", "generation_parameters") if not hasattr(checkpoint.model, m)]
     if missing:
         raise CheckpointError(

@@ -1,18 +1,22 @@
-"""``gsu show``: what there is to compose, with one line each, and the latest runs."""
+"""``gsu show``: what there is to compose, with one line each; the latest runs, chosen by filters; two runs compared."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import DictConfig
-from rich.padding import Padding
+from omegaconf import DictConfig, ListConfig
 from rich.table import Table
 from rich.text import Text
 
 from gsu_cli.errors import UsageError, did_you_mean
+from gsu_cli.report.compare import compare
+from gsu_cli.report.filters import FILTERS, matching, present
+from gsu_cli.report.formats.terminal import grid
 from gsu_cli.report.runs import find_runs, short
+from gsu_cli.report.shape import whole
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import card_line, shipped_names
+from gsu_cli.run.record import Record, read_record
 from gsu_cli.verbs.console import console, note
 
 GROUPS = {
@@ -22,6 +26,8 @@ GROUPS = {
     "metrics": "metric",
     "judges": "judge",
     "experiments": "experiment",
+    "tables": "table",
+    "loggers": "logger",
 }
 TOPICS = (*GROUPS, "checkpoints", "runs")
 
@@ -35,9 +41,19 @@ def main(cfg: DictConfig) -> None:
         )
     if isinstance(cfg.last, bool) or not isinstance(cfg.last, int) or cfg.last < 1:
         raise UsageError("`last` must be an integer >= 1", found=cfg.last)
+    wanted = _filters(cfg.filter)
+    if wanted and what not in (None, "runs"):
+        raise UsageError(
+            "`filter` must go with runs", found=f"what={what}", way_out="Type gsu show runs filter.KEY=VALUE"
+        )
+    if cfg.compare is not None:
+        _compare(cfg.compare)
+        return
+    if wanted:
+        what = "runs"
     for topic in TOPICS if what is None else (what,):
         if topic == "runs":
-            _runs(Path(cfg.paths.output_dir), cfg.last)
+            _runs(Path(cfg.paths.output_dir), cfg.last, wanted)
         elif topic == "checkpoints":
             _table(topic, [(name, card_line(name)) for name in shipped_names()])
         else:
@@ -47,11 +63,12 @@ def main(cfg: DictConfig) -> None:
 def options(group: str) -> list[tuple[str, str]]:
     """Choices of a config group with their one line: the ``what:`` comment, else the command that uses them."""
     found = []
-    for path in sorted((conf_dir() / group).glob("*.yaml")):
+    for path in sorted((conf_dir() / group).rglob("*.yaml")):
         comments = [line.lstrip("# ").strip() for line in path.read_text().splitlines() if line.startswith("#")]
         lines = [c for c in comments if not c.startswith("@package")]
         about = next((c.removeprefix("what:").strip() for c in lines if c.startswith("what:")), "")
-        found.append((path.stem, about or (lines[0] if lines else "")))
+        name = path.relative_to(conf_dir() / group).with_suffix("").as_posix()
+        found.append((name, about or (lines[0] if lines else "")))
     return found
 
 
@@ -66,16 +83,44 @@ def _table(title: str, rows: list[tuple[str, str]]) -> None:
     console.print()
 
 
-def _runs(folder: Path, last: int) -> None:
+def _filters(given: object) -> dict[str, list[str]]:
+    """Filter -> values; those that are not set left out."""
+    if not isinstance(given, DictConfig):
+        raise UsageError("`filter` must stay a group of settings", found=given, way_out="Type filter.method=ascent.")
+    values = {name: given[name] for name in FILTERS if given[name] is not None}
+    return {k: [str(w) for w in v] if isinstance(v, ListConfig) else [str(v)] for k, v in values.items()}
+
+
+def _runs(folder: Path, last: int, wanted: dict[str, list[str]]) -> None:
     """Two lines a run, so that no path is broken at the edge of the terminal."""
-    runs, broken = find_runs(folder)
-    console.print(Text(f"runs below {folder} (the last {min(last, len(runs))} of {len(runs)})", style="bold"))
+    every, broken = find_runs(folder)
+    runs = matching(every, wanted)
+    chosen = f" that match, of {len(every)}" if wanted else ""
+    console.print(
+        Text(f"runs below {folder} (the last {min(last, len(runs))} of {len(runs)}{chosen})", style="bold"),
+        soft_wrap=True,
+    )
     for path, record in runs[-last:]:
         colour = {"done": "green", "failed": "red"}.get(record.status, "yellow")
         started = record.started[:16].replace("T", " ")
         line = Text.assemble(f"  {started}  {record.verb:<9}", (f"{record.status:<12}", colour), str(path))
         console.print(line, soft_wrap=True)
         if about := short(record):
-            console.print(Padding(Text(about, style="dim"), (0, 0, 0, 4)))
+            console.print(Text(f"    {about}", style="dim"), soft_wrap=True)
+    for name in wanted if not runs else ():
+        console.print(Text(f"  {name}: there are {present(every, name)}", style="dim"), soft_wrap=True)
     for path, why in broken:
         note(f"not a readable run: {path} ({why})")
+
+
+def _compare(given: object) -> None:
+    """Two runs side by side: A is the first."""
+    if not isinstance(given, ListConfig) or len(given) != 2:
+        raise UsageError("`compare` must be two runs", found=given, way_out="Type compare=[FOLDER,FOLDER].")
+    records: list[Record] = []
+    for name, word in zip("AB", given, strict=True):
+        path = Path(str(word)).expanduser()
+        records.append(whole(read_record(path), path))
+        console.print(Text(f"{name}  {path}  {short(records[-1])}", style="bold"), soft_wrap=True)
+    for table in compare(*records):
+        console.print(grid(table))

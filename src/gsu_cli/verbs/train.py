@@ -12,6 +12,7 @@ from rich.text import Text
 from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError
 from gsu_cli.methods.retrain import initialise
+from gsu_cli.models.attribute_cnn import AttributeCnn
 from gsu_cli.models.judge_cnn import JudgeCnn
 from gsu_cli.report.numbers import seconds
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
@@ -19,13 +20,15 @@ from gsu_cli.run.files import atomic
 from gsu_cli.run.session import Session
 from gsu_cli.training import History, Recipe, fit
 from gsu_cli.verbs import console, parts
+from gsu_cli.verbs.listening import Listener, listening
+from gsu_cli.verbs.models import build_model
 
 STATE = "state.safetensors"
 
 
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
-    with parts.open_session(cfg) as session:
+    with parts.open_session(cfg) as session, listening(cfg, session) as listener:
         recipe: Recipe = parts.build(cfg.training)
         spec, resumed = parts.forget_spec(cfg.forget), _resume(cfg.resume)
         dataset = parts.load_dataset(cfg, session)
@@ -34,24 +37,31 @@ def main(cfg: DictConfig) -> None:
             split = parts.resolve_split(spec, dataset, session)
             images, slug = split.retain_images, split.spec.slug()
             console.say(f"without {split.describe()}: {split.describe_sizes()}")
-        model = _build_model(cfg.model, dataset.shape, sorted(dataset.class_names))
+        model = build_model(cfg.model, dataset)
         seed = session.record.seeds["train"]
         initialise(model, seed)
         about = {
             "dataset": dataset.name,
             "dataset_sha256": session.record.inputs["dataset"]["sha256"],
             "classes": sorted(dataset.class_names),
+            "attributes": list(dataset.attribute_names),
             "forget": slug,
             "forget_options": dict(session.record.config["forget"]),
             "seed": seed,
             "recipe": asdict(recipe),
             "n": len(images),
         }
-        _train(session, model, images, recipe, about, resumed)
+        _train(session, listener, model, images, recipe, about, resumed)
 
 
 def _train(
-    session: Session, model: Any, images: Images, recipe: Recipe, about: dict[str, Any], resumed: Path | None
+    session: Session,
+    listener: Listener,
+    model: Any,
+    images: Images,
+    recipe: Recipe,
+    about: dict[str, Any],
+    resumed: Path | None,
 ) -> None:
     state = session.folder / STATE
     if resumed is not None and not (state.exists() and state.samefile(resumed)):
@@ -68,7 +78,7 @@ def _train(
                 seed=about["seed"],
                 state=state,
                 identity=identity,
-                on_progress=on_progress,
+                on_progress=listener.epochs(history, on_progress),
                 history=history,
             )
     except BaseException:
@@ -88,7 +98,7 @@ def _train(
             style="bold",
         )
     )
-    option = "judge.cnn.path" if isinstance(found.model, JudgeCnn) else "checkpoint.path"
+    option = "judge.cnn.path" if isinstance(found.model, JudgeCnn | AttributeCnn) else "checkpoint.path"
     console.say(f"use it with {option}=", path)
 
 
@@ -104,14 +114,6 @@ def _export(session: Session, model: Any, history: History, recipe: Recipe, abou
     }
     session.record.outputs["model"] = {"path": path.name, "sha256": sha256}
     return path
-
-
-def _build_model(cfg: DictConfig, shape: tuple[int, int, int], labels: list[int]) -> Any:
-    """A model from its yaml, told the shape of the images, and the labels where it classifies."""
-    more: dict[str, Any] = {"shape": list(shape)}
-    if cfg.get("_target_") == f"{JudgeCnn.__module__}.{JudgeCnn.__qualname__}":
-        more["labels"] = labels
-    return parts.build(cfg, **more)
 
 
 def _resume(value: object) -> Path | None:

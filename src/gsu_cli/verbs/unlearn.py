@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
+from gsu_cli.judges.base import Verdict
 from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.retrain import train_from_scratch
 from gsu_cli.metrics.base import Subject
@@ -22,32 +23,43 @@ from gsu_cli.run.files import write_text
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.training import Recipe
-from gsu_cli.verbs import console, parts
+from gsu_cli.verbs import console, curve, parts, tuning
+from gsu_cli.verbs.listening import listening
 from gsu_cli.verbs.measure import Plan, measure
+from gsu_cli.verbs.protocol import Protocol
+
+ATTRIBUTE = 1  # stands for the forgotten attribute among the labels of a picture
 
 
-def main(cfg: DictConfig) -> None:
-    """Runs the verb."""
-    with parts.open_session(cfg) as session:
+def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
+    """Runs the verb; with ``tune``, what a sweeper looks at."""
+    with parts.open_session(cfg) as session, listening(cfg, session):
         spec = parts.forget_spec(cfg.forget)
         if spec is None:
             raise UsageError("something must be forgotten", found="no forget.*", way_out="For example forget.class=1")
-        method = parts.build(cfg.method)
+        protocol, tuned = Protocol.of(cfg), tuning.quantities(parts.plain(cfg)["tune"])
         plan, may_retrain = Plan.of(cfg), parts.flag(cfg, "retrain")
         dataset = parts.load_dataset(cfg, session)
         split = parts.resolve_split(spec, dataset, session)
         console.say(split.describe_sizes())
         original = parts.open_checkpoint(cfg, dataset, session)
+        if tuned:
+            _unlearn(session, protocol.method(), original, split)
+            return tuning.answer(session.record, tuned)
         twin = parts.open_twin(cfg, original, split, session)
         scene = plan.scene(split, session)  # before the work: a judge that cannot be had is known at once
-        subjects = {"original": original, "unlearned": _unlearn(session, method, original, split)}
+        subjects = {"original": original, "unlearned": _unlearn(session, protocol.method(), original, split)}
         if twin is None and may_retrain:
             twin = _retrain(session, original, split)
         if twin is not None:
             subjects["retrained"] = twin
         with console.work_bar("evaluate") as on_progress:
             drawn = measure(plan, scene, session, subjects, on_progress)
+        if protocol.curve:
+            curve.trace(session, protocol, plan, scene, original, split)
+            curve.picture(session)
         finish(session, split, drawn)
+    return None
 
 
 def _unlearn(session: Session, method: Any, original: Checkpoint, split: Split) -> Checkpoint:
@@ -112,13 +124,22 @@ def draw_picture(session: Session, split: Split, subjects: Mapping[str, Subject]
     """``samples.png``, labelled by the CNN judge, or by another when there is none."""
     verdicts = {name: dict(s.verdicts) for name, s in subjects.items()}
     judge = next((j for j in ("cnn", "knn") if all(j in v for v in verdicts.values())), None)
+    names, targets = {-1: "", **split.dataset.class_names}, tuple(split.target_classes or ())
     blank = torch.full((len(next(iter(subjects.values())).pixels),), -1)
+    labels = dict.fromkeys(subjects, blank)
+    for name in subjects if judge else ():
+        verdict = verdicts[name][str(judge)]
+        if isinstance(verdict, Verdict):
+            labels[name] = verdict.labels
+        elif (shown := verdict.shows(split)) is not None:
+            labels[name] = torch.where(shown, ATTRIBUTE, -1)
+            names, targets = {-1: "", ATTRIBUTE: str(split.target_attribute)}, (ATTRIBUTE,)
     contact_sheet(
         session.folder / "samples.png",
         {name: s.pixels for name, s in subjects.items()},
-        {name: verdicts[name][judge].labels if judge else blank for name in subjects},
-        {-1: "", **split.dataset.class_names},
-        split.target_classes or (),
+        labels,
+        names,
+        targets,
         what=split.describe(),
     )
     session.record.outputs["samples"] = {"path": "samples.png", "judge": judge}

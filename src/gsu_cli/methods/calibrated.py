@@ -1,0 +1,282 @@
+"""Any method at its largest strength within a retain budget: the rule by which methods are compared (docs/protocol.md).
+
+    s* = max { s : [L_r(theta_s) - L_r(theta_0)] / |L_r(theta_0)| <= budget }
+
+with ``theta_s`` the method's weights at strength ``s``. L_r is the training loss on retained *training* images, the
+same images under the same noise for every method; no judge and no held-out image is asked. Every trial is a run of the
+method on a copy of the original with the same seed, so the weights at ``s*`` are bit-identical to those of the method
+run by itself at that strength.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from gsu_cli.data.base import Images
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.gradients import mean_loss, parameters
+from gsu_cli.methods.base import Method, Strength, Task, Update, check_whole, draw_images
+from gsu_cli.methods.iterative import CHECK_IMAGES
+from gsu_cli.surgery.steps import largest_step_within, power_law
+from gsu_cli.surgery.vectors import Vector, add_scaled
+
+TOLERANCE = 0.05  # share of the budget that a search may leave unspent
+MOST_ASKED = 3  # runs of a method that stops by itself
+MOST_TRIALS = 12  # runs of the method for one budget
+RAY_TRIALS = 16  # losses along the ray; each costs a forward pass over the gauge's images
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """What a budget is measured on.
+
+    Attributes:
+        images: retained training images.
+        seed: of the noise in their loss.
+        start: the original's mean loss, nats per image.
+    """
+
+    images: Images
+    seed: int
+    start: float
+
+    @classmethod
+    def of(cls, task: Task, n: int) -> Gauge:
+        """The same for every method of a seed: what the stop rule of the iterative ones looks at, too."""
+        images = draw_images(task.split, "retain", n, seed=task.stream("check", "retain"))
+        seed = task.stream("check noise", "retain")
+        return cls(images, seed, mean_loss(task.model, images, seed=seed))
+
+    def rise(self, model: Any, theta: Vector | None = None) -> float:
+        """Relative raise of the loss, 0.01 for 1 %; at ``theta`` where given.
+
+        Raises:
+            NonFiniteError: the loss is nan or infinite.
+        """
+        return (mean_loss(model, self.images, seed=self.seed, theta=theta) - self.start) / abs(self.start)
+
+
+@dataclass
+class Trial:
+    """One run of the method.
+
+    Attributes:
+        strength: value of the option.
+        rise: relative raise of the retain loss; None where it is not finite, and ``error`` says what was not.
+        seconds: wall time of the run and of the gauge.
+        gradient_evaluations_per_image: of the run alone; None where the method does not count or did not end.
+    """
+
+    strength: float
+    rise: float | None = None
+    seconds: float = 0.0
+    gradient_evaluations_per_image: float | None = None
+    error: str | None = None
+
+
+@dataclass
+class Known:
+    """What budgets of the same method and task learn from each other: ``(strength, rise)``, and the ray of a probe."""
+
+    trials: list[tuple[float, float]] = field(default_factory=list)
+    ray: tuple[float, Vector] | None = None
+
+
+class Calibrated:
+    """A method made ready for one budget.
+
+    Args:
+        make: builds the method, options by keyword; what is not named has the value of the config.
+        strength: its option, and where to look.
+        budget: largest relative raise of the retain loss on training images, 0.01 is 1 %.
+        images: retained training images that the budget is measured on, at most.
+        known: shared between the budgets of a curve.
+
+    Raises:
+        UsageError: the budget is not in (0, 1], or ``images`` no integer >= 1.
+    """
+
+    def __init__(
+        self,
+        make: Callable[..., Method],
+        strength: Strength,
+        budget: float,
+        images: int = CHECK_IMAGES,
+        known: Known | None = None,
+    ) -> None:
+        self.name: str = getattr(make(), "name", "method")
+        self.make, self.strength, self.budget = make, strength, share("protocol.budget", budget)
+        check_whole("images", images, 1, group="protocol")
+        self.images, self.known = images, known or Known()
+
+    def __call__(self, task: Task) -> Update:
+        started = time.perf_counter()
+        with task.stage("gauge"):
+            gauge = Gauge.of(task, self.images)
+        search = Search(self, task, gauge)
+        found = search.stopped() if self.strength.stop_option else search.largest()
+        update = found.update
+        if found.weights is not None:
+            task.model.load_state_dict(found.weights)
+        update.details["calibration"] = {
+            "option": self.strength.option,
+            "strength": found.strength,
+            "budget": self.budget,
+            "rise": found.rise,
+            "reason": found.reason,
+            "trials": [asdict(t) for t in search.trials],
+            "ray": [{"strength": s, "rise": r if math.isfinite(r) else None} for s, r in search.along],
+            "images": len(gauge.images),
+            "cost": search.cost(time.perf_counter() - started, found.strength),
+        }
+        return update
+
+
+@dataclass
+class Found:
+    """The outcome: strength, raise and weights (None: the original's), with a reason where the budget was not met."""
+
+    strength: float | None
+    rise: float
+    update: Update
+    weights: Vector | None
+    reason: str | None = None
+
+
+class Search:
+    """The trials of one budget."""
+
+    def __init__(self, plan: Calibrated, task: Task, gauge: Gauge) -> None:
+        self.plan, self.task, self.gauge = plan, task, gauge
+        self.trials: list[Trial] = []
+        self.along: list[tuple[float, float]] = []
+        self.best: Found | None = None
+
+    def run(self, strength: float, options: Mapping[str, float]) -> tuple[Any, Update, float]:
+        """Runs the method on a copy of the original: its weights, its update and the raise; appends the trial.
+
+        Raises:
+            NonFiniteError: weights or a loss are not finite.
+        """
+        trial, started = Trial(strength), time.perf_counter()
+        self.trials.append(trial)
+        task = replace(self.task, model=copy.deepcopy(self.task.model))
+        try:
+            update = self.plan.make(**options)(task)
+            trial.gradient_evaluations_per_image = evaluations(update)
+            with self.task.stage("gauge"):
+                trial.rise = self.gauge.rise(task.model.eval())
+        except NonFiniteError as e:
+            trial.error = str(e)
+            raise
+        finally:
+            trial.seconds = round(time.perf_counter() - started, 4)
+        return task.model, update, trial.rise
+
+    def stopped(self) -> Found:
+        """A method that stops by itself where the budget is spent; asked for less where that is beyond it here."""
+        s, budget, asked = self.plan.strength, self.plan.budget, self.plan.budget
+        for _ in range(MOST_ASKED):
+            try:
+                model, update, rise = self.run(s.high, {s.option: s.high, str(s.stop_option): asked})
+            except NonFiniteError:
+                asked /= 10
+                continue
+            self.trials[-1].strength = update.shots
+            if rise <= budget:
+                unspent = f"the budget was not spent within {s.option}={s.high:g}" if update.shots == s.high else None
+                return Found(update.shots, rise, update, model.state_dict(), unspent)
+            asked *= (1 - TOLERANCE / 2) * budget / rise
+        return self.nothing()
+
+    def largest(self) -> Found:
+        """The largest strength within the budget, by `largest_step_within`."""
+        s, budget = self.plan.strength, self.plan.budget
+        guess = budget if s.is_budget else self.ray() if s.power is not None else None
+        guess = guess or power_law(self.plan.known.trials, (1 - TOLERANCE / 2) * budget)
+        found = largest_step_within(
+            self.rise_of, budget, low=s.low, high=s.high, guess=guess, rel_tol=TOLERANCE, max_evaluations=MOST_TRIALS
+        )
+        if self.best is None:
+            return self.nothing()
+        if not found.converged:
+            self.best.reason = f"the search for {s.option} ended with {self.best.rise / budget:.0%} of the budget spent"
+        return self.best
+
+    def nothing(self) -> Found:
+        """The original: no trial kept the budget."""
+        reason = f"no {self.plan.strength.option} of {len(self.trials)} tried keeps the budget: nothing was changed"
+        return Found(None, 0.0, Update(self.plan.name, shots=0), None, reason)
+
+    def rise_of(self, strength: float) -> float:
+        """The raise at a strength; keeps the weights of the largest within the budget."""
+        model, update, rise = self.run(strength, {self.plan.strength.option: strength})
+        self.plan.known.trials.append((strength, rise))
+        if rise <= self.plan.budget and (self.best is None or strength > (self.best.strength or 0.0)):
+            self.best = Found(strength, rise, update, model.state_dict())
+        return rise
+
+    def ray(self) -> float | None:
+        """A guess from losses along ``theta_0 + (s / s_0)^power (theta_{s_0} - theta_0)``; None where there is none."""
+        s, known = self.plan.strength, self.plan.known
+        theta = parameters(self.task.model)
+        if known.ray is None:
+            probe = math.sqrt(s.low * s.high)
+            try:
+                model, _, rise = self.run(probe, {s.option: probe})
+            except NonFiniteError:
+                return None
+            known.trials.append((probe, rise))
+            known.ray = probe, add_scaled(parameters(model), -1.0, theta)
+        probe, d = known.ray
+
+        def rise_of(strength: float) -> float:
+            length = (strength / probe) ** float(s.power or 1.0)
+            rise = self.gauge.rise(self.task.model, add_scaled(theta, length, d))
+            self.along.append((strength, rise))
+            return rise
+
+        with self.task.stage("gauge"):
+            found = largest_step_within(
+                rise_of, self.plan.budget, low=s.low, high=s.high, rel_tol=TOLERANCE / 2, max_evaluations=RAY_TRIALS
+            )
+        return found.step or None
+
+    def cost(self, seconds: float, chosen: float | None) -> dict[str, Any]:
+        """What finding the strength took, all trials and the gauge's forward passes, and what the chosen one took."""
+        passes = len([t for t in self.trials if t.error is None]) + len(self.along) + 1
+        own = [t.gradient_evaluations_per_image for t in self.trials if t.gradient_evaluations_per_image is not None]
+        gauge = passes * len(self.gauge.images) / 3 / len(self.task.split.dataset.train)
+        final = next((t for t in reversed(self.trials) if t.strength == chosen), self.trials[-1])
+        broken = [t for t in self.trials if t.error is not None and t.gradient_evaluations_per_image is None]
+        counted = len(own) + len(broken) == len(self.trials) and own  # what broke off counts like the dearest other
+        return {
+            "seconds": round(seconds, 4),
+            "gradient_evaluations_per_image": sum(own) + len(broken) * max(own) + gauge if counted else None,
+            "final_seconds": final.seconds,
+            "final_gradient_evaluations_per_image": final.gradient_evaluations_per_image,
+        }
+
+
+def evaluations(update: Update) -> float | None:
+    """What a method counted, in gradient evaluations per training image."""
+    counted = update.details.get("cost") or {}
+    value = counted.get("gradient_evaluations_per_image")
+    return None if value is None else float(value)
+
+
+def share(key: str, value: object) -> float:
+    """``value`` as a budget.
+
+    Raises:
+        UsageError: it is no share in (0, 1].
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < float(value) <= 1:  # type: ignore[arg-type]
+        raise UsageError(f"`{key}` must be a share in (0, 1], 0.01 being 1 %", found=value)
+    return float(value)  # type: ignore[arg-type]

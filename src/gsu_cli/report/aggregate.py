@@ -1,0 +1,229 @@
+"""From records alone to means with intervals: over seeds within a cell, over cells within a group.
+
+A *cell* is one setting: data set, checkpoint, forget spec and method config; its runs differ in their seeds. Runs of
+one cell are averaged first, because ten seeds of one digit are no ten digits. The interval is Student's: over the cells
+of a group, or over the seeds where a group is one cell. A run that failed, or that lacks a number, is never a number
+here: it is counted, with its reason.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from scipy.special import stdtrit
+
+from gsu_cli.report.keys import key, natural, varied
+from gsu_cli.report.quantities import JUDGES, Quantity, Reading, discover
+from gsu_cli.report.sweep import labels
+from gsu_cli.report.table import Cell, Column, Form, Table, number
+from gsu_cli.run.record import Record
+
+SETTING = ("dataset", "checkpoint", "forget", "method")
+FOOTNOTES = (
+    "percentages are relative changes from the original weights",
+    "± is half of Student's 95 % interval: over settings, each the mean of its seeds; over seeds where a row is one",
+)
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """The cell that did worst by a quantity, and what it is called."""
+
+    value: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One quantity over one group.
+
+    Attributes:
+        mean: over cells; None where no run has the number.
+        low, high: Student's 95 % interval of the mean; None where there is nothing to spread.
+        n: runs that the mean rests on.
+        cells: settings that it rests on.
+        missing: per run that ended well without the number, the reason.
+        worst: of several cells the one that did worst, where the quantity has a direction.
+    """
+
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    cells: int = 0
+    missing: tuple[str, ...] = ()
+    worst: Extreme | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs with the same values of the chosen keys.
+
+    Attributes:
+        values: of the keys, in their order.
+        done: runs that ended well.
+        failed: all others: failed, interrupted, or killed while running.
+    """
+
+    values: tuple[str, ...]
+    done: tuple[Record, ...]
+    failed: tuple[Record, ...]
+
+    def statistic(self, quantity: Quantity) -> Statistic:
+        """Mean, interval, counts and worst cell of a quantity."""
+        cells: dict[str, list[tuple[Record, float]]] = {}
+        missing = []
+        for record in self.done:
+            reading: Reading = quantity.read(record)
+            if reading.value is None:
+                missing.append(reading.reason)
+            else:
+                cells.setdefault(setting(record), []).append((record, reading.value))
+        if not cells:
+            return Statistic(None, missing=tuple(missing))
+        means = [statistics.fmean(value for _, value in runs) for runs in cells.values()]
+        n = sum(map(len, cells.values()))
+        spread = means if len(cells) > 1 else [value for runs in cells.values() for _, value in runs]
+        low, high = interval(spread)
+        worst = None
+        if quantity.better and len(cells) > 1:
+            extreme = (max if quantity.better == "lower" else min)(range(len(means)), key=means.__getitem__)
+            names = _names([runs[0][0] for runs in cells.values()])
+            worst = Extreme(means[extreme], names[extreme])
+        return Statistic(statistics.fmean(means), low, high, n, len(cells), tuple(missing), worst)
+
+
+def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Student's 95 % interval of the mean of independent values; (None, None) for fewer than two.
+
+    >>> low, high = interval([1.0, 2.0, 3.0])
+    >>> round(low, 3), round(high, 3)
+    (-0.484, 4.484)
+    """
+    if len(values) < 2:
+        return None, None
+    half = float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
+    mean = statistics.fmean(values)
+    return mean - half, mean + half
+
+
+def distinct(records: Iterable[Record]) -> tuple[list[Record], int]:
+    """One run of each setting and seeds: the latest that ended well, else the latest; and how many were left out.
+
+    The same line on the same inputs gives the same numbers, so a second run is no second piece of evidence.
+    """
+    every = sorted(records, key=lambda r: r.started)
+    done = {_identity(r, inputs=True): r for r in every if r.status == "done"}
+    settled = {_identity(r, inputs=False) for r in done.values()}
+    # a run that ended early may not have noted its inputs
+    others = {line: r for r in every if r.status != "done" and (line := _identity(r, inputs=False)) not in settled}
+    kept = sorted([*done.values(), *others.values()], key=lambda r: r.started)
+    return kept, len(every) - len(kept)
+
+
+def group(records: Iterable[Record], by: Sequence[str]) -> list[Group]:
+    """Files records under the values of the keys ``by`` (see `gsu_cli.report.keys`), in natural order."""
+    filed: dict[tuple[str, ...], list[Record]] = {}
+    for record in records:
+        filed.setdefault(tuple(key(record, name) for name in by), []).append(record)
+    return [
+        Group(
+            values,
+            tuple(r for r in runs if r.status == "done"),
+            tuple(r for r in runs if r.status != "done"),
+        )
+        for values, runs in sorted(filed.items(), key=lambda pair: [natural(v) for v in pair[0]])
+    ]
+
+
+def table_of(groups: Sequence[Group], by: Sequence[str], quantities: Sequence[Quantity], *, title: str = "") -> Table:
+    """One row a group: its keys, a column per quantity, the worst cell by each judge's cut, runs and failures."""
+    columns = [Column(name, form="text") for name in by]
+    found = [[g.statistic(q) for q in quantities] for g in groups]
+    worst = [i for i, q in enumerate(quantities) if q.name == "feature_ratio" and any(row[i].worst for row in found)]
+    for i, q in enumerate(quantities):
+        columns.append(q.column())
+        if i in worst:
+            columns.append(
+                Column(f"worst ({JUDGES.get(q.judge or '', q.judge)})", better=q.better, form=q.column().form)
+            )
+    columns += [Column("runs", form="count"), Column("failed", form="count")]
+    rows = []
+    for g, stats in zip(groups, found, strict=True):
+        cells = [Cell(value or "-") for value in g.values]
+        for i, s in enumerate(stats):
+            cells.append(_cell(g, s))
+            if i in worst:
+                cells.append(_worst(s.worst, quantities[i].column().form))
+        cells += [Cell(value=len(g.done)), Cell(value=len(g.failed), note=_failures(g))]
+        rows.append(tuple(cells))
+    return Table(title, tuple(columns), tuple(rows), FOOTNOTES)
+
+
+def aggregate(
+    records: Iterable[Record], by: Sequence[str], quantities: Sequence[Quantity] | None = None, *, title: str = ""
+) -> Table:
+    """The table of ``records`` by ``by``; quantities are those found in the records unless given.
+
+    Runs of verbs that measure nothing unlearned are left out; repeated runs count once.
+    """
+    kept, repeated = distinct(r for r in records if r.verb == "unlearn")
+    table = table_of(group(kept, by), by, discover(kept) if quantities is None else quantities, title=title)
+    notes = [f"{repeated} run{'s' * (repeated > 1)} repeated another on the same inputs; the latest counts"]
+    return replace(table, footnotes=(*table.footnotes, *(notes if repeated else []), *mixed(kept, by)))
+
+
+def mixed(records: Sequence[Record], by: Sequence[str]) -> list[str]:
+    """What the rows average over that was chosen, not drawn: a reader must know, and may add it to ``by``."""
+    among = [name for name in ("dataset", "checkpoint", "method", *varied(records)) if name not in by]
+    groups = group(records, by)
+    blurred = [name for name in among if any(len({key(r, name) for r in (*g.done, *g.failed)}) > 1 for g in groups)]
+    return [f"rows average over different {', '.join(blurred)}; add them to by= to keep them apart"] if blurred else []
+
+
+def setting(record: Record) -> str:
+    """The cell that a run belongs to: everything that was chosen but the seeds."""
+    method = record.config.get("method") or [w for w in record.command if not w.startswith("seed")]
+    return json.dumps([*(key(record, name) for name in SETTING), method], sort_keys=True, default=str)
+
+
+def _identity(record: Record, *, inputs: bool) -> str:
+    """The line and seeds of a run and, if asked, the bytes it worked on."""
+    what = record.config_hash or [record.command, setting(record)]
+    read = [v.get("sha256") for v in record.inputs.values()] if inputs and record.config_hash else []
+    return json.dumps([what, read, record.seeds], default=str)
+
+
+def _names(records: Sequence[Record]) -> list[str]:
+    """What tells these cells apart: the parts of a setting in which they differ, else what was typed differently."""
+    differ = [name for name in SETTING if len({key(r, name) for r in records}) > 1]
+    if differ:
+        return [", ".join(key(r, name) for name in differ) for r in records]
+    return [" ".join(w for w in words.split() if not w.startswith("seed")) for words in labels(records)]
+
+
+def _cell(g: Group, s: Statistic) -> Cell:
+    reasons = "; ".join(dict.fromkeys(s.missing))
+    if s.mean is None:
+        return Cell(note=f"not measured: {reasons}" if reasons else "no run ended well")
+    note = f"rests on {s.n} of {len(g.done)} runs: {reasons}" if s.missing else ""
+    return Cell(value=s.mean, low=s.low, high=s.high, n=s.n, note=note)
+
+
+def _worst(extreme: Extreme | None, form: Form) -> Cell:
+    if extreme is None:
+        return Cell(note="the row is a single setting")
+    return Cell(f"{number(extreme.value, form)} {extreme.label}", extreme.value)
+
+
+def _failures(g: Group) -> str:
+    names = labels([*g.failed, *g.done])
+    said = []
+    for name, record in zip(names, g.failed, strict=False):
+        error = (record.error or "no error was noted; killed, or still at work").splitlines()[0]
+        said.append(f"{name or 'a run'} {record.status}: {error}")
+    return "; ".join(said)

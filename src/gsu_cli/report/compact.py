@@ -1,0 +1,78 @@
+"""Records without what no table needs: a JSON list, one record a line, small enough to keep beside the docs.
+
+An entry is a `Record` with fewer fields. Entries written before they had a schema are read, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gsu_cli.errors import GsuError
+from gsu_cli.run.files import write_text
+from gsu_cli.run.record import SCHEMA, Record, record_of
+
+KEPT = ("verb", "schema", "status", "error", "command", "started", "config_hash", "seeds", "seconds", "versions")
+SETTINGS = ("method", "checkpoint", "forget", "evaluation")  # of the config
+DETAILS = ("cost",)  # of the update
+
+
+def compact(record: Record) -> dict[str, Any]:
+    """The entry of one record; failed runs stay, as failed."""
+    whole = asdict(record)
+    data = record.inputs.get("dataset", {})
+    named = {"name": data.get("name") or (record.config.get("dataset") or {}).get("name")}
+    details = {k: v for k, v in record.update.get("details", {}).items() if k in DETAILS}
+    return {
+        **{name: whole[name] for name in KEPT},
+        "config": {"dataset": named, **{k: record.config[k] for k in SETTINGS if k in record.config}},
+        "inputs": {
+            name: {k: facts[k] for k in ("name", "sha256") if k in facts}
+            for name, facts in record.inputs.items()
+            if isinstance(facts, dict)
+        },
+        "outputs": {k: {"sha256": v["sha256"]} for k, v in record.outputs.items() if "sha256" in v},
+        "split": {k: record.split[k] for k in ("forget", "slug") if k in record.split},
+        "update": {k: v for k, v in record.update.items() if k != "details"}
+        | ({"details": details} if details else {}),
+        "measurements": whole["measurements"],
+    }
+
+
+def write_compact(path: Path, records: Iterable[Record]) -> None:
+    """Writes the list, atomically."""
+    lines = [json.dumps(compact(record), separators=(",", ":"), allow_nan=False) for record in records]
+    write_text(path, "[\n" + ",\n".join(lines) + "\n]\n")
+
+
+def read_compact(path: Path) -> list[Record]:
+    """All records of a list.
+
+    Raises:
+        GsuError: not JSON, not a list, or an entry is no record.
+    """
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise GsuError(f"{path} must be readable JSON", found=str(e)) from e
+    if not isinstance(entries, list):
+        raise GsuError(f"{path} must hold a list of records", found=type(entries).__name__)
+    return [record_of(_whole(entry), path) for entry in entries]
+
+
+def _whole(entry: Any) -> Any:
+    """An entry from before there was a schema, as a record; any other as it is."""
+    if not isinstance(entry, dict) or "schema" in entry or "weights" not in entry:
+        return entry
+    kept = {k: v for k, v in entry.items() if k not in ("forget", "checkpoint", "method", "weights")}
+    return {
+        **kept,
+        "verb": "unlearn",
+        "schema": SCHEMA,
+        "config": {"checkpoint": {"name": entry.get("checkpoint")}, "method": entry.get("method")},
+        "split": {"forget": entry["forget"]} if entry.get("forget") else {},
+        "outputs": {name: {"sha256": sha256} for name, sha256 in entry["weights"].items()},
+    }

@@ -1,0 +1,130 @@
+"""Two runs field by field: what was chosen, what they were made with and from, and what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gsu_cli.report.keys import shown
+from gsu_cli.report.numbers import change, digits
+from gsu_cli.report.quantities import JUDGES
+from gsu_cli.report.run_table import TITLES
+from gsu_cli.report.table import Cell, Column, Table
+from gsu_cli.run.record import Measurement, Record
+
+NOT_COMPARED = ("paths", "hydra")  # where things lie
+NOTE = (
+    "apart: the 95 % intervals do not touch. Runs that share seeds share latents and held-out images, "
+    "so that far smaller differences can be real"
+)
+
+
+def compare(a: Record, b: Record) -> list[Table]:
+    """Tables of the differences, and of all measurements side by side."""
+    return [
+        table for table in (_settings(a, b), _provenance(a, b), _files(a, b), _measured(a, b), _spent(a, b)) if table
+    ]
+
+
+def _settings(a: Record, b: Record) -> Table:
+    ours, theirs = (
+        dict(_flat({"verb": r.verb, "seeds": r.seeds, **{k: v for k, v in r.config.items() if k not in NOT_COMPARED}}))
+        for r in (a, b)
+    )
+    return _differences("Settings", "setting", ours, theirs, "no setting differs")
+
+
+def _provenance(a: Record, b: Record) -> Table:
+    ours, theirs = (
+        dict(_flat({"status": r.status, "error": r.error, "versions": r.versions, "git": r.git, "device": r.device}))
+        for r in (a, b)
+    )
+    return _differences("Made with", "what", ours, theirs, "same versions, commit and machine")
+
+
+def _files(a: Record, b: Record) -> Table | None:
+    """Bytes in and out, by their sha256."""
+    columns = (Column("file", form="text"), *(Column(n, form="text") for n in ("A", "B", "")))
+    rows = []
+    for kind in ("inputs", "outputs"):
+        ours, theirs = (
+            {k: v["sha256"] for k, v in getattr(r, kind).items() if isinstance(v.get("sha256"), str)} for r in (a, b)
+        )
+        for name in dict.fromkeys([*ours, *theirs]):
+            left, right = ours.get(name), theirs.get(name)
+            said = "same" if left == right else "differs" if left and right else "in one alone"
+            rows.append((Cell(f"{kind}: {name}"), *(Cell((v or "-")[:12]) for v in (left, right)), Cell(said)))
+    return Table("Files, sha256", columns, tuple(rows)) if rows else None
+
+
+def _measured(a: Record, b: Record) -> Table | None:
+    ours, theirs = ({(m.name, m.judge, m.subject): m for m in r.measurements} for r in (a, b))
+    rows = []
+    for name, judge, subject in dict.fromkeys([*ours, *theirs]):
+        one, other = ours.get((name, judge, subject)), theirs.get((name, judge, subject))
+        by = f" ({JUDGES.get(judge, judge)})" if judge else ""
+        moved = change(one, other)
+        rows.append(
+            (
+                Cell(f"{TITLES.get(name, name)}{by}"),
+                Cell(subject),
+                _cell(one),
+                _cell(other),
+                Cell(note="no change without two measurements") if moved is None else Cell(value=moved.value),
+                Cell(_touch(one, other)),
+            )
+        )
+    columns = (
+        Column("quantity", form="text"),
+        Column("of", form="text"),
+        Column("A"),
+        Column("B"),
+        Column("from A to B", form="change"),
+        Column("intervals", form="text"),
+    )
+    return Table("Measurements", columns, tuple(rows), (NOTE,)) if rows else None
+
+
+def _spent(a: Record, b: Record) -> Table | None:
+    columns = (
+        Column("stage", form="text"),
+        Column("A", unit="s", form="seconds"),
+        Column("B", unit="s", form="seconds"),
+    )
+    rows = [
+        (
+            Cell(name),
+            *(Cell(value=v) if v is not None else Cell("-") for v in (a.seconds.get(name), b.seconds.get(name))),
+        )
+        for name in dict.fromkeys([*a.seconds, *b.seconds])
+    ]
+    return Table("Wall time", columns, tuple(rows)) if rows else None
+
+
+def _differences(title: str, head: str, ours: Mapping[str, Any], theirs: Mapping[str, Any], none: str) -> Table:
+    names = [n for n in dict.fromkeys([*ours, *theirs]) if ours.get(n, "-") != theirs.get(n, "-")]
+    rows = tuple((Cell(n), *(Cell(shown(side.get(n, "-")) or '""') for side in (ours, theirs))) for n in names)
+    columns = (Column(head, form="text"), Column("A", form="text"), Column("B", form="text"))
+    return Table(title, columns, rows, () if rows else (none,))
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from _flat(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", inner
+
+
+def _cell(m: Measurement | None) -> Cell:
+    if m is None or m.value is None:
+        return Cell(note=f"not measured: {m.reason}" if m else "not measured in this run")
+    return Cell(digits(m, interval=True), m.value, m.low, m.high, m.n)
+
+
+def _touch(a: Measurement | None, b: Measurement | None) -> str:
+    if a is None or b is None or a.low is None or a.high is None or b.low is None or b.high is None:
+        return "-"
+    if (a.value, a.sha256) == (b.value, b.sha256):
+        return "same"
+    return "overlap" if a.low <= b.high and b.low <= a.high else "apart"

@@ -1,0 +1,30 @@
+"""Markdown, as GitHub reads it."""
+
+from __future__ import annotations
+
+from gsu_cli.report.table import Table, footnotes, written
+
+
+def render(table: Table) -> str:
+    """The table with its title as a heading and its footnotes as a list."""
+    shown = written(table)
+    rule = ["---:" if column.side == "right" else "---" for column in table.columns]
+    lines = [f"### {table.title}", ""] if table.title else []
+    lines += [_line([_safe(head) for head in shown.heads]), "|" + "|".join(rule) + "|"]
+    for row in shown.rows:
+        lines.append(_line([_safe(text) + (f" [{mark}]" if mark else "") for text, mark in row]))
+    notes = footnotes(table, shown.notes)
+    return "\n".join([*lines, *(["", *(f"- {_flat(note)}" for note in notes)] if notes else [])]) + "\n"
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _safe(text: str) -> str:
+    return _flat(text).replace("|", "\\|")
+
+
+def _flat(text: str) -> str:
+    """One line, nothing of which Markdown or a browser takes for more than text."""
+    return " ".join(text.split()).replace("<", "&lt;").replace("*", "\\*").replace("`", "\\`")

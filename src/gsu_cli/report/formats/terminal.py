@@ -1,0 +1,31 @@
+"""The terminal, through rich; as text where there is none."""
+
+from __future__ import annotations
+
+import io
+
+from rich import box
+from rich.console import Console, Group
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from gsu_cli.report.table import Table, footnotes, written
+
+
+def grid(table: Table) -> Group:
+    """What `rich.console.Console.print` takes."""
+    shown = written(table)
+    out = RichTable(box=box.SIMPLE_HEAD, title=table.title or None, title_justify="left", pad_edge=False)
+    for head, column in zip(shown.heads, table.columns, strict=True):
+        out.add_column(Text(head), justify=column.side)
+    for row in shown.rows:
+        out.add_row(*(Text.assemble(text, (f" [{mark}]" if mark else "", "dim")) for text, mark in row))
+    return Group(out, *(Text(note, style="dim") for note in footnotes(table, shown.notes)))
+
+
+def render(table: Table) -> str:
+    """Plain text, as wide as the table needs."""
+    console = Console(file=io.StringIO(), width=10_000, color_system=None, highlight=False)
+    with console.capture() as captured:
+        console.print(grid(table))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"

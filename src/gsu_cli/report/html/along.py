@@ -1,0 +1,76 @@
+"""How what was achieved and what it cost follow one setting of a method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from gsu_cli.report.aggregate import Group, Statistic, group
+from gsu_cli.report.html.figure import COST, Figure, judges, legend, number, numeric, said, span, tick
+from gsu_cli.report.html.scales import Kind, Scale
+from gsu_cli.report.html.svg import Chart, Point, Series
+from gsu_cli.report.keys import ABSENT, varied
+from gsu_cli.report.numbers import factor
+from gsu_cli.report.quantities import Quantity, cut
+from gsu_cli.run.record import Record
+
+HIGHEST = 99.0  # a hundredfold: beyond it weights have diverged, and one point would flatten all others
+
+
+def sweeps(records: Sequence[Record]) -> list[Figure]:
+    """For each numeric setting of a method that varies: the changes along it, a line per method and other settings."""
+    return [figure for name in numeric(records) if (figure := _sweep(records, name)) is not None]
+
+
+def _sweep(records: Sequence[Record], name: str) -> Figure | None:
+    outer = [k for k in ("dataset", "checkpoint") if len(group(records, [k])) > 1]
+    keys = [*outer, "method", *(k for k in varied(records) if k != name)]
+    lines: dict[str, list[tuple[float, Group]]] = {}
+    for g in group(records, [*keys, name]):
+        x = number(g.values[-1])
+        if x is not None:
+            label = " ".join(v for v in g.values[:-1] if v != ABSENT)
+            lines.setdefault(label, []).append((x, g))
+    lines = {label: sorted(points, key=lambda p: p[0]) for label, points in lines.items() if len(points) > 1}
+    values = [x for points in lines.values() for x, _ in points]
+    if not values:
+        return None
+    x_kind: Kind = "log" if min(values) > 0 and max(values) >= 20 * min(values) else "linear"
+    charts: list[Markup] = []
+    far = 0
+    for quantity in [*(cut(j) for j in judges(records)), COST]:
+        series = []
+        for i, (label, points) in enumerate(lines.items()):
+            stats = [(x, g.statistic(quantity)) for x, g in points]
+            marks = [_along(x, s, name, quantity) for x, s in stats if s.mean is not None and s.mean <= HIGHEST]
+            far += sum(s.mean is not None and s.mean > HIGHEST for _, s in stats)
+            if marks:
+                series.append(Series(label, i, marks, joined=True))
+        if not series:
+            continue
+        chart = Chart(
+            quantity.title,
+            f"{quantity.title}, change from the original, against {name}.",
+            Scale.around(x_kind, [p.x for s in series for p in s.points], changes=False),
+            Scale.around("signed log" if quantity is COST else "linear", [p.y for s in series for p in s.points]),
+            name,
+            "change",
+            lambda v: f"{v:g}",
+            tick,
+        )
+        for one in series:
+            chart.series(one)
+        charts.append(chart.svg(f"{name.replace('.', '-')}-{len(charts)}"))
+    if not charts:
+        return None
+    key = legend({label: i for i, label in enumerate(lines)})
+    about = "Relative changes from the original weights."
+    if far:
+        about += f" {far} point{'s' * (far > 1)} beyond {factor(HIGHEST)} left out; see the table."
+    return Figure(f"Along {name}", about, tuple(charts), key)
+
+
+def _along(x: float, s: Statistic, name: str, quantity: Quantity) -> Point:
+    assert s.mean is not None  # noqa: S101  # the caller asked
+    return Point(x, s.mean, f"{name} {x:g}: {said(s, quantity)}", y_span=span(s))

@@ -1,0 +1,119 @@
+"""The page: what of the runs is shown, in what order, and how much of it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from gsu_cli.report.aggregate import distinct
+from gsu_cli.report.html.along import sweeps
+from gsu_cli.report.html.diagnostics import Diagnostics, diagnostics, measurements
+from gsu_cli.report.html.figure import Figure
+from gsu_cli.report.html.pareto import pareto
+from gsu_cli.report.html.pictures import Gallery, gallery, name
+from gsu_cli.report.html.sheet import Sheet, interval
+from gsu_cli.report.overview import listing, mixed_versions, tables
+from gsu_cli.report.summary import sentences
+from gsu_cli.run.record import SCHEMA, Record
+
+HERE = Path(__file__).parent
+MOST_RUNS = 200  # shown with all their numbers; the rest by their line in the table of runs
+STATE = {"done": "good", "failed": "bad"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One run, unfolded."""
+
+    index: int
+    name: str
+    path: str
+    record: Record
+    state: str
+    command: str
+    measured: Sheet | None
+    sentences: list[str]
+    tables: list[Sheet]
+    texts: dict[str, str]
+
+
+def render(
+    runs: Sequence[tuple[Path, Record]],
+    broken: Sequence[tuple[Path, str]],
+    by: Sequence[str],
+    *,
+    title: str,
+    command: str,
+    about: str,
+    most_pictures: int = 24,
+) -> str:
+    """One HTML document.
+
+    Args:
+        runs: folder (or the list a record came from) and record.
+        broken: what could not be read, with the reason.
+        by: keys of the rows.
+        title: of the page.
+        command: that makes the page again.
+        about: when and with what it was made.
+        most_pictures: embedded at most.
+    """
+    kept, _ = distinct(record for _, record in runs if record.verb == "unlearn")
+    figures: list[Figure] = [f for f in [pareto(kept, by), *sweeps(kept)] if f is not None]
+    pictures: Gallery = gallery(runs, most_pictures)
+    failed = [(i, path, record) for i, (path, record) in enumerate(runs) if record.status != "done"]
+    return str(
+        _template().render(
+            title=title,
+            command=command,
+            about=about,
+            runs=runs,
+            done=sum(record.status == "done" for _, record in runs),
+            sheets=[Sheet.of(t, f"table-{i}") for i, t in enumerate(tables([r for _, r in runs], by))],
+            figures=figures,
+            gallery=pictures,
+            listing=Sheet.of(listing(runs), "listing"),
+            cards=[_card(i, path, record) for i, (path, record) in enumerate(runs[:MOST_RUNS])],
+            failed=[(i, name(record), str(path), record) for i, path, record in failed],
+            broken=[(str(path), why) for path, why in broken],
+            older=[str(path) for path, record in runs if record.schema < SCHEMA],
+            mixed=mixed_versions([r for _, r in runs]),
+            state=STATE,
+        )
+    )
+
+
+def _card(index: int, path: Path, record: Record) -> Card:
+    table, noted = measurements(record), Diagnostics()
+    if record.update:
+        noted = diagnostics(record)
+    return Card(
+        index,
+        name(record),
+        str(path),
+        record,
+        STATE.get(record.status, "odd"),
+        " ".join(record.command),
+        Sheet.of(table, f"run-{index}-measured") if table else None,
+        sentences(record) if table else [],
+        [Sheet.of(t, f"run-{index}-{i}") for i, t in enumerate(noted.tables)],
+        noted.texts,
+    )
+
+
+@cache
+def _template() -> Any:
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    # our own files, the only text on the page that is not escaped
+    environment.globals["style"] = Markup((HERE / "style.css").read_text(encoding="utf-8"))  # noqa: S704
+    environment.globals["script"] = Markup((HERE / "sort.js").read_text(encoding="utf-8"))  # noqa: S704
+    environment.globals["span"] = interval
+    return environment.get_template("page.html.j2")

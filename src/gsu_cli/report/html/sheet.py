@@ -1,0 +1,49 @@
+"""A table as the template wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gsu_cli.report.html.figure import number
+from gsu_cli.report.table import Cell, Table, written
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table, per cell its text, the mark of its footnote, and the number to sort by."""
+
+    table: Table
+    id: str
+    heads: Sequence[tuple[str, str]]
+    rows: Sequence[Sequence[tuple[str, str, float | None, str, Cell]]]
+    notes: list[str]
+    more: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: Table, name: str) -> Sheet:
+        """The sheet of a table; ``name`` is unique within the page."""
+        shown = written(table)
+        numeric = [column.form != "text" for column in table.columns]
+        for i, column in enumerate(table.columns):
+            if column.form == "text" and table.rows and all(number(row[i].label) is not None for row in table.rows):
+                numeric[i] = True  # a setting such as method.lr, to be sorted as a number
+        rows = []
+        for row, texts in zip(table.rows, shown.rows, strict=True):
+            line = []
+            for cell, (words, mark), column, is_number in zip(row, texts, table.columns, numeric, strict=True):
+                value = cell.value if column.form != "text" else number(cell.label) if is_number else None
+                line.append((words, mark, value, column.side, cell))
+            rows.append(line)
+        heads = [(head, column.side) for head, column in zip(shown.heads, table.columns, strict=True)]
+        return cls(table, name, heads, rows, shown.notes, table.footnotes)
+
+
+def interval(cell: Cell) -> str:
+    """The ends in the form of the label before them."""
+    if cell.low is None or cell.high is None:
+        return ""
+    if cell.label.endswith("%"):
+        return f"{cell.low:+.1%} to {cell.high:+.1%}"
+    places = len(cell.label.partition(".")[2])
+    return f"{cell.low:.{places}f} to {cell.high:.{places}f}"

@@ -1,0 +1,131 @@
+"""What a run is filed under: method, forget spec, data set, checkpoint, or any dotted key of its config.
+
+A run that was refused before it began has no config in its record; the words of its command say what was typed.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gsu_cli.errors import UsageError
+from gsu_cli.run.record import Record
+
+NAMED = ("method", "forget", "slug", "dataset", "checkpoint", "status", "verb")
+NOT_RECORDED = "not recorded"
+ABSENT = "-"
+
+
+def key(record: Record, name: str) -> str:
+    """The value of ``name`` for this run, as a reader would write it.
+
+    Args:
+        record: of the run.
+        name: one of `NAMED`, or a dotted key such as ``method.lr``.
+
+    Returns:
+        The value; "-" where the config has no such key, "not recorded" where neither record nor command say.
+    """
+    if name == "method":
+        target = str(_lookup(record.config, "method._target_") or "").split(".")
+        module = target[-2] if len(target) > 1 else ""
+        return str(record.update.get("method") or module or _typed(record, "method") or NOT_RECORDED)
+    if name == "forget":
+        return str(record.split.get("forget") or _forget(record))
+    if name == "slug":
+        return str(record.split.get("slug") or _forget(record).replace(" ", "_"))
+    if name == "dataset":
+        named = record.inputs.get("dataset", {}).get("name") or _lookup(record.config, "dataset.name")
+        return str(named or _typed(record, "dataset") or NOT_RECORDED)
+    if name == "checkpoint":
+        path = _lookup(record.config, "checkpoint.path")
+        return str(path or _lookup(record.config, "checkpoint.name") or NOT_RECORDED)
+    if name in ("status", "verb"):
+        return str(getattr(record, name))
+    found = _lookup(record.config, name)
+    if found is None and record.config:
+        return ABSENT  # this method, say, has no such option
+    return shown(_typed(record, name) or NOT_RECORDED if found is None else found)
+
+
+def check_keys(names: list[str]) -> None:
+    """Refuses what cannot be a key.
+
+    Raises:
+        UsageError: a name is neither one of `NAMED` nor a dotted key, ``seed`` or ``seeds.*`` among them.
+    """
+    for name in names:
+        plain = name in NAMED or name == "seed" or re.fullmatch(r"\w+(\.\w+)+", name)
+        if not plain:
+            choices = ", ".join(NAMED)
+            raise UsageError(f"`by` must hold {choices} or dotted keys of the config such as method.lr", found=name)
+    if len(set(names)) < len(names):
+        raise UsageError("the keys of `by` must differ", found=", ".join(names))
+
+
+def shown(value: object) -> str:
+    """A setting as it would be typed; numbers short.
+
+    >>> shown(5e-4), shown([1, 7]), shown(None), shown(True)
+    ('0.0005', '[1,7]', 'null', 'true')
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(shown, value))}]"
+    return str(value)
+
+
+def natural(text: str) -> list[tuple[int, float, str]]:
+    """A key to sort by in which numbers count as numbers, 2 before 10 and 1e-5 before 1e-4.
+
+    >>> sorted(["lr 10", "lr 1e-4", "lr 2"], key=natural)
+    ['lr 1e-4', 'lr 2', 'lr 10']
+    """
+    parts = re.split(r"((?<![\w.])\d+\.?\d*(?:e[-+]?\d+)?)", text)
+    return [(0, float(part), "") if i % 2 else (1, 0.0, part) for i, part in enumerate(parts) if part]
+
+
+def _lookup(config: Mapping[str, Any], dotted: str) -> Any:
+    here: Any = config
+    for part in dotted.split("."):
+        here = here.get(part) if isinstance(here, Mapping) else None
+    return here
+
+
+def _typed(record: Record, name: str) -> str | None:
+    quoted = [word for word in record.command[2:] if name in word]
+    words = [(shlex.split(word) or [""])[0] for word in quoted]
+    values = [value for head, _, value in (word.lstrip("+").partition("=") for word in words) if head == name]
+    return values[-1] if values else None
+
+
+def _forget(record: Record) -> str:
+    """As `Split.describe` puts it, as far as that can be said without the data set."""
+    for kind in ("class", "attribute", "sample"):
+        value = _lookup(record.config, f"forget.{kind}") or _typed(record, f"forget.{kind}")
+        if _lookup(record.config, f"forget.{kind}") == 0:
+            value = 0
+        if value is not None:
+            return f"{kind} {shown(value)}"
+    return NOT_RECORDED
+
+
+def varied(records: Iterable[Record]) -> list[str]:
+    """Dotted keys of the method's config in which runs of one method differ, in the order of the config."""
+    values: dict[tuple[str, str], set[str]] = {}
+    for record in records:
+        for name, value in (record.config.get("method") or {}).items():
+            if not name.startswith("_"):
+                values.setdefault((key(record, "method"), f"method.{name}"), set()).add(shown(value))
+    return list(dict.fromkeys(name for (_, name), found in values.items() if len(found) > 1))
+
+
+def default_keys(records: Sequence[Record]) -> list[str]:
+    """Keys that never average what was chosen differently: method, forget spec, and all else that varies."""
+    outer = [name for name in ("dataset", "checkpoint") if len({key(r, name) for r in records}) > 1]
+    return [*outer, "method", "forget", *varied(records)]

@@ -1,0 +1,65 @@
+"""Many runs at a glance: the tables of a report, the list of its runs, and what they differ in that nobody chose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gsu_cli.report.aggregate import aggregate, distinct
+from gsu_cli.report.keys import NOT_RECORDED, key
+from gsu_cli.report.quantities import GRADIENTS, SECONDS, discover
+from gsu_cli.report.table import Cell, Column, Table
+from gsu_cli.run.record import Record
+
+
+def tables(records: Sequence[Record], by: Sequence[str]) -> list[Table]:
+    """The table of what was unlearned; where there are twins retrained without the forgotten data, theirs, too."""
+    kept, _ = distinct(record for record in records if record.verb == "unlearn")
+    found = [aggregate(records, by, title="Unlearned")] if kept else []
+    twins: dict[tuple[object, ...], Record] = {}
+    for record in kept:
+        weights = next((m.sha256 for m in record.measurements if m.subject == "retrained"), None)
+        if weights:  # measured again beside every method: the same weights at the same latents are one measurement
+            anyone = replace(record, config={**record.config, "method": None}, update={}, command=[])
+            twins.setdefault((weights, record.seeds.get("evaluate")), anyone)
+    if twins:
+        keys = [k for k in by if k in ("dataset", "checkpoint", "forget", "slug")] or ["forget"]
+        measured = [q for q in discover(twins.values(), "retrained") if q not in (SECONDS, GRADIENTS)]
+        found.append(aggregate(twins.values(), keys, measured, title="Retrained without the forgotten data"))
+    return [
+        replace(t, columns=tuple(replace(c, head=c.head.removesuffix(", retrained")) for c in t.columns)) for t in found
+    ]
+
+
+def listing(runs: Sequence[tuple[Path, Record]]) -> Table:
+    """A row per run."""
+    named = ("verb", "dataset", "forget", "method")
+    columns = [Column("run", form="text"), *(Column(k, form="text") for k in named), Column("seed", form="text")]
+    found = discover([r for _, r in runs])
+    quantities = [q for q in found if q.name in ("feature_ratio", "neg_elbo_retain", "frechet_distance")] + [SECONDS]
+    columns += [Column("status", form="text"), *(q.column() for q in quantities)]
+    rows = []
+    for i, (_, record) in enumerate(runs):
+        cells = [Cell(f"#{i}"), *(Cell(_or_dash(key(record, k))) for k in named)]
+        cells += [Cell("/".join(map(str, sorted(set(record.seeds.values())))) or "-"), Cell(record.status)]
+        for quantity in quantities:
+            value = quantity.read(record).value if record.status == "done" else None
+            cells.append(Cell("-") if value is None else Cell(value=value))
+        rows.append(tuple(cells))
+    return Table("All runs", tuple(columns), tuple(rows))
+
+
+def mixed_versions(records: Sequence[Record]) -> list[str]:
+    """Packages and machines that differ between runs: numbers are bit-identical only for the same."""
+    values: dict[str, set[str]] = {}
+    for record in records:
+        for package, version in record.versions.items():
+            values.setdefault(package, set()).add(version)
+        if record.device.get("machine"):
+            values.setdefault("machine", set()).add(str(record.device["machine"]))
+    return [f"{what}: {', '.join(sorted(found))}" for what, found in values.items() if len(found) > 1]
+
+
+def _or_dash(text: str) -> str:
+    return "-" if text == NOT_RECORDED else text

@@ -1,0 +1,138 @@
+"""What can be read from one record: a relative change, a level, a stage's seconds, a count of gradients.
+
+A reading is a number or the reason why there is none; never both, never neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from gsu_cli.report.numbers import change
+from gsu_cli.report.run_table import TITLES
+from gsu_cli.report.table import Column, Form
+from gsu_cli.run.record import Measurement, Record
+
+ORDER = ("feature_ratio", "feature_ratio_reconstructions", "identity", "neg_elbo_retain", "neg_elbo_forget",
+         "frechet_distance", "fid", "kid", "inception_score")  # fmt: skip
+LEFT_OUT = ("abstention",)  # says more of the judge than of the method; each run's own table has it
+JUDGES = {"cnn": "CNN", "knn": "kNN"}
+BY_EACH_JUDGE = ("feature_ratio", "feature_ratio_reconstructions", "abstention")  # one column per judge
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A number, or the reason why there is none."""
+
+    value: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What to read from a record, and how to head its column.
+
+    Attributes:
+        kind: ``change`` from the original to ``subject``, relative; ``level`` of ``subject``; ``seconds`` of a stage;
+            ``update``: a dotted number of ``record.update``.
+        name: of the measurement, the stage, or the dotted number.
+        judge: whose measurement.
+        subject: whose weights: "original", "unlearned", "retrained".
+        better: the direction that a practitioner wants.
+        unit: of a level.
+        head: of the column; made from the rest where empty.
+    """
+
+    kind: Literal["change", "level", "seconds", "update"]
+    name: str
+    judge: str | None = None
+    subject: str = "unlearned"
+    better: Literal["lower", "higher"] | None = None
+    unit: str = ""
+    head: str = ""
+
+    @property
+    def title(self) -> str:
+        """The head of its column."""
+        if self.head:
+            return self.head
+        by = JUDGES.get(self.judge or "", self.judge or "")
+        text = TITLES.get(self.name, self.name.replace("_", " "))
+        text += f" ({by})" if by and self.name in BY_EACH_JUDGE else ""
+        return text if self.subject == "unlearned" else f"{text}, {self.subject}"
+
+    def column(self) -> Column:
+        """Its column in a table."""
+        form: Form = {"change": "change", "seconds": "seconds"}.get(self.kind, "number")  # type: ignore[assignment]
+        if self.unit == "share" and form == "number":
+            return Column(self.title, better=self.better, form="share")
+        return Column(self.title, unit=self.unit if self.kind != "change" else "", better=self.better, form=form)
+
+    def read(self, record: Record) -> Reading:
+        """The number in this record, or why there is none."""
+        if self.kind == "seconds":
+            value = record.seconds.get(self.name)
+            return Reading(value, "" if value is not None else f"the stage {self.name} is not in the record")
+        if self.kind == "update":
+            return self._read_update(record)
+        after = record.find(self.name, self.subject, self.judge)
+        if self.kind == "level" or after is None or after.value is None:
+            return _level(after, self.subject)
+        before = record.find(self.name, "original", self.judge)
+        if before is None or before.value is None:
+            return _level(before, "original")
+        moved = change(before, after)
+        return Reading(moved.value) if moved else Reading(None, "no relative change from an original of 0")
+
+    def _read_update(self, record: Record) -> Reading:
+        here: object = record.update
+        for part in self.name.split("."):
+            here = here.get(part) if isinstance(here, dict) else None
+        if isinstance(here, bool) or not isinstance(here, int | float):
+            return Reading(None, f"update.{self.name} is not in the record")
+        return Reading(float(here))
+
+
+SECONDS = Quantity("seconds", "unlearn", better="lower", unit="s", head="unlearn stage")
+GRADIENTS = Quantity(
+    "update", "details.cost.gradient_evaluations_per_image", better="lower", head="gradient evaluations per image"
+)
+
+
+def cut(judge: str, subject: str = "unlearned") -> Quantity:
+    """The relative change of the feature ratio by one judge."""
+    return Quantity("change", "feature_ratio", judge, subject, better="lower")
+
+
+def discover(records: Iterable[Record], subject: str = "unlearned") -> list[Quantity]:
+    """The quantities that these records hold, in the order of a table; names that are new here come last.
+
+    A relative change where an original was measured; where none was, or only zeros (a distance from the original), the
+    level.
+    """
+    found: dict[tuple[str, str | None], list[tuple[Measurement | None, Measurement]]] = {}
+    kept = list(records)
+    for record in kept:
+        for m in record.measurements:
+            if m.subject == subject and m.name not in LEFT_OUT:
+                before = record.find(m.name, "original", m.judge)
+                found.setdefault((m.name, m.judge), []).append((before, m))
+    quantities = []
+    for (name, judge), pairs in found.items():
+        relative = any(before is not None and before.value for before, _ in pairs)
+        nothing = all(m.value is None for _, m in pairs)
+        better = next((m.better for _, m in pairs if m.better), None)
+        unit = next((m.unit for _, m in pairs if m.unit), "")
+        kind: Literal["change", "level"] = "change" if relative or nothing else "level"
+        quantities.append(Quantity(kind, name, judge, subject, better, unit))
+    rank = {name: i for i, name in enumerate(ORDER)}
+    quantities.sort(key=lambda q: (rank.get(q.name, len(rank)), q.name if q.name not in rank else ""))
+    more = [q for q in (SECONDS, GRADIENTS) if any(q.read(r).value is not None for r in kept)]
+    return quantities + more
+
+
+def _level(m: Measurement | None, subject: str) -> Reading:
+    if m is None:
+        return Reading(None, f"not measured on the {subject} weights")
+    return Reading(m.value, m.reason or "")

@@ -1,0 +1,183 @@
+"""The table of ``gsu reproduce`` from the records of its cells: means over seeds, holes with their reasons."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from gsu_cli.report.aggregate import Group, table_of
+from gsu_cli.report.compact import write_compact
+from gsu_cli.report.formats import RENDER, SUFFIXES
+from gsu_cli.report.formats.terminal import grid
+from gsu_cli.report.html.along import sweeps
+from gsu_cli.report.plots import file_name, standalone
+from gsu_cli.report.quantities import Quantity, discover
+from gsu_cli.report.run_table import HEADS
+from gsu_cli.report.table import Cell, Table
+from gsu_cli.run.files import write_text
+from gsu_cli.run.record import Record
+from gsu_cli.run.tables import CELLS, Expectation, Outcome, TableSpec
+
+BY = ("row", "column")
+FORMATS = ("markdown", "csv", "latex", "json")
+MEAN = "mean"
+
+
+def table(spec: TableSpec, outcomes: Sequence[Outcome]) -> Table:
+    """Rows in the order of the spec: for each row what stands beside, then its columns; at the end the means."""
+    groups = []
+    for row in dict.fromkeys(o.cell.row for o in outcomes) if spec.mean != "only" else ():
+        own = [o for o in outcomes if o.cell.row == row]
+        groups += [g for subject in spec.beside if (g := _beside(row, subject, own)) is not None]
+        groups += _sorted([_group(row, column, own) for column in _columns(own)], spec.sort)
+    if spec.mean:
+        groups += [g for subject in spec.beside if (g := _beside(MEAN, subject, outcomes)) is not None]
+        groups += _sorted([_group(MEAN, column, outcomes) for column in _columns(outcomes)], spec.sort)
+    quantities = quantities_of(spec, outcomes)
+    found = table_of(groups, BY, quantities, title=spec.title or spec.name)
+    rows = [_without_own_change(row, quantities) for row in found.rows]
+    rows += [_published(words, found) for words in spec.published]
+    return replace(found, rows=tuple(rows))
+
+
+def quantities_of(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[Quantity]:
+    """What the records hold, or of it what the spec names; for ``levels`` the numbers themselves beside the cuts."""
+    found = discover(o.record for o in outcomes if o.done and o.record is not None)
+    if spec.show is not None:
+        found = [q for q in found if q.name in spec.show]
+    if not spec.levels:
+        return found
+    both = []
+    for q in found:
+        unit = "share" if q.name == "feature_ratio" else q.unit
+        both.append(replace(q, kind="level", unit=unit) if q.kind == "change" else q)
+        if q.kind == "change" and q.name == "feature_ratio":
+            both.append(replace(q, head=f"change of {q.title}"))
+    return both
+
+
+def missed(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[str]:
+    """What is pinned and does not hold, in words; a number that is not there does not hold."""
+    return [words for expected in spec.expect if (words := _missed(expected, outcomes))]
+
+
+def write_table(folder: Path, spec: TableSpec, outcomes: Sequence[Outcome], command: Sequence[str]) -> Table:
+    """Writes ``table.md``, ``.csv``, ``.tex``, ``.json``, and what stands behind the entries.
+
+    ``cells.json`` names the folder of each run; ``records.json`` holds their records, compact, for `gsu report`.
+
+    Args:
+        folder: of these files.
+        spec: what the table is.
+        outcomes: of all its cells.
+        command: the words that made it.
+
+    Returns:
+        The table.
+    """
+    found = table(spec, outcomes)
+    found = replace(found, footnotes=(*found.footnotes, f"made by {shlex.join(command)}"))
+    ended = [o.record for o in outcomes if o.key and o.record is not None]
+    write_compact(folder / "records.json", ended)
+    if spec.plot:
+        for figure in sweeps(ended):
+            write_text(folder / file_name(figure), standalone(figure))
+    for name in FORMATS:
+        write_text(folder / f"table{SUFFIXES[name]}", RENDER[name](found))
+    rows = [
+        {
+            "row": o.cell.row,
+            "column": o.cell.column,
+            "seed": o.cell.seed,
+            "status": o.record.status if o.record is not None else "not run",
+            "why": o.why,
+            "folder": f"../{CELLS}/{o.key}" if o.key else None,
+            "command": shlex.join(["gsu", "unlearn", *o.cell.overrides]),
+        }
+        for o in outcomes
+    ]
+    write_text(folder / "cells.json", json.dumps(rows, indent=1) + "\n")
+    return found
+
+
+def print_table(found: Table, console: Console) -> None:
+    """The same on the terminal."""
+    console.print(grid(found))
+
+
+def _sorted(groups: list[Group], by: str | None) -> list[Group]:
+    """By the mean change of a quantity, smallest first, those without one last; as they are where ``by`` is None."""
+    if by is None:
+        return groups
+    means = [g.statistic(_quantity("change", by)).mean for g in groups]
+    order = sorted(range(len(groups)), key=lambda i: (means[i] is None, means[i] or 0.0))
+    return [groups[i] for i in order]
+
+
+def _quantity(kind: Literal["change", "level"], name: str) -> Quantity:
+    """From "feature_ratio.cnn"."""
+    what, _, judge = name.partition(".")
+    return Quantity(kind, what, judge or None)
+
+
+def _columns(outcomes: Sequence[Outcome]) -> list[str]:
+    return list(dict.fromkeys(o.cell.column for o in outcomes))
+
+
+def _group(row: str, column: str, outcomes: Sequence[Outcome]) -> Group:
+    own = [o for o in outcomes if o.cell.column == column]
+    blank = [Record("unlearn", status="failed", error="not run", command=["gsu", "unlearn", *o.cell.overrides])
+             for o in own if o.record is None]  # fmt: skip
+    failed = [o.record for o in own if o.record is not None and not o.done]
+    return Group((row, column), tuple(o.record for o in own if o.record and o.done), (*failed, *blank))
+
+
+def _beside(row: str, subject: str, outcomes: Sequence[Outcome]) -> Group | None:
+    """What the cells measured on other weights; once a row and seed, since it does not depend on the method."""
+    by_seed = {(o.cell.row, o.cell.seed): o.record for o in reversed(outcomes) if o.done and o.record is not None}
+    records = [_as_unlearned(record, subject) for _, record in sorted(by_seed.items())]
+    records = [r for r in records if any(m.subject == "unlearned" for m in r.measurements)]
+    return Group((row, HEADS[subject]), tuple(records), ()) if records else None
+
+
+def _as_unlearned(record: Record, subject: str) -> Record:
+    original = [m for m in record.measurements if m.subject == "original"]
+    own = [replace(m, subject="unlearned") for m in record.measurements if m.subject == subject]
+    config = {**record.config, "method": {"_target_": subject}}  # else runs of two methods would be two settings
+    return replace(record, measurements=[*original, *own], seconds={}, update={}, config=config, command=[])
+
+
+def _without_own_change(row: tuple[Cell, ...], quantities: Sequence[Quantity]) -> tuple[Cell, ...]:
+    """The original has no change from itself; a zero there would only be in the way."""
+    if row[1].label != HEADS["original"]:
+        return row
+    changes = {len(BY) + i for i, q in enumerate(quantities) if q.kind == "change"}
+    return tuple(Cell(" ") if i in changes else cell for i, cell in enumerate(row))
+
+
+def _published(words: Mapping[str, str], found: Table) -> tuple[Cell, ...]:
+    """A row of others' figures, as they stand in print; what is not printed there is a hole."""
+    heads = [column.head for column in found.columns]
+    elsewhere = [f"{head} {figure}" for head, figure in words.items() if head not in (*heads, "source")]
+    note = "; ".join([f"published: {words.get('source', 'no source given')}", *elsewhere])
+    first = [Cell(words.get(head, " "), note=note if i == 0 else "") for i, head in enumerate(BY)]
+    rest = [Cell(words[head]) if head in words else Cell(note="not published") for head in heads[len(BY) :]]
+    return (*first, *rest)
+
+
+def _missed(expected: Expectation, outcomes: Sequence[Outcome]) -> str:
+    rows = [o for o in outcomes if expected.row in (None, o.cell.row) and expected.column in (None, o.cell.column)]
+    done = tuple(o.record for o in rows if o.record and o.done)
+    found = Group((), done, ()).statistic(_quantity(expected.kind, expected.name))
+    where = ", ".join(x for x in (expected.row, expected.column) if x) or "all cells"
+    what = f"{expected.kind} of {expected.name} for {where}"
+    low, high = expected.between
+    if found.mean is None:
+        return f"{what} has no number"
+    return "" if low <= found.mean <= high else f"{what} is {found.mean:.4g}, not within {low:g} and {high:g}"

@@ -1,0 +1,67 @@
+"""Whether a record that reads is one that tables can rest on: foreign hands and older versions write records, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from gsu_cli.errors import GsuError
+from gsu_cli.run.record import Record
+
+SECTIONS = ("dataset", "checkpoint", "method", "forget")  # mappings of a config that tables look into
+NUMBERS = ("step_norm", "relative_norm", "cosine", "surviving_share")  # of an update
+
+
+def whole(record: Record, path: Path) -> Record:
+    """The record itself.
+
+    Raises:
+        GsuError: a field that tables read is not of the kind that gsu writes; the message says which.
+    """
+    flaw = next(_flaws(record), None)
+    if flaw is not None:
+        raise GsuError(f"{path} must be a record as gsu writes it", found=flaw)
+    return record
+
+
+def _flaws(r: Record) -> Iterator[str]:
+    if not all(isinstance(word, str) for word in r.command):
+        yield "a `command` that is no list of words"
+    error: object = r.error  # whatever the types promise
+    if error is not None and not isinstance(error, str):
+        yield "an `error` that is no text"
+    for name in SECTIONS:
+        if not isinstance(r.config.get(name) or {}, Mapping):
+            yield f"a `config.{name}` that is no mapping"
+    for name, kinds in (("seeds", int), ("seconds", int | float), ("versions", str)):
+        if not all(isinstance(value, kinds) for value in getattr(r, name).values()):
+            yield f"a value in `{name}` that is none"
+    for name in ("inputs", "outputs"):
+        if not all(isinstance(value, Mapping) for value in getattr(r, name).values()):
+            yield f"a value in `{name}` that is no mapping"
+    if r.split and not isinstance(r.split.get("forget"), str):
+        yield "a `split` that does not say what is forgotten"
+    yield from _flaws_of_update(r)
+    if not all(isinstance(judge, Mapping) and "name" in judge for judge in r.judges):
+        yield "a judge without a name"
+    for m in r.measurements:
+        numbers = all(v is None or isinstance(v, int | float) for v in (m.value, m.low, m.high))
+        words = all(isinstance(v, str) for v in (m.name, m.subject, m.unit))
+        if not numbers or not words or not isinstance(m.n, int) or m.better not in (None, "lower", "higher"):
+            yield f"a measurement that is none, {m.name!r}"
+        if (m.low is None) != (m.high is None):
+            yield f"half an interval around {m.name!r}"
+
+
+def _flaws_of_update(r: Record) -> Iterator[str]:
+    if r.update and not isinstance(r.update.get("method"), str):
+        yield "an `update` without its method"
+    for name in ("details", "predicted", "realised"):
+        if not isinstance(r.update.get(name) or {}, Mapping):
+            yield f"an `update.{name}` that is no mapping"
+    for name in NUMBERS:
+        if not isinstance(r.update.get(name) or 0.0, int | float):
+            yield f"an `update.{name}` that is no number"
+    for name in ("predicted", "realised"):
+        if not all(isinstance(v, int | float) for v in (r.update.get(name) or {}).values()):
+            yield f"a value in `update.{name}` that is no number"

@@ -1,0 +1,88 @@
+"""The trade-off of one run: feature ratio against the raise of the retain -ELBO, a point per budget.
+
+Both axes are measured: drawings that a judge counts, held-out images of the retain set. The retrained twin is a star.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gsu_cli.report.numbers import change
+from gsu_cli.run.files import atomic
+from gsu_cli.run.record import Measurement, Record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:purple")
+JUDGES: dict[str | None, str] = {"cnn": "CNN", "knn": "kNN"}
+
+
+class Point(NamedTuple):
+    """Raise of the held-out retain -ELBO (0.01 is 1 %); feature ratio with its 95 % interval."""
+
+    rise: float
+    ratio: float
+    low: float
+    high: float
+
+
+def tradeoff(record: Record, judge: str | None) -> tuple[list[Point], Point | None]:
+    """A point per entry of ``record.curve``, and the retrained twin's where there is one.
+
+    Entries whose raise or ratio could not be measured are left out.
+    """
+    before = record.find("neg_elbo_retain", "original")
+
+    def point(cost: Measurement | None, ratio: Measurement | None) -> Point | None:
+        rise = change(before, cost)
+        if rise is None or ratio is None or ratio.value is None:
+            return None
+        low, high = (ratio.value if end is None else end for end in (ratio.low, ratio.high))
+        return Point(rise.value, ratio.value, low, high)
+
+    found = []
+    for entry in record.curve:
+        rows = {(m["name"], m["judge"]): Measurement(**m) for m in entry["measurements"]}
+        found.append(point(rows.get(("neg_elbo_retain", None)), rows.get(("feature_ratio", judge))))
+    twin = point(record.find("neg_elbo_retain", "retrained"), record.find("feature_ratio", "retrained", judge))
+    return [p for p in found if p is not None], twin
+
+
+def draw_tradeoff(path: Path, record: Record) -> None:
+    """Writes the plot; the ending says whether as PNG or SVG."""
+    # a pixel canvas without pyplot: no window system is looked for, nothing global is left behind
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context({"svg.hashsalt": "gsu", "svg.fonttype": "none"}):
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        judges = [m.judge for m in record.measurements if (m.name, m.subject) == ("feature_ratio", "original")]
+        for judge, colour in zip(judges, COLOURS, strict=False):
+            _judge(axes, record, judge, colour)
+        axes.set_xlabel("raise of the held-out retain -ELBO, %")
+        axes.set_ylabel(f"feature ratio of {record.split.get('forget', '')}")
+        axes.set_ylim(bottom=0.0)
+        axes.set_title(f"{record.update.get('method', '')}, a point per retain budget", fontsize=10)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=False, fontsize=8)
+        with atomic(path) as temporary:
+            kind = path.suffix.removeprefix(".")
+            figure.savefig(temporary, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+
+
+def _judge(axes: Axes, record: Record, judge: str | None, colour: str) -> None:
+    points, twin = tradeoff(record, judge)
+    original = record.find("feature_ratio", "original", judge)
+    title = f"{JUDGES.get(judge, judge)} judge"
+    if points:
+        whiskers = [[p.ratio - p.low for p in points], [p.high - p.ratio for p in points]]
+        x, y = [100 * p.rise for p in points], [p.ratio for p in points]
+        axes.errorbar(x, y, yerr=whiskers, marker="o", markersize=4, capsize=2, color=colour, label=title)
+    if original is not None and original.value is not None:
+        axes.axhline(original.value, color=colour, linestyle=":", linewidth=1, label=f"{title}, original")
+    if twin is not None:
+        star: dict[str, Any] = {"marker": "*", "markersize": 12, "linestyle": "none", "label": f"{title}, retrained"}
+        axes.plot([100 * twin.rise], [twin.ratio], color=colour, **star)

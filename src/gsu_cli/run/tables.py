@@ -1,0 +1,242 @@
+"""What a table is made of: rows x columns x seeds, each cell one line of ``gsu unlearn``."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from gsu_cli.errors import UsageError, did_you_mean
+from gsu_cli.run.record import Record
+
+SUBJECTS = ("original", "retrained", "data")
+CELLS = "cells"  # folder of the runs themselves, shared by all tables
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a table.
+
+    Attributes:
+        row, column: labels, as the table shows them.
+        seed: what ``seed=`` is set to.
+        words: what follows ``gsu unlearn``, the seed left out.
+        optional: whether missing data leave a hole instead of a failure.
+    """
+
+    row: str
+    column: str
+    seed: int
+    words: tuple[str, ...]
+    optional: bool = False
+
+    @property
+    def overrides(self) -> list[str]:
+        """What follows ``gsu unlearn``."""
+        return [*self.words, f"seed={self.seed}"]
+
+    def __str__(self) -> str:
+        return f"{self.row}, {self.column}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A cell and what became of it.
+
+    Attributes:
+        cell: what was to be run.
+        key: the name of its folder; empty where it cannot be run, and then the record says why.
+        record: None where it was not run.
+        excused: whether the hole it leaves is no failure.
+    """
+
+    cell: Cell
+    key: str
+    record: Record | None
+    excused: bool = False
+
+    @property
+    def done(self) -> bool:
+        """Whether the cell's own record says so."""
+        return self.record is not None and self.record.status == "done"
+
+    @property
+    def why(self) -> str:
+        """Why it is a hole; empty where it is none."""
+        if self.record is None:
+            return "not run"
+        return "" if self.done else (self.record.error or self.record.status)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A number that is pinned.
+
+    Attributes:
+        kind: "change" from the original, relative, or "level".
+        name: of the measurement, with the judge behind a dot: "feature_ratio.cnn".
+        between: least and most that the mean over the cells may be.
+        row, column: labels of the cells; None for all.
+    """
+
+    kind: Literal["change", "level"]
+    name: str
+    between: tuple[float, float]
+    row: str | None = None
+    column: str | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Expectation:
+        """From a line ``{row: .., column: .., change: feature_ratio.cnn, between: [-1, -0.5]}``.
+
+        Raises:
+            UsageError: it has other keys, or not exactly one of change and level.
+        """
+        kinds = [kind for kind in ("change", "level") if kind in values]
+        between = values.get("between")
+        unknown = set(values) - {"row", "column", "between", *kinds}
+        numbers = isinstance(between, Sequence) and all(isinstance(v, int | float) for v in between)
+        if len(kinds) != 1 or unknown or not isinstance(between, Sequence) or not numbers or len(between) != 2:
+            raise UsageError(
+                "a line of `table.expect` must have one of change and level, between, and perhaps row and column",
+                found=dict(values),
+                way_out="For example {column: retrain, change: feature_ratio.cnn, between: [-1, -0.5]}",
+            )
+        kind: Literal["change", "level"] = "change" if kinds == ["change"] else "level"
+        return cls(kind, str(values[kind]), (between[0], between[1]), values.get("row"), values.get("column"))
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A yaml of the group ``table``.
+
+    Attributes:
+        name: of the folder of results.
+        base: words on every line.
+        rows, columns: label -> words, as typed behind ``gsu unlearn -m``; values to sweep become further rows or
+            columns with the values behind the label. Underscores of a label are shown as spaces.
+        seeds: every cell is run with each of them.
+        title: above the table; the name if empty.
+        optional: labels of rows whose data may be missing: a hole, not a failure.
+        beside: whose numbers stand beside those of the columns: "original", "retrained", "data".
+        mean: whether the mean over all rows, and the worst of them, stand below; "only": nothing else stands.
+        sort: quantity by whose change columns and means are sorted: "feature_ratio.cnn"; None: as given.
+        levels: whether numbers are shown as they are; else as changes from the original.
+        show: names of the measurements to show; None for all.
+        plot: whether changes are drawn along the numeric options that differ between cells.
+        published: rows of others' figures: head of a column -> what is printed there, and ``source``.
+        expect: what is pinned; see `Expectation`.
+    """
+
+    name: str
+    rows: Mapping[str, str]
+    columns: Mapping[str, str]
+    seeds: Sequence[int]
+    base: str = ""
+    title: str = ""
+    optional: Sequence[str] = ()
+    beside: Sequence[str] = ()
+    mean: bool | Literal["only"] = False
+    sort: str | None = None
+    levels: bool = False
+    show: Sequence[str] | None = None
+    plot: bool = False
+    published: Sequence[Mapping[str, str]] = ()
+    expect: Sequence[Expectation] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> TableSpec:
+        """From the plain values of a yaml.
+
+        Raises:
+            UsageError: a key is missing, unknown, or holds what it must not.
+        """
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            way_out = did_you_mean(unknown[0], known)
+            raise UsageError(f"`table` must only hold {', '.join(sorted(known))}", found=unknown[0], way_out=way_out)
+        if missing := [key for key in ("name", "rows", "columns", "seeds") if values.get(key) is None]:
+            raise UsageError(f"`table.{missing[0]}` must be given")
+        expect = [Expectation.of(line) for line in values.get("expect") or ()]
+        return cls(**{**values, "expect": expect})
+
+    def __post_init__(self) -> None:
+        for key in ("rows", "columns"):
+            lines = getattr(self, key)
+            if not isinstance(lines, Mapping) or not lines or not all(isinstance(v, str) for v in lines.values()):
+                raise UsageError(
+                    f"`table.{key}` must map labels to what is typed behind `gsu unlearn -m`", found=lines or "nothing"
+                )
+        seeds = self.seeds
+        whole = isinstance(seeds, Sequence) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds)
+        if not whole or not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+            raise UsageError("`table.seeds` must be a list of different integers >= 0", found=seeds)
+        if self.mean not in (True, False, "only"):
+            raise UsageError("`table.mean` must be true, false or only", found=self.mean)
+        if not re.fullmatch(r"[\w.-]+", str(self.name)) or self.name == CELLS:
+            raise UsageError("`table.name` must be a word that can name a folder", found=self.name)
+        for key, choices in (("optional", self.rows), ("beside", SUBJECTS)):
+            if unknown := [word for word in getattr(self, key) if word not in choices]:
+                raise UsageError(f"`table.{key}` must name some of {', '.join(choices)}", found=unknown[0])
+
+    def cells(self) -> list[Cell]:
+        """All runs of the table, row by row.
+
+        Raises:
+            UsageError: a line cannot be read, or two rows or columns have one label.
+        """
+        base = [words for _, words in expand("", self.base)] if self.base else [()]
+        if len(base) > 1:
+            raise UsageError("`table.base` must set one value a key", found=self.base)
+        rows, columns = _labelled("rows", self.rows), _labelled("columns", self.columns)
+        return [
+            Cell(row, column, seed, (*base[0], *a, *b), key in self.optional)
+            for (key, row, a), (_, column, b), seed in itertools.product(rows, columns, self.seeds)
+        ]
+
+
+def _labelled(what: str, lines: Mapping[str, str]) -> list[tuple[str, str, tuple[str, ...]]]:
+    found = [(key, label, words) for key, line in lines.items() for label, words in expand(key, line)]
+    labels = [label for _, label, _ in found]
+    if twice := next((label for label in labels if labels.count(label) > 1), None):
+        raise UsageError(f"the labels of `table.{what}` must differ", found=f"{twice} twice")
+    return found
+
+
+def expand(key: str, line: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """``(label, words)`` of each combination of the values that a line sweeps over.
+
+    >>> list(expand("digit", "dataset=mnist forget.class=range(0,2)"))
+    [('digit 0', ('dataset=mnist', 'forget.class=0')), ('digit 1', ('dataset=mnist', 'forget.class=1'))]
+    >>> list(expand("plain_ascent", "method=ascent"))
+    [('plain ascent', ('method=ascent',))]
+
+    Raises:
+        UsageError: the line is not one of overrides, or sweeps over an interval.
+    """
+    try:
+        hydra = GlobalHydra.instance()
+        loader = hydra.config_loader() if hydra.is_initialized() else None  # glob(*) looks at the choices of a group
+        overrides = OverridesParser.create(loader).parse_overrides(shlex.split(line))
+    except (HydraException, ValueError) as e:
+        found = f"{line!r} ({str(e).splitlines()[0]})"
+        raise UsageError("a line of a table must be words key=value", found=found) from e
+    choices: list[list[tuple[str, str]]] = []
+    for override in overrides:
+        if not override.is_sweep_override():
+            choices.append([(str(override.input_line), "")])
+        elif override.is_discrete_sweep():
+            name = override.get_key_element()
+            choices.append([(f"{name}={value}", str(value)) for value in override.sweep_string_iterator()])
+        else:
+            raise UsageError("a line of a table must list its values", found=override.input_line)
+    for chosen in itertools.product(*choices):
+        values = [value for _, value in chosen if value]
+        yield " ".join([key.replace("_", " "), *values]).strip(), tuple(word for word, _ in chosen)

@@ -1,0 +1,150 @@
+"""One cell of a table: its config composed, its identity, and its run in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.utils import run_job
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf
+
+from gsu_cli import __version__
+from gsu_cli.errors import CheckpointError, GsuError
+from gsu_cli.run import folders
+from gsu_cli.run.configs import conf_dir
+from gsu_cli.run.files import sha256_of
+from gsu_cli.run.pretrained import shipped
+from gsu_cli.run.record import FILE, Record, write_record
+from gsu_cli.run.store import Store, content_key, files_in
+from gsu_cli.run.tables import Cell
+from gsu_cli.verbs import parts, unlearn
+
+VERB = "unlearn"
+PRINTED = "printed.txt"  # what the cell would have shown
+
+
+@contextlib.contextmanager
+def configs() -> Iterator[None]:
+    """Within, `compose` finds the configs of gsu, also inside a verb."""
+    folders.register_resolvers()
+    of_the_verb = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = of_the_verb
+
+
+class Identities:
+    """Content keys of cells; each data set is loaded and each config composed once.
+
+    Args:
+        shared: words that every cell gets and that say where things lie: ``paths.*``, ``hydra.searchpath``.
+    """
+
+    def __init__(self, shared: Sequence[str]) -> None:
+        self.shared = list(shared)
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._digests: dict[str, str | GsuError] = {}
+
+    def key(self, cell: Cell) -> str:
+        """The content key of a cell.
+
+        Raises:
+            GsuError: its line does not compose, or its data set cannot be had.
+        """
+        config = self._config(cell)
+        here = parts.plain(config)
+        for name in here["paths"]:
+            config.paths[name] = name  # where things lie does not change what they are
+        neutral = {key: value for key, value in parts.plain(config).items() if key != "logger"}
+        inputs = {
+            "gsu": __version__,
+            "dataset": self._digest(OmegaConf.create(here["dataset"])),
+            "files": files_in(here),
+            "checkpoint": _shipped(here),
+        }
+        return content_key(neutral, inputs)
+
+    def _config(self, cell: Cell) -> DictConfig:
+        if cell.words not in self._composed:
+            self._composed[cell.words] = compose(VERB, [*cell.words, *self.shared])
+        config = self._composed[cell.words].copy()
+        config.seed = cell.seed
+        return config
+
+    def _digest(self, dataset: DictConfig) -> str:
+        name = str(dataset)
+        if name not in self._digests:
+            try:
+                self._digests[name] = parts.build(dataset).load().digest()
+            except GsuError as e:
+                self._digests[name] = e
+        found = self._digests[name]
+        if isinstance(found, GsuError):
+            raise found
+        return found
+
+
+def _shipped(here: Mapping[str, Any]) -> str | None:
+    """sha256 of the checkpoint that ships for the config; None where it names a file of its own."""
+    if here["checkpoint"]["path"] is not None:
+        return None
+    dataset, name = str(here["dataset"].get("name")), str(here["checkpoint"]["name"])
+    path = shipped(dataset, name)
+    if path is None:
+        raise CheckpointError(
+            f"a checkpoint is needed for {dataset}",
+            found=f"none that ships under the name {name!r}",
+            way_out="Train one with `gsu train`, and give the row a checkpoint.path=",
+        )
+    return sha256_of(path)
+
+
+def run_cell(overrides: list[str], shared: list[str], store_folder: Path, key: str) -> None:
+    """Runs ``gsu unlearn`` with these words into the store; for a process of its own.
+
+    Whatever it raises is in the record of the cell; another process may have done it in the meantime.
+    """
+    store = Store(store_folder)
+    with store.working_on(key) as part:
+        if store.is_done(key):
+            return
+        _print_into(part / PRINTED)
+        try:
+            _run(overrides, shared, part)
+        except Exception as e:  # noqa: BLE001 - any failure is a hole in the table, and the others go on
+            if not (part / FILE).exists():  # refused before it began
+                write_record(part, failure(overrides, f"{type(e).__name__}: {e}"))
+        store.keep(key, part)
+
+
+def failure(overrides: Sequence[str], why: str) -> Record:
+    """The record of a cell that could not write one."""
+    return Record(VERB, status="failed", error=why, command=["gsu", VERB, *map(shlex.quote, overrides)])
+
+
+def _run(overrides: list[str], shared: list[str], folder: Path) -> Any:
+    with configs():
+        config = compose(
+            VERB, [*overrides, *shared, f"hydra.run.dir={folders.quoted(str(folder))}"], return_hydra_config=True
+        )
+        context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callbacks())
+        # the folder is ours already, so no callback of ours claims one
+        return run_job(unlearn.main, config, "hydra.run.dir", None, context).return_value
+
+
+def _print_into(path: Path) -> None:
+    with path.open("w") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())

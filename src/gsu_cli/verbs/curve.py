@@ -1,0 +1,54 @@
+"""The trade-off curve: a method at several budgets in one process, each point measured as the run itself is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from gsu_cli.data.split import Split
+from gsu_cli.methods.base import unlearn
+from gsu_cli.methods.calibrated import Known
+from gsu_cli.metrics.base import Scene, Subject, draw
+from gsu_cli.report.tradeoff import draw_tradeoff
+from gsu_cli.run.checkpoints import Checkpoint, digest
+from gsu_cli.run.seeds import generator
+from gsu_cli.run.session import Session
+from gsu_cli.verbs import console, parts
+from gsu_cli.verbs.measure import Plan
+from gsu_cli.verbs.protocol import Protocol
+
+FILES = ("curve.png", "curve.svg")
+
+
+def trace(session: Session, protocol: Protocol, plan: Plan, scene: Scene, original: Checkpoint, split: Split) -> None:
+    """Adds a point per budget of ``protocol.curve`` to ``record.curve``.
+
+    Every point starts from the original with the seed of the run, so its weights are those of a run with that
+    ``protocol.budget``; budgets learn from each other where to look.
+    """
+    record, known = session.record, Known()
+    with console.work_bar("curve") as on_progress, session.stage("curve"):
+        for k, budget in enumerate(protocol.curve):
+            on_progress(k, len(protocol.curve), f"budget {budget:.3g}")
+            model, update = unlearn(
+                original.model,
+                split,
+                protocol.at(budget, known),
+                generator=generator(record.seeds["unlearn"], "unlearn"),
+                recipe=parts.recipe_of(original),
+            )
+            record.curve.append(_point(plan, scene, model, update.details["calibration"]))
+
+
+def _point(plan: Plan, scene: Scene, model: Any, calibration: dict[str, Any]) -> dict[str, Any]:
+    sha256 = digest(model.state_dict())
+    subject = Subject("unlearned", draw(model, plan.samples, scene.seed), model, sha256)
+    found = [asdict(m) for metric in plan.metrics.values() for m in metric(subject, scene)]
+    return {**calibration, "sha256": sha256, "measurements": found}
+
+
+def picture(session: Session) -> None:
+    """``curve.png`` and ``curve.svg``, from the record."""
+    for name in FILES:
+        draw_tradeoff(session.folder / name, session.record)
+        session.record.outputs[name.replace(".", "_")] = {"path": name}

@@ -1,0 +1,118 @@
+"""The method of a line, as it is or at the strength that the protocol chooses for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from gsu_cli.errors import UsageError
+from gsu_cli.methods.base import Method, Strength, check_whole
+from gsu_cli.methods.calibrated import Calibrated, Known, share
+from gsu_cli.verbs import parts
+
+CURVE = (0.003, 0.01, 0.03, 0.1)  # budgets of ``curve=true``
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How the method of a run gets its strength.
+
+    Attributes:
+        make: builds the method, options by keyword.
+        strength: what the budget decides; None for a method that has none.
+        budget: largest relative raise of the retain -ELBO on training images; None: the options are taken as typed.
+        curve: budgets of a trade-off curve; empty for none.
+        images: retained training images that a budget is measured on, at most.
+    """
+
+    make: Callable[..., Method]
+    strength: Strength | None
+    budget: float | None
+    curve: tuple[float, ...]
+    images: int
+
+    @classmethod
+    def of(cls, cfg: DictConfig) -> Protocol:
+        """The protocol in ``method``, ``protocol`` and ``curve`` of a config; the method is built once, as a check.
+
+        Raises:
+            UsageError: an option is wrong, a strength is needed and unknown, or typed although the protocol chooses it.
+        """
+        make = parts.build(cfg.method, _partial_=True)
+        method = parts.build(cfg.method)
+        p = cfg.protocol
+        budget = None if p.budget is None else share("protocol.budget", p.budget)
+        check_whole("images", p.images, 1, group="protocol")
+        curve = _budgets(OmegaConf.to_object(cfg.curve) if OmegaConf.is_config(cfg.curve) else cfg.curve)
+        if budget is None and not curve:
+            return cls(make, None, None, (), p.images)
+        strength = _strength(method, p)
+        if curve and strength is None:
+            raise UsageError("a curve needs a strength to vary", found=f"{_name(method)}, which has none")
+        if budget is not None and strength is not None:
+            _refuse_typed(f"method.{strength.option}")
+        return cls(make, strength, budget, curve, p.images)
+
+    def method(self) -> Method:
+        """What to run."""
+        return self.make() if self.budget is None or self.strength is None else self.at(self.budget)
+
+    def at(self, budget: float, known: Known | None = None) -> Calibrated:
+        """The method at its largest strength within ``budget``."""
+        assert self.strength is not None  # noqa: S101  # `of` refuses curves of methods that have none
+        return Calibrated(self.make, self.strength, budget, self.images, known)
+
+
+def _strength(method: Any, p: DictConfig) -> Strength | None:
+    """The method's own strength, with what was typed in its place."""
+    found = getattr(method, "knob", Strength)  # the class stands for: it does not say
+    if isinstance(found, Strength | None) and p.strength is None:
+        if found is None:
+            return None
+        return replace(found, low=_bound(p, "low", found.low), high=_bound(p, "high", found.high))
+    if None in (p.strength, p.low, p.high):
+        raise UsageError(
+            "the protocol needs to know which option is the strength, and where to look",
+            found=f"{_name(method)}, which does not say",
+            way_out="Type protocol.strength=OPTION protocol.low=VALUE protocol.high=VALUE, or give the class an "
+            "attribute `knob = Strength(option, low, high)`",
+        )
+    return Strength(str(p.strength), _bound(p, "low", 0.0), _bound(p, "high", 0.0))
+
+
+def _bound(p: DictConfig, key: str, default: float) -> float:
+    value = p[key]
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise UsageError(f"`protocol.{key}` must be a finite number > 0", found=value)
+    return value
+
+
+def _budgets(curve: object) -> tuple[float, ...]:
+    if curve is None or curve is False:
+        return ()
+    values = CURVE if curve is True else curve if isinstance(curve, Sequence) and not isinstance(curve, str) else None
+    if not values:
+        raise UsageError(
+            "`curve` must be true, false or a list of budgets", found=curve, way_out="Type curve=[0.01,0.03]"
+        )
+    return tuple(sorted({share("curve", value) for value in values}))
+
+
+def _refuse_typed(option: str) -> None:
+    typed = [str(word).lstrip("+").partition("=")[0] for word in HydraConfig.get().overrides.task]
+    if option in typed:
+        raise UsageError(
+            f"`{option}` is chosen by the protocol",
+            found="a value typed for it",
+            way_out="Leave it out, or protocol.budget",
+        )
+
+
+def _name(method: Any) -> str:
+    return str(getattr(method, "name", type(method).__name__))

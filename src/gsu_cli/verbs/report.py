@@ -1,0 +1,127 @@
+"""``gsu report``: the records of many runs as tables, and as one HTML page that needs no network."""
+
+from __future__ import annotations
+
+import datetime
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, ListConfig
+
+from gsu_cli import __version__
+from gsu_cli.errors import GsuError, UsageError, did_you_mean
+from gsu_cli.report.formats import RENDER, SUFFIXES, terminal
+from gsu_cli.report.html.page import render
+from gsu_cli.report.keys import check_keys, default_keys
+from gsu_cli.report.overview import tables
+from gsu_cli.report.runs import Broken, Runs, collect
+from gsu_cli.run import folders
+from gsu_cli.run.files import write_text
+from gsu_cli.verbs.console import console, note, say
+
+FORMATS = ("html", *RENDER)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the line asks for, checked before anything is read."""
+
+    places: list[Path]
+    by: list[str] | None
+    formats: list[str]
+    output: Path | None
+    title: str
+    pictures: int
+
+    @classmethod
+    def of(cls, cfg: DictConfig) -> Options:
+        """The options of a config.
+
+        Raises:
+            UsageError: one of them is wrong.
+        """
+        places = [Path(word).expanduser() for word in _words(cfg.runs)]
+        by = None if cfg.by is None else _words(cfg.by)
+        if not places:
+            raise UsageError("`runs` must name at least one place", found="none", way_out="See `gsu show runs`")
+        check_keys(by or [])
+        formats = list(dict.fromkeys(_words(cfg.format)))
+        for name in formats or [""]:
+            if name not in FORMATS:
+                close = did_you_mean(name, FORMATS).strip()
+                raise UsageError(f"`format` must be one of {', '.join(FORMATS)}", found=name or "none", way_out=close)
+        output = None if cfg.output is None else Path(str(cfg.output)).expanduser()
+        files = [name for name in formats if name != "terminal" or formats == ["terminal"]]
+        if output is not None and output.suffix and not output.is_dir() and len(files) > 1:
+            raise UsageError(
+                "`output` must be a folder for several formats",
+                found=f"{output} for {', '.join(files)}",
+                way_out="Type format=html, say, for a single file",
+            )
+        if isinstance(cfg.pictures, bool) or not isinstance(cfg.pictures, int) or cfg.pictures < 0:
+            raise UsageError("`pictures` must be an integer >= 0", found=cfg.pictures)
+        title = str(cfg.title) if cfg.title is not None else f"Runs in {', '.join(map(str, places))}"
+        return cls(places, by, formats, output, title, cfg.pictures)
+
+
+def main(cfg: DictConfig) -> None:
+    """Runs the verb."""
+    options = Options.of(cfg)
+    runs, broken = collect(options.places)
+    for path, why in broken:
+        note(f"not a readable run: {path} ({why})")
+    if not runs:
+        where = ", ".join(map(str, options.places))
+        raise GsuError(
+            "there must be at least one run to report", found=f"none in {where}", way_out="See `gsu show runs`"
+        )
+    records = [record for _, record in runs]
+    by = options.by or default_keys([r for r in records if r.verb == "unlearn"] or records)
+    found = tables(records, by)
+    if "terminal" in options.formats:
+        for table in found:
+            console.print(terminal.grid(table))
+    written = _write(options, runs, broken, by)
+    unfinished = sum(record.status != "done" for record in records)
+    counts = [f"{len(runs)} runs", *([f"{unfinished} not finished"] if unfinished else [])]
+    say(", ".join([*counts, *([f"{len(broken)} more not readable"] if broken else [])]))
+    for path in written:
+        say("written to ", path)
+    claimed = folders.last_claim()
+    if claimed is not None and not claimed.is_sweep:
+        folders.discard_if_unused(claimed)  # everything went elsewhere
+
+
+def _write(options: Options, runs: Runs, broken: Broken, by: Sequence[str]) -> list[Path]:
+    hydra = HydraConfig.get()
+    folder = options.output or Path(hydra.runtime.output_dir)
+    single = options.output is not None and options.output.suffix != "" and not options.output.is_dir()
+    written = []
+    for name in options.formats:
+        if name == "terminal" and not (single and options.formats == ["terminal"]):
+            continue
+        if name == "html":
+            path = folder if single else folder / "report.html"
+            command = " ".join(["gsu", "report", *(shlex.quote(str(word)) for word in hydra.overrides.task)])
+            when = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z")
+            about = f"made by gsu {__version__} on {when}"
+            page = render(
+                runs, broken, by, title=options.title, command=command, about=about, most_pictures=options.pictures
+            )
+            write_text(path, page)
+            written.append(path)
+            continue
+        for i, table in enumerate(tables([record for _, record in runs], by)):
+            first = folder if single else folder / f"table{SUFFIXES[name]}"
+            path = first if i == 0 else first.with_name(f"{first.stem}.retrained{first.suffix}")
+            write_text(path, RENDER[name](table))
+            written.append(path)
+    return written
+
+
+def _words(value: object) -> list[str]:
+    """One word or a list of them."""
+    return [str(v) for v in value] if isinstance(value, ListConfig) else [str(value)]

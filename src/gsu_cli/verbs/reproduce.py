@@ -1,0 +1,146 @@
+"""``gsu reproduce``: runs the cells of a table that are missing, and renders it from the records of all."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from gsu_cli.errors import CheckpointError, DataError, GsuError, UsageError
+from gsu_cli.report.numbers import seconds
+from gsu_cli.report.reproduced import missed, print_table, write_table
+from gsu_cli.run.configs import conf_dir
+from gsu_cli.run.folders import quoted
+from gsu_cli.run.pool import cores, in_processes
+from gsu_cli.run.store import Store
+from gsu_cli.run.tables import CELLS, Outcome, TableSpec
+from gsu_cli.verbs import cell as cells
+from gsu_cli.verbs import console, parts
+
+
+def main(cfg: DictConfig) -> None:
+    """Runs the verb."""
+    if cfg.get("table") is None:
+        names = sorted(path.stem for path in (conf_dir() / "table").glob("*.yaml"))
+        raise UsageError("`table` must be given", way_out=f"Choose one of {', '.join(names)}")
+    spec = TableSpec.of(parts.plain(cfg.table))
+    preview, workers = parts.flag(cfg, "preview"), _workers(cfg.workers)
+    root = Path(str(cfg.paths.output_dir)) / "reproduce"
+    store = Store(root / CELLS)
+    shared = _shared(cfg)
+    with console.work_bar(f"cells of {spec.name}") as on_progress, cells.configs():
+        outcomes = _look_up(spec, cells.Identities(shared), store, on_progress)
+    todo = [o for o in outcomes if o.key and not o.done]
+    console.say(_plan(spec, outcomes, todo, _estimate(todo, outcomes, cfg.cell_seconds) / workers, workers))
+    if preview:
+        return
+    outcomes = _run(todo, outcomes, shared, store, workers)
+    folder = root / spec.name
+    table = write_table(folder, spec, outcomes, _command())
+    print_table(table, console.console)
+    console.say("all of it lies in ", folder)
+    _judge(spec, outcomes, folder)
+
+
+def _workers(value: object) -> int:
+    if value is None:
+        return cores()
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError("`workers` must be an integer >= 1 or null", found=value)
+    return value
+
+
+def _shared(cfg: DictConfig) -> list[str]:
+    """Where things lie, for every cell as for this line; configs of one's own (``--config-dir``) among them."""
+    own = [s.path for s in HydraConfig.get().runtime.config_sources if s.provider == "command-line"]
+    shared = [f"paths.data_dir={quoted(str(Path(str(cfg.paths.data_dir)).expanduser().absolute()))}"]
+    if own:
+        shared.append(f"hydra.searchpath=[{','.join(quoted(f'file://{path}') for path in own)}]")
+    return shared
+
+
+def _command() -> list[str]:
+    """This line without what changes no entry of the table."""
+    words = [str(word) for word in HydraConfig.get().overrides.task]
+    return ["gsu", "reproduce", *(w for w in words if w.split("=")[0] not in ("workers", "preview", "cell_seconds"))]
+
+
+def _look_up(spec: TableSpec, identities: cells.Identities, store: Store, on_progress: Any) -> list[Outcome]:
+    """Each cell with its key and what is known of it; a cell that cannot be had is a hole with the reason."""
+    outcomes = []
+    every = spec.cells()
+    for i, one in enumerate(every, 1):
+        try:
+            key = identities.key(one)
+            outcomes.append(Outcome(one, key, store.read(key)))
+        except (CheckpointError, DataError) as e:
+            outcomes.append(Outcome(one, "", cells.failure(one.overrides, str(e)), excused=one.optional))
+        except (HydraException, OmegaConfBaseException, UsageError) as e:
+            found = f"{one}: {str(e).splitlines()[0]}"
+            raise UsageError(f"the lines of `table={spec.name}` must compose", found=found) from e
+        on_progress(i, len(every), str(one))
+    return outcomes
+
+
+def _estimate(todo: Sequence[Outcome], outcomes: Sequence[Outcome], default: float) -> float:
+    """Seconds of all cells to do, one after the other: as long as done ones of the same row and column, or column."""
+    spent: dict[object, list[float]] = {}
+    for o in outcomes:
+        if o.done and o.record is not None and "total" in o.record.seconds:
+            for like in ((o.cell.row, o.cell.column), o.cell.column):
+                spent.setdefault(like, []).append(o.record.seconds["total"])
+    found = [spent.get((o.cell.row, o.cell.column)) or spent.get(o.cell.column) or [default] for o in todo]
+    return sum(map(statistics.fmean, found))
+
+
+def _plan(spec: TableSpec, outcomes: Sequence[Outcome], todo: Sequence[Outcome], estimate: float, workers: int) -> str:
+    counts = [f"{len(outcomes)} cells", f"{sum(o.done for o in outcomes)} done", f"{len(todo)} to run"]
+    if again := sum(o.record is not None for o in todo):
+        counts.append(f"{again} of them failed before")
+    if holes := sum(not o.key for o in outcomes):
+        counts.append(f"{holes} cannot be run")
+    time = f"; about {seconds(estimate)} with {workers} at a time" if todo else ""
+    return f"table {spec.name}: {', '.join(counts)}{time}"
+
+
+def _run(
+    todo: Sequence[Outcome], outcomes: Sequence[Outcome], shared: list[str], store: Store, workers: int
+) -> list[Outcome]:
+    """Runs what is to do; returns all outcomes with their records."""
+    jobs = [(o.cell.overrides, shared, store.folder, o.key) for o in todo]
+    with console.work_bar("reproduce") as on_progress:
+        ended: list[int] = []
+
+        def show(i: int) -> None:
+            on_progress(len(ended), len(todo), str(todo[i].cell))
+
+        for i, code in in_processes(cells.run_cell, jobs, workers=workers, preload=cells.__name__, on_start=show):
+            if code:
+                why = f"its process was killed by signal {-code}" if code < 0 else f"its process ended with {code}"
+                store.fail(todo[i].key, cells.failure(todo[i].cell.overrides, why))
+            ended.append(i)
+            show(i)
+    return [replace(o, record=store.read(o.key)) if o.key else o for o in outcomes]
+
+
+def _judge(spec: TableSpec, outcomes: Sequence[Outcome], folder: Path) -> None:
+    """Raises where the table is not what it should be."""
+    failed = [o for o in outcomes if not o.done and not o.excused]
+    if failed:
+        raise GsuError(
+            f"every cell of {spec.name} must end well",
+            found=f"{len(failed)} of {len(outcomes)} that did not, first {failed[0].cell}: {failed[0].why}",
+            way_out=f"The same line runs these again; {folder / 'cells.json'} names their folders",
+        )
+    if broken := missed(spec, outcomes):
+        raise GsuError(
+            f"what is pinned in `table.expect` of {spec.name} must hold", found="; ".join(broken),
+            way_out="See docs/reproduce.md",
+        )  # fmt: skip

@@ -1,0 +1,153 @@
+"""The worked example of docs/own-model.md, from the text of the page: train, unlearn, evaluate, foreign weights."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from e2e_world import EVALUATION, Run, runs, write_world
+
+PAGE = Path(__file__).parents[2] / "docs/own-model.md"
+BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+OWN = ("model._target_=my_vae.MyVae", "model.latent_dim=2", "model.width=16")
+METHODS = {
+    "fisher_surgery": ["method.retain_images=100"],
+    "gradient_surgery": ["method.lr=1e-3"],
+    "gradient_surgery of the decoder": ["method.lr=1e-3", "method.scope=generator"],
+    "newton": [],
+    "ascent_descent": ["method.steps=4"],
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with my_vae.py as the page shows it, and a small data set."""
+    folder = tmp_path_factory.mktemp("own")
+    (text,) = re.findall(r"```python\n(# my_vae\.py\n.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (folder / "my_vae.py").write_text(text, encoding="utf-8")
+    write_world(folder / "data")
+    yield folder
+    sys.modules.pop("my_vae", None)
+    sys.path[:] = [entry for entry in sys.path if entry != str(folder)]
+
+
+@pytest.fixture(scope="module")
+def line(place: Path, type_line: Callable[..., Any]) -> Callable[..., Run]:
+    """Types a line in that folder and gives back the run it left."""
+
+    def run(verb: str, *words: str, code: int = 0) -> Run | str:
+        before = {r.folder for r in runs(place)}
+        typed = type_line(
+            verb, "dataset=idx", "dataset.name=strokes", f"dataset.path={place / 'data'}", *words, cwd=place
+        )
+        assert typed.code == code, typed.err
+        if code:
+            return str(typed.err)
+        (new,) = [r for r in runs(place) if r.folder not in before]
+        return new
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(line: Callable[..., Run]) -> Run:
+    return line("train", *OWN, "training.epochs=4", "training.batch_size=30")
+
+
+@pytest.fixture(scope="module")
+def foreign(trained: Run, place: Path) -> Path:
+    """The same weights as another program would have saved them, under names of its own and beside other things."""
+    state = {f"module.{k.replace('encoder.1.', 'fc1.')}": v for k, v in trained.weights("model").items()}
+    torch.save({"epoch": 4, "nets": {"vae": state}}, place / "theirs.pt")
+    return place / "theirs.pt"
+
+
+RENAME = ("checkpoint.entry=nets.vae", 'checkpoint.rename={module.fc1.:encoder.1.,module.:""}')
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_it_forgets_and_batchnorm_stands_still(trained: Run, line: Callable[..., Run], name: str) -> None:
+    path = f"checkpoint.path={trained.folder / 'model.safetensors'}"
+    run = line(
+        "unlearn", path, "forget.class=1", f"method={name.split()[0]}", *METHODS[name], *EVALUATION, "judge=[knn]"
+    )
+    before, after = trained.weights("model"), run.weights("unlearned")
+    assert before.keys() == after.keys()
+    buffers = [k for k in before if k.endswith(BUFFERS)]
+    assert len(buffers) == 6
+    assert all(torch.equal(before[k], after[k]) for k in buffers)
+    assert any(not torch.equal(before[k], after[k]) for k in before if k.startswith("decoder."))
+    if "decoder" in name:
+        assert all(torch.equal(before[k], after[k]) for k in before if not k.startswith("decoder."))
+
+
+def test_foreign_weights_are_imported_measured_and_measured_again(
+    trained: Run, foreign: Path, line: Callable[..., Run]
+) -> None:
+    run = line(
+        "unlearn",
+        "forget.class=1",
+        f"checkpoint.path={foreign}",
+        *OWN,
+        *RENAME,
+        *EVALUATION,
+        "judge=[knn]",
+        "method=newton",
+    )
+    assert "imported.safetensors" in run.files()
+    imported = load_file(run.folder / "imported.safetensors")
+    assert all(torch.equal(imported[k], v) for k, v in trained.weights("model").items())
+    source = run.record["inputs"]["checkpoint"]["about"]["imported"]
+    assert source["path"] == str(foreign)
+    assert source["rename"] == {"module.fc1.": "encoder.1.", "module.": ""}
+    again = line("evaluate", f"run={run.folder}")
+    kept = ("name", "subject", "value", "sha256")
+    assert [[m[k] for k in kept] for m in again.record["measurements"]] == [
+        [m[k] for k in kept] for m in run.record["measurements"]
+    ]
+    alone = line("evaluate", f"checkpoint.path={run.folder / 'imported.safetensors'}", *EVALUATION, "judge=[knn]")
+    foreign_run = line("evaluate", f"checkpoint.path={foreign}", *OWN, *RENAME, *EVALUATION, "judge=[knn]")
+    values = [
+        [m["value"] for m in r.record["measurements"] if m["subject"] == "original"] for r in (alone, foreign_run)
+    ]
+    assert values[0] == values[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "docs/own-model.md"),
+        (OWN, "Name the entry that does: checkpoint.entry=nets"),
+        ((*OWN, RENAME[0]), "checkpoint.rename={old.:new.}"),
+        ((*OWN, "checkpoint.entry=net"), "net, among epoch, nets"),
+        ((*OWN, *RENAME, "model.width=17"), "of another shape"),
+        (("model._target_=my_vae.Nothing",), "my_vae.Nothing"),
+        ((*OWN, "model.depth=3"), "unexpected keyword argument 'depth'"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    foreign: Path, line: Callable[..., str], words: tuple[str, ...], said: str
+) -> None:
+    message = line(
+        "unlearn",
+        "forget.class=1",
+        f"checkpoint.path={foreign}",
+        *words,
+        *EVALUATION,
+        code=2 if "Nothing" in str(words) or "depth" in str(words) else 1,
+    )
+    assert said in message
+    assert "Traceback" not in message
+    assert message.count("\n") == 1
+
+
+def test_gsus_own_checkpoints_need_no_class(trained: Run, line: Callable[..., str]) -> None:
+    path = f"checkpoint.path={trained.folder / 'model.safetensors'}"
+    assert "Leave out model" in line("unlearn", "forget.class=1", path, *OWN, *EVALUATION, code=1)

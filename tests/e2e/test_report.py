@@ -1,0 +1,115 @@
+"""`gsu report` as it is typed: what it writes and where, what it says, what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from made_runs import costly, lay_out, run
+
+Gsu = Callable[..., Any]
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    """Two methods on two digits, a failed run, a broken record."""
+    runs: dict[str, Any] = {
+        f"{m}/{d}": costly(0.01, 0.05, digit=d, method=m) for m in ("ascent", "newton") for d in (1, 2)
+    }
+    runs["failed"] = run(3, method="newton", status="failed", error="NonFiniteError: boom")
+    runs["broken"] = "{"
+    return lay_out(tmp_path / "outputs/unlearn", runs)
+
+
+def written(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_page_in_a_folder_of_its_own_and_tables_on_the_terminal(gsu: Gsu, outputs: Path, tmp_path: Path) -> None:
+    typed = gsu("report")
+    assert (typed.code, typed.err) == (0, "")
+    (page,) = tmp_path.glob("outputs/report/*/*/report.html")
+    html = page.read_text(encoding="utf-8")
+    assert "<code>gsu report</code>" in html
+    assert "Runs in outputs" in html
+    assert html.count("data:image/webp") == 4
+    assert "NOTE  not a readable run: outputs/unlearn/broken/record.json" in typed.out
+    assert "5 runs, 1 not finished, 1 more not readable" in typed.out
+    assert f"written to {page}" in typed.out
+    rows = [line.split() for line in typed.out.splitlines() if line.strip().startswith(("ascent", "newton"))]
+    assert [row[0] for row in rows] == ["ascent", "ascent", "newton", "newton", "newton"]
+    assert gsu("report").code == 0, "a report is no run and stands in no other report's way"
+
+
+def test_every_format_into_a_folder(gsu: Gsu, outputs: Path, tmp_path: Path) -> None:
+    formats = "format=[markdown,latex,csv,json,html]"
+    typed = gsu("report", f"runs={outputs}", formats, "output=shown", "by=method", 'title="Some & more"')
+    assert typed.code == 0, typed.err
+    assert written(tmp_path / "shown") == ["report.html", "table.csv", "table.json", "table.md", "table.tex"]
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "shown/table.csv").read_text())))
+    assert [row["method"] for row in rows] == ["ascent", "newton"]
+    assert float(rows[0]["feature ratio (CNN)"]) == pytest.approx(-0.5)
+    assert (rows[1]["runs"], rows[1]["failed"]) == ("2", "1")
+    assert json.loads((tmp_path / "shown/table.json").read_text())["rows"][1][0]["label"] == "newton"
+    assert "<title>Some &amp; more</title>" in (tmp_path / "shown/report.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "outputs/report").exists() or written(tmp_path / "outputs/report") == []
+
+
+def test_one_file(gsu: Gsu, outputs: Path, tmp_path: Path) -> None:
+    assert gsu("report", f"runs=[{outputs}/ascent,{outputs}/newton/1]", "format=markdown", "output=some/t.md").code == 0
+    assert written(tmp_path / "some") == ["t.md"]
+    text = (tmp_path / "some/t.md").read_text(encoding="utf-8")
+    assert [line.split()[1] for line in text.splitlines() if line.startswith(("| ascent", "| newton"))] == [
+        "ascent", "ascent", "newton"
+    ]  # fmt: skip
+
+
+def test_compacted_records_of_the_docs(gsu: Gsu, tmp_path: Path) -> None:
+    results = Path(__file__).parents[2] / "docs/results/methods_class_1.json"
+    typed = gsu("report", f"runs={results}", "format=terminal")
+    assert typed.code == 0, typed.err
+    assert "fisher_surgery" in typed.out
+    assert "Retrained without the forgotten data" in typed.out
+    assert written(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["runs=nowhere"], "`runs` must name folders or records that exist; found nowhere"),
+        (["runs=[]"], "`runs` must name at least one place"),
+        (["format=htm"], "`format` must be one of html, markdown, latex, csv, json, terminal; found htm. Did you mean"),
+        (["format=[]"], "`format` must be one of"),
+        (["by=methd"], "`by` must hold method, forget"),
+        (["output=x.html", "format=[html,csv]"], "`output` must be a folder for several formats"),
+        (["pictures=-1"], "`pictures` must be an integer >= 0; found -1"),
+    ],
+)
+def test_what_is_refused(gsu: Gsu, outputs: Path, tmp_path: Path, words: list[str], said: str) -> None:
+    typed = gsu("report", *words)
+    assert (typed.code, typed.out) == (2, "")
+    assert said in typed.err
+    assert typed.err.count("\n") == 1
+    assert not list(tmp_path.glob("outputs/report/*/*"))
+
+
+def test_no_run_at_all(gsu: Gsu, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    typed = gsu("report", "runs=empty")
+    assert typed.code == 1
+    assert "there must be at least one run to report; found none in empty" in typed.err
+
+
+def test_a_report_needs_no_torch(outputs: Path, tmp_path: Path) -> None:
+    """Seconds of waiting for a page of text."""
+    code = "import sys; from gsu_cli.cli import main; assert main(['report']) == 0; sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")

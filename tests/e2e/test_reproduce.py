@@ -1,0 +1,245 @@
+"""A table: missing cells run, done ones are skipped, failures are holes, a kill at any moment changes no byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e_world import EVALUATION, World
+
+Gsu = Callable[..., Any]
+TABLES = ("table.md", "table.csv", "table.tex", "table.json", "cells.json")
+SUICIDAL = """
+import os, pathlib, signal
+from gsu_cli.methods.base import Update
+class Method:
+    name = "suicidal"
+    def __init__(self, flag): self.flag = pathlib.Path(flag)
+    def __call__(self, task):
+        if self.flag.exists():
+            self.flag.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        next(task.model.parameters()).data.mul_(1.01)
+        return Update(self.name)
+"""
+
+
+@pytest.fixture
+def tiny(world: World, tmp_path: Path) -> Callable[..., list[str]]:
+    """Words of a ``gsu reproduce`` line for a table of ours: two rows, two seeds, no column that depends on time."""
+
+    def line(**more: Any) -> list[str]:
+        base = [
+            *world.data,
+            f"checkpoint.path={world.vae}",
+            *world.judged,
+            *EVALUATION,
+            "metric=[feature_ratio,neg_elbo_retain]",
+        ]
+        spec = {
+            "name": "tiny",
+            "base": " ".join(base),
+            "rows": {"class": "forget.class=0,1"},
+            "columns": {"plain_ascent": "method=ascent method.lr=1e-3"},
+            "seeds": [0, 1],
+            "beside": ["original"],
+            "mean": True,
+            "show": ["feature_ratio", "neg_elbo_retain"],
+        }
+        conf = tmp_path / "conf/table"
+        conf.mkdir(parents=True, exist_ok=True)
+        (conf / "tiny.yaml").write_text(json.dumps(spec | more), encoding="utf-8")
+        return ["reproduce", "--config-dir", str(conf.parent), "table=tiny", "workers=2"]
+
+    return line
+
+
+def tables(root: Path) -> dict[str, str]:
+    folder = root / "outputs/reproduce/tiny"
+    return {name: (folder / name).read_text(encoding="utf-8") for name in TABLES}
+
+
+def cells(root: Path) -> dict[str, float]:
+    """Name of each cell's folder -> when its record was written."""
+    return {path.parent.name: path.stat().st_mtime for path in root.glob("outputs/reproduce/cells/*/record.json")}
+
+
+def test_what_is_done_is_not_run_again(tiny: Callable[..., list[str]], gsu: Gsu, tmp_path: Path) -> None:
+    looked = gsu(*tiny(), "preview=true")
+    assert (looked.code, looked.err) == (0, "")
+    assert looked.out == "table tiny: 4 cells, 0 done, 4 to run; about 2 min 0 s with 2 at a time\n"
+    assert not (tmp_path / "outputs").exists(), "a preview leaves nothing behind"
+    first = gsu(*tiny(seeds=[0]))
+    assert (first.code, first.err) == (0, ""), first.err
+    before = cells(tmp_path)
+    assert len(before) == 2
+    second = gsu(*tiny())
+    assert second.out.startswith("table tiny: 4 cells, 2 done, 2 to run; about ")
+    after = cells(tmp_path)
+    assert len(after) == 4
+    assert {key: after[key] for key in before} == before
+    made = tables(tmp_path)
+    assert gsu(*tiny()).out.startswith("table tiny: 4 cells, 4 done, 0 to run\n")
+    assert (tables(tmp_path), cells(tmp_path)) == (made, after)
+    shown = json.loads(made["table.json"])
+    assert [[cell["label"] for cell in row[:2]] for row in shown["rows"]] == [
+        ["class 0", "original"], ["class 0", "plain ascent"], ["class 1", "original"], ["class 1", "plain ascent"],
+        ["mean", "plain ascent"],
+    ]  # fmt: skip
+    for row in json.loads(made["cells.json"]):
+        record = json.loads((tmp_path / "outputs/reproduce/tiny" / row["folder"] / "record.json").read_text())
+        assert (record["status"], record["seeds"]["train"]) == ("done", row["seed"])
+        assert record["device"]["threads"] == 1
+
+
+def test_a_table_holds_the_numbers_of_a_run_typed_by_hand(
+    world: World, tiny: Callable[..., list[str]], gsu: Gsu, tmp_path: Path
+) -> None:
+    assert gsu(*tiny(seeds=[1], rows={"class 1": "forget.class=1"})).code == 0
+    (inside,) = tmp_path.glob("outputs/reproduce/cells/*/record.json")
+    words = [*world.unlearn("method=ascent", "method.lr=1e-3", "metric=[feature_ratio,neg_elbo_retain]", "seed=1")]
+    assert gsu(*words).code == 0
+    (by_hand,) = tmp_path.glob("outputs/unlearn/*/*/record.json")
+    ours, typed = (json.loads(path.read_text()) for path in (inside, by_hand))
+    assert ours["measurements"] == typed["measurements"]
+    assert ours["outputs"]["unlearned"] == typed["outputs"]["unlearned"]
+
+
+def test_other_inputs_are_other_cells(tiny: Callable[..., list[str]], gsu: Gsu, tmp_path: Path, world: World) -> None:
+    small = {"seeds": [0], "rows": {"some": "forget.sample=some.txt"}}
+    (tmp_path / "some.txt").write_text("3\n", encoding="utf-8")
+    for names, n in (("3\n", 1), ("3\n6\n", 2), ("3\n", 2)):
+        (tmp_path / "some.txt").write_text(names, encoding="utf-8")
+        assert gsu(*tiny(**small), "paths.data_dir=elsewhere").code == 0
+        assert len(cells(tmp_path)) == n
+
+
+def test_failures_are_holes_and_run_again(tiny: Callable[..., list[str]], gsu: Gsu, tmp_path: Path) -> None:
+    rows = {"good": "forget.class=0", "bad": "forget.class=0 method.lr=-1"}
+    columns = {"ascent": "method=ascent"}
+    typed = gsu(*tiny(rows=rows, columns=columns, base=tiny_base(tiny), seeds=[0]))
+    assert typed.code == 1
+    assert "found 1 of 2 that did not, first bad, ascent, seed 0: UsageError: `method.lr` must be" in typed.err
+    made = json.loads(tables(tmp_path)["table.json"])
+    bad = next(row for row in made["rows"] if row[0]["label"] == "bad" and row[1]["label"] == "ascent")
+    assert bad[2]["value"] is None
+    assert "`method.lr` must be a finite number > 0" in bad[-1]["note"]
+    again = gsu(*tiny(rows=rows, columns=columns, base=tiny_base(tiny), seeds=[0]))
+    assert again.out.startswith("table tiny: 2 cells, 1 done, 1 to run, 1 of them failed before; ")
+    assert again.code == 1
+
+
+def tiny_base(tiny: Callable[..., list[str]]) -> str:
+    folder = Path(tiny()[2])
+    return str(json.loads((folder / "table/tiny.yaml").read_text())["base"])
+
+
+def test_missing_data_are_a_hole_that_is_excused(tiny: Callable[..., list[str]], gsu: Gsu, tmp_path: Path) -> None:
+    rows = {"here": "forget.class=0", "not_here": "forget.class=0 dataset.path=nowhere"}
+    typed = gsu(*tiny(rows=rows, seeds=[0], optional=["not_here"]))
+    assert (typed.code, typed.err) == (0, ""), typed.err
+    assert typed.out.startswith("table tiny: 2 cells, 0 done, 1 to run, 1 cannot be run; ")
+    assert "nowhere" in tables(tmp_path)["table.md"]
+    strict = gsu(*tiny(rows=rows, seeds=[0]))
+    assert strict.code == 1
+    assert "nowhere" in strict.err
+
+
+def test_what_is_pinned(tiny: Callable[..., list[str]], gsu: Gsu) -> None:
+    pinned = {"row": "class 0", "change": "neg_elbo_retain", "between": [-0.5, 5]}
+    small = {"seeds": [0], "rows": {"class 0": "forget.class=0"}}
+    assert gsu(*tiny(**small, expect=[pinned])).code == 0
+    typed = gsu(*tiny(**small, expect=[pinned | {"between": [5, 6]}, {"level": "fid", "between": [0, 1]}]))
+    assert typed.code == 1
+    assert "change of neg_elbo_retain for class 0 is " in typed.err
+    assert "not within 5 and 6; level of fid for all cells has no number" in typed.err
+
+
+def test_a_killed_worker_is_a_hole(
+    tiny: Callable[..., list[str]], gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "suicidal.py").write_text(SUICIDAL, encoding="utf-8")
+    (tmp_path / "flag").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    own = {"own": f"~method +method._target_=suicidal.Method +method.flag={tmp_path}/flag"}
+    small = {"seeds": [0], "rows": {"class 0": "forget.class=0"}, "columns": own}
+    typed = gsu(*tiny(**small))
+    assert typed.code == 1
+    assert "its process was killed by signal 9" in typed.err
+    assert "its process was killed by signal 9" in tables(tmp_path)["table.md"]
+    assert gsu(*tiny(**small)).code == 0
+    assert "killed" not in tables(tmp_path)["table.md"]
+
+
+def start(words: list[str], root: Path) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"GSU_DATA_DIR": str(root / "no data here"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "gsu_cli.cli", *words], cwd=root, env=environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def undisturbed(words: list[str], type_line: Callable[..., Any], tmp_path: Path) -> dict[str, str]:
+    apart = tmp_path / "apart"
+    apart.mkdir()
+    typed = type_line(*words, cwd=apart)
+    assert typed.code == 0, typed.err
+    return tables(apart)
+
+
+def test_a_kill_changes_no_byte(
+    tiny: Callable[..., list[str]], gsu: Gsu, type_line: Callable[..., Any], tmp_path: Path
+) -> None:
+    words = tiny(seeds=[0])
+    process = start(words, tmp_path)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("outputs/reproduce/cells/*.part/record.json")):  # a cell is half-way
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    typed = gsu(*words)
+    assert (typed.code, typed.err) == (0, ""), typed.err
+    assert not list(tmp_path.glob("outputs/reproduce/cells/*.part")), "nothing is left of the half cell"
+    assert tables(tmp_path) == undisturbed(words, type_line, tmp_path)
+
+
+@pytest.mark.slow
+def test_twenty_kills_change_no_byte(
+    tiny: Callable[..., list[str]], type_line: Callable[..., Any], tmp_path: Path
+) -> None:
+    """At random moments between the first import and the last file."""
+    words = tiny(seeds=[0, 1, 2, 3])
+    expected = undisturbed(words, type_line, tmp_path)
+    clock, kills, whole = random.Random(0), 0, 0.0
+    while kills < 20:
+        if not whole or (tmp_path / "outputs/reproduce/tiny").exists():
+            for path in sorted(tmp_path.glob("outputs/reproduce/cells/*"))[::2]:  # so that there is work to disturb
+                path.rename(tmp_path / f"gone {time.monotonic_ns()}")
+        started = time.monotonic()
+        process = start(words, tmp_path)
+        try:
+            process.wait(clock.uniform(0, whole) if whole else None)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            kills += 1
+            assert process.wait() == -signal.SIGKILL
+        else:
+            assert process.returncode == 0
+            assert tables(tmp_path) == expected
+            whole = whole or time.monotonic() - started
+    process = start(words, tmp_path)
+    assert process.wait() == 0
+    assert not list(tmp_path.glob("outputs/reproduce/cells/*.part"))
+    assert tables(tmp_path) == expected

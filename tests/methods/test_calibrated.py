@@ -1,0 +1,233 @@
+"""The rule by which methods are compared: the largest strength within a retain budget, and what finding it took."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+
+import pytest
+import torch
+from hydra.utils import get_object
+from omegaconf import OmegaConf
+
+import tiny_world
+from gsu_cli.data.base import Images
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.gradients import mean_loss
+from gsu_cli.methods.ascent import Ascent
+from gsu_cli.methods.ascent_descent import AscentDescent
+from gsu_cli.methods.base import Strength, Update, draw_images, unlearn
+from gsu_cli.methods.calibrated import Calibrated, Known
+from gsu_cli.methods.fisher_scrub import FisherScrub
+from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.methods.gradient_surgery import GradientSurgery
+from gsu_cli.methods.newton import Newton
+from gsu_cli.methods.retain_surgery import RetainSurgery
+from gsu_cli.run.configs import conf_dir
+from tiny_world import same, weights
+
+from ._smoke import run
+
+BUDGET = 0.02
+MAKERS = {
+    "ascent": functools.partial(Ascent, scope="generator"),
+    "gradient_surgery": functools.partial(GradientSurgery, scope="generator"),
+    "newton": functools.partial(Newton),
+    "fisher_scrub": functools.partial(FisherScrub),
+    "fisher_surgery": functools.partial(FisherSurgery),
+    "ascent_descent": functools.partial(AscentDescent, log_every=1, lr=0.05),
+    "retain_surgery": functools.partial(RetainSurgery, steps=10),
+}
+
+
+def calibrated(name, budget=BUDGET, **options):
+    make = MAKERS[name]
+    return Calibrated(make, make.func.knob, budget, **options)
+
+
+@functools.cache
+def outcome(name):
+    model, update = run(calibrated(name))
+    return model, update, update.details["calibration"]
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_budget_is_kept_and_nearly_spent(name):
+    _, update, found = outcome(name)
+    assert update.method == name
+    assert 0 < found["rise"] <= BUDGET
+    if MAKERS[name].func.knob.stop_option is None:  # a step is a coarse measure on so small a world
+        assert found["rise"] >= 0.6 * BUDGET
+    assert found["reason"] is None
+    assert found["budget"] == BUDGET
+    assert found["images"] == 400
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_raise_is_that_of_the_weights_given_back(name):
+    """Measured here again, from the streams that are documented."""
+    model, _, found = outcome(name)
+    original, seen = tiny_world.trained(), []
+
+    class Look:
+        name = "look"
+
+        def __call__(self, task):
+            images = draw_images(task.split, "retain", 1000, seed=task.stream("check", "retain"))
+            seed = task.stream("check noise", "retain")
+            seen.extend(mean_loss(m, images, seed=seed) for m in (original, model))
+            return Update("look")
+
+    run(Look(), original)
+    assert found["rise"] == pytest.approx(seen[1] / seen[0] - 1, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["ascent", "fisher_scrub", "retain_surgery"])
+def test_the_weights_are_those_of_the_method_at_that_strength(name):
+    model, _, found = outcome(name)
+    alone, _ = run(MAKERS[name](**{found["option"]: found["strength"]}))
+    assert same(weights(model), weights(alone))
+
+
+def test_steps_are_where_the_stop_rule_ends():
+    model, update, found = outcome("ascent_descent")
+    assert (found["option"], found["strength"]) == ("steps", update.shots)
+    assert len(found["trials"]) == 1
+    alone, _ = run(MAKERS["ascent_descent"](steps=update.shots))
+    assert same(weights(model), weights(alone))
+
+
+@pytest.mark.parametrize("name", ["ascent", "gradient_surgery", "newton", "fisher_scrub"])
+def test_a_method_on_a_ray_runs_twice(name):
+    _, _, found = outcome(name)
+    assert len(found["trials"]) == 2
+    assert len(found["ray"]) >= 2
+
+
+def test_a_ray_that_is_none_costs_trials_and_no_truth():
+    """Three shots bend the ray: its guess may miss, the runs that follow do not."""
+    knob = Strength("lr", 1e-3, 1e2, power=1.0)
+    _, update = run(Calibrated(functools.partial(Ascent, scope="generator", shots=3), knob, BUDGET))
+    found = update.details["calibration"]
+    assert 0.6 * BUDGET <= found["rise"] <= BUDGET
+    assert len(found["trials"]) > 2
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_all_trials_are_paid_for(name):
+    _, update, found = outcome(name)
+    counts = [t["gradient_evaluations_per_image"] for t in found["trials"]]
+    passes = len(counts) + len(found["ray"]) + 1
+    gauge = passes * found["images"] / 3 / 600
+    assert found["cost"]["gradient_evaluations_per_image"] == pytest.approx(sum(counts) + gauge)
+    final = found["cost"]["final_gradient_evaluations_per_image"]
+    assert final == update.details["cost"]["gradient_evaluations_per_image"] > 0
+    assert found["cost"]["seconds"] >= sum(t["seconds"] for t in found["trials"]) > 0
+
+
+class Explodes:
+    """theta + lr on the decoder's first bias; not finite beyond 1."""
+
+    name, knob = "explodes", Strength("lr", 1e-2, 1e2)
+
+    def __init__(self, lr=1.0, cost=True):
+        self.lr, self.cost = lr, cost
+
+    def __call__(self, task):
+        if self.lr > 0.5:
+            raise NonFiniteError("it must stay finite", found=self.lr)
+        with torch.no_grad():
+            next(p for k, p in task.model.named_parameters() if k == "decoder.0.bias").add_(self.lr)
+        return Update(self.name, details={"cost": {"gradient_evaluations_per_image": 1.0}} if self.cost else {})
+
+
+def test_what_breaks_off_is_beyond_the_budget_and_counts_like_the_dearest():
+    _, update = run(Calibrated(Explodes, Explodes.knob, 0.5))
+    found = update.details["calibration"]
+    broken = [t for t in found["trials"] if t["error"]]
+    assert broken
+    assert all(t["rise"] is None and t["gradient_evaluations_per_image"] is None for t in broken)
+    assert found["strength"] <= 0.5
+    gauge = (len(found["trials"]) - len(broken) + 1) * 400 / 3 / 600
+    assert found["cost"]["gradient_evaluations_per_image"] == pytest.approx(len(found["trials"]) + gauge)
+
+
+def test_what_is_not_counted_is_null():
+    _, update = run(Calibrated(functools.partial(Explodes, cost=False), Explodes.knob, 0.01))
+    assert update.details["calibration"]["cost"]["gradient_evaluations_per_image"] is None
+
+
+class Ruins:
+    """Adds 10 to every weight, whatever its strength."""
+
+    name = "ruins"
+
+    def __init__(self, lr=1.0, stop_at=None):
+        self.lr = lr
+
+    def __call__(self, task):
+        with torch.no_grad():
+            for p in task.model.parameters():
+                p.add_(10.0)
+        return Update(self.name)
+
+
+@pytest.mark.parametrize("option", [None, "stop_at"])
+def test_a_budget_that_nothing_keeps_gives_the_original_back(option):
+    model = tiny_world.trained()
+    moved, update = run(Calibrated(Ruins, Strength("lr", 0.1, 1.0, stop_option=option), 0.01), model)
+    found = update.details["calibration"]
+    assert same(weights(moved), weights(model))
+    assert found["strength"] is None
+    assert "nothing was changed" in found["reason"]
+    assert update.shots == 0
+
+
+def test_steps_that_do_not_spend_it_are_all_taken_and_it_says_so():
+    make = functools.partial(AscentDescent, lr=1e-9)
+    _, update = run(Calibrated(make, Strength("steps", 1, 3, stop_option="retain_budget"), 0.5))
+    found = update.details["calibration"]
+    assert found["strength"] == 3
+    assert "not spent within steps=3" in found["reason"]
+
+
+def test_budgets_learn_from_each_other():
+    known = Known()
+    first = run(calibrated("newton", 0.01, known=known))[1].details["calibration"]
+    second = run(calibrated("newton", 0.05, known=known))[1].details["calibration"]
+    assert (len(first["trials"]), len(second["trials"])) == (2, 1)
+    assert second["strength"] > first["strength"]
+    assert same(weights(run(calibrated("newton", 0.05))[0]), weights(run(calibrated("newton", 0.05, known=known))[0]))
+
+
+def test_no_judge_and_no_heldout_image_is_looked_at(monkeypatch):
+    split = tiny_world.split()
+    poisoned = split.dataset.heldout
+    blind = Images(torch.zeros_like(poisoned.pixels), poisoned.labels)
+    before = weights(outcome("newton")[0])
+    dataset = type(split.dataset)("bars", split.dataset.train, blind, split.dataset.class_names, "memory")
+    other = type(split)(**{**vars(split), "dataset": dataset})
+    moved, _ = unlearn(tiny_world.trained(), other, calibrated("newton"), generator=torch.Generator().manual_seed(0))
+    assert same(before, weights(moved))
+
+
+@pytest.mark.parametrize("budget", [0, -0.1, 1.5, math.nan, True, "1 %"])
+def test_budgets_are_shares(budget):
+    with pytest.raises(UsageError, match=r"`protocol.budget` must be a share"):
+        calibrated("ascent", budget)
+
+
+@pytest.mark.parametrize("path", sorted((conf_dir() / "method").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_method_says_what_its_strength_is(path):
+    config = OmegaConf.load(path)
+    kind = get_object(config["_target_"])
+    knob = kind.knob
+    if knob is None:
+        assert path.stem in ("retrain", "finetune")
+        return
+    options = inspect.signature(kind).parameters
+    assert knob.option in options
+    assert knob.stop_option is None or knob.stop_option in options
+    assert 0 < knob.low < knob.high
+    assert knob.option in config, "what the protocol chooses can be typed"

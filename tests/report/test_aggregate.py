@@ -1,0 +1,166 @@
+"""Means over seeds and cells: by hand, against Student's quantiles, and never a number from a run that failed."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+from scipy import stats
+
+from gsu_cli.errors import UsageError
+from gsu_cli.report.aggregate import aggregate, distinct, group, interval
+from gsu_cli.report.keys import check_keys, default_keys, key
+from gsu_cli.report.quantities import GRADIENTS, SECONDS, Quantity, cut, discover
+from gsu_cli.report.table import Cell, Table
+from gsu_cli.run.record import Record
+from made_runs import run
+
+
+def column(table: Table, head: str) -> list[Cell]:
+    (i,) = [i for i, c in enumerate(table.columns) if c.head == head]
+    return [row[i] for row in table.rows]
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 30])
+def test_the_interval_is_students(n):
+    values = [(7 * i) % 5 + 0.1 * i for i in range(n)]
+    low, high = interval(values)
+    t = stats.t.interval(0.95, n - 1, loc=statistics.fmean(values), scale=stats.sem(values))
+    assert (low, high) == pytest.approx(t)
+
+
+def test_one_value_has_no_interval():
+    assert interval([1.0]) == (None, None)
+
+
+def test_seeds_of_one_cell_spread_over_seeds():
+    (only,) = group([run(seed=s, ratio=r) for s, r in ((1, 0.04), (2, 0.05), (3, 0.06))], ["method"])
+    found = only.statistic(cut("cnn"))
+    assert found.mean == pytest.approx(-0.5)
+    assert (found.low, found.high) == pytest.approx(interval([-0.6, -0.5, -0.4]))
+    assert (found.n, found.cells, found.worst) == (3, 1, None)
+
+
+def test_many_seeds_of_one_digit_weigh_no_more_than_one_of_another():
+    runs = [*(run(1, s, 0.01) for s in range(9)), run(2, 1, 0.05)]
+    (only,) = group(runs, ["method"])
+    found = only.statistic(cut("cnn"))
+    assert found.mean == pytest.approx((-0.9 - 0.5) / 2)
+    assert (found.low, found.high) == pytest.approx(interval([-0.9, -0.5]))
+    assert (found.n, found.cells) == (10, 2)
+    assert (found.worst.value, found.worst.label) == (pytest.approx(-0.5), "class 2")
+
+
+def test_the_worst_follows_the_direction():
+    runs = [run(1, ratio=0.01), run(2, ratio=0.05)]
+    (only,) = group(runs, ["method"])
+    higher = Quantity("change", "feature_ratio", "cnn", better="higher")
+    assert only.statistic(higher).worst.label == "class 1"
+    assert only.statistic(Quantity("change", "feature_ratio", "cnn")).worst is None
+
+
+def test_failed_runs_are_counted_and_never_averaged():
+    table = aggregate([run(1), run(2, status="failed", error="NonFiniteError: boom\nmore")], ["method"])
+    assert column(table, "feature ratio (CNN)")[0].value == pytest.approx(-0.5)
+    assert column(table, "runs")[0].value == 1
+    (failed,) = column(table, "failed")
+    assert failed.value == 1
+    assert failed.note == "forget.class=2 failed: NonFiniteError: boom"
+
+
+def test_a_group_of_failures_is_a_row_of_holes():
+    table = aggregate([run(1), run(2, status="running")], ["forget"])
+    assert [row[0].label for row in table.rows] == ["class 1", "class 2"]
+    hole = column(table, "feature ratio (CNN)")[1]
+    assert (hole.value, hole.note) == (None, "no run ended well")
+    assert "killed, or still at work" in column(table, "failed")[1].note
+
+
+def test_a_missing_number_is_a_hole_with_its_reason():
+    table = aggregate([run(1, ratio=None)], ["forget"])
+    assert column(table, "feature ratio (CNN)")[0].note == "not measured: no judge"
+    part = aggregate([run(1, 1, ratio=None), run(1, 2)], ["forget"])
+    assert column(part, "feature ratio (CNN)")[0].note == "rests on 1 of 2 runs: no judge"
+
+
+def test_the_same_run_twice_is_one_piece_of_evidence():
+    twice = [run(), run(), run(seed=2)]
+    kept, repeated = distinct(twice)
+    assert (len(kept), repeated) == (2, 1)
+    assert "1 run repeated another" in aggregate(twice, ["method"]).footnotes[-1]
+
+
+def test_a_success_stands_for_an_earlier_or_later_failure_of_the_same_line():
+    good, bad = run(config_hash="x"), run(status="failed", error="killed", config_hash="x")
+    for runs in ([good, bad], [bad, good]):
+        kept, _ = distinct(runs)
+        assert [r.status for r in kept] == ["done"]
+
+
+def test_other_inputs_are_another_run():
+    one, other = run(config_hash="x"), run(config_hash="x")
+    other.inputs = {"dataset": {"name": "mnist", "sha256": "other"}}
+    assert distinct([one, other])[1] == 0
+
+
+def test_quantities_are_those_that_were_measured():
+    found = discover([run()])
+    assert found == [
+        Quantity("change", "feature_ratio", "cnn", better="lower", unit="share"),
+        Quantity("level", "identity", better="lower", unit="share"),  # no original to compare with
+        SECONDS,
+        GRADIENTS,
+    ]
+    table = aggregate([run()], ["method"])
+    assert column(table, "gradient evaluations per image")[0].value == 2.0
+    assert column(table, "unlearn stage")[0].value == 3.0
+    assert column(table, "identity")[0].value == 0.25
+
+
+def test_only_runs_that_unlearn_are_aggregated():
+    assert aggregate([Record("train", status="done")], ["method"]).rows == ()
+
+
+def test_groups_come_in_the_order_of_numbers():
+    runs = [run(lr=lr) for lr in (0.5, 1e-5, 10.0, 2.0)]
+    assert [g.values[0] for g in group(runs, ["method.lr"])] == ["1e-05", "0.5", "2", "10"]
+
+
+def test_keys_of_a_run_that_was_refused_before_it_began():
+    refused = Record("unlearn", status="failed", command=["gsu", "unlearn", "forget.class=0", "'method.lr=[1,2]'"])
+    assert key(refused, "forget") == "class 0"
+    assert key(refused, "method.lr") == "[1,2]"
+    assert key(refused, "method") == "not recorded"
+
+
+def test_keys_of_a_run():
+    found = {name: key(run(0), name) for name in ("method", "forget", "slug", "dataset", "checkpoint", "method.lr")}
+    assert found == {
+        "method": "ascent",
+        "forget": "class 0",
+        "slug": "class_0",
+        "dataset": "mnist",
+        "checkpoint": "vae",
+        "method.lr": "0.1",
+    }
+    assert key(run(0, status="failed"), "forget") == "class 0"
+
+
+@pytest.mark.parametrize("wrong", [["methd"], ["method", "method"], ["method."]])
+def test_keys_that_cannot_be(wrong):
+    with pytest.raises(UsageError, match="by"):
+        check_keys(wrong)
+
+
+def test_default_keys_keep_apart_what_was_chosen():
+    runs = [run(1, lr=0.1), run(1, lr=0.2), run(1, method="newton")]
+    assert default_keys(runs) == ["method", "forget", "method.lr"]
+    other = run(1)
+    other.config = {**other.config, "checkpoint": {"name": "vae_2d"}}
+    assert default_keys([*runs, other])[0] == "checkpoint"
+
+
+def test_a_mean_over_settings_says_so():
+    runs = [run(1, lr=0.1), run(1, lr=0.2), run(2, lr=0.1)]
+    assert "rows average over different method.lr;" in aggregate(runs, ["method"]).footnotes[-1]
+    assert not any("average over" in note for note in aggregate(runs, ["forget", "method.lr"]).footnotes)

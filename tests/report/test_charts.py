@@ -1,0 +1,104 @@
+"""Axes and figures by hand: where a number lies, what is on the front, what is left out and said."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+
+from gsu_cli.report.html.along import sweeps
+from gsu_cli.report.html.figure import tick
+from gsu_cli.report.html.pareto import pareto
+from gsu_cli.report.html.scales import Scale
+from gsu_cli.report.html.svg import Chart, Point, Series
+from made_runs import costly, run
+
+
+@pytest.mark.parametrize("kind", ["linear", "log", "signed log"])
+def test_a_scale_holds_its_values_in_order(kind):
+    values = [0.0001, 0.02, 0.5, 3.0, 40.0]
+    scale = Scale.around(kind, values, changes=kind != "log")
+    places = [scale.at(v) for v in values]
+    assert places == sorted(places)
+    assert places[0] > 0
+    assert places[-1] < 1
+    ticks = scale.ticks()
+    assert 2 <= len(ticks) <= 9
+    assert all(0 <= scale.at(v) <= 1 for v in ticks)
+
+
+def test_a_logarithm_gives_each_decade_the_same_room():
+    scale = Scale("log", 0.01, 100.0)
+    assert [scale.at(v) for v in (0.01, 0.1, 1.0, 10.0, 100.0)] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+    assert scale.ticks() == pytest.approx([0.01, 0.1, 1, 10, 100])
+
+
+def test_changes_of_nothing_are_drawn_flat():
+    scale = Scale.around("linear", [1e-9, -1e-9])
+    assert abs(scale.at(1e-9) - scale.at(0.0)) < 1e-6
+
+
+def test_ticks_leave_room_for_their_labels():
+    scale = Scale.around("signed log", [-0.001, 60.0])
+    places = [scale.at(v) for v in scale.ticks()]
+    assert all(b - a > 0.12 for a, b in itertools.pairwise(places))
+    assert 0.0 in scale.ticks()
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.0, "0"), (0.01, "+1%"), (-0.005, "-0.5%"), (10.0, "x11")])
+def test_ticks_of_changes(value, text):
+    assert tick(value) == text
+
+
+def test_intervals_end_at_the_frame():
+    chart = Chart("t", "a", Scale("linear", 0, 1), Scale("linear", 0, 1), "x", "y", str, str)
+    chart.series(Series("s", 0, [Point(0.5, 0.5, "here", y_span=(-5.0, 5.0))]))
+    (line,) = re.findall(r'class="line c0 span" points="([^"]*)"', chart.svg("c"))
+    assert line == "217.0,256.0 217.0,26.0"
+
+
+def test_the_front_joins_what_nothing_beats():
+    runs = [
+        costly(0.01, 0.05, method="good"),
+        costly(0.02, 0.06, method="beaten"),
+        costly(0.05, 0.01, method="dear"),
+        costly(-0.01, 0.09, method="cheap"),
+    ]
+    figure = pareto(runs, ["method", "forget"])
+    (chart,) = figure.charts
+    labels = re.findall(r'<text class="label"[^>]*>([^<]*)</text>', chart)
+    assert set(labels) == {"good", "dear", "cheap"}
+    (stairs,) = re.findall(r'class="line front" points="([^"]*)"', chart)
+    assert len(stairs.split()) == 5  # three points, two corners
+    assert [name for _, name in figure.legend] == ["beaten", "cheap", "dear", "good"]
+
+
+def test_what_lost_everything_is_left_out_of_the_plot_and_counted():
+    figure = pareto([costly(0.01, 0.05), costly(500.0, 0.0, method="diverged")], ["method", "forget"])
+    assert "1 setting beyond" in figure.about
+    assert [name for _, name in figure.legend] == ["ascent"]
+
+
+def test_no_plot_without_a_cost():
+    assert pareto([run()], ["method"]) is None
+    assert pareto([], ["method"]) is None
+
+
+def test_a_setting_that_varies_has_its_figure():
+    runs = [costly(lr, 0.1 - lr / 2, lr=lr, seed=s) for lr in (0.001, 0.01, 0.1) for s in (1, 2)]
+    (figure,) = sweeps(runs)
+    assert figure.title == "Along method.lr"
+    assert len(figure.charts) == 2  # one judge and the cost
+    assert all(len(re.findall("<g><title>", chart)) == 3 for chart in figure.charts)
+    assert "method.lr 0.1: -50.0%" in figure.charts[0]
+
+
+def test_a_setting_that_stays_has_none():
+    assert sweeps([run(seed=1), run(seed=2)]) == []
+
+
+def test_names_of_methods_are_escaped():
+    figure = pareto([costly(0.01, 0.05, method="<b>")], ["method"])
+    assert "<b>" not in figure.charts[0]
+    assert "&lt;b&gt;" in figure.charts[0]

@@ -1,0 +1,137 @@
+"""The table of a reproduction: order of the spec, what stands beside, holes with reasons, pins, published rows."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from gsu_cli.report.reproduced import missed, table, write_table
+from gsu_cli.report.table import text
+from gsu_cli.run.record import Measurement, Record
+from gsu_cli.run.tables import Cell, Expectation, Outcome, TableSpec
+
+
+def outcome(row: str, column: str, seed: int, cut: float | None, **more: object) -> Outcome:
+    """A run that cut the ratio from 0.1 by ``cut``; None: it failed."""
+    cell = Cell(row, column, seed, (f"forget.class={row}", f"method={column}"))
+    config = {"method": {"_target_": f"x.{column}.X", "lr": float(more.get("lr", 1.0))}, "forget": {"class": int(row)}}  # type: ignore[arg-type]
+    record = Record("unlearn", status="done", command=["gsu", "unlearn", *cell.overrides], config=config)
+    if cut is None:
+        return Outcome(cell, "key", replace(record, status="failed", error="DataError: gone"))
+    record.update = {"method": column}
+    for subject, value in (("original", 0.1), ("unlearned", 0.1 * (1 + cut)), ("data", 0.001 * seed)):
+        record.measurements.append(
+            Measurement("feature_ratio", subject, value, n=1000, unit="share", better="lower", judge="cnn")
+        )
+    return Outcome(cell, "key", record)
+
+
+SPEC = TableSpec("t", rows={"r": "x=1"}, columns={"c": "x=1"}, seeds=[1, 2])
+SIX = [
+    outcome("7", "surgery", 1, -0.5), outcome("7", "surgery", 2, -0.7), outcome("7", "ascent", 1, None),
+    outcome("1", "surgery", 1, -0.9), outcome("1", "surgery", 2, -0.9), outcome("1", "ascent", 1, -0.1),
+]  # fmt: skip
+
+
+def shown(spec: TableSpec, outcomes: list[Outcome]) -> list[list[str]]:
+    found = table(spec, outcomes)
+    return [[text(cell, column) for cell, column in zip(row, found.columns, strict=True)] for row in found.rows]
+
+
+def test_rows_stand_in_the_order_of_the_spec() -> None:
+    rows = shown(SPEC, SIX)
+    assert [row[:2] for row in rows] == [["7", "surgery"], ["7", "ascent"], ["1", "surgery"], ["1", "ascent"]]
+    assert rows[0][2].startswith("-60.0% ± ")
+    assert rows[2][2] == "-90.0% ± 0.0"
+    assert rows[1][2:] == ["-", "0", "1"]
+    assert "DataError: gone" in table(SPEC, SIX).rows[1][-1].note
+
+
+def test_a_cell_not_run_is_a_hole() -> None:
+    rows = table(SPEC, [replace(SIX[0], record=None), SIX[1]]).rows
+    assert [cell.value for cell in rows[0][-2:]] == [1, 1]
+    assert "not run" in rows[0][-1].note
+
+
+def test_what_stands_beside_is_counted_once_a_seed() -> None:
+    rows = table(replace(SPEC, beside=["original", "data"], levels=True), SIX).rows
+    labels = [(row[0].label, row[1].label) for row in rows]
+    assert labels[:4] == [("7", "original"), ("7", "real data"), ("7", "surgery"), ("7", "ascent")]
+    original, data, surgery = rows[:3]
+    assert (original[2].value, original[2].n) == (pytest.approx(0.1), 2)
+    assert original[3].label == " ", "no change of the original from itself"
+    assert data[2].value == pytest.approx(0.0015)
+    mixed = [replace(SIX[0], record=None), outcome("7", "ascent", 1, -0.2), SIX[1]]
+    assert table(replace(SPEC, beside=["data"]), mixed).rows[0][2].low is not None, "seeds of one setting, two methods"
+    assert surgery[2].value == pytest.approx(0.04)
+    assert surgery[3].value == pytest.approx(-0.6)
+
+
+def test_the_mean_weighs_rows_and_names_the_worst() -> None:
+    found = table(replace(SPEC, mean=True), SIX)
+    row = next(row for row in found.rows if (row[0].label, row[1].label) == ("mean", "surgery"))
+    assert row[2].value == pytest.approx((-0.6 - 0.9) / 2)
+    (worst,) = [i for i, column in enumerate(found.columns) if column.head.startswith("worst")]
+    assert row[worst].label == "-60.0% class 7"
+
+
+def test_published_figures_are_words_beside_ours() -> None:
+    figures = {"row": "7", "column": "surgery", "feature ratio (CNN)": "about 0.343", "source": "a paper"}
+    rows = shown(replace(SPEC, published=[figures]), SIX)
+    assert rows[-1] == ["7", "surgery", "about 0.343", "-", "-"]
+    found = table(replace(SPEC, published=[figures]), SIX)
+    assert found.rows[-1][0].note == "published: a paper"
+    assert found.rows[-1][2].value is None
+
+
+def test_a_published_figure_without_a_column_is_a_footnote() -> None:
+    rows = table(replace(SPEC, published=[{"row": "7", "FID": "12", "source": "a paper"}]), SIX).rows
+    assert rows[-1][0].note == "published: a paper; FID 12"
+
+
+@pytest.mark.parametrize(
+    ("expected", "complaint"),
+    [
+        (Expectation("change", "feature_ratio.cnn", (-0.95, -0.85), "1", "surgery"), ""),
+        (Expectation("level", "feature_ratio.cnn", (0.009, 0.011), "1", "surgery"), ""),
+        (Expectation("change", "feature_ratio.cnn", (-0.75, -0.75), column="surgery"), ""),
+        (Expectation("change", "feature_ratio.cnn", (-1, -0.95), "1", "surgery"),
+         "change of feature_ratio.cnn for 1, surgery is -0.9, not within -1 and -0.95"),
+        (Expectation("level", "feature_ratio.knn", (0, 1)), "level of feature_ratio.knn for all cells has no number"),
+        (Expectation("change", "feature_ratio.cnn", (-1, 1), "3"), "change of feature_ratio.cnn for 3 has no number"),
+    ],
+)  # fmt: skip
+def test_pins(expected: Expectation, complaint: str) -> None:
+    assert missed(replace(SPEC, expect=[expected]), SIX) == ([complaint] if complaint else [])
+
+
+def test_the_folder(tmp_path: Path) -> None:
+    runs = [outcome("1", "surgery", 1, -0.1 * k, lr=10.0**k) for k in (1, 2, 3)]
+    write_table(tmp_path, replace(SPEC, plot=True), runs, ["gsu", "reproduce", "table=t"])
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {
+        "table.md", "table.csv", "table.tex", "table.json", "cells.json", "records.json", "along-method.lr.svg"
+    }  # fmt: skip
+    assert "made by gsu reproduce table=t" in (tmp_path / "table.md").read_text()
+    (first, *_) = json.loads((tmp_path / "cells.json").read_text())
+    assert first["command"] == "gsu unlearn forget.class=1 method=surgery seed=1"
+    picture = (tmp_path / "along-method.lr.svg").read_text()
+    root = ElementTree.fromstring(picture)
+    space = "{http://www.w3.org/2000/svg}"
+    assert len(root.findall(f"{space}svg")) == 1, "a chart: one judge, and no -ELBO was measured"
+    assert "surgery" in "".join(root.itertext())
+    assert not re.search(r"(href|src|url)\W+http", picture), "it needs nothing else"
+
+
+def test_a_leaderboard_is_sorted_means() -> None:
+    slow = [outcome("7", "slow", 1, -0.95), outcome("1", "slow", 1, -0.85), outcome("1", "broken", 1, None)]
+    rows = table(replace(SPEC, mean="only", sort="feature_ratio.cnn", beside=["data"]), SIX + slow).rows
+    assert [(row[0].label, row[1].label) for row in rows] == [
+        ("mean", "real data"), ("mean", "slow"), ("mean", "surgery"), ("mean", "ascent"), ("mean", "broken")
+    ]  # fmt: skip
+    assert rows[0][2].n == 3, "two seeds of the first digit, which has no third, and one of the other"

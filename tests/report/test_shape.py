@@ -1,0 +1,73 @@
+"""Records that read and yet are none: each is named as broken, with the field; none is a traceback."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from gsu_cli.report.html.page import render
+from gsu_cli.report.keys import default_keys
+from gsu_cli.report.overview import tables
+from gsu_cli.report.runs import collect
+from gsu_cli.report.shape import whole
+from gsu_cli.run.record import FILE
+from made_runs import costly, run
+
+MEASURED = asdict(costly(0.1, 0.05))["measurements"][0]
+
+
+@pytest.mark.parametrize(
+    ("damage", "field"),
+    [
+        ({"command": [1, 2]}, "command"),
+        ({"error": 3}, "error"),
+        ({"config": {"method": "ascent"}}, "config.method"),
+        ({"config": {"forget": [1]}}, "config.forget"),
+        ({"seeds": {"train": "x"}}, "seeds"),
+        ({"seconds": {"unlearn": "long"}}, "seconds"),
+        ({"versions": {"torch": 2}}, "versions"),
+        ({"inputs": {"dataset": "mnist"}}, "inputs"),
+        ({"outputs": {"samples": "samples.png"}}, "outputs"),
+        ({"split": {"n_forget": 1}}, "split"),
+        ({"update": {"shots": 1}}, "update"),
+        ({"update": {"method": "x", "details": [1]}}, "update.details"),
+        ({"update": {"method": "x", "cosine": "c"}}, "update.cosine"),
+        ({"update": {"method": "x", "predicted": {"retain": "much"}}}, "update.predicted"),
+        ({"judges": ["cnn"]}, "judge"),
+        ({"measurements": [{**MEASURED, "value": "0.1"}]}, "measurement"),
+        ({"measurements": [{**MEASURED, "unit": 3}]}, "measurement"),
+        ({"measurements": [{**MEASURED, "low": 0.1}]}, "interval"),
+    ],
+)
+def test_each_damage_is_named(tmp_path, damage, field):
+    data: dict[str, Any] = {**asdict(costly(0.1, 0.05)), **damage}
+    (tmp_path / FILE).write_text(json.dumps(data))
+    runs, broken = collect([tmp_path])
+    assert runs == []
+    ((path, why),) = broken
+    assert path == tmp_path / FILE
+    assert field in why
+
+
+def test_what_gsu_writes_is_whole(record, tmp_path):
+    for made in (record, run(), run(status="failed", error="x"), costly(0.1, 0.05)):
+        assert whole(made, tmp_path) is made
+
+
+def test_any_subset_of_fields_makes_a_page(tmp_path):
+    """Older schemas lack fields; a missing one is no reason to fall over."""
+    data = json.loads(json.dumps(asdict(costly(0.1, 0.05))))
+    for i, name in enumerate(k for k in data if k not in ("verb", "schema")):
+        (tmp_path / str(i)).mkdir()
+        (tmp_path / str(i) / FILE).write_text(json.dumps({k: v for k, v in data.items() if k != name}))
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / FILE).write_text(json.dumps({"verb": "unlearn", "schema": 1}))
+    runs, broken = collect([tmp_path])
+    assert broken == []
+    records = [record for _, record in runs]
+    by = default_keys(records)
+    assert tables(records, by)
+    assert "<html" in render(runs, broken, by, title="t", command="c", about="a")

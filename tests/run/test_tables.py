@@ -1,0 +1,76 @@
+"""Specs of tables: lines are expanded as a sweep would, and slips are refused before anything runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gsu_cli.errors import UsageError
+from gsu_cli.run.tables import Expectation, TableSpec, expand
+
+VALUES: dict[str, Any] = {
+    "name": "tiny",
+    "base": "dataset=mnist",
+    "rows": {"digit": "forget.class=range(0,2)", "both_digits": "forget.class=[0,1]"},
+    "columns": {"_": "method=ascent,finetune", "surgery": "method=gradient_surgery ~retrain +x='a b'"},
+    "seeds": [1, 2],
+    "optional": ["both_digits"],
+}
+
+
+def test_rows_times_columns_times_seeds() -> None:
+    cells = TableSpec.of(VALUES).cells()
+    assert len(cells) == 3 * 3 * 2 == len(set(cells))
+    assert [c.row for c in cells[::6]] == ["digit 0", "digit 1", "both digits"]
+    assert [c.column for c in cells[:6:2]] == ["ascent", "finetune", "surgery"]
+    assert [c.seed for c in cells[:2]] == [1, 2]
+    assert cells[0].overrides == ["dataset=mnist", "forget.class=0", "method=ascent", "seed=1"]
+    assert cells[-1].overrides == [
+        "dataset=mnist", "forget.class=[0,1]", "method=gradient_surgery", "~retrain", "+x=a b", "seed=2"
+    ]  # fmt: skip
+    assert [c.optional for c in cells] == [False] * 12 + [True] * 6
+    assert str(cells[0]) == "digit 0, ascent, seed 1"
+
+
+def test_every_sweep_word_multiplies() -> None:
+    labels = [label for label, _ in expand("lr", "method.lr=1e-3,1e-2 method.scope=all,generator")]
+    assert labels == ["lr 0.001 all", "lr 0.001 generator", "lr 0.01 all", "lr 0.01 generator"]
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        ({"rows": None}, "`table.rows` must be given"),
+        ({"rows": {}}, "`table.rows` must map labels"),
+        ({"columns": ["method=ascent"]}, "`table.columns` must map labels"),
+        ({"columns": {"a": 3}}, "`table.columns` must map labels"),
+        ({"rows": {"a b": "x=1", "a_b": "x=2"}, "optional": []}, "labels of `table.rows` must differ; found a b twice"),
+        ({"rows": {"a": "no equals"}, "optional": []}, "must be words key=value; found 'no equals'"),
+        ({"rows": {"a": "x='open"}, "optional": []}, "must be words key=value"),
+        ({"rows": {"a": "x=interval(0,1)"}, "optional": []}, "must list its values; found x=interval(0,1)"),
+        ({"base": "x=1,2"}, "`table.base` must set one value a key"),
+        ({"seeds": []}, "`table.seeds` must be"),
+        ({"seeds": [1, 1]}, "`table.seeds` must be"),
+        ({"seeds": [-1]}, "`table.seeds` must be"),
+        ({"seeds": 3}, "`table.seeds` must be"),
+        ({"name": "cells"}, "`table.name` must be a word"),
+        ({"name": "../x"}, "`table.name` must be a word"),
+        ({"optional": ["digit 0"]}, "`table.optional` must name some of digit, both_digits"),
+        ({"beside": ["before"]}, "`table.beside` must name some of original, retrained, data"),
+        ({"row": {}}, "found row. Did you mean 'rows'?"),
+        ({"expect": [{"change": "fid"}]}, "a line of `table.expect` must have"),
+        ({"expect": [{"change": "fid", "level": "fid", "between": [0, 1]}]}, "a line of `table.expect` must have"),
+        ({"expect": [{"change": "fid", "between": [0]}]}, "a line of `table.expect` must have"),
+        ({"expect": [{"change": "fid", "between": [0, 1], "seed": 1}]}, "a line of `table.expect` must have"),
+    ],
+)
+def test_slips(more: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        TableSpec.of(VALUES | more).cells()
+    assert complaint in str(caught.value)
+
+
+def test_an_expectation() -> None:
+    found = Expectation.of({"row": "digit 0", "level": "feature_ratio.cnn", "between": [0, 0.5]})
+    assert found == Expectation("level", "feature_ratio.cnn", (0, 0.5), "digit 0", None)
