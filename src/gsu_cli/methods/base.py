@@ -172,7 +172,9 @@ def unlearn(
     if diagnostics:
         with task.stage("diagnostics"):
             n = enough(math.prod(split.dataset.shape))
-            parts = {part: draw_images(split, part, n, seed=task.stream("diagnostics", part)) for part in PARTS}
+            parts: dict[str, Images] = {
+                part: draw_images(split, part, n, seed=task.stream("diagnostics", part)) for part in PARTS
+            }
             update.details["diagnostics"] = diagnose(model, task.model, parts, seed=task.stream("diagnostics"))
     return task.model.eval(), update
 
