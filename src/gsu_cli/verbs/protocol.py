@@ -61,6 +61,12 @@ class Protocol:
         """What to run."""
         return self.make() if self.budget is None or self.strength is None else self.at(self.budget)
 
+    def remark(self, name: str) -> dict[str, Any] | None:
+        """For the record of a method that a budget was given to and that has no strength to choose."""
+        if self.budget is None or self.strength is not None:
+            return None
+        return {"option": None, "budget": self.budget, "reason": f"{name} has no strength: reported as it is"}
+
     def at(self, budget: float, known: Known | None = None) -> Calibrated:
         """The method at its largest strength within ``budget``."""
         assert self.strength is not None  # noqa: S101  # `of` refuses curves of methods that have none
