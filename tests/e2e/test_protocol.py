@@ -76,6 +76,8 @@ def test_a_curve_is_measured_point_by_point_and_drawn(world: World, gsu: Gsu, tm
         (["protocol.budget=0.01", "protocol.images=0"], "`protocol.images` must be an integer >= 1"),
         (["protocol.budget=0.01", "protocol.low=-1"], "`protocol.low` must be a finite number > 0"),
         (["protocol.budget=0.01", "protocol.low=9", "protocol.high=1"], "low < high"),
+        (["curve=true", "protocol.strength=x", "protocol.low=1", "protocol.high=2"], "must be an option of the method"),
+        (["checkpoint.entry=model"], "Name the class with model._target_"),
         (["curve=often"], "`curve` must be true, false or a list of budgets; found often"),
         (["curve=[0.01,2]"], "`curve` must be a share"),
         (["curve=true", "method=retrain"], "a curve needs a strength to vary; found retrain"),
