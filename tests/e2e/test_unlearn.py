@@ -19,8 +19,8 @@ SHORTER = {"retrain": ["method.epochs=2"], "finetune": ["method.batch_size=30"]}
 METHODS = sorted(path.stem for path in (conf_dir() / "method").glob("*.yaml"))
 FIELDS = {
     "verb", "schema", "status", "error", "command", "started", "config", "config_hash", "seeds", "git", "versions",
-    "device", "seconds", "peak_memory_mb", "inputs", "outputs", "split", "training", "update", "judges",
-    "measurements",
+    "device", "seconds", "peak_memory_mb", "inputs", "outputs", "split", "training", "update", "curve",
+    "judges", "measurements",
 }  # fmt: skip
 NAMES = {
     "feature_ratio", "neg_elbo_retain", "neg_elbo_forget", "frechet_distance", "inception_score", "abstention"

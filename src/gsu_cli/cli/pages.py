@@ -36,7 +36,11 @@ VERBS = {
             ("gsu unlearn dataset=mnist forget.class=1", "forget the ones with the default method"),
             ("gsu unlearn dataset=mnist forget.class=[1,7]", "forget two classes at once"),
             ("gsu unlearn dataset=mnist forget.sample=[17,42]", "forget two training images"),
-            ("gsu unlearn dataset=mnist forget.class=1 method=ascent", "a baseline on the same footing"),
+            ("gsu unlearn dataset=mnist forget.class=1 method=ascent", "a baseline"),
+            (
+                "gsu unlearn dataset=mnist forget.class=1 method=ascent protocol.budget=0.01",
+                "the same at its largest strength within a 1 % retain budget; curve=true for a trade-off curve",
+            ),
             (
                 "gsu unlearn -m dataset=mnist forget.class=1 method.budget=0.005,0.01,0.02",
                 "a sweep, with a closing table",

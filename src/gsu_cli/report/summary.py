@@ -57,9 +57,23 @@ def sentences(record: Record) -> list[str]:
     if predicted and realised:
         parts = [f"{k} {predicted[k]:+.3f} predicted, {realised[k]:+.3f} realised" for k in predicted if k in realised]
         lines.append("change of the training loss, nats/image: " + "; ".join(parts))
+    lines += chosen(record)
     if record.seconds:
         lines.append("time: " + took(record.seconds))
     return lines
+
+
+def chosen(record: Record) -> list[str]:
+    """How the protocol came to the strength, where it chose one; what it could not do stands first."""
+    found = (record.update.get("details") or {}).get("calibration")
+    if not found:
+        return []
+    if found["option"] is None:
+        return [found["reason"]]
+    value = "none" if found["strength"] is None else f"{found['strength']:.4g}"
+    spent = f"{found['rise']:+.2%} of {found['budget']:.2%} retain -ELBO on {found['images']:,} training images"
+    text = f"strength: {found['option']}={value}, chosen in {len(found['trials'])} runs, {spent}"
+    return [text] if found["reason"] is None else [f"NOTE  {found['reason']}", text]
 
 
 def took(spent: dict[str, float]) -> str:

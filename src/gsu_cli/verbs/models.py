@@ -60,11 +60,28 @@ def import_checkpoint(cfg: DictConfig, path: Path, dataset: Dataset, session: Se
             way_out="Leave out model",
         )
     model = build_model(cfg.model, dataset)
-    options: dict[str, Any] = {"entry": cfg.checkpoint.entry, "rename": dict(cfg.checkpoint.rename or {})}
+    options = import_options(cfg.checkpoint)
     load_into(model, read_state_dict(path, **options), path)
     about = {"dataset": dataset.name, "imported": {"path": str(path), "sha256": sha256_of(path), **options}}
     save_checkpoint(session.folder / IMPORTED, model, about=about)
     return load_checkpoint(session.folder / IMPORTED, shape=dataset.shape)
+
+
+def import_options(checkpoint: DictConfig) -> dict[str, Any]:
+    """``checkpoint.entry`` and ``checkpoint.rename`` as plain values.
+
+    Raises:
+        UsageError: ``rename`` is no mapping.
+    """
+    entry, rename = checkpoint.entry, checkpoint.rename
+    if rename is not None and not isinstance(rename, DictConfig):
+        raise UsageError(
+            "`checkpoint.rename` must map beginnings of names",
+            found=rename,
+            way_out="Type 'checkpoint.rename={fc1.:encoder.0.}'",
+        )
+    names = {str(old): str(new) for old, new in (rename or {}).items()}
+    return {"entry": None if entry is None else str(entry), "rename": names}
 
 
 def _is_ours(path: Path) -> bool:

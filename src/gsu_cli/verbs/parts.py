@@ -22,7 +22,7 @@ from gsu_cli.run.session import Session
 from gsu_cli.training import Recipe
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build as build
-from gsu_cli.verbs.models import import_checkpoint
+from gsu_cli.verbs.models import import_checkpoint, import_options
 
 SECTIONS = ("forget", "seeds", "evaluation", "protocol")  # mappings that no group of configs guards against forget=1
 
@@ -138,6 +138,12 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
             way_out=close + hint,
         )
     if cfg.get("model") is None:
+        if any(import_options(cfg.checkpoint).values()):
+            raise UsageError(
+                "`checkpoint.entry` and `checkpoint.rename` are for weights that do not carry their class",
+                found="no model",
+                way_out="Name the class with model._target_=my_pkg.MyVae",
+            )
         checkpoint = load_checkpoint(path, shape=dataset.shape)
     else:
         checkpoint = import_checkpoint(cfg, path, dataset, session)

@@ -53,6 +53,8 @@ class Protocol:
         strength = _strength(method, p)
         if curve and strength is None:
             raise UsageError("a curve needs a strength to vary", found=f"{_name(method)}, which has none")
+        if strength is not None:
+            _check_option(make, strength)
         if budget is not None and strength is not None:
             _refuse_typed(f"method.{strength.option}")
         return cls(make, strength, budget, curve, p.images)
@@ -60,6 +62,12 @@ class Protocol:
     def method(self) -> Method:
         """What to run."""
         return self.make() if self.budget is None or self.strength is None else self.at(self.budget)
+
+    def remark(self, name: str) -> dict[str, Any] | None:
+        """For the record of a method that a budget was given to and that has no strength to choose."""
+        if self.budget is None or self.strength is not None:
+            return None
+        return {"option": None, "budget": self.budget, "reason": f"{name} has no strength: reported as it is"}
 
     def at(self, budget: float, known: Known | None = None) -> Calibrated:
         """The method at its largest strength within ``budget``."""
@@ -82,6 +90,13 @@ def _strength(method: Any, p: DictConfig) -> Strength | None:
             "attribute `knob = Strength(option, low, high)`",
         )
     return Strength(str(p.strength), _bound(p, "low", 0.0), _bound(p, "high", 0.0))
+
+
+def _check_option(make: Callable[..., Any], strength: Strength) -> None:
+    try:
+        make(**{strength.option: strength.high})
+    except TypeError as e:
+        raise UsageError("`protocol.strength` must be an option of the method", found=f"{strength.option} ({e})") from e
 
 
 def _bound(p: DictConfig, key: str, default: float) -> float:

@@ -49,6 +49,8 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
         twin = parts.open_twin(cfg, original, split, session)
         scene = plan.scene(split, session)  # before the work: a judge that cannot be had is known at once
         subjects = {"original": original, "unlearned": _unlearn(session, protocol.method(), original, split)}
+        if remark := protocol.remark(session.record.update["method"]):
+            session.record.update["details"]["calibration"] = remark
         if twin is None and may_retrain:
             twin = _retrain(session, original, split)
         if twin is not None:
