@@ -63,8 +63,8 @@ def test_plain_layers_get_torchs_own_draws() -> None:
 
 @pytest.mark.parametrize("world", [attribute_world, tiny_world])
 def test_the_seed_decides_alone(world) -> None:
-    before = torch.random.get_rng_state()
     one, two, other = world.fresh(3), world.fresh(3), world.fresh(4)
+    before = torch.random.get_rng_state()
     initialise(two, 3)  # also from weights that are no longer the first ones
     assert same(weights(one), weights(two))
     assert not same(weights(one), weights(other))
