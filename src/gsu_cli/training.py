@@ -251,15 +251,21 @@ def _restore(
             "to resume, the model must be what it was", found="weights of other names or shapes", way_out=ANEW
         )
     slots: dict[int, dict[str, Tensor]] = {}
+    parameters = list(model.parameters())
     for key, t in tensors.items():
         if key.startswith("optimiser/"):
             _, i, slot = key.split("/")
-            slots.setdefault(int(i), {})[slot] = t
+            slots.setdefault(int(i), {})[slot] = _laid_out_like(parameters[int(i)], t)
     groups = [{**g, "betas": tuple(g["betas"])} for g in meta["groups"]]
     optimiser.load_state_dict({"state": slots, "param_groups": groups})
     schedule.load_state_dict(meta["schedule"])
     model.load_state_dict(weights)
     history.losses = list(meta["losses"])
+
+
+def _laid_out_like(parameter: Tensor, t: Tensor) -> Tensor:
+    """``t`` in the memory layout of its parameter: a file keeps none, and the fused step walks both as they lie."""
+    return torch.empty_like(parameter).copy_(t) if t.shape == parameter.shape else t
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:

@@ -58,19 +58,19 @@ def test_abstains_below_the_threshold(weights):
 
 def test_a_judge_that_lacks_a_class_is_refused(weights):
     data = replace(tiny_world.dataset(), class_names={1: "a", 2: "b", 3: "c"})
-    with pytest.raises(CheckpointError, match=r"lacks \[2\].*gsu train"):
+    with pytest.raises(CheckpointError, match=r"lacks 2\. Train one with `gsu train"):
         Cnn(str(weights)).prepare(data, seed=0)
 
 
 def test_a_generator_is_no_judge(tmp_path):
     path = tmp_path / "vae.safetensors"
     save_checkpoint(path, tiny_world.fresh(), about={})
-    with pytest.raises(CheckpointError, match="must hold a judge; found MlpVae"):
+    with pytest.raises(CheckpointError, match="must hold a judge of classes; found MlpVae"):
         Cnn(str(path)).prepare(tiny_world.dataset(), seed=0)
 
 
 def test_where_none_ships_the_reason_says_how_to_get_one():
-    with pytest.raises(Unavailable, match="gsu train model=judge_cnn dataset=bars"):
+    with pytest.raises(Unavailable, match="`gsu train model=judge_cnn training=judge dataset=bars`"):
         Cnn().prepare(tiny_world.dataset(), seed=0)
 
 

@@ -124,7 +124,14 @@ def test_no_image_is_no_verdict():
     assert len(verdict.labels) == 0
 
 
-@pytest.mark.parametrize("options", [{"k": 0}, {"k": 6, "references": 5}, {"k": True}, {"k": 2.0}, {"references": "9"}])
+def test_few_references_are_enough_whatever_votes_on_attributes():
+    assert Knn(references=5).prepare(tiny_world.dataset(), seed=0).provenance()["references"] == 5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"k": 0}, {"k": 6, "references": 5}, {"k": True}, {"k": 2.0}, {"references": "9"}, {"attribute_k": 0}],
+)
 def test_refuses(options):
     with pytest.raises(UsageError, match=r"judge\.knn"):
         Knn(**options)

@@ -87,16 +87,17 @@ def test_why_there_is_no_ratio(knn):
     split = Split(data, ForgetSpec(), none, torch.arange(len(data.train)), none, torch.arange(len(data.heldout)))
     (m,) = FeatureRatio()(TEN, scene_of(split, knn))
     assert m.reason == "nothing is to be forgotten"
-    split = replace(tiny_world.split(), target_classes=None, target_attribute="Male")
+    spec = ForgetSpec(attribute="Male")
+    split = replace(tiny_world.split(), spec=spec, target_classes=None, target_attribute="Male")
     (m,) = FeatureRatio()(TEN, scene_of(split, knn))
-    assert m.reason == "no judge looks for the attribute Male"
+    assert m.reason == "judge knn does not look for attribute Male"
 
 
 def test_trust(knn, subject):
     data = tiny_world.dataset()
     again = data.heldout.pixels.clone()
     again[:30] = again[30:60].roll(1, 0)  # others' images under the same labels
-    report = trust_report(knn, data.heldout, again, subject)
+    report = trust_report(knn, tiny_world.split(), again, subject)
     assert report["real"].value > 0.95
     assert report["real"].n == len(data.heldout)
     assert report["real"].subject == "data"
@@ -108,8 +109,8 @@ def test_trust(knn, subject):
 def test_trust_shares_the_verdicts_of_the_floor(knn):
     split = tiny_world.split()
     everything, _ = heldout_subjects(split)
-    fresh = trust_report(knn, split.dataset.heldout, None, TEN)
-    shared = trust_report(knn, split.dataset.heldout, None, TEN, real=everything)
+    fresh = trust_report(knn, split, None, TEN)
+    shared = trust_report(knn, split, None, TEN, real=everything)
     assert fresh == shared
     assert everything.verdicts.keys() == {"knn"}
     assert shared["reconstructions"] is None
@@ -117,5 +118,7 @@ def test_trust_shares_the_verdicts_of_the_floor(knn):
 
 def test_trust_without_heldout_images_is_null(knn):
     empty = Images(torch.empty(0, 1, 8, 8, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
-    report = trust_report(knn, empty, None, TEN)
+    data = replace(tiny_world.dataset(), heldout=empty)
+    split = ForgetSpec.from_values(class_=1).resolve(data, generator=torch.Generator())
+    report = trust_report(knn, split, None, TEN)
     assert report["real"].reason == "there are no images to judge"

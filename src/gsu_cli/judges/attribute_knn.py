@@ -18,6 +18,7 @@ from gsu_cli.judges.base import AttributeVerdict
 COMPONENTS = 100  # principal components, at most
 BASIS_IMAGES = 2_000  # from which they are found
 RIDGE = 1e-2  # of the mean variance of a component, added to the pooled covariance
+TINY = 1e-12
 ABSTAIN = 0.5  # where yes and no differ by less of the votes
 CHUNK = 500
 
@@ -95,6 +96,7 @@ def _discriminant(points: Tensor, has: Tensor) -> Tensor:
     a, b = points[has].double(), points[~has].double()
     centred = torch.cat([a - a.mean(0), b - b.mean(0)])
     S = centred.T @ centred / len(centred)
-    S += RIDGE * S.diagonal().mean() * torch.eye(len(S), dtype=S.dtype)
+    # where images differ in the attribute alone there is no spread, and the difference of the means is the direction
+    S += RIDGE * S.diagonal().mean().clamp(min=TINY) * torch.eye(len(S), dtype=S.dtype)
     direction: Tensor = torch.linalg.solve(S, a.mean(0) - b.mean(0))
     return direction.float()

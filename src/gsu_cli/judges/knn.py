@@ -20,14 +20,14 @@ class Knn:
     Args:
         k: neighbours that vote; all references where there are fewer.
         references: real training images to vote, a random part of the training set when it has more.
-        attribute_k: neighbours that vote on an attribute, where the data set has some (see `AttributeKnnJudge`).
+        attribute_k: the same for an attribute, where the data set has some (see `AttributeKnnJudge`).
     """
 
     def __init__(self, k: int = 5, references: int = 10_000, attribute_k: int = 51) -> None:
         whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (k, references, attribute_k))
-        if not (whole and 1 <= k <= references and 1 <= attribute_k <= references):
+        if not (whole and 1 <= k <= references and attribute_k >= 1):
             raise UsageError(
-                "`judge.knn` needs integers 1 <= k <= references and 1 <= attribute_k <= references",
+                "`judge.knn` needs integers 1 <= k <= references and attribute_k >= 1",
                 found=f"k={k}, references={references}, attribute_k={attribute_k}",
             )
         self.k, self.references, self.attribute_k = k, references, attribute_k

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from gsu_cli.data.base import Images
+from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, Judge, Verdict
@@ -98,6 +98,18 @@ class Metric(Protocol):
     """One file in this folder each."""
 
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]: ...
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A metric with options that only the data can tell right from wrong."""
+
+    def check(self, dataset: Dataset) -> None:
+        """Called before the work.
+
+        Raises:
+            UsageError: an option does not suit ``dataset``.
+        """
 
 
 @torch.no_grad()

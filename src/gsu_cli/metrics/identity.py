@@ -16,8 +16,8 @@ class Identity:
     """Root mean square difference, in levels of 0..255, between original and unlearned drawing.
 
     Only latents count at which no judge saw in the original what is to be forgotten. A second row has the same in the
-    features of the first judge that has some, relative to their spread over the original's drawings. The retrained
-    model has other latents, so nothing to compare.
+    features of the first judge that has some, relative to their spread over those drawings of the original. The
+    retrained model has other latents, so nothing to compare.
     """
 
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
@@ -36,9 +36,13 @@ class Identity:
         judge = scene.feature_judge()
         if judge is not None:
             a, b = before.features(judge)[spared].double(), subject.features(judge)[spared].double()
-            spread = (a - a.mean(0)).square().sum(1).mean().sqrt().clamp(min=1e-12)
-            unit = "spreads of the features"
-            rows.append(_mean(f"{NAME}_features", (a - b).square().sum(1).sqrt() / spread, subject, unit, judge.name))
+            spread = (a - a.mean(0)).square().sum(1).mean().sqrt()
+            name, unit = f"{NAME}_features", "spreads of the features"
+            if spread > 0:
+                rows.append(_mean(name, (a - b).square().sum(1).sqrt() / spread, subject, unit, judge.name))
+            else:
+                reason = "the original's drawings have no spread of features"
+                rows.append(missing(name, subject, reason, unit=unit, better="lower", judge=judge.name))
         return rows
 
 

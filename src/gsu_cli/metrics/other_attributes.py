@@ -25,7 +25,8 @@ class OtherAttributes:
     """
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
-        if names is not None and (isinstance(names, str) or not all(isinstance(name, str) for name in names)):
+        listed = isinstance(names, Sequence) and not isinstance(names, str)
+        if names is not None and not (listed and all(isinstance(name, str) for name in names)):
             raise UsageError("`metric.other_attributes.names` must be a list of names", found=repr(names))
         self.names = None if names is None else tuple(names)
 
@@ -47,18 +48,31 @@ class OtherAttributes:
         Raises:
             UsageError: the data set has no such attribute.
         """
+        self.check(dataset)
+        if self.names is not None:
+            return self.names
+        if dataset.train.attributes is None:
+            return ()
+        distance = (dataset.train.attributes.double().mean(0) - 0.5).abs()
+        nearest = torch.argsort(distance, stable=True)[:MOST].sort().values
+        return tuple(dataset.attribute_names[i] for i in nearest.tolist())
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuses names that the data set does not have.
+
+        Raises:
+            UsageError: with the nearest that it has.
+        """
         known = dataset.attribute_names
-        if self.names is None:
-            if dataset.train.attributes is None:
-                return ()
-            distance = (dataset.train.attributes.double().mean(0) - 0.5).abs()
-            nearest = torch.argsort(distance, stable=True)[:MOST].sort().values
-            return tuple(known[i] for i in nearest.tolist())
-        for name in self.names:
+        if self.names and not known:
+            raise UsageError(
+                f"`metric.other_attributes.names` needs a data set with attributes, and {dataset.name} has none",
+                found=", ".join(self.names),
+            )
+        for name in self.names or ():
             if name not in known:
                 raise UsageError(
                     f"`metric.other_attributes.names` must be attributes of {dataset.name}",
                     found=name,
                     way_out=did_you_mean(name, known).strip(),
                 )
-        return self.names

@@ -27,6 +27,7 @@ from gsu_cli.objectives.redirect import Redirect, check_latents, entropy, poster
 from gsu_cli.run.seeds import generator
 
 RIDGE = 1e-3  # of the mean variance, added to S: latents that the encoder ignores have next to none
+TINY = 1e-12
 
 
 @torch.no_grad()
@@ -67,7 +68,8 @@ def translated(z: Tensor, mean_f: Tensor, mean_r: Tensor, *, beyond: float = 0.0
     delta = f.mean(0) - r.mean(0)
     centred = torch.cat([f - f.mean(0), r - r.mean(0)])
     S = centred.T @ centred / len(centred)
-    S += RIDGE * S.diagonal().mean() * torch.eye(len(S), dtype=S.dtype)
+    # one image of each has no spread, and the difference of the means is then the discriminant
+    S += RIDGE * S.diagonal().mean().clamp(min=TINY) * torch.eye(len(S), dtype=S.dtype)
     w = torch.linalg.solve(S, delta)
     scale = w @ delta
     if not scale > 0:

@@ -52,7 +52,10 @@ def sentences(record: Record) -> list[str]:
         if real and real["value"] is not None:
             again = (drawn or {}).get("value")
             also = "" if again is None else f", {again:.1%} of their reconstructions"
-            lines.append(f"judge {j['name']} is right on {real['value']:.1%} of {real['n']:,} held-out images{also}")
+            # where nothing is forgotten, a judge of attributes gives an answer to each of them
+            answers = bool(dataset.get("attributes")) and record.split.get("target_attribute") is None
+            what = "answers about held-out images" if answers else "held-out images"
+            lines.append(f"judge {j['name']} is right on {real['value']:.1%} of {real['n']:,} {what}{also}")
     predicted, realised = record.update.get("predicted"), record.update.get("realised")
     if predicted and realised:
         parts = [f"{k} {predicted[k]:+.3f} predicted, {realised[k]:+.3f} realised" for k in predicted if k in realised]

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.judges.base import Judge, JudgeSpec, Unavailable
-from gsu_cli.metrics.base import Metric, Scene, Subject, draw, heldout_subjects, reconstructions
+from gsu_cli.metrics.base import Checked, Metric, Scene, Subject, draw, heldout_subjects, reconstructions
 from gsu_cli.metrics.trust import trust_report
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Measurement
@@ -53,7 +53,14 @@ class Plan:
         return cls(samples, parts["metric"], parts["judge"])
 
     def scene(self, split: Split, session: Session) -> Scene:
-        """Judges made ready for the data set; those that cannot be had are noted with the reason."""
+        """Judges made ready for the data set; those that cannot be had are noted with the reason.
+
+        Raises:
+            UsageError: an option of a metric does not suit the data set.
+        """
+        for metric in self.metrics.values():
+            if isinstance(metric, Checked):
+                metric.check(split.dataset)
         ready: dict[str, Judge] = {}
         unavailable: dict[str, str] = {}
         seed = session.record.seeds["evaluate"]

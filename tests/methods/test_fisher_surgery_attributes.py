@@ -1,0 +1,124 @@
+"""An attribute is forgotten in one step: by both judges, in samples and reconstructions, and the other one stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+import attribute_world
+import tiny_world
+from gsu_cli.data.forget import ForgetSpec
+from gsu_cli.errors import UsageError
+from gsu_cli.gradients import mean_loss
+from gsu_cli.methods.base import unlearn
+from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.metrics.base import draw, reconstructions
+from tiny_world import same, weights
+
+SAMPLES = 600
+
+
+def run(method: FisherSurgery, split: Any = None) -> tuple[Any, Any]:
+    chosen = split or attribute_world.split()
+    return unlearn(attribute_world.trained(), chosen, method, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def forgotten() -> tuple[Any, Any]:
+    return run(FisherSurgery())
+
+
+def rates(model: Any, judge: Any) -> dict[str, float]:
+    verdict = judge(draw(model, SAMPLES, 0))
+    return {name: float(verdict.has(name).double().mean()) for name in attribute_world.NAMES}
+
+
+@pytest.mark.parametrize("judge", ["cnn", "knn"])
+def test_it_goes_by_either_judge_and_the_other_attribute_stays(judge: str, forgotten: Any) -> None:
+    model, by = attribute_world.trained(), attribute_world.judges()[judge]
+    before, after = rates(model, by), rates(forgotten[0], by)
+    assert before["bar"] > 0.1
+    assert after["bar"] < 0.35 * before["bar"]
+    assert 0.7 * before["square"] < after["square"] < 1.3 * before["square"]
+    heldout = attribute_world.split().heldout_forget_images
+    was, now = (by(reconstructions(m, heldout)) for m in (model, forgotten[0]))
+    assert was.has("bar").double().mean() > 0.9
+    assert now.has("bar").double().mean() < 0.35
+    assert (now.has("square") == was.has("square")).double().mean() > 0.9
+
+
+def test_an_attribute_that_nothing_shows_cannot_be_forgotten_and_nothing_is_lost() -> None:
+    """The negative control: coins for attributes. The ratio of the bar must not move by itself."""
+    data = attribute_world.dataset()
+    g = torch.Generator().manual_seed(1)
+    train, heldout = (
+        replace(part, attributes=part.attributes[torch.randperm(len(part), generator=g)])
+        for part in (data.train, data.heldout)
+    )
+    coins = ForgetSpec(attribute="bar").resolve(
+        replace(data, train=train, heldout=heldout), generator=torch.Generator().manual_seed(0)
+    )
+    moved, _ = run(FisherSurgery(), coins)
+    for by in attribute_world.judges().values():
+        before, after = rates(attribute_world.trained(), by), rates(moved, by)
+        assert after["bar"] > 0.65 * before["bar"]
+
+
+def test_the_cost_is_within_the_budget_on_heldout_images_too(forgotten: Any) -> None:
+    model, split = attribute_world.trained(), attribute_world.split()
+    assert forgotten[1].details["budget_spent"] <= 0.01 * (1 + 1e-5)
+
+    def rise(images: Any) -> float:
+        return mean_loss(forgotten[0], images, seed=0) / mean_loss(model, images, seed=0) - 1
+
+    assert rise(split.heldout_retain_images) < 0.05
+    assert rise(split.heldout_forget_images) > 0.5
+
+
+def test_the_encoder_stays_bit_identical_and_the_whole_decoder_moves(forgotten: Any) -> None:
+    for (name, a), b in zip(attribute_world.trained().named_parameters(), forgotten[0].parameters(), strict=True):
+        assert torch.equal(a, b) == (not name.startswith("decoder.")), name
+        assert a.stride() == b.stride(), name
+
+
+def test_auto_is_translate_for_attributes_and_nearest_for_classes(forgotten: Any) -> None:
+    assert same(weights(run(FisherSurgery(target="translate"))[0]), weights(forgotten[0]))
+    nearest, update = run(FisherSurgery(target="nearest"))
+    assert not same(weights(nearest), weights(forgotten[0]))
+    loss, other = update.details["redirect_loss"], forgotten[1].details["redirect_loss"]
+    assert loss["before"] != other["before"]
+
+    def of_bars(target: str) -> Any:
+        g = torch.Generator().manual_seed(0)
+        return unlearn(tiny_world.trained(), tiny_world.split(), FisherSurgery(target=target), generator=g)[0]
+
+    assert same(weights(of_bars("auto")), weights(of_bars("nearest")))
+    assert not same(weights(of_bars("auto")), weights(of_bars("translate")))
+
+
+def test_nearest_moves_what_had_nothing_to_forget_further() -> None:
+    """Of few retained latents the nearest is another sign; what translates needs none to be near."""
+    before = draw(attribute_world.trained(), SAMPLES, 0)
+    seen = [judge(before).has("bar") for judge in attribute_world.judges().values()]
+    spared = ~torch.stack(seen).any(0)
+
+    def moved(target: str) -> float:
+        model, _ = run(FisherSurgery(target=target, retain_images=60))
+        change = draw(model, SAMPLES, 0)[spared].double() - before[spared].double()
+        return float(change.flatten(1).square().mean(1).sqrt().mean())
+
+    assert moved("nearest") > moved("translate")
+
+
+def test_twice_is_bit_identical(forgotten: Any) -> None:
+    assert same(weights(run(FisherSurgery())[0]), weights(forgotten[0]))
+
+
+def test_another_target_is_refused_with_the_nearest() -> None:
+    with pytest.raises(
+        UsageError, match="one of auto, nearest, translate; found translated. Did you mean 'translate'?"
+    ):
+        FisherSurgery(target="translated")
