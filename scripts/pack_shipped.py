@@ -1,4 +1,4 @@
-"""Half precision and a card for each model that `train_shipped.py` has trained, into src/gsu_cli/pretrained/mnist/.
+"""Half precision and a card for each model that `train_shipped.py` has trained, into src/gsu_cli/pretrained/.
 
 The card's numbers are measured on the packed file, by the code that measures runs.
 """
@@ -11,48 +11,65 @@ from typing import Any
 
 import torch
 
+from gsu_cli.data.avatars import Avatars
 from gsu_cli.data.base import Dataset
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.mnist import Mnist
+from gsu_cli.judges.base import Verdict
 from gsu_cli.judges.cnn import Cnn, CnnJudge
 from gsu_cli.judges.knn import Knn
-from gsu_cli.metrics.base import Scene, Subject, data_subject, draw
+from gsu_cli.metrics.base import Scene, Subject, data_subject, draw, reconstructions
 from gsu_cli.metrics.frechet_distance import FrechetDistance
 from gsu_cli.metrics.neg_elbo import NegElbo
 from gsu_cli.metrics.trust import trust_report
+from gsu_cli.models.attribute_cnn import AttributeCnn
 from gsu_cli.models.judge_cnn import JudgeCnn
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import write_text
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.verbs.evaluate import nothing_forgotten
+from pack_faces import face_judge_lines, face_lines
 
 SAMPLES, SEED = 10_000, 0
 
 
-def pack(name: str, folder: Path, options: list[str], data: str) -> None:
-    """Writes the weights in half precision, then the card."""
-    dataset = Mnist(data, download=False).load()
+def store(name: str, folder: Path) -> None:
+    """Writes the weights in half precision."""
+    trained = load_checkpoint(folder / "model.safetensors")
+    save_checkpoint(FOLDER / f"{name}.safetensors", trained.model, about=trained.about, half=True)
+
+
+def card(name: str, folder: Path, options: list[str], data: str | None) -> None:
+    """Writes the card of stored weights; a judge's and its generator's need each other's weights."""
+    faces = name.startswith("avatars/")
+    dataset = Avatars(folder.parents[1] / "arrays").load() if faces else Mnist(str(data), download=False).load()
     trained = load_checkpoint(folder / "model.safetensors")
     record = json.loads((folder / "record.json").read_text())
-    target = FOLDER / "mnist" / f"{name}.safetensors"
-    save_checkpoint(target, trained.model, about=trained.about, half=True)
-    lines = judge_lines(target, dataset) if isinstance(trained.model, JudgeCnn) else vae_lines(target, dataset)
+    target = FOLDER / f"{name}.safetensors"
+    judge = isinstance(trained.model, JudgeCnn | AttributeCnn)
+    write = (judge_lines if judge else vae_lines) if not faces else (face_judge_lines if judge else face_lines)
+    lines = write(target, dataset)
     recipe = trained.about["recipe"]
+    licence = (
+        "Avatars: style avataaars by Pablo Stanley, free for personal and commercial use."
+        if faces
+        else "MNIST: CC BY-SA 3.0."
+    )
     text = "\n".join(
         [
-            f"# mnist/{name}",
+            f"# {name}",
             "",
             lines[0],
             "",
             *lines[1:],
             "",
-            f"Trained with `{' '.join(['gsu train dataset=mnist', *options])}`"
-            f" on {trained.about['n']:,} images (full MNIST, sha256 of the pixels"
-            f" {trained.about['dataset_sha256'][:16]}): {recipe['epochs']} epochs, batch {recipe['batch_size']}, peak"
-            f" learning rate {recipe['lr']}, seed {trained.about['seed']}, final training loss"
-            f" {trained.about['loss']:.4f}; {record['seconds']['train']:.0f} s, {record['device']['threads']} thread"
-            f" of a busy machine, torch {record['versions']['torch']}.",
-            f"Stored in half precision; sha256 {load_checkpoint(target).sha256}. MNIST: CC BY-SA 3.0.",
+            f"Trained with `{' '.join(['gsu train', *(o for o in options if o != 'dataset.download=false')])}`"
+            f" on {trained.about['n']:,} images ({'all avatars but the held-out' if faces else 'full MNIST'}, sha256 of"
+            f" the pixels {trained.about['dataset_sha256'][:16]}): {recipe['epochs']} epochs, batch"
+            f" {recipe['batch_size']}, peak learning rate {recipe['lr']}, seed {trained.about['seed']}, final training"
+            f" loss {trained.about['loss']:.4f}; {record['seconds']['train']:.0f} s,"
+            f" {record['device']['threads']} thread of a busy machine, torch {record['versions']['torch']}.",
+            f"Stored in half precision; sha256 {load_checkpoint(target).sha256}. {licence}",
             "",
         ]
     )
@@ -74,7 +91,9 @@ def vae_lines(path: Path, dataset: Dataset) -> list[str]:
     real = data_subject(split.heldout_retain_images)
     distance, floor = (FrechetDistance()(s, scene)[0] for s in (drawn, real))
     elbo = NegElbo("retain")(drawn, scene)[0]
-    verdict = drawn.verdict(judge)
+    verdict, on_real = drawn.verdict(judge), real.verdict(judge)
+    if not (isinstance(verdict, Verdict) and isinstance(on_real, Verdict)):
+        raise SystemExit("the digits need a judge of classes")
     shares = torch.bincount(verdict.labels, minlength=10) / SAMPLES
     model: Any = c.model
     widths = "-".join(str(n) for n in (784, *model.hidden, model.latent_dim))
@@ -88,7 +107,7 @@ def vae_lines(path: Path, dataset: Dataset) -> list[str]:
         f"| Frechet distance to real data (CNN features, {distance.n:,} samples) | {distance.value:.2f}"
         f" [{distance.low:.2f}, {distance.high:.2f}]; real held-out images have {floor.value:.2f} |",
         f"| mean confidence of the CNN judge | {verdict.confidence.mean():.3f}; on real held-out images"
-        f" {real.verdict(judge).confidence.mean():.3f} |",
+        f" {on_real.confidence.mean():.3f} |",
         f"| the judge abstains on | {verdict.abstains.float().mean():.1%} |",
         f"| share of each digit, 0 to 9 | {', '.join(f'{s:.3f}' for s in shares.tolist())} |",
     ]
@@ -100,14 +119,15 @@ def judge_lines(path: Path, dataset: Dataset) -> list[str]:
     vae = load_checkpoint(path.with_name("vae.safetensors"))
     drawn = Subject("original", draw(vae.model, SAMPLES, SEED), vae.model, vae.sha256)
     knn = Knn().prepare(dataset, seed=SEED)
-    from gsu_cli.verbs.measure import reconstructions
-
-    again = reconstructions(vae.model, dataset.heldout.floats())
-    report = trust_report(judge, dataset.heldout, again, drawn)
+    again = reconstructions(vae.model, dataset.heldout)
+    report = trust_report(judge, nothing_forgotten(dataset), again, drawn)
     real, reconstructed, abstains = report["real"], report["reconstructions"], report["abstention"]
     if real is None or reconstructed is None or abstains is None:
         raise SystemExit("the trust report of the judge is incomplete")
-    agree = (drawn.verdict(judge).labels == drawn.verdict(knn).labels).float().mean()
+    one, other = drawn.verdict(judge), drawn.verdict(knn)
+    if not (isinstance(one, Verdict) and isinstance(other, Verdict)):
+        raise SystemExit("the digits need judges of classes")
+    agree = (one.labels == other.labels).float().mean()
     return [
         f"CNN judge of the ten digits: right on {real.value:.2%} of held-out real images.",
         "| | |",

@@ -49,6 +49,9 @@ __all__ = [
 BLOCK = 500
 """Images per call of a loss: about as fast as any size for MLPs of this package, small enough for RGB models."""
 
+LOCATIONS = 64
+"""Of a convolution's output, per image, for its Kronecker factors: 8 x 8; larger maps see a part of the images."""
+
 ImageLoss = Callable[[Any, Tensor, Tensor, torch.Generator], Tensor]
 """``(model, x, y, generator) -> (n,)`` nats per image; the model's own loss when None is given."""
 
@@ -149,7 +152,7 @@ def decoder_fisher(
         block: images per pass.
     """
     prefix = next(f"{k}." if k else "" for k, m in model.named_modules() if m is model.decoder)
-    builder = KroneckerBuilder(model.decoder, names, prefix=prefix)
+    builder = KroneckerBuilder(model.decoder, names, prefix=prefix, locations=LOCATIONS)
     _stream_fisher(model, images, builder, seed, block)
     fisher = builder.finish()
     if not corrected:

@@ -96,7 +96,7 @@ def fit(
     """Trains ``model`` in place.
 
     Args:
-        model: offers ``loss(x, y, generator) -> (n,)``.
+        model: offers ``loss(x, y, generator) -> (n,)``; ``y`` are labels, or attributes where ``wants_attributes``.
         images: the training set; its last batch of an epoch may be smaller than the others.
         recipe: epochs, batch size, learning rate.
         seed: of order and noise.
@@ -110,11 +110,12 @@ def fit(
     Raises:
         NonFiniteError: the loss or a weight became nan or infinite.
         CheckpointError: ``state`` belongs to another run, or is damaged; ``model`` is untouched.
-        DataError: there are no images.
+        DataError: there are no images, or none of the attributes that the model learns.
         OutputError: ``state`` cannot be written.
     """
     if len(images) == 0:
         raise DataError("training needs at least one image", found=0)
+    targets = _targets(model, images)
     steps_per_epoch = math.ceil(len(images) / recipe.batch_size)
     total = recipe.epochs * steps_per_epoch
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
@@ -136,7 +137,7 @@ def fit(
             order = torch.randperm(len(images), generator=rng)
             sum_of_losses, seen = 0.0, 0
             for k, index in enumerate(order.split(recipe.batch_size)):
-                loss = model.loss(to_float(images.pixels[index]), images.labels[index], rng).mean()  # type: ignore[operator]
+                loss = model.loss(to_float(images.pixels[index]), targets[index], rng).mean()  # type: ignore[operator]
                 value = loss.item()
                 if not math.isfinite(value):
                     raise NonFiniteError(
@@ -170,6 +171,15 @@ def fit(
     if on_progress is not None:
         on_progress(Progress(total, total, recipe.epochs, recipe.epochs, history.losses[-1]))
     return history
+
+
+def _targets(model: nn.Module, images: Images) -> Tensor:
+    """What the model learns of each image."""
+    if not getattr(model, "wants_attributes", False):
+        return images.labels
+    if images.attributes is None:
+        raise DataError("a judge of attributes needs images with attributes", found="none")
+    return images.attributes
 
 
 def _check_weights(model: nn.Module, epoch: int) -> None:

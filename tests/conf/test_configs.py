@@ -78,7 +78,7 @@ def test_a_config_composes_and_fits_its_classes(verb: str, word: str) -> None:
         arguments = {key: value for key, value in node.items() if key != "_target_"}
         more: dict[str, Any] = {}
         if where == "model":  # the verb adds what only the data know
-            more = {"shape": [1, 28, 28], "labels": [0, 1, 2]}
+            more = {"shape": [1, 32, 32], "labels": [0, 1, 2], "attributes": ["hat"]}
             more = {key: value for key, value in more.items() if key in inspect.signature(target).parameters}
         inspect.signature(target).bind(**arguments, **more)
         assert isinstance(instantiate(node, _convert_="all", **more), target), where

@@ -12,7 +12,7 @@ from gsu_cli.report.aggregate import aggregate, distinct, group, interval
 from gsu_cli.report.keys import check_keys, default_keys, key
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Quantity, cut, discover
 from gsu_cli.report.table import Cell, Table
-from gsu_cli.run.record import Record
+from gsu_cli.run.record import Measurement, Record
 from made_runs import run
 
 
@@ -131,6 +131,7 @@ def test_keys_of_a_run_that_was_refused_before_it_began():
     assert key(refused, "forget") == "class 0"
     assert key(refused, "method.lr") == "[1,2]"
     assert key(refused, "method") == "not recorded"
+    assert key(Record("unlearn", command=["gsu", "unlearn", "forget.class='1"]), "forget") == "class '1"
 
 
 def test_keys_of_a_run():
@@ -144,6 +145,8 @@ def test_keys_of_a_run():
         "method.lr": "0.1",
     }
     assert key(run(0, status="failed"), "forget") == "class 0"
+    assert (key(run(seed=3), "seed"), key(run(seed=3), "seeds.evaluate")) == ("3", "3")
+    assert key(run(), "method.budget") == "-", "this method has no such option"
 
 
 @pytest.mark.parametrize("wrong", [["methd"], ["method", "method"], ["method."]])
@@ -164,3 +167,26 @@ def test_a_mean_over_settings_says_so():
     runs = [run(1, lr=0.1), run(1, lr=0.2), run(2, lr=0.1)]
     assert "rows average over different method.lr;" in aggregate(runs, ["method"]).footnotes[-1]
     assert not any("average over" in note for note in aggregate(runs, ["forget", "method.lr"]).footnotes)
+
+
+def test_attributes_have_a_column_per_judge_and_come_last():
+    record = run()
+    for name, judge in (("attribute_Hat", "cnn"), ("attribute_Hat", "knn"), ("feature_ratio_reconstructions", "cnn")):
+        for subject, value in (("original", 0.5), ("unlearned", 0.4)):
+            record.measurements.append(Measurement(name, subject, value, n=10, unit="share", judge=judge))
+    found = discover([record])
+    assert [(q.name, q.judge) for q in found[:4]] == [
+        ("feature_ratio", "cnn"),
+        ("feature_ratio_reconstructions", "cnn"),
+        ("attribute_Hat", "cnn"),
+        ("attribute_Hat", "knn"),
+    ]
+    assert [q.title for q in found[2:4]] == ["Hat (CNN)", "Hat (kNN)"]
+
+
+def test_rows_of_unlike_tasks_say_so():
+    unlike = [run(1), run(2), run(1, method="newton")]
+    assert "rows rest on different forget specs" in aggregate(unlike, ["method"]).footnotes[-1]
+    for alike in ([*unlike, run(2, method="newton")], [run(1), run(2)]):
+        assert not any("different forget specs" in note for note in aggregate(alike, ["method"]).footnotes)
+    assert not any("different forget specs" in note for note in aggregate(unlike, ["method", "forget"]).footnotes)

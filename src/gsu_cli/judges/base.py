@@ -1,18 +1,20 @@
-"""A judge decides whether an image shows a class. No judge is trusted alone: every ratio is given by two of them."""
+"""A judge decides whether an image shows a class or an attribute. None is trusted alone: two give every ratio."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
-from gsu_cli.data.base import Dataset
+from gsu_cli.data.base import Dataset, Images
+from gsu_cli.data.split import Split
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a judge says of n images.
+    """What a judge of classes says of n images.
 
     Attributes:
         labels: ``(n,)`` int64, the class it would name if forced to.
@@ -29,6 +31,65 @@ class Verdict:
         """What was said of the images at ``index``."""
         return Verdict(self.labels[index], self.confidence[index], self.abstains[index])
 
+    def shows(self, split: Split) -> Tensor | None:
+        """Which images show what is to be forgotten, ``(n,)`` bool; None where that is no class."""
+        if not split.target_classes:
+            return None
+        return torch.isin(self.labels, torch.tensor(split.target_classes, dtype=torch.int64))
+
+    def unsure(self, split: Split) -> Tensor:
+        """Where the judge abstains, ``(n,)`` bool."""
+        return self.abstains
+
+    def right(self, truth: Images, split: Split) -> Tensor:
+        """Where it agrees with what is known of the images, ``(n,)`` bool."""
+        return self.labels == truth.labels
+
+
+@dataclass(frozen=True)
+class AttributeVerdict:
+    """What a judge of attributes says of n images, of each of k attributes apart.
+
+    Attributes:
+        names: of the attributes, in order of the columns.
+        shown: ``(n, k)`` bool, what it would say if forced to.
+        confidence: ``(n, k)`` in [0.5, 1], of what it says.
+        abstains: ``(n, k)`` bool: below the judge's own threshold.
+    """
+
+    names: tuple[str, ...]
+    shown: Tensor
+    confidence: Tensor
+    abstains: Tensor
+
+    def __getitem__(self, index: Tensor) -> AttributeVerdict:
+        """What was said of the images at ``index``."""
+        return AttributeVerdict(self.names, self.shown[index], self.confidence[index], self.abstains[index])
+
+    def has(self, name: str) -> Tensor:
+        """Which images show the attribute ``name``, ``(n,)`` bool."""
+        return self.shown[:, self.names.index(name)]
+
+    def shows(self, split: Split) -> Tensor | None:
+        """Which images show what is to be forgotten, ``(n,)`` bool; None where that is no attribute known to it."""
+        return self.has(split.target_attribute) if split.target_attribute in self.names else None
+
+    def unsure(self, split: Split) -> Tensor:
+        """Where it abstains on what is to be forgotten; on any attribute where nothing is, ``(n,)`` bool."""
+        if split.target_attribute in self.names:
+            return self.abstains[:, self.names.index(split.target_attribute)]
+        return self.abstains.any(1)
+
+    def right(self, truth: Images, split: Split) -> Tensor:
+        """Where it is right about what is to be forgotten; where nothing is, ``(n k,)`` over all attributes."""
+        if truth.attributes is None:
+            raise ValueError("images without attributes say nothing about a judge of attributes")
+        columns = [split.dataset.attribute_names.index(name) for name in self.names]
+        agree = self.shown == truth.attributes[:, columns]
+        if split.target_attribute in self.names:
+            return agree[:, self.names.index(split.target_attribute)]
+        return agree.flatten()
+
 
 @runtime_checkable
 class Judge(Protocol):
@@ -36,7 +97,7 @@ class Judge(Protocol):
 
     name: str
 
-    def __call__(self, pixels: Tensor) -> Verdict:
+    def __call__(self, pixels: Tensor) -> Verdict | AttributeVerdict:
         """Judges uint8 images ``(n, c, h, w)``."""
 
     def provenance(self) -> dict[str, object]:
@@ -54,9 +115,9 @@ class FeatureJudge(Judge, Protocol):
         """Features of uint8 images, ``(n, d)`` float32."""
 
     def probabilities(self, features: Tensor) -> Tensor:
-        """Class probabilities ``(n, classes)`` of features ``(n, d)``."""
+        """Of features ``(n, d)``: class probabilities ``(n, classes)``, or for attributes ``(n, k, 2)``: no and yes."""
 
-    def verdict(self, features: Tensor) -> Verdict:
+    def verdict(self, features: Tensor) -> Verdict | AttributeVerdict:
         """What the judge says of images with these features."""
 
 

@@ -1,4 +1,4 @@
-"""The CNN judge: a small convolutional classifier trained on real images of the data set."""
+"""The CNN judge: a small convolutional classifier, of classes or of attributes, trained on real images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from torch import Tensor
 
 from gsu_cli.data.base import Dataset, to_float
 from gsu_cli.errors import CheckpointError, UsageError
-from gsu_cli.judges.base import Judge, Unavailable, Verdict
+from gsu_cli.judges.base import AttributeVerdict, Judge, Unavailable, Verdict
+from gsu_cli.models.attribute_cnn import AttributeCnn
 from gsu_cli.models.judge_cnn import JudgeCnn
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.pretrained import shipped
@@ -21,8 +22,9 @@ class Cnn:
     """Settings of the judge.
 
     Args:
-        path: weights made by `gsu train model=judge_cnn`; None takes the ones that ship for the data set.
-        threshold: abstains below this probability.
+        path: weights made by `gsu train model=judge_cnn`, or `model=attribute_cnn` for attributes; None takes the ones
+            that ship for the data set.
+        threshold: abstains below this probability of a class, or where yes and no to an attribute differ by less.
     """
 
     def __init__(self, path: str | None = None, threshold: float = 0.5) -> None:
@@ -34,26 +36,33 @@ class Cnn:
     def prepare(self, dataset: Dataset, *, seed: int) -> Judge:
         """Loads the weights; ``seed`` is not used (they are fixed)."""
         path = Path(self.path).expanduser() if self.path else shipped(dataset.name, "judge")
+        kind, option = (AttributeCnn, "attribute_cnn") if dataset.attribute_names else (JudgeCnn, "judge_cnn")
+        train = f"`gsu train model={option} training=judge dataset={dataset.name}`"
         if path is None:
             raise Unavailable(
-                f"no CNN judge ships for {dataset.name}: train one with "
-                f"`gsu train model=judge_cnn dataset={dataset.name}` and pass judge.cnn.path=<folder>/model.safetensors"
+                f"no CNN judge ships for {dataset.name}: train one with {train} and pass "
+                "judge.cnn.path=<folder>/model.safetensors"
             )
         checkpoint = load_checkpoint(path, shape=dataset.shape, key="judge.cnn.path")
-        if not isinstance(checkpoint.model, JudgeCnn):
+        if not isinstance(checkpoint.model, kind):
             raise CheckpointError(
-                "`judge.cnn.path` must hold a judge",
+                f"`judge.cnn.path` must hold a judge of {'attributes' if dataset.attribute_names else 'classes'}",
                 found=f"{type(checkpoint.model).__name__} in {path}",
-                way_out="Train one with `gsu train model=judge_cnn`",
+                way_out=f"Train one with {train}",
             )
-        missing = set(dataset.class_names) - set(checkpoint.model.labels.tolist())
+        if isinstance(checkpoint.model, AttributeCnn):
+            what, missing = "attribute", sorted(set(dataset.attribute_names) - set(checkpoint.model.attributes))
+        else:
+            unknown = sorted(set(dataset.class_names) - set(checkpoint.model.labels.tolist()))
+            what, missing = "class", [str(label) for label in unknown]
         if missing:
             raise CheckpointError(
-                "`judge.cnn.path` must know every class of the data set",
-                found=f"{path}, which lacks {sorted(missing)}",
-                way_out="Train one with `gsu train model=judge_cnn` and the same dataset options",
+                f"`judge.cnn.path` must know every {what} of the data set",
+                found=f"{path}, which lacks {', '.join(missing)}",
+                way_out=f"Train one with {train} and the same dataset options",
             )
-        return CnnJudge(checkpoint, self.threshold)
+        judge = AttributeCnnJudge if dataset.attribute_names else CnnJudge
+        return judge(checkpoint, self.threshold)
 
 
 class CnnJudge:
@@ -87,4 +96,35 @@ class CnnJudge:
         return Verdict(self.model.labels[best], confidence, confidence < self.threshold)
 
     def __call__(self, pixels: Tensor) -> Verdict:
+        return self.verdict(self.features(pixels))
+
+
+class AttributeCnnJudge:
+    """Yes or no to each attribute by its probability; features are the penultimate layer's activations."""
+
+    name = "cnn"
+
+    def __init__(self, checkpoint: Checkpoint, threshold: float = 0.5) -> None:
+        self.checkpoint, self.threshold = checkpoint, threshold
+        self.model: AttributeCnn = checkpoint.model
+
+    def provenance(self) -> dict[str, object]:
+        c = self.checkpoint
+        return {"name": self.name, "path": str(c.path), "sha256": c.sha256, "threshold": self.threshold}
+
+    @torch.no_grad()
+    def features(self, pixels: Tensor) -> Tensor:
+        return torch.cat([self.model.features(to_float(chunk)) for chunk in pixels.split(CHUNK)])
+
+    @torch.no_grad()
+    def probabilities(self, features: Tensor) -> Tensor:
+        yes: Tensor = self.model.head(features).sigmoid()
+        return torch.stack([1 - yes, yes], 2)
+
+    def verdict(self, features: Tensor) -> AttributeVerdict:
+        yes = self.probabilities(features)[:, :, 1]
+        confidence = torch.maximum(yes, 1 - yes)
+        return AttributeVerdict(self.model.attributes, yes > 0.5, confidence, 2 * confidence - 1 < self.threshold)
+
+    def __call__(self, pixels: Tensor) -> AttributeVerdict:
         return self.verdict(self.features(pixels))

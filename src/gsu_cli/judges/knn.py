@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.errors import UsageError
+from gsu_cli.judges.attribute_knn import AttributeKnnJudge
 from gsu_cli.judges.base import Judge, Verdict
 from gsu_cli.run.seeds import generator
 
@@ -19,18 +20,25 @@ class Knn:
     Args:
         k: neighbours that vote; all references where there are fewer.
         references: real training images to vote, a random part of the training set when it has more.
+        attribute_k: neighbours that vote on an attribute, where the data set has some (see `AttributeKnnJudge`).
     """
 
-    def __init__(self, k: int = 5, references: int = 10_000) -> None:
-        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (k, references))
-        if not (whole and 1 <= k <= references):
-            raise UsageError("`judge.knn` needs integers 1 <= k <= references", found=f"k={k}, references={references}")
-        self.k, self.references = k, references
+    def __init__(self, k: int = 5, references: int = 10_000, attribute_k: int = 51) -> None:
+        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (k, references, attribute_k))
+        if not (whole and 1 <= k <= references and 1 <= attribute_k <= references):
+            raise UsageError(
+                "`judge.knn` needs integers 1 <= k <= references and 1 <= attribute_k <= references",
+                found=f"k={k}, references={references}, attribute_k={attribute_k}",
+            )
+        self.k, self.references, self.attribute_k = k, references, attribute_k
 
     def prepare(self, dataset: Dataset, *, seed: int) -> Judge:
         """Draws the reference images from the training set (forget and retain parts alike)."""
         order = torch.randperm(len(dataset.train), generator=generator(seed, "judge", "knn"))
-        return KnnJudge(dataset.train[order[: self.references]], self.k)
+        images = dataset.train[order[: self.references]]
+        if dataset.attribute_names:
+            return AttributeKnnJudge(images, dataset.attribute_names, self.attribute_k)
+        return KnnJudge(images, self.k)
 
 
 class KnnJudge:

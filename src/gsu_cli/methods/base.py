@@ -18,13 +18,13 @@ import torch
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError, UsageError, did_you_mean
-from gsu_cli.methods.diagnostics import IMAGES as DIAGNOSTIC_IMAGES
-from gsu_cli.methods.diagnostics import diagnose
+from gsu_cli.methods.diagnostics import diagnose, enough
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.vectors import Vector, VectorLike, dot, norm
 from gsu_cli.training import Recipe
 
 SCOPES = ("all", "generator")
+PARTS: tuple[Literal["forget"], Literal["retain"]] = ("forget", "retain")
 Stage = Callable[[str], contextlib.AbstractContextManager[None]]
 
 
@@ -171,9 +171,9 @@ def unlearn(
     }
     if diagnostics:
         with task.stage("diagnostics"):
-            parts = {
-                part: draw_images(split, part, DIAGNOSTIC_IMAGES, seed=task.stream("diagnostics", part))
-                for part in ("forget", "retain")
+            n = enough(math.prod(split.dataset.shape))
+            parts: dict[str, Images] = {
+                part: draw_images(split, part, n, seed=task.stream("diagnostics", part)) for part in PARTS
             }
             update.details["diagnostics"] = diagnose(model, task.model, parts, seed=task.stream("diagnostics"))
     return task.model.eval(), update

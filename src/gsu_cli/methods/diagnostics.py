@@ -20,7 +20,16 @@ from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import Vector, dot, norm, select
 
-IMAGES = 500  # of each part, at most: one block, half a second for an MLP
+IMAGES, PIXELS = 500, 1_500_000  # of each part, at most: one block of MNIST, 122 faces of 64 x 64 in colour
+
+
+def enough(pixels: int) -> int:
+    """How many images of so many pixels and channels are looked at: convolutions over faces cost seconds a hundred.
+
+    >>> enough(28 * 28), enough(3 * 64 * 64), enough(10**6)
+    (500, 122, 50)
+    """
+    return min(IMAGES, max(PIXELS // pixels, 50))
 
 
 def diagnose(before: nn.Module, after: nn.Module, parts: dict[str, Images], *, seed: int) -> dict[str, Any]:

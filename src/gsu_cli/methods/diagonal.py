@@ -1,7 +1,8 @@
 """The diagonal Fisher of a decoder, E[(d loss_i / d theta_j)^2] weight by weight: what masks and penalties weigh with.
 
 A latent-variable model's drawing depends on the decoder alone, and given a latent its loss is one network's, so the
-squares of every image's own gradient come from one backward pass: ``sum_i g_i^2 a_i^2`` for a Linear layer.
+squares of every image's own gradient come from one backward pass: ``sum_i g_i^2 a_i^2`` for a Linear layer,
+``sum_i (sum_t g_it a_it^T)^2`` for a convolution.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import block_generator
 from gsu_cli.objectives.redirect import decoder_prefix
-from gsu_cli.surgery.layers import find_scopes, rows, squared_gradients
+from gsu_cli.surgery.layers import find_scopes, has_factors, rows, squared_gradients
 from gsu_cli.surgery.taps import capture, eval_mode
 from gsu_cli.surgery.vectors import Vector
 
 BLOCK = 500  # images a pass
+CHUNK = 50  # images whose patches, as matrices, are held at once
 
 
 def diagonal_fisher(model: Any, images: Images, *, seed: int, targets: str = "data") -> Vector:
@@ -80,10 +82,21 @@ def need_latents(model: Any) -> None:
 
 
 def _squares(layer: nn.Module, own: dict[str, str], x: Tensor, y: Tensor) -> Vector:
-    if type(layer) is nn.Linear and x.ndim == 2:  # one location: the square of an outer product is one of squares
+    if not has_factors(layer):
+        with eval_mode(layer):
+            return {own[k]: v for k, v in squared_gradients(layer, own, x, y).items()}
+    if x.ndim == 2:  # one location: the square of an outer product is one of squares
         a, g = (r[:, 0].square() for r in rows(layer, own, x, y))
         M = g.T @ a
-        found = {own["weight"]: M[:, : x.shape[1]]} if "weight" in own else {}
-        return {**found, own["bias"]: M[:, -1]} if "bias" in own else found
-    with eval_mode(layer):
-        return {own[k]: v for k, v in squared_gradients(layer, own, x, y).items()}
+    else:
+        M = torch.zeros((), dtype=torch.float64)
+        for x_part, y_part in zip(x.split(CHUNK), y.split(CHUNK), strict=True):
+            a, g = rows(layer, own, x_part, y_part)
+            M = M + torch.bmm(g.transpose(1, 2), a).square().sum(0)
+    found: Vector = {}
+    if "weight" in own:
+        shape = layer.get_parameter("weight").shape
+        found[own["weight"]] = M[:, : shape[1:].numel()].reshape(shape)
+    if "bias" in own:
+        found[own["bias"]] = M[:, -1]
+    return found

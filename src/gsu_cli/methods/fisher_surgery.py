@@ -14,18 +14,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.gradients import decoder_fisher, parameters
-from gsu_cli.methods.base import Strength, Task, Update, add_, cosine, draw_images
+from gsu_cli.gradients import BLOCK, decoder_fisher, parameters
+from gsu_cli.methods.base import Strength, Task, Update, add_, check_choice, cosine, draw_images
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
-from gsu_cli.objectives.redirect import Redirect, redirect
+from gsu_cli.objectives.redirect import Redirect, redirect, retained_share
+from gsu_cli.objectives.translate import translate
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.second_order import Parabola, parabola
@@ -33,6 +34,8 @@ from gsu_cli.surgery.steps import StepSearch, largest_step_within
 from gsu_cli.surgery.streaming import LossGradient, accumulate_gradient, accumulate_product
 from gsu_cli.surgery.vectors import Vector, add_scaled, dot, norm, scale
 
+TARGETS = ("auto", "nearest", "alike", "translate")
+SURE = 0.9  # share of retained neighbours at which targets count as free of what is forgotten
 CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
 HALVINGS = 12  # of a step that overshoots, before giving up
 TIE = 0.05  # share of the best decrease of the redirect loss within which dampings count as equal
@@ -114,6 +117,9 @@ class FisherSurgery:
         forget_images: at most, for the gradient.
         budget_images: at most, of those retained, on which the budget is measured.
         corrected: EK-FAC's eigenvalues, from a second pass over the statistics' images.
+        target: what is drawn instead: "nearest", what is drawn at a near retained latent; "alike", at the retained
+            latent that draws what is most alike; "translate", at the same latent moved to where the attribute is not;
+            "auto", the better of the latter two for attributes (see `choose_goal`), else nearest.
     """
 
     name = "fisher_surgery"
@@ -128,6 +134,7 @@ class FisherSurgery:
         forget_images: int = 3_000,
         budget_images: int = 3_000,
         corrected: bool = False,
+        target: str = "auto",
     ) -> None:
         if not (_number(budget) and 0 < budget <= 1):
             raise UsageError("`method.budget` must be a share in (0, 1], 0.01 being 1 %", found=budget)
@@ -141,7 +148,8 @@ class FisherSurgery:
             if not (isinstance(value, int) and value >= 2):
                 raise UsageError(f"`method.{key}` must be an integer >= 2", found=value)
         self.budget, self.shots, self.damping = float(budget), shots, [float(c) for c in candidates]
-        self.corrected = bool(corrected)
+        check_choice("target", target, TARGETS)
+        self.corrected, self.target = bool(corrected), target
         self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
 
     def __call__(self, task: Task) -> Update:
@@ -149,7 +157,7 @@ class FisherSurgery:
         retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
         forget = draw_images(split, "forget", self.forget_images, seed=task.stream("forget"))
         with task.stage("objective"):
-            goal = redirect(model, forget, retain, seed=task.stream("redirect"))
+            goal = self._goal(task, forget, retain)
             cost = FrozenElbo(model, _first(retain, self.budget_images), seed=task.stream("budget"))
             # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
             checks = {
@@ -183,6 +191,7 @@ class FisherSurgery:
             "budget_spent": cost.mean(now) / base - 1,
             "redirect_loss": {"before": redirect_before, "after": goal.mean(model, now), "floor": goal.floor},
             "clean_targets": goal.clean,
+            "target": {"kind": goal.kind, "retained": goal.retained, "distance": goal.distance},
             "images": {
                 "retain": len(retain),
                 "forget": len(forget),
@@ -193,6 +202,20 @@ class FisherSurgery:
             "cost": _counted(self, log, len(retain), len(forget), len(cost.x)).record(len(split.dataset.train)),
         }
         return update
+
+    def _goal(self, task: Task, forget: Images, retain: Images) -> Redirect:
+        target = self.target
+        if target == "auto":
+            target = "nearest" if task.split.target_attribute is None else "attribute"
+        seed = task.stream("redirect")
+        if target == "nearest":
+            return redirect(task.model, forget, retain, seed=seed)
+        goals = {}
+        if target in ("alike", "attribute"):
+            goals["alike"] = redirect(task.model, forget, retain, seed=seed, shortlist=None)
+        if target in ("translate", "attribute"):
+            goals["translate"] = translate(task.model, forget, retain, seed=seed)
+        return choose_goal(task.model, goals, forget, retain)
 
     def _shot(
         self,
@@ -237,6 +260,23 @@ class FisherSurgery:
             for c in found
         ]
         return best
+
+
+def choose_goal(model: Any, goals: dict[str, Redirect], forget: Images, retain: Images) -> Redirect:
+    """Of several kinds of targets the nearest that the encoder takes for retained; else the one it takes most so.
+
+    A target must be free of the attribute and otherwise leave the drawing as it is. Neither asks a judge: the first is
+    read off the nearest posterior means of the training data, the second is a distance of pixels.
+    """
+    best: list[tuple[bool, float, Redirect]] = []
+    for kind, goal in goals.items():
+        share = retained_share(model, goal.targets, forget, retain)
+        with torch.no_grad():
+            drawn = torch.cat([model.decode(part) for part in goal.latents.split(BLOCK)])
+        distance = float((drawn - goal.targets).square().flatten(1).mean(1).sqrt().mean())
+        told = replace(goal, kind=kind, retained=share, distance=distance)
+        best.append((share >= SURE, -distance if share >= SURE else share, told))
+    return max(best, key=lambda entry: entry[:2])[2]
 
 
 def choose(found: Sequence[Candidate], before: float) -> Candidate:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Task, Update, check_choice, check_whole
+from gsu_cli.methods.base import Strength, Task, Update, check_choice, check_whole
 from gsu_cli.methods.iterative import Ground, Loop, check_number, iterate
 from gsu_cli.methods.labeller import train_labeller
 from gsu_cli.methods.latents import drawn, frozen
@@ -44,6 +44,7 @@ class Moon:
     """
 
     name = "moon"
+    knob = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

@@ -18,6 +18,9 @@ from gsu_cli.training import History, Progress, Recipe, fit
 def initialise(model: Any, seed: int) -> None:
     """Fresh weights in place, from every submodule's own ``reset_parameters``; bit-reproducible for a seed.
 
+    Layers come first, in order, then what holds them, from the inside out: a model's own ``reset_parameters`` has the
+    last word.
+
     torch's initialisers know the global generator only: its state is saved, seeded and put back.
 
     Raises:
@@ -25,7 +28,9 @@ def initialise(model: Any, seed: int) -> None:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "initialise"))
-        for name, module in model.named_modules():
+        modules = list(model.named_modules())
+        layers = [pair for pair in modules if next(pair[1].children(), None) is None]
+        for name, module in [*layers, *(pair for pair in reversed(modules) if pair not in layers)]:
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
             elif any(True for _ in module.parameters(recurse=False)):

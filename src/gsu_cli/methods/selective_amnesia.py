@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Task, Update, check_choice, check_whole
+from gsu_cli.methods.base import Strength, Task, Update, check_choice, check_whole
 from gsu_cli.methods.diagonal import diagonal_fisher
 from gsu_cli.methods.iterative import Batches, Ground, Loop, check_number, iterate
 from gsu_cli.methods.labeller import Labeller, train_labeller
@@ -48,6 +48,7 @@ class SelectiveAmnesia:
     """
 
     name = "selective_amnesia"
+    knob = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

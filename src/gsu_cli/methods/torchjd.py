@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Task, Update, check_choice, cosine
+from gsu_cli.methods.base import Strength, Task, Update, check_choice, cosine
 from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.surgery.vectors import Vector, flatten, scale, unflatten
 
@@ -63,6 +63,7 @@ class TorchJd:
     """
 
     name = "torchjd"
+    knob = Strength("lr", 1e-5, 1.0)
 
     def __init__(
         self,

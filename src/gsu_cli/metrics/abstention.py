@@ -14,5 +14,5 @@ class Abstention:
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
         rows = no_judges(NAME, subject, scene)
         for judge in scene.judges.values():
-            rows.append(share(NAME, subject, judge, subject.verdict(judge).abstains, "lower"))
+            rows.append(share(NAME, subject, judge, subject.verdict(judge).unsure(scene.split), "lower"))
         return rows

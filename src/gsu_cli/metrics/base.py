@@ -16,7 +16,7 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError
-from gsu_cli.judges.base import FeatureJudge, Judge, Verdict
+from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, Judge, Verdict
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 
@@ -41,11 +41,11 @@ class Subject:
     pixels: Tensor
     model: Any = None
     sha256: str | None = None
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    verdicts: dict[str, Verdict | AttributeVerdict] = field(default_factory=dict)
     part_of: tuple[Subject, Tensor] | None = None
     _features: dict[str, Tensor] = field(default_factory=dict)
 
-    def verdict(self, judge: Judge) -> Verdict:
+    def verdict(self, judge: Judge) -> Verdict | AttributeVerdict:
         """What ``judge`` says of the drawings, computed once."""
         if judge.name not in self.verdicts:
             if self.part_of is not None:
@@ -79,12 +79,14 @@ class Scene:
         judges: by name, those that could be prepared.
         unavailable: by name, why the others could not.
         seed: of the evaluation's own randomness.
+        original: the drawings before forgetting, for metrics that compare at the same latents; None if not known.
     """
 
     split: Split
     judges: Mapping[str, Judge]
     unavailable: Mapping[str, str]
     seed: int
+    original: Subject | None = None
     cache: dict[str, Any] = field(default_factory=dict)
 
     def feature_judge(self) -> FeatureJudge | None:
@@ -125,6 +127,20 @@ def data_subject(images: Images) -> Subject:
     return Subject("data", images.pixels)
 
 
+@torch.no_grad()
+def reconstructions(model: Any, images: Images, chunk: int = 500) -> Tensor:
+    """Decodings of posterior means, uint8 ``(n, c, h, w)``: generated images of which it is known what they show.
+
+    Raises:
+        NonFiniteError: a reconstruction holds nan.
+    """
+    parts = [model.decode(model.posterior(x)[0]) for x, _ in images.batches(chunk)]
+    drawn = torch.cat(parts) if parts else images.floats()
+    if drawn.isnan().any():
+        raise NonFiniteError("reconstructions must be finite", found="nan")
+    return (drawn.clamp(0, 1) * 255).round_().to(torch.uint8)
+
+
 def heldout_subjects(split: Split) -> tuple[Subject, Subject]:
     """All held-out images, and those of the retain set as a part of them: judges look at each image once."""
     everything = data_subject(split.dataset.heldout)
@@ -137,7 +153,9 @@ def missing(name: str, subject: Subject, reason: str, **more: Any) -> Measuremen
     return Measurement(name, subject.name, None, sha256=subject.sha256, reason=reason, **more)
 
 
-def share(name: str, subject: Subject, judge: Judge, hits: Tensor, better: Literal["lower", "higher"]) -> Measurement:
+def share(
+    name: str, subject: Subject, judge: Judge, hits: Tensor, better: Literal["lower", "higher"] | None
+) -> Measurement:
     """The share of true entries of ``hits``, ``(n,)`` bool, with Wilson's interval; null for no images."""
     found, n = int(hits.sum()), len(hits)
     if n == 0:

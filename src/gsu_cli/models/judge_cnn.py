@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
 from gsu_cli.models.base import Model, image_shape, whole, wholes
+from gsu_cli.models.distortion import distort
 
 
 class JudgeCnn(Model):
@@ -81,26 +82,3 @@ class JudgeCnn(Model):
             raise UsageError(f"the judge learns the labels {self.labels.tolist()} alone", found=strange)
         column = matches.to(torch.int64).argmax(1)
         return F.cross_entropy(self(distort(x, generator)), column, reduction="none", label_smoothing=0.05)
-
-
-def distort(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Random shift (2 px at 28), rotation (10 degrees), scale (10 %), blur (half of the images), noise (sd up to 0.1).
-
-    Args:
-        x: images in [0, 1], ``(n, c, h, w)``.
-        generator: of all the randomness.
-    """
-    n = len(x)
-
-    def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(n, generator=generator)
-
-    angle, scale = uniform(-0.175, 0.175), uniform(0.9, 1.1)
-    cos, sin = angle.cos() / scale, angle.sin() / scale
-    rows = torch.stack([cos, -sin, uniform(-0.14, 0.14), sin, cos, uniform(-0.14, 0.14)], 1)
-    grid = F.affine_grid(rows.view(n, 2, 3), list(x.shape), align_corners=False)
-    moved = F.grid_sample(x, grid, align_corners=False)
-    soft = F.avg_pool2d(moved, 3, stride=1, padding=1)
-    mix = (uniform(-1.0, 1.0).clamp(min=0.0))[:, None, None, None]
-    noise = torch.randn(x.shape, generator=generator) * uniform(0.0, 0.1)[:, None, None, None]
-    return (moved + mix * (soft - moved) + noise).clamp(0.0, 1.0)

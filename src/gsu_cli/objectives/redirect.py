@@ -38,12 +38,18 @@ class Redirect:
         targets: ``(n, c, h, w)`` in [0, 1], what is to be drawn there instead.
         clean: share of the retained posterior means that could be a target.
         floor: the loss of a decoder that draws the targets exactly (their entropy), nats per image.
+        kind: how the targets were chosen.
+        retained: what `retained_share` says of the targets; None where nobody asked.
+        distance: from what is drawn to the targets, root mean square over pixels, mean over images; likewise.
     """
 
     latents: Tensor
     targets: Tensor
     clean: float
     floor: float
+    kind: str = "nearest"
+    retained: float | None = None
+    distance: float | None = None
 
     def blocks(self, model: Any, size: int = BLOCK) -> Iterator[BlockLoss]:
         """The loss block by block, as a function of the decoder's parameters (named as the model names them)."""
@@ -68,9 +74,23 @@ def decoder_prefix(model: Any) -> str:
     return next(f"{name}." if name else "" for name, module in model.named_modules() if module is model.decoder)
 
 
+def check_latents(model: Any) -> None:
+    """Refuses a model without latents to redirect.
+
+    Raises:
+        UsageError: with its name.
+    """
+    if not all(hasattr(model, name) for name in ("posterior", "decoder", "likelihood")):
+        raise UsageError(
+            "redirecting needs a model with posterior(), decoder and likelihood",
+            found=type(model).__name__,
+            way_out="Use a method that needs gradients alone, such as method=gradient_surgery",
+        )
+
+
 @torch.no_grad()
 def redirect(
-    model: Any, forget: Images, retain: Images, *, seed: int, neighbours: int = 10, shortlist: int = 30
+    model: Any, forget: Images, retain: Images, *, seed: int, neighbours: int = 10, shortlist: int | None = 30
 ) -> Redirect:
     """Builds the objective at the model's present weights.
 
@@ -80,17 +100,12 @@ def redirect(
         retain: images whose latents are the targets' choice; some thousands suffice.
         seed: of the latents' noise.
         neighbours: how many nearest posterior means must all be retained.
-        shortlist: clean means nearest in the latent space among which the nearest drawing is chosen.
+        shortlist: clean means nearest in the latent space among which the nearest drawing is chosen; None: all of them.
 
     Raises:
         UsageError: the model has no latents to redirect.
     """
-    if not all(hasattr(model, name) for name in ("posterior", "decoder", "likelihood")):
-        raise UsageError(
-            "redirecting needs a model with posterior(), decoder and likelihood",
-            found=type(model).__name__,
-            way_out="Use a method that needs gradients alone, such as method=gradient_surgery",
-        )
+    check_latents(model)
     mean_f, sd_f = posterior(model, forget)
     mean_r, _ = posterior(model, retain)
     z = mean_f + sd_f * torch.randn(mean_f.shape, generator=generator(seed, "latents"))
@@ -100,15 +115,15 @@ def redirect(
     limit = forgotten.sort().values[int(LEAST_CLEAN * (len(forgotten) - 1))]
     pool = mean_r[forgotten <= limit]
     drawn = torch.cat([model.decode(part) for part in pool.split(BLOCK)])
-    near = nearest(z, pool, min(shortlist, len(pool)))
-    chosen = torch.cat(
-        [
-            _alike(model.decode(part), drawn, index)
-            for part, index in zip(z.split(BLOCK), near.split(BLOCK), strict=True)
-        ]
-    )
+    parts = z.split(BLOCK)
+    if shortlist is None:
+        looks = drawn.flatten(1)
+        chosen = torch.cat([nearest(model.decode(part).flatten(1), looks, 1)[:, 0] for part in parts])
+    else:
+        near = nearest(z, pool, min(shortlist, len(pool))).split(BLOCK)
+        chosen = torch.cat([_alike(model.decode(a), drawn, b) for a, b in zip(parts, near, strict=True)])
     targets = drawn[chosen]
-    return Redirect(z, targets, float((forgotten == 0).double().mean()), _entropy(model, pool[chosen], targets))
+    return Redirect(z, targets, float((forgotten == 0).double().mean()), entropy(model, pool[chosen], targets))
 
 
 def _alike(images: Tensor, drawn: Tensor, index: Tensor) -> Tensor:
@@ -125,6 +140,23 @@ def posterior(model: Any, images: Images) -> tuple[Tensor, Tensor]:
     return torch.cat([m for m, _ in parts]), torch.cat([s for _, s in parts])
 
 
+@torch.no_grad()
+def retained_share(model: Any, targets: Tensor, forget: Images, retain: Images, neighbours: int = 10) -> float:
+    """How retained targets look to the encoder: of the posterior means nearest to theirs, the share that is retained.
+
+    Args:
+        model: with ``posterior``.
+        targets: ``(n, c, h, w)`` in [0, 1].
+        forget, retain: images; as many of each are taken, so that 0.5 says nothing.
+        neighbours: nearest posterior means that are counted for each target.
+    """
+    n = min(len(forget), len(retain))
+    index = torch.arange(n)
+    pool = torch.cat([posterior(model, part[index])[0] for part in (retain, forget)])
+    means = torch.cat([model.posterior(part)[0] for part in targets.split(BLOCK)])
+    return float((nearest(means, pool, min(neighbours, 2 * n)) < n).double().mean())
+
+
 def nearest(points: Tensor, pool: Tensor, k: int) -> Tensor:
     """Indices into ``pool`` of the ``k`` nearest to each point, ``(n, k)``, nearest first (Euclidean)."""
     squares = pool.square().sum(1)
@@ -136,6 +168,8 @@ def nearest(points: Tensor, pool: Tensor, k: int) -> Tensor:
     return torch.cat(parts)
 
 
-def _entropy(model: Any, z: Tensor, targets: Tensor) -> float:
+@torch.no_grad()
+def entropy(model: Any, z: Tensor, targets: Tensor) -> float:
+    """The loss of drawing exactly ``targets``, the means at latents ``z``, nats per image."""
     parts = zip(z.split(BLOCK), targets.split(BLOCK), strict=True)
     return float(torch.cat([model.likelihood.nll(model.decoder(a), t) for a, t in parts]).double().mean())

@@ -182,7 +182,17 @@ def mixed(records: Sequence[Record], by: Sequence[str]) -> list[str]:
     among = [name for name in ("dataset", "checkpoint", "method", *varied(records)) if name not in by]
     groups = group(records, by)
     blurred = [name for name in among if any(len({key(r, name) for r in (*g.done, *g.failed)}) > 1 for g in groups)]
-    return [f"rows average over different {', '.join(blurred)}; add them to by= to keep them apart"] if blurred else []
+    notes = [f"rows average over different {', '.join(blurred)}; add them to by= to keep them apart"] if blurred else []
+    return [
+        *notes,
+        *(["rows rest on different forget specs; add forget to by= to compare like with like"] * uneven(groups)),
+    ]
+
+
+def uneven(groups: Sequence[Group]) -> bool:
+    """Whether groups of several forget specs do not all have the same ones, so that their means are no fair match."""
+    specs = [{key(r, "forget") for r in (*g.done, *g.failed)} for g in groups]
+    return any(len(found) > 1 for found in specs) and any(found != specs[0] for found in specs)
 
 
 def setting(record: Record) -> str:

@@ -23,7 +23,7 @@ def key(record: Record, name: str) -> str:
 
     Args:
         record: of the run.
-        name: one of `NAMED`, or a dotted key such as ``method.lr``.
+        name: one of `NAMED`, ``seed``, or a dotted key such as ``method.lr`` or ``seeds.evaluate``.
 
     Returns:
         The value; "-" where the config has no such key, "not recorded" where neither record nor command say.
@@ -44,6 +44,10 @@ def key(record: Record, name: str) -> str:
         return str(path or _lookup(record.config, "checkpoint.name") or NOT_RECORDED)
     if name in ("status", "verb"):
         return str(getattr(record, name))
+    if name == "seed" and record.seeds:
+        return "/".join(map(str, sorted(set(record.seeds.values()))))
+    if name.startswith("seeds.") and record.seeds:
+        return shown(record.seeds.get(name.removeprefix("seeds."), ABSENT))
     found = _lookup(record.config, name)
     if found is None and record.config:
         return ABSENT  # this method, say, has no such option
@@ -98,10 +102,17 @@ def _lookup(config: Mapping[str, Any], dotted: str) -> Any:
 
 
 def _typed(record: Record, name: str) -> str | None:
-    quoted = [word for word in record.command[2:] if name in word]
-    words = [(shlex.split(word) or [""])[0] for word in quoted]
+    words = (_unquoted(word) for word in record.command[2:] if name in word)
     values = [value for head, _, value in (word.lstrip("+").partition("=") for word in words) if head == name]
     return values[-1] if values else None
+
+
+def _unquoted(word: str) -> str:
+    """A word as the shell would hand it on; as it is where it has no quotes, or half of one."""
+    try:
+        return "".join(shlex.split(word)[:1]) if {"'", '"', "\\"} & set(word) else word
+    except ValueError:
+        return word
 
 
 def _forget(record: Record) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gsu_cli.report.aggregate import aggregate, distinct
-from gsu_cli.report.keys import NOT_RECORDED, key
+from gsu_cli.report.keys import NOT_RECORDED, key, varied
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, discover
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.record import Record
@@ -21,8 +21,7 @@ def tables(records: Sequence[Record], by: Sequence[str]) -> list[Table]:
     for record in kept:
         weights = next((m.sha256 for m in record.measurements if m.subject == "retrained"), None)
         if weights:  # measured again beside every method: the same weights at the same latents are one measurement
-            anyone = replace(record, config={**record.config, "method": None}, update={}, command=[])
-            twins.setdefault((weights, record.seeds.get("evaluate")), anyone)
+            twins.setdefault((weights, record.seeds.get("evaluate")), _without_method(record))
     if twins:
         keys = [k for k in by if k in ("dataset", "checkpoint", "forget", "slug")] or ["forget"]
         measured = [q for q in discover(twins.values(), "retrained") if q not in (SECONDS, GRADIENTS)]
@@ -32,9 +31,16 @@ def tables(records: Sequence[Record], by: Sequence[str]) -> list[Table]:
     ]
 
 
+def _without_method(record: Record) -> Record:
+    """The run as far as its twin is concerned, which no method has touched."""
+    data = {**record.inputs.get("dataset", {}), "name": key(record, "dataset")}
+    config = {**record.config, "method": None}
+    return replace(record, config=config, inputs={**record.inputs, "dataset": data}, update={}, command=[])
+
+
 def listing(runs: Sequence[tuple[Path, Record]]) -> Table:
     """A row per run."""
-    named = ("verb", "dataset", "forget", "method")
+    named = ("verb", "dataset", "forget", "method", *varied([r for _, r in runs]))
     columns = [Column("run", form="text"), *(Column(k, form="text") for k in named), Column("seed", form="text")]
     found = discover([r for _, r in runs])
     quantities = [q for q in found if q.name in ("feature_ratio", "neg_elbo_retain", "frechet_distance")] + [SECONDS]
@@ -42,7 +48,7 @@ def listing(runs: Sequence[tuple[Path, Record]]) -> Table:
     rows = []
     for i, (_, record) in enumerate(runs):
         cells = [Cell(f"#{i}"), *(Cell(_or_dash(key(record, k))) for k in named)]
-        cells += [Cell("/".join(map(str, sorted(set(record.seeds.values())))) or "-"), Cell(record.status)]
+        cells += [Cell(_or_dash(key(record, "seed"))), Cell(record.status)]
         for quantity in quantities:
             value = quantity.read(record).value if record.status == "done" else None
             cells.append(Cell("-") if value is None else Cell(value=value))

@@ -14,11 +14,11 @@ from gsu_cli.report.run_table import TITLES
 from gsu_cli.report.table import Column, Form
 from gsu_cli.run.record import Measurement, Record
 
-ORDER = ("feature_ratio", "feature_ratio_reconstructions", "identity", "neg_elbo_retain", "neg_elbo_forget",
-         "frechet_distance", "fid", "kid", "inception_score")  # fmt: skip
+ORDER = ("feature_ratio", "feature_ratio_reconstructions", "identity_distance", "identity_distance_features",
+         "neg_elbo_retain", "neg_elbo_forget", "frechet_distance", "fid", "kid", "inception_score")  # fmt: skip
 LEFT_OUT = ("abstention",)  # says more of the judge than of the method; each run's own table has it
 JUDGES = {"cnn": "CNN", "knn": "kNN"}
-BY_EACH_JUDGE = ("feature_ratio", "feature_ratio_reconstructions", "abstention")  # one column per judge
+BY_EACH_JUDGE = ("feature_ratio", "attribute_", "abstention")  # how names begin that have a column per judge
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Quantity:
         if self.head:
             return self.head
         by = JUDGES.get(self.judge or "", self.judge or "")
-        text = TITLES.get(self.name, self.name.replace("_", " "))
-        text += f" ({by})" if by and self.name in BY_EACH_JUDGE else ""
+        text = TITLES.get(self.name, self.name.removeprefix("attribute_").replace("_", " "))
+        text += f" ({by})" if by and self.name.startswith(BY_EACH_JUDGE) else ""
         return text if self.subject == "unlearned" else f"{text}, {self.subject}"
 
     def column(self) -> Column:

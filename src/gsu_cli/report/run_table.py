@@ -9,6 +9,9 @@ from gsu_cli.run.record import Measurement, Record
 
 TITLES = {
     "feature_ratio": "feature ratio",
+    "feature_ratio_reconstructions": "in reconstructions",
+    "identity_distance": "identity, grey levels",
+    "identity_distance_features": "identity, features",
     "neg_elbo_retain": "-ELBO retain",
     "neg_elbo_forget": "-ELBO forget",
     "frechet_distance": "Frechet distance",
@@ -54,7 +57,7 @@ def rows(record: Record) -> list[Row]:
     found = []
     for (name, judge), cells in seen.items():
         by = {"cnn": "CNN", "knn": "kNN", None: ""}.get(judge, judge or "")
-        title = TITLES.get(name, name) + (f" ({by})" if by and name in ("feature_ratio", "abstention") else "")
+        title = TITLES.get(name, name.removeprefix("attribute_")) + (f" ({by})" if by and _judged(name) else "")
         better = next((m.better for m in cells.values() if m is not None and m.better), None)
         found.append(Row(title, cells, change(cells.get("original"), cells.get("unlearned")), better))
     return found
@@ -64,6 +67,11 @@ def subjects(record: Record) -> list[str]:
     """Subjects that were measured, in the order of the columns."""
     present = {m.subject for m in record.measurements}
     return [s for s in SUBJECTS if s in present]
+
+
+def _judged(name: str) -> bool:
+    """Whether each judge has a row of its own."""
+    return name == "abstention" or name.startswith(("feature_ratio", "attribute_"))
 
 
 def markdown(record: Record) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -162,5 +162,4 @@ def record_of(data: Any, path: Path) -> Record:
 
 
 def _known(kind: type[Record | Measurement], data: dict[str, Any]) -> dict[str, Any]:
-    names = {f.name for f in fields(kind)}
-    return {k: v for k, v in data.items() if k in names}
+    return {k: v for k, v in data.items() if k in kind.__dataclass_fields__}

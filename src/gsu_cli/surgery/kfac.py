@@ -33,9 +33,11 @@ class KroneckerBuilder:
         module: a network of one tensor, a decoder say.
         names: the parameters to cover, as they are called in vectors (with ``prefix``); all when None.
         prefix: put before the module's own parameter names, "decoder." say.
+        locations: how many locations a sample should give to a factor; a convolution with more of them is shown a
+            part of the samples instead, so that its factors cost no more than a smaller layer's. None: all of them.
 
     Raises:
-        UsageError: names that do not exist; tied weights; parameters that no leaf module owns.
+        UsageError: names that do not exist; tied weights; parameters that no leaf module owns; no location.
 
     Example:
         >>> layer = nn.Linear(1, 1)
@@ -46,13 +48,23 @@ class KroneckerBuilder:
         ([[4.0, 2.0], [2.0, 1.0]], [[9.0]])
     """
 
-    def __init__(self, module: nn.Module, names: Collection[str] | None = None, *, prefix: str = "") -> None:
-        self.module = module
+    def __init__(
+        self,
+        module: nn.Module,
+        names: Collection[str] | None = None,
+        *,
+        prefix: str = "",
+        locations: int | None = None,
+    ) -> None:
+        if locations is not None and locations < 1:
+            raise UsageError("Kronecker factors need at least one location a sample", found=locations)
+        self.module, self.most = module, locations
         self.scopes = find_scopes(module, names, prefix)
         self._layers = {scope.module: module.get_submodule(scope.module) for scope in self.scopes}
         self._A: dict[str, Tensor] = {}
         self._G: dict[str, Tensor] = {}
         self._locations: dict[str, int] = {}
+        self._samples: dict[str, int] = {}
         self._diagonal: Vector = {}
         self._n = 0
 
@@ -74,11 +86,19 @@ class KroneckerBuilder:
                 for k, square in squares.items():
                     _add(self._diagonal, scope.own[k], square)
                 continue
-            a, g = (r.flatten(0, 1) for r in rows(layer, scope.own, x, y))
+            used = self._share(layer, y)
+            a, g = (r.flatten(0, 1) for r in rows(layer, scope.own, x[:used], y[:used]))
             _add(self._A, scope.module, a.T @ a)
             _add(self._G, scope.module, g.T @ g)
             self._locations[scope.module] = self._locations.get(scope.module, 0) + len(a)
+            self._samples[scope.module] = self._samples.get(scope.module, 0) + used
         self._n += len(inputs)
+
+    def _share(self, layer: nn.Module, y: Tensor) -> int:
+        """How many samples of a batch, whose order is random, a layer is shown."""
+        if self.most is None or not isinstance(layer, nn.Conv2d):
+            return len(y)
+        return min(len(y), max(1, -(-len(y) * self.most // y[0, 0].numel())))
 
     def finish(self) -> KroneckerFisher:
         """Factors, eigenbases and eigenvalues.
@@ -91,7 +111,8 @@ class KroneckerBuilder:
             raise UsageError("Kronecker factors need at least one sample", found=0)
         layers = []
         for scope in (s for s in self.scopes if s.kronecker):
-            A, G = self._A[scope.module] / self._n, self._G[scope.module] / self._locations[scope.module]
+            name = scope.module
+            A, G = self._A[name] / self._samples[name], self._G[name] / self._locations[name]
             if not (torch.isfinite(A).all() and torch.isfinite(G).all()):
                 raise NonFiniteError("Kronecker factors must be finite", found=f"nan or inf in layer {scope.module!r}")
             (e_A, U_A), (e_G, U_G) = eigenbasis(A), eigenbasis(G)

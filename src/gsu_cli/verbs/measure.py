@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.judges.base import Judge, JudgeSpec, Unavailable
-from gsu_cli.metrics.base import Metric, Scene, Subject, draw, heldout_subjects
+from gsu_cli.metrics.base import Metric, Scene, Subject, draw, heldout_subjects, reconstructions
 from gsu_cli.metrics.trust import trust_report
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.session import Session
 from gsu_cli.verbs.parts import build
 
-FLOORS = ("feature_ratio", "frechet_distance", "inception_score", "fid")  # what real held-out retain images score
+FLOORS = ("feature_ratio", "other_attributes", "frechet_distance", "inception_score", "fid")
+"""Metrics that are taken of real held-out retain images too."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ def measure(
         for name, c in checkpoints.items():
             subjects[name] = Subject(name, draw(c.model, plan.samples, scene.seed), c.model, c.sha256)
             tick(f"drew {plan.samples:,} samples of {name}")
+        scene.original = subjects.get("original")
         everything, real = heldout_subjects(scene.split)
         session.record.judges = _trust(scene, everything, next(iter(subjects.values())))
         tick("judges checked")
@@ -113,17 +114,10 @@ def measure(
 
 def _trust(scene: Scene, everything: Subject, first: Subject) -> list[dict[str, Any]]:
     heldout = scene.split.dataset.heldout
-    drawn = reconstructions(first.model, heldout.floats()) if hasattr(first.model, "posterior") else None
+    drawn = reconstructions(first.model, heldout) if hasattr(first.model, "posterior") else None
     rows: list[dict[str, Any]] = [{"name": name, "unavailable": why} for name, why in scene.unavailable.items()]
     for judge in scene.judges.values():
-        report = trust_report(judge, heldout, drawn, first, real=everything)
+        report = trust_report(judge, scene.split, drawn, first, real=everything)
         trust = {k: None if m is None else asdict(m) for k, m in report.items()}
         rows.append({**judge.provenance(), "trust": trust})
     return rows
-
-
-@torch.no_grad()
-def reconstructions(model: Any, x: torch.Tensor) -> torch.Tensor:
-    """Decodings of posterior means, uint8: generated images whose class is known."""
-    parts = [model.decode(model.posterior(chunk)[0]) for chunk in x.split(2000)]
-    return (torch.cat(parts).clamp(0, 1) * 255).round_().to(torch.uint8)

@@ -22,16 +22,21 @@ GENERATOR = ("sample", "generation_parameters")
 
 
 def build_model(cfg: DictConfig, dataset: Dataset) -> Any:
-    """A model from its config, told the shape of the images, and the labels where it classifies.
+    """A model from its config, told the shape of the images, and the labels or attributes where it judges.
 
     Raises:
         UsageError: the class cannot be built so, or lacks a member of the contract.
     """
     kind = build(cfg, _partial_=True).func
-    known = {"shape": list(dataset.shape), "labels": sorted(dataset.class_names)}
+    known = {
+        "shape": list(dataset.shape),
+        "labels": sorted(dataset.class_names),
+        "attributes": list(dataset.attribute_names),
+    }
     takes = inspect.signature(kind).parameters
     model = build(cfg, **{k: v for k, v in known.items() if k in takes})
-    needed = CONTRACT if "labels" in takes else (*CONTRACT, *GENERATOR)  # a classifier draws nothing
+    judges = bool({"labels", "attributes"} & set(takes))  # and draws nothing
+    needed = CONTRACT if judges else (*CONTRACT, *GENERATOR)
     if missing := [f"{name}()" for name in needed if not callable(getattr(model, name, None))]:
         raise UsageError(
             "a model needs loss(), config(), sample() and generation_parameters()",

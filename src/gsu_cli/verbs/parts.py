@@ -64,6 +64,7 @@ def load_dataset(cfg: DictConfig, session: Session) -> Dataset:
             "n": {"train": len(dataset.train), "heldout": len(dataset.heldout)},
             "shape": list(dataset.shape),
             "classes": dataset.class_names,
+            "attributes": list(dataset.attribute_names),
         }
     console.say(f"{dataset.name}: {dataset.source}")
     if dataset.note:
@@ -114,6 +115,7 @@ def resolve_split(spec: ForgetSpec, dataset: Dataset, session: Session) -> Split
         "n_heldout_forget": len(split.heldout_forget),
         "n_heldout_retain": len(split.heldout_retain),
         "target_classes": None if split.target_classes is None else list(split.target_classes),
+        "target_attribute": split.target_attribute,
     }
     return split
 

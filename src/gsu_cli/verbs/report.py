@@ -63,7 +63,8 @@ class Options:
             )
         if isinstance(cfg.pictures, bool) or not isinstance(cfg.pictures, int) or cfg.pictures < 0:
             raise UsageError("`pictures` must be an integer >= 0", found=cfg.pictures)
-        title = str(cfg.title) if cfg.title is not None else f"Runs in {', '.join(map(str, places))}"
+        where = str(places[0]) if len(places) == 1 else f"{len(places)} places"
+        title = f"Runs in {where}" if cfg.title is None else str(cfg.title)
         return cls(places, by, formats, output, title, cfg.pictures)
 
 

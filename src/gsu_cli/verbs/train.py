@@ -12,6 +12,7 @@ from rich.text import Text
 from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError
 from gsu_cli.methods.retrain import initialise
+from gsu_cli.models.attribute_cnn import AttributeCnn
 from gsu_cli.models.judge_cnn import JudgeCnn
 from gsu_cli.report.numbers import seconds
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
@@ -43,6 +44,7 @@ def main(cfg: DictConfig) -> None:
             "dataset": dataset.name,
             "dataset_sha256": session.record.inputs["dataset"]["sha256"],
             "classes": sorted(dataset.class_names),
+            "attributes": list(dataset.attribute_names),
             "forget": slug,
             "forget_options": dict(session.record.config["forget"]),
             "seed": seed,
@@ -96,7 +98,7 @@ def _train(
             style="bold",
         )
     )
-    option = "judge.cnn.path" if isinstance(found.model, JudgeCnn) else "checkpoint.path"
+    option = "judge.cnn.path" if isinstance(found.model, JudgeCnn | AttributeCnn) else "checkpoint.path"
     console.say(f"use it with {option}=", path)
 
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
+from gsu_cli.judges.base import Verdict
 from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.retrain import train_from_scratch
 from gsu_cli.metrics.base import Subject
@@ -26,6 +27,8 @@ from gsu_cli.verbs import console, curve, parts, tuning
 from gsu_cli.verbs.listening import listening
 from gsu_cli.verbs.measure import Plan, measure
 from gsu_cli.verbs.protocol import Protocol
+
+ATTRIBUTE = 1  # stands for the forgotten attribute among the labels of a picture
 
 
 def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
@@ -121,13 +124,22 @@ def draw_picture(session: Session, split: Split, subjects: Mapping[str, Subject]
     """``samples.png``, labelled by the CNN judge, or by another when there is none."""
     verdicts = {name: dict(s.verdicts) for name, s in subjects.items()}
     judge = next((j for j in ("cnn", "knn") if all(j in v for v in verdicts.values())), None)
+    names, targets = {-1: "", **split.dataset.class_names}, tuple(split.target_classes or ())
     blank = torch.full((len(next(iter(subjects.values())).pixels),), -1)
+    labels = dict.fromkeys(subjects, blank)
+    for name in subjects if judge else ():
+        verdict = verdicts[name][str(judge)]
+        if isinstance(verdict, Verdict):
+            labels[name] = verdict.labels
+        elif (shown := verdict.shows(split)) is not None:
+            labels[name] = torch.where(shown, ATTRIBUTE, -1)
+            names, targets = {-1: "", ATTRIBUTE: str(split.target_attribute)}, (ATTRIBUTE,)
     contact_sheet(
         session.folder / "samples.png",
         {name: s.pixels for name, s in subjects.items()},
-        {name: verdicts[name][judge].labels if judge else blank for name in subjects},
-        {-1: "", **split.dataset.class_names},
-        split.target_classes or (),
+        labels,
+        names,
+        targets,
         what=split.describe(),
     )
     session.record.outputs["samples"] = {"path": "samples.png", "judge": judge}

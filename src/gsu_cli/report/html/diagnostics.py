@@ -27,20 +27,34 @@ class Diagnostics:
 def diagnostics(record: Record) -> Diagnostics:
     """All of ``record.update``."""
     update, found = record.update, Diagnostics()
-    details = update.get("details") or {}
+    details: dict[str, Any] = dict(update.get("details") or {})
     scalars = {name: update[name] for name in SCALARS if update.get(name) is not None}
     for part in ("predicted", "realised"):
         scalars |= {f"{part} change of the {name} loss": v for name, v in (update.get(part) or {}).items()}
     scalars |= {name: value for name, value in details.items() if _is_number(value)}
     if scalars:
-        found.tables.append(_mapping("The step", "quantity", "value", scalars))
+        found.tables.append(_grid("The step", "quantity", {"value": scalars}))
+    layers = details.get("movement_per_layer")
+    by_layer: dict[str, Mapping[str, Any]] = {}
+    inner = details.pop("diagnostics", None)
+    if isinstance(inner, Mapping):
+        details |= {f"{k} (diagnostics)" if k in details else k: v for k, v in inner.items()}
     for name, value in details.items():
-        if isinstance(value, Mapping) and value and all(map(_is_number, value.values())):
-            heads = ("layer", "movement, relative") if name == "movement_per_layer" else ("quantity", "value")
-            found.tables.append(_mapping(name.replace("_", " "), *heads, value))
-        elif not _is_number(value):
+        if _is_number(value):
+            continue
+        if isinstance(layers, Mapping) and _is_row(value) and set(value) - {"all"} <= set(layers):
+            by_layer[name.removesuffix("_per_layer")] = value
+        elif _is_row(value):
+            found.tables.append(_grid(name, "quantity", {"value": value}))
+        elif isinstance(value, Mapping) and value and all(map(_is_row, value.values())):
+            heads = dict.fromkeys(head for row in value.values() for head in row)
+            turned = {head: {k: row[head] for k, row in value.items() if head in row} for head in heads}
+            found.tables.append(_grid(name, "part", turned))
+        else:
             text = json.dumps(value, indent=1, ensure_ascii=False)
             found.texts[name] = text if len(text) <= LONGEST else text[:LONGEST] + " ... (whole in record.json)"
+    if by_layer:
+        found.tables.append(_grid("Layer by layer", "layer", by_layer))
     return found
 
 
@@ -70,9 +84,20 @@ def measurements(record: Record) -> Table | None:
     return Table("", tuple(columns), tuple(out))
 
 
-def _mapping(title: str, name: str, value: str, numbers: Mapping[str, Any]) -> Table:
-    rows = tuple((Cell(str(k)), Cell(f"{v:.4g}", float(v))) for k, v in numbers.items())
-    return Table(title, (Column(name, form="text"), Column(value)), rows)
+def _grid(title: str, head: str, columns: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A row per key of the columns; None, and what a column does not have, is a hole."""
+    rows = []
+    for name in dict.fromkeys(name for values in columns.values() for name in values):
+        found = [values.get(name) for values in columns.values()]
+        cells = [Cell(note="does not exist here") if v is None else Cell(f"{v:.4g}", float(v)) for v in found]
+        rows.append((Cell(str(name)), *cells))
+    heads = (Column(head, form="text"), *(Column(name.replace("_", " ")) for name in columns))
+    return Table(title.replace("_", " "), heads, tuple(rows))
+
+
+def _is_row(value: object) -> bool:
+    """Whether it is a mapping to numbers, some of which may not exist."""
+    return isinstance(value, Mapping) and bool(value) and all(v is None or _is_number(v) for v in value.values())
 
 
 def _is_number(value: object) -> bool:

@@ -18,6 +18,7 @@ from gsu_cli.report.html.figure import Figure
 from gsu_cli.report.html.pareto import pareto
 from gsu_cli.report.html.pictures import Gallery, gallery, name
 from gsu_cli.report.html.sheet import Sheet, interval
+from gsu_cli.report.keys import varied
 from gsu_cli.report.overview import listing, mixed_versions, tables
 from gsu_cli.report.summary import sentences
 from gsu_cli.run.record import SCHEMA, Record
@@ -64,6 +65,7 @@ def render(
         about: when and with what it was made.
         most_pictures: embedded at most.
     """
+    more = varied([record for _, record in runs])
     kept, _ = distinct(record for _, record in runs if record.verb == "unlearn")
     figures: list[Figure] = [f for f in [pareto(kept, by), *sweeps(kept)] if f is not None]
     pictures: Gallery = gallery(runs, most_pictures)
@@ -79,8 +81,8 @@ def render(
             figures=figures,
             gallery=pictures,
             listing=Sheet.of(listing(runs), "listing"),
-            cards=[_card(i, path, record) for i, (path, record) in enumerate(runs[:MOST_RUNS])],
-            failed=[(i, name(record), str(path), record) for i, path, record in failed],
+            cards=[_card(i, path, record, more) for i, (path, record) in enumerate(runs[:MOST_RUNS])],
+            failed=[(i, name(record, more), str(path), record) for i, path, record in failed],
             broken=[(str(path), why) for path, why in broken],
             older=[str(path) for path, record in runs if record.schema < SCHEMA],
             mixed=mixed_versions([r for _, r in runs]),
@@ -89,13 +91,13 @@ def render(
     )
 
 
-def _card(index: int, path: Path, record: Record) -> Card:
+def _card(index: int, path: Path, record: Record, more: Sequence[str]) -> Card:
     table, noted = measurements(record), Diagnostics()
     if record.update:
         noted = diagnostics(record)
     return Card(
         index,
-        name(record),
+        name(record, more),
         str(path),
         record,
         STATE.get(record.status, "odd"),

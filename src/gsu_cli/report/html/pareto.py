@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from markupsafe import Markup
 
-from gsu_cli.report.aggregate import Group, group
+from gsu_cli.report.aggregate import Group, group, uneven
 from gsu_cli.report.html.figure import COST, Figure, judges, legend, numeric, said, span, tick
 from gsu_cli.report.html.scales import Scale
 from gsu_cli.report.html.svg import Chart, Point, Series
@@ -65,6 +65,8 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
         return None
     about = "Up is more forgotten, left is cheaper. The dashed line joins what nothing beats in both."
     about += " Bars are 95 % intervals, cut off at the frame."
+    if uneven(groups):
+        about += " Points rest on different forget specs, which makes some tasks harder than others."
     if far:
         about += f" {far} setting{'s' * (far > 1)} beyond {factor(FARTHEST)} cost or -100% cut left out; see the table."
     return Figure("What forgetting cost", about, tuple(charts), legend(shown))

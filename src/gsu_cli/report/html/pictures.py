@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError, features
 
 from gsu_cli.report.aggregate import setting
-from gsu_cli.report.keys import key
+from gsu_cli.report.keys import ABSENT, NOT_RECORDED, key, varied
 from gsu_cli.report.numbers import digits
 from gsu_cli.report.quantities import JUDGES
 from gsu_cli.run.record import Record
@@ -43,6 +43,7 @@ class Gallery:
 
 def gallery(runs: Sequence[tuple[Path, Record]], most: int) -> Gallery:
     """Pictures of at most ``most`` runs and `MOST_BYTES`; one of each setting before a second seed of any."""
+    more = varied([record for _, record in runs])
     order: list[tuple[int, int]] = []
     seen: dict[str, int] = {}
     for i, (path, record) in enumerate(runs):
@@ -58,7 +59,7 @@ def gallery(runs: Sequence[tuple[Path, Record]], most: int) -> Gallery:
             continue
         path, record = runs[i]
         try:
-            picture = _embed(path / "samples.png", record)
+            picture = _embed(path / "samples.png", record, more)
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as e:
             unreadable.append(f"{path / 'samples.png'}: {e}")
             continue
@@ -70,7 +71,7 @@ def gallery(runs: Sequence[tuple[Path, Record]], most: int) -> Gallery:
     return Gallery(dict(sorted(pictures.items())), left_out, unreadable)
 
 
-def _embed(path: Path, record: Record) -> Picture:
+def _embed(path: Path, record: Record, more: Sequence[str]) -> Picture:
     with Image.open(path) as opened:
         image = opened.convert("RGB")
     if image.width > WIDEST:
@@ -81,21 +82,21 @@ def _embed(path: Path, record: Record) -> Picture:
         out, format=kind.upper(), **({"quality": QUALITY, "method": 4} if kind == "webp" else {"optimize": True})
     )
     source = f"data:image/{kind};base64,{base64.b64encode(out.getvalue()).decode('ascii')}"
-    return Picture(source, describe(record), name(record), image.width, image.height)
+    return Picture(source, describe(record, more), name(record, more), image.width, image.height)
 
 
-def name(record: Record) -> str:
-    """A run in a few words: "mnist, forget class 1, ascent, seed 1"."""
+def name(record: Record, more: Sequence[str] = ()) -> str:
+    """A run in a few words: "mnist, forget class 1, ascent, seed 1"; with the settings ``more`` that it has."""
     parts = [key(record, "dataset")]
-    if (what := key(record, "forget")) != "not recorded":
+    if (what := key(record, "forget")) != NOT_RECORDED:
         parts.append(f"forget {what}")
-    if (method := key(record, "method")) != "not recorded":
+    if (method := key(record, "method")) != NOT_RECORDED:
         parts.append(method)
-    seeds = sorted(set(record.seeds.values()))
-    return ", ".join([*parts, f"seed {'/'.join(map(str, seeds))}"] if seeds else parts)
+    parts += [f"{k.removeprefix('method.')}={v}" for k in more if (v := key(record, k)) not in (ABSENT, NOT_RECORDED)]
+    return ", ".join([*parts, f"seed {key(record, 'seed')}"] if record.seeds else parts)
 
 
-def describe(record: Record) -> str:
+def describe(record: Record, more: Sequence[str] = ()) -> str:
     """What a samples sheet shows, for those who cannot see it."""
     said = []
     for judge in ("cnn", "knn"):
@@ -103,4 +104,5 @@ def describe(record: Record) -> str:
         if before is not None and after is not None:
             said.append(f"feature ratio by the {JUDGES[judge]} judge {digits(before)} before, {digits(after)} after")
     subjects = dict.fromkeys(m.subject for m in record.measurements if m.subject != "data")
-    return f"The same latents drawn by {', '.join(subjects) or 'the models'}: {name(record)}. {'; '.join(said)}".strip()
+    who = ", ".join(subjects) or "the models"
+    return f"The same latents drawn by {who}: {name(record, more)}. {'; '.join(said)}".strip()

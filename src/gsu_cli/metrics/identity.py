@@ -1,0 +1,55 @@
+"""Identity: how far drawings move that had nothing to forget, at the same latents."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gsu_cli.metrics.base import Z95, Scene, Subject, missing
+from gsu_cli.run.record import Measurement
+
+NAME = "identity_distance"
+UNIT = "grey levels"
+
+
+class Identity:
+    """Root mean square difference, in levels of 0..255, between original and unlearned drawing.
+
+    Only latents count at which no judge saw in the original what is to be forgotten. A second row has the same in the
+    features of the first judge that has some, relative to their spread over the original's drawings. The retrained
+    model has other latents, so nothing to compare.
+    """
+
+    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
+        before = scene.original
+        if before is None or subject.name != "unlearned":
+            return []
+        seen = [before.verdict(judge).shows(scene.split) for judge in scene.judges.values()]
+        hits = [found for found in seen if found is not None]
+        if not hits:
+            return [missing(NAME, subject, "no judge looks for what is forgotten", unit=UNIT, better="lower")]
+        spared = (~torch.stack(hits).any(0)).nonzero()[:, 0]
+        if not len(spared):
+            reason = "a judge saw what is to be forgotten in every drawing"
+            return [missing(NAME, subject, reason, unit=UNIT, better="lower")]
+        rows = [_mean(NAME, _pixel_distance(before.pixels, subject.pixels, spared), subject, UNIT, None)]
+        judge = scene.feature_judge()
+        if judge is not None:
+            a, b = before.features(judge)[spared].double(), subject.features(judge)[spared].double()
+            spread = (a - a.mean(0)).square().sum(1).mean().sqrt().clamp(min=1e-12)
+            unit = "spreads of the features"
+            rows.append(_mean(f"{NAME}_features", (a - b).square().sum(1).sqrt() / spread, subject, unit, judge.name))
+        return rows
+
+
+def _pixel_distance(a: Tensor, b: Tensor, index: Tensor) -> Tensor:
+    """``(n,)`` float64, in parts: the difference of all images as floats would be the largest tensor of a run."""
+    parts = [(a[i].double() - b[i].double()).flatten(1).square().mean(1).sqrt() for i in index.split(500)]
+    return torch.cat(parts)
+
+
+def _mean(name: str, values: Tensor, subject: Subject, unit: str, judge: str | None) -> Measurement:
+    n, mean = len(values), float(values.mean())
+    half = Z95 * float(values.std()) / n**0.5 if n > 1 else None
+    low, high = (None, None) if half is None else (max(0.0, mean - half), mean + half)
+    return Measurement(name, subject.name, mean, low, high, n, unit, "lower", judge, subject.sha256)
