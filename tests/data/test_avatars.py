@@ -99,7 +99,7 @@ def test_the_first_faces_are_the_same_however_many_there_are() -> None:
 
 def test_each_attribute_shows_and_only_where_it_belongs(layers: dict[Layer, np.ndarray]) -> None:
     """The same face with and without: pixels differ, by more than a shade, and far from everywhere."""
-    plain: list[Layer] = [("skin", avatar_layers.SKINS[2]), ("clothes", avatar_layers.CLOTHES_COLOURS[0]), ("face",)]
+    plain: list[Layer] = [("skin", avatar_layers.SKINS[-1]), ("clothes", avatar_layers.CLOTHES_COLOURS[0]), ("face",)]
     hair, colour = avatar_layers.SHORT_HAIR[0], avatar_layers.HAIR_COLOURS[0]
     top, serious = ("hair", hair, colour), ("mouth", "serious")
     without = stack(layers, Plan((), (*plain, top, serious))).astype(int)

@@ -156,7 +156,7 @@ def test_it_begins_with_grey_and_keeps_the_signal() -> None:
     x = torch.rand(20, 3, 64, 64, generator=seeded())
     with torch.no_grad():
         mean, sd = model.posterior(x)
-        drawn = model.decoder(torch.randn(20, 24, generator=seeded(1)))
+        drawn = model.decoder(torch.randn(20, model.latent_dim, generator=seeded(1)))
     assert mean.std(0).mean() > 0.01, "different images have different latents"
     assert 0.5 < float(sd.mean()) < 2
     assert abs(float(drawn.mean()) - 0.5) < 0.1
