@@ -26,6 +26,7 @@ from gsu_cli.surgery.steps import largest_step_within, power_law
 from gsu_cli.surgery.vectors import Vector, add_scaled
 
 TOLERANCE = 0.05  # share of the budget that a search may leave unspent
+OWN_BUDGET_TOLERANCE = 0.2  # the same for a method that spends a budget by itself, on images of its own
 MOST_ASKED = 3  # runs of a method that stops by itself
 MOST_TRIALS = 12  # runs of the method for one budget
 RAY_TRIALS = 16  # losses along the ray; each costs a forward pass over the gauge's images
@@ -200,7 +201,13 @@ class Search:
         guess = budget if s.is_budget else self.ray() if s.power is not None else None
         guess = guess or power_law(self.plan.known.trials, (1 - TOLERANCE / 2) * budget)
         found = largest_step_within(
-            self.rise_of, budget, low=s.low, high=s.high, guess=guess, rel_tol=TOLERANCE, max_evaluations=MOST_TRIALS
+            self.rise_of,
+            budget,
+            low=s.low,
+            high=s.high,
+            guess=guess,
+            rel_tol=OWN_BUDGET_TOLERANCE if s.is_budget else TOLERANCE,
+            max_evaluations=MOST_TRIALS,
         )
         if self.best is None:
             return self.nothing()

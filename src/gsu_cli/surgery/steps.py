@@ -124,7 +124,7 @@ def power_law(trials: list[tuple[float, float]], aim: float) -> float | None:
 
     None where no trial has a raise that is finite and positive.
 
-    >>> round(power_law([(1.0, 0.01), (2.0, 0.04), (9.0, math.inf)], 0.09), 6)
+    >>> round(power_law([(1.0, 0.01), (2.0, 0.04), (9.0, inf)], 0.09), 6)
     3.0
     """
     useful = sorted((abs(log(r / aim)), t, r) for t, r in trials if isfinite(r) and r > 0)[:2]

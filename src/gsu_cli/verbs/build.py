@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from gsu_cli.errors import GsuError, UsageError
 from gsu_cli.judges.base import Unavailable
+from gsu_cli.run.checkpoints import one_line
 
 
 def build(cfg: DictConfig, **more: Any) -> Any:
@@ -24,5 +25,5 @@ def build(cfg: DictConfig, **more: Any) -> Any:
             cause = cause.__cause__
         raise UsageError(
             f"`{cfg.get('_target_')}` must be importable and take these arguments",
-            found=str(e.__cause__ or e).splitlines()[0],
+            found=one_line(e.__cause__ if isinstance(e.__cause__, Exception) else e),
         ) from e

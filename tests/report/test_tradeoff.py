@@ -1,0 +1,59 @@
+"""Points of a trade-off curve, and the picture of one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from gsu_cli.report.tradeoff import draw_tradeoff, tradeoff
+from gsu_cli.run.record import Measurement, Record
+
+
+def ratio(subject: str, value: float | None, reason: str | None = None) -> Measurement:
+    low, high = (None, None) if value is None else (value - 0.01, value + 0.01)
+    return Measurement("feature_ratio", subject, value, low, high, 100, "share", "lower", "cnn", reason=reason)
+
+
+def cost(subject: str, value: float) -> Measurement:
+    return Measurement("neg_elbo_retain", subject, value, unit="nats/image")
+
+
+def record() -> Record:
+    points = [(102.0, 0.05, None), (105.0, None, "no judge"), (110.0, 0.02, None)]
+    return Record(
+        "unlearn",
+        split={"forget": "class 1"},
+        update={"method": "newton"},
+        measurements=[
+            ratio("original", 0.1), cost("original", 100.0), ratio("retrained", 0.03), cost("retrained", 101.0)
+        ],
+        curve=[
+            {"measurements": [asdict(cost("unlearned", c)), asdict(ratio("unlearned", r, why))]} for c, r, why in points
+        ],
+    )  # fmt: skip
+
+
+def test_points_are_changes_from_the_original_and_holes_are_left_out() -> None:
+    points, twin = tradeoff(record(), "cnn")
+    assert [(p.rise, p.ratio) for p in points] == [(pytest.approx(0.02), 0.05), (pytest.approx(0.1), 0.02)]
+    assert (points[0].low, points[0].high) == (pytest.approx(0.04), pytest.approx(0.06))
+    assert twin is not None
+    assert (twin.rise, twin.ratio) == (pytest.approx(0.01), 0.03)
+
+
+def test_nothing_is_made_up_for_a_judge_that_was_not_there() -> None:
+    assert tradeoff(record(), "knn") == ([], None)
+
+
+def test_the_picture(tmp_path: Path) -> None:
+    for name in ("curve.png", "curve.svg", "again.svg"):
+        draw_tradeoff(tmp_path / name, record())
+    with Image.open(tmp_path / "curve.png") as image:
+        assert image.width > 500
+    text = (tmp_path / "curve.svg").read_text(encoding="utf-8")
+    for words in ("CNN judge, retrained", "CNN judge, original", "newton, a point per retain budget", "class 1"):
+        assert words in text
+    assert text == (tmp_path / "again.svg").read_text(encoding="utf-8"), "the same record, the same bytes"
