@@ -63,18 +63,14 @@ class Identities:
         Raises:
             GsuError: its line does not compose, or its data set cannot be had.
         """
-        config = self._config(cell)
-        here = parts.plain(config)
-        for name in here["paths"]:
-            config.paths[name] = name  # where things lie does not change what they are
-        neutral = {key: value for key, value in parts.plain(config).items() if key != "logger"}
+        here = parts.plain(self._config(cell))
         inputs = {
             "gsu": __version__,
             "dataset": self._digest(OmegaConf.create(here["dataset"])),
             "files": files_in(here),
             "checkpoint": _shipped(here),
         }
-        return content_key(neutral, inputs)
+        return content_key(_neutral({key: value for key, value in here.items() if key != "logger"}), inputs)
 
     def _config(self, cell: Cell) -> DictConfig:
         if cell.words not in self._composed:
@@ -94,6 +90,15 @@ class Identities:
         if isinstance(found, GsuError):
             raise found
         return found
+
+
+def _neutral(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the folders: where data and caches lie does not change what they are."""
+    return {
+        key: _neutral(value) if isinstance(value, Mapping) else value
+        for key, value in config.items()
+        if not key.endswith("_dir")
+    }
 
 
 def _shipped(here: Mapping[str, Any]) -> str | None:
