@@ -36,10 +36,11 @@ VERBS = {
             ("gsu unlearn dataset=mnist forget.class=1", "forget the ones with the default method"),
             ("gsu unlearn dataset=mnist forget.class=[1,7]", "forget two classes at once"),
             ("gsu unlearn dataset=mnist forget.sample=[17,42]", "forget two training images"),
+            ("gsu unlearn dataset=avatars forget.attribute=glasses", "forget an attribute of drawn faces"),
             ("gsu unlearn dataset=mnist forget.class=1 method=ascent", "a baseline"),
             (
                 "gsu unlearn dataset=mnist forget.class=1 method=ascent protocol.budget=0.01",
-                "the same at its largest strength within a 1 % retain budget; curve=true for a trade-off curve",
+                "at its largest strength within a 1 % retain budget; or curve=true",
             ),
             (
                 "gsu unlearn -m dataset=mnist forget.class=1 method.budget=0.005,0.01,0.02",
@@ -73,7 +74,7 @@ VERBS = {
     "report": Verb(
         "turn runs into tables and one HTML page",
         (
-            ("gsu report", "all runs below outputs/: a page with tables, figures, pictures, and the tables here"),
+            ("gsu report", "all runs below outputs/: tables here, and a page with pictures"),
             ("gsu report runs=outputs/unlearn/sweeps/2026-01-31/12-00-00", "one sweep"),
             ("gsu report runs=[outputs,old/results.json] by=[method]", "several places; one row a method"),
             ("gsu report format=latex output=table.tex", "a table for a paper; or markdown, csv, json"),
