@@ -23,8 +23,8 @@ Gsu = Callable[..., Any]
 def test_a_line_for_every_choice(gsu: Gsu, topic: str, group: str) -> None:
     typed = gsu("show", topic)
     assert (typed.code, typed.err) == (0, "")
-    folder = conf_dir() / group
-    names = sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
+    paths = (path.relative_to(conf_dir() / group) for path in (conf_dir() / group).rglob("*.yaml"))
+    names = sorted(path.with_suffix("").as_posix() for path in paths)
     rows = [line.split(maxsplit=1) for line in typed.out.splitlines()[1:] if line.strip()]
     assert [row[0] for row in rows] == names
     assert all(len(row) == 2 and not row[1].startswith("gsu ") for row in rows), "no `# what:` line"
