@@ -14,18 +14,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.gradients import BLOCK, decoder_fisher, parameters
+from gsu_cli.gradients import decoder_fisher, parameters
 from gsu_cli.methods.base import Strength, Task, Update, add_, check_choice, cosine, draw_images
 from gsu_cli.methods.iterative import Cost
+from gsu_cli.objectives.choice import choose_goal
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
-from gsu_cli.objectives.redirect import Redirect, redirect, retained_share
+from gsu_cli.objectives.redirect import Redirect, redirect
 from gsu_cli.objectives.translate import translate
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.kronecker import KroneckerFisher
@@ -35,7 +36,6 @@ from gsu_cli.surgery.streaming import LossGradient, accumulate_gradient, accumul
 from gsu_cli.surgery.vectors import Vector, add_scaled, dot, norm, scale
 
 TARGETS = ("auto", "nearest", "alike", "translate")
-SURE = 0.9  # share of retained neighbours at which targets count as free of what is forgotten
 CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
 HALVINGS = 12  # of a step that overshoots, before giving up
 TIE = 0.05  # share of the best decrease of the redirect loss within which dampings count as equal
@@ -260,23 +260,6 @@ class FisherSurgery:
             for c in found
         ]
         return best
-
-
-def choose_goal(model: Any, goals: dict[str, Redirect], forget: Images, retain: Images) -> Redirect:
-    """Of several kinds of targets the nearest that the encoder takes for retained; else the one it takes most so.
-
-    A target must be free of the attribute and otherwise leave the drawing as it is. Neither asks a judge: the first is
-    read off the nearest posterior means of the training data, the second is a distance of pixels.
-    """
-    best: list[tuple[bool, float, Redirect]] = []
-    for kind, goal in goals.items():
-        share = retained_share(model, goal.targets, forget, retain)
-        with torch.no_grad():
-            drawn = torch.cat([model.decode(part) for part in goal.latents.split(BLOCK)])
-        distance = float((drawn - goal.targets).square().flatten(1).mean(1).sqrt().mean())
-        told = replace(goal, kind=kind, retained=share, distance=distance)
-        best.append((share >= SURE, -distance if share >= SURE else share, told))
-    return max(best, key=lambda entry: entry[:2])[2]
 
 
 def choose(found: Sequence[Candidate], before: float) -> Candidate:

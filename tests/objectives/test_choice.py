@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import attribute_world
-from gsu_cli.methods.fisher_surgery import SURE, choose_goal
+from gsu_cli.objectives.choice import SURE, choose_goal
 from gsu_cli.objectives.redirect import redirect, retained_share
 from gsu_cli.objectives.translate import translate
 
