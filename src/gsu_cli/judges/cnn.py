@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,18 +66,14 @@ class Cnn:
         return judge(checkpoint, self.threshold)
 
 
-class CnnJudge:
-    """Argmax of the class probabilities; features are the penultimate layer's activations.
-
-    It names any class that it was trained on, also one that `dataset.classes` left out: a drawing that looks like a 7
-    is a 7, not the likeliest of the classes that remain.
-    """
+class _Network:
+    """What both judges share: weights, and features, the penultimate layer's activations."""
 
     name = "cnn"
 
     def __init__(self, checkpoint: Checkpoint, threshold: float = 0.5) -> None:
         self.checkpoint, self.threshold = checkpoint, threshold
-        self.model: JudgeCnn = checkpoint.model
+        self.model: Any = checkpoint.model
 
     def provenance(self) -> dict[str, object]:
         c = self.checkpoint
@@ -85,6 +82,16 @@ class CnnJudge:
     @torch.no_grad()
     def features(self, pixels: Tensor) -> Tensor:
         return torch.cat([self.model.features(to_float(chunk)) for chunk in pixels.split(CHUNK)])
+
+
+class CnnJudge(_Network):
+    """Argmax of the class probabilities.
+
+    It names any class that it was trained on, also one that `dataset.classes` left out: a drawing that looks like a 7
+    is a 7, not the likeliest of the classes that remain.
+    """
+
+    model: JudgeCnn
 
     @torch.no_grad()
     def probabilities(self, features: Tensor) -> Tensor:
@@ -99,22 +106,10 @@ class CnnJudge:
         return self.verdict(self.features(pixels))
 
 
-class AttributeCnnJudge:
-    """Yes or no to each attribute by its probability; features are the penultimate layer's activations."""
+class AttributeCnnJudge(_Network):
+    """Yes or no to each attribute by its probability."""
 
-    name = "cnn"
-
-    def __init__(self, checkpoint: Checkpoint, threshold: float = 0.5) -> None:
-        self.checkpoint, self.threshold = checkpoint, threshold
-        self.model: AttributeCnn = checkpoint.model
-
-    def provenance(self) -> dict[str, object]:
-        c = self.checkpoint
-        return {"name": self.name, "path": str(c.path), "sha256": c.sha256, "threshold": self.threshold}
-
-    @torch.no_grad()
-    def features(self, pixels: Tensor) -> Tensor:
-        return torch.cat([self.model.features(to_float(chunk)) for chunk in pixels.split(CHUNK)])
+    model: AttributeCnn
 
     @torch.no_grad()
     def probabilities(self, features: Tensor) -> Tensor:

@@ -10,16 +10,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gsu_cli.errors import UsageError, did_you_mean
-from gsu_cli.models.base import Bernoulli, Model, image_shape, whole, wholes
+from gsu_cli.models.base import Bernoulli, Vae, image_shape, whole, wholes
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
 
 
-class MlpVae(Model):
+class MlpVae(Vae):
     """Encoder x -> N(mean, sd^2), mirrored decoder z -> pixel logits.
 
     Args:
@@ -66,30 +65,6 @@ class MlpVae(Model):
             "hidden": list(self.hidden),
             "activation": self.activation,
         }
-
-    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """q(z | x): mean and standard deviation, each ``(n, z)``, of images ``(n, c, h, w)`` in [0, 1]."""
-        mean, log_var = self.posterior_head(self.encoder(x)).chunk(2, dim=1)
-        return mean, (0.5 * log_var).exp()
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Images in [0, 1], ``(n, c, h, w)``, drawn at latents ``(n, z)``."""
-        return self.likelihood.mean(self.decoder(z))
-
-    def loss(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Tensor:
-        """-ELBO of each image in nats, ``(n,)``, with one reparametrised latent; labels are ignored."""
-        mean, sd = self.posterior(x)
-        z = mean + sd * torch.randn(mean.shape, generator=generator)
-        kl = 0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)
-        return self.likelihood.nll(self.decoder(z), x) + kl
-
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """``n`` images in [0, 1] at latents from the prior N(0, I)."""
-        return self.decode(torch.randn(n, self.latent_dim, generator=generator))
-
-    def generation_parameters(self) -> list[str]:
-        """The decoder's parameters: nothing else moves what is drawn."""
-        return [name for name, _ in self.named_parameters() if name.startswith("decoder.")]
 
 
 def _stack(widths: Sequence[int], activation: str) -> list[nn.Module]:
