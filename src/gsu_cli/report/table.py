@@ -42,7 +42,8 @@ class Column:
 
     def title(self) -> str:
         """The head with unit and arrow: "seconds, s ↓"."""
-        return f"{self.head}{f', {self.unit}' if self.unit else ''} {ARROWS[self.better]}".rstrip()
+        said = not self.unit or self.head.endswith(self.unit)  # "identity, grey levels" names its unit itself
+        return f"{self.head}{'' if said else f', {self.unit}'} {ARROWS[self.better]}".rstrip()
 
 
 @dataclass(frozen=True)
