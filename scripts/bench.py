@@ -97,8 +97,8 @@ def main() -> None:
             (
                 f"K-FAC of 4,000 faces / an epoch of 7,000, {'time' if unit == 's' else 'peak memory'}",
                 fisher[key] / epoch[key],
-                "",
-                None,
+                "<=",
+                2.0,
                 f"{fisher[key]:.0f} {unit} against {epoch[key]:.0f} {unit}",
             )
         )
