@@ -135,3 +135,15 @@ def test_a_leaderboard_is_sorted_means() -> None:
         ("mean", "real data"), ("mean", "slow"), ("mean", "surgery"), ("mean", "ascent"), ("mean", "broken")
     ]  # fmt: skip
     assert rows[0][2].n == 4, "two seeds of each digit, whichever method measured them"
+
+
+def test_thin_columns_are_compared_on_common_rows() -> None:
+    runs = [outcome(row, "fast", 1, cut) for row, cut in (("7", -0.2), ("1", -0.4), ("4", -0.6))]
+    runs.append(outcome("1", "slow", 1, -0.9))
+    spec = replace(SPEC, mean="only", sort="feature_ratio.cnn", thin={"rows": ["1"], "columns": ["slow"]})
+    rows = table(spec, runs).rows
+    assert [(row[0].label, row[1].label, row[2].value) for row in rows] == [
+        ("mean of 1", "slow", pytest.approx(-0.9)),
+        ("mean of 1", "fast", pytest.approx(-0.4)),
+        ("mean of all 3", "fast", pytest.approx(-0.4)),
+    ]

@@ -38,6 +38,13 @@ def test_every_sweep_word_multiplies() -> None:
     assert labels == ["lr 0.001 all", "lr 0.001 generator", "lr 0.01 all", "lr 0.01 generator"]
 
 
+def test_a_thin_column_is_run_for_some_rows() -> None:
+    thin = {"columns": ["finetune"], "rows": ["digit 1"]}
+    cells = TableSpec.of(VALUES | {"thin": thin}).cells()
+    assert {c.row for c in cells if c.column == "finetune"} == {"digit 1"}
+    assert {c.row for c in cells if c.column == "ascent"} == {"digit 0", "digit 1", "both digits"}
+
+
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [
@@ -58,6 +65,9 @@ def test_every_sweep_word_multiplies() -> None:
         ({"name": "../x"}, "`table.name` must be a word"),
         ({"optional": ["digit 0"]}, "`table.optional` must name some of digit, both_digits"),
         ({"beside": ["before"]}, "`table.beside` must name some of original, retrained, data"),
+        ({"thin": {"rows": ["digit 0"]}}, "`table.thin` must hold rows and columns"),
+        ({"thin": {"rows": ["digit 9"], "columns": []}}, "`table.thin.rows` must name labels"),
+        ({"thin": {"rows": [], "columns": ["fintune"]}}, "found fintune. Did you mean 'finetune'?"),
         ({"row": {}}, "found row. Did you mean 'rows'?"),
         ({"expect": [{"change": "fid"}]}, "a line of `table.expect` must have"),
         ({"expect": [{"change": "fid", "level": "fid", "between": [0, 1]}]}, "a line of `table.expect` must have"),

@@ -8,6 +8,8 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
+from gsu_cli.run.configs import USUAL
+
 
 @dataclass(frozen=True)
 class Verb:
@@ -183,6 +185,7 @@ def choices(name: str, conf_dir: Path) -> dict[str, list[str]]:
     ):
         options = option_names(conf_dir / group)
         if len(options) > 1 or (options and default == "???"):
-            defaults = re.findall(r"[\w.-]+", default)  # one, or a [list, of, them]
+            # one, or a [list, of, them], or ${gsu.usual:group,${dataset}}
+            defaults = [USUAL[group][""]] if "gsu.usual" in default else re.findall(r"[\w.-]+", default)
             found[group] = [f"{option}*" if option in defaults else option for option in options]
     return found

@@ -17,7 +17,8 @@ from gsu_cli.run.record import SCHEMA, Record, record_of
 
 KEPT = ("verb", "schema", "status", "error", "command", "started", "config_hash", "seeds", "seconds", "versions")
 SETTINGS = ("method", "checkpoint", "forget", "evaluation")  # of the config
-DETAILS = ("cost",)  # of the update
+DETAILS = ("cost", "calibration")  # of the update
+TRACE = ("trials", "ray")  # of the calibration: how its strength was looked for
 
 
 def compact(record: Record) -> dict[str, Any]:
@@ -26,6 +27,8 @@ def compact(record: Record) -> dict[str, Any]:
     data = record.inputs.get("dataset", {})
     named = {"name": data.get("name") or (record.config.get("dataset") or {}).get("name")}
     details = {k: v for k, v in record.update.get("details", {}).items() if k in DETAILS}
+    if "calibration" in details:
+        details["calibration"] = {k: v for k, v in details["calibration"].items() if k not in TRACE}
     return {
         **{name: whole[name] for name in KEPT},
         "config": {"dataset": named, **{k: record.config[k] for k in SETTINGS if k in record.config}},

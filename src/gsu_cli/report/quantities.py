@@ -98,6 +98,10 @@ SECONDS = Quantity("seconds", "unlearn", better="lower", unit="s", head="unlearn
 GRADIENTS = Quantity(
     "update", "details.cost.gradient_evaluations_per_image", better="lower", head="gradient evaluations per image"
 )
+SEARCH = Quantity(
+    "update", "details.calibration.cost.gradient_evaluations_per_image", better="lower",
+    head="gradient evaluations per image, search included",
+)  # fmt: skip
 
 
 def cut(judge: str, subject: str = "unlearned") -> Quantity:
@@ -128,7 +132,7 @@ def discover(records: Iterable[Record], subject: str = "unlearned") -> list[Quan
         quantities.append(Quantity(kind, name, judge, subject, better, unit))
     rank = {name: i for i, name in enumerate(ORDER)}
     quantities.sort(key=lambda q: (rank.get(q.name, len(rank)), q.name if q.name not in rank else ""))
-    more = [q for q in (SECONDS, GRADIENTS) if any(q.read(r).value is not None for r in kept)]
+    more = [q for q in (SECONDS, GRADIENTS, SEARCH) if any(q.read(r).value is not None for r in kept)]
     return quantities + more
 
 

@@ -36,14 +36,26 @@ def table(spec: TableSpec, outcomes: Sequence[Outcome]) -> Table:
         own = [o for o in outcomes if o.cell.row == row]
         groups += [g for subject in spec.beside if (g := _beside(row, subject, own)) is not None]
         groups += _sorted([_group(row, column, own) for column in _columns(own)], spec.sort)
-    if spec.mean:
-        groups += [g for subject in spec.beside if (g := _beside(MEAN, subject, outcomes)) is not None]
-        groups += _sorted([_group(MEAN, column, outcomes) for column in _columns(outcomes)], spec.sort)
+    for label, over in _means(spec, outcomes):
+        groups += [g for subject in spec.beside if (g := _beside(label, subject, over)) is not None]
+        groups += _sorted([_group(label, column, over) for column in _columns(over)], spec.sort)
     quantities = quantities_of(spec, outcomes)
     found = table_of(groups, BY, quantities, title=spec.title or spec.name)
     rows = [_without_own_change(row, quantities) for row in found.rows]
     rows += [_published(words, found) for words in spec.published]
     return replace(found, rows=tuple(rows))
+
+
+def _means(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[tuple[str, list[Outcome]]]:
+    """Label and cells of each block of means: over the rows that all columns have, then, of the rest, over all rows."""
+    if not spec.mean:
+        return []
+    if not spec.thin:
+        return [(MEAN, list(outcomes))]
+    common = [o for o in outcomes if o.cell.row in spec.thin["rows"]]
+    full = [o for o in outcomes if not spec.is_thin(o.cell.column)]
+    every = len({o.cell.row for o in outcomes})
+    return [(f"{MEAN} of {', '.join(spec.thin['rows'])}", common), (f"{MEAN} of all {every}", full)]
 
 
 def quantities_of(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[Quantity]:

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from gsu_cli.errors import GsuError, OutputError, UsageError
 from gsu_cli.run.cells import cell_name, refuse_equal_cells
+from gsu_cli.run.configs import usual
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,7 @@ def cache_dir() -> str:
 
 
 def register_resolvers() -> None:
-    """Teach OmegaConf ``${gsu.cell:...}`` and ``${gsu.cache_dir:}``."""
+    """Teach OmegaConf ``${gsu.cell:...}``, ``${gsu.cache_dir:}`` and ``${gsu.usual:group,dataset}``."""
     OmegaConf.register_new_resolver("gsu.cell", cell_name, replace=True)
     OmegaConf.register_new_resolver("gsu.cache_dir", cache_dir, replace=True)
+    OmegaConf.register_new_resolver("gsu.usual", usual, replace=True)

@@ -6,7 +6,7 @@ import itertools
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from hydra.core.global_hydra import GlobalHydra
@@ -123,6 +123,7 @@ class TableSpec:
         rows, columns: label -> words, as typed behind ``gsu unlearn -m``; values to sweep become further rows or
             columns with the values behind the label. Underscores of a label are shown as spaces.
         seeds: every cell is run with each of them.
+        thin: ``columns`` that are run for ``rows`` alone, by the labels that the table shows: what is slow.
         title: above the table; the name if empty.
         optional: labels of rows whose data may be missing: a hole, not a failure.
         beside: whose numbers stand beside those of the columns: "original", "retrained", "data".
@@ -140,6 +141,7 @@ class TableSpec:
     columns: Mapping[str, str]
     seeds: Sequence[int]
     base: str = ""
+    thin: Mapping[str, Sequence[str]] = field(default_factory=dict)
     title: str = ""
     optional: Sequence[str] = ()
     beside: Sequence[str] = ()
@@ -178,6 +180,8 @@ class TableSpec:
         whole = isinstance(seeds, Sequence) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds)
         if not whole or not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
             raise UsageError("`table.seeds` must be a list of different integers >= 0", found=seeds)
+        if self.thin and (not isinstance(self.thin, Mapping) or set(self.thin) != {"rows", "columns"}):
+            raise UsageError("`table.thin` must hold rows and columns, lists of labels", found=self.thin)
         if self.mean not in (True, False, "only"):
             raise UsageError("`table.mean` must be true, false or only", found=self.mean)
         if not re.fullmatch(r"[\w.-]+", str(self.name)) or self.name == CELLS:
@@ -196,10 +200,20 @@ class TableSpec:
         if len(base) > 1:
             raise UsageError("`table.base` must set one value a key", found=self.base)
         rows, columns = _labelled("rows", self.rows), _labelled("columns", self.columns)
+        for key, lines in (("rows", rows), ("columns", columns)):
+            labels = [label for _, label, _ in lines]
+            if unknown := [label for label in self.thin.get(key, ()) if label not in labels]:
+                raise UsageError(f"`table.thin.{key}` must name labels of the table's {key}", found=unknown[0],
+                                 way_out=did_you_mean(unknown[0], labels))  # fmt: skip
         return [
             Cell(row, column, seed, (*base[0], *a, *b), key in self.optional)
             for (key, row, a), (_, column, b), seed in itertools.product(rows, columns, self.seeds)
+            if not self.is_thin(column) or row in self.thin["rows"]
         ]
+
+    def is_thin(self, column: str) -> bool:
+        """Whether a column is run for a part of the rows alone."""
+        return column in self.thin.get("columns", ())
 
 
 def _labelled(what: str, lines: Mapping[str, str]) -> list[tuple[str, str, tuple[str, ...]]]:

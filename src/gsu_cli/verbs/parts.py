@@ -125,8 +125,7 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
     path = _file("checkpoint.path", cfg.checkpoint.path) or shipped(dataset.name, cfg.checkpoint.name)
     if path is None:
         names = [name.split("/")[1] for name in shipped_names(dataset.name) if not name.endswith("/judge")]
-        words = "" if dataset.shape[0] == 1 else " model=conv_vae_photos training=faces"
-        make = f"Make one with `gsu train dataset={dataset.name}{words}` (and the same dataset.* options), then pass "
+        make = f"Make one with `gsu train dataset={dataset.name}` (and the same dataset.* options), then pass "
         hint = (
             f"These ship: checkpoint.name={' or '.join(names)}"
             if names

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from gsu_cli.report.aggregate import distinct
 from gsu_cli.report.html.along import sweeps
+from gsu_cli.report.html.curves import curves
 from gsu_cli.report.html.diagnostics import Diagnostics, diagnostics, measurements
 from gsu_cli.report.html.figure import Figure
 from gsu_cli.report.html.pareto import pareto
@@ -67,7 +68,7 @@ def render(
     """
     more = varied([record for _, record in runs])
     kept, _ = distinct(record for _, record in runs if record.verb == "unlearn")
-    figures: list[Figure] = [f for f in [pareto(kept, by), *sweeps(kept)] if f is not None]
+    figures: list[Figure] = [f for f in [pareto(kept, by), curves(kept, by), *sweeps(kept)] if f is not None]
     pictures: Gallery = gallery(runs, most_pictures)
     failed = [(i, path, record) for i, (path, record) in enumerate(runs) if record.status != "done"]
     return str(
