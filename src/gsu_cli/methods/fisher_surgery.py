@@ -7,34 +7,47 @@ drawing depends on, ``lambda`` in units of each layer's mean eigenvalue, ``t`` t
 -ELBO on training images by at most ``budget``. Of a few ``lambda`` the largest is taken whose step lowers the redirect
 loss within 5 % as far as the best one's: equal by that measure, more damping keeps drawings cleaner. Where the step
 would raise the retain loss to first order, the retain gradient is projected out in
-the same geometry. docs/methods/fisher_surgery.md tells where each part comes from and what it earns.
+the same geometry.
+
+Of a convolutional decoder the Kronecker factors are a rough guide only, so there they precondition the exact problem,
+
+    (G_f + mu G_r) d = -g,
+
+``G_f`` and ``G_r`` the Gauss-Newton curvature of the redirect loss and of the retain loss, ``mu`` such that the step
+costs the budget, solved in the subspace of a few conjugate gradients. docs/methods/fisher_surgery.md tells where each
+part comes from and what it earns.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.gradients import decoder_fisher, parameters
-from gsu_cli.methods.base import Strength, Task, Update, add_, check_choice, cosine, draw_images
+from gsu_cli.gradients import BLOCK, decoder_fisher, parameters
+from gsu_cli.methods.base import Strength, Task, Update, add_, check_choice, check_whole, cosine, draw_images
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.objectives.choice import choose_goal
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
-from gsu_cli.objectives.redirect import Redirect, redirect
+from gsu_cli.objectives.redirect import Redirect, decoder_prefix, redirect
 from gsu_cli.objectives.translate import translate
 from gsu_cli.surgery.conflict import project_conflicts
-from gsu_cli.surgery.kronecker import KroneckerFisher
+from gsu_cli.surgery.gauss_newton import gauss_newton_product, krylov, output_curvature
+from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerInverse
 from gsu_cli.surgery.second_order import Parabola, parabola
 from gsu_cli.surgery.steps import StepSearch, largest_step_within
 from gsu_cli.surgery.streaming import LossGradient, accumulate_gradient, accumulate_product
-from gsu_cli.surgery.vectors import Vector, add_scaled, dot, norm, scale
+from gsu_cli.surgery.vectors import Vector, VectorLike, add_scaled, dot, norm, scale
 
+SOLVERS = ("auto", "kfac", "gauss_newton")
+BISECTIONS = 3  # of the length between the quadratic model's minimum and the budget
+FLOOR = 0.02  # curvature, in mean eigenvalues of the Fisher, that directions have which no retained image constrains
 TARGETS = ("auto", "nearest", "alike", "translate")
 CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
 HALVINGS = 12  # of a step that overshoots, before giving up
@@ -43,7 +56,10 @@ TIE = 0.05  # share of the best decrease of the redirect loss within which dampi
 
 @dataclass(frozen=True)
 class Candidate:
-    """A direction for one damping, the step the budget allows, the one taken, and the redirect loss it reaches."""
+    """A direction, the step the budget allows, the one taken, and the redirect loss it reaches.
+
+    ``mu`` is what a nat of the retain loss costs in nats of the redirect loss; None without a Gauss-Newton solve.
+    """
 
     damping: float
     direction: Vector
@@ -51,6 +67,7 @@ class Candidate:
     step: float
     redirect_loss: float
     surviving: float
+    mu: float | None = None
 
 
 @dataclass(frozen=True)
@@ -77,14 +94,61 @@ class Ground:
     limit: float
     before: float
 
-    def candidate(self, damping: float) -> Candidate:
+    def kfac(self, damping: float) -> Candidate:
         """The direction for one damping and the step that the budget allows along it."""
-        geometry, loss = self.fisher.inverse(damping, damping_scope="layer"), self.g_r.loss
+        geometry = self.fisher.inverse(damping, damping_scope="layer")
         projection = project_conflicts(scale(self.g, -1.0), [self.g_r.vector], geometry)
-        length = norm(projection.direction)
+        return self._along(projection.direction, damping, projection.surviving)
+
+    def gauss_newton(self, damping: float, iterations: int, images: int) -> Candidate:
+        """The direction of the exact problem, preconditioned with one damping, and the step along it.
+
+        Args:
+            damping: of the preconditioner.
+            iterations: of conjugate gradients.
+            images: retained ones, at most, on which curvature is taken; of those to forget half as many.
+        """
+        geometry = self.fisher.inverse(damping, damping_scope="layer")
+        b, surviving = self._descent(geometry)
+        found = krylov(
+            b,
+            self._product(self.goal.latents[: max(images // 2, 1)]),
+            self._product(self.cost.z[:images]),
+            geometry.apply,
+            budget=self.limit - self.g_r.loss,
+            eps=FLOOR * self.fisher.mean_eigenvalue(),
+            size=iterations,
+        )
+        mu = found.multiplier(self.limit - self.g_r.loss)
+        d = found.direction(mu)
+        return replace(self._along(d, damping, surviving, natural=norm(d)), mu=mu)
+
+    def _descent(self, geometry: KroneckerInverse) -> tuple[Vector, float]:
+        """``-g``, without what would raise the retain loss in the geometry; and the share of it that is left."""
+        b = scale(self.g, -1.0)
+        projection = project_conflicts(b, [self.g_r.vector], geometry)
+        if projection.surviving < 1:
+            P_g_r = geometry.apply(self.g_r.vector)
+            b = add_scaled(b, -dot(P_g_r, b) / dot(P_g_r, self.g_r.vector), self.g_r.vector)
+        return b, projection.surviving
+
+    def _product(self, latents: Tensor) -> Callable[[VectorLike], Vector]:
+        likelihood, decoder, prefix = self.model.likelihood, self.model.decoder, decoder_prefix(self.model)
+
+        def drawn(theta: Vector, z: Tensor) -> Tensor:
+            own = {k.removeprefix(prefix): v for k, v in theta.items()}
+            output: Tensor = torch.func.functional_call(decoder, own, (z,))
+            return output
+
+        H = output_curvature(likelihood.nll, likelihood.mean)
+        return lambda v: gauss_newton_product(drawn, latents.split(BLOCK // 2), H, self.theta, v)
+
+    def _along(self, direction: Vector, damping: float, surviving: float, natural: float | None = None) -> Candidate:
+        """The step along a direction: what the budget allows, or ``natural`` where that is shorter and lowers more."""
+        length, loss = norm(direction), self.g_r.loss
         if length == 0:
             raise UsageError("the redirect gradient must not vanish", found="0", way_out="Nothing is left to redirect")
-        d = scale(projection.direction, 1 / length)
+        d = scale(direction, 1 / length)
         expected = Parabola(dot(self.g_r.vector, d), dot(d, self.fisher.apply(d)))
         search = largest_step_within(
             lambda t: self.cost.mean(add_scaled(self.theta, t, d)) / loss - 1,
@@ -96,13 +160,44 @@ class Ground:
         )
         step = search.step
         reached = self.goal.mean(self.model, add_scaled(self.theta, step, d))
+        if natural is not None and natural < step:
+            step, reached = self._lengthened(d, natural, step, reached)
         # a budget that a few forgotten samples cannot spend carries the step past the bottom of the redirect loss
         for _ in range(HALVINGS):
             if reached < self.before:
                 break
             step /= 2
             reached = self.goal.mean(self.model, add_scaled(self.theta, step, d))
-        return Candidate(damping, d, search, step, reached, projection.surviving)
+        return Candidate(damping, d, search, step, reached, surviving)
+
+    def _lengthened(self, d: Vector, natural: float, longest: float, there: float) -> tuple[float, float]:
+        """From the minimum of the quadratic model towards the budget, as long as the redirect loss is as good.
+
+        Losses within `TIE` of the decrease at the minimum count as equal, and of those the longest step is taken: what
+        is left of a feature is seen while it is faint.
+
+        Args:
+            d: of length 1.
+            natural: where the minimum is.
+            longest: what the budget allows.
+            there: the redirect loss at ``longest``.
+
+        Returns:
+            The step and the redirect loss it reaches.
+        """
+        at_minimum = self.goal.mean(self.model, add_scaled(self.theta, natural, d))
+        limit = at_minimum + TIE * abs(self.before - at_minimum)
+        if there <= limit:
+            return longest, there
+        step, reached = natural, at_minimum
+        for _ in range(BISECTIONS):
+            middle = math.sqrt(step * longest)
+            found = self.goal.mean(self.model, add_scaled(self.theta, middle, d))
+            if found <= limit:
+                step, reached = middle, found
+            else:
+                longest = middle
+        return step, reached
 
 
 class FisherSurgery:
@@ -120,6 +215,10 @@ class FisherSurgery:
         target: what is drawn instead: "nearest", what is drawn at a near retained latent; "alike", at the retained
             latent that draws what is most alike; "translate", at the same latent moved to where the attribute is not;
             "auto", the better of the latter two for attributes (see `choose_goal`), else nearest.
+        solver: "kfac", the direction in the geometry of the Kronecker factors, one per damping; "gauss_newton", the
+            exact problem, preconditioned with the first damping; "auto", the latter for a decoder with convolutions.
+        iterations: of conjugate gradients, for "gauss_newton".
+        curvature_images: retained ones, at most, for its products, and half as many of those to forget.
     """
 
     name = "fisher_surgery"
@@ -135,6 +234,9 @@ class FisherSurgery:
         budget_images: int = 3_000,
         corrected: bool = False,
         target: str = "auto",
+        solver: str = "auto",
+        iterations: int = 8,
+        curvature_images: int = 1_000,
     ) -> None:
         if not (_number(budget) and 0 < budget <= 1):
             raise UsageError("`method.budget` must be a share in (0, 1], 0.01 being 1 %", found=budget)
@@ -149,7 +251,11 @@ class FisherSurgery:
                 raise UsageError(f"`method.{key}` must be an integer >= 2", found=value)
         self.budget, self.shots, self.damping = float(budget), shots, [float(c) for c in candidates]
         check_choice("target", target, TARGETS)
-        self.corrected, self.target = bool(corrected), target
+        check_choice("solver", solver, SOLVERS)
+        check_whole("iterations", iterations, 1)
+        check_whole("curvature_images", curvature_images, 2)
+        self.corrected, self.target, self.solver = bool(corrected), target, solver
+        self.iterations, self.curvature_images = iterations, curvature_images
         self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
 
     def __call__(self, task: Task) -> Update:
@@ -199,9 +305,15 @@ class FisherSurgery:
                 "check": len(checks["forget"].x),
             },
             "shots": log,
-            "cost": _counted(self, log, len(retain), len(forget), len(cost.x)).record(len(split.dataset.train)),
+            "solver": "gauss_newton" if self._solves(model) else "kfac",
+            "cost": _counted(self, model, log, len(retain), len(forget), len(cost.x)).record(len(split.dataset.train)),
         }
         return update
+
+    def _solves(self, model: Any) -> bool:
+        """Whether the exact problem is solved."""
+        convolutions = any(isinstance(m, nn.Conv2d) for m in model.decoder.modules())
+        return self.solver == "gauss_newton" or (self.solver == "auto" and convolutions)
 
     def _goal(self, task: Task, forget: Images, retain: Images) -> Redirect:
         target = self.target
@@ -234,12 +346,14 @@ class FisherSurgery:
             g = accumulate_gradient(goal.blocks(model), theta).vector
             g_r = accumulate_gradient(cost.blocks(), theta)
         with task.stage("statistics"):
-            fisher = decoder_fisher(
-                model, retain, names, seed=task.stream("fisher", len(log)), corrected=self.corrected
-            )
+            shown = _first(retain, self.curvature_images) if self._solves(model) else retain  # a rough guide, or all
+            fisher = decoder_fisher(model, shown, names, seed=task.stream("fisher", len(log)), corrected=self.corrected)
         with task.stage("step"):
             ground = Ground(model, goal, cost, theta, g, g_r, fisher, limit, goal.mean(model, theta))
-            found = [ground.candidate(c) for c in self.damping]
+            if self._solves(model):
+                found = [ground.gauss_newton(self.damping[0], self.iterations, self.curvature_images)]
+            else:
+                found = [ground.kfac(c) for c in self.damping]
         best = choose(found, ground.before)
         if not best.redirect_loss < ground.before:
             raise UsageError(
@@ -250,6 +364,7 @@ class FisherSurgery:
         log += [
             {
                 "damping": c.damping,
+                "mu": c.mu,
                 "chosen": c is best,
                 "step": c.step,
                 "step_within_budget": c.search.step,
@@ -273,9 +388,14 @@ def _parabola(loss: FrozenElbo, theta: Vector, d: Vector) -> tuple[Vector, Parab
     return g.vector, parabola(g.vector, Hd, d)
 
 
-def _counted(method: FisherSurgery, log: list[dict[str, Any]], retain: int, forget: int, budget: int) -> Cost:
+def _counted(
+    method: FisherSurgery, model: Any, log: list[dict[str, Any]], retain: int, forget: int, budget: int
+) -> Cost:
     """Images by kind of work; passes through the decoder alone count as whole ones."""
+    most = method.curvature_images
+    products = min(most, budget) + min(max(most // 2, 1), forget) if method._solves(model) else 0
     return Cost(
+        double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much
         gradients=method.shots * (forget + budget),
         fisher=method.shots * retain * (2 if method.corrected else 1),
         generated=retain + forget,  # drawings among which targets are chosen
