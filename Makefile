@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+WORKERS ?= 2  # processes that run tests; each computes on one thread
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all check bench clean
@@ -23,10 +24,10 @@ demo: $(READY) ## forget the ones, on real digits, with the weights that ship
 	$(BIN)/gsu unlearn dataset=mnist dataset.download=false forget.class=1
 
 test: $(READY) ## the tests, without the long ones
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow"
 
 test-all: $(READY) ## all tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 check: $(READY) ## style, types, import contracts
 	$(BIN)/ruff check .

@@ -125,3 +125,21 @@ def test_a_step_that_overshoots_is_halved_until_it_helps() -> None:
     assert loss["after"] < loss["before"]
     chosen = next(s for s in update.details["shots"] if s["chosen"])
     assert chosen["step"] <= chosen["step_within_budget"]
+
+
+def test_the_exact_solve_keeps_the_budget_and_logs_its_multiplier():
+    exact = run(FisherSurgery(solver="gauss_newton"))[1]
+    rough = run(FisherSurgery(damping=[0.1]))[1]
+    assert (exact.details["solver"], rough.details["solver"]) == ("gauss_newton", "kfac")
+    assert 0 < exact.details["budget_spent"] <= 0.01 * (1 + 1e-5)
+    assert exact.details["redirect_loss"]["after"] < 0.5 * exact.details["redirect_loss"]["before"]
+    (shot,) = exact.details["shots"]
+    assert shot["mu"] > 0
+    assert [s["mu"] for s in rough.details["shots"]] == [None]
+
+
+def test_the_exact_solve_is_bit_identical_twice_and_counts_its_products():
+    once, twice = (run(FisherSurgery(solver="gauss_newton", iterations=3, curvature_images=40)) for _ in range(2))
+    assert same(weights(once[0]), weights(twice[0]))
+    assert once[1].details["cost"]["double_backward"] == 3 * (40 + 20)
+    assert run(FisherSurgery())[1].details["cost"]["double_backward"] == 0

@@ -121,3 +121,10 @@ def test_twice_is_bit_identical(forgotten: Any) -> None:
 def test_another_target_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="found translated. Did you mean 'translate'?"):
         FisherSurgery(target="translated")
+
+
+def test_auto_solves_exactly_for_convolutions_and_gets_further(forgotten: Any) -> None:
+    assert forgotten[1].details["solver"] == "gauss_newton"
+    rough = run(FisherSurgery(solver="kfac"))[1]
+    assert forgotten[1].details["redirect_loss"]["after"] < 0.8 * rough.details["redirect_loss"]["after"]
+    assert forgotten[1].details["budget_spent"] <= 0.01 * (1 + 1e-5)
