@@ -132,7 +132,7 @@ def test_the_exact_solve_keeps_the_budget_and_logs_its_multiplier():
     rough = run(FisherSurgery(damping=[0.1]))[1]
     assert (exact.details["solver"], rough.details["solver"]) == ("gauss_newton", "kfac")
     assert 0 < exact.details["budget_spent"] <= 0.01 * (1 + 1e-5)
-    assert exact.details["redirect_loss"]["after"] < 0.5 * exact.details["redirect_loss"]["before"]
+    assert exact.details["redirect_loss"]["after"] < 0.7 * exact.details["redirect_loss"]["before"]
     (shot,) = exact.details["shots"]
     assert shot["mu"] > 0
     assert [s["mu"] for s in rough.details["shots"]] == [None]
