@@ -346,8 +346,9 @@ class FisherSurgery:
             g = accumulate_gradient(goal.blocks(model), theta).vector
             g_r = accumulate_gradient(cost.blocks(), theta)
         with task.stage("statistics"):
-            shown = _first(retain, self.curvature_images) if self._solves(model) else retain  # a rough guide, or all
-            fisher = decoder_fisher(model, shown, names, seed=task.stream("fisher", len(log)), corrected=self.corrected)
+            fisher = decoder_fisher(
+                model, retain, names, seed=task.stream("fisher", len(log)), corrected=self.corrected
+            )
         with task.stage("step"):
             ground = Ground(model, goal, cost, theta, g, g_r, fisher, limit, goal.mean(model, theta))
             if self._solves(model):
