@@ -34,7 +34,7 @@ def lines() -> list[Any]:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         shown = [line for kind, block in FENCE.findall(text) if kind == "bash" for line in block.splitlines()]
-        shown += re.findall(r"`(gsu [^`]+)`", FENCE.sub("", text))
+        shown += re.findall(r"(?<!\\)`(gsu [^`]+)`", FENCE.sub("", text))
         for line in shown:
             line = line.split("#")[0].strip()
             if line.startswith("gsu ") and "..." not in line:
