@@ -68,6 +68,12 @@ def test_failed_runs_are_counted_and_never_averaged():
     assert failed.note == "forget.class=2 failed: NonFiniteError: boom"
 
 
+def test_runs_that_failed_alike_share_one_reason():
+    broken = [run(c, status="failed", error=e) for c, e in ((2, "no checkpoint"), (3, "boom"), (4, "no checkpoint"))]
+    (failed,) = column(aggregate([run(1), *broken], ["method"]), "failed")
+    assert failed.note == "forget.class=2, forget.class=4 failed: no checkpoint; forget.class=3 failed: boom"
+
+
 def test_a_group_of_failures_is_a_row_of_holes():
     table = aggregate([run(1), run(2, status="running")], ["forget"])
     assert [row[0].label for row in table.rows] == ["class 1", "class 2"]

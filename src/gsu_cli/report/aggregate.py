@@ -231,9 +231,10 @@ def _worst(extreme: Extreme | None, form: Form) -> Cell:
 
 
 def _failures(g: Group) -> str:
+    """What went wrong, each reason once, behind the runs that share it."""
     names = labels([*g.failed, *g.done])
-    said = []
+    said: dict[str, list[str]] = {}
     for name, record in zip(names, g.failed, strict=False):
         error = (record.error or "no error was noted; killed, or still at work").splitlines()[0]
-        said.append(f"{name or 'a run'} {record.status}: {error}")
-    return "; ".join(said)
+        said.setdefault(f"{record.status}: {error}", []).append(name or "a run")
+    return "; ".join(f"{', '.join(names)} {reason}" for reason, names in said.items())

@@ -111,7 +111,7 @@ def _shipped(here: Mapping[str, Any]) -> str | None:
         raise CheckpointError(
             f"a checkpoint is needed for {dataset}",
             found=f"none that ships under the name {name!r}",
-            way_out="Train one with `gsu train`, and give the row a checkpoint.path=",
+            way_out=f"Train one with `gsu train dataset={dataset}`, and give the row a checkpoint.path=",
         )
     return sha256_of(path)
 
