@@ -5,10 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import attribute_world
 import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import draw_images
-from gsu_cli.objectives.redirect import decoder_prefix, nearest, posterior, redirect
+from gsu_cli.objectives.redirect import decoder_prefix, nearest, posterior, redirect, retained_share
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +150,40 @@ def test_prefix_of_a_nested_decoder_and_of_one_that_is_the_model():
 
     assert decoder_prefix(Outer()) == "inner.d."
     assert decoder_prefix(Itself(1, 1)) == ""
+
+
+@pytest.fixture(scope="module")
+def signs():
+    split = attribute_world.split()
+    return attribute_world.trained(), split.forget_images, split.retain_images
+
+
+def test_the_share_of_retained_neighbours_tells_the_two_sets_apart(signs):
+    model, forget, retain = signs
+    held = attribute_world.split()
+    for images, sure in ((held.heldout_retain_images, True), (held.heldout_forget_images, False)):
+        share = retained_share(model, images.floats(), forget, retain)
+        assert share > 0.9 if sure else share < 0.1
+
+
+def test_the_share_by_brute_force(signs):
+    model, *parts = signs
+    forget, retain = (part[torch.arange(40)] for part in parts)
+    targets = attribute_world.split().heldout_retain_images.floats()
+    with torch.no_grad():
+        means = [model.posterior(x)[0].double() for x in (targets, retain.floats(), forget.floats())]
+    near = torch.cdist(means[0], torch.cat(means[1:])).topk(10, largest=False).indices
+    found = retained_share(model, targets, parts[0][torch.arange(40)], parts[1])
+    assert found == pytest.approx((near < 40).double().mean().item(), abs=1e-3)
+
+
+def test_alike_is_the_clean_drawing_nearest_in_pixels(signs):
+    """By brute force over all of them: never further than what the shortlist of latents offers."""
+    model, *parts = signs
+    listed = redirect(model, *parts, seed=0)
+    every = redirect(model, *parts, seed=0, shortlist=None)
+    with torch.no_grad():
+        drawn = model.decode(every.latents).flatten(1).double()
+    gap = {name: (g.targets.flatten(1).double() - drawn).norm(dim=1) for name, g in (("l", listed), ("e", every))}
+    assert (gap["e"] <= gap["l"] + 1e-4).all()
+    assert gap["e"].mean() < gap["l"].mean()

@@ -33,9 +33,9 @@ from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK, decoder_fisher, parameters
 from gsu_cli.methods.base import Strength, Task, Update, add_, check_choice, check_whole, cosine, draw_images
 from gsu_cli.methods.iterative import Cost
-from gsu_cli.objectives.choice import choose_goal
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
-from gsu_cli.objectives.redirect import Redirect, decoder_prefix, redirect
+from gsu_cli.objectives.local import local
+from gsu_cli.objectives.redirect import Redirect, decoder_prefix, redirect, retained_share
 from gsu_cli.objectives.translate import translate
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.gauss_newton import gauss_newton_product, krylov, output_curvature
@@ -48,7 +48,7 @@ from gsu_cli.surgery.vectors import Vector, VectorLike, add_scaled, dot, norm, s
 SOLVERS = ("auto", "kfac", "gauss_newton")
 BISECTIONS = 3  # of the length between the quadratic model's minimum and the budget
 FLOOR = 0.02  # curvature, in mean eigenvalues of the Fisher, that directions have which no retained image constrains
-TARGETS = ("auto", "nearest", "alike", "translate")
+TARGETS = ("auto", "local", "nearest", "alike", "translate")
 CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
 HALVINGS = 12  # of a step that overshoots, before giving up
 TIE = 0.05  # share of the best decrease of the redirect loss within which dampings count as equal
@@ -214,7 +214,8 @@ class FisherSurgery:
         corrected: EK-FAC's eigenvalues, from a second pass over the statistics' images.
         target: what is drawn instead: "nearest", what is drawn at a near retained latent; "alike", at the retained
             latent that draws what is most alike; "translate", at the same latent moved to where the attribute is not;
-            "auto", the better of the latter two for attributes (see `choose_goal`), else nearest.
+            "local", the same with the attribute's place filled from what is most alike elsewhere (see
+            `objectives.local`); "auto", local for attributes, else nearest.
         solver: "kfac", the direction in the geometry of the Kronecker factors, one per damping; "gauss_newton", the
             exact problem, preconditioned with the first damping; "auto", the latter for a decoder with convolutions.
         iterations: of conjugate gradients, for "gauss_newton".
@@ -297,7 +298,11 @@ class FisherSurgery:
             "budget_spent": cost.mean(now) / base - 1,
             "redirect_loss": {"before": redirect_before, "after": goal.mean(model, now), "floor": goal.floor},
             "clean_targets": goal.clean,
-            "target": {"kind": goal.kind, "retained": goal.retained, "distance": goal.distance},
+            "target": {
+                "kind": goal.kind,
+                "retained": None if goal.kind == "nearest" else retained_share(model, goal.targets, forget, retain),
+                "region": goal.region,
+            },
             "images": {
                 "retain": len(retain),
                 "forget": len(forget),
@@ -318,16 +323,13 @@ class FisherSurgery:
     def _goal(self, task: Task, forget: Images, retain: Images) -> Redirect:
         target = self.target
         if target == "auto":
-            target = "nearest" if task.split.target_attribute is None else "attribute"
+            target = "nearest" if task.split.target_attribute is None else "local"
         seed = task.stream("redirect")
-        if target == "nearest":
-            return redirect(task.model, forget, retain, seed=seed)
-        goals = {}
-        if target in ("alike", "attribute"):
-            goals["alike"] = redirect(task.model, forget, retain, seed=seed, shortlist=None)
-        if target in ("translate", "attribute"):
-            goals["translate"] = translate(task.model, forget, retain, seed=seed)
-        return choose_goal(task.model, goals, forget, retain)
+        if target == "local":
+            return local(task.model, forget, retain, seed=seed)
+        if target == "translate":
+            return translate(task.model, forget, retain, seed=seed)
+        return redirect(task.model, forget, retain, seed=seed, shortlist=None if target == "alike" else 30)
 
     def _shot(
         self,

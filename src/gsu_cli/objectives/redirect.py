@@ -37,19 +37,18 @@ class Redirect:
         latents: ``(n, z)``, where what is to be forgotten is drawn.
         targets: ``(n, c, h, w)`` in [0, 1], what is to be drawn there instead.
         clean: share of the retained posterior means that could be a target.
-        floor: the loss of a decoder that draws the targets exactly (their entropy), nats per image.
+        floor: the loss of a decoder that draws the targets exactly (their entropy), nats per image; None where the
+            targets are no drawings of latents.
         kind: how the targets were chosen.
-        retained: what `retained_share` says of the targets; None where nobody asked.
-        distance: from what is drawn to the targets, root mean square over pixels, mean over images; likewise.
+        region: share of the picture that the targets change; 1 for another picture.
     """
 
     latents: Tensor
     targets: Tensor
     clean: float
-    floor: float
+    floor: float | None
     kind: str = "nearest"
-    retained: float | None = None
-    distance: float | None = None
+    region: float = 1.0
 
     def blocks(self, model: Any, size: int = BLOCK) -> Iterator[BlockLoss]:
         """The loss block by block, as a function of the decoder's parameters (named as the model names them)."""
@@ -109,11 +108,7 @@ def redirect(
     mean_f, sd_f = posterior(model, forget)
     mean_r, _ = posterior(model, retain)
     z = mean_f + sd_f * torch.randn(mean_f.shape, generator=generator(seed, "latents"))
-    near = nearest(mean_r, torch.cat([mean_f, mean_r]), min(neighbours + 1, len(mean_f) + len(mean_r)))
-    forgotten = (near < len(mean_f)).sum(1)
-    # where hardly any latent is clean, the cleanest serve: a random half of all images has no region of its own
-    limit = forgotten.sort().values[int(LEAST_CLEAN * (len(forgotten) - 1))]
-    pool = mean_r[forgotten <= limit]
+    pool, clean = clean_means(mean_f, mean_r, neighbours)
     drawn = torch.cat([model.decode(part) for part in pool.split(BLOCK)])
     parts = z.split(BLOCK)
     if shortlist is None:
@@ -123,7 +118,25 @@ def redirect(
         near = nearest(z, pool, min(shortlist, len(pool))).split(BLOCK)
         chosen = torch.cat([_alike(model.decode(a), drawn, b) for a, b in zip(parts, near, strict=True)])
     targets = drawn[chosen]
-    return Redirect(z, targets, float((forgotten == 0).double().mean()), entropy(model, pool[chosen], targets))
+    kind = "nearest" if shortlist else "alike"
+    return Redirect(z, targets, clean, entropy(model, pool[chosen], targets), kind=kind)
+
+
+def clean_means(mean_f: Tensor, mean_r: Tensor, neighbours: int = 10) -> tuple[Tensor, float]:
+    """Retained posterior means none of whose neighbours is to be forgotten, or the cleanest where hardly any is.
+
+    Args:
+        mean_f, mean_r: posterior means of images to forget and of retained ones, ``(n_f, z)`` and ``(n_r, z)``.
+        neighbours: how many nearest posterior means must all be retained.
+
+    Returns:
+        ``(n, z)`` of ``mean_r``, and the share of ``mean_r`` that is clean.
+    """
+    near = nearest(mean_r, torch.cat([mean_f, mean_r]), min(neighbours + 1, len(mean_f) + len(mean_r)))
+    forgotten = (near < len(mean_f)).sum(1)
+    # a random half of all images has no region of its own
+    limit = forgotten.sort().values[int(LEAST_CLEAN * (len(forgotten) - 1))]
+    return mean_r[forgotten <= limit], float((forgotten == 0).double().mean())
 
 
 def _alike(images: Tensor, drawn: Tensor, index: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def translate(model: Any, forget: Images, retain: Images, *, seed: int, beyond: 
     z = mean_f + sd_f * torch.randn(mean_f.shape, generator=generator(seed, "latents"))
     moved = translated(z, mean_f, mean_r, beyond=beyond)
     targets = torch.cat([model.decode(part) for part in moved.split(BLOCK)])
-    return Redirect(z, targets, 1.0, entropy(model, moved, targets))
+    return Redirect(z, targets, 1.0, entropy(model, moved, targets), kind="translate")
 
 
 def translated(z: Tensor, mean_f: Tensor, mean_r: Tensor, *, beyond: float = 0.0) -> Tensor:

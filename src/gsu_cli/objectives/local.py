@@ -1,0 +1,94 @@
+"""Local targets: an attribute is a part of a picture, and the rest of the picture is to stay.
+
+    t_i = (1 - w) x_i + w y_i,   x_i = E[x | decoder_0(z_i)],   y_i = E[x | decoder_0(m_i)],
+
+``w`` in [0, 1] says of each pixel whether the attribute shows there: where the values of the images to forget are
+distributed otherwise than those of the retained ones (the two-sample Kolmogorov-Smirnov distance). ``m_i`` is, of all
+clean retained posterior means, the one whose drawing is most like ``x_i`` elsewhere. So a face without its glasses is
+the same face with the eyes of its double, and the step has nothing to do but to take the glasses off. Taking the whole
+double (`redirect` with ``shortlist=None``) asks for less change where a beard hides a missing hood of hair, and plants
+beards. No judge is asked: the region is read off the training images and their labels.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gsu_cli.data.base import Images
+from gsu_cli.gradients import BLOCK
+from gsu_cli.objectives.redirect import Redirect, check_latents, clean_means, nearest, posterior
+from gsu_cli.run.seeds import generator
+
+REGION_IMAGES = 1000  # of each part, at most
+LEVELS = 32  # of grey at which distribution functions are compared
+LOW, HIGH = 0.15, 0.4  # shares of the largest distance at which ``w`` leaves 0 and reaches 1
+INSIDE = 0.1  # weight, in a double's likeness, of pixels where ``w`` is 1: all there is when it is 1 everywhere
+ALPHA = 0.05  # chance that equal distributions show a region somewhere
+
+
+@torch.no_grad()
+def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
+    """Builds the objective at the model's present weights.
+
+    Args:
+        model: with ``posterior``, ``decoder``, ``likelihood`` (see `gsu_cli.models.base.LatentGenerator`).
+        forget: images to forget.
+        retain: images that do not have it.
+        seed: of the latents' noise.
+
+    Raises:
+        UsageError: the model has no latents.
+    """
+    check_latents(model)
+    mean_f, sd_f = posterior(model, forget)
+    mean_r, _ = posterior(model, retain)
+    z = mean_f + sd_f * torch.randn(mean_f.shape, generator=generator(seed, "latents"))
+    pool, clean = clean_means(mean_f, mean_r)
+    w = region(forget, retain)
+    weight = 1 - (1 - INSIDE) * w
+    doubles = torch.cat([model.decode(part) for part in pool.split(BLOCK)])
+    looks = (doubles * weight).flatten(1)
+    targets = []
+    for part in z.split(BLOCK):
+        drawn = model.decode(part)
+        double = doubles[nearest((drawn * weight).flatten(1), looks, 1)[:, 0]]
+        targets.append(drawn + w * (double - drawn))
+    return Redirect(z, torch.cat(targets), clean, None, kind="local", region=float(w.mean()))
+
+
+def region(forget: Images, retain: Images) -> Tensor:
+    """Where the two sets of images differ: ``(1, h, w)`` in [0, 1]; 1 everywhere where they differ nowhere for sure."""
+    a, b = (part[torch.arange(min(len(part), REGION_IMAGES))].floats() for part in (forget, retain))
+    distance = kolmogorov_smirnov(a, b).amax(0)
+    top = float(distance.max())
+    low = max(LOW * top, _by_chance(len(a), len(b), a[0].numel()))
+    if low >= top:
+        return torch.ones(1, *distance.shape)
+    w = ((distance - low) / max(HIGH * top - low, LOW * top)).clamp(0, 1)[None, None]
+    # a pixel wider, for its anti-aliased rim, and with a soft edge
+    return F.avg_pool2d(F.max_pool2d(w, 3, 1, 1), 3, 1, 1, count_include_pad=False)[0]
+
+
+def kolmogorov_smirnov(a: Tensor, b: Tensor) -> Tensor:
+    """The largest difference between the distribution functions of two samples, for each entry.
+
+    Args:
+        a, b: ``(n, ...)`` and ``(m, ...)``, in [0, 1]; compared at `LEVELS` levels.
+
+    Returns:
+        ``(...)`` in [0, 1].
+    """
+    best = torch.zeros(a.shape[1:])
+    for level in torch.arange(LEVELS) / LEVELS:
+        best = torch.maximum(best, ((a <= level).float().mean(0) - (b <= level).float().mean(0)).abs())
+    return best
+
+
+def _by_chance(n: int, m: int, entries: int) -> float:
+    """What the largest of so many distances exceeds with chance `ALPHA` at most (Massart's bound, Bonferroni)."""
+    return math.sqrt((n + m) / (n * m) * math.log(2 * entries / ALPHA) / 2)
