@@ -12,36 +12,35 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from faces import both, moved
 from gsu_cli.report.compact import read_compact
-from gsu_cli.report.numbers import change
-from gsu_cli.run.record import Measurement, Record
+from gsu_cli.run.record import Record
 
 HEAD = ("method", "as far as retraining", "strength", "runs", "CNN / kNN", "retain -ELBO", "unlearn stage, s")
 JUDGES = ("cnn", "knn")
 YES, CLOSE, NO = "yes", "within intervals", "no"
 
 
-def needed(record: Record, name: str, judge: str | None, subject: str) -> Measurement:
-    """The measurement.
+def ratio(record: Record, judge: str, subject: str) -> tuple[float, float, float]:
+    """The feature ratio and the ends of its interval.
 
     Raises:
-        SystemExit: the record lacks it.
+        SystemExit: the record lacks them.
     """
-    found = record.find(name, subject, judge)
-    if found is None or found.value is None:
-        raise SystemExit(f"a record lacks {name} of {judge or 'the weights'} on {subject}: {' '.join(record.command)}")
-    return found
+    m = record.find("feature_ratio", subject, judge)
+    if m is None or m.value is None or m.low is None or m.high is None:
+        raise SystemExit(f"no feature ratio of {judge} on {subject} weights: {' '.join(record.command)}")
+    return m.value, m.low, m.high
 
 
 def reached(record: Record) -> str:
     """How the drawings compare with the retrained twin's, by the judge that is harder to please."""
     found = set()
     for judge in JUDGES:
-        own, twin = (needed(record, "feature_ratio", judge, subject) for subject in ("unlearned", "retrained"))
-        if own.value is None or own.low is None or twin.high is None:
-            raise SystemExit(f"a ratio has no interval: {' '.join(record.command)}")
-        found.add(YES if own.value <= twin.high else CLOSE if own.low <= twin.high else NO)
-    return NO if NO in found else CLOSE if CLOSE in found else YES
+        value, low, _ = ratio(record, judge, "unlearned")
+        *_, most = ratio(record, judge, "retrained")
+        found.add(YES if value <= most else CLOSE if low <= most else NO)
+    return next(answer for answer in (NO, CLOSE, YES) if answer in found)
 
 
 def strength(record: Record) -> str:
@@ -51,25 +50,19 @@ def strength(record: Record) -> str:
     return ", ".join(w.removeprefix("method.") for w in options) or "defaults"
 
 
-def moved(record: Record, name: str, judge: str | None = None) -> str:
-    """The relative change from the original as text."""
-    c = change(record.find(name, "original", judge), record.find(name, "unlearned", judge))
-    return "-" if c is None else str(c)
-
-
 def line(method: str, runs: list[Record]) -> tuple[float, list[str]]:
     """Seconds (endless where retraining is not reached) and the row."""
     good = [r for r in runs if reached(r) != NO]
     if good:
         best = min(good, key=lambda r: r.seconds["unlearn"])
     else:
-        best = min(runs, key=lambda r: needed(r, "feature_ratio", "knn", "unlearned").value or 0.0)
+        best = min(runs, key=lambda r: ratio(r, "knn", "unlearned"))
     row = [
         f"`{method}`",
         reached(best),
         strength(best),
         str(len(runs)),
-        " / ".join(moved(best, "feature_ratio", judge) for judge in JUDGES),
+        both(best, "feature_ratio"),
         moved(best, "neg_elbo_retain"),
         f"{best.seconds['unlearn']:.1f}",
     ]

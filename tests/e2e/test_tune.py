@@ -63,10 +63,20 @@ def test_optuna(world: World, gsu: Gsu, tmp_path: Path) -> None:
 def test_two_quantities_and_a_trial_that_fails(world: World, gsu: Gsu, tmp_path: Path) -> None:
     line = world.unlearn("method=ascent", "method.lr=choice(1e-4,1e30)", "experiment=tune", "hydra.sweeper.n_trials=4")
     more = ["tune=[update.step_norm,seconds.unlearn]", "hydra.sweeper.direction=[maximize,minimize]"]
-    # not the grid sampler: it draws its order unseeded, and hydra-optuna-sweeper trips where the last trial fails
+    # not the grid sampler, whose order is unseeded: see the next test
     typed = gsu(*line, *more, "hydra/sweeper/sampler=random", "hydra.sweeper.sampler.seed=0")
     assert typed.code == 1
     assert re.search("[123] cells? of the sweep failed", typed.err)
     (written,) = (tmp_path / "outputs").rglob("optimization_results.yaml")
     (solution,) = yaml.safe_load(written.read_text())["solutions"]
     assert float(solution["params"]["method.lr"]) == 1e-4
+
+
+def test_a_grid_whose_last_trial_fails_says_so(world: World, gsu: Gsu) -> None:
+    line = world.unlearn("method=ascent", "method.lr=choice(1e30,1e31)", "experiment=tune", "hydra.sweeper.n_trials=2")
+    typed = gsu(*line, "tune=update.step_norm", "hydra/sweeper/sampler=grid")
+    assert typed.code == 1
+    assert (
+        "the last trial of hydra/sweeper/sampler=grid must not fail; found a failure. Its folder says why" in typed.err
+    )
+    assert "Traceback" not in typed.err

@@ -14,17 +14,6 @@ from gsu_cli.objectives.redirect import clean_means, posterior, redirect
 
 
 @pytest.fixture(scope="module")
-def model():
-    return attribute_world.trained()
-
-
-@pytest.fixture(scope="module")
-def parts():
-    split = attribute_world.split()
-    return split.forget_images, split.retain_images
-
-
-@pytest.fixture(scope="module")
 def goal(model, parts):
     return local(model, *parts, seed=0)
 

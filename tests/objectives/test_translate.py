@@ -12,17 +12,6 @@ from gsu_cli.objectives.redirect import posterior, redirect
 from gsu_cli.objectives.translate import translate, translated
 
 
-@pytest.fixture(scope="module")
-def model():
-    return attribute_world.trained()
-
-
-@pytest.fixture(scope="module")
-def parts():
-    split = attribute_world.split()
-    return split.forget_images, split.retain_images
-
-
 def clouds(n: int, distance: float = 3.0, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """Two Gaussian clouds in four dimensions, ``distance`` apart along the first and correlated with the second."""
     g = torch.Generator().manual_seed(seed)

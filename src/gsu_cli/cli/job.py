@@ -29,6 +29,7 @@ from gsu_cli.run import folders
 from gsu_cli.run.record import FILE, Record, write_record
 
 log = logging.getLogger(__name__)
+GRID_IS_OVER = "`Study.stop` is supposed to be invoked inside an objective function"  # optuna's words
 folders.register_resolvers()  # on import, since a worker of a sweep imports this module and nothing else of ours
 
 
@@ -129,10 +130,16 @@ def run_verb(app: App, words: Sequence[str]) -> None:
             hydra.main(config_path=str(app.conf_dir), config_name=app.verb, version_base="1.3")(task)()
     except folders.Stop as stop:
         raise stop.error from None
-    except BaseException:
+    except BaseException as error:
         # interrupted or stopped half-way: show what there is, and let nothing hide the reason
         with suppress(Exception):
             _close_sweep(app)
+        if GRID_IS_OVER in str(error):  # optuna's grid ends the study itself, which it may not where a trial failed
+            raise GsuError(
+                "the last trial of hydra/sweeper/sampler=grid must not fail",
+                found="a failure",
+                way_out="Its folder says why in .hydra/error.txt; sampler=random goes on after one",
+            ) from error
         raise
     failed = _close_sweep(app)
     if task.failure is not None:

@@ -21,8 +21,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import BLOCK
-from gsu_cli.objectives.redirect import Redirect, check_latents, clean_means, nearest, posterior
-from gsu_cli.run.seeds import generator
+from gsu_cli.objectives.redirect import Redirect, clean_means, latents, nearest
 
 REGION_IMAGES = 1000  # of each part, at most
 LEVELS = 32  # of grey at which distribution functions are compared
@@ -44,10 +43,7 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
     Raises:
         UsageError: the model has no latents.
     """
-    check_latents(model)
-    mean_f, sd_f = posterior(model, forget)
-    mean_r, _ = posterior(model, retain)
-    z = mean_f + sd_f * torch.randn(mean_f.shape, generator=generator(seed, "latents"))
+    z, mean_f, mean_r = latents(model, forget, retain, seed)
     pool, clean = clean_means(mean_f, mean_r)
     w = region(forget, retain)
     weight = 1 - (1 - INSIDE) * w

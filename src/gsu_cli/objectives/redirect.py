@@ -87,6 +87,21 @@ def check_latents(model: Any) -> None:
         )
 
 
+def latents(model: Any, forget: Images, retain: Images, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Where what is to be forgotten is drawn, and the posterior means of both parts.
+
+    Returns:
+        A draw of ``q(z | x)`` for each image to forget, ``(n_f, z)``; the means, ``(n_f, z)`` and ``(n_r, z)``.
+
+    Raises:
+        UsageError: the model has no latents to redirect.
+    """
+    check_latents(model)
+    mean_f, sd_f = posterior(model, forget)
+    mean_r, _ = posterior(model, retain)
+    return mean_f + sd_f * torch.randn(mean_f.shape, generator=generator(seed, "latents")), mean_f, mean_r
+
+
 @torch.no_grad()
 def redirect(
     model: Any, forget: Images, retain: Images, *, seed: int, neighbours: int = 10, shortlist: int | None = 30
@@ -104,10 +119,7 @@ def redirect(
     Raises:
         UsageError: the model has no latents to redirect.
     """
-    check_latents(model)
-    mean_f, sd_f = posterior(model, forget)
-    mean_r, _ = posterior(model, retain)
-    z = mean_f + sd_f * torch.randn(mean_f.shape, generator=generator(seed, "latents"))
+    z, mean_f, mean_r = latents(model, forget, retain, seed)
     pool, clean = clean_means(mean_f, mean_r, neighbours)
     drawn = torch.cat([model.decode(part) for part in pool.split(BLOCK)])
     parts = z.split(BLOCK)

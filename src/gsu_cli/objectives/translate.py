@@ -23,8 +23,7 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
-from gsu_cli.objectives.redirect import Redirect, check_latents, entropy, posterior
-from gsu_cli.run.seeds import generator
+from gsu_cli.objectives.redirect import Redirect, entropy, latents
 
 RIDGE = 1e-3  # of the mean variance, added to S: latents that the encoder ignores have next to none
 TINY = 1e-12
@@ -44,10 +43,7 @@ def translate(model: Any, forget: Images, retain: Images, *, seed: int, beyond: 
     Raises:
         UsageError: the model has no latents, or the two sets have one mean.
     """
-    check_latents(model)
-    mean_f, sd_f = posterior(model, forget)
-    mean_r, _ = posterior(model, retain)
-    z = mean_f + sd_f * torch.randn(mean_f.shape, generator=generator(seed, "latents"))
+    z, mean_f, mean_r = latents(model, forget, retain, seed)
     moved = translated(z, mean_f, mean_r, beyond=beyond)
     targets = torch.cat([model.decode(part) for part in moved.split(BLOCK)])
     return Redirect(z, targets, 1.0, entropy(model, moved, targets), kind="translate")
