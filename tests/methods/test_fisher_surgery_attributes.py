@@ -14,9 +14,11 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.base import unlearn
-from gsu_cli.methods.fisher_surgery import TARGETS, FisherSurgery
+from gsu_cli.methods.fisher_surgery import SOLVERS, TARGETS, FisherSurgery
 from gsu_cli.metrics.base import draw, reconstructions
 from tiny_world import same, weights
+
+from ._attribute_world import forget_upright
 
 SAMPLES = 600
 
@@ -47,7 +49,7 @@ def test_it_goes_by_either_judge_and_the_other_attribute_stays(judge: str, forgo
     was, now = (by(reconstructions(m, heldout)) for m in (model, forgotten[0]))
     assert was.has("bar").double().mean() > 0.9
     assert now.has("bar").double().mean() < 0.35
-    assert (now.has("square") == was.has("square")).double().mean() > 0.8
+    assert (now.has("square") == was.has("square")).double().mean() > 0.7
 
 
 def test_an_attribute_that_nothing_shows_cannot_be_forgotten_and_nothing_is_lost() -> None:
@@ -78,10 +80,39 @@ def test_the_cost_is_within_the_budget_on_heldout_images_too(forgotten: Any) -> 
     assert rise(split.heldout_forget_images) > 0.5
 
 
-def test_the_encoder_stays_bit_identical_and_the_whole_decoder_moves(forgotten: Any) -> None:
+def test_one_layer_of_the_decoder_moves_and_nothing_else(forgotten: Any) -> None:
+    chosen = [shot["layer"] for shot in forgotten[1].details["shots"] if shot["chosen"]]
+    assert len(chosen) == 1
     for (name, a), b in zip(attribute_world.trained().named_parameters(), forgotten[0].parameters(), strict=True):
-        assert torch.equal(a, b) == (not name.startswith("decoder.")), name
+        assert torch.equal(a, b) == (not name.startswith(f"decoder.{chosen[0]}.")), name
         assert a.stride() == b.stride(), name
+
+
+def test_the_layer_is_chosen_whose_refit_lowers_the_redirect_loss_furthest(forgotten: Any) -> None:
+    tried = forgotten[1].details["shots"]
+    assert [shot["layer"] for shot in tried] == ["0", "4"]  # the first two that have parameters
+    assert [shot["chosen"] for shot in tried] == [
+        shot is min(tried, key=lambda s: s["redirect_loss"]) for shot in tried
+    ]
+    one = run(FisherSurgery(layers=1))[1].details
+    assert one["redirect_loss"]["after"] == pytest.approx(tried[0]["redirect_loss"])
+
+
+def test_the_solvers_are_one_problem_at_three_depths_and_each_lowers_the_redirect_loss_within_the_budget() -> None:
+    found = {solver: run(FisherSurgery(solver=solver))[1].details for solver in SOLVERS if solver != "auto"}
+    for details in found.values():
+        assert details["redirect_loss"]["after"] < details["redirect_loss"]["before"]
+        assert details["budget_spent"] <= 0.01 * (1 + 1e-5)
+    after = {solver: details["redirect_loss"]["after"] for solver, details in found.items()}
+    assert after["least_squares"] < 0.7 * after["gauss_newton"]
+
+
+def test_a_decoder_whose_first_layers_cannot_be_refitted_is_solved_otherwise_or_refused_by_name() -> None:
+    """The decoder of that world has a GroupNorm behind its first layer."""
+    assert forget_upright(FisherSurgery())[2].details["solver"] == "gauss_newton"
+    assert forget_upright(FisherSurgery(layers=1))[2].details["solver"] == "least_squares"
+    with pytest.raises(UsageError, match="refit needs Linear layers or ungrouped Conv2d; found GroupNorm"):
+        forget_upright(FisherSurgery(solver="least_squares"))
 
 
 def test_auto_is_local_for_attributes_and_nearest_for_classes(forgotten: Any) -> None:
@@ -122,8 +153,7 @@ def test_another_target_is_refused_with_the_nearest() -> None:
         FisherSurgery(target="translated")
 
 
-def test_auto_solves_exactly_for_convolutions_and_gets_further(forgotten: Any) -> None:
-    assert forgotten[1].details["solver"] == "gauss_newton"
-    exact, rough = (run(FisherSurgery(target="alike", solver=solver))[1].details for solver in ("auto", "kfac"))
+def test_the_exact_curvature_gets_further_than_its_factors() -> None:
+    exact, rough = (run(FisherSurgery(target="alike", solver=solver))[1].details for solver in ("gauss_newton", "kfac"))
     assert exact["redirect_loss"]["after"] < 0.8 * rough["redirect_loss"]["after"]
     assert exact["budget_spent"] <= 0.01 * (1 + 1e-5)

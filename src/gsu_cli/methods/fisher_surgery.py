@@ -14,190 +14,39 @@ Of a convolutional decoder the Kronecker factors are a rough guide only, so ther
     (G_f + mu G_r) d = -g,
 
 ``G_f`` and ``G_r`` the Gauss-Newton curvature of the redirect loss and of the retain loss, ``mu`` such that the step
-costs the budget, solved in the subspace of a few conjugate gradients. docs/methods/fisher_surgery.md tells where each
-part comes from and what it earns.
+costs the budget, solved in the subspace of a few conjugate gradients. Of an attribute, which latents tell nearly along
+one direction, one of the layers that latents reach first is refitted in closed form: by the same curvature, nothing
+behind it linearised (see `surgery.least_squares`). docs/methods/fisher_surgery.md tells where each part comes from
+and what it earns.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.gradients import BLOCK, decoder_fisher, parameters
+from gsu_cli.gradients import decoder_fisher, parameters
 from gsu_cli.methods.base import Strength, Task, Update, add_, check_choice, check_whole, cosine, draw_images
+from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose, refitted
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
 from gsu_cli.objectives.local import local
 from gsu_cli.objectives.redirect import Redirect, decoder_prefix, redirect, retained_share
 from gsu_cli.objectives.translate import translate
-from gsu_cli.surgery.conflict import project_conflicts
-from gsu_cli.surgery.gauss_newton import gauss_newton_product, krylov, output_curvature
-from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerInverse
+from gsu_cli.surgery.least_squares import first_layers
 from gsu_cli.surgery.second_order import Parabola, parabola
-from gsu_cli.surgery.steps import StepSearch, largest_step_within
-from gsu_cli.surgery.streaming import LossGradient, accumulate_gradient, accumulate_product
-from gsu_cli.surgery.vectors import Vector, VectorLike, add_scaled, dot, norm, scale
+from gsu_cli.surgery.streaming import accumulate_gradient, accumulate_product
+from gsu_cli.surgery.vectors import Vector
 
-SOLVERS = ("auto", "kfac", "gauss_newton")
-BISECTIONS = 3  # of the length between the quadratic model's minimum and the budget
-FLOOR = 0.02  # curvature, in mean eigenvalues of the Fisher, that directions have which no retained image constrains
+SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares")
 TARGETS = ("auto", "local", "nearest", "alike", "translate")
 CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
-HALVINGS = 12  # of a step that overshoots, before giving up
-TIE = 0.05  # share of the best decrease of the redirect loss within which dampings count as equal
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A direction, the step the budget allows, the one taken, and the redirect loss it reaches.
-
-    ``mu`` is what a nat of the retain loss costs in nats of the redirect loss; None without a Gauss-Newton solve.
-    """
-
-    damping: float
-    direction: Vector
-    search: StepSearch
-    step: float
-    redirect_loss: float
-    surviving: float
-    mu: float | None = None
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What a direction is looked for on, at the present weights ``theta``.
-
-    Attributes:
-        model, goal, cost: whose drawings, the redirect loss, the retain loss.
-        theta: the weights that drawing depends on.
-        g: gradient of the redirect loss.
-        g_r: gradient of the retain loss.
-        fisher: of the retain set.
-        limit: the largest retain loss allowed, nats per image.
-        before: the redirect loss at ``theta``, nats per image.
-    """
-
-    model: Any
-    goal: Redirect
-    cost: FrozenElbo
-    theta: Vector
-    g: Vector
-    g_r: LossGradient
-    fisher: KroneckerFisher
-    limit: float
-    before: float
-
-    def kfac(self, damping: float) -> Candidate:
-        """The direction for one damping and the step that the budget allows along it."""
-        geometry = self.fisher.inverse(damping, damping_scope="layer")
-        projection = project_conflicts(scale(self.g, -1.0), [self.g_r.vector], geometry)
-        return self._along(projection.direction, damping, projection.surviving)
-
-    def gauss_newton(self, damping: float, iterations: int, images: int) -> Candidate:
-        """The direction of the exact problem, preconditioned with one damping, and the step along it.
-
-        Args:
-            damping: of the preconditioner.
-            iterations: of conjugate gradients.
-            images: retained ones, at most, on which curvature is taken; of those to forget half as many.
-        """
-        geometry = self.fisher.inverse(damping, damping_scope="layer")
-        b, surviving = self._descent(geometry)
-        found = krylov(
-            b,
-            self._product(self.goal.latents[: max(images // 2, 1)]),
-            self._product(self.cost.z[:images]),
-            geometry.apply,
-            budget=self.limit - self.g_r.loss,
-            eps=FLOOR * self.fisher.mean_eigenvalue(),
-            size=iterations,
-        )
-        mu = found.multiplier(self.limit - self.g_r.loss)
-        d = found.direction(mu)
-        return replace(self._along(d, damping, surviving, natural=norm(d)), mu=mu)
-
-    def _descent(self, geometry: KroneckerInverse) -> tuple[Vector, float]:
-        """``-g``, without what would raise the retain loss in the geometry; and the share of it that is left."""
-        b = scale(self.g, -1.0)
-        projection = project_conflicts(b, [self.g_r.vector], geometry)
-        if projection.surviving < 1:
-            P_g_r = geometry.apply(self.g_r.vector)
-            b = add_scaled(b, -dot(P_g_r, b) / dot(P_g_r, self.g_r.vector), self.g_r.vector)
-        return b, projection.surviving
-
-    def _product(self, latents: Tensor) -> Callable[[VectorLike], Vector]:
-        likelihood, decoder, prefix = self.model.likelihood, self.model.decoder, decoder_prefix(self.model)
-
-        def drawn(theta: Vector, z: Tensor) -> Tensor:
-            own = {k.removeprefix(prefix): v for k, v in theta.items()}
-            output: Tensor = torch.func.functional_call(decoder, own, (z,))
-            return output
-
-        H = output_curvature(likelihood.nll, likelihood.mean)
-        return lambda v: gauss_newton_product(drawn, latents.split(BLOCK // 2), H, self.theta, v)
-
-    def _along(self, direction: Vector, damping: float, surviving: float, natural: float | None = None) -> Candidate:
-        """The step along a direction: what the budget allows, or ``natural`` where that is shorter and lowers more."""
-        length, loss = norm(direction), self.g_r.loss
-        if length == 0:
-            raise UsageError("the redirect gradient must not vanish", found="0", way_out="Nothing is left to redirect")
-        d = scale(direction, 1 / length)
-        expected = Parabola(dot(self.g_r.vector, d), dot(d, self.fisher.apply(d)))
-        search = largest_step_within(
-            lambda t: self.cost.mean(add_scaled(self.theta, t, d)) / loss - 1,
-            self.limit / loss - 1,
-            low=0.05,
-            high=50.0,
-            guess=expected.step_for(self.limit - loss),
-            rel_tol=0.03,
-        )
-        step = search.step
-        reached = self.goal.mean(self.model, add_scaled(self.theta, step, d))
-        if natural is not None and natural < step:
-            step, reached = self._lengthened(d, natural, step, reached)
-        # a budget that a few forgotten samples cannot spend carries the step past the bottom of the redirect loss
-        for _ in range(HALVINGS):
-            if reached < self.before:
-                break
-            step /= 2
-            reached = self.goal.mean(self.model, add_scaled(self.theta, step, d))
-        return Candidate(damping, d, search, step, reached, surviving)
-
-    def _lengthened(self, d: Vector, natural: float, longest: float, there: float) -> tuple[float, float]:
-        """From the minimum of the quadratic model towards the budget, as long as the redirect loss is as good.
-
-        Losses within `TIE` of the decrease at the minimum count as equal, and of those the longest step is taken: what
-        is left of a feature is seen while it is faint.
-
-        Args:
-            d: of length 1.
-            natural: where the minimum is.
-            longest: what the budget allows.
-            there: the redirect loss at ``longest``.
-
-        Returns:
-            The step and the redirect loss it reaches.
-        """
-        at_minimum = self.goal.mean(self.model, add_scaled(self.theta, natural, d))
-        limit = at_minimum + TIE * abs(self.before - at_minimum)
-        if there <= limit:
-            return longest, there
-        step, reached = natural, at_minimum
-        for _ in range(BISECTIONS):
-            middle = math.sqrt(step * longest)
-            found = self.goal.mean(self.model, add_scaled(self.theta, middle, d))
-            if found <= limit:
-                step, reached = middle, found
-            else:
-                longest = middle
-        return step, reached
 
 
 class FisherSurgery:
@@ -217,9 +66,12 @@ class FisherSurgery:
             "local", the same with the attribute's place filled from what is most alike elsewhere (see
             `objectives.local`); "auto", local for attributes, else nearest.
         solver: "kfac", the direction in the geometry of the Kronecker factors, one per damping; "gauss_newton", the
-            exact problem, preconditioned with the first damping; "auto", the latter for a decoder with convolutions.
+            exact problem, preconditioned with the first damping; "least_squares", one layer refitted in closed form;
+            "auto", that for attributes, else "gauss_newton" for a decoder with convolutions, else "kfac".
         iterations: of conjugate gradients, for "gauss_newton".
         curvature_images: retained ones, at most, for its products, and half as many of those to forget.
+        layers: of how many, from the latents on, the one is chosen whose refit lowers the redirect loss furthest, for
+            "least_squares".
     """
 
     name = "fisher_surgery"
@@ -238,6 +90,7 @@ class FisherSurgery:
         solver: str = "auto",
         iterations: int = 8,
         curvature_images: int = 1_000,
+        layers: int = 2,
     ) -> None:
         if not (_number(budget) and 0 < budget <= 1):
             raise UsageError("`method.budget` must be a share in (0, 1], 0.01 being 1 %", found=budget)
@@ -255,8 +108,9 @@ class FisherSurgery:
         check_choice("solver", solver, SOLVERS)
         check_whole("iterations", iterations, 1)
         check_whole("curvature_images", curvature_images, 2)
+        check_whole("layers", layers, 1)
         self.corrected, self.target, self.solver = bool(corrected), target, solver
-        self.iterations, self.curvature_images = iterations, curvature_images
+        self.iterations, self.curvature_images, self.layers = iterations, curvature_images, layers
         self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
 
     def __call__(self, task: Task) -> Update:
@@ -279,9 +133,10 @@ class FisherSurgery:
         redirect_before = goal.mean(model, origin)
         update = Update(self.name, self.shots)
         log: list[dict[str, Any]] = []
+        solver = self._solver(task, goal)
         for shot in range(self.shots):
             budget = base * (1 + self.budget * (shot + 1) / self.shots)
-            best = self._shot(task, goal, cost, retain, names, budget, log)
+            best = self._shot(task, solver, goal, cost, retain, names, budget, log)
             if shot == 0:
                 with task.stage("prediction"):
                     predictions = {part: _parabola(loss, origin, best.direction) for part, loss in checks.items()}
@@ -310,15 +165,28 @@ class FisherSurgery:
                 "check": len(checks["forget"].x),
             },
             "shots": log,
-            "solver": "gauss_newton" if self._solves(model) else "kfac",
-            "cost": _counted(self, model, log, len(retain), len(forget), len(cost.x)).record(len(split.dataset.train)),
+            "solver": solver,
+            "cost": _counted(self, solver, log, len(retain), len(forget), len(cost.x)).record(len(split.dataset.train)),
         }
         return update
 
-    def _solves(self, model: Any) -> bool:
-        """Whether the exact problem is solved."""
-        convolutions = any(isinstance(m, nn.Conv2d) for m in model.decoder.modules())
-        return self.solver == "gauss_newton" or (self.solver == "auto" and convolutions)
+    def _solver(self, task: Task, goal: Redirect) -> str:
+        """The solver that "auto" stands for."""
+        decoder = task.model.decoder
+        if self.solver != "auto":
+            return self.solver
+        if task.split.target_attribute is not None and self._refits(task.model, goal):
+            return "least_squares"
+        return "gauss_newton" if any(isinstance(m, nn.Conv2d) for m in decoder.modules()) else "kfac"
+
+    def _refits(self, model: Any, goal: Redirect) -> bool:
+        """Whether the layers that latents reach first can be refitted."""
+        theta = parameters(model, list(model.generation_parameters()))
+        try:
+            first_layers(model.decoder, theta, decoder_prefix(model), goal.latents[:1], self.layers)
+        except UsageError:
+            return False
+        return True
 
     def _goal(self, task: Task, forget: Images, retain: Images) -> Redirect:
         target = self.target
@@ -334,6 +202,7 @@ class FisherSurgery:
     def _shot(
         self,
         task: Task,
+        solver: str,
         goal: Redirect,
         cost: FrozenElbo,
         retain: Images,
@@ -344,19 +213,23 @@ class FisherSurgery:
         """The best candidate at the present weights; ``limit`` is the largest retain loss, nats per image."""
         model = task.model
         theta = parameters(model, names)
-        with task.stage("gradients"):
-            g = accumulate_gradient(goal.blocks(model), theta).vector
-            g_r = accumulate_gradient(cost.blocks(), theta)
-        with task.stage("statistics"):
-            fisher = decoder_fisher(
-                model, retain, names, seed=task.stream("fisher", len(log)), corrected=self.corrected
-            )
-        with task.stage("step"):
-            ground = Ground(model, goal, cost, theta, g, g_r, fisher, limit, goal.mean(model, theta))
-            if self._solves(model):
-                found = [ground.gauss_newton(self.damping[0], self.iterations, self.curvature_images)]
-            else:
-                found = [ground.kfac(c) for c in self.damping]
+        ground = Ground(model, goal, cost, theta, cost.mean(theta), limit, goal.mean(model, theta))
+        if solver == "least_squares":
+            with task.stage("step"):
+                found = refitted(ground, self.layers)
+        else:
+            with task.stage("gradients"):
+                g = accumulate_gradient(goal.blocks(model), theta).vector
+                g_r = accumulate_gradient(cost.blocks(), theta)
+            with task.stage("statistics"):
+                seed = task.stream("fisher", len(log))
+                fisher = decoder_fisher(model, retain, names, seed=seed, corrected=self.corrected)
+            with task.stage("step"):
+                influence = Influence(ground, g, g_r, fisher)
+                if solver == "gauss_newton":
+                    found = [influence.gauss_newton(self.damping[0], self.iterations, self.curvature_images)]
+                else:
+                    found = [influence.kfac(c) for c in self.damping]
         best = choose(found, ground.before)
         if not best.redirect_loss < ground.before:
             raise UsageError(
@@ -370,20 +243,16 @@ class FisherSurgery:
                 "mu": c.mu,
                 "chosen": c is best,
                 "step": c.step,
-                "step_within_budget": c.search.step,
+                "step_within_budget": c.step_within,
                 "redirect_loss": c.redirect_loss,
                 "raise": c.search.rise,
                 "evaluations": len(c.search.evaluations),
+                "layer": c.layer,
+                "images": c.images,
             }
             for c in found
         ]
         return best
-
-
-def choose(found: Sequence[Candidate], before: float) -> Candidate:
-    """The candidate with the largest damping among those that lower the redirect loss nearly as far as the best."""
-    most = max(before - c.redirect_loss for c in found)
-    return max((c for c in found if before - c.redirect_loss >= most - TIE * abs(most)), key=lambda c: c.damping)
 
 
 def _parabola(loss: FrozenElbo, theta: Vector, d: Vector) -> tuple[Vector, Parabola]:
@@ -392,17 +261,21 @@ def _parabola(loss: FrozenElbo, theta: Vector, d: Vector) -> tuple[Vector, Parab
 
 
 def _counted(
-    method: FisherSurgery, model: Any, log: list[dict[str, Any]], retain: int, forget: int, budget: int
+    method: FisherSurgery, solver: str, log: list[dict[str, Any]], retain: int, forget: int, budget: int
 ) -> Cost:
-    """Images by kind of work; passes through the decoder alone count as whole ones."""
-    most = method.curvature_images
-    products = min(most, budget) + min(max(most // 2, 1), forget) if method._solves(model) else 0
+    """Images by kind of work; passes through the decoder alone, or its first layers, count as whole ones."""
+    most, gradients = method.curvature_images, solver != "least_squares"
+    products = min(most, budget) + min(max(most // 2, 1), forget) if solver == "gauss_newton" else 0
     return Cost(
         double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much
-        gradients=method.shots * (forget + budget),
-        fisher=method.shots * retain * (2 if method.corrected else 1),
+        gradients=method.shots * (forget + budget) if gradients else 0,
+        fisher=method.shots * retain * (2 if method.corrected else 1) if gradients else 0,
         generated=retain + forget,  # drawings among which targets are chosen
-        forward=retain + forget + budget * sum(c["evaluations"] for c in log) + forget * (len(log) + method.shots),
+        forward=retain
+        + forget
+        + budget * sum(c["evaluations"] for c in log)
+        + forget * (len(log) + method.shots)
+        + sum(c["images"] for c in log),
     )
 
 

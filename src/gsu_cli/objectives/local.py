@@ -49,12 +49,13 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
     weight = 1 - (1 - INSIDE) * w
     doubles = torch.cat([model.decode(part) for part in pool.split(BLOCK)])
     looks = (doubles * weight).flatten(1)
-    targets = []
+    targets, meant = [], []
     for part in z.split(BLOCK):
         drawn = model.decode(part)
         double = doubles[nearest((drawn * weight).flatten(1), looks, 1)[:, 0]]
         targets.append(drawn + w * (double - drawn))
-    return Redirect(z, torch.cat(targets), clean, None, kind="local", region=float(w.mean()))
+        meant.append(model.posterior(targets[-1])[0])
+    return Redirect(z, torch.cat(targets), torch.cat(meant), clean, None, kind="local", region=float(w.mean()))
 
 
 def region(forget: Images, retain: Images) -> Tensor:

@@ -36,6 +36,7 @@ class Redirect:
     Attributes:
         latents: ``(n, z)``, where what is to be forgotten is drawn.
         targets: ``(n, c, h, w)`` in [0, 1], what is to be drawn there instead.
+        meant: ``(n, z)``, where the original draws the targets, or the posterior means of targets that are no drawings.
         clean: share of the retained posterior means that could be a target.
         floor: the loss of a decoder that draws the targets exactly (their entropy), nats per image; None where the
             targets are no drawings of latents.
@@ -45,6 +46,7 @@ class Redirect:
 
     latents: Tensor
     targets: Tensor
+    meant: Tensor
     clean: float
     floor: float | None
     kind: str = "nearest"
@@ -129,9 +131,9 @@ def redirect(
     else:
         near = nearest(z, pool, min(shortlist, len(pool))).split(BLOCK)
         chosen = torch.cat([_alike(model.decode(a), drawn, b) for a, b in zip(parts, near, strict=True)])
-    targets = drawn[chosen]
+    targets, meant = drawn[chosen], pool[chosen]
     kind = "nearest" if shortlist else "alike"
-    return Redirect(z, targets, clean, entropy(model, pool[chosen], targets), kind=kind)
+    return Redirect(z, targets, meant, clean, entropy(model, meant, targets), kind=kind)
 
 
 def clean_means(mean_f: Tensor, mean_r: Tensor, neighbours: int = 10) -> tuple[Tensor, float]:

@@ -46,7 +46,7 @@ def translate(model: Any, forget: Images, retain: Images, *, seed: int, beyond: 
     z, mean_f, mean_r = latents(model, forget, retain, seed)
     moved = translated(z, mean_f, mean_r, beyond=beyond)
     targets = torch.cat([model.decode(part) for part in moved.split(BLOCK)])
-    return Redirect(z, targets, 1.0, entropy(model, moved, targets), kind="translate")
+    return Redirect(z, targets, moved, 1.0, entropy(model, moved, targets), kind="translate")
 
 
 def translated(z: Tensor, mean_f: Tensor, mean_r: Tensor, *, beyond: float = 0.0) -> Tensor:

@@ -1,0 +1,273 @@
+"""Where Fisher surgery may step to: directions by three solvers, and along each the step that the budget allows.
+
+``theta`` are the weights that drawing depends on, ``g`` the gradient of the redirect loss, ``F_r`` the Fisher of the
+retain set. docs/methods/fisher_surgery.md has the formulas and tells what each solver earns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsu_cli.errors import UsageError
+from gsu_cli.gradients import BLOCK
+from gsu_cli.objectives.frozen_elbo import FrozenElbo
+from gsu_cli.objectives.redirect import Redirect, decoder_prefix
+from gsu_cli.surgery.conflict import project_conflicts
+from gsu_cli.surgery.gauss_newton import gauss_newton_product, krylov, output_curvature
+from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerInverse
+from gsu_cli.surgery.least_squares import Refit, first_layers
+from gsu_cli.surgery.second_order import Parabola
+from gsu_cli.surgery.steps import StepSearch, largest_step_within
+from gsu_cli.surgery.streaming import LossGradient
+from gsu_cli.surgery.vectors import Vector, VectorLike, add_scaled, dot, norm, scale
+
+BISECTIONS = 3  # of the length between the quadratic model's minimum and the budget
+FLOOR = 0.02  # curvature, in mean eigenvalues of the Fisher, that directions have which no retained image constrains
+HALVINGS = 12  # of a step that overshoots, before giving up
+TIE = 0.05  # share of the best decrease of the redirect loss within which dampings count as equal
+WEIGHTS = (0.05, 20.0)  # of what is to be redirected, in weights of what is to stay: where the search begins
+TOLERANCE = 0.03  # of the budget: a step that spends all but so much of it is long enough
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A direction, the step the budget allows, the one taken, and the redirect loss it reaches.
+
+    ``mu`` is what a nat of the retain loss costs in nats of the redirect loss, or the weight of what is to stay in the
+    refit of ``layer``, which ``images`` passed. What a solver does not have is None, or 0.
+    """
+
+    direction: Vector
+    search: StepSearch
+    step: float
+    step_within: float
+    redirect_loss: float
+    damping: float | None = None
+    surviving: float | None = None
+    mu: float | None = None
+    layer: str | None = None
+    images: int = 0
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every solver starts from, at the present weights ``theta``.
+
+    Attributes:
+        model, goal, cost: whose drawings, the redirect loss, the retain loss.
+        theta: the weights that drawing depends on.
+        loss: the retain loss at ``theta``, nats per image.
+        limit: the largest retain loss allowed, nats per image.
+        before: the redirect loss at ``theta``, nats per image.
+    """
+
+    model: Any
+    goal: Redirect
+    cost: FrozenElbo
+    theta: Vector
+    loss: float
+    limit: float
+    before: float
+
+    def rise(self, theta: Vector) -> float:
+        """Relative change of the retain loss."""
+        return self.cost.mean(theta) / self.loss - 1
+
+    def reached(self, theta: Vector) -> float:
+        """The redirect loss, nats per image."""
+        return self.goal.mean(self.model, theta)
+
+    def at(self, direction: Vector, step: float) -> Vector:
+        return add_scaled(self.theta, step, direction)
+
+    @property
+    def allowed(self) -> float:
+        """The largest relative raise of the retain loss."""
+        return self.limit / self.loss - 1
+
+
+@dataclass(frozen=True)
+class Influence:
+    """Directions from gradients and the Fisher.
+
+    Attributes:
+        ground: where.
+        g: gradient of the redirect loss.
+        g_r: gradient of the retain loss.
+        fisher: of the retain set.
+    """
+
+    ground: Ground
+    g: Vector
+    g_r: LossGradient
+    fisher: KroneckerFisher
+
+    def kfac(self, damping: float) -> Candidate:
+        """The direction for one damping and the step that the budget allows along it."""
+        geometry = self.fisher.inverse(damping, damping_scope="layer")
+        projection = project_conflicts(scale(self.g, -1.0), [self.g_r.vector], geometry)
+        return replace(self._along(projection.direction), damping=damping, surviving=projection.surviving)
+
+    def gauss_newton(self, damping: float, iterations: int, images: int) -> Candidate:
+        """The direction of the exact problem, preconditioned with one damping, and the step along it.
+
+        Args:
+            damping: of the preconditioner.
+            iterations: of conjugate gradients.
+            images: retained ones, at most, on which curvature is taken; of those to forget half as many.
+        """
+        ground = self.ground
+        geometry = self.fisher.inverse(damping, damping_scope="layer")
+        b, surviving = self._descent(geometry)
+        found = krylov(
+            b,
+            self._product(ground.goal.latents[: max(images // 2, 1)]),
+            self._product(ground.cost.z[:images]),
+            geometry.apply,
+            budget=ground.limit - ground.loss,
+            eps=FLOOR * self.fisher.mean_eigenvalue(),
+            size=iterations,
+        )
+        mu = found.multiplier(ground.limit - ground.loss)
+        d = found.direction(mu)
+        return replace(self._along(d, natural=norm(d)), damping=damping, surviving=surviving, mu=mu)
+
+    def _descent(self, geometry: KroneckerInverse) -> tuple[Vector, float]:
+        """``-g``, without what would raise the retain loss in the geometry; and the share of it that is left."""
+        b = scale(self.g, -1.0)
+        projection = project_conflicts(b, [self.g_r.vector], geometry)
+        if projection.surviving < 1:
+            P_g_r = geometry.apply(self.g_r.vector)
+            b = add_scaled(b, -dot(P_g_r, b) / dot(P_g_r, self.g_r.vector), self.g_r.vector)
+        return b, projection.surviving
+
+    def _product(self, latents: Tensor) -> Callable[[VectorLike], Vector]:
+        model = self.ground.model
+        likelihood, decoder, prefix = model.likelihood, model.decoder, decoder_prefix(model)
+
+        def drawn(theta: Vector, z: Tensor) -> Tensor:
+            own = {k.removeprefix(prefix): v for k, v in theta.items()}
+            output: Tensor = torch.func.functional_call(decoder, own, (z,))
+            return output
+
+        H = output_curvature(likelihood.nll, likelihood.mean)
+        return lambda v: gauss_newton_product(drawn, latents.split(BLOCK // 2), H, self.ground.theta, v)
+
+    def _along(self, direction: Vector, natural: float | None = None) -> Candidate:
+        """The step along a direction: what the budget allows, or ``natural`` where that is shorter and lowers more."""
+        ground, length = self.ground, norm(direction)
+        if length == 0:
+            raise UsageError("the redirect gradient must not vanish", found="0", way_out="Nothing is left to redirect")
+        d = scale(direction, 1 / length)
+        expected = Parabola(dot(self.g_r.vector, d), dot(d, self.fisher.apply(d)))
+        search = largest_step_within(
+            lambda t: ground.rise(ground.at(d, t)),
+            ground.allowed,
+            low=0.05,
+            high=50.0,
+            guess=expected.step_for(ground.limit - ground.loss),
+            rel_tol=TOLERANCE,
+        )
+        step = search.step
+        reached = ground.reached(ground.at(d, step))
+        if natural is not None and natural < step:
+            step, reached = self._lengthened(d, natural, step, reached)
+        # a budget that a few forgotten samples cannot spend carries the step past the bottom of the redirect loss
+        for _ in range(HALVINGS):
+            if reached < ground.before:
+                break
+            step /= 2
+            reached = ground.reached(ground.at(d, step))
+        return Candidate(d, search, step, search.step, reached)
+
+    def _lengthened(self, d: Vector, natural: float, longest: float, there: float) -> tuple[float, float]:
+        """From the minimum of the quadratic model towards the budget, as long as the redirect loss is as good.
+
+        Losses within `TIE` of the decrease at the minimum count as equal, and of those the longest step is taken: what
+        is left of a feature is seen while it is faint.
+
+        Args:
+            d: of length 1.
+            natural: where the minimum is.
+            longest: what the budget allows.
+            there: the redirect loss at ``longest``.
+
+        Returns:
+            The step and the redirect loss it reaches.
+        """
+        ground = self.ground
+        at_minimum = ground.reached(ground.at(d, natural))
+        limit = at_minimum + TIE * abs(ground.before - at_minimum)
+        if there <= limit:
+            return longest, there
+        step, reached = natural, at_minimum
+        for _ in range(BISECTIONS):
+            middle = math.sqrt(step * longest)
+            found = ground.reached(ground.at(d, middle))
+            if found <= limit:
+                step, reached = middle, found
+            else:
+                longest = middle
+        return step, reached
+
+
+def refitted(ground: Ground, layers: int) -> list[Candidate]:
+    """One of the first layers refitted, so that latents to forget are taken for those that draw their targets.
+
+    The weight of what is to be redirected is the largest whose refit stays within the budget.
+
+    Args:
+        ground: where.
+        layers: how many are tried, from the latents on.
+
+    Returns:
+        A candidate for each layer that has one.
+
+    Raises:
+        UsageError: the decoder has no such layers, or no refit stays within the budget.
+    """
+    decoder, theta, goal = ground.model.decoder, ground.theta, ground.goal
+    found = [
+        _within_budget(ground, Refit(decoder, theta, layer, goal.latents, goal.meant, ground.cost.z))
+        for layer in first_layers(decoder, theta, decoder_prefix(ground.model), goal.latents[:1], layers)
+    ]
+    candidates = [c for c in found if c is not None]
+    if not candidates:
+        raise UsageError(
+            "a refit must change a layer, and stay within the budget",
+            found=f"none of {layers} layers with such a refit",
+            way_out="Raise method.budget, or take another method.solver",
+        )
+    return candidates
+
+
+def _within_budget(ground: Ground, refit: Refit) -> Candidate | None:
+    search = largest_step_within(
+        lambda weight: ground.rise(refit(1 / weight)),
+        ground.allowed,
+        low=WEIGHTS[0],
+        high=WEIGHTS[1],
+        rel_tol=TOLERANCE,
+    )
+    if search.step == 0:
+        return None
+    moved = add_scaled(refit(1 / search.step), -1.0, ground.theta)
+    step = norm(moved)
+    if step == 0:
+        return None
+    d = scale(moved, 1 / step)
+    reached = ground.reached(ground.at(d, step))
+    return Candidate(d, search, step, step, reached, mu=1 / search.step, layer=refit.layer.module, images=refit.images)
+
+
+def choose(found: Sequence[Candidate], before: float) -> Candidate:
+    """Of those that lower the redirect loss nearly as far as the best, the most damped; without damping, the best."""
+    most = max(before - c.redirect_loss for c in found)
+    close = (c for c in found if before - c.redirect_loss >= most - TIE * abs(most))
+    return max(close, key=lambda c: (c.damping or 0.0, -c.redirect_loss))

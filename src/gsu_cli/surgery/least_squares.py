@@ -1,0 +1,148 @@
+"""Refit: one layer of a network in closed form, so that some inputs are taken for others.
+
+    dW = argmin  E_f |dW a - d|^2 + mu E_r |dW a|^2 + lambda |dW|^2  =  C_f (A_f + mu A_r + lambda I)^-1,
+    A = E[a a^T],  C_f = E[d a^T],
+
+``a`` what reaches the layer (with a 1 for its bias), ``d`` what its output lacks at an input to redirect: the output
+at the input it is to be taken for, less its own. With Kronecker factors ``A (x) G`` for curvature this is the minimiser
+of the quadratic costs whatever ``G``. Nothing behind the layer is linearised: where the output of a layer is right,
+so is everything after it.
+
+Sources: closed-form edits of single layers by the input covariance of what is to stay, Meng et al. 2022 and 2023 (ROME,
+MEMIT), Gandikota et al. 2024 (UCE); the input factor ``A`` of convolutions, Grosse and Martens 2016.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gsu_cli.errors import UsageError
+from gsu_cli.surgery.layers import Scope, find_scopes, rows
+from gsu_cli.surgery.taps import eval_mode
+from gsu_cli.surgery.vectors import Vector, VectorLike
+
+RIDGE = 1e-3  # lambda, of the mean of the diagonal it is added to: what no input constrains stays
+ROWS = 50_000  # locations, at most, from which a layer is refitted: of the first inputs of each part
+BLOCK = 100  # inputs at a time
+
+
+class Refit:
+    """One layer of a network, refitted for any weight ``mu`` of what is to stay.
+
+    Args:
+        network: of one tensor, its weights being ``theta``. It runs in eval mode.
+        theta: its parameters that may move, by their names with a prefix in front.
+        layer: from `first_layers`.
+        inputs: ``(n, ...)``, to be taken for others.
+        meant: ``(n, ...)``, what they are to be taken for.
+        retain: ``(m, ...)``, inputs that are to stay.
+
+    Example:
+        >>> network = nn.Linear(1, 1, bias=False)
+        >>> _ = nn.init.constant_(network.weight, 3.0)
+        >>> theta = {"weight": network.weight.detach()}
+        >>> (layer,) = first_layers(network, theta, "", torch.ones(1, 1), 1)
+        >>> one = torch.ones(1, 1)
+        >>> round(Refit(network, theta, layer, one, torch.zeros(1, 1), one)(2.0)["weight"].item(), 2)  # 0, 3 and 3
+        2.0
+    """
+
+    @torch.no_grad()
+    def __init__(
+        self, network: nn.Module, theta: VectorLike, layer: Scope, inputs: Tensor, meant: Tensor, retain: Tensor
+    ) -> None:
+        self.theta, self.layer, self.images = dict(theta), layer, 0
+        module = network.get_submodule(layer.module)
+        self.A_f, self.C_f = self._moments(network, module, inputs, meant)
+        self.A_r, _ = self._moments(network, module, retain, None)
+
+    @torch.no_grad()
+    def __call__(self, mu: float) -> Vector:
+        """``theta`` with the layer refitted.
+
+        Args:
+            mu: > 0, weight of what is to stay; what is to be redirected has weight 1.
+        """
+        A = self.A_f + mu * self.A_r
+        A.diagonal().add_(RIDGE * A.diagonal().mean())
+        change = torch.cholesky_solve(self.C_f, torch.linalg.cholesky(A)).T
+        return {**self.theta, **self.layer.unpack(self.layer.pack(self.theta).double() + change, self.theta)}
+
+    def _moments(
+        self, network: nn.Module, module: nn.Module, inputs: Tensor, meant: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """``E[a a^T]`` ``(p, p)`` and ``E[a d^T]`` ``(p, q)``, means over inputs of sums over locations, float64."""
+        A: Any = 0.0
+        C: Any = 0.0
+        n = located = 0
+        while n < len(inputs) and located < ROWS:
+            block = slice(n, n + BLOCK)
+            x = _reaching(network, module, inputs[block])
+            y = module(x)
+            d = torch.zeros_like(y) if meant is None else module(_reaching(network, module, meant[block])) - y
+            a, d = (t.flatten(0, 1) for t in rows(module, self.layer.own, x, d))
+            A, C = A + (a.T @ a).double(), C + (a.T @ d).double()
+            n, located = n + len(x), located + len(a)
+        self.images += n if meant is None else 2 * n
+        return A / n, C / n
+
+
+def _reaching(network: nn.Module, module: nn.Module, x: Tensor) -> Tensor:
+    """What goes into ``module`` when the network sees ``x``."""
+    seen = _Seen()
+
+    def stop(_: nn.Module, args: tuple[Tensor, ...]) -> None:
+        seen.tensor = args[0]
+        raise seen  # what lies behind is not needed
+
+    handle = module.register_forward_pre_hook(stop)
+    try:
+        with eval_mode(network):
+            network(x)
+    except _Seen:
+        pass
+    finally:
+        handle.remove()
+    return seen.tensor
+
+
+class _Seen(Exception):  # noqa: N818  # no error: it ends a forward pass early
+    tensor: Tensor
+
+
+def first_layers(network: nn.Module, theta: VectorLike, prefix: str, inputs: Tensor, layers: int) -> Sequence[Scope]:
+    """The first ``layers`` layers with parameters in ``theta``, in the order in which a forward pass calls them.
+
+    Raises:
+        UsageError: there are fewer, one is called twice, or is no ``Linear`` and no ungrouped ``Conv2d``.
+    """
+    scopes = {scope.module: scope for scope in find_scopes(network, list(theta), prefix)}
+    called: list[str] = []
+
+    def note(name: str) -> Callable[..., None]:
+        return lambda *_: called.append(name)
+
+    handles = [network.get_submodule(name).register_forward_hook(note(name)) for name in scopes]
+    try:
+        with torch.no_grad(), eval_mode(network):
+            network(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    chosen = called[:layers]
+    way_out = "Take another solver, or another number of layers"
+    if len(chosen) < layers:
+        raise UsageError(
+            f"a refit of {layers} layers needs as many with parameters", found=len(chosen), way_out=way_out
+        )
+    for name in chosen:
+        if not scopes[name].kronecker or "weight" not in scopes[name].own:
+            kind = type(network.get_submodule(name)).__name__
+            raise UsageError("a refit needs Linear layers or ungrouped Conv2d", found=f"{kind} {name}", way_out=way_out)
+        if called.count(name) > 1:
+            raise UsageError("a refit needs layers that are used once", found=f"{name} used again", way_out=way_out)
+    return [scopes[name] for name in chosen]
