@@ -1,6 +1,6 @@
 """The tables of docs/attributes.md, from compacted records.
 
-python scripts/tables.py compact outputs/faces/avatars docs/results/avatars.json
+python scripts/tables.py compact FOLDER_OF_RUNS docs/results/avatars.json
 python scripts/faces.py docs/results/avatars.json
 """
 
