@@ -267,7 +267,10 @@ def _within_budget(ground: Ground, refit: Refit) -> Candidate | None:
 
 
 def choose(found: Sequence[Candidate], before: float) -> Candidate:
-    """Of those that lower the redirect loss nearly as far as the best, the most damped; without damping, the best."""
+    """Of those that lower the redirect loss nearly as far as the best, the most damped, or the deepest layer's refit.
+
+    Equal on what they were fitted to, these keep better what they were not.
+    """
     most = max(before - c.redirect_loss for c in found)
-    close = (c for c in found if before - c.redirect_loss >= most - TIE * abs(most))
-    return max(close, key=lambda c: (c.damping or 0.0, -c.redirect_loss))
+    close = [(c.damping or 0.0, i) for i, c in enumerate(found) if before - c.redirect_loss >= most - TIE * abs(most)]
+    return found[max(close)[1]]

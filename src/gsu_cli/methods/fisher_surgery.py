@@ -70,8 +70,8 @@ class FisherSurgery:
             "auto", that for attributes, else "gauss_newton" for a decoder with convolutions, else "kfac".
         iterations: of conjugate gradients, for "gauss_newton".
         curvature_images: retained ones, at most, for its products, and half as many of those to forget.
-        layers: of how many, from the latents on, the one is chosen whose refit lowers the redirect loss furthest, for
-            "least_squares".
+        layers: of how many, from the latents on, the deepest is chosen whose refit lowers the redirect loss within 5 %
+            as far as the best one's, for "least_squares".
     """
 
     name = "fisher_surgery"
