@@ -69,7 +69,8 @@ def test_an_attribute_is_forgotten_and_the_record_says_what_of(
     line: Callable[..., list[str]], gsu: Gsu, trained: dict[str, Run], tmp_path: Path
 ) -> None:
     twin = trained["twin"].folder / "model.safetensors"
-    typed = gsu(*line("forget.attribute=bar", f"checkpoint.twin={twin}"))
+    # a refit leaves a faint bar in so small a decoder, which the CNN sees: docs/design/010-refit.md
+    typed = gsu(*line("forget.attribute=bar", f"checkpoint.twin={twin}", "method.solver=gauss_newton"))
     assert (typed.code, typed.err) == (0, ""), typed.err
     (run,) = runs(tmp_path)
     summary = (run.folder / "summary.md").read_text(encoding="utf-8")
@@ -84,8 +85,7 @@ def test_an_attribute_is_forgotten_and_the_record_says_what_of(
     for judge in ("cnn", "knn"):
         for name in ("feature_ratio", "feature_ratio_reconstructions"):
             before, after = (by(record, name, subject, judge) for subject in ("original", "unlearned"))
-            # a judge of width 4 still sees what is left of a bar; the nearest neighbours of its brightness do not
-            assert after["value"] < (0.5 if judge == "knn" else 0.9) * before["value"], (name, judge)
+            assert after["value"] < 0.5 * before["value"], (name, judge)
         floor = by(record, "feature_ratio", "data", judge)["value"]
         assert floor < 0.05, "real images without a bar"
         real = by(record, "attribute_square", "data", judge)["value"]

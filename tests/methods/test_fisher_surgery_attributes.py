@@ -39,17 +39,23 @@ def rates(model: Any, judge: Any) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("judge", ["cnn", "knn"])
-def test_it_goes_by_either_judge_and_the_other_attribute_stays(judge: str, forgotten: Any) -> None:
+@pytest.mark.parametrize("solver", ["gauss_newton", "least_squares"])
+def test_it_goes_by_either_judge_and_the_other_attribute_stays(judge: str, solver: str, forgotten: Any) -> None:
     model, by = attribute_world.trained(), attribute_world.judges()[judge]
-    before, after = rates(model, by), rates(forgotten[0], by)
+    moved = forgotten[0] if solver == "least_squares" else run(FisherSurgery(solver=solver))[0]
+    before, after = rates(model, by), rates(moved, by)
     assert before["bar"] > 0.1
     assert after["bar"] < 0.35 * before["bar"]
     assert 0.7 * before["square"] < after["square"] < 1.3 * before["square"]
     heldout = attribute_world.split().heldout_forget_images
-    was, now = (by(reconstructions(m, heldout)) for m in (model, forgotten[0]))
+    was, now = (by(reconstructions(m, heldout)) for m in (model, moved))
     assert was.has("bar").double().mean() > 0.9
     assert now.has("bar").double().mean() < 0.35
-    assert (now.has("square") == was.has("square")).double().mean() > 0.7
+    agree = float((now.has("square") == was.has("square")).double().mean())
+    if solver == "least_squares":  # leaves a faint bar, which confuses the CNN: docs/design/010-refit.md
+        assert agree > {"cnn": 0.7, "knn": 0.95}[judge]
+    else:
+        assert agree > 0.8
 
 
 def test_an_attribute_that_nothing_shows_cannot_be_forgotten_and_nothing_is_lost() -> None:
