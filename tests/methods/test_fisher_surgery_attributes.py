@@ -13,6 +13,7 @@ import tiny_world
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_loss
+from gsu_cli.methods import candidates
 from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.fisher_surgery import SOLVERS, TARGETS, FisherSurgery
 from gsu_cli.metrics.base import draw, reconstructions
@@ -51,11 +52,7 @@ def test_it_goes_by_either_judge_and_the_other_attribute_stays(judge: str, solve
     was, now = (by(reconstructions(m, heldout)) for m in (model, moved))
     assert was.has("bar").double().mean() > 0.9
     assert now.has("bar").double().mean() < 0.35
-    agree = float((now.has("square") == was.has("square")).double().mean())
-    if solver == "least_squares":  # leaves a faint bar, which confuses the CNN: docs/design/010-refit.md
-        assert agree > {"cnn": 0.7, "knn": 0.95}[judge]
-    else:
-        assert agree > 0.8
+    assert float((now.has("square") == was.has("square")).double().mean()) > 0.8
 
 
 def test_an_attribute_that_nothing_shows_cannot_be_forgotten_and_nothing_is_lost() -> None:
@@ -96,11 +93,35 @@ def test_one_layer_of_the_decoder_moves_and_nothing_else(forgotten: Any) -> None
 
 def test_the_deepest_layer_is_chosen_whose_refit_lowers_the_redirect_loss_nearly_furthest(forgotten: Any) -> None:
     tried = forgotten[1].details["shots"]
-    assert [shot["layer"] for shot in tried] == ["0", "4"]  # the first two that have parameters
-    assert [shot["chosen"] for shot in tried] == [False, True]
+    assert [shot["layer"] for shot in tried] == ["0", "4", "4"]  # the first two that have parameters, then the longer
+    assert [shot["chosen"] for shot in tried] == [False, False, True]
     one, deeper = (run(FisherSurgery(layers=layers))[1].details for layers in (1, 3))
-    assert one["redirect_loss"]["after"] == pytest.approx(tried[0]["redirect_loss"])
-    assert [shot["chosen"] for shot in deeper["shots"]] == [False, True, False]  # the third lowers it much less
+    assert one["shots"][0] | {"chosen": False} == tried[0]
+    # the third lowers it much less
+    assert [(shot["layer"], shot["chosen"]) for shot in deeper["shots"]][-2:] == [("6", False), ("4", True)]
+
+
+def test_a_refit_is_lengthened_at_the_same_budget_and_leaves_less_of_the_bar(forgotten: Any, monkeypatch: Any) -> None:
+    *short, longer = forgotten[1].details["shots"]
+    assert [shot["length"] for shot in short] == [1.0, 1.0]
+    assert longer["length"] == candidates.LENGTHS[0]
+    assert longer["mu"] > short[-1]["mu"]
+    assert longer["raise"] <= 0.01 * (1 + 1e-5)
+    monkeypatch.setattr(candidates, "LENGTHS", ())
+    plain = run(FisherSurgery())[0]
+    cnn, heldout = attribute_world.judges()["cnn"], attribute_world.split().heldout_forget_images
+    left = {m: float(cnn(reconstructions(m, heldout)).has("bar").double().mean()) for m in (plain, forgotten[0])}
+    assert left[forgotten[0]] < 0.5 * left[plain]
+
+
+def test_a_refit_that_does_all_it_should_is_not_lengthened(monkeypatch: Any) -> None:
+    """Too long a change draws past the targets, and the redirect loss says so."""
+    monkeypatch.setattr(candidates, "LENGTHS", (8.0, 1.01))
+    tried = run(FisherSurgery(budget=1.0))[1].details["shots"]
+    assert [(shot["length"], shot["chosen"]) for shot in tried][-2:] == [(8.0, False), (1.01, True)]
+    monkeypatch.setattr(candidates, "LENGTHS", (8.0,))
+    tried = run(FisherSurgery(budget=1.0))[1].details["shots"]
+    assert [(shot["length"], shot["chosen"]) for shot in tried][-2:] == [(1.0, True), (8.0, False)]
 
 
 def test_the_solvers_are_one_problem_at_three_depths_and_each_lowers_the_redirect_loss_within_the_budget() -> None:
@@ -109,7 +130,9 @@ def test_the_solvers_are_one_problem_at_three_depths_and_each_lowers_the_redirec
         assert details["redirect_loss"]["after"] < details["redirect_loss"]["before"]
         assert details["budget_spent"] <= 0.01 * (1 + 1e-5)
     after = {solver: details["redirect_loss"]["after"] for solver, details in found.items()}
-    assert after["least_squares"] < 0.7 * after["gauss_newton"]
+    assert after["least_squares"] < after["gauss_newton"]
+    shortest = min(shot["redirect_loss"] for shot in found["least_squares"]["shots"])
+    assert shortest < 0.7 * after["gauss_newton"], "before it is lengthened"
 
 
 def test_a_decoder_whose_first_layers_cannot_be_refitted_is_solved_otherwise_or_refused_by_name() -> None:

@@ -248,6 +248,7 @@ class FisherSurgery:
                 "raise": c.search.rise,
                 "evaluations": len(c.search.evaluations),
                 "layer": c.layer,
+                "length": c.length,
                 "images": c.images,
             }
             for c in found
