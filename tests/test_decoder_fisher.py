@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import attribute_world
+from gsu_cli import gradients
 from gsu_cli.gradients import BLOCK, block_generator, decoder_fisher
 from gsu_cli.models.conv_vae import ConvVae
 from gsu_cli.surgery.kronecker import KroneckerFisher
@@ -61,6 +62,20 @@ def test_the_layer_with_one_location_agrees_with_the_naive_fisher(images, fisher
     (linear,) = [layer for layer in fisher.layers if layer.scope.module == "0"]
     torch.testing.assert_close(linear.A, a.T @ a / len(a), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(linear.G, g.T @ g / len(g), rtol=1e-3, atol=1e-4 * float(linear.G.diagonal().mean()))
+
+
+def test_large_images_pass_in_parts_and_the_sums_are_the_same(images, fisher, monkeypatch) -> None:
+    model = attribute_world.trained()
+    seen: list[int] = []
+    model.decoder.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
+    monkeypatch.setattr(gradients, "VALUES", 16 * images[torch.arange(1)].pixels.numel())
+    parted = decoder_fisher(model, images, seed=0, corrected=False)
+    assert seen == [16, 16, 16, 12]
+    assert parted.n == fisher.n == 60
+    for whole, part in zip(fisher.layers, parted.layers, strict=True):
+        if whole.scope.module == "0":  # convolutions see other locations
+            torch.testing.assert_close(part.A, whole.A, rtol=1e-5, atol=1e-6)
+        assert part.G.trace() == pytest.approx(float(whole.G.trace()), rel=0.3), "targets are drawn anew, part by part"
 
 
 def test_corrected_eigenvalues_are_mean_squares_of_per_sample_gradients(images, fisher) -> None:

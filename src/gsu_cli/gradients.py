@@ -49,6 +49,9 @@ __all__ = [
 BLOCK = 500
 """Images per call of a loss: about as fast as any size for MLPs of this package, small enough for RGB models."""
 
+VALUES = 1_000_000
+"""Pixel values that pass a decoder at once for its Fisher, whose activations are all kept: 81 RGB images of 64 x 64."""
+
 LOCATIONS = 64
 """Of a convolution's output, per image, for its Kronecker factors: 8 x 8; larger maps see a part of the images."""
 
@@ -171,7 +174,9 @@ def _stream_fisher(
         with torch.no_grad(), eval_mode(model):
             mean, sd = model.posterior(x.to(device))
             z = mean + sd * torch.randn(mean.shape, generator=generator, device=device, dtype=mean.dtype)
-        builder.accumulate(z, partial(model.likelihood.fisher_residual, generator=generator))
+        residual = partial(model.likelihood.fisher_residual, generator=generator)
+        for part in z.split(max(1, VALUES // x[0].numel())):
+            builder.accumulate(part, residual)
 
 
 def block_generator(seed: int, block: int, device: torch.device | str = "cpu") -> torch.Generator:
