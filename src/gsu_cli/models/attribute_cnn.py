@@ -11,14 +11,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.models.base import Model, image_shape, whole
 from gsu_cli.models.distortion import distort_faces
+from gsu_cli.models.strided_cnn import StridedCnn
 
 
-class AttributeCnn(Model):
+class AttributeCnn(StridedCnn):
     """Says of each attribute whether an image ``(n, c, h, w)`` has it.
 
     Args:
@@ -34,47 +34,17 @@ class AttributeCnn(Model):
     wants_attributes = True  # `gsu_cli.training.fit` gives it attributes for labels
 
     def __init__(self, shape: Sequence[int], attributes: Sequence[str], width: int = 16, feature_dim: int = 64) -> None:
-        super().__init__()
-        self.shape = c, h, w = image_shape(shape)
-        self.width, self.feature_dim = whole("width", width), whole("feature_dim", feature_dim)
-        self.attributes = tuple(attributes)
-        if not self.attributes or len(set(self.attributes)) < len(self.attributes):
+        if not attributes or len(set(attributes)) < len(attributes):
             raise UsageError(
                 "`model.attributes` must name at least one attribute, each once",
                 found=list(attributes),
                 way_out="Judges of attributes need a data set that has some; of classes take model=judge_cnn",
             )
-        cells = ((h + 7) // 8) * ((w + 7) // 8)
-        self.body = nn.Sequential(
-            nn.Conv2d(c, width, 5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Conv2d(width, 2 * width, 5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Conv2d(2 * width, 2 * width, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(2 * width * cells, feature_dim),
-            nn.ReLU(),
-        )
-        self.head = nn.Linear(feature_dim, len(self.attributes))
+        super().__init__(shape, len(attributes), width=width, feature_dim=feature_dim, kernels=(5, 5, 3))
+        self.attributes = tuple(attributes)
 
     def config(self) -> dict[str, Any]:
-        return {
-            "shape": list(self.shape),
-            "attributes": list(self.attributes),
-            "width": self.width,
-            "feature_dim": self.feature_dim,
-        }
-
-    def features(self, x: Tensor) -> Tensor:
-        """``(n, d)`` activations of images in [0, 1]; non-negative."""
-        found: Tensor = self.body(x)
-        return found
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits ``(n, attributes)``."""
-        logits: Tensor = self.head(self.features(x))
-        return logits
+        return {**super().config(), "attributes": list(self.attributes)}
 
     def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         """Binary cross-entropy of each image in nats, summed over attributes, ``(n,)``, on distorted images.

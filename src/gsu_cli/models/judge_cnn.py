@@ -11,14 +11,15 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.models.base import Model, image_shape, whole, wholes
+from gsu_cli.models.base import wholes
 from gsu_cli.models.distortion import distort
+from gsu_cli.models.strided_cnn import StridedCnn
 
 
-class JudgeCnn(Model):
+class JudgeCnn(StridedCnn):
     """Classifier of ``(n, c, h, w)`` images.
 
     Args:
@@ -34,41 +35,13 @@ class JudgeCnn(Model):
     labels: Tensor
 
     def __init__(self, shape: Sequence[int], labels: Sequence[int], width: int = 32, feature_dim: int = 64) -> None:
-        super().__init__()
-        self.shape = c, h, w = image_shape(shape)
-        self.width, self.feature_dim = whole("width", width), whole("feature_dim", feature_dim)
         if len(set(wholes("labels", labels, least=0))) < len(labels):
             raise UsageError("`model.labels` must name each label once", found=list(labels))
-        cells = ((h + 3) // 4) * ((w + 3) // 4)
-        self.body = nn.Sequential(
-            nn.Conv2d(c, width, 5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Conv2d(width, 2 * width, 5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(2 * width * cells, feature_dim),
-            nn.ReLU(),
-        )
-        self.head = nn.Linear(feature_dim, len(labels))
+        super().__init__(shape, len(labels), width=width, feature_dim=feature_dim, kernels=(5, 5))
         self.register_buffer("labels", torch.tensor(list(labels), dtype=torch.int64))
 
     def config(self) -> dict[str, Any]:
-        return {
-            "shape": list(self.shape),
-            "labels": self.labels.tolist(),
-            "width": self.width,
-            "feature_dim": self.feature_dim,
-        }
-
-    def features(self, x: Tensor) -> Tensor:
-        """``(n, d)`` activations of images in [0, 1]; non-negative."""
-        found: Tensor = self.body(x)
-        return found
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits ``(n, classes)``."""
-        logits: Tensor = self.head(self.features(x))
-        return logits
+        return {**super().config(), "labels": self.labels.tolist()}
 
     def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         """Cross-entropy of each image in nats, ``(n,)``, on distorted images with label smoothing 0.05.
