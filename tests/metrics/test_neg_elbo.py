@@ -9,7 +9,7 @@ from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import block_generator
 from gsu_cli.metrics.base import Z95, Subject
-from gsu_cli.metrics.neg_elbo import NegElbo
+from gsu_cli.metrics.neg_elbo import NegElbo, paired_change
 from gsu_cli.run.seeds import derive
 
 from .conftest import scene_of
@@ -75,3 +75,36 @@ def test_one_image_has_a_value_and_no_interval(subject):
 def test_refuses_a_third_part():
     with pytest.raises(UsageError, match="retain or forget; found both"):
         NegElbo("both")
+
+
+def test_a_change_has_an_interval_of_pairs_far_narrower_than_that_of_either(scene, subject):
+    moved = tiny_world.trained()
+    with torch.no_grad():
+        for p in moved.decoder.parameters():
+            p.mul_(1.02)
+    metric = NegElbo("retain")
+    (before,), (after,) = metric(subject, scene), metric(Subject("unlearned", subject.pixels, moved, "cd"), scene)
+    assert (before.change_low, before.change_high) == (None, None)
+    change = after.value / before.value - 1
+    assert after.change_low < change < after.change_high
+    assert after.change_high - after.change_low < 0.2 * (before.high - before.low) / before.value
+
+
+def test_without_the_original_a_change_has_no_interval(scene, subject):
+    (alone,) = NegElbo("retain")(Subject("unlearned", subject.pixels, tiny_world.trained(), "cd"), scene)
+    assert alone.change_low is None
+
+
+def test_the_interval_of_a_paired_change_holds_the_truth_in_95_of_100_draws():
+    g = torch.Generator().manual_seed(0)
+    hits = 0
+    for _ in range(1000):
+        before = 10 + 3 * torch.randn(200, generator=g, dtype=torch.float64)
+        low, high = paired_change(before, 1.05 * before + torch.randn(200, generator=g, dtype=torch.float64))
+        hits += low <= 0.05 <= high
+    assert 930 <= hits <= 970
+
+
+def test_too_little_for_an_interval():
+    assert paired_change(torch.ones(1), torch.ones(1)) is None
+    assert paired_change(torch.tensor([1.0, -1.0]), torch.ones(2)) is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -43,6 +44,11 @@ def test_no_hit_left_is_bounded_by_the_upper_end():
 def test_other_quantities_have_no_interval():
     c = change(nats(100.0), nats(100.8))
     assert (str(c), c.low, c.interval()) == ("+0.8%", None, "")
+
+
+def test_a_paired_quantity_brings_the_interval_of_its_change():
+    c = change(nats(100.0), replace(nats(101.0), change_low=0.004, change_high=0.016))
+    assert (str(c), c.interval()) == ("+1.0%", "+0.4% to +1.6%")
 
 
 def test_a_rise_of_a_negative_quantity_is_a_rise():

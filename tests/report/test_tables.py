@@ -110,6 +110,28 @@ def test_sentences(record):
     ]
 
 
+@pytest.mark.parametrize(("low", "high", "verdict"), [(0.004, 0.016, "bad"), (-0.001, 0.021, ""), (None, None, "bad")])
+def test_the_interval_of_a_paired_change_decides_where_it_is_known(record, low, high, verdict):
+    record.measurements = [
+        Measurement("neg_elbo_retain", "original", 100.0, 98.0, 102.0, 500, "nats/image", "lower"),
+        Measurement(
+            "neg_elbo_retain",
+            "unlearned",
+            101.0,
+            99.0,
+            103.0,
+            500,
+            "nats/image",
+            "lower",
+            change_low=low,
+            change_high=high,
+        ),
+    ]
+    (row,) = rows(record)
+    assert row.verdict() == verdict
+    assert ("to" in markdown(record).splitlines()[-1]) == (low is not None)
+
+
 def test_a_judge_without_a_verdict_on_real_images_is_passed_over(record):
     blank = [{"name": "cnn", "trust": {"real": {"value": None, "n": 0}, "reconstructions": {"value": None}}}]
     assert not any("is right" in line for line in sentences(replace(record, judges=blank)))

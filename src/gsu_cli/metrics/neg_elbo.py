@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -16,8 +16,8 @@ from gsu_cli.run.seeds import derive
 class NegElbo:
     """Mean negative ELBO in nats per held-out image, normal interval over images.
 
-    Every subject sees the same reparametrisation noise, so differences between subjects are far more precise than the
-    interval of each (which is the spread between images) suggests.
+    Every subject sees the same images and the same reparametrisation noise, so a change from the original is far more
+    precise than the interval of each (which is the spread between images) suggests: it has an interval of its own.
 
     Args:
         part: "retain" (a cost: lower is better) or "forget" (higher means forgotten; how high is right, retraining
@@ -46,12 +46,53 @@ class NegElbo:
             losses = image_losses(subject.model, images, seed=derive(scene.seed, "elbo", self.part))
         except NonFiniteError as e:  # a model that a method has blown up is a finding, and its other numbers count
             return [missing(self.name, subject, str(e).rstrip("."), unit="nats/image", better=better)]
-        return [self.from_losses(losses.double(), subject)]
+        return [self.from_losses(losses.double(), subject, scene.cache)]
 
-    def from_losses(self, losses: torch.Tensor, subject: Subject) -> Measurement:
-        """Statistics ``(n,)`` -> number."""
+    def from_losses(self, losses: torch.Tensor, subject: Subject, cache: dict[str, Any] | None = None) -> Measurement:
+        """Statistics ``(n,)`` -> number; ``cache`` remembers those of the original between subjects."""
         n, mean = len(losses), losses.mean().item()
         half = Z95 * losses.std().item() / n**0.5 if n > 1 else None
         low, high = (None, None) if half is None else (mean - half, mean + half)
         better: Literal["lower"] | None = "lower" if self.part == "retain" else None
-        return Measurement(self.name, subject.name, mean, low, high, n, "nats/image", better, None, subject.sha256)
+        span: tuple[float, float] | None = None
+        if cache is not None:
+            original = cache.setdefault(self.name, losses if subject.name == "original" else None)
+            if original is not None and subject.name != "original":
+                span = paired_change(original, losses)
+        change_low, change_high = span or (None, None)
+        return Measurement(
+            self.name,
+            subject.name,
+            mean,
+            low,
+            high,
+            n,
+            "nats/image",
+            better,
+            None,
+            subject.sha256,
+            change_low=change_low,
+            change_high=change_high,
+        )
+
+
+def paired_change(before: torch.Tensor, after: torch.Tensor) -> tuple[float, float] | None:
+    """95 % interval of ``mean(after) / mean(before) - 1``, image by image (the delta method for a ratio of means).
+
+    Args:
+        before, after: ``(n,)``, of the same images in the same order.
+
+    Returns:
+        The interval; None of fewer than two images, or around a mean of zero.
+
+    >>> before = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    >>> [round(x, 6) for x in paired_change(before, 1.1 * before)]  # every image by the same factor: no doubt
+    [0.1, 0.1]
+    """
+    n, base = len(before), before.mean().item()
+    if n < 2 or base == 0:
+        return None
+    ratio = after.mean().item() / base
+    half = Z95 * (after - ratio * before).std().item() / n**0.5 / abs(base)
+    change = (after.mean().item() - base) / abs(base)
+    return change - half, change + half

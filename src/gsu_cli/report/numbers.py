@@ -30,14 +30,15 @@ def change(before: Measurement | None, after: Measurement | None) -> Change | No
     """Relative change of a quantity; None where one of the two is missing or the first is zero.
 
     For shares the interval is Katz's log interval of a ratio of two shares (Katz et al. 1978), which treats the two as
-    independent; they share their latents, so the true interval is narrower. For other quantities none is given: their
-    own intervals are spreads between images that both subjects share.
+    independent; they share their latents, so the true interval is narrower. For a -ELBO it is the one that was measured
+    image by image. For other quantities none is given: their own intervals are spreads between images that both
+    subjects share.
     """
     if before is None or after is None or before.value is None or after.value is None or before.value == 0:
         return None
     value = (after.value - before.value) / abs(before.value)  # a -ELBO with a density can be negative
     if before.unit != "share":
-        return Change(value, None, None)
+        return Change(value, after.change_low, after.change_high)
     hits_before, hits_after = before.value * before.n, after.value * after.n
     if hits_after < 1:  # no hit: Wilson's upper end over the point estimate
         return Change(value, -1.0, (after.high or 0.0) / before.value - 1)

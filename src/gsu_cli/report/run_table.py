@@ -36,12 +36,14 @@ class Row:
         """The words "good", "bad" or "" by the direction of the change; within the intervals counts as neither.
 
         Not so for a -ELBO: its interval is the spread between images, which both subjects share with their noise, so
-        far smaller changes than the interval are real.
+        far smaller changes than the interval are real. There the interval of the change decides, where it is known.
         """
         a, b = self.cells.get("original"), self.cells.get("unlearned")
         if self.change is None or self.better is None or a is None or b is None or not self.change.value:
             return ""
         if str(self.change) in ("+0.0%", "-0.0%"):
+            return ""
+        if b.change_low is not None and b.change_high is not None and b.change_low <= 0 <= b.change_high:
             return ""
         paired = a.unit == "nats/image"
         if not paired and None not in (a.low, a.high, b.low, b.high) and a.low <= b.high and b.low <= a.high:  # type: ignore[operator]

@@ -45,11 +45,13 @@ def _flaws(r: Record) -> Iterator[str]:
     if not all(isinstance(judge, Mapping) and "name" in judge for judge in r.judges):
         yield "a judge without a name"
     for m in r.measurements:
-        numbers = all(v is None or isinstance(v, int | float) for v in (m.value, m.low, m.high))
+        numbers = all(
+            v is None or isinstance(v, int | float) for v in (m.value, m.low, m.high, m.change_low, m.change_high)
+        )
         words = all(isinstance(v, str) for v in (m.name, m.subject, m.unit))
         if not numbers or not words or not isinstance(m.n, int) or m.better not in (None, "lower", "higher"):
             yield f"a measurement that is none, {m.name!r}"
-        if (m.low is None) != (m.high is None):
+        if (m.low is None) != (m.high is None) or (m.change_low is None) != (m.change_high is None):
             yield f"half an interval around {m.name!r}"
 
 

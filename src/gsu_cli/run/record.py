@@ -30,6 +30,8 @@ class Measurement:
         better: the direction that a practitioner wants, for arrows in tables; None where neither.
         judge: who decided, where a judge was needed.
         sha256: of the weights measured; None for real data.
+        change_low, change_high: 95 % interval of the relative change from the original's value, where image by image
+            the two were paired; None elsewhere.
     """
 
     name: str
@@ -43,11 +45,13 @@ class Measurement:
     judge: str | None = None
     sha256: str | None = None
     reason: str | None = None
+    change_low: float | None = None
+    change_high: float | None = None
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.reason is None):
             raise ValueError(f"{self.name}: exactly one of value and reason is needed")
-        for number in (self.value, self.low, self.high):
+        for number in (self.value, self.low, self.high, self.change_low, self.change_high):
             if number is not None and not math.isfinite(number):
                 raise ValueError(f"{self.name}: a number is finite or null, not {number}")
         if self.value is None and (self.low is not None or self.high is not None):
