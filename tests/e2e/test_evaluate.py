@@ -50,11 +50,14 @@ def test_an_unlearned_file_knows_what_it_forgot(world: World, run: Run, gsu: Gsu
     again = next(r for r in runs(tmp_path) if r.record["verb"] == "evaluate")
     assert again.record["split"]["forget"] == "class 1"
     own = [m for m in again.record["measurements"] if m["subject"] == "unlearned"]
+    alone = {"change_low": None, "change_high": None}  # a change needs the original beside it, and so does identity
     assert own == [
-        m
+        {**m, **alone}
         for m in run.record["measurements"]
-        if m["subject"] == "unlearned" and not m["name"].startswith("identity")  # which needs the original beside it
+        if m["subject"] == "unlearned" and not m["name"].startswith("identity")
     ]
+    beside = [m for m in run.record["measurements"] if m["name"] == "neg_elbo_retain" and m["subject"] == "unlearned"]
+    assert [m["change_low"] < m["change_high"] for m in beside] == [True]
 
 
 def test_a_plain_checkpoint_needs_no_forget_spec(world: World, gsu: Gsu, tmp_path: Path) -> None:
