@@ -58,6 +58,17 @@ def test_workers_do_not_fight_for_cores(
     assert int(own) == max(1, (os.cpu_count() or 1) // 2 if launcher == "joblib" else 1)
 
 
+@pytest.mark.slow
+def test_ray(program: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher")
+    words = [*LINE, "hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"]
+    found = sweep(words, tmp_path, environment)
+    assert found.returncode == 1, found.stderr
+    assert "gsu: 1 cell of the sweep failed." in found.stderr
+    assert len(list(tmp_path.rglob("error.txt"))) == 1
+    assert threads(tmp_path) == ["1"]
+
+
 def test_slurm(program: Path, environment: dict[str, str], tmp_path: Path) -> None:
     for name, text in CLUSTER.items():
         (program.parent / name).write_text(f"#!/bin/bash\n{text}", encoding="utf-8")
