@@ -62,8 +62,8 @@ def line(method: str, runs: list[Record]) -> tuple[float, list[str]]:
         reached(best),
         strength(best),
         str(len(runs)),
-        both(best, "feature_ratio"),
-        moved(best, "neg_elbo_retain"),
+        both([best], "feature_ratio"),
+        moved([best], "neg_elbo_retain"),
         f"{best.seconds['unlearn']:.1f}",
     ]
     return (best.seconds["unlearn"] if good else float("inf")), row
