@@ -64,7 +64,7 @@ def test_the_layer_with_one_location_agrees_with_the_naive_fisher(images, fisher
     torch.testing.assert_close(linear.G, g.T @ g / len(g), rtol=1e-3, atol=1e-4 * float(linear.G.diagonal().mean()))
 
 
-def test_large_images_pass_in_parts_and_the_sums_are_the_same(images, fisher, monkeypatch) -> None:
+def test_large_images_pass_in_parts_of_the_same_latents(images, fisher, monkeypatch) -> None:
     model = attribute_world.trained()
     seen: list[int] = []
     model.decoder.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))

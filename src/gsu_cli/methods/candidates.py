@@ -31,7 +31,7 @@ BISECTIONS = 3  # of the length between the quadratic model's minimum and the bu
 FLOOR = 0.02  # curvature, in mean eigenvalues of the Fisher, that directions have which no retained image constrains
 HALVINGS = 12  # of a step that overshoots, before giving up
 LENGTHS = (1.5, 1.25)  # of a refit's change of its layer, which least squares shrink; the first that is as good
-TIE = 0.05  # share of the best decrease of the redirect loss within which dampings count as equal
+TIE = 0.05  # share of the best decrease of the redirect loss within which dampings, layers and lengths count as equal
 WEIGHTS = (0.05, 20.0)  # of what is to be redirected, in weights of what is to stay: where the search begins
 TOLERANCE = 0.03  # of the budget: a step that spends all but so much of it is long enough
 

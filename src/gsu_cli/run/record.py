@@ -51,10 +51,11 @@ class Measurement:
     def __post_init__(self) -> None:
         if (self.value is None) == (self.reason is None):
             raise ValueError(f"{self.name}: exactly one of value and reason is needed")
-        for number in (self.value, self.low, self.high, self.change_low, self.change_high):
+        around = (self.low, self.high, self.change_low, self.change_high)
+        for number in (self.value, *around):
             if number is not None and not math.isfinite(number):
                 raise ValueError(f"{self.name}: a number is finite or null, not {number}")
-        if self.value is None and (self.low is not None or self.high is not None):
+        if self.value is None and any(end is not None for end in around):
             raise ValueError(f"{self.name}: there is no interval around a missing value")
 
 
