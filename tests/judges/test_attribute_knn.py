@@ -8,10 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 import attribute_world
 from gsu_cli.data.base import Images
-from gsu_cli.judges.attribute_knn import AttributeKnnJudge, _look
+from gsu_cli.judges.attribute_knn import AttributeKnnJudge, _look, _looks
 from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, Judge
 from gsu_cli.judges.knn import Knn
 
@@ -22,13 +23,22 @@ def random_images(n: int, seed: int, names: int = 2) -> Images:
     return Images(pixels, torch.zeros(n, dtype=torch.int64), torch.rand(n, names, generator=g) < 0.5)
 
 
-@given(st.integers(4, 60), st.integers(1, 70), st.integers(0, 10_000))
+def soften(pixels: Tensor, times: int) -> Tensor:
+    x = pixels.float() / 255
+    for _ in range(times):
+        x = torch.nn.functional.avg_pool2d(torch.nn.functional.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    return x
+
+
+@given(st.integers(4, 60), st.integers(1, 70), st.integers(0, 20), st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
-def test_the_nearest_numbers_vote(n, k, seed):
+def test_the_nearest_numbers_vote(n, k, landmarks, seed):
     references, queries = random_images(n, seed), random_images(7, seed + 1).pixels
-    judge = AttributeKnnJudge(references, ("a", "b"), k)
-    line = (_look(references.pixels) - judge.mean) @ judge.basis @ judge.directions
-    at = (_look(queries) - judge.mean) @ judge.basis @ judge.directions
+    judge = AttributeKnnJudge(references, ("a", "b"), k, landmarks)
+    line, at = torch.empty(n, 2), judge.describe(queries) @ judge.directions
+    for i, softness in enumerate((0, 1, 2, 4) if landmarks else (1, 1, 1, 1)):
+        look = torch.nn.functional.avg_pool2d(soften(references.pixels[i::4], softness), 2, ceil_mode=True).flatten(1)
+        line[i::4] = judge._described((look - judge.mean) @ judge.basis) @ judge.directions
     verdict = judge(queries)
     for column in range(2):
         # the k-th distance may be shared by several within rounding: each choice among them is right
@@ -46,6 +56,39 @@ def test_the_nearest_numbers_vote(n, k, seed):
         assert (votes <= high).all()
 
 
+def test_the_number_is_that_of_regularised_least_squares():
+    """By the formula in float64, kernels spelt out; a plane through the principal components is another one."""
+    images = random_images(60, 3, names=1)
+    judge = AttributeKnnJudge(images, ("a",), 5, landmarks=20)
+    points = ((_looks(images.pixels, (0, 1, 2, 4)) - judge.mean) @ judge.basis).double()
+    apart = (points[:, None] - points[None]).square().sum(2).sqrt()
+    width = apart.flatten().sort().values[(60 * 60 - 1) // 2]  # torch's median is the lower of two
+    one = torch.ones(60, 1, dtype=torch.float64)
+    x = torch.cat([one, points / width, (-((apart[:, :20] / width) ** 2) / 2).exp()], 1)
+    y = 2.0 * images.attributes[:, 0].double() - 1
+    ridge = 1e-3 * float((x**2).mean())
+    naive = torch.linalg.inv(x.T @ x / 60 + ridge * torch.eye(x.shape[1], dtype=torch.float64)) @ (x.T @ y) / 60
+    assert torch.allclose(judge.directions[:, 0].double(), naive, atol=1e-3)
+    assert (naive[-20:].norm() / naive.norm()) > 0.3
+
+
+def test_likeness_tells_what_no_plane_can():
+    """A square brighter or darker than the ground is seen; a discriminant that is linear in pixels sees nothing."""
+    g = torch.Generator().manual_seed(1)
+    has = torch.rand(600, generator=g) < 0.5
+    x = torch.full((600, 1, 8, 8), 128.0) + 4 * torch.randn(600, 1, 8, 8, generator=g)
+    sign = torch.where(torch.rand(600, generator=g) < 0.5, 1.0, -1.0)
+    x[:, :, 2:6, 2:6] += (60 * has * sign)[:, None, None, None]
+    images = Images(x.clamp(0, 255).to(torch.uint8), torch.zeros(600, dtype=torch.int64), has[:, None])
+    seen, rest = images[torch.arange(400)], images[torch.arange(400, 600)]
+    right = [
+        float((AttributeKnnJudge(seen, ("a",), 9, m)(rest.pixels).shown == rest.attributes).double().mean())
+        for m in (200, 0)
+    ]
+    assert right[0] > 0.97
+    assert right[1] < 0.8
+
+
 def test_the_direction_is_fishers_discriminant():
     """By the formula, in float64, on images of two grey pixels; scale is free, the direction is not."""
     g = torch.Generator().manual_seed(0)
@@ -53,7 +96,7 @@ def test_the_direction_is_fishers_discriminant():
     common = 40 * torch.randn(400, generator=g)
     values = torch.stack([common + 30 * has, common + 5 * torch.randn(400, generator=g)], 1) + 128
     pixels = values.clamp(0, 255).to(torch.uint8)[:, None, None, :].repeat_interleave(4, 3)  # 1 x 8
-    judge = AttributeKnnJudge(Images(pixels, torch.zeros(400, dtype=torch.int64), has[:, None]), ("a",), 5)
+    judge = AttributeKnnJudge(Images(pixels, torch.zeros(400, dtype=torch.int64), has[:, None]), ("a",), 5, landmarks=0)
     found = (judge.basis @ judge.directions)[:, 0].double()
     looks = _look(pixels).double()
     one, other = looks[has], looks[~has]

@@ -22,6 +22,7 @@ CONFIGS: list[dict[str, Any]] = [
     {"shape": [3, 16, 16], "latent_dim": 5, "channels": [4, 8], "sigma": 0.2},
     {"shape": [1, 4, 12], "latent_dim": 1, "channels": [3], "sigma": 1.5},
     {"shape": [2, 8, 8], "latent_dim": 9, "channels": [2, 3, 4], "sigma": 0.05},
+    {"shape": [1, 4, 8], "latent_dim": 2, "channels": [3, 2], "sigma": 0.4, "mapping": [7, 5]},
 ]
 
 
@@ -29,7 +30,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.fixture(params=CONFIGS, ids=lambda c: f"{len(c['channels'])}-channels")
+@pytest.fixture(params=CONFIGS, ids=lambda c: f"{len(c['channels'])}-channels{'-mapped' if 'mapping' in c else ''}")
 def model(request: pytest.FixtureRequest) -> ConvVae:
     made = ConvVae(**request.param)
     initialise(made, 1)
@@ -51,13 +52,15 @@ def naive_neg_elbo(model: ConvVae, x: Tensor, noise: Tensor) -> list[float]:
             name = f"encoder.{2 * i}"
             a = F.silu(F.conv2d(a, w[f"{name}.weight"], w[f"{name}.bias"], stride=2, padding=1))
         mean, log_var = (w["posterior_head.weight"] @ a.reshape(-1) + w["posterior_head.bias"]).chunk(2)
-        a = w["decoder.0.weight"] @ (mean + (log_var / 2).exp() * e) + w["decoder.0.bias"]
-        a = F.silu(a).reshape(1, model.channels[-1], h // 2**depth, width // 2**depth)
+        a, flat = mean + (log_var / 2).exp() * e, 2 * len(model.mapping)
+        for i in range(0, flat + 2, 2):
+            a = F.silu(w[f"decoder.{i}.weight"] @ a + w[f"decoder.{i}.bias"])
+        a = a.reshape(1, model.channels[-1], h // 2**depth, width // 2**depth)
         for i in range(depth - 1):
             a = a.repeat_interleave(2, 2).repeat_interleave(2, 3)
-            name = f"decoder.{4 + 3 * i}"
+            name = f"decoder.{flat + 4 + 3 * i}"
             a = F.silu(F.conv2d(a, w[f"{name}.weight"], w[f"{name}.bias"], padding=1))
-        last = f"decoder.{3 * depth}"
+        last = f"decoder.{flat + 3 * depth}"
         a = F.conv2d(a, w[f"{last}.weight"], w[f"{last}.bias"], padding=1)[0]
         drawn = torch.stack([torch.stack([a[4 * k + 2 * (i % 2) + (j % 2), i // 2, j // 2]
                                           for i in range(h) for j in range(width)]) for k in range(c)])  # fmt: skip
@@ -128,7 +131,7 @@ def test_a_checkpoint_rebuilds_it_to_the_bit(model: ConvVae, tmp_path: Path, hal
 
 
 def test_config_is_all_that_was_given() -> None:
-    assert [ConvVae(**c).config() for c in CONFIGS] == CONFIGS
+    assert [ConvVae(**c).config() for c in CONFIGS] == [{"mapping": [], **c} for c in CONFIGS]
 
 
 def test_convolutions_lie_channels_last() -> None:
@@ -178,6 +181,8 @@ def test_trained_it_draws_what_it_saw() -> None:
         ({"shape": [3, 32, 24]}, "found 32 x 24"),
         ({"channels": []}, "`model.channels` must be a list of integers, at least one; found []."),
         ({"channels": [8, 0]}, "`model.channels[1]` must be an integer >= 1; found 0."),
+        ({"mapping": 64}, "`model.mapping` must be a list of integers; found 64."),
+        ({"mapping": [64, 0]}, "`model.mapping[1]` must be an integer >= 1; found 0."),
         ({"latent_dim": 0}, "`model.latent_dim` must be an integer >= 1; found 0."),
         ({"sigma": 0}, "`model.sigma` must be a number in (0, 10]; found 0."),
         ({"sigma": -0.1}, "`model.sigma` must be a number in (0, 10]; found -0.1."),

@@ -1,9 +1,11 @@
 """The k-nearest-neighbour judge of attributes: a vote of real images that look alike *as far as the attribute goes*.
 
 Raw pixels are no measure for a smile: hair and clothes decide which faces are near. Images are softened and halved,
-described by their principal components, and for each attribute apart by one number, Fisher's linear discriminant
-(1936) of the real images that have it against those that have not. The real images with the nearest numbers vote.
-Everything is closed form; nothing is shared with a CNN but the images.
+described by their principal components and by their likeness to some of the images (Gaussian kernels), and for each
+attribute apart by one number: what least squares towards 1 for the real images that have it and -1 for the others find
+(regularised least-squares classification, Rifkin et al. 2003, on landmarks). The real images with the nearest numbers
+vote. References are softened to several degrees, because drawings are. Everything is closed form; nothing is shared
+with a CNN but the images.
 """
 
 from __future__ import annotations
@@ -15,9 +17,14 @@ from torch import Tensor
 from gsu_cli.data.base import Images, to_float
 from gsu_cli.judges.base import AttributeVerdict
 
-COMPONENTS = 100  # principal components, at most
+COMPONENTS = 100  # principal components, at most, for Fisher's linear discriminant
+FEWER = 60  # of them, at most, beside likenesses
 BASIS_IMAGES = 2_000  # from which they are found
+LANDMARKS = 1_500  # references to whom likeness is measured
+SOFTNESS = (0, 1, 2, 4)  # how often references are softened, in turn; queries once
+WIDTH_IMAGES = 500  # whose median distance is the width of the kernels
 RIDGE = 1e-2  # of the mean variance of a component, added to the pooled covariance
+KERNEL_RIDGE = 1e-3  # of the mean square of a number, added to the second moments
 TINY = 1e-12
 ABSTAIN = 0.5  # where yes and no differ by less of the votes
 CHUNK = 500
@@ -30,36 +37,52 @@ class AttributeKnnJudge:
         images: real ones, with attributes.
         names: of the attributes.
         k: neighbours that vote.
+        landmarks: of the images, to whom likeness is measured; 0 is Fisher's linear discriminant (1936) of principal
+            components, of images softened once.
 
     Attributes that all or none of the images have are always, or never, seen.
     """
 
     name = "knn"
 
-    def __init__(self, images: Images, names: tuple[str, ...], k: int = 51) -> None:
+    def __init__(self, images: Images, names: tuple[str, ...], k: int = 51, landmarks: int = LANDMARKS) -> None:
         if images.attributes is None:
             raise ValueError("a judge of attributes needs images with attributes")
         self.names, self.k, self.n = names, min(k, len(images)), len(images)
-        looks = torch.cat([_look(part) for part in images.pixels.split(CHUNK)])
+        looks = _looks(images.pixels, SOFTNESS if landmarks else (1,))
         self.mean = looks.mean(0)
-        self.basis = _principal(looks[:BASIS_IMAGES] - self.mean)
+        self.basis = _principal(looks[:BASIS_IMAGES] - self.mean, FEWER if landmarks else COMPONENTS)
         points = (looks - self.mean) @ self.basis
-        truth = images.attributes
-        self.directions = torch.stack([_discriminant(points, truth[:, c]) for c in range(len(names))], 1)
-        self.scores, order = (points @ self.directions).T.contiguous().sort(1)  # (attributes, n), ascending
+        self.landmarks = points[:landmarks]
+        self.width = float(torch.cdist(points[:WIDTH_IMAGES], points[:WIDTH_IMAGES]).median().clamp(min=TINY))
+        described, truth = self._described(points), images.attributes
+        discriminant = _least_squares if landmarks else _fisher
+        self.directions = torch.stack([discriminant(described, truth[:, c]) for c in range(len(names))], 1)
+        self.scores, order = (described @ self.directions).T.contiguous().sort(1)  # (attributes, n), ascending
         self.has = truth.T.gather(1, order)
 
     def provenance(self) -> dict[str, object]:
-        return {"name": self.name, "k": self.k, "references": self.n, "components": self.basis.shape[1]}
+        shape = {"components": self.basis.shape[1], "landmarks": len(self.landmarks)}
+        return {"name": self.name, "k": self.k, "references": self.n, **shape}
 
     def __call__(self, pixels: Tensor) -> AttributeVerdict:
-        shares = torch.cat([self._votes((_look(c) - self.mean) @ self.basis) for c in pixels.split(CHUNK)])
+        shares = torch.cat([self._votes(self.describe(c)) for c in pixels.split(CHUNK)])
         confidence = torch.maximum(shares, 1 - shares)
         return AttributeVerdict(self.names, shares > 0.5, confidence, 2 * confidence - 1 < ABSTAIN)
 
-    def _votes(self, points: Tensor) -> Tensor:
+    def describe(self, pixels: Tensor) -> Tensor:
+        """1, principal components, likenesses ``(n, 1 + c + landmarks)``: the discriminants are linear in them."""
+        return self._described((_look(pixels) - self.mean) @ self.basis)
+
+    def _described(self, points: Tensor) -> Tensor:
+        if not len(self.landmarks):
+            return points
+        likeness = (torch.cdist(points, self.landmarks) / self.width).square().mul(-0.5).exp()
+        return torch.cat([points.new_ones(len(points), 1), points / self.width, likeness], 1)
+
+    def _votes(self, described: Tensor) -> Tensor:
         """Share of the nearest references that have each attribute, ``(n, attributes)``."""
-        queries = (points @ self.directions).T.contiguous()
+        queries = (described @ self.directions).T.contiguous()
         window = torch.arange(-self.k, self.k)
         found = []
         for scores, has, q in zip(self.scores, self.has, queries, strict=True):
@@ -73,23 +96,36 @@ class AttributeKnnJudge:
         return torch.stack(found, 1)
 
 
-def _look(pixels: Tensor) -> Tensor:
-    """Softened and halved, flat ``(n, d)``: drawings are softer than photographs, and neither should show."""
+def _look(pixels: Tensor, softness: int = 1) -> Tensor:
+    """Softened so often and halved, flat ``(n, d)``: drawings are softer than photographs, and neither should show."""
     x = to_float(pixels)
-    soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    return F.avg_pool2d(soft, 2, ceil_mode=True).flatten(1)
+    for _ in range(softness):
+        x = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    return F.avg_pool2d(x, 2, ceil_mode=True).flatten(1)
 
 
-def _principal(x: Tensor) -> Tensor:
-    """Directions ``(d, c)`` of the largest variance of centred ``x`` ``(n, d)``, by its Gram matrix."""
+def _looks(pixels: Tensor, softness: tuple[int, ...]) -> Tensor:
+    """Of each image one look, softened to each degree in turn."""
+    first = _look(pixels[:1])
+    looks = first.new_empty(len(pixels), first.shape[1])
+    for i, degree in enumerate(softness):
+        part = looks[i :: len(softness)]
+        for start in range(0, len(part), CHUNK):
+            of = slice(i + start * len(softness), i + (start + CHUNK) * len(softness), len(softness))
+            part[start : start + CHUNK] = _look(pixels[of], degree)
+    return looks
+
+
+def _principal(x: Tensor, most: int) -> Tensor:
+    """At most so many directions ``(d, c)`` of the largest variance of centred ``x`` ``(n, d)``, by its Gram matrix."""
     values, vectors = torch.linalg.eigh((x @ x.T).double())
-    keep = values.flip(0)[:COMPONENTS] > 1e-6 * values[-1]
-    top = vectors.flip(1)[:, :COMPONENTS][:, keep].to(x.dtype)
+    keep = values.flip(0)[:most] > 1e-6 * values[-1]
+    top = vectors.flip(1)[:, :most][:, keep].to(x.dtype)
     basis: Tensor = torch.linalg.qr(x.T @ top).Q
     return basis
 
 
-def _discriminant(points: Tensor, has: Tensor) -> Tensor:
+def _fisher(points: Tensor, has: Tensor) -> Tensor:
     """``S^-1 (m_1 - m_0)`` with the pooled covariance ``S``, float32 ``(c,)``; zeros where nothing differs."""
     if bool(has.all()) or not bool(has.any()):
         return torch.zeros(points.shape[1])
@@ -100,3 +136,14 @@ def _discriminant(points: Tensor, has: Tensor) -> Tensor:
     S += RIDGE * S.diagonal().mean().clamp(min=TINY) * torch.eye(len(S), dtype=S.dtype)
     direction: Tensor = torch.linalg.solve(S, a.mean(0) - b.mean(0))
     return direction.float()
+
+
+def _least_squares(described: Tensor, has: Tensor) -> Tensor:
+    """``(M + ridge)^-1 E[y x]`` with ``M = E[x x^T]`` and ``y`` 1 or -1, float32 ``(c,)``; the constant shrinks too.
+
+    A number that shrinks towards 0 where no reference is near leaves it to the nearest there, whichever they are.
+    """
+    x, y = described.double(), torch.where(has, 1.0, -1.0).double()
+    M = x.T @ x / len(x)
+    M.diagonal().add_(KERNEL_RIDGE * M.diagonal().mean())
+    return torch.linalg.solve(M, x.T @ y / len(x)).float()

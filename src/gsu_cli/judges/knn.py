@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.errors import UsageError
-from gsu_cli.judges.attribute_knn import AttributeKnnJudge
+from gsu_cli.judges.attribute_knn import LANDMARKS, AttributeKnnJudge
 from gsu_cli.judges.base import Judge, Verdict
 from gsu_cli.run.seeds import generator
 
@@ -21,23 +21,25 @@ class Knn:
         k: neighbours that vote; all references where there are fewer.
         references: real training images to vote, a random part of the training set when it has more.
         attribute_k: the same for an attribute, where the data set has some (see `AttributeKnnJudge`).
+        landmarks: references to whom likeness is measured, for attributes; 0 takes a linear discriminant.
     """
 
-    def __init__(self, k: int = 5, references: int = 10_000, attribute_k: int = 51) -> None:
-        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (k, references, attribute_k))
-        if not (whole and 1 <= k <= references and attribute_k >= 1):
+    def __init__(self, k: int = 5, references: int = 10_000, attribute_k: int = 51, landmarks: int = LANDMARKS) -> None:
+        given = {"k": k, "references": references, "attribute_k": attribute_k, "landmarks": landmarks}
+        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in given.values())
+        if not (whole and 1 <= k <= references and attribute_k >= 1 and landmarks >= 0):
             raise UsageError(
-                "`judge.knn` needs integers 1 <= k <= references and attribute_k >= 1",
-                found=f"k={k}, references={references}, attribute_k={attribute_k}",
+                "`judge.knn` needs integers 1 <= k <= references, attribute_k >= 1 and landmarks >= 0",
+                found=", ".join(f"{name}={value}" for name, value in given.items()),
             )
-        self.k, self.references, self.attribute_k = k, references, attribute_k
+        self.k, self.references, self.attribute_k, self.landmarks = k, references, attribute_k, landmarks
 
     def prepare(self, dataset: Dataset, *, seed: int) -> Judge:
         """Draws the reference images from the training set (forget and retain parts alike)."""
         order = torch.randperm(len(dataset.train), generator=generator(seed, "judge", "knn"))
         images = dataset.train[order[: self.references]]
         if dataset.attribute_names:
-            return AttributeKnnJudge(images, dataset.attribute_names, self.attribute_k)
+            return AttributeKnnJudge(images, dataset.attribute_names, self.attribute_k, self.landmarks)
         return KnnJudge(images, self.k)
 
 

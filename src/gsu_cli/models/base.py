@@ -138,14 +138,15 @@ def whole(name: str, value: object, least: int = 1) -> int:
     return value
 
 
-def wholes(name: str, values: object, least: int = 1) -> tuple[int, ...]:
-    """``values`` as the option ``model.<name>`` that must be a list of whole numbers, at least one.
+def wholes(name: str, values: object, least: int = 1, *, empty: bool = False) -> tuple[int, ...]:
+    """``values`` as the option ``model.<name>`` that must be a list of whole numbers, at least one unless ``empty``.
 
     Raises:
         UsageError: it is none.
     """
-    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) == 0:
-        raise UsageError(f"`model.{name}` must be a list of integers, at least one", found=repr(values))
+    if not isinstance(values, Sequence) or isinstance(values, str) or not (empty or len(values)):
+        at_least = "" if empty else ", at least one"
+        raise UsageError(f"`model.{name}` must be a list of integers{at_least}", found=repr(values))
     return tuple(whole(f"{name}[{i}]", value, least) for i, value in enumerate(values))
 
 

@@ -3,6 +3,7 @@
 Source: Kingma and Welling, "Auto-Encoding Variational Bayes", ICLR 2014. Upsampling followed by a convolution (Odena et
 al. 2016) draws no checkerboards, and an ungrouped convolution is a layer with Kronecker factors, which a transposed one
 is not. The last convolution draws 2 x 2 pixels at each of its places (Shi et al. 2016), which saves the dearest layer.
+Fully connected layers that map the latents before anything is drawn: StyleGAN (Karras et al. 2019).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class ConvVae(Vae):
         shape: ``(c, h, w)`` of the images; height and width must halve evenly as often as there are channels.
         latent_dim: z, the number of latents.
         channels: of the encoder's convolutions, each of which halves height and width; the decoder mirrors them.
+        mapping: widths of fully connected layers between the latents and the decoder's first map; none by default. With
+            some, kinds of faces meet at steeper borders, and fewer prior samples lie between two kinds.
         sigma: standard deviation of a pixel around what is drawn, in units of the full range, in (0, 10]. It sets how
             much the reconstruction counts against the prior: a larger one draws softer images and better prior samples.
 
@@ -38,10 +41,12 @@ class ConvVae(Vae):
         latent_dim: int = 16,
         channels: Sequence[int] = (16, 32, 64, 128),
         sigma: float = 2.5,
+        mapping: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.shape, self.latent_dim = image_shape(shape), whole("latent_dim", latent_dim)
         self.channels = wholes("channels", channels)
+        self.mapping = wholes("mapping", mapping, empty=True)
         self.likelihood = Gaussian(sigma)
         self.sigma = self.likelihood.sigma
         c, h, w = self.shape
@@ -67,9 +72,13 @@ class ConvVae(Vae):
             for i, o in pairwise(reversed(self.channels))
             for layer in (nn.Upsample(scale_factor=2), nn.Conv2d(i, o, 3, padding=1), nn.SiLU())
         ]
+        through = [
+            layer
+            for i, o in pairwise((self.latent_dim, *self.mapping, cells))
+            for layer in (nn.Linear(i, o), nn.SiLU())
+        ]
         self.decoder = nn.Sequential(
-            nn.Linear(self.latent_dim, cells),
-            nn.SiLU(),
+            *through,
             nn.Unflatten(1, top),
             *up,
             nn.Conv2d(self.channels[0], 4 * c, 3, padding=1),
@@ -97,6 +106,7 @@ class ConvVae(Vae):
             "latent_dim": self.latent_dim,
             "channels": list(self.channels),
             "sigma": self.sigma,
+            "mapping": list(self.mapping),
         }
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
