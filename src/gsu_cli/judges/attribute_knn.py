@@ -18,7 +18,7 @@ from gsu_cli.data.base import Images, to_float
 from gsu_cli.judges.base import AttributeVerdict
 
 COMPONENTS = 100  # principal components, at most, for Fisher's linear discriminant
-FEWER = 60  # of them, at most, beside likenesses
+KERNEL_COMPONENTS = 200  # of them, at most, beside likenesses
 BASIS_IMAGES = 2_000  # from which they are found
 LANDMARKS = 1_500  # references to whom likeness is measured
 SOFTNESS = (0, 1, 2, 4)  # how often references are softened, in turn; queries once
@@ -51,13 +51,12 @@ class AttributeKnnJudge:
         self.names, self.k, self.n = names, min(k, len(images)), len(images)
         looks = _looks(images.pixels, SOFTNESS if landmarks else (1,))
         self.mean = looks.mean(0)
-        self.basis = _principal(looks[:BASIS_IMAGES] - self.mean, FEWER if landmarks else COMPONENTS)
+        self.basis = _principal(looks[:BASIS_IMAGES] - self.mean, KERNEL_COMPONENTS if landmarks else COMPONENTS)
         points = (looks - self.mean) @ self.basis
         self.landmarks = points[:landmarks]
         self.width = float(torch.cdist(points[:WIDTH_IMAGES], points[:WIDTH_IMAGES]).median().clamp(min=TINY))
         described, truth = self._described(points), images.attributes
-        discriminant = _least_squares if landmarks else _fisher
-        self.directions = torch.stack([discriminant(described, truth[:, c]) for c in range(len(names))], 1)
+        self.directions = (_least_squares if landmarks else _fisher)(described, truth)
         self.scores, order = (described @ self.directions).T.contiguous().sort(1)  # (attributes, n), ascending
         self.has = truth.T.gather(1, order)
 
@@ -125,8 +124,12 @@ def _principal(x: Tensor, most: int) -> Tensor:
     return basis
 
 
-def _fisher(points: Tensor, has: Tensor) -> Tensor:
-    """``S^-1 (m_1 - m_0)`` with the pooled covariance ``S``, float32 ``(c,)``; zeros where nothing differs."""
+def _fisher(points: Tensor, truth: Tensor) -> Tensor:
+    """``S^-1 (m_1 - m_0)``, ``S`` the pooled covariance, float32 ``(c, attributes)``; zeros where nothing differs."""
+    return torch.stack([_one_fisher(points, has) for has in truth.T], 1)
+
+
+def _one_fisher(points: Tensor, has: Tensor) -> Tensor:
     if bool(has.all()) or not bool(has.any()):
         return torch.zeros(points.shape[1])
     a, b = points[has].double(), points[~has].double()
@@ -138,12 +141,12 @@ def _fisher(points: Tensor, has: Tensor) -> Tensor:
     return direction.float()
 
 
-def _least_squares(described: Tensor, has: Tensor) -> Tensor:
-    """``(M + ridge)^-1 E[y x]`` with ``M = E[x x^T]`` and ``y`` 1 or -1, float32 ``(c,)``; the constant shrinks too.
+def _least_squares(described: Tensor, truth: Tensor) -> Tensor:
+    """``(M + ridge)^-1 E[x y]``, ``M = E[x x^T]``, ``y`` 1 or -1, float32 ``(c, attributes)``; no free constant.
 
     A number that shrinks towards 0 where no reference is near leaves it to the nearest there, whichever they are.
     """
-    x, y = described.double(), torch.where(has, 1.0, -1.0).double()
+    x, y = described.double(), torch.where(truth, 1.0, -1.0).double()
     M = x.T @ x / len(x)
     M.diagonal().add_(KERNEL_RIDGE * M.diagonal().mean())
     return torch.linalg.solve(M, x.T @ y / len(x)).float()
