@@ -174,7 +174,7 @@ def test_the_settings_build_it_for_data_with_attributes():
     assert not isinstance(judge, FeatureJudge)
     found = judge.provenance()
     assert {k: found[k] for k in ("name", "k", "references")} == {"name": "knn", "k": 9, "references": 200}
-    assert 1 <= int(str(found["components"])) <= 100
+    assert 1 <= int(str(found["components"])) <= 200
     again, other = (Knn(references=200, attribute_k=9).prepare(data, seed=s) for s in (0, 1))
     assert torch.equal(judge.scores, again.scores)
     assert not torch.equal(judge.scores, other.scores)

@@ -149,4 +149,5 @@ def _least_squares(described: Tensor, truth: Tensor) -> Tensor:
     x, y = described.double(), torch.where(truth, 1.0, -1.0).double()
     M = x.T @ x / len(x)
     M.diagonal().add_(KERNEL_RIDGE * M.diagonal().mean())
-    return torch.linalg.solve(M, x.T @ y / len(x)).float()
+    directions: Tensor = torch.linalg.solve(M, x.T @ y / len(x))
+    return directions.float()
