@@ -8,6 +8,7 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import block_generator
+from gsu_cli.metrics import neg_elbo
 from gsu_cli.metrics.base import Z95, Subject
 from gsu_cli.metrics.neg_elbo import NegElbo, paired_change
 from gsu_cli.run.seeds import derive
@@ -16,13 +17,16 @@ from .conftest import scene_of
 
 
 @pytest.mark.parametrize("part", ["retain", "forget"])
-def test_is_the_mean_of_the_models_own_loss(part, scene, subject):
-    (m,) = NegElbo(part)(subject, scene)
+@pytest.mark.parametrize(("latents", "times"), [(1, 1), (2.5, 3), (100, 8)])  # of each image
+def test_is_the_mean_of_the_models_own_loss(part, latents, times, scene, subject, monkeypatch):
     split = scene.split
     images = split.heldout_retain_images if part == "retain" else split.heldout_forget_images
-    seed = derive(scene.seed, "elbo", part)
+    monkeypatch.setattr(neg_elbo, "DRAWN", latents * len(images))
+    (m,) = NegElbo(part)(subject, scene)
+    seeds = [derive(scene.seed, "elbo", part), *(derive(scene.seed, "elbo", part, k) for k in range(1, times))]
     with torch.no_grad():
-        losses = subject.model.loss(images.floats(), images.labels, block_generator(seed, 0)).double()
+        drawn = [subject.model.loss(images.floats(), images.labels, block_generator(s, 0)).double() for s in seeds]
+    losses = sum(drawn) / times
     assert m.value == pytest.approx(losses.mean().item(), rel=1e-6)
     assert m.high - m.value == pytest.approx(Z95 * losses.std().item() / len(losses) ** 0.5, rel=1e-6)
     assert (m.n, m.unit, m.judge) == (len(images), "nats/image", None)
