@@ -220,7 +220,7 @@ class Influence:
         return step, reached
 
 
-def refitted(ground: Ground, layers: int) -> list[Candidate]:
+def refitted(ground: Ground, layers: int, stay: Tensor) -> list[Candidate]:
     """One of the first layers refitted, so that latents to forget are taken for those that draw their targets.
 
     The weight of what is to be redirected is the largest whose refit stays within the budget. So far from a perfect
@@ -230,6 +230,8 @@ def refitted(ground: Ground, layers: int) -> list[Candidate]:
     Args:
         ground: where.
         layers: how many are tried, from the latents on.
+        stay: latents of retained images ``(m, z)`` for the refit; others than those of the budget, which a refit would
+            spare more than the rest.
 
     Returns:
         A candidate for each layer that has one, and the longer ones that were tried.
@@ -239,7 +241,7 @@ def refitted(ground: Ground, layers: int) -> list[Candidate]:
     """
     decoder, theta, goal = ground.model.decoder, ground.theta, ground.goal
     scopes = first_layers(decoder, theta, decoder_prefix(ground.model), goal.latents[:1], layers)
-    refits = {s.module: Refit(decoder, theta, s, goal.latents, goal.meant, ground.cost.z) for s in scopes}
+    refits = {s.module: Refit(decoder, theta, s, goal.latents, goal.meant, stay) for s in scopes}
     candidates = [c for c in (_within_budget(ground, refit) for refit in refits.values()) if c is not None]
     if not candidates:
         raise UsageError(

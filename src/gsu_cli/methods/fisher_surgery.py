@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
@@ -37,8 +37,9 @@ from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose, ref
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
 from gsu_cli.objectives.local import local
-from gsu_cli.objectives.redirect import Redirect, decoder_prefix, redirect, retained_share
+from gsu_cli.objectives.redirect import Redirect, decoder_prefix, posterior, redirect, retained_share
 from gsu_cli.objectives.translate import translate
+from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.least_squares import first_layers
 from gsu_cli.surgery.second_order import Parabola, parabola
 from gsu_cli.surgery.streaming import accumulate_gradient, accumulate_product
@@ -46,6 +47,8 @@ from gsu_cli.surgery.vectors import Vector
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares")
 TARGETS = ("auto", "local", "nearest", "alike", "translate")
+REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
+REFIT_BUDGET_LATENTS = 2  # of each image of the budget: near an attribute one says little
 CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
 
 
@@ -119,7 +122,10 @@ class FisherSurgery:
         forget = draw_images(split, "forget", self.forget_images, seed=task.stream("forget"))
         with task.stage("objective"):
             goal = self._goal(task, forget, retain)
-            cost = FrozenElbo(model, _first(retain, self.budget_images), seed=task.stream("budget"))
+            solver = self._solver(task, goal)
+            times = REFIT_BUDGET_LATENTS if solver == "least_squares" else 1
+            trial = _first(retain, self.budget_images)
+            cost = FrozenElbo(model, trial, seed=task.stream("budget"), latents=times)
             # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
             checks = {
                 "retain": FrozenElbo(model, _first(retain, CHECK_IMAGES), seed=task.stream("check retain")),
@@ -133,7 +139,6 @@ class FisherSurgery:
         redirect_before = goal.mean(model, origin)
         update = Update(self.name, self.shots)
         log: list[dict[str, Any]] = []
-        solver = self._solver(task, goal)
         for shot in range(self.shots):
             budget = base * (1 + self.budget * (shot + 1) / self.shots)
             best = self._shot(task, solver, goal, cost, retain, names, budget, log)
@@ -161,7 +166,7 @@ class FisherSurgery:
             "images": {
                 "retain": len(retain),
                 "forget": len(forget),
-                "budget": len(cost.x),
+                "budget": len(trial),
                 "check": len(checks["forget"].x),
             },
             "shots": log,
@@ -216,7 +221,7 @@ class FisherSurgery:
         ground = Ground(model, goal, cost, theta, cost.mean(theta), limit, goal.mean(model, theta))
         if solver == "least_squares":
             with task.stage("step"):
-                found = refitted(ground, self.layers)
+                found = refitted(ground, self.layers, _latents(model, retain, task.stream("refit", len(log))))
         else:
             with task.stage("gradients"):
                 g = accumulate_gradient(goal.blocks(model), theta).vector
@@ -278,6 +283,13 @@ def _counted(
         + forget * (len(log) + method.shots)
         + sum(c["images"] for c in log),
     )
+
+
+def _latents(model: Any, images: Images, seed: int) -> Tensor:
+    """`REFIT_LATENTS` latents of each image, ``(m, z)``: all images at one latent, then at the next."""
+    mean, sd = posterior(model, images)
+    noise = torch.randn(REFIT_LATENTS, *mean.shape, generator=generator(seed, "latents"))
+    return (mean + sd * noise).flatten(0, 1)
 
 
 def _first(images: Images, n: int) -> Images:

@@ -1,6 +1,6 @@
 """The -ELBO as a function of the decoder alone: latents and KL are computed once, since the encoder stands still.
 
-    L(theta) = mean_i [ nll(decoder_theta(z_i), x_i) + KL(q(z | x_i) | p(z)) ],   z_i ~ q(z | x_i) drawn once.
+    L(theta) = mean_i [ nll(decoder_theta(z_i), x_i) + KL(q(z | x_i) | p(z)) ],   z_i ~ q(z | x_i) drawn once or twice.
 
 The same number as the model's own loss under the same noise, at half the price, which is what a line search needs.
 """
@@ -28,12 +28,14 @@ class FrozenElbo:
         model: with ``posterior`` (Gaussian, against N(0, I)), ``decoder`` and ``likelihood``.
         images: kept as floats: choose some thousands.
         seed: of the latents' noise.
+        latents: of each image; with several, all images stand at the first, then at the next.
     """
 
-    def __init__(self, model: Any, images: Images, *, seed: int) -> None:
-        mean, sd = posterior(model, images)
+    def __init__(self, model: Any, images: Images, *, seed: int, latents: int = 1) -> None:
+        mean, sd = (t.repeat(latents, 1) for t in posterior(model, images))
         self.model, self.prefix = model, decoder_prefix(model)
-        self.x = images.floats()
+        x = images.floats()
+        self.x = x.repeat(latents, *[1] * (x.ndim - 1)) if latents > 1 else x
         self.z = mean + sd * torch.randn(mean.shape, generator=generator(seed, "latents"))
         self.kl = 0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)
 
