@@ -45,6 +45,15 @@ def test_is_the_models_own_loss_under_the_same_noise(model, images, change):
     assert frozen.mean(decoder_of(there)) == pytest.approx(float(own), rel=1e-6)
 
 
+def test_several_latents_are_the_models_own_loss_on_repeated_images(model, images):
+    frozen, there = FrozenElbo(model, images, seed=3, latents=3), moved(model)
+    with torch.no_grad():
+        own = there.loss(images.floats().repeat(3, 1, 1, 1), None, generator(3, "latents")).double()
+    assert frozen.mean(decoder_of(there)) == pytest.approx(float(own.mean()), rel=1e-6)
+    first, second, _ = own.split(len(images))
+    assert float(first.mean()) != pytest.approx(float(second.mean()), rel=1e-5), "other noise"
+
+
 def test_gradient_agrees_with_a_naive_one_in_float64(model, images):
     frozen = FrozenElbo(model, images, seed=3)
     found = accumulate_gradient(frozen.blocks(size=32), decoder_of(model))
