@@ -52,9 +52,10 @@ def face_lines(path: Path, dataset: Dataset) -> list[str]:
     for i, name in enumerate(dataset.attribute_names):
         shares = [drawn.verdict(judge).has(name).double().mean() for judge in (cnn, knn)]  # type: ignore[union-attr]
         rows.append(f"| {name} | {truth[:, i].double().mean():.3f} | {shares[0]:.3f} | {shares[1]:.3f} |")
-    widths = "-".join(str(n) for n in model.channels)
+    widths, mapping = ("-".join(str(n) for n in sizes) for sizes in (model.channels, model.mapping))
+    latents = f"{model.latent_dim} latents" + (f" mapped by {mapping}" if mapping else "")
     return [
-        f"Convolutional VAE ({widths}, {model.latent_dim} latents, sigma {model.sigma}){without}; -ELBO"
+        f"Convolutional VAE ({widths}, {latents}, sigma {model.sigma}){without}; -ELBO"
         f" {elbo.value:.2f} nats, Frechet distance {distance.value:.2f}.",
         f"| attribute rate | training images | {SAMPLES:,} prior samples by the CNN judge | by the kNN judge |",
         "|---|---|---|---|",
