@@ -173,7 +173,8 @@ def test_the_settings_build_it_for_data_with_attributes():
     assert isinstance(judge, Judge)
     assert not isinstance(judge, FeatureJudge)
     found = judge.provenance()
-    assert {k: found[k] for k in ("name", "k", "references")} == {"name": "knn", "k": 9, "references": 200}
+    expected = {"name": "knn", "k": 9, "references": 200, "landmarks": 200}  # of 1,500, all there are
+    assert {k: found[k] for k in expected} == expected
     assert 1 <= int(str(found["components"])) <= 200
     again, other = (Knn(references=200, attribute_k=9).prepare(data, seed=s) for s in (0, 1))
     assert torch.equal(judge.scores, again.scores)

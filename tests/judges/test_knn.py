@@ -130,7 +130,15 @@ def test_few_references_are_enough_whatever_votes_on_attributes():
 
 @pytest.mark.parametrize(
     "options",
-    [{"k": 0}, {"k": 6, "references": 5}, {"k": True}, {"k": 2.0}, {"references": "9"}, {"attribute_k": 0}],
+    [
+        {"k": 0},
+        {"k": 6, "references": 5},
+        {"k": True},
+        {"k": 2.0},
+        {"references": "9"},
+        {"attribute_k": 0},
+        {"landmarks": -1},
+    ],
 )
 def test_refuses(options):
     with pytest.raises(UsageError, match=r"judge\.knn"):

@@ -105,13 +105,10 @@ def _look(pixels: Tensor, softness: int = 1) -> Tensor:
 
 def _looks(pixels: Tensor, softness: tuple[int, ...]) -> Tensor:
     """Of each image one look, softened to each degree in turn."""
-    first = _look(pixels[:1])
-    looks = first.new_empty(len(pixels), first.shape[1])
+    looks = torch.empty(len(pixels), _look(pixels[:1]).shape[1])
     for i, degree in enumerate(softness):
-        part = looks[i :: len(softness)]
-        for start in range(0, len(part), CHUNK):
-            of = slice(i + start * len(softness), i + (start + CHUNK) * len(softness), len(softness))
-            part[start : start + CHUNK] = _look(pixels[of], degree)
+        turn = slice(i, None, len(softness))
+        looks[turn] = torch.cat([_look(part, degree) for part in pixels[turn].split(CHUNK)])
     return looks
 
 

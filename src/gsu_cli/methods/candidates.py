@@ -230,8 +230,7 @@ def refitted(ground: Ground, layers: int, stay: Tensor) -> list[Candidate]:
     Args:
         ground: where.
         layers: how many are tried, from the latents on.
-        stay: latents of retained images ``(m, z)`` for the refit; others than those of the budget, which a refit would
-            spare more than the rest.
+        stay: latents of retained images ``(m, z)``, others than the budget's: a refit spares its own.
 
     Returns:
         A candidate for each layer that has one, and the longer ones that were tried.

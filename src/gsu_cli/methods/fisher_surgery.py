@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
@@ -37,9 +37,15 @@ from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose, ref
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
 from gsu_cli.objectives.local import local
-from gsu_cli.objectives.redirect import Redirect, decoder_prefix, posterior, redirect, retained_share
+from gsu_cli.objectives.redirect import (
+    Redirect,
+    decoder_prefix,
+    posterior,
+    posterior_latents,
+    redirect,
+    retained_share,
+)
 from gsu_cli.objectives.translate import translate
-from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.least_squares import first_layers
 from gsu_cli.surgery.second_order import Parabola, parabola
 from gsu_cli.surgery.streaming import accumulate_gradient, accumulate_product
@@ -221,7 +227,9 @@ class FisherSurgery:
         ground = Ground(model, goal, cost, theta, cost.mean(theta), limit, goal.mean(model, theta))
         if solver == "least_squares":
             with task.stage("step"):
-                found = refitted(ground, self.layers, _latents(model, retain, task.stream("refit", len(log))))
+                seed = task.stream("refit", len(log))
+                stay = posterior_latents(*posterior(model, retain), REFIT_LATENTS, seed=seed)
+                found = refitted(ground, self.layers, stay)
         else:
             with task.stage("gradients"):
                 g = accumulate_gradient(goal.blocks(model), theta).vector
@@ -283,13 +291,6 @@ def _counted(
         + forget * (len(log) + method.shots)
         + sum(c["images"] for c in log),
     )
-
-
-def _latents(model: Any, images: Images, seed: int) -> Tensor:
-    """`REFIT_LATENTS` latents of each image, ``(m, z)``: all images at one latent, then at the next."""
-    mean, sd = posterior(model, images)
-    noise = torch.randn(REFIT_LATENTS, *mean.shape, generator=generator(seed, "latents"))
-    return (mean + sd * noise).flatten(0, 1)
 
 
 def _first(images: Images, n: int) -> Images:

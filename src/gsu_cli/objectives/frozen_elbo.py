@@ -16,8 +16,7 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import BLOCK
-from gsu_cli.objectives.redirect import decoder_prefix, posterior
-from gsu_cli.run.seeds import generator
+from gsu_cli.objectives.redirect import decoder_prefix, posterior, posterior_latents
 from gsu_cli.surgery.streaming import BlockLoss
 
 
@@ -32,12 +31,12 @@ class FrozenElbo:
     """
 
     def __init__(self, model: Any, images: Images, *, seed: int, latents: int = 1) -> None:
-        mean, sd = (t.repeat(latents, 1) for t in posterior(model, images))
+        mean, sd = posterior(model, images)
         self.model, self.prefix = model, decoder_prefix(model)
         x = images.floats()
-        self.x = x.repeat(latents, *[1] * (x.ndim - 1)) if latents > 1 else x
-        self.z = mean + sd * torch.randn(mean.shape, generator=generator(seed, "latents"))
-        self.kl = 0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)
+        self.x = x.repeat(latents, 1, 1, 1) if latents > 1 else x
+        self.z = posterior_latents(mean, sd, latents, seed=seed)
+        self.kl = (0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)).repeat(latents)
 
     def blocks(self, size: int = BLOCK) -> Iterator[BlockLoss]:
         """The loss block by block, for gradients and Hessian-vector products."""

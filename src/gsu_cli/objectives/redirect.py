@@ -101,7 +101,7 @@ def latents(model: Any, forget: Images, retain: Images, seed: int) -> tuple[Tens
     check_latents(model)
     mean_f, sd_f = posterior(model, forget)
     mean_r, _ = posterior(model, retain)
-    return mean_f + sd_f * torch.randn(mean_f.shape, generator=generator(seed, "latents")), mean_f, mean_r
+    return posterior_latents(mean_f, sd_f, 1, seed=seed), mean_f, mean_r
 
 
 @torch.no_grad()
@@ -165,6 +165,12 @@ def posterior(model: Any, images: Images) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of q(z | x), each ``(n, z)``."""
     parts = [model.posterior(x) for x, _ in images.batches(2000)]
     return torch.cat([m for m, _ in parts]), torch.cat([s for _, s in parts])
+
+
+def posterior_latents(mean: Tensor, sd: Tensor, times: int, *, seed: int) -> Tensor:
+    """``times`` latents of each image, ``(times * n, z)``: all images at one, then at the next."""
+    noise = torch.randn(times, *mean.shape, generator=generator(seed, "latents"))
+    return (mean + sd * noise).flatten(0, 1)
 
 
 @torch.no_grad()
