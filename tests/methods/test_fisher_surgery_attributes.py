@@ -13,7 +13,7 @@ import tiny_world
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_loss
-from gsu_cli.methods import candidates
+from gsu_cli.methods import refits
 from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.fisher_surgery import SOLVERS, TARGETS, FisherSurgery
 from gsu_cli.metrics.base import draw, reconstructions
@@ -104,10 +104,10 @@ def test_the_deepest_layer_is_chosen_whose_refit_lowers_the_redirect_loss_nearly
 def test_a_refit_is_lengthened_at_the_same_budget_and_leaves_less_of_the_bar(forgotten: Any, monkeypatch: Any) -> None:
     *short, longer = forgotten[1].details["shots"]
     assert [shot["length"] for shot in short] == [1.0, 1.0]
-    assert longer["length"] == candidates.LENGTHS[0]
+    assert longer["length"] == refits.LENGTHS[0]
     assert longer["mu"] > short[-1]["mu"]
     assert longer["raise"] <= 0.01 * (1 + 1e-5)
-    monkeypatch.setattr(candidates, "LENGTHS", ())
+    monkeypatch.setattr(refits, "LENGTHS", ())
     plain = run(FisherSurgery())[0]
     cnn, heldout = attribute_world.judges()["cnn"], attribute_world.split().heldout_forget_images
     left = {m: float(cnn(reconstructions(m, heldout)).has("bar").double().mean()) for m in (plain, forgotten[0])}
@@ -116,10 +116,10 @@ def test_a_refit_is_lengthened_at_the_same_budget_and_leaves_less_of_the_bar(for
 
 def test_a_refit_that_does_all_it_should_is_not_lengthened(monkeypatch: Any) -> None:
     """Too long a change draws past the targets, and the redirect loss says so."""
-    monkeypatch.setattr(candidates, "LENGTHS", (8.0, 1.01))
+    monkeypatch.setattr(refits, "LENGTHS", (8.0, 1.01))
     tried = run(FisherSurgery(budget=1.0))[1].details["shots"]
     assert [(shot["length"], shot["chosen"]) for shot in tried][-2:] == [(8.0, False), (1.01, True)]
-    monkeypatch.setattr(candidates, "LENGTHS", (8.0,))
+    monkeypatch.setattr(refits, "LENGTHS", (8.0,))
     tried = run(FisherSurgery(budget=1.0))[1].details["shots"]
     assert [(shot["length"], shot["chosen"]) for shot in tried][-2:] == [(1.0, True), (8.0, False)]
 

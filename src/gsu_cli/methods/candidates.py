@@ -1,4 +1,4 @@
-"""Where Fisher surgery may step to: directions by three solvers, and along each the step that the budget allows.
+"""Where Fisher surgery may step to: directions by two solvers, and along each the step that the budget allows.
 
 ``theta`` are the weights that drawing depends on, ``g`` the gradient of the redirect loss, ``F_r`` the Fisher of the
 retain set. docs/methods/fisher_surgery.md has the formulas and tells what each solver earns.
@@ -21,7 +21,6 @@ from gsu_cli.objectives.redirect import Redirect, decoder_prefix
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.gauss_newton import gauss_newton_product, krylov, output_curvature
 from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerInverse
-from gsu_cli.surgery.least_squares import Refit, first_layers
 from gsu_cli.surgery.second_order import Parabola
 from gsu_cli.surgery.steps import StepSearch, largest_step_within
 from gsu_cli.surgery.streaming import LossGradient
@@ -30,9 +29,7 @@ from gsu_cli.surgery.vectors import Vector, VectorLike, add_scaled, dot, norm, s
 BISECTIONS = 3  # of the length between the quadratic model's minimum and the budget
 FLOOR = 0.02  # curvature, in mean eigenvalues of the Fisher, that directions have which no retained image constrains
 HALVINGS = 12  # of a step that overshoots, before giving up
-LENGTHS = (1.5, 1.25)  # of a refit's change of its layer, which least squares shrink; the first that is as good
 TIE = 0.05  # share of the best decrease of the redirect loss within which dampings, layers and lengths count as equal
-WEIGHTS = (0.05, 20.0)  # of what is to be redirected, in weights of what is to stay: where the search begins
 TOLERANCE = 0.03  # of the budget: a step that spends all but so much of it is long enough
 
 
@@ -218,76 +215,6 @@ class Influence:
             else:
                 longest = middle
         return step, reached
-
-
-def refitted(ground: Ground, layers: int, stay: Tensor) -> list[Candidate]:
-    """One of the first layers refitted, so that latents to forget are taken for those that draw their targets.
-
-    The weight of what is to be redirected is the largest whose refit stays within the budget. So far from a perfect
-    fit least squares shrink the change, so the best layer's is taken longer, at the same budget, by the first of
-    `LENGTHS` that lowers the redirect loss as far but for `TIE`: what is left of a feature is seen while it is faint.
-
-    Args:
-        ground: where.
-        layers: how many are tried, from the latents on.
-        stay: latents of retained images ``(m, z)``, others than the budget's: a refit spares its own.
-
-    Returns:
-        A candidate for each layer that has one, and the longer ones that were tried.
-
-    Raises:
-        UsageError: the decoder has no such layers, or no refit stays within the budget.
-    """
-    decoder, theta, goal = ground.model.decoder, ground.theta, ground.goal
-    scopes = first_layers(decoder, theta, decoder_prefix(ground.model), goal.latents[:1], layers)
-    refits = {s.module: Refit(decoder, theta, s, goal.latents, goal.meant, stay) for s in scopes}
-    candidates = [c for c in (_within_budget(ground, refit) for refit in refits.values()) if c is not None]
-    if not candidates:
-        raise UsageError(
-            "a refit must change a layer, and stay within the budget",
-            found=f"none of {layers} layers with such a refit",
-            way_out="Raise method.budget, or take another method.solver",
-        )
-    refit = refits[str(choose(candidates, ground.before).layer)]
-    for length in LENGTHS:
-        longer = _within_budget(ground, refit, length)
-        if longer is not None:
-            candidates.append(replace(longer, images=0))  # none passed again
-            if choose(candidates, ground.before) is candidates[-1]:
-                break
-    return candidates
-
-
-def _within_budget(ground: Ground, refit: Refit, length: float = 1.0) -> Candidate | None:
-    def moved(weight: float) -> Vector:
-        return add_scaled(refit(1 / weight), -1.0, ground.theta)
-
-    search = largest_step_within(
-        lambda weight: ground.rise(ground.at(moved(weight), length)),
-        ground.allowed,
-        low=WEIGHTS[0],
-        high=WEIGHTS[1],
-        rel_tol=TOLERANCE,
-    )
-    if search.step == 0:
-        return None
-    change = moved(search.step)
-    step = length * norm(change)
-    if step == 0:
-        return None
-    d = scale(change, length / step)
-    reached = ground.reached(ground.at(d, step))
-    return Candidate(
-        d,
-        search,
-        step,
-        step,
-        reached,
-        mu=1 / search.step,
-        layer=refit.layer.module,
-        length=length,
-        images=refit.images,
-    )
 
 
 def choose(found: Sequence[Candidate], before: float) -> Candidate:

@@ -33,8 +33,9 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import decoder_fisher, parameters
 from gsu_cli.methods.base import Strength, Task, Update, add_, check_choice, check_whole, cosine, draw_images
-from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose, refitted
+from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose
 from gsu_cli.methods.iterative import Cost
+from gsu_cli.methods.refits import refitted
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
 from gsu_cli.objectives.local import local
 from gsu_cli.objectives.redirect import (
