@@ -1,0 +1,91 @@
+"""Where Fisher surgery may step to, in closed form: one of the decoder's first layers refitted within the budget.
+
+docs/methods/fisher_surgery.md has the formula, docs/design/010-refit.md what it earns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from gsu_cli.errors import UsageError
+from gsu_cli.methods.candidates import TOLERANCE, Candidate, Ground, choose
+from gsu_cli.objectives.redirect import decoder_prefix
+from gsu_cli.surgery.least_squares import Refit, first_layers
+from gsu_cli.surgery.steps import largest_step_within
+from gsu_cli.surgery.vectors import Vector, add_scaled, norm, scale
+
+LENGTHS = (1.5, 1.25)  # of a refit's change of its layer, which least squares shrink; the first that is as good
+WEIGHTS = (0.05, 20.0)  # of what is to be redirected, in weights of what is to stay: where the search begins
+
+
+def refitted(ground: Ground, layers: int, stay: Tensor) -> list[Candidate]:
+    """One of the first layers refitted, so that latents to forget are taken for those that draw their targets.
+
+    The weight of what is to be redirected is the largest whose refit stays within the budget. So far from a perfect
+    fit least squares shrink the change, so the best layer's is taken longer, at the same budget, by the first of
+    `LENGTHS` that lowers the redirect loss as far but for `candidates.TIE`: what is left of a feature is seen while it
+    is faint.
+
+    Args:
+        ground: where.
+        layers: how many are tried, from the latents on.
+        stay: latents of retained images ``(m, z)``, others than the budget's: a refit spares its own.
+
+    Returns:
+        A candidate for each layer that has one, and the longer ones that were tried.
+
+    Raises:
+        UsageError: the decoder has no such layers, or no refit stays within the budget.
+    """
+    decoder, theta, goal = ground.model.decoder, ground.theta, ground.goal
+    scopes = first_layers(decoder, theta, decoder_prefix(ground.model), goal.latents[:1], layers)
+    refits = {s.module: Refit(decoder, theta, s, goal.latents, goal.meant, stay) for s in scopes}
+    candidates = [c for c in (_within_budget(ground, refit) for refit in refits.values()) if c is not None]
+    if not candidates:
+        raise UsageError(
+            "a refit must change a layer, and stay within the budget",
+            found=f"none of {layers} layers with such a refit",
+            way_out="Raise method.budget, or take another method.solver",
+        )
+    refit = refits[str(choose(candidates, ground.before).layer)]
+    for length in LENGTHS:
+        longer = _within_budget(ground, refit, length)
+        if longer is not None:
+            candidates.append(replace(longer, images=0))  # none passed again
+            if choose(candidates, ground.before) is candidates[-1]:
+                break
+    return candidates
+
+
+def _within_budget(ground: Ground, refit: Refit, length: float = 1.0) -> Candidate | None:
+    def moved(weight: float) -> Vector:
+        return add_scaled(refit(1 / weight), -1.0, ground.theta)
+
+    search = largest_step_within(
+        lambda weight: ground.rise(ground.at(moved(weight), length)),
+        ground.allowed,
+        low=WEIGHTS[0],
+        high=WEIGHTS[1],
+        rel_tol=TOLERANCE,
+    )
+    if search.step == 0:
+        return None
+    change = moved(search.step)
+    step = length * norm(change)
+    if step == 0:
+        return None
+    d = scale(change, length / step)
+    reached = ground.reached(ground.at(d, step))
+    return Candidate(
+        d,
+        search,
+        step,
+        step,
+        reached,
+        mu=1 / search.step,
+        layer=refit.layer.module,
+        length=length,
+        images=refit.images,
+    )
