@@ -73,15 +73,25 @@ def contact_sheet(
                     hit = label in targets
                     if hit:
                         pen.rectangle((x - 2, y - 2, x + CELL + 1, y + CELL + 1), outline=HIT, width=2)
-                    pen.text(
-                        (x + CELL // 2, y + CELL + 1), names.get(label, str(label))[:9], anchor="ma",
-                        fill=HIT if hit else INK, font=small,
-                    )  # fmt: skip
+                    text = fitted(names.get(label, str(label)), CELL + GAP - 2, small)
+                    pen.text((x + CELL // 2, y + CELL + 1), text, anchor="ma", fill=HIT if hit else INK, font=small)
                 y += line
             y += GAP
         y += GAP
     with atomic(path) as temporary:
         sheet.save(temporary, format="PNG", optimize=True)
+
+
+def fitted(text: str, width: float, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
+    """``text``, or as much of it as fits ``width`` pixels with an ellipsis.
+
+    >>> font = ImageFont.load_default(11)
+    >>> fitted("Eyeglasses", 60, font), fitted("Mouth_Slightly_Open", 60, font)
+    ('Eyeglasses', 'Mouth_Sli…')
+    """
+    if font.getlength(text) <= width:
+        return text
+    return next(part for n in range(len(text), -1, -1) if font.getlength(part := f"{text[:n]}…") <= width or n == 0)
 
 
 def _picture(pixels: Tensor) -> Image.Image:
