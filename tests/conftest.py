@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ from gsu_cli.cli import main
 
 # nothing here is large enough for two threads, which only wait for each other on a busy machine; before torch comes
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# a shell starts what it puts into the background deaf to Ctrl-C, and children inherit that: tests send it to theirs
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
