@@ -66,10 +66,14 @@ class Fresh:
         """The cost of one run and of its retrained twin."""
         record = read_record(run / "record.json")
         attribute = record.split["target_attribute"]
+        _, sha256 = self.losses(VAE, attribute)
+        if sha256 not in {m.sha256 for m in record.measurements if m.subject == "original"}:
+            raise SystemExit(f"{run} did not begin at the VAE that ships ({VAE})")
         twin = VAE.with_name(f"vae.without_attribute_{attribute.replace('_', '-')}.safetensors")
         return {
             "attribute": attribute,
             "seed": record.seeds["unlearn"],
+            "original_sha256": sha256,
             "unlearned": self.cost(run / "unlearned.safetensors", attribute),
             "retrained": self.cost(twin, attribute),
         }

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.reproduced import write_table
 from gsu_cli.run.files import write_text
+from gsu_cli.run.record import Record
 from gsu_cli.run.tables import Outcome, TableSpec
 
 TABLES = Path(__file__).parent.parent / "conf" / "table"
@@ -49,7 +50,10 @@ def main() -> None:
         raise SystemExit(f"{args.table} is no mapping")
     values = OmegaConf.to_container(config, resolve=True)
     spec = TableSpec.of({str(k): v for k, v in dict(values).items()})  # type: ignore[arg-type]  # a mapping: see above
-    found = {key(record.command): record for record in read_compact(args.records)}
+    found: dict[frozenset[str], Record] = {}
+    for record in read_compact(args.records):
+        if found.setdefault(key(record.command), record) is not record:
+            raise SystemExit(f"two records of one cell: {' '.join(record.command)}")
     outcomes = [Outcome(cell, "kept", found.pop(key(cell.overrides), None)) for cell in spec.cells()]
     with tempfile.TemporaryDirectory() as folder:
         command = ["gsu", "reproduce", f"table={args.table}", *(f"table.{change}" for change in args.changes)]
