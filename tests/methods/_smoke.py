@@ -11,9 +11,9 @@ from gsu_cli.methods.base import unlearn
 from tiny_world import same, weights
 
 
-def run(method, model=None, seed=0):
+def run(method, model=None, seed=0, **more):
     generator = torch.Generator().manual_seed(seed)
-    return unlearn(model or tiny_world.trained(), tiny_world.split(), method, generator=generator)
+    return unlearn(model or tiny_world.trained(), tiny_world.split(), method, generator=generator, **more)
 
 
 def assert_smoke(method, *, still: str | None = None):

@@ -126,6 +126,16 @@ def test_all_trials_are_paid_for(name):
     assert found["cost"]["seconds"] >= sum(t["seconds"] for t in found["trials"]) > 0
 
 
+@pytest.mark.parametrize("name", ["ascent", "ascent_descent", "retain_surgery"])
+def test_who_waits_hears_of_every_trial(name):
+    lines = []
+    _, update = run(calibrated(name), on_trial=lines.append)
+    found = update.details["calibration"]
+    for k, (trial, line) in enumerate(zip(found["trials"], lines, strict=True), start=1):
+        strength, rise = f"{found['option']}={trial['strength']:.3g}", f"{trial['rise']:+.2%}"
+        assert line.startswith(f"trial {k}: {strength}, retain loss {rise} (2.00% allowed)")
+
+
 class Explodes:
     """theta + lr on the decoder's first bias; not finite beyond 1."""
 
@@ -143,10 +153,12 @@ class Explodes:
 
 
 def test_what_breaks_off_is_beyond_the_budget_and_counts_like_the_dearest():
-    _, update = run(Calibrated(Explodes, Explodes.knob, 0.5))
+    lines = []
+    _, update = run(Calibrated(Explodes, Explodes.knob, 0.5), on_trial=lines.append)
     found = update.details["calibration"]
     broken = [t for t in found["trials"] if t["error"]]
     assert broken
+    assert sum("must stay finite" in line for line in lines) == len(broken)
     assert all(t["rise"] is None and t["gradient_evaluations_per_image"] is None for t in broken)
     assert found["strength"] <= 0.5
     gauge = (len(found["trials"]) - len(broken) + 1) * 400 / 3 / 600

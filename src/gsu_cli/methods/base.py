@@ -39,6 +39,7 @@ class Task:
         seed: drawn from the generator given to `unlearn`; streams derive from it by name.
         stage: context manager that times a named part ("gradients", "statistics", "step") for the record.
         on_progress: called with (done, total, loss) in long loops.
+        on_trial: called with one line of text after each run of a search for a strength.
     """
 
     model: Any
@@ -47,6 +48,7 @@ class Task:
     seed: int
     stage: Stage
     on_progress: Callable[[int, int, float], None]
+    on_trial: Callable[[str], None] = lambda _: None
 
     def stream(self, *names: str | int) -> int:
         """The seed of the random stream called ``names``."""
@@ -120,6 +122,7 @@ def unlearn(
     recipe: Recipe | None = None,
     stage: Stage | None = None,
     on_progress: Callable[[int, int, float], None] | None = None,
+    on_trial: Callable[[str], None] | None = None,
     diagnostics: bool = True,
 ) -> tuple[Any, Update]:
     """Runs ``method`` on a copy of ``model``.
@@ -133,6 +136,7 @@ def unlearn(
         stage: times parts of the work: "unlearn" is the method and all that it needs, "diagnostics" comes after it;
             nothing is timed when None.
         on_progress: hears of long loops.
+        on_trial: hears of each run of a search, one line.
         diagnostics: False leaves them out, for a search that unlearns many times.
 
     Returns:
@@ -149,6 +153,7 @@ def unlearn(
         seed=seed,
         stage=stage or (lambda _: contextlib.nullcontext()),
         on_progress=on_progress or (lambda *_: None),
+        on_trial=on_trial or (lambda _: None),
     )
     with task.stage("unlearn"):
         update = method(task)

@@ -169,6 +169,8 @@ class Search:
         task = replace(self.task, model=copy.deepcopy(self.task.model))
         try:
             update = self.plan.make(**options)(task)
+            if self.plan.strength.stop_option:  # it stopped by itself
+                trial.strength = update.shots
             trial.gradient_evaluations_per_image = evaluations(update)
             with self.task.stage("gauge"):
                 trial.rise = self.gauge.rise(task.model.eval())
@@ -177,7 +179,15 @@ class Search:
             raise
         finally:
             trial.seconds = round(time.perf_counter() - started, 4)
+            self.task.on_trial(self.line(trial))
         return task.model, update, trial.rise
+
+    def line(self, trial: Trial) -> str:
+        """What a reader who waits wants to know of a trial."""
+        option = self.plan.strength.option
+        outcome = trial.error or f"retain loss {trial.rise:+.2%}"
+        allowed = f"{self.plan.budget:.2%} allowed"
+        return f"trial {len(self.trials)}: {option}={trial.strength:.3g}, {outcome} ({allowed}), {trial.seconds:.0f} s"
 
     def stopped(self) -> Found:
         """A method that stops by itself where the budget is spent; asked for less where that is beyond it here."""
@@ -188,7 +198,6 @@ class Search:
             except NonFiniteError:
                 asked /= 10
                 continue
-            self.trials[-1].strength = update.shots
             if rise <= budget:
                 unspent = f"the budget was not spent within {s.option}={s.high:g}" if update.shots == s.high else None
                 return Found(update.shots, rise, update, model.state_dict(), unspent)

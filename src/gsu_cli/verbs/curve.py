@@ -36,6 +36,7 @@ def trace(session: Session, protocol: Protocol, plan: Plan, scene: Scene, origin
                 protocol.at(budget, known),
                 generator=generator(record.seeds["unlearn"], "unlearn"),
                 recipe=parts.recipe_of(original),
+                on_trial=console.say,
             )
             record.curve.append(_point(plan, scene, model, update.details["calibration"]))
 

@@ -76,6 +76,7 @@ def _unlearn(session: Session, method: Any, original: Checkpoint, split: Split) 
             recipe=parts.recipe_of(original),
             stage=session.stage,
             on_progress=lambda done, total, loss: on_progress(done, total, f"loss {loss:.2f}"),
+            on_trial=console.say,
         )
     record.update = asdict(update)
     about = {
