@@ -104,15 +104,13 @@ class FisherSurgery:
     ) -> None:
         if not (_number(budget) and 0 < budget <= 1):
             raise UsageError("`method.budget` must be a share in (0, 1], 0.01 being 1 %", found=budget)
-        if not (isinstance(shots, int) and not isinstance(shots, bool) and shots >= 1):
-            raise UsageError("`method.shots` must be an integer >= 1", found=shots)
+        check_whole("shots", shots, 1)
         candidates = [damping] if isinstance(damping, int | float) else list(damping)
         if not candidates or not all(_number(c) and c > 0 for c in candidates):
             raise UsageError("`method.damping` must be one or more finite numbers > 0", found=damping)
         sizes = {"retain_images": retain_images, "forget_images": forget_images, "budget_images": budget_images}
         for key, value in sizes.items():
-            if not (isinstance(value, int) and value >= 2):
-                raise UsageError(f"`method.{key}` must be an integer >= 2", found=value)
+            check_whole(key, value, 2)
         self.budget, self.shots, self.damping = float(budget), shots, [float(c) for c in candidates]
         check_choice("target", target, TARGETS)
         check_choice("solver", solver, SOLVERS)
