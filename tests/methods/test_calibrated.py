@@ -204,6 +204,54 @@ def test_steps_that_do_not_spend_it_are_all_taken_and_it_says_so():
     assert "not spent within steps=3" in found["reason"]
 
 
+class Steep:
+    """Stops by itself; its very first step at a rate above 0.02 is beyond any budget."""
+
+    name, knob = "steep", Strength("steps", 1, 100, stop_option="stop_at", rate="lr")
+
+    def __init__(self, lr=1.0, steps=7, stop_at=None, *, breaks=False):
+        self.lr, self.steps, self.stop_at, self.breaks = lr, steps, stop_at, breaks
+
+    def __call__(self, task):
+        if self.lr > 0.02:
+            if self.breaks:
+                raise NonFiniteError("it must stay finite", found=self.lr)
+            return Update(self.name, shots=0)
+        with torch.no_grad():
+            next(p for k, p in task.model.named_parameters() if k == "decoder.0.bias").add_(1e-4 * self.lr)
+        return Update(self.name, shots=5)
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_rate_whose_first_steps_are_too_long_is_lowered(breaks):
+    lines = []
+    _, update = run(Calibrated(functools.partial(Steep, breaks=breaks), Steep.knob, 0.5), on_trial=lines.append)
+    found = update.details["calibration"]
+    assert (found["strength"], found["rate"], found["reason"]) == (5, {"lr": pytest.approx(0.01)}, None)
+    assert [t["rate"].get("lr") for t in found["trials"]] == [None, pytest.approx(0.1), pytest.approx(0.01)]
+    assert lines[-1].startswith("trial 3: steps=5, lr=0.01, retain loss")
+
+
+def test_a_rate_is_not_lowered_for_ever():
+    model = tiny_world.trained()
+    moved, update = run(Calibrated(functools.partial(Steep, lr=1e9), Steep.knob, 0.5), model)
+    found = update.details["calibration"]
+    assert same(weights(moved), weights(model))
+    assert (found["strength"], found["rate"]) == (None, {})
+    assert "nothing was changed" in found["reason"]
+
+
+def test_the_weights_are_those_of_the_method_at_the_lowered_rate():
+    make = functools.partial(AscentDescent, log_every=1, lr=50.0)
+    model, update = run(Calibrated(make, AscentDescent.knob, BUDGET))
+    found = update.details["calibration"]
+    assert found["rate"]["lr"] < 50.0
+    assert update.shots > 0
+    assert found["rise"] <= BUDGET
+    alone, _ = run(AscentDescent(log_every=1, steps=found["strength"], **found["rate"]))
+    assert same(weights(model), weights(alone))
+
+
 def test_budgets_learn_from_each_other():
     known = Known()
     first = run(calibrated("newton", 0.01, known=known))[1].details["calibration"]
@@ -241,5 +289,6 @@ def test_every_method_says_what_its_strength_is(path):
     options = inspect.signature(kind).parameters
     assert knob.option in options
     assert knob.stop_option is None or knob.stop_option in options
+    assert knob.rate is None or (knob.rate in options and knob.stop_option)
     assert 0 < knob.low < knob.high
     assert knob.option in config, "what the protocol chooses can be typed"

@@ -95,6 +95,7 @@ class Strength:
             along that ray then stand in for runs of the method until the last.
         stop_option: for a method that counts steps and stops by itself, the argument that takes the budget; it is run
             once, with ``option`` at ``high``.
+        rate: for such a method, the option that is divided by ten where its very first steps are beyond the budget.
         is_budget: whether the option is itself a retain budget, so that the search begins there.
     """
 
@@ -103,6 +104,7 @@ class Strength:
     high: float
     power: float | None = None
     stop_option: str | None = None
+    rate: str | None = None
     is_budget: bool = False
 
 

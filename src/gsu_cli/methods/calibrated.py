@@ -11,16 +11,17 @@ run by itself at that strength.
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.gradients import mean_loss, parameters
-from gsu_cli.methods.base import Method, Strength, Task, Update, check_whole, draw_images
+from gsu_cli.gradients import parameters
+from gsu_cli.methods.base import Method, Strength, Task, Update, check_whole
+from gsu_cli.methods.gauge import Gauge
 from gsu_cli.methods.iterative import CHECK_IMAGES
 from gsu_cli.surgery.steps import largest_step_within, power_law
 from gsu_cli.surgery.vectors import Vector, add_scaled
@@ -28,38 +29,9 @@ from gsu_cli.surgery.vectors import Vector, add_scaled
 TOLERANCE = 0.05  # share of the budget that a search may leave unspent
 OWN_BUDGET_TOLERANCE = 0.2  # the same for a method that spends a budget by itself, on images of its own
 MOST_ASKED = 3  # runs of a method that stops by itself
+MOST_SLOWED = 3  # divisions of its rate by ten, where no step keeps the budget
 MOST_TRIALS = 12  # runs of the method for one budget
 RAY_TRIALS = 16  # losses along the ray; each costs a forward pass over the gauge's images
-
-
-@dataclass(frozen=True)
-class Gauge:
-    """What a budget is measured on.
-
-    Attributes:
-        images: retained training images.
-        seed: of the noise in their loss.
-        start: the original's mean loss, nats per image.
-    """
-
-    images: Images
-    seed: int
-    start: float
-
-    @classmethod
-    def of(cls, task: Task, n: int) -> Gauge:
-        """The same for every method of a seed: what the stop rule of the iterative ones looks at, too."""
-        images = draw_images(task.split, "retain", n, seed=task.stream("check", "retain"))
-        seed = task.stream("check noise", "retain")
-        return cls(images, seed, mean_loss(task.model, images, seed=seed))
-
-    def rise(self, model: Any, theta: Vector | None = None) -> float:
-        """Relative raise of the loss, 0.01 for 1 %; at ``theta`` where given.
-
-        Raises:
-            NonFiniteError: the loss is nan or infinite.
-        """
-        return (mean_loss(model, self.images, seed=self.seed, theta=theta) - self.start) / abs(self.start)
 
 
 @dataclass
@@ -71,6 +43,7 @@ class Trial:
         rise: relative raise of the retain loss; None where it is not finite, and ``error`` says what was not.
         seconds: wall time of the run and of the gauge.
         gradient_evaluations_per_image: of the run alone; None where the method does not count or did not end.
+        rate: the other option that the search changed, and its value; empty where it changed none.
     """
 
     strength: float
@@ -78,6 +51,7 @@ class Trial:
     seconds: float = 0.0
     gradient_evaluations_per_image: float | None = None
     error: str | None = None
+    rate: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -127,6 +101,7 @@ class Calibrated:
         update.details["calibration"] = {
             "option": self.strength.option,
             "strength": found.strength,
+            "rate": found.rate,
             "budget": self.budget,
             "rise": found.rise,
             "reason": found.reason,
@@ -147,6 +122,7 @@ class Found:
     update: Update
     weights: Vector | None
     reason: str | None = None
+    rate: dict[str, float] = field(default_factory=dict)
 
 
 class Search:
@@ -164,7 +140,8 @@ class Search:
         Raises:
             NonFiniteError: weights or a loss are not finite.
         """
-        trial, started = Trial(strength), time.perf_counter()
+        rate = {k: v for k, v in options.items() if k == self.plan.strength.rate}
+        trial, started = Trial(strength, rate=rate), time.perf_counter()
         self.trials.append(trial)
         task = replace(self.task, model=copy.deepcopy(self.task.model))
         try:
@@ -184,25 +161,36 @@ class Search:
 
     def line(self, trial: Trial) -> str:
         """What a reader who waits wants to know of a trial."""
-        option = self.plan.strength.option
+        chosen = {self.plan.strength.option: trial.strength, **trial.rate}
+        options = ", ".join(f"{k}={v:.3g}" for k, v in chosen.items())
         outcome = trial.error or f"retain loss {trial.rise:+.2%}"
         allowed = f"{self.plan.budget:.2%} allowed"
-        return f"trial {len(self.trials)}: {option}={trial.strength:.3g}, {outcome} ({allowed}), {trial.seconds:.0f} s"
+        return f"trial {len(self.trials)}: {options}, {outcome} ({allowed}), {trial.seconds:.0f} s"
 
     def stopped(self) -> Found:
         """A method that stops by itself where the budget is spent; asked for less where that is beyond it here."""
         s, budget, asked = self.plan.strength, self.plan.budget, self.plan.budget
-        for _ in range(MOST_ASKED):
+        rate: dict[str, float] = {}
+        for _ in range(MOST_ASKED + (MOST_SLOWED if s.rate else 0)):
             try:
-                model, update, rise = self.run(s.high, {s.option: s.high, str(s.stop_option): asked})
+                model, update, rise = self.run(s.high, {s.option: s.high, str(s.stop_option): asked, **rate})
+                failed = s.rate is not None and update.shots == 0
             except NonFiniteError:
+                failed = True
+            if failed and s.rate:
+                rate = {s.rate: (rate.get(s.rate) or self.typed(s.rate)) / 10}
+            elif failed:
                 asked /= 10
-                continue
-            if rise <= budget:
+            elif rise <= budget:
                 unspent = f"the budget was not spent within {s.option}={s.high:g}" if update.shots == s.high else None
-                return Found(update.shots, rise, update, model.state_dict(), unspent)
-            asked *= (1 - TOLERANCE / 2) * budget / rise
+                return Found(update.shots, rise, update, model.state_dict(), unspent, rate)
+            else:
+                asked *= (1 - TOLERANCE / 2) * budget / rise
         return self.nothing()
+
+    def typed(self, option: str) -> float:
+        """The value of an option that the search does not choose."""
+        return float(inspect.signature(self.plan.make).parameters[option].default)
 
     def largest(self) -> Found:
         """The largest strength within the budget, by `largest_step_within`."""
