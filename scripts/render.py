@@ -4,7 +4,8 @@ python scripts/render.py paper docs/results/paper.json docs/results/paper_table.
     'rows.CelebA_Male=dataset=celeba forget.attribute=Male evaluation.samples=4000'
 
 A record belongs to the cell whose words are its command's, places of files and of results aside; cells without one are
-holes. The last words change the yaml.
+holes. The last words change the yaml. With ``--pictures FOLDER`` the table's plots go there, the
+table's name before theirs.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from gsu_cli.report.compact import read_compact
@@ -42,10 +44,9 @@ def main() -> None:
     parser.add_argument("records", type=Path)
     parser.add_argument("target", type=Path, help="Markdown file")
     parser.add_argument("changes", nargs="*", help="key=value, of the yaml")
+    parser.add_argument("--pictures", type=Path, help="folder of the plots; none are kept if left out")
     args = parser.parse_args()
-    config = OmegaConf.load(TABLES / f"{args.table}.yaml")
-    for change in args.changes:
-        OmegaConf.update(config, *change.split("=", 1))
+    config = OmegaConf.merge(OmegaConf.load(TABLES / f"{args.table}.yaml"), OmegaConf.from_dotlist(args.changes))
     if not isinstance(config, DictConfig):
         raise SystemExit(f"{args.table} is no mapping")
     values = OmegaConf.to_container(config, resolve=True)
@@ -54,11 +55,14 @@ def main() -> None:
     for record in read_compact(args.records):
         if found.setdefault(key(record.command), record) is not record:
             raise SystemExit(f"two records of one cell: {' '.join(record.command)}")
-    outcomes = [Outcome(cell, "kept", found.pop(key(cell.overrides), None)) for cell in spec.cells()]
+    with initialize_config_dir(str(TABLES.parent.resolve()), version_base="1.3"):  # for lines with glob(*)
+        outcomes = [Outcome(cell, "kept", found.pop(key(cell.overrides), None)) for cell in spec.cells()]
     with tempfile.TemporaryDirectory() as folder:
         command = ["gsu", "reproduce", f"table={args.table}", *(f"table.{change}" for change in args.changes)]
         write_table(Path(folder), spec, outcomes, command)
         write_text(args.target, (Path(folder) / "table.md").read_text("utf-8"))
+        for path in Path(folder).glob("*.svg") if args.pictures else ():
+            write_text(args.pictures / f"{args.table}-{path.name}", path.read_text("utf-8"))
     print(f"{sum(o.done for o in outcomes)} of {len(outcomes)} cells, {len(found)} records without a cell")
     for words in found:
         print("no cell:", " ".join(sorted(words)))

@@ -58,6 +58,22 @@ def test_intervals_end_at_the_frame():
     assert line == "217.0,256.0 217.0,26.0"
 
 
+def test_a_label_hides_no_mark_and_no_other_label():
+    chart = Chart("t", "a", Scale("linear", 0, 1), Scale("linear", 0, 1), "x", "y", str, str)
+    here, near, last = (0.5, 0.5), (0.55, 0.5), (0.6, 0.5)
+    chart.series(Series("s", 0, [Point(*here, "", "here"), Point(*near, ""), Point(*last, "", "last")]))
+    found = re.findall(r'class="label" x="([^"]*)" y="[^"]*" text-anchor="([^"]*)">([^<]*)<', chart.svg("c"))
+    (left, right), (x, _) = (chart.place(*here)[0], chart.place(*last)[0]), chart.place(*near)
+    assert left < x < right
+    assert found == [(f"{left - 9:.1f}", "end", "here"), (f"{right + 9:.1f}", "start", "last")]
+
+
+def test_a_label_without_room_is_left_out():
+    chart = Chart("t", "a", Scale("linear", 0, 1), Scale("linear", 0, 1), "x", "y", str, str)
+    chart.series(Series("s", 0, [Point(0.5, 0.5, "", "x" * 200)]))
+    assert "x" * 200 not in chart.svg("c")
+
+
 def test_the_front_joins_what_nothing_beats():
     runs = [
         costly(0.01, 0.05, method="good"),

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from gsu_cli.errors import UsageError
 from gsu_cli.report.reproduced import missed, table, write_table
 from gsu_cli.report.table import text
 from gsu_cli.run.record import Measurement, Record
@@ -126,6 +127,44 @@ def test_the_folder(tmp_path: Path) -> None:
     assert len(root.findall(f"{space}svg")) == 1, "a chart: one judge, and no -ELBO was measured"
     assert "surgery" in "".join(root.itertext())
     assert not re.search(r"(href|src|url)\W+http", picture), "it needs nothing else"
+
+
+def costly(o: Outcome, cost: float) -> Outcome:
+    """The same run, with what it cost."""
+    assert o.record is not None
+    for subject, value in (("original", 100.0), ("unlearned", 100.0 * (1 + cost)), ("retrained", 101.0)):
+        o.record.measurements.append(Measurement("neg_elbo_retain", subject, value, n=10, unit="nats", better="lower"))
+    o.record.measurements.append(
+        Measurement("feature_ratio", "retrained", 0.001, n=1000, unit="share", better="lower", judge="cnn")
+    )
+    return o
+
+
+def test_the_front_of_a_leaderboard(tmp_path: Path) -> None:
+    """A figure per block of means; the marks of the legend are those of the chart."""
+    runs = [costly(outcome(row, "fast", 1, -0.4), 0.01) for row in ("1", "7")]
+    runs += [costly(outcome("1", "slow", 1, -0.9), 0.02)]
+    thin = {"rows": ["1"], "columns": ["slow"]}
+    write_table(tmp_path, replace(SPEC, plot="front", mean="only", thin=thin), runs, ["gsu"])
+    assert {p.name for p in tmp_path.glob("*.svg")} == {"front-mean-of-1.svg", "front-mean-of-all-2.svg"}
+    space = "{http://www.w3.org/2000/svg}"
+    both = ElementTree.fromstring((tmp_path / "front-mean-of-1.svg").read_text())
+    assert ["".join(g.itertext()) for g in both.findall(f"{space}g")] == [
+        "fast",
+        "slow",
+        "retrained without the forgotten data",
+    ]
+    chart, *_ = both.findall(f"{space}svg")
+    signs = [g.find(f"{space}path") for g in both.findall(f"{space}g")]
+    drawn = {(p.get("class"), p.get("d")) for p in chart.iter(f"{space}path")}
+    assert {(p.get("class"), p.get("d")) for p in signs if p is not None} == drawn
+    assert "slow" not in (tmp_path / "front-mean-of-all-2.svg").read_text()
+
+
+@pytest.mark.parametrize("plot", ["fronts", None, 2])
+def test_a_plot_is_one_of_three(plot: object) -> None:
+    with pytest.raises(UsageError, match=r"`table\.plot` must be true, false or front"):
+        replace(SPEC, plot=plot)  # type: ignore[arg-type]
 
 
 def test_a_leaderboard_is_sorted_means() -> None:

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import re
 from importlib import resources
+from textwrap import wrap
 
 from markupsafe import Markup
 
 from gsu_cli.report.html.figure import Figure
-from gsu_cli.report.html.svg import HEIGHT, WIDTH, mark
+from gsu_cli.report.html.svg import HEIGHT, WIDTH
 
 LINE = 20  # units between two lines of the legend
+LETTER = 7  # units that a letter is wide, rather more than less
 
 
 def standalone(figure: Figure) -> str:
     """The text of an SVG file that needs nothing else; ``figure.about`` and the legend stand below the charts."""
     style = resources.files("gsu_cli.report.html").joinpath("style.css").read_text(encoding="utf-8")
-    wide, high = WIDTH * len(figure.charts), HEIGHT + LINE * (len(figure.legend) + 2)
+    wide, rows = WIDTH * len(figure.charts), -(-len(figure.legend) // len(figure.charts))  # a column below each chart
+    about = wrap(figure.about, wide // LETTER)
+    high = HEIGHT + LINE * (rows + len(about) + 1)
     charts = [
         Markup('<svg x="{}" y="0" width="{}" height="{}" {}').format(i * WIDTH, WIDTH, HEIGHT, chart[5:])
         for i, chart in enumerate(figure.charts)
     ]
     text = Markup('<text x="{}" y="{}">{}</text>')
     below = [
-        Markup('<g transform="translate(12,{})">{}{}</g>').format(
-            HEIGHT + LINE * i, mark(i, 8, 8), text.format(24, 12, name)
+        Markup('<g transform="translate({},{})">{}{}</g>').format(
+            12 + WIDTH * (i // rows), HEIGHT + LINE * (i % rows), sign, text.format(24, 12, name)
         )
-        for i, (_, name) in enumerate(figure.legend)
+        for i, (sign, name) in enumerate(figure.legend)
     ]
-    below.append(text.format(12, HEIGHT + LINE * (len(figure.legend) + 1), figure.about))
+    below += [text.format(12, HEIGHT + LINE * (rows + 1 + i), line) for i, line in enumerate(about)]
     return Markup(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" role="img"><title>{}</title><style>{}</style>'
         '<rect width="100%" height="100%" style="fill: var(--paper)"/>{}{}</svg>\n'

@@ -16,6 +16,8 @@ from gsu_cli.report.compact import write_compact
 from gsu_cli.report.formats import RENDER, SUFFIXES
 from gsu_cli.report.formats.terminal import grid
 from gsu_cli.report.html.along import sweeps
+from gsu_cli.report.html.pareto import pareto
+from gsu_cli.report.keys import default_keys
 from gsu_cli.report.plots import file_name, standalone
 from gsu_cli.report.quantities import Quantity, discover
 from gsu_cli.report.run_table import HEADS
@@ -97,9 +99,8 @@ def write_table(folder: Path, spec: TableSpec, outcomes: Sequence[Outcome], comm
     found = replace(found, footnotes=(*found.footnotes, f"made by {shlex.join(command)}"))
     ended = [o.record for o in outcomes if o.key and o.record is not None]
     write_compact(folder / "records.json", ended)
-    if spec.plot:
-        for figure in sweeps(ended):
-            write_text(folder / file_name(figure), standalone(figure))
+    for name, picture in pictures(spec, outcomes).items():
+        write_text(folder / name, picture)
     for name in FORMATS:
         write_text(folder / f"table{SUFFIXES[name]}", RENDER[name](found))
     rows = [
@@ -115,6 +116,20 @@ def write_table(folder: Path, spec: TableSpec, outcomes: Sequence[Outcome], comm
         for o in outcomes
     ]
     write_text(folder / "cells.json", json.dumps(rows, indent=1) + "\n")
+    return found
+
+
+def pictures(spec: TableSpec, outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Name and text of the SVG files beside a table, as ``spec.plot`` says."""
+    if spec.plot != "front":
+        ended = [o.record for o in outcomes if o.key and o.record is not None]
+        return {file_name(f): standalone(f) for f in sweeps(ended)} if spec.plot else {}
+    found = {}
+    for label, over in _means(spec, outcomes) or [("all", list(outcomes))]:
+        done = [o.record for o in over if o.done and o.record is not None]
+        figure = pareto(done, default_keys(done))
+        if figure is not None:
+            found[file_name(replace(figure, title=f"front {label}"))] = standalone(figure)
     return found
 
 

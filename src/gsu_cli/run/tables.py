@@ -131,7 +131,8 @@ class TableSpec:
         sort: quantity by whose change columns and means are sorted: "feature_ratio.cnn"; None: as given.
         levels: whether numbers are shown as they are; else as changes from the original.
         show: names of the measurements to show; None for all.
-        plot: whether changes are drawn along the numeric options that differ between cells.
+        plot: whether changes are drawn along the numeric options that differ between cells; "front": the cut against
+            the cost instead, a figure per block of means, or one of all cells.
         published: rows of others' figures: head of a column -> what is printed there, and ``source``.
         expect: what is pinned; see `Expectation`.
     """
@@ -149,7 +150,7 @@ class TableSpec:
     sort: str | None = None
     levels: bool = False
     show: Sequence[str] | None = None
-    plot: bool = False
+    plot: bool | Literal["front"] = False
     published: Sequence[Mapping[str, str]] = ()
     expect: Sequence[Expectation] = ()
 
@@ -182,6 +183,8 @@ class TableSpec:
             raise UsageError("`table.seeds` must be a list of different integers >= 0", found=seeds)
         if self.thin and (not isinstance(self.thin, Mapping) or set(self.thin) != {"rows", "columns"}):
             raise UsageError("`table.thin` must hold rows and columns, lists of labels", found=self.thin)
+        if self.plot not in (True, False, "front"):
+            raise UsageError("`table.plot` must be true, false or front", found=self.plot)
         if self.mean not in (True, False, "only"):
             raise UsageError("`table.mean` must be true, false or only", found=self.mean)
         if not re.fullmatch(r"[\w.-]+", str(self.name)) or self.name == CELLS:

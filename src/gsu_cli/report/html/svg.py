@@ -75,7 +75,8 @@ class Chart:
     x_text: Callable[[float], str]
     y_text: Callable[[float], str]
     _parts: list[Markup] = field(default_factory=list)
-    _labels: list[tuple[float, float, float]] = field(default_factory=list)
+    _marks: list[tuple[float, float]] = field(default_factory=list)
+    _labels: list[tuple[str, float, float]] = field(default_factory=list)
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Where a pair of numbers lies in the view box."""
@@ -100,23 +101,29 @@ class Chart:
                 self.line([low, high], f"{colour} span")
             about = Markup("<g><title>{}</title>{}</g>").format(p.about, mark(series.index, x, y))
             self._parts.append(about)
+            self._marks.append((x, y))
             if p.label:
-                self._label(p.label, x, y)
+                self._labels.append((p.label, x, y))
 
-    def _label(self, text: str, x: float, y: float) -> None:
-        """Beside its point, unless there is no room; the legend and the pointer still tell."""
-        long = 6.5 * len(text)  # roughly, at 12 units a letter
-        after = x + 9 + long < WIDTH
-        left = x + 9 if after else x - 9 - long
-        taken = any(abs(y - b) < 13 and left < a + wide and a < left + long for a, b, wide in self._labels)
-        if taken or left < LEFT:
-            return
-        self._labels.append((left, y, long))
-        self._parts.append(
-            Markup('<text class="label" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
-                x + (9 if after else -9), y + 4, "start" if after else "end", text
-            )
-        )
+    def _named(self) -> list[Markup]:
+        """Labels beside, above or below their points, where they hide no mark and no other label; else beside.
+
+        One without room is left out; the legend and the pointer still tell.
+        """
+        word = Markup('<text class="label" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>')
+        placed: list[tuple[float, float, float]] = []  # left end, middle, length
+        found = []
+        for text, x, y in self._labels:
+            long = 6.5 * len(text)  # roughly, at 12 units a letter
+            sides = [("start", x + 9, x + 9, y), ("end", x - 9, x - 9 - long, y)]
+            sides += [("middle", x, x - long / 2, y + up) for up in (-13, 13)]
+            sides = [s for s in sides if s[2] >= LEFT and s[2] + long < WIDTH]
+            sides = [s for s in sides if not any(_touch((*s[2:], long), other) for other in placed)]
+            free = [s for s in sides if not any(_touch((*s[2:], long), (a - 5, b, 10)) for a, b in self._marks)]
+            for anchor, at, left, middle in (free or sides)[:1]:
+                placed.append((left, middle, long))
+                found.append(word.format(at, middle + 4, anchor, text))
+        return found
 
     def svg(self, name: str) -> Markup:
         """The whole; ``name`` is unique within the page."""
@@ -124,7 +131,16 @@ class Chart:
             '<svg viewBox="0 0 {} {}" role="img" aria-labelledby="{}-t {}-d">'
             '<title id="{}-t">{}</title><desc id="{}-d">{}</desc>{}{}</svg>'
         ).format(
-            WIDTH, HEIGHT, name, name, name, self.title, name, self.about, self._axes(), Markup("").join(self._parts)
+            WIDTH,
+            HEIGHT,
+            name,
+            name,
+            name,
+            self.title,
+            name,
+            self.about,
+            self._axes(),
+            Markup("").join(self._parts + self._named()),
         )
 
     def _axes(self) -> Markup:
@@ -143,3 +159,8 @@ class Chart:
         parts.append(words.format((LEFT + right) / 2, HEIGHT - 8, "middle", self.x_title))
         parts.append(side.format((TOP + floor) / 2, self.y_title))
         return Markup("").join(parts)
+
+
+def _touch(a: tuple[float, float, float], b: tuple[float, float, float]) -> bool:
+    """Whether two words, or a word and a mark, overlap: left end, middle, length of each."""
+    return abs(a[1] - b[1]) < 13 and a[0] < b[0] + b[2] and b[0] < a[0] + a[2]
