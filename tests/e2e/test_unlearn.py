@@ -23,8 +23,8 @@ FIELDS = {
     "judges", "measurements",
 }  # fmt: skip
 NAMES = {
-    "feature_ratio", "feature_ratio_reconstructions", "neg_elbo_retain", "neg_elbo_forget", "frechet_distance",
-    "inception_score", "abstention",
+    "feature_ratio", "feature_ratio_reconstructions", "neg_elbo_retain", "neg_elbo_forget", "neg_elbo_drawn",
+    "frechet_distance", "inception_score", "abstention",
 }  # fmt: skip
 IDENTITY = {"identity_distance", "identity_distance_features"}
 
@@ -78,6 +78,7 @@ def test_all_is_measured_on_the_weights_that_lie_on_disk(world: World, gsu: Gsu,
         assert {m["judge"] for m in own if m["name"] == "feature_ratio"} == {"cnn", "knn"}
     assert {m["name"] for m in found if m["subject"] == "data"} == {
         "feature_ratio",
+        "neg_elbo_drawn",
         "frechet_distance",
         "inception_score",
     }

@@ -80,6 +80,7 @@ class Scene:
         unavailable: by name, why the others could not.
         seed: of the evaluation's own randomness.
         original: the drawings before forgetting, for metrics that compare at the same latents; None if not known.
+        retrained: the model that never saw the forgotten data, and its drawings; None where none stands beside.
     """
 
     split: Split
@@ -87,6 +88,7 @@ class Scene:
     unavailable: Mapping[str, str]
     seed: int
     original: Subject | None = None
+    retrained: Subject | None = None
     cache: dict[str, Any] = field(default_factory=dict)
 
     def feature_judge(self) -> FeatureJudge | None:

@@ -15,7 +15,8 @@ from gsu_cli.report.table import Column, Form
 from gsu_cli.run.record import Measurement, Record
 
 ORDER = ("feature_ratio", "feature_ratio_reconstructions", "identity_distance", "identity_distance_features",
-         "neg_elbo_retain", "neg_elbo_forget", "frechet_distance", "fid", "kid", "inception_score")  # fmt: skip
+         "neg_elbo_retain", "neg_elbo_forget", "neg_elbo_drawn", "frechet_distance", "fid", "kid",
+         "inception_score")  # fmt: skip
 LEFT_OUT = ("abstention",)  # says more of the judge than of the method; each run's own table has it
 JUDGES = {"cnn": "CNN", "knn": "kNN"}
 BY_EACH_JUDGE = ("feature_ratio", "attribute_", "abstention")  # how names begin that have a column per judge

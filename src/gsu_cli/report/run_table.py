@@ -14,6 +14,7 @@ TITLES = {
     "identity_distance_features": "identity, features",
     "neg_elbo_retain": "-ELBO retain",
     "neg_elbo_forget": "-ELBO forget",
+    "neg_elbo_drawn": "-ELBO drawn",
     "frechet_distance": "Frechet distance",
     "fid": "FID (Inception)",
     "inception_score": "inception score",

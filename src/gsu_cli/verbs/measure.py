@@ -18,7 +18,7 @@ from gsu_cli.run.record import Measurement
 from gsu_cli.run.session import Session
 from gsu_cli.verbs.parts import build
 
-FLOORS = ("feature_ratio", "other_attributes", "frechet_distance", "inception_score", "fid")
+FLOORS = ("feature_ratio", "other_attributes", "neg_elbo_drawn", "frechet_distance", "inception_score", "fid")
 """Metrics that are taken of real held-out retain images too."""
 
 
@@ -105,7 +105,7 @@ def measure(
         for name, c in checkpoints.items():
             subjects[name] = Subject(name, draw(c.model, plan.samples, scene.seed), c.model, c.sha256)
             tick(f"drew {plan.samples:,} samples of {name}")
-        scene.original = subjects.get("original")
+        scene.original, scene.retrained = subjects.get("original"), subjects.get("retrained")
         everything, real = heldout_subjects(scene.split)
         session.record.judges = _trust(scene, everything, next(iter(subjects.values())))
         tick("judges checked")

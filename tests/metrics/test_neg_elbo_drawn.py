@@ -1,0 +1,95 @@
+"""What the retrained model says of drawings: its own loss, of the images as they are."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+import tiny_world
+from gsu_cli.errors import UsageError
+from gsu_cli.gradients import block_generator
+from gsu_cli.metrics.base import Subject, data_subject
+from gsu_cli.metrics.neg_elbo_drawn import NegElboDrawn
+from gsu_cli.run.seeds import derive
+
+
+@pytest.fixture
+def beside(scene, subject):
+    """The scene with a retrained model: here the original itself, which finds its own drawings likely."""
+    scene.original = subject
+    scene.retrained = Subject("retrained", subject.pixels, subject.model, "ef")
+    return scene
+
+
+def smeared(subject: Subject) -> Subject:
+    """The same drawings with grey in the middle."""
+    pixels = subject.pixels.clone()
+    pixels[:, :, 2:5, 2:5] = 128
+    return Subject("unlearned", pixels, subject.model, "cd")
+
+
+def test_is_the_loss_of_the_retrained_model(beside, subject):
+    other = copy.deepcopy(subject.model)
+    with torch.no_grad():
+        next(other.parameters()).mul_(1.5)
+    beside.retrained = Subject("retrained", subject.pixels, other, "ef")
+    (m,) = NegElboDrawn(images=100)(subject, beside)
+    x = subject.pixels[:100].float() / 255
+    with torch.no_grad():
+        losses = other.loss(x, torch.zeros(100).long(), block_generator(derive(beside.seed, "elbo", "drawn"), 0))
+    assert m.value == pytest.approx(losses.double().mean().item(), rel=1e-6)
+    assert (m.n, m.judge, m.better, m.unit, m.sha256) == (100, None, "lower", "nats/image", "ab")
+    assert m.low < m.value < m.high
+
+
+def test_a_smear_is_strange(beside, subject):
+    metric = NegElboDrawn()
+    (before,), (after,) = metric(subject, beside), metric(smeared(subject), beside)
+    assert after.low > before.high
+    assert 0 < after.change_low < after.value / before.value - 1 < after.change_high
+    assert before.change_low is None
+
+
+def test_the_same_drawings_are_equally_strange(beside, subject):
+    metric = NegElboDrawn()
+    same = Subject("unlearned", subject.pixels, tiny_world.trained(), "cd")
+    (before,), (after,) = metric(subject, beside), metric(same, beside)
+    assert (before.value, after.change_low, after.change_high) == (after.value, 0.0, 0.0)
+
+
+def test_real_images_have_a_number_and_no_change(beside, subject):
+    metric = NegElboDrawn()
+    metric(subject, beside)
+    real = data_subject(tiny_world.dataset().heldout)
+    (m,) = metric(real, beside)
+    assert m.subject == "data"
+    assert m.value is not None
+    assert m.change_low is None
+
+
+def test_without_a_retrained_model_there_is_none(scene, subject):
+    assert NegElboDrawn()(subject, scene) == []
+
+
+def test_a_loss_that_is_not_finite_is_a_hole(beside, subject):
+    broken = copy.deepcopy(subject.model)
+    with torch.no_grad():
+        next(broken.parameters()).fill_(float("nan"))
+    beside.retrained = Subject("retrained", subject.pixels, broken, "ef")
+    (m,) = NegElboDrawn()(subject, beside)
+    assert m.value is None
+    assert m.reason
+
+
+def test_one_image_is_too_few(beside, subject):
+    one = Subject("data", subject.pixels[:1])
+    (m,) = NegElboDrawn()(one, beside)
+    assert (m.value, m.reason) == (None, "fewer than two images")
+
+
+@pytest.mark.parametrize("images", [1, 0, True, 2.5, "all"])
+def test_images_are_whole(images):
+    with pytest.raises(UsageError, match=r"`metric\.neg_elbo_drawn\.images` must be an integer >= 2"):
+        NegElboDrawn(images)
