@@ -26,9 +26,10 @@ UNIT = "nats/image"
 class NegElboDrawn:
     """Mean negative ELBO of drawings under the retrained model, normal interval over drawings.
 
-    The retrained model's own drawings say where the mark lies: a subject above it draws what that model would not, one
-    far below it draws too little of what there is. Real held-out retain images have a number, too. The change from the
-    original is image by image, at the same latents. Nothing is measured where no retrained model stands beside.
+    The retrained model's own drawings are the mark, and neither direction is better by itself: a subject above it draws
+    what that model would not, one far below it too little of what there is (easy images alone, say: ones are the
+    easiest digit, so forgetting them raises the number). Real held-out retain images have one, too. The change from
+    the original is image by image, at the same latents. Nothing is measured where no retrained model stands beside.
 
     Args:
         images: drawings, at most; the first ones.
@@ -47,17 +48,17 @@ class NegElboDrawn:
             return []
         pixels = subject.pixels[: self.images]
         if len(pixels) < 2:
-            return [missing(NAME, subject, "fewer than two images", unit=UNIT, better="lower")]
+            return [missing(NAME, subject, "fewer than two images", unit=UNIT)]
         unlabelled = Images(pixels, torch.zeros(len(pixels), dtype=torch.int64))
         try:
             losses = image_losses(scene.retrained.model, unlabelled, seed=derive(scene.seed, "elbo", "drawn")).double()
         except NonFiniteError as e:
-            return [missing(NAME, subject, str(e).rstrip("."), unit=UNIT, better="lower")]
+            return [missing(NAME, subject, str(e).rstrip("."), unit=UNIT)]
         before = scene.cache.setdefault(NAME, losses if subject.name == "original" else None)
         span = paired_change(before, losses) if before is not None and subject.name == "unlearned" else None
         mean, half = losses.mean().item(), Z95 * losses.std().item() / len(losses) ** 0.5
         low, high = span or (None, None)
         return [
-            Measurement(NAME, subject.name, mean, mean - half, mean + half, len(losses), UNIT, "lower", None,
+            Measurement(NAME, subject.name, mean, mean - half, mean + half, len(losses), UNIT, None, None,
                         subject.sha256, change_low=low, change_high=high)
         ]  # fmt: skip
