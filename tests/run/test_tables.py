@@ -45,6 +45,13 @@ def test_a_thin_column_is_run_for_some_rows() -> None:
     assert {c.row for c in cells if c.column == "ascent"} == {"digit 0", "digit 1", "both digits"}
 
 
+def test_a_thin_column_is_run_with_some_seeds() -> None:
+    thin = {"columns": ["finetune"], "rows": ["digit 1"], "seeds": [2]}
+    cells = TableSpec.of(VALUES | {"thin": thin}).cells()
+    assert [(c.row, c.seed) for c in cells if c.column == "finetune"] == [("digit 1", 2)]
+    assert {c.seed for c in cells if c.column == "ascent"} == {1, 2}
+
+
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [
@@ -66,6 +73,8 @@ def test_a_thin_column_is_run_for_some_rows() -> None:
         ({"optional": ["digit 0"]}, "`table.optional` must name some of digit, both_digits"),
         ({"beside": ["before"]}, "`table.beside` must name some of original, retrained, data"),
         ({"thin": {"rows": ["digit 0"]}}, "`table.thin` must hold rows and columns"),
+        ({"thin": {"rows": ["digit 1"], "columns": [], "seeds": [1.5]}}, "`table.thin.seeds` must be a list"),
+        ({"thin": {"rows": ["digit 1"], "columns": [], "sides": [1]}}, "`table.thin` must hold rows and columns"),
         ({"thin": {"rows": ["digit 9"], "columns": []}}, "`table.thin.rows` must name labels"),
         ({"thin": {"rows": [], "columns": ["fintune"]}}, "found fintune. Did you mean 'finetune'?"),
         ({"row": {}}, "found row. Did you mean 'rows'?"),

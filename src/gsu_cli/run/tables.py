@@ -123,7 +123,8 @@ class TableSpec:
         rows, columns: label -> words, as typed behind ``gsu unlearn -m``; values to sweep become further rows or
             columns with the values behind the label. Underscores of a label are shown as spaces.
         seeds: every cell is run with each of them.
-        thin: ``columns`` that are run for ``rows`` alone, by the labels that the table shows: what is slow.
+        thin: ``columns`` that are run for ``rows`` alone, by the labels that the table shows, and, where given, with
+            those of ``seeds`` alone: what is slow.
         title: above the table; the name if empty.
         optional: labels of rows whose data may be missing: a hole, not a failure.
         beside: whose numbers stand beside those of the columns: "original", "retrained", "data".
@@ -142,7 +143,7 @@ class TableSpec:
     columns: Mapping[str, str]
     seeds: Sequence[int]
     base: str = ""
-    thin: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    thin: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     title: str = ""
     optional: Sequence[str] = ()
     beside: Sequence[str] = ()
@@ -178,11 +179,13 @@ class TableSpec:
                     f"`table.{key}` must map labels to what is typed behind `gsu unlearn -m`", found=lines or "nothing"
                 )
         seeds = self.seeds
-        whole = isinstance(seeds, Sequence) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds)
-        if not whole or not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-            raise UsageError("`table.seeds` must be a list of different integers >= 0", found=seeds)
-        if self.thin and (not isinstance(self.thin, Mapping) or set(self.thin) != {"rows", "columns"}):
-            raise UsageError("`table.thin` must hold rows and columns, lists of labels", found=self.thin)
+        _check_seeds("table.seeds", seeds)
+        if self.thin and (not isinstance(self.thin, Mapping) or {*self.thin, "seeds"} != {"rows", "columns", "seeds"}):
+            raise UsageError(
+                "`table.thin` must hold rows and columns, lists of labels, and may hold seeds", found=self.thin
+            )
+        if self.thin.get("seeds") is not None:
+            _check_seeds("table.thin.seeds", self.thin["seeds"])
         if self.plot not in (True, False, "front"):
             raise UsageError("`table.plot` must be true, false or front", found=self.plot)
         if self.mean not in (True, False, "only"):
@@ -211,12 +214,18 @@ class TableSpec:
         return [
             Cell(row, column, seed, (*base[0], *a, *b), key in self.optional)
             for (key, row, a), (_, column, b), seed in itertools.product(rows, columns, self.seeds)
-            if not self.is_thin(column) or row in self.thin["rows"]
+            if not self.is_thin(column) or (row in self.thin["rows"] and seed in (self.thin.get("seeds") or (seed,)))
         ]
 
     def is_thin(self, column: str) -> bool:
         """Whether a column is run for a part of the rows alone."""
         return column in self.thin.get("columns", ())
+
+
+def _check_seeds(key: str, seeds: Any) -> None:
+    whole = isinstance(seeds, Sequence) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds)
+    if not whole or not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise UsageError(f"`{key}` must be a list of different integers >= 0", found=seeds)
 
 
 def _labelled(what: str, lines: Mapping[str, str]) -> list[tuple[str, str, tuple[str, ...]]]:
