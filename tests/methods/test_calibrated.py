@@ -238,6 +238,8 @@ def test_a_rate_is_not_lowered_for_ever():
     found = update.details["calibration"]
     assert same(weights(moved), weights(model))
     assert (found["strength"], found["rate"]) == (None, {})
+    rates = [t["rate"].get("lr", 1e9) for t in found["trials"]]
+    assert rates == pytest.approx([1e9, 1e8, 1e7, *[1e6] * 3])  # three decades, and at the last three budgets
     assert "nothing was changed" in found["reason"]
 
 

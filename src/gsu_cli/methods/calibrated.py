@@ -171,15 +171,18 @@ class Search:
         """A method that stops by itself where the budget is spent; asked for less where that is beyond it here."""
         s, budget, asked = self.plan.strength, self.plan.budget, self.plan.budget
         rate: dict[str, float] = {}
-        for _ in range(MOST_ASKED + (MOST_SLOWED if s.rate else 0)):
+        left, slower = MOST_ASKED, MOST_SLOWED if s.rate else 0
+        while left:
             try:
                 model, update, rise = self.run(s.high, {s.option: s.high, str(s.stop_option): asked, **rate})
                 failed = s.rate is not None and update.shots == 0
             except NonFiniteError:
                 failed = True
-            if failed and s.rate:
-                rate = {s.rate: (rate.get(s.rate) or self.typed(s.rate)) / 10}
-            elif failed:
+            if failed and slower:
+                rate, slower = {str(s.rate): (rate.get(str(s.rate)) or self.typed(str(s.rate))) / 10}, slower - 1
+                continue
+            left -= 1
+            if failed:
                 asked /= 10
             elif rise <= budget:
                 unspent = f"the budget was not spent within {s.option}={s.high:g}" if update.shots == s.high else None
