@@ -61,7 +61,7 @@ def digits(path: Path) -> None:
     print("| " + " | ".join([*heads, "seeds"]) + " |")
     print("|---|---|---|---|---|---|---|---|---|")
     for g in group(done, ["forget"]):
-        twin = Group(g.values, g.done[:1], ())  # the same weights for all seeds, and latents of the first
+        twin = g  # the same weights for all seeds, at the latents of each
         cells = [
             g.values[0].removeprefix("class "),
             spread(g, OWN["cnn"]),
