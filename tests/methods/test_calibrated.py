@@ -204,6 +204,36 @@ def test_steps_that_do_not_spend_it_are_all_taken_and_it_says_so():
     assert "not spent within steps=3" in found["reason"]
 
 
+class Spender:
+    """Spends a budget by measures of its own: a multiple of it, in nats of the decoder's first bias."""
+
+    name, knob = "spender", Strength("budget", 1e-3, 0.1, is_budget=True)
+
+    def __init__(self, budget=0.01, factor=1.0):
+        self.budget, self.factor = budget, factor
+
+    def __call__(self, task):
+        with torch.no_grad():
+            next(p for k, p in task.model.named_parameters() if k == "decoder.0.bias").add_(self.factor * self.budget)
+        return Update(self.name)
+
+
+def test_an_own_budget_is_the_protocols_and_never_more():
+    _, update = run(Calibrated(functools.partial(Spender, factor=0.1), Spender.knob, 0.02))
+    found = update.details["calibration"]
+    assert (found["strength"], len(found["trials"]), found["reason"]) == (0.02, 1, None)
+    assert found["rise"] < 0.5 * 0.02, "most of it is not spent, and that is fine"
+
+
+def test_an_own_budget_that_oversteps_is_lowered():
+    _, update = run(Calibrated(functools.partial(Spender, factor=300.0), Spender.knob, 0.02))
+    found = update.details["calibration"]
+    assert found["strength"] < 0.02
+    assert found["trials"][0]["strength"] == 0.02
+    assert found["trials"][0]["rise"] > 0.02
+    assert 0.6 * 0.02 <= found["rise"] <= 0.02  # or the bracket is narrower than a fifth
+
+
 class Steep:
     """Stops by itself; its very first step at a rate above 0.02 is beyond any budget."""
 

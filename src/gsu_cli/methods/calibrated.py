@@ -27,7 +27,7 @@ from gsu_cli.surgery.steps import largest_step_within, power_law
 from gsu_cli.surgery.vectors import Vector, add_scaled
 
 TOLERANCE = 0.05  # share of the budget that a search may leave unspent
-OWN_BUDGET_TOLERANCE = 0.2  # the same for a method that spends a budget by itself, on images of its own
+OWN_BUDGET_TOLERANCE = 0.2  # the same below the protocol's budget for a method that spends one by itself
 MOST_ASKED = 3  # runs of a method that stops by itself
 MOST_SLOWED = 3  # divisions of its rate by ten, where no step keeps the budget
 MOST_TRIALS = 12  # runs of the method for one budget
@@ -201,7 +201,7 @@ class Search:
         guess = budget if s.is_budget else self.ray() if s.power is not None else None
         guess = guess or power_law(self.plan.known.trials, (1 - TOLERANCE / 2) * budget)
         found = largest_step_within(
-            self.rise_of,
+            self.own_rise_of if s.is_budget else self.rise_of,
             budget,
             low=s.low,
             high=s.high,
@@ -227,6 +227,11 @@ class Search:
         if rise <= self.plan.budget and (self.best is None or strength > (self.best.strength or 0.0)):
             self.best = Found(strength, rise, update, model.state_dict())
         return rise
+
+    def own_rise_of(self, budget: float) -> float:
+        """The same for a method's own budget: at the protocol's it is asked for no more, however little it costs here."""
+        rise = self.rise_of(budget)
+        return self.plan.budget if budget == self.plan.budget and rise <= budget else rise
 
     def ray(self) -> float | None:
         """A guess from losses along ``theta_0 + (s / s_0)^power (theta_{s_0} - theta_0)``; None where there is none."""
