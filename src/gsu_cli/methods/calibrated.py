@@ -229,7 +229,7 @@ class Search:
         return rise
 
     def own_rise_of(self, budget: float) -> float:
-        """The same for a method's own budget: at the protocol's it is asked for no more, however little it costs here."""
+        """The same for a method's own budget: once at the protocol's, it is asked for no more."""
         rise = self.rise_of(budget)
         return self.plan.budget if budget == self.plan.budget and rise <= budget else rise
 
