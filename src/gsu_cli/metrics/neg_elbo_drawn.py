@@ -28,8 +28,10 @@ class NegElboDrawn:
 
     The retrained model's own drawings are the mark, and neither direction is better by itself: a subject above it draws
     what that model would not, one far below it too little of what there is (easy images alone, say: ones are the
-    easiest digit, so forgetting them raises the number). Real held-out retain images have one, too. The change from
-    the original is image by image, at the same latents. Nothing is measured where no retrained model stands beside.
+    easiest digit, so forgetting them raises the number). It finds its own drawings likelier than another model's of
+    the same things, so this compares steps from one original with each other before it compares with retraining. Real
+    held-out retain images have a number, too. The change from the original is image by image, at the same latents.
+    Nothing is measured where no retrained model stands beside.
 
     Args:
         images: drawings, at most; the first ones.
