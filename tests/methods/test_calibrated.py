@@ -83,6 +83,27 @@ def test_the_raise_is_that_of_the_weights_given_back(name):
     assert found["rise"] == pytest.approx(seen[1] / seen[0] - 1, rel=1e-9)
 
 
+def test_the_raise_is_a_mean_over_latents():
+    model, update = run(calibrated("ascent", latents=3))
+    found, original, seen = update.details["calibration"], tiny_world.trained(), []
+
+    class Look:
+        name = "look"
+
+        def __call__(self, task):
+            images = draw_images(task.split, "retain", 1000, seed=task.stream("check", "retain"))
+            seeds = [task.stream("check noise", "retain", *k) for k in ([], [1], [2])]
+            seen.extend(sum(mean_loss(m, images, seed=s) for s in seeds) / 3 for m in (original, model))
+            return Update("look")
+
+    run(Look(), original)
+    assert found["rise"] == pytest.approx(seen[1] / seen[0] - 1, rel=1e-9)
+    assert (found["images"], found["latents"]) == (400, 3)
+    passes = len(found["trials"]) + len(found["ray"]) + 1
+    own = sum(t["gradient_evaluations_per_image"] for t in found["trials"])
+    assert found["cost"]["gradient_evaluations_per_image"] == pytest.approx(own + passes * 400 * 3 / 3 / 600)
+
+
 @pytest.mark.parametrize("name", ["ascent", "fisher_scrub", "retain_surgery"])
 def test_the_weights_are_those_of_the_method_at_that_strength(name):
     model, _, found = outcome(name)

@@ -70,10 +70,11 @@ class Calibrated:
         strength: its option, and where to look.
         budget: largest relative raise of the retain loss on training images, 0.01 is 1 %.
         images: retained training images that the budget is measured on, at most.
+        latents: of each of them.
         known: shared between the budgets of a curve.
 
     Raises:
-        UsageError: the budget is not in (0, 1], or ``images`` no integer >= 1.
+        UsageError: the budget is not in (0, 1], or ``images`` or ``latents`` no integer >= 1.
     """
 
     def __init__(
@@ -83,16 +84,18 @@ class Calibrated:
         budget: float,
         images: int = CHECK_IMAGES,
         known: Known | None = None,
+        latents: int = 1,
     ) -> None:
         self.name: str = getattr(make(), "name", "method")
         self.make, self.strength, self.budget = make, strength, share("protocol.budget", budget)
         check_whole("images", images, 1, group="protocol")
-        self.images, self.known = images, known or Known()
+        check_whole("latents", latents, 1, group="protocol")
+        self.images, self.latents, self.known = images, latents, known or Known()
 
     def __call__(self, task: Task) -> Update:
         started = time.perf_counter()
         with task.stage("gauge"):
-            gauge = Gauge.of(task, self.images)
+            gauge = Gauge.of(task, self.images, self.latents)
         search = Search(self, task, gauge)
         found = search.stopped() if self.strength.stop_option else search.largest()
         update = found.update
@@ -108,6 +111,7 @@ class Calibrated:
             "trials": [asdict(t) for t in search.trials],
             "ray": [{"strength": s, "rise": r if math.isfinite(r) else None} for s, r in search.along],
             "images": len(gauge.images),
+            "latents": len(gauge.seeds),
             "cost": search.cost(time.perf_counter() - started, found.strength),
         }
         return update
@@ -263,7 +267,7 @@ class Search:
         """What finding the strength took, all trials and the gauge's forward passes, and what the chosen one took."""
         passes = len([t for t in self.trials if t.error is None]) + len(self.along) + 1
         own = [t.gradient_evaluations_per_image for t in self.trials if t.gradient_evaluations_per_image is not None]
-        gauge = passes * len(self.gauge.images) / 3 / len(self.task.split.dataset.train)
+        gauge = passes * self.gauge.passes / 3 / len(self.task.split.dataset.train)
         final = next((t for t in reversed(self.trials) if t.strength == chosen), self.trials[-1])
         broken = [t for t in self.trials if t.error is not None and t.gradient_evaluations_per_image is None]
         counted = len(own) + len(broken) == len(self.trials) and own  # what broke off counts like the dearest other

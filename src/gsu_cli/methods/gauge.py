@@ -17,20 +17,32 @@ class Gauge:
 
     Attributes:
         images: retained training images.
-        seed: of the noise in their loss.
+        seeds: of the noise in their loss, one for each latent of an image.
         start: the original's mean loss, nats per image.
     """
 
     images: Images
-    seed: int
+    seeds: tuple[int, ...]
     start: float
 
     @classmethod
-    def of(cls, task: Task, n: int) -> Gauge:
-        """The same for every method of a seed: what the stop rule of the iterative ones looks at, too."""
+    def of(cls, task: Task, n: int, latents: int = 1) -> Gauge:
+        """The same for every method of a seed; the first latent of the first images is what their stop rule looks at.
+
+        Args:
+            task: whose model is the original.
+            n: images, at most.
+            latents: of each image. Where kinds of images meet at steep borders a few latents carry most of a cost, and
+                one an image says little.
+        """
         images = draw_images(task.split, "retain", n, seed=task.stream("check", "retain"))
-        seed = task.stream("check noise", "retain")
-        return cls(images, seed, mean_loss(task.model, images, seed=seed))
+        seeds = tuple(task.stream("check noise", "retain", *([k] if k else [])) for k in range(latents))
+        return cls(images, seeds, _mean(task.model, images, seeds, None))
+
+    @property
+    def passes(self) -> int:
+        """Forward passes of one measurement, in images."""
+        return len(self.images) * len(self.seeds)
 
     def rise(self, model: Any, theta: Vector | None = None) -> float:
         """Relative raise of the loss, 0.01 for 1 %; at ``theta`` where given.
@@ -38,4 +50,8 @@ class Gauge:
         Raises:
             NonFiniteError: the loss is nan or infinite.
         """
-        return (mean_loss(model, self.images, seed=self.seed, theta=theta) - self.start) / abs(self.start)
+        return (_mean(model, self.images, self.seeds, theta) - self.start) / abs(self.start)
+
+
+def _mean(model: Any, images: Images, seeds: tuple[int, ...], theta: Vector | None) -> float:
+    return sum(mean_loss(model, images, seed=seed, theta=theta) for seed in seeds) / len(seeds)

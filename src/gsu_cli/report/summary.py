@@ -75,6 +75,8 @@ def chosen(record: Record) -> list[str]:
         return [found["reason"]]
     value = "none" if found["strength"] is None else f"{found['strength']:.4g}"
     spent = f"{found['rise']:+.2%} of {found['budget']:.2%} retain -ELBO on {found['images']:,} training images"
+    if found.get("latents", 1) > 1:
+        spent += f", {found['latents']} latents of each"
     beside = "".join(f" at {k}={v:.3g}" for k, v in found.get("rate", {}).items())
     text = f"strength: {found['option']}={value}{beside}, chosen in {len(found['trials'])} runs, {spent}"
     return [text] if found["reason"] is None else [f"NOTE  {found['reason']}", text]

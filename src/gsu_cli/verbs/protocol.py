@@ -27,6 +27,7 @@ class Protocol:
         budget: largest relative raise of the retain -ELBO on training images; None: the options are taken as typed.
         curve: budgets of a trade-off curve; empty for none.
         images: retained training images that a budget is measured on, at most.
+        latents: of each of them.
     """
 
     make: Callable[..., Method]
@@ -34,6 +35,7 @@ class Protocol:
     budget: float | None
     curve: tuple[float, ...]
     images: int
+    latents: int
 
     @classmethod
     def of(cls, cfg: DictConfig) -> Protocol:
@@ -47,9 +49,10 @@ class Protocol:
         p = cfg.protocol
         budget = None if p.budget is None else share("protocol.budget", p.budget)
         check_whole("images", p.images, 1, group="protocol")
+        check_whole("latents", p.latents, 1, group="protocol")
         curve = _budgets(OmegaConf.to_object(cfg.curve) if OmegaConf.is_config(cfg.curve) else cfg.curve)
         if budget is None and not curve:
-            return cls(make, None, None, (), p.images)
+            return cls(make, None, None, (), p.images, p.latents)
         strength = _strength(method, p)
         if curve and strength is None:
             raise UsageError("a curve needs a strength to vary", found=f"{_name(method)}, which has none")
@@ -57,7 +60,7 @@ class Protocol:
             _check_option(make, strength)
         if budget is not None and strength is not None:
             _refuse_typed(f"method.{strength.option}")
-        return cls(make, strength, budget, curve, p.images)
+        return cls(make, strength, budget, curve, p.images, p.latents)
 
     def method(self) -> Method:
         """What to run."""
@@ -72,7 +75,7 @@ class Protocol:
     def at(self, budget: float, known: Known | None = None) -> Calibrated:
         """The method at its largest strength within ``budget``."""
         assert self.strength is not None  # noqa: S101  # `of` refuses curves of methods that have none
-        return Calibrated(self.make, self.strength, budget, self.images, known)
+        return Calibrated(self.make, self.strength, budget, self.images, known, self.latents)
 
 
 def _strength(method: Any, p: DictConfig) -> Strength | None:
