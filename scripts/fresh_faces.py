@@ -71,6 +71,7 @@ class Fresh:
             raise SystemExit(f"{run} did not begin at the VAE that ships ({VAE})")
         twin = VAE.with_name(f"vae.without_attribute_{attribute.replace('_', '-')}.safetensors")
         return {
+            "method": record.update["method"],
             "attribute": attribute,
             "seed": record.seeds["unlearn"],
             "original_sha256": sha256,
@@ -94,10 +95,10 @@ def main(argv: list[str]) -> int:
     data = Avatars(args.cache, seed=1).load()
     fresh = Fresh(data.train, data.attribute_names, args.latents)
     rows = []
-    print("| attribute | seed | images | unlearned | retrained |\n|---|---|---|---|---|")
+    print("| method | attribute | seed | images | unlearned | retrained |\n|---|---|---|---|---|---|")
     for run in args.runs:
         rows.append(row := fresh.measure(run))
-        cells = (row["attribute"], row["seed"], f"{row['unlearned']['images']:,}", cell(row["unlearned"]))
+        cells = (row["method"], row["attribute"], row["seed"], f"{row['unlearned']['images']:,}", cell(row["unlearned"]))
         print("| " + " | ".join(map(str, [*cells, cell(row["retrained"])])) + " |", flush=True)
     write_text(args.out, json.dumps(rows, indent=1) + "\n")
     return 0
