@@ -98,8 +98,9 @@ def main(argv: list[str]) -> int:
     print("| method | attribute | seed | images | unlearned | retrained |\n|---|---|---|---|---|---|")
     for run in args.runs:
         rows.append(row := fresh.measure(run))
-        cells = (row["method"], row["attribute"], row["seed"], f"{row['unlearned']['images']:,}", cell(row["unlearned"]))
-        print("| " + " | ".join(map(str, [*cells, cell(row["retrained"])])) + " |", flush=True)
+        cells = [row["method"], row["attribute"], row["seed"], f"{row['unlearned']['images']:,}"]
+        cells += [cell(row["unlearned"]), cell(row["retrained"])]
+        print("| " + " | ".join(map(str, cells)) + " |", flush=True)
     write_text(args.out, json.dumps(rows, indent=1) + "\n")
     return 0
 
