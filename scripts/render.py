@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("target", type=Path, help="Markdown file")
     parser.add_argument("changes", nargs="*", help="key=value, of the yaml")
     parser.add_argument("--pictures", type=Path, help="folder of the plots; none are kept if left out")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     config = OmegaConf.merge(OmegaConf.load(TABLES / f"{args.table}.yaml"), OmegaConf.from_dotlist(args.changes))
     if not isinstance(config, DictConfig):
         raise SystemExit(f"{args.table} is no mapping")
