@@ -45,7 +45,8 @@ def test_one_key_of_a_judge_leaves_its_others_as_they_were(run: Run, gsu: Gsu, t
 
 def test_an_unlearned_file_knows_what_it_forgot(world: World, run: Run, gsu: Gsu, tmp_path: Path) -> None:
     path = run.folder / "unlearned.safetensors"
-    typed = gsu("evaluate", *world.data, f"checkpoint.path={path}", *world.judged, *EVALUATION, "seed=5")
+    twin = f"checkpoint.twin={world.twin.folder / 'model.safetensors'}"
+    typed = gsu("evaluate", *world.data, f"checkpoint.path={path}", twin, *world.judged, *EVALUATION, "seed=5")
     assert (typed.code, typed.err) == (0, ""), typed.err
     again = next(r for r in runs(tmp_path) if r.record["verb"] == "evaluate")
     assert again.record["split"]["forget"] == "class 1"
