@@ -114,3 +114,20 @@ def test_what_ships_is_whole() -> None:
     assert sum(path.stat().st_size for path in files) <= 40e6
     for path in files:
         assert sha256_of(path) in path.with_suffix(".md").read_text(encoding="utf-8"), path.name
+
+
+KEPT = sorted(path for path in (ROOT / "docs/results").glob("*.json") if '"schema"' in path.read_text("utf-8")[:4000])
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
+def test_kept_records_make_a_report(path: Path) -> None:
+    """They are whole records with less in them: every part of a page copes with what they leave out."""
+    from gsu_cli.report.compact import read_compact
+    from gsu_cli.report.html.page import render
+    from gsu_cli.report.keys import default_keys
+
+    records = read_compact(path)
+    runs = [(Path(f"{path}:{i}"), record) for i, record in enumerate(records)]
+    page = render(runs, [], default_keys(records), title="kept", command="gsu report", about="")
+    assert page.count("<html") == 1
+    assert len(records) > 1
