@@ -17,6 +17,12 @@ def test_smoke():
     assert update.details["cost"]["double_backward"] > 0
 
 
+def test_every_differentiated_image_is_counted_once_more():
+    _, update = run(Uno(steps=3, batch_size=64))
+    parts = tiny_world.split()
+    assert update.details["cost"]["double_backward"] == 3 * (min(64, parts.n_forget) + min(64, parts.n_retain))
+
+
 def test_the_penaltys_gradient_against_finite_differences():
     """Double backward through cos^2 of two gradients, in float64, along a random direction."""
     model = tiny_world.fresh().double()

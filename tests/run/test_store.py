@@ -44,6 +44,14 @@ def test_a_failure_is_kept(store: Store) -> None:
     assert (record.status, record.error) == ("failed", "killed")
 
 
+def test_a_failure_does_not_replace_a_cell_that_another_process_ended(store: Store) -> None:
+    with store.working_on("a") as part:
+        write_record(part, Record("unlearn", status="done"))
+        store.keep("a", part)
+    store.fail("a", Record("unlearn", status="failed", error="killed"))
+    assert store.is_done("a")
+
+
 def hold(folder: Path, seconds: float) -> None:
     with Store(folder).working_on("a") as part:
         (part / "half").write_text("", encoding="utf-8")

@@ -77,7 +77,7 @@ class Ground:
 
     def rise(self, theta: Vector) -> float:
         """Relative change of the retain loss."""
-        return self.cost.mean(theta) / self.loss - 1
+        return (self.cost.mean(theta) / self.loss - 1) * math.copysign(1, self.loss)
 
     def reached(self, theta: Vector) -> float:
         """The redirect loss, nats per image."""
@@ -89,7 +89,7 @@ class Ground:
     @property
     def allowed(self) -> float:
         """The largest relative raise of the retain loss."""
-        return self.limit / self.loss - 1
+        return (self.limit / self.loss - 1) * math.copysign(1, self.loss)
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,8 @@ class FisherSurgery:
         update = Update(self.name, self.shots)
         log: list[dict[str, Any]] = []
         for shot in range(self.shots):
-            budget = base * (1 + self.budget * (shot + 1) / self.shots)
+            share = self.budget * (shot + 1) / self.shots
+            budget = base * (1 + share) if base > 0 else base + share * abs(base)  # a -ELBO may be negative
             best = self._shot(task, solver, goal, cost, retain, names, budget, log)
             if shot == 0:
                 with task.stage("prediction"):
@@ -160,7 +161,7 @@ class FisherSurgery:
         update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
         update.details = {
             "budget": self.budget,
-            "budget_spent": cost.mean(now) / base - 1,
+            "budget_spent": (cost.mean(now) / base - 1) * math.copysign(1, base),
             "redirect_loss": {"before": redirect_before, "after": goal.mean(model, now), "floor": goal.floor},
             "clean_targets": goal.clean,
             "target": {

@@ -65,7 +65,7 @@ class Uno:
             L_f, g_f = ground.gradient("forget", create_graph=True)
             L_r, g_r = ground.gradient("retain", create_graph=True)
             squared = cosine_squared(g_f, g_r)
-            ground.cost.double_backward += 2 * min(self.loop.batch_size, task.split.n_forget)
+            ground.cost.double_backward += sum(batches.size for batches in ground.batches.values())
             v = ground.differentiate(L_r + self.weight * squared)
             found = {"loss": float(L_r.detach()), "forget_loss": float(L_f.detach())}
             return v, {**found, "cosine": float(squared.detach()) ** 0.5}

@@ -39,7 +39,7 @@ def change(before: Measurement | None, after: Measurement | None) -> Change | No
     value = (after.value - before.value) / abs(before.value)  # a -ELBO with a density can be negative
     if before.unit != "share":
         return Change(value, after.change_low, after.change_high)
-    hits_before, hits_after = before.value * before.n, after.value * after.n
+    hits_before, hits_after = round(before.value * before.n), round(after.value * after.n)
     if hits_after < 1:  # no hit: Wilson's upper end over the point estimate
         return Change(value, -1.0, (after.high or 0.0) / before.value - 1)
     half = Z95 * math.sqrt(max(0.0, 1 / hits_before - 1 / before.n + 1 / hits_after - 1 / after.n))

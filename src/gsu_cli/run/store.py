@@ -95,12 +95,14 @@ class Store:
     def keep(self, key: str, part: Path) -> None:
         """Gives the folder of a cell that has ended its final name, in place of an earlier failure."""
         shutil.rmtree(self.path(key), ignore_errors=True)
-        (part / LOCK).unlink()
         part.rename(self.path(key))
+        (self.path(key) / LOCK).unlink()  # last: while it lies there nobody else can take hold of a new one
 
     def fail(self, key: str, record: Record) -> None:
         """Keeps a record that says why a cell failed, for one that could not do so itself."""
         with self.working_on(key) as part:
+            if self.is_done(key):  # another process has ended it meanwhile
+                return
             write_record(part, record)
             self.keep(key, part)
 

@@ -59,7 +59,8 @@ class Protocol:
         if strength is not None:
             _check_option(make, strength)
         if budget is not None and strength is not None:
-            _refuse_typed(f"method.{strength.option}")
+            for option in filter(None, (strength.option, strength.stop_option)):
+                _refuse_typed(f"method.{option}")
         return cls(make, strength, budget, curve, p.images, p.latents)
 
     def method(self) -> Method:
