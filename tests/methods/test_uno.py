@@ -82,7 +82,9 @@ def test_uno_s_alternates(monkeypatch):
     assert calls == [True, True, False, False, True, True, False, False]
 
 
-@pytest.mark.parametrize("options", [{"weight": -1}, {"weight": float("inf")}, {"steps": 0}, {"scope": "decoder"}])
+@pytest.mark.parametrize(
+    "options", [{"weight": -1}, {"weight": float("inf")}, {"steps": 0}, {"scope": "decoder"}, {"alternate": "no"}]
+)
 def test_bad_options(options):
     with pytest.raises(UsageError, match=next(iter(options))):
         Uno(**options)

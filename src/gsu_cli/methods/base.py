@@ -233,6 +233,17 @@ def check_whole(key: str, value: object, least: int, *, group: str = "method") -
         raise UsageError(f"`{group}.{key}` must be an integer >= {least}", found=value)
 
 
+def check_flag(key: str, value: object) -> bool:
+    """The value, where it is one: Hydra reads `no` as a word, which would count as true.
+
+    Raises:
+        UsageError: it is neither true nor false.
+    """
+    if not isinstance(value, bool):
+        raise UsageError(f"`method.{key}` must be true or false", found=value)
+    return value
+
+
 def check_step(lr: object, shots: object) -> None:
     """Refuses steps that are no steps.
 

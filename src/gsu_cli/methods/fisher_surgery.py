@@ -32,7 +32,17 @@ from torch import nn
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import decoder_fisher, parameters
-from gsu_cli.methods.base import Strength, Task, Update, add_, check_choice, check_whole, cosine, draw_images
+from gsu_cli.methods.base import (
+    Strength,
+    Task,
+    Update,
+    add_,
+    check_choice,
+    check_flag,
+    check_whole,
+    cosine,
+    draw_images,
+)
 from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.methods.refits import refitted
@@ -117,7 +127,7 @@ class FisherSurgery:
         check_whole("iterations", iterations, 1)
         check_whole("curvature_images", curvature_images, 2)
         check_whole("layers", layers, 1)
-        self.corrected, self.target, self.solver = bool(corrected), target, solver
+        self.corrected, self.target, self.solver = check_flag("corrected", corrected), target, solver
         self.iterations, self.curvature_images, self.layers = iterations, curvature_images, layers
         self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
 

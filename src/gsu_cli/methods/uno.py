@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gsu_cli.methods.base import Strength, Task, Update
+from gsu_cli.methods.base import Strength, Task, Update, check_flag
 from gsu_cli.methods.iterative import Ground, Loop, check_number, iterate
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import Vector
@@ -47,7 +47,7 @@ class Uno:
         log_every: int = 5,
     ) -> None:
         check_number("weight", weight, least=0.0)
-        self.weight, self.alternate = float(weight), bool(alternate)
+        self.weight, self.alternate = float(weight), check_flag("alternate", alternate)
         self.loop = Loop(steps, lr, batch_size, scope, optimiser, retain_budget, log_every)
 
     def __call__(self, task: Task) -> Update:
