@@ -233,9 +233,9 @@ def test_twenty_kills_change_no_byte(
             process.wait(clock.uniform(0, whole) if whole else None)
         except subprocess.TimeoutExpired:
             process.kill()
+        if process.wait() == -signal.SIGKILL:
             kills += 1
-            assert process.wait() == -signal.SIGKILL
-        else:
+        else:  # it ended before its time, or in the moment between
             assert process.returncode == 0
             assert tables(tmp_path) == expected
             whole = whole or time.monotonic() - started
