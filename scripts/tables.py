@@ -61,15 +61,14 @@ def digits(path: Path) -> None:
     print("| " + " | ".join([*heads, "seeds"]) + " |")
     print("|---|---|---|---|---|---|---|---|---|")
     for g in group(done, ["forget"]):
-        twin = g  # the same weights for all seeds, at the latents of each
         cells = [
             g.values[0].removeprefix("class "),
             spread(g, OWN["cnn"]),
             spread(g, OWN["knn"]),
-            f"{spread(twin, TWIN['cnn'])} / {spread(twin, TWIN['knn'])}",
+            f"{spread(g, TWIN['cnn'])} / {spread(g, TWIN['knn'])}",
             spread(g, OWN["retain"]),
             spread(g, OWN["forget"]),
-            spread(twin, TWIN["forget"]),
+            spread(g, TWIN["forget"]),
             spread(g, OWN["fd"]),
             str(len(g.done)),
         ]

@@ -119,6 +119,10 @@ def test_what_ships_is_whole() -> None:
 KEPT = sorted(path for path in (ROOT / "docs/results").glob("*.json") if '"schema"' in path.read_text("utf-8")[:4000])
 
 
+def test_the_leaderboards_are_kept() -> None:
+    assert {"leaderboard", "leaderboard_avatars", "paper"} <= {path.stem for path in KEPT}
+
+
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
 def test_kept_records_make_a_report(path: Path) -> None:
     """They are whole records with less in them: every part of a page copes with what they leave out."""

@@ -36,6 +36,21 @@ def test_the_budget_is_spent_and_never_exceeded(budget, shots):
         assert (shots, budget) == (2, 0.1)
 
 
+@pytest.mark.parametrize("shots", [1, 2])
+def test_the_budget_of_a_negative_loss_is_a_budget(shots, monkeypatch):
+    """A density above 1 makes the -ELBO negative; a raise by 1 % of its size is one all the same."""
+    model = tiny_world.trained()
+    kind = type(model.likelihood)
+    original = kind.nll
+    monkeypatch.setattr(kind, "nll", lambda self, output, x: original(self, output, x) - 100.0)
+    moved, update = run(FisherSurgery(budget=0.01, shots=shots), model)
+    images = draw_images(tiny_world.split(), "retain", 400, seed=0)
+    before, after = mean_loss(model, images, seed=1), mean_loss(moved, images, seed=1)
+    assert before < 0
+    assert 0 < update.details["budget_spent"] <= 0.01 * (1 + 1e-5)
+    assert 0 < after - before < 0.03 * abs(before)
+
+
 def test_the_budget_is_measured_on_images_of_the_retain_set():
     """The same number, from the model's own loss."""
     seen, method, model = {}, FisherSurgery(budget=0.05, budget_images=80), tiny_world.trained()

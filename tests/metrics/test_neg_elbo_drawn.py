@@ -83,10 +83,12 @@ def test_a_loss_that_is_not_finite_is_a_hole(beside, subject):
     assert m.reason
 
 
-def test_one_image_is_too_few(beside, subject):
-    one = Subject("data", subject.pixels[:1])
-    (m,) = NegElboDrawn()(one, beside)
-    assert (m.value, m.reason) == (None, "fewer than two images")
+@pytest.mark.parametrize("n", [0, 1])
+def test_few_images(beside, subject, n):
+    """Of none there is nothing to say, of one no interval."""
+    (m,) = NegElboDrawn()(Subject("data", subject.pixels[:n]), beside)
+    assert (m.value is None, m.low, m.high) == (n == 0, None, None)
+    assert m.reason == ("there are no images to judge" if n == 0 else None)
 
 
 @pytest.mark.parametrize("images", [1, 0, True, 2.5, "all"])

@@ -233,6 +233,18 @@ def check_whole(key: str, value: object, least: int, *, group: str = "method") -
         raise UsageError(f"`{group}.{key}` must be an integer >= {least}", found=value)
 
 
+def check_share(key: str, value: object) -> float:
+    """``value`` as a budget.
+
+    Raises:
+        UsageError: it is no share in (0, 1].
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < float(value) <= 1:  # type: ignore[arg-type]
+        raise UsageError(f"`{key}` must be a share in (0, 1], 0.01 being 1 %", found=value)
+    return float(value)  # type: ignore[arg-type]
+
+
 def check_flag(key: str, value: object) -> bool:
     """The value, where it is one: Hydra reads `no` as a word, which would count as true.
 

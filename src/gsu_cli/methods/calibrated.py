@@ -18,9 +18,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import parameters
-from gsu_cli.methods.base import Method, Strength, Task, Update, check_whole
+from gsu_cli.methods.base import Method, Strength, Task, Update, check_share, check_whole
 from gsu_cli.methods.gauge import Gauge
 from gsu_cli.methods.iterative import CHECK_IMAGES
 from gsu_cli.surgery.steps import largest_step_within, power_law
@@ -87,7 +87,7 @@ class Calibrated:
         latents: int = 1,
     ) -> None:
         self.name: str = getattr(make(), "name", "method")
-        self.make, self.strength, self.budget = make, strength, share("protocol.budget", budget)
+        self.make, self.strength, self.budget = make, strength, check_share("protocol.budget", budget)
         check_whole("images", images, 1, group="protocol")
         check_whole("latents", latents, 1, group="protocol")
         self.images, self.latents, self.known = images, latents, known or Known()
@@ -175,15 +175,15 @@ class Search:
         """A method that stops by itself where the budget is spent; asked for less where that is beyond it here."""
         s, budget, asked = self.plan.strength, self.plan.budget, self.plan.budget
         rate: dict[str, float] = {}
-        left, slower = MOST_ASKED, MOST_SLOWED if s.rate else 0
+        left, slower = MOST_ASKED, MOST_SLOWED
         while left:
             try:
                 model, update, rise = self.run(s.high, {s.option: s.high, str(s.stop_option): asked, **rate})
                 failed = s.rate is not None and update.shots == 0
             except NonFiniteError:
                 failed = True
-            if failed and slower:
-                rate, slower = {str(s.rate): (rate.get(str(s.rate)) or self.typed(str(s.rate))) / 10}, slower - 1
+            if failed and s.rate and slower:
+                rate, slower = {s.rate: rate.get(s.rate, self.typed(s.rate)) / 10}, slower - 1
                 continue
             left -= 1
             if failed:
@@ -284,15 +284,3 @@ def evaluations(update: Update) -> float | None:
     counted = update.details.get("cost") or {}
     value = counted.get("gradient_evaluations_per_image")
     return None if value is None else float(value)
-
-
-def share(key: str, value: object) -> float:
-    """``value`` as a budget.
-
-    Raises:
-        UsageError: it is no share in (0, 1].
-    """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < float(value) <= 1:  # type: ignore[arg-type]
-        raise UsageError(f"`{key}` must be a share in (0, 1], 0.01 being 1 %", found=value)
-    return float(value)  # type: ignore[arg-type]

@@ -77,7 +77,7 @@ class Ground:
 
     def rise(self, theta: Vector) -> float:
         """Relative change of the retain loss."""
-        return (self.cost.mean(theta) / self.loss - 1) * math.copysign(1, self.loss)
+        return raised(self.cost.mean(theta), self.loss)
 
     def reached(self, theta: Vector) -> float:
         """The redirect loss, nats per image."""
@@ -89,7 +89,16 @@ class Ground:
     @property
     def allowed(self) -> float:
         """The largest relative raise of the retain loss."""
-        return (self.limit / self.loss - 1) * math.copysign(1, self.loss)
+        return raised(self.limit, self.loss)
+
+
+def raised(loss: float, start: float) -> float:
+    """Relative raise of a loss, which may be negative.
+
+    >>> round(raised(101.0, 100.0), 9), round(raised(-99.0, -100.0), 9)
+    (0.01, 0.01)
+    """
+    return (loss / start - 1) * math.copysign(1, start)
 
 
 @dataclass(frozen=True)

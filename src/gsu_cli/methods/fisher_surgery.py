@@ -39,31 +39,29 @@ from gsu_cli.methods.base import (
     add_,
     check_choice,
     check_flag,
+    check_share,
     check_whole,
     cosine,
     draw_images,
 )
-from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose
+from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose, raised
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.methods.refits import refitted
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
-from gsu_cli.objectives.local import local
 from gsu_cli.objectives.redirect import (
     Redirect,
     decoder_prefix,
     posterior,
     posterior_latents,
-    redirect,
     retained_share,
 )
-from gsu_cli.objectives.translate import translate
+from gsu_cli.objectives.targets import TARGETS, redirection
 from gsu_cli.surgery.least_squares import first_layers
 from gsu_cli.surgery.second_order import Parabola, parabola
 from gsu_cli.surgery.streaming import accumulate_gradient, accumulate_product
 from gsu_cli.surgery.vectors import Vector
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares")
-TARGETS = ("auto", "local", "nearest", "alike", "translate")
 REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
 REFIT_BUDGET_LATENTS = 2  # of each image of the budget: near an attribute one says little
 CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
@@ -112,8 +110,6 @@ class FisherSurgery:
         curvature_images: int = 1_000,
         layers: int = 2,
     ) -> None:
-        if not (_number(budget) and 0 < budget <= 1):
-            raise UsageError("`method.budget` must be a share in (0, 1], 0.01 being 1 %", found=budget)
         check_whole("shots", shots, 1)
         candidates = [damping] if isinstance(damping, int | float) else list(damping)
         if not candidates or not all(_number(c) and c > 0 for c in candidates):
@@ -121,7 +117,11 @@ class FisherSurgery:
         sizes = {"retain_images": retain_images, "forget_images": forget_images, "budget_images": budget_images}
         for key, value in sizes.items():
             check_whole(key, value, 2)
-        self.budget, self.shots, self.damping = float(budget), shots, [float(c) for c in candidates]
+        self.budget, self.shots, self.damping = (
+            check_share("method.budget", budget),
+            shots,
+            [float(c) for c in candidates],
+        )
         check_choice("target", target, TARGETS)
         check_choice("solver", solver, SOLVERS)
         check_whole("iterations", iterations, 1)
@@ -136,7 +136,8 @@ class FisherSurgery:
         retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
         forget = draw_images(split, "forget", self.forget_images, seed=task.stream("forget"))
         with task.stage("objective"):
-            goal = self._goal(task, forget, retain)
+            of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
+            goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
             solver = self._solver(task, goal)
             times = REFIT_BUDGET_LATENTS if solver == "least_squares" else 1
             trial = _first(retain, self.budget_images)
@@ -155,8 +156,7 @@ class FisherSurgery:
         update = Update(self.name, self.shots)
         log: list[dict[str, Any]] = []
         for shot in range(self.shots):
-            share = self.budget * (shot + 1) / self.shots
-            budget = base * (1 + share) if base > 0 else base + share * abs(base)  # a -ELBO may be negative
+            budget = base * (1 + math.copysign(self.budget, base) * (shot + 1) / self.shots)  # a -ELBO may be negative
             best = self._shot(task, solver, goal, cost, retain, names, budget, log)
             if shot == 0:
                 with task.stage("prediction"):
@@ -171,7 +171,7 @@ class FisherSurgery:
         update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
         update.details = {
             "budget": self.budget,
-            "budget_spent": (cost.mean(now) / base - 1) * math.copysign(1, base),
+            "budget_spent": raised(cost.mean(now), base),
             "redirect_loss": {"before": redirect_before, "after": goal.mean(model, now), "floor": goal.floor},
             "clean_targets": goal.clean,
             "target": {
@@ -208,17 +208,6 @@ class FisherSurgery:
         except UsageError:
             return False
         return True
-
-    def _goal(self, task: Task, forget: Images, retain: Images) -> Redirect:
-        target = self.target
-        if target == "auto":
-            target = "nearest" if task.split.target_attribute is None else "local"
-        seed = task.stream("redirect")
-        if target == "local":
-            return local(task.model, forget, retain, seed=seed)
-        if target == "translate":
-            return translate(task.model, forget, retain, seed=seed)
-        return redirect(task.model, forget, retain, seed=seed, shortlist=None if target == "alike" else 30)
 
     def _shot(
         self,

@@ -6,6 +6,7 @@ said of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -165,6 +166,36 @@ def heldout_subjects(split: Split) -> tuple[Subject, Subject]:
 def missing(name: str, subject: Subject, reason: str, **more: Any) -> Measurement:
     """A number that could not be computed: null, with the reason."""
     return Measurement(name, subject.name, None, sha256=subject.sha256, reason=reason, **more)
+
+
+def mean_of(
+    name: str,
+    subject: Subject,
+    values: Tensor,
+    unit: str,
+    better: Literal["lower", "higher"] | None,
+    *,
+    judge: str | None = None,
+    least: float = -math.inf,
+    change: tuple[float, float] | None = None,
+) -> Measurement:
+    """The mean of ``values``, ``(n,)`` float64, with its normal interval; of one value without.
+
+    Args:
+        name, unit, better, judge: as in a `Measurement`.
+        subject: whose values.
+        values: at least one.
+        least: below which no mean can lie.
+        change: interval of the change from the original, where images were paired.
+    """
+    n, mean = len(values), values.mean().item()
+    half = Z95 * values.std().item() / n**0.5 if n > 1 else None
+    low, high = (None, None) if half is None else (max(least, mean - half), mean + half)
+    change_low, change_high = change or (None, None)
+    return Measurement(
+        name, subject.name, mean, low, high, n, unit, better, judge, subject.sha256,
+        change_low=change_low, change_high=change_high,
+    )  # fmt: skip
 
 
 def share(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gsu_cli.metrics.base import Z95, Scene, Subject, missing
+from gsu_cli.metrics.base import Scene, Subject, mean_of, missing
 from gsu_cli.run.record import Measurement
 
 NAME = "identity_distance"
@@ -32,14 +32,17 @@ class Identity:
         if not len(spared):
             reason = "a judge saw what is to be forgotten in every drawing"
             return [missing(NAME, subject, reason, unit=UNIT, better="lower")]
-        rows = [_mean(NAME, _pixel_distance(before.pixels, subject.pixels, spared), subject, UNIT, None)]
+        rows = [
+            mean_of(NAME, subject, _pixel_distance(before.pixels, subject.pixels, spared), UNIT, "lower", least=0.0)
+        ]
         judge = scene.feature_judge()
         if judge is not None:
             a, b = before.features(judge)[spared].double(), subject.features(judge)[spared].double()
             spread = (a - a.mean(0)).square().sum(1).mean().sqrt()
             name, unit = f"{NAME}_features", "spreads of the features"
             if spread > 0:
-                rows.append(_mean(name, (a - b).square().sum(1).sqrt() / spread, subject, unit, judge.name))
+                moved = (a - b).square().sum(1).sqrt() / spread
+                rows.append(mean_of(name, subject, moved, unit, "lower", judge=judge.name, least=0.0))
             else:
                 reason = "the original's drawings have no spread of features"
                 rows.append(missing(name, subject, reason, unit=unit, better="lower", judge=judge.name))
@@ -50,10 +53,3 @@ def _pixel_distance(a: Tensor, b: Tensor, index: Tensor) -> Tensor:
     """``(n,)`` float64, in parts: the difference of all images as floats would be the largest tensor of a run."""
     parts = [(a[i].double() - b[i].double()).flatten(1).square().mean(1).sqrt() for i in index.split(500)]
     return torch.cat(parts)
-
-
-def _mean(name: str, values: Tensor, subject: Subject, unit: str, judge: str | None) -> Measurement:
-    n, mean = len(values), float(values.mean())
-    half = Z95 * float(values.std()) / n**0.5 if n > 1 else None
-    low, high = (None, None) if half is None else (max(0.0, mean - half), mean + half)
-    return Measurement(name, subject.name, mean, low, high, n, unit, "lower", judge, subject.sha256)

@@ -10,12 +10,13 @@ import torch
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import image_losses
-from gsu_cli.metrics.base import Z95, Scene, Subject, missing
+from gsu_cli.metrics.base import Z95, Scene, Subject, mean_of, missing
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
 
 DRAWN = 4_000  # latents in all, at least: few images are looked at several times
 MOST = 8  # times, at most
+UNIT = "nats/image"
 
 
 class NegElbo:
@@ -47,12 +48,12 @@ class NegElbo:
             reason = f"no held-out image belongs to the {self.part} set"
             if self.part == "forget" and split.n_forget:
                 reason += " (single samples live in the training set)"
-            return [missing(self.name, subject, reason, unit="nats/image", better=better)]
+            return [missing(self.name, subject, reason, unit=UNIT, better=better)]
         images = split.dataset.heldout[index]
         try:
             losses = self._losses(subject.model, images, scene.seed)
         except NonFiniteError as e:  # a model that a method has blown up is a finding, and its other numbers count
-            return [missing(self.name, subject, str(e).rstrip("."), unit="nats/image", better=better)]
+            return [missing(self.name, subject, str(e).rstrip("."), unit=UNIT, better=better)]
         return [self.from_losses(losses, subject, scene.cache)]
 
     def _losses(self, model: Any, images: Images, seed: int) -> torch.Tensor:
@@ -63,30 +64,24 @@ class NegElbo:
 
     def from_losses(self, losses: torch.Tensor, subject: Subject, cache: dict[str, Any] | None = None) -> Measurement:
         """Statistics ``(n,)`` -> number; ``cache`` remembers those of the original between subjects."""
-        n, mean = len(losses), losses.mean().item()
-        half = Z95 * losses.std().item() / n**0.5 if n > 1 else None
-        low, high = (None, None) if half is None else (mean - half, mean + half)
         better: Literal["lower"] | None = "lower" if self.part == "retain" else None
-        span: tuple[float, float] | None = None
-        if cache is not None:
-            original = cache.setdefault(self.name, losses if subject.name == "original" else None)
-            if original is not None and subject.name != "original":
-                span = paired_change(original, losses)
-        change_low, change_high = span or (None, None)
-        return Measurement(
-            self.name,
-            subject.name,
-            mean,
-            low,
-            high,
-            n,
-            "nats/image",
-            better,
-            None,
-            subject.sha256,
-            change_low=change_low,
-            change_high=change_high,
-        )
+        change = None if cache is None else change_from_original(losses, subject, cache, self.name)
+        return mean_of(self.name, subject, losses, UNIT, better, change=change)
+
+
+def change_from_original(
+    losses: torch.Tensor, subject: Subject, cache: dict[str, Any], name: str
+) -> tuple[float, float] | None:
+    """Interval of the change from the original's losses, which ``cache`` keeps under ``name``; None where it has none.
+
+    Args:
+        losses: ``(n,)``, image by image as the original's were: it comes first, or is not there.
+        subject: whose losses.
+        cache: of the scene.
+        name: of the quantity.
+    """
+    original = cache.setdefault(name, losses if subject.name == "original" else None)
+    return None if original is None or subject.name == "original" else paired_change(original, losses)
 
 
 def paired_change(before: torch.Tensor, after: torch.Tensor) -> tuple[float, float] | None:

@@ -14,13 +14,12 @@ import torch
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import image_losses
-from gsu_cli.metrics.base import Z95, Scene, Subject, missing, whole_number
-from gsu_cli.metrics.neg_elbo import paired_change
+from gsu_cli.metrics.base import NO_IMAGES, Scene, Subject, mean_of, missing, whole_number
+from gsu_cli.metrics.neg_elbo import UNIT, change_from_original
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
 
 NAME = "neg_elbo_drawn"
-UNIT = "nats/image"
 
 
 class NegElboDrawn:
@@ -49,18 +48,13 @@ class NegElboDrawn:
         if scene.retrained is None:
             return []
         pixels = subject.pixels[: self.images]
-        if len(pixels) < 2:
-            return [missing(NAME, subject, "fewer than two images", unit=UNIT)]
+        if not len(pixels):
+            return [missing(NAME, subject, NO_IMAGES, unit=UNIT)]
         unlabelled = Images(pixels, torch.zeros(len(pixels), dtype=torch.int64))
         try:
             losses = image_losses(scene.retrained.model, unlabelled, seed=derive(scene.seed, "elbo", "drawn")).double()
         except NonFiniteError as e:
             return [missing(NAME, subject, str(e).rstrip("."), unit=UNIT)]
-        before = scene.cache.setdefault(NAME, losses if subject.name == "original" else None)
-        span = paired_change(before, losses) if before is not None and subject.name == "unlearned" else None
-        mean, half = losses.mean().item(), Z95 * losses.std().item() / len(losses) ** 0.5
-        low, high = span or (None, None)
-        return [
-            Measurement(NAME, subject.name, mean, mean - half, mean + half, len(losses), UNIT, None, None,
-                        subject.sha256, change_low=low, change_high=high)
-        ]  # fmt: skip
+        paired = subject.name in ("original", "unlearned")  # others draw at latents of their own
+        change = change_from_original(losses, subject, scene.cache, NAME) if paired else None
+        return [mean_of(NAME, subject, losses, UNIT, None, change=change)]

@@ -96,7 +96,7 @@ class Store:
         """Gives the folder of a cell that has ended its final name, in place of an earlier failure."""
         shutil.rmtree(self.path(key), ignore_errors=True)
         part.rename(self.path(key))
-        (self.path(key) / LOCK).unlink()  # last: while it lies there nobody else can take hold of a new one
+        (self.path(key) / LOCK).unlink()  # not before: who waits for it would begin anew in the folder
 
     def fail(self, key: str, record: Record) -> None:
         """Keeps a record that says why a cell failed, for one that could not do so itself."""

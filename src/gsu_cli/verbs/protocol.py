@@ -10,8 +10,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Method, Strength, check_whole
-from gsu_cli.methods.calibrated import Calibrated, Known, share
+from gsu_cli.methods.base import Method, Strength, check_share, check_whole
+from gsu_cli.methods.calibrated import Calibrated, Known
 from gsu_cli.verbs import parts
 
 CURVE = (0.003, 0.01, 0.03, 0.1)  # budgets of ``curve=true``
@@ -47,7 +47,7 @@ class Protocol:
         make = parts.build(cfg.method, _partial_=True)
         method = parts.build(cfg.method)
         p = cfg.protocol
-        budget = None if p.budget is None else share("protocol.budget", p.budget)
+        budget = None if p.budget is None else check_share("protocol.budget", p.budget)
         check_whole("images", p.images, 1, group="protocol")
         check_whole("latents", p.latents, 1, group="protocol")
         curve = _budgets(OmegaConf.to_object(cfg.curve) if OmegaConf.is_config(cfg.curve) else cfg.curve)
@@ -120,7 +120,7 @@ def _budgets(curve: object) -> tuple[float, ...]:
         raise UsageError(
             "`curve` must be true, false or a list of budgets", found=curve, way_out="Type curve=[0.01,0.03]"
         )
-    return tuple(sorted({share("curve", value) for value in values}))
+    return tuple(sorted({check_share("curve", value) for value in values}))
 
 
 def _refuse_typed(option: str) -> None:
