@@ -41,6 +41,42 @@ def test_seeds_of_one_cell_spread_over_seeds():
     assert (found.n, found.cells, found.worst) == (3, 1, None)
 
 
+def chosen_otherwise(kind):
+    """Two runs that differ in one thing that was chosen, and in no option of the method."""
+    a, b = run(seed=1, ratio=0.01), run(seed=2, ratio=0.09)
+    if kind == "slug":
+        for record, slug in ((a, "samples_2-aa"), (b, "samples_2-bb")):
+            record.split = {"forget": "samples (2)", "slug": slug}
+    elif kind == "protocol.budget, kept before":
+        for record, budget in ((a, 0.01), (b, 0.1)):
+            record.update["details"]["calibration"] = {"budget": budget}
+    else:
+        part, name = kind.split(".")
+        a.config[part], b.config[part] = {"name": "mnist", name: 0.01}, {"name": "mnist", name: 0.1}
+    return [a, b]
+
+
+@pytest.mark.parametrize(
+    "kind", ["protocol.budget", "protocol.latents", "dataset.n", "slug", "protocol.budget, kept before"]
+)
+def test_what_was_chosen_otherwise_is_another_setting(kind):
+    runs = chosen_otherwise(kind)
+    name = kind.partition(",")[0]
+    assert name in default_keys(runs)
+    assert len(group(runs, default_keys(runs))) == 2
+    (both,) = group(runs, ["method"])
+    assert both.statistic(cut("cnn")).cells == 2
+    assert len(group([*runs, runs[0]], default_keys(runs))) == 2
+
+
+@pytest.mark.parametrize("name", ["data_dir", "path", "download", "_target_"])
+def test_where_data_lie_is_no_setting(name):
+    runs = chosen_otherwise(f"dataset.{name}")
+    assert default_keys(runs) == ["method", "forget"]
+    (both,) = group(runs, ["method"])
+    assert both.statistic(cut("cnn")).cells == 1
+
+
 def test_many_seeds_of_one_digit_weigh_no_more_than_one_of_another():
     runs = [*(run(1, s, 0.01) for s in range(9)), run(2, 1, 0.05)]
     (only,) = group(runs, ["method"])

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from scipy.special import stdtrit
 
-from gsu_cli.report.keys import key, natural, varied
+from gsu_cli.report.keys import chosen, key, natural, varied
 from gsu_cli.report.quantities import JUDGES, Quantity, Reading, discover
 from gsu_cli.report.sweep import labels
 from gsu_cli.report.table import Cell, Column, Form, Table, number
@@ -198,7 +198,8 @@ def uneven(groups: Sequence[Group]) -> bool:
 def setting(record: Record) -> str:
     """The cell that a run belongs to: everything that was chosen but the seeds."""
     method = record.config.get("method") or [w for w in record.command if not w.startswith("seed")]
-    return json.dumps([*(key(record, name) for name in SETTING), method], sort_keys=True, default=str)
+    names = [key(record, name) for name in (*SETTING, "slug")]
+    return json.dumps([*names, method, chosen(record)], sort_keys=True, default=str)
 
 
 def _identity(record: Record, *, inputs: bool) -> str:

@@ -16,7 +16,7 @@ from gsu_cli.run.files import write_text
 from gsu_cli.run.record import SCHEMA, Record, record_of
 
 KEPT = ("verb", "schema", "status", "error", "command", "started", "config_hash", "seeds", "seconds", "versions")
-SETTINGS = ("method", "checkpoint", "forget", "evaluation")  # of the config
+SETTINGS = ("method", "protocol", "checkpoint", "forget", "evaluation")  # of the config
 DETAILS = ("cost", "calibration")  # of the update
 TRACE = ("trials", "ray")  # of the calibration: how its strength was looked for
 

@@ -16,6 +16,7 @@ from gsu_cli.run.record import Record
 NAMED = ("method", "forget", "slug", "dataset", "checkpoint", "status", "verb")
 NOT_RECORDED = "not recorded"
 ABSENT = "-"
+BUDGET = "protocol.budget"
 
 
 def key(record: Record, name: str) -> str:
@@ -49,6 +50,8 @@ def key(record: Record, name: str) -> str:
     if name.startswith("seeds.") and record.seeds:
         return shown(record.seeds.get(name.removeprefix("seeds."), ABSENT))
     found = _lookup(record.config, name)
+    if found is None and name == BUDGET:  # kept records of before have no `protocol`
+        found = _lookup(record.update, "details.calibration.budget")
     if found is None and record.config:
         return ABSENT  # this method, say, has no such option
     return shown(_typed(record, name) or NOT_RECORDED if found is None else found)
@@ -126,17 +129,34 @@ def _forget(record: Record) -> str:
     return NOT_RECORDED
 
 
+def chosen(record: Record) -> dict[str, Any]:
+    """What was chosen of a run by dotted keys: options of the method and the data set, and what the protocol asks for.
+
+    Places are left out: where data lie does not change what they are.
+    """
+    groups = {group: record.config.get(group) or {} for group in ("method", "protocol", "dataset")}
+    found = {
+        f"{group}.{name}": value
+        for group, options in groups.items()
+        for name, value in options.items()
+        if not name.startswith("_") and not name.endswith("_dir") and name not in ("name", "path", "download")
+    }
+    budget = key(record, BUDGET)
+    return found if budget in (ABSENT, NOT_RECORDED) else {**found, BUDGET: budget}
+
+
 def varied(records: Iterable[Record]) -> list[str]:
-    """Dotted keys of the method's config in which runs of one method differ, in the order of the config."""
-    values: dict[tuple[str, str], set[str]] = {}
+    """Dotted keys of `chosen` in which runs of one method on one data set differ, in the order of the config."""
+    values: dict[tuple[str, str, str], set[str]] = {}
     for record in records:
-        for name, value in (record.config.get("method") or {}).items():
-            if not name.startswith("_"):
-                values.setdefault((key(record, "method"), f"method.{name}"), set()).add(shown(value))
-    return list(dict.fromkeys(name for (_, name), found in values.items() if len(found) > 1))
+        for name, value in chosen(record).items():
+            values.setdefault((key(record, "method"), key(record, "dataset"), name), set()).add(shown(value))
+    return list(dict.fromkeys(name for (*_, name), found in values.items() if len(found) > 1))
 
 
 def default_keys(records: Sequence[Record]) -> list[str]:
     """Keys that never average what was chosen differently: method, forget spec, and all else that varies."""
     outer = [name for name in ("dataset", "checkpoint") if len({key(r, name) for r in records}) > 1]
-    return [*outer, "method", "forget", *varied(records)]
+    specs = {(key(r, "forget"), key(r, "slug")) for r in records}
+    told_apart = len(specs) == len({forget for forget, _ in specs})  # two lists of samples are both "samples (2)"
+    return [*outer, "method", "forget", *([] if told_apart else ["slug"]), *varied(records)]
