@@ -87,6 +87,20 @@ def test_the_key_hears_of_all_that_decides() -> None:
     assert len(key) == 16
 
 
+def test_a_checkpoint_given_as_its_folder_and_a_file_by_its_bare_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "trained").mkdir()
+    for name in ("trained/model.safetensors", "trained/record.json", "indices", "mnist"):
+        (tmp_path / name).write_text("1", encoding="utf-8")
+    config = {"checkpoint": {"path": "trained", "name": "mnist"}, "forget": {"sample": "indices"}, "dataset": ["mnist"]}
+    found = files_in(config)
+    assert sorted(found) == ["indices", "trained/model.safetensors"]
+    (tmp_path / "trained/model.safetensors").write_text("2", encoding="utf-8")
+    assert files_in(config) != found
+
+
 def test_files_that_a_config_names(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1", encoding="utf-8")
     config = {

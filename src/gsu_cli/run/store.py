@@ -22,6 +22,8 @@ from gsu_cli.run.files import sha256_of
 from gsu_cli.run.record import Record, read_record, write_record
 
 LOCK = ".lock"
+WEIGHTS = ".safetensors"  # a checkpoint may be given as the folder that holds it
+NAMES_A_FILE = ("path", "twin", "sample")  # keys whose value may be the bare name of a file
 
 
 def content_key(config: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
@@ -35,20 +37,28 @@ def content_key(config: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def files_in(config: object) -> dict[str, str]:
-    """sha256 of every file that a string in the config names: weights, lists of indices."""
-    if isinstance(config, str) and ("." in config or "/" in config):  # a word alone is a choice, not a file
+def files_in(config: object, *, key: object = "") -> dict[str, str]:
+    """sha256 of every file that a string in the config names: weights, alone or in a folder, lists of indices.
+
+    A word alone is a choice and no file, but where a ``key`` of `NAMES_A_FILE` says otherwise.
+    """
+    if isinstance(config, str) and ("." in config or "/" in config or key in NAMES_A_FILE):
         path = Path(config).expanduser()
         try:
+            if path.is_dir():
+                return {f"{config}/{inside.name}": sha256_of(inside) for inside in sorted(path.glob(f"*{WEIGHTS}"))}
             return {config: sha256_of(path)} if path.is_file() else {}
         except OSError:  # too long for a name, or not ours to read: whoever needs it will say so
             return {}
-    if isinstance(config, Mapping):
-        config = list(config.values())
+    entries = config.items() if isinstance(config, Mapping) else [(key, v) for v in _listed(config)]
     found: dict[str, str] = {}
-    for value in config if isinstance(config, list | tuple) else ():
-        found |= files_in(value)
+    for name, value in entries:
+        found |= files_in(value, key=name)
     return found
+
+
+def _listed(value: object) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else []
 
 
 class Store:
