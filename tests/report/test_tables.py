@@ -98,6 +98,19 @@ def test_headline_of_a_failure_to_forget(record):
     assert headline(worse).startswith("Did not measurably forget class 1: drawn +900.0% by the CNN judge")
 
 
+def test_notes_stand_first_and_under_the_headline(record):
+    noted = replace(record, notes=["one", "two"])
+    assert sentences(noted) == ["NOTE  one", "NOTE  two", *sentences(record)]
+    out = io.StringIO()
+    render(noted, "outputs/x", Console(file=out, width=120, highlight=False))
+    text = out.getvalue()
+    assert text.index("NOTE  one") < text.index("NOTE  two") < text.index("feature ratio")
+    assert text.count("NOTE  one") == 1
+    page = summary_markdown(noted)
+    assert page.index("- NOTE  two") < page.index("| ")
+    assert page.count("NOTE") == 2
+
+
 def test_sentences(record):
     assert sentences(record) == [
         "5,000 digits only",

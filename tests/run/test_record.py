@@ -29,6 +29,7 @@ def full() -> Record:
         seconds={"total": 1.5},
         peak_memory_mb=200.1,
         inputs={"dataset": {"name": "mnist", "n": {"train": 3}}},
+        notes=["the weights came from elsewhere"],
         update={"cosine": 0.1 + 0.2, "predicted": {"retain": None}},
         judges=[{"name": "cnn"}],
         measurements=[RATIO, MISSING],

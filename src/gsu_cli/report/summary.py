@@ -41,7 +41,7 @@ def headline(record: Record) -> str:
 
 def sentences(record: Record) -> list[str]:
     """What else a reader should know, in order of weight."""
-    lines = []
+    lines = [f"NOTE  {note}" for note in record.notes]
     dataset = record.inputs.get("dataset", {})
     if dataset.get("note"):
         lines.append(dataset["note"])
@@ -105,8 +105,9 @@ def render(record: Record, folder: object, console: Console) -> None:
         if with_change:
             cells.append(Text(str(row.change), style=COLOURS[row.verdict()]) if row.change else "-")
         table.add_row(row.title, *cells)
-    tail = [Text(line, style="dim") for line in sentences(record)]
-    head = [Text(headline(record), style="bold")] if record.split else []
+    notes = [Text(f"NOTE  {note}", style="bold yellow") for note in record.notes]
+    tail = [Text(line, style="dim") for line in sentences(record)[len(notes) :]]
+    head = [*([Text(headline(record), style="bold")] if record.split else []), *notes]
     console.print(Group(*head, table, *tail))
     console.print(Text(f"all of it lies in {folder}"), soft_wrap=True)  # a path is copied, so never broken
 
@@ -114,7 +115,9 @@ def render(record: Record, folder: object, console: Console) -> None:
 def summary_markdown(record: Record) -> str:
     """The text of ``summary.md``."""
     head = headline(record) if record.split else f"{record.verb} of {record.inputs.get('dataset', {}).get('name', '')}"
-    lines = [f"# {head}", "", f"`{' '.join(record.command)}`", "", markdown(record)]
-    lines += [f"- {line}" for line in sentences(record)]
+    items = [f"- {line}" for line in sentences(record)]
+    n = len(record.notes)
+    notes = [*items[:n], ""] if n else []
+    lines = [f"# {head}", "", *notes, f"`{' '.join(record.command)}`", "", markdown(record), *items[n:]]
     lines.append("- values in brackets are 95 % intervals; n and the sha256 of the weights stand in record.json")
     return "\n".join(lines) + "\n"

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from gsu_cli.run.record import Record
+
 if TYPE_CHECKING:  # torch takes seconds to import, and a verb that only reads records needs none
     from gsu_cli.training import Progress as Epochs
 
@@ -18,8 +20,10 @@ ENDLESS = 10_000  # columns; a pipe or a file has no edge at which to break a li
 console = Console(highlight=False, width=None if sys.stdout.isatty() else ENDLESS)
 
 
-def note(text: str) -> None:
-    """Something a reader of any number below must know."""
+def note(text: str, record: Record | None = None) -> None:
+    """Something a reader of any number below must know; the summary repeats it where the ``record`` keeps it."""
+    if record is not None and text not in record.notes:
+        record.notes.append(text)
     console.print(Text(f"NOTE  {text}", style="bold yellow"))
 
 
