@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.surgery.kfac import KroneckerBuilder
+from gsu_cli.surgery.layers import find_scopes, rows
 
 from . import _fisher
 from ._samplers import generator
@@ -130,8 +133,6 @@ def test_an_in_place_activation_and_frozen_weights_change_nothing():
     [
         nn.BatchNorm2d(4),
         nn.GroupNorm(2, 4),
-        nn.ConvTranspose2d(4, 3, 2),
-        nn.Conv2d(4, 4, 2, groups=2),
         nn.PReLU(4),
     ],
     ids=lambda m: type(m).__name__,
@@ -146,6 +147,117 @@ def test_other_layers_have_the_exact_diagonal(layer):
     exact = _fisher.exact_fisher(net.eval(), x, r).diagonal()[8:]
     torch.testing.assert_close(torch.cat([s.reshape(-1) for s in fisher.diagonal.values()]), exact)
     assert set(fisher.names()) == {k for k, _ in net.named_parameters()}
+
+
+CONVOLUTIONS = {
+    "groups": nn.Conv2d(4, 6, 2, groups=2, padding=1),
+    "depthwise": nn.Conv2d(4, 4, 3, groups=4, stride=2),
+    "transposed": nn.ConvTranspose2d(4, 3, 3, stride=2, padding=1, output_padding=1),
+    "transposed, spare room": nn.ConvTranspose2d(4, 3, 2, stride=1, dilation=3, output_padding=2),
+    "transposed in groups": nn.ConvTranspose2d(4, 6, 3, stride=2, groups=2),
+}
+
+
+@pytest.mark.parametrize("layer", CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+def test_one_sample_and_one_location_of_any_convolution_is_exact_per_group(layer):
+    # one location: a transposed convolution's is its one input pixel, another's its one output pixel
+    size = (1, 1) if isinstance(layer, nn.ConvTranspose2d) else (3, 3) if layer.stride[0] == 2 else (1, 1)
+    layer = copy.deepcopy(layer).double()
+    if layer.padding[0] and isinstance(layer, nn.Conv2d):
+        layer.padding, layer._reversed_padding_repeated_twice, size = (0, 0), [0, 0, 0, 0], (2, 2)
+    x = batch(1, (4, *size))
+    r = batch(1, tuple(layer(x).shape[1:]), 2)
+    exact, found = _fisher.exact_fisher(layer, x, r), _fisher.dense(_fisher.kfac(layer, x, r).apply, layer)
+    known = found != 0  # blocks: between groups, and between weight and a bias apart, K-FAC has no cross terms
+    torch.testing.assert_close(found[known], exact[known])
+    torch.testing.assert_close(found.diagonal(), exact.diagonal())
+
+
+@pytest.mark.parametrize("layer", CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+def test_the_rows_of_any_convolution_make_its_gradient(layer):
+    layer = copy.deepcopy(layer).double()
+    x = batch(3, (4, 5, 5))
+    y = layer(x)
+    r = batch(3, tuple(y.shape[1:]), 2)
+    exact = dict(zip(["weight", "bias"], torch.autograd.grad(y, list(layer.parameters()), r), strict=True))
+    scope = find_scopes(layer, None, "")[0]
+    a, g = rows(layer, scope.own, x, r)
+    M = g.flatten(-3, -2).mT @ a.flatten(-3, -2)
+    for name, gradient in scope.unpack(M, exact).items():
+        torch.testing.assert_close(gradient, exact[name])
+    torch.testing.assert_close(scope.pack(exact), M)
+
+
+@pytest.mark.parametrize("layer", CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+def test_ekfac_of_any_convolution_has_the_exact_trace(layer):
+    layer = copy.deepcopy(layer).double()
+    x = batch(5, (4, 5, 5))
+    r = batch(5, tuple(layer(x).shape[1:]), 2)
+    exact = _fisher.exact_fisher(layer, x, r)
+    corrected, plain = _fisher.ekfac(layer, x, r, batch=2), _fisher.kfac(layer, x, r)
+    assert corrected.mean_eigenvalue() * len(exact) == pytest.approx(float(exact.trace()))
+    far, near = (float((_fisher.dense(f.apply, layer) - exact).norm()) for f in (plain, corrected))
+    assert near < far
+
+
+def test_a_layer_that_is_used_twice_counts_both_uses():
+    net = Twice().double()
+    x, r = batch(1, (2,)), batch(1, (2,), 2)
+    block = _fisher.kfac(net, x, r).layers[0]
+    h = net.layer(x)
+    inner = r @ net.layer.weight  # the gradient that reaches the first use
+    a = torch.cat([torch.cat([t, torch.ones(1, 1).double()], 1) for t in (x, h)])
+    torch.testing.assert_close(block.A, a.T @ a)
+    torch.testing.assert_close(block.G, (inner.T @ inner + r.T @ r) / 2)  # two locations
+    # the gradient itself is the sum of both uses, which EK-FAC's eigenvalues see whole
+    exact = _fisher.exact_fisher(net, x, r)
+    assert _fisher.ekfac(net, x, r).mean_eigenvalue() * len(exact) == pytest.approx(float(exact.trace()))
+
+
+def test_a_diagonal_leaf_that_is_used_twice_is_exact():
+    class TwicePReLU(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bend = nn.PReLU(3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.bend(2 * self.bend(x) - 1)
+
+    net = TwicePReLU().double()
+    x, r = batch(7, (3,)), batch(7, (3,), 2)
+    torch.testing.assert_close(
+        _fisher.kfac(net, x, r).diagonal["bend.weight"], _fisher.exact_fisher(net, x, r).diagonal()
+    )
+
+
+class Conditioned(nn.Module):
+    """Takes ``(x, t, label)`` as a denoiser does; the label's layer lies behind integers alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.x, self.t, self.label, self.out = nn.Linear(3, 4), nn.Linear(1, 4), nn.Linear(2, 4), nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        chosen = nn.functional.one_hot(label, 2).to(x.dtype)
+        return self.out(torch.tanh(self.x(x) + self.t(t[:, None]) + self.label(chosen)))
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_several_inputs(frozen):
+    torch.manual_seed(0)
+    net = Conditioned().double().requires_grad_(not frozen)
+    x, t, label, r = batch(1, (3,)), batch(1, (), 3), torch.tensor([1]), batch(1, (2,), 2)
+    builder = KroneckerBuilder(net)
+    builder.accumulate((x, t, label), lambda output: r)
+    found = _fisher.dense(builder.finish().apply, net)
+    net.requires_grad_()
+    g = torch.cat([p.reshape(-1) for p in torch.autograd.grad(net(x, t, label), list(net.parameters()), r)])
+    at = 0
+    for layer in net.children():  # one sample: each layer's own block is exact
+        size = sum(p.numel() for p in layer.parameters())
+        block = slice(at, at + size)
+        torch.testing.assert_close(found[block, block], torch.outer(g[block], g[block]))
+        at += size
 
 
 @pytest.mark.parametrize("names", [["2.weight"], ["0.bias"], ["0.weight", "0.bias", "2.bias"]])
@@ -188,13 +300,12 @@ def tied() -> nn.Module:
 @pytest.mark.parametrize(
     ("net", "message"),
     [
-        (Twice(), "used once"),
         (Loose(), "layer of their own"),
         (Idle(), "take part"),
         (tied(), "untied"),
         (nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2, track_running_stats=False)), "running statistics"),
     ],
-    ids=["twice", "loose", "idle", "tied", "batch statistics"],
+    ids=["loose", "idle", "tied", "batch statistics"],
 )
 def test_what_has_no_factors_is_refused(net, message):
     with pytest.raises(UsageError, match=message):

@@ -7,7 +7,7 @@ squares of every image's own gradient come from one backward pass: ``sum_i g_i^2
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -17,8 +17,8 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import block_generator
 from gsu_cli.objectives.redirect import decoder_prefix
-from gsu_cli.surgery.layers import find_scopes, has_factors, rows, squared_gradients
-from gsu_cli.surgery.taps import capture, eval_mode
+from gsu_cli.surgery.layers import find_scopes, maps_patches, rows, squared_gradients
+from gsu_cli.surgery.taps import Use, capture, eval_mode
 from gsu_cli.surgery.vectors import Vector
 
 BLOCK = 500  # images a pass
@@ -61,7 +61,7 @@ def diagonal_fisher(model: Any, images: Images, *, seed: int, targets: str = "da
 
         taps = capture(model.decoder, layers, z, residual)
         for s in scopes:
-            for k, square in _squares(layers[s.module], s.own, *taps[s.module]).items():
+            for k, square in _squares(layers[s.module], s.own, taps[s.module]).items():
                 sums[k] = sums[k].add_(square) if k in sums else square.double()
     own = dict(model.named_parameters())
     return {k: (v / len(images)).to(own[k].dtype) for k, v in sums.items()}
@@ -81,10 +81,11 @@ def need_latents(model: Any) -> None:
         )
 
 
-def _squares(layer: nn.Module, own: dict[str, str], x: Tensor, y: Tensor) -> Vector:
-    if not has_factors(layer):
+def _squares(layer: nn.Module, own: dict[str, str], uses: Sequence[Use]) -> Vector:
+    if len(uses) > 1 or not maps_patches(layer):
         with eval_mode(layer):
-            return {own[k]: v for k, v in squared_gradients(layer, own, x, y).items()}
+            return {own[k]: v for k, v in squared_gradients(layer, own, uses).items()}
+    ((x, y),) = uses
     if x.ndim == 2:  # one location: the square of an outer product is one of squares
         a, g = (r[:, 0].square() for r in rows(layer, own, x, y))
         M = g.T @ a

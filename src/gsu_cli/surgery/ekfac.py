@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.layers import rows
-from gsu_cli.surgery.taps import OutputGradient, capture
+from gsu_cli.surgery.taps import Inputs, OutputGradient, as_tuple, capture
 
 
 class EigenvalueBuilder:
@@ -37,14 +37,20 @@ class EigenvalueBuilder:
         self._bases = [(x.U_A.to(dtype), x.U_G.to(dtype)) for x in fisher.layers]
         self._n = 0
 
-    def accumulate(self, inputs: Tensor, output_gradient: OutputGradient) -> None:
+    def accumulate(self, inputs: Inputs, output_gradient: OutputGradient) -> None:
         """Add a batch; arguments as for ``KroneckerBuilder.accumulate``."""
         taps = capture(self.module, self._layers, inputs, output_gradient)
         for layer, (U_A, U_G), total in zip(self.fisher.layers, self._bases, self._sums, strict=True):
             name = layer.scope.module
-            a, g = rows(self._layers[name], layer.scope.own, *taps[name])
-            total.add_(_squares(a @ U_A, g @ U_G))
-        self._n += len(inputs)
+            uses = [rows(self._layers[name], layer.scope.own, *use) for use in taps[name]]
+            # a sample's gradient is a sum over the calls of a layer, as it is over locations
+            a, g = (torch.cat(t, -2) if len(uses) > 1 else t[0] for t in zip(*uses, strict=True))
+            if layer.scope.groups == 1:
+                total.add_(_squares(a @ U_A, g @ U_G))
+            else:
+                for group, square in enumerate(total):
+                    square.add_(_squares(a[group] @ U_A[group], g[group] @ U_G[group]))
+        self._n += len(as_tuple(inputs)[0])
 
     def finish(self) -> KroneckerFisher:
         """The same Fisher with measured eigenvalues.

@@ -4,6 +4,7 @@ Conventions. The loss of a sample is the sum over its outputs; ``F = E[grad grad
 mean loss per sample. With ``T`` locations per sample (one for vectors), ``A = E[sum_t a_t a_t^T]`` and
 ``G = E[sum_t g_t g_t^T] / T``: the "expand" setting, which takes ``a`` and ``g`` to be independent and gradients of
 different locations to be uncorrelated. It is exact for one location and ``a`` independent of ``g``, or one sample.
+Calls of a layer that is used several times in one pass count as further locations.
 
 Sources: Martens & Grosse 2015, section 3 (Linear, homogeneous coordinate); Grosse & Martens 2016, section 3
 (convolutions); Eschenhagen et al. 2023 for the name.
@@ -11,7 +12,7 @@ Sources: Martens & Grosse 2015, section 3 (Linear, homogeneous coordinate); Gros
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,18 +20,19 @@ from torch import Tensor, nn
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerLayer, eigenbasis
 from gsu_cli.surgery.layers import find_scopes, rows, squared_gradients
-from gsu_cli.surgery.taps import OutputGradient, capture, eval_mode
+from gsu_cli.surgery.taps import Inputs, OutputGradient, Use, as_tuple, capture, eval_mode
 from gsu_cli.surgery.vectors import Vector
 
 
 class KroneckerBuilder:
     """Streams batches into Kronecker factors.
 
-    Linear and ungrouped Conv2d layers get factors; parameters of any other leaf module get a diagonal Fisher. The
-    module runs in eval mode. Sums are kept in float64, so the split into batches matters to rounding only.
+    Linear, Conv2d and ConvTranspose2d layers get factors, convolutions one pair per group; a transposed convolution's
+    bias and the parameters of any other leaf module get a diagonal Fisher. The module runs in eval mode. Sums are kept
+    in float64, so the split into batches matters to rounding only.
 
     Args:
-        module: a network of one tensor, a decoder say.
+        module: a network of one or several tensors, a decoder say.
         names: the parameters to cover, as they are called in vectors (with ``prefix``); all when None.
         prefix: put before the module's own parameter names, "decoder." say.
         locations: how many locations a sample should give to a factor; a convolution with more of them is shown a
@@ -68,37 +70,41 @@ class KroneckerBuilder:
         self._diagonal: Vector = {}
         self._n = 0
 
-    def accumulate(self, inputs: Tensor, output_gradient: OutputGradient) -> None:
+    def accumulate(self, inputs: Inputs, output_gradient: OutputGradient) -> None:
         """Add a batch.
 
         Args:
-            inputs: ``(n, ...)``.
+            inputs: ``(n, ...)``, or a tuple of such tensors where the network takes several.
             output_gradient: the module's output -> ``d loss_i / d output_i`` per sample; with targets drawn from the
                 model itself (``likelihood.fisher_residual``) the result is the true Fisher, with the data's targets
                 the empirical one.
         """
         taps = capture(self.module, self._layers, inputs, output_gradient)
         for scope in self.scopes:
-            layer, (x, y) = self._layers[scope.module], taps[scope.module]
+            layer, uses = self._layers[scope.module], taps[scope.module]
             if not scope.kronecker:
                 with eval_mode(layer):
-                    squares = squared_gradients(layer, scope.own, x, y)
+                    squares = squared_gradients(layer, scope.own, uses)
                 for k, square in squares.items():
                     _add(self._diagonal, scope.own[k], square)
                 continue
-            used = self._share(layer, y)
-            a, g = (r.flatten(0, 1) for r in rows(layer, scope.own, x[:used], y[:used]))
-            _add(self._A, scope.module, a.T @ a)
-            _add(self._G, scope.module, g.T @ g)
-            self._locations[scope.module] = self._locations.get(scope.module, 0) + len(a)
+            used = self._share(layer, uses)
+            for x, y in uses:
+                a, g = (r.flatten(-3, -2) for r in rows(layer, scope.own, x[:used], y[:used]))
+                _add(self._A, scope.module, a.mT @ a)
+                _add(self._G, scope.module, g.mT @ g)
+                self._locations[scope.module] = self._locations.get(scope.module, 0) + a.shape[-2]
             self._samples[scope.module] = self._samples.get(scope.module, 0) + used
-        self._n += len(inputs)
+        self._n += len(as_tuple(inputs)[0])
 
-    def _share(self, layer: nn.Module, y: Tensor) -> int:
+    def _share(self, layer: nn.Module, uses: Sequence[Use]) -> int:
         """How many samples of a batch, whose order is random, a layer is shown."""
-        if self.most is None or not isinstance(layer, nn.Conv2d):
-            return len(y)
-        return min(len(y), max(1, -(-len(y) * self.most // y[0, 0].numel())))
+        n = len(uses[0][1])
+        if self.most is None or isinstance(layer, nn.Linear):
+            return n
+        # locations: a convolution's output pixels, a transposed convolution's input pixels
+        at = 0 if isinstance(layer, nn.ConvTranspose2d) else 1
+        return min(n, max(1, -(-n * self.most // sum(use[at][0, 0].numel() for use in uses))))
 
     def finish(self) -> KroneckerFisher:
         """Factors, eigenbases and eigenvalues.
@@ -116,7 +122,7 @@ class KroneckerBuilder:
             if not (torch.isfinite(A).all() and torch.isfinite(G).all()):
                 raise NonFiniteError("Kronecker factors must be finite", found=f"nan or inf in layer {scope.module!r}")
             (e_A, U_A), (e_G, U_G) = eigenbasis(A), eigenbasis(G)
-            layers.append(KroneckerLayer(scope, A, G, U_A, U_G, torch.outer(e_G, e_A)))
+            layers.append(KroneckerLayer(scope, A, G, U_A, U_G, e_G[..., :, None] * e_A[..., None, :]))
         diagonal = {k: s / self._n for k, s in self._diagonal.items()}
         if bad := [k for k, s in diagonal.items() if not torch.isfinite(s).all()]:
             raise NonFiniteError("the diagonal Fisher must be finite", found=f"nan or inf in {bad[0]}")

@@ -2,8 +2,8 @@
 
 Per layer, with ``A`` ``(p, p)`` from the layer's inputs, ``G`` ``(q, q)`` from its output gradients, eigenbases ``U_A``
 and ``U_G``: ``F ~ A (x) G = (U_A (x) U_G) diag(s) (U_A (x) U_G)^T`` with ``s = s_A (x) s_G`` for K-FAC and
-``s = E[(U_G^T grad U_A)^2]``, the best diagonal in that basis, for EK-FAC. Parameters without factors (BatchNorm's
-scale and shift, grouped and transposed convolutions) have a diagonal ``F``.
+``s = E[(U_G^T grad U_A)^2]``, the best diagonal in that basis, for EK-FAC. Parameters without factors (scale and shift
+of normalisations, the bias of transposed convolutions) have a diagonal ``F``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ DampingScope = Literal["global", "layer"]
 
 @dataclass(frozen=True)
 class KroneckerLayer:
-    """Factors of one layer, float64. ``eigenvalues`` is ``(q, p)``, the layout of the packed gradient."""
+    """Factors of one layer, float64. ``eigenvalues`` is ``(q, p)``, the layout of the packed gradient.
+
+    Of a convolution in several groups each has the group as a first dimension.
+    """
 
     scope: Scope
     A: Tensor
@@ -36,8 +39,8 @@ class KroneckerLayer:
     def transform(self, v: VectorLike, spectrum: Tensor) -> Vector:
         """``U diag(spectrum) U^T v`` for this layer's part of ``v``, in float64 inside."""
         M = self.scope.pack(v).double()
-        inside = self.U_G.T @ M @ self.U_A
-        return self.scope.unpack(self.U_G @ (inside * spectrum) @ self.U_A.T, v)
+        inside = self.U_G.mT @ M @ self.U_A
+        return self.scope.unpack(self.U_G @ (inside * spectrum) @ self.U_A.mT, v)
 
 
 @dataclass(frozen=True)

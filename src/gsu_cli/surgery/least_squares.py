@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
-from gsu_cli.surgery.layers import Scope, find_scopes, rows
+from gsu_cli.surgery.layers import Scope, find_scopes, maps_patches, rows
 from gsu_cli.surgery.taps import eval_mode
 from gsu_cli.surgery.vectors import Vector, VectorLike
 
@@ -140,7 +140,7 @@ def first_layers(network: nn.Module, theta: VectorLike, prefix: str, inputs: Ten
             f"a refit of {layers} layers needs as many with parameters", found=len(chosen), way_out=way_out
         )
     for name in chosen:
-        if not scopes[name].kronecker or "weight" not in scopes[name].own:
+        if not maps_patches(network.get_submodule(name)) or "weight" not in scopes[name].own:
             kind = type(network.get_submodule(name)).__name__
             raise UsageError("a refit needs Linear layers or ungrouped Conv2d", found=f"{kind} {name}", way_out=way_out)
         if called.count(name) > 1:

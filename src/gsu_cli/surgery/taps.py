@@ -16,40 +16,55 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from gsu_cli.errors import UsageError
 
 OutputGradient = Callable[[Tensor], Tensor]
+Inputs = Tensor | tuple[Tensor, ...]
+"""What a network takes: one tensor ``(n, ...)``, or several, ``(x_t, t)`` of a diffusion model say."""
+
+Use = tuple[Tensor, Tensor]
+"""``a`` and ``g`` of one call of a layer, both with the samples first."""
+
+
+def as_tuple(inputs: Inputs) -> tuple[Tensor, ...]:
+    """The tensors of ``inputs``."""
+    return (inputs,) if isinstance(inputs, Tensor) else inputs
 
 
 def capture(
-    module: nn.Module, layers: Mapping[str, nn.Module], inputs: Tensor, output_gradient: OutputGradient
-) -> dict[str, tuple[Tensor, Tensor]]:
-    """``(a, g)`` of each of ``layers`` for a batch, both with the samples first.
+    module: nn.Module, layers: Mapping[str, nn.Module], inputs: Inputs, output_gradient: OutputGradient
+) -> dict[str, list[Use]]:
+    """``(a, g)`` of each call of ``layers`` for a batch, in the order of the calls.
 
     The module runs in eval mode (its mode is restored), because statistics per sample need samples that do not see
     each other. No weight gradient is computed.
 
     Args:
-        module: a network of one tensor.
-        layers: name -> submodule, each to be called exactly once per forward pass.
-        inputs: ``(n, ...)`` floats.
+        module: a network of these inputs.
+        layers: name -> submodule, each to be called at least once per forward pass, with one tensor.
+        inputs: one tensor ``(n, ...)`` or a tuple of them, handed over in order; those of integers (timesteps, labels)
+            as they are.
         output_gradient: the module's output ``(n, ...)`` -> gradient of each sample's loss with respect to it.
 
     Raises:
-        UsageError: a layer is called twice, never, or with several tensors; a BatchNorm has no running statistics.
+        UsageError: a layer is never called, or with several tensors; a BatchNorm has no running statistics.
     """
-    seen: dict[str, tuple[Tensor, Tensor]] = {}
+    seen: dict[str, list[Use]] = {}
     handles = [layer.register_forward_hook(_tap(name, seen)) for name, layer in layers.items()]
     try:
         with eval_mode(module), torch.enable_grad():
             # a differentiable input puts every layer into the graph, frozen weights or not
-            output = module(inputs.detach().clone().requires_grad_())
+            output = module(*(_leaf(x) for x in as_tuple(inputs)))
     finally:
         for handle in handles:
             handle.remove()
     if unused := sorted(layers.keys() - seen.keys()):
         raise UsageError("every layer with Kronecker factors must take part in the forward pass", found=unused[0])
     residual = output_gradient(output.detach())
-    outputs = [seen[name][1] for name in layers]
-    gradients = torch.autograd.grad(output, outputs, residual, materialize_grads=True) if outputs else ()
-    return {name: (seen[name][0], g) for name, g in zip(layers, gradients, strict=True)}
+    outputs = [y for name in layers for _, y in seen[name]]
+    found = iter(torch.autograd.grad(output, outputs, residual, materialize_grads=True) if outputs else ())
+    return {name: [(a, next(found)) for a, _ in seen[name]] for name in layers}
+
+
+def _leaf(x: Tensor) -> Tensor:
+    return x.detach().clone().requires_grad_() if x.is_floating_point() else x
 
 
 @contextmanager
@@ -69,19 +84,13 @@ def eval_mode(module: nn.Module) -> Iterator[None]:
             m.training = training
 
 
-def _tap(
-    name: str, seen: dict[str, tuple[Tensor, Tensor]]
-) -> Callable[[nn.Module, tuple[object, ...], Tensor], Tensor]:
+def _tap(name: str, seen: dict[str, list[Use]]) -> Callable[[nn.Module, tuple[object, ...], Tensor], Tensor]:
     def hook(layer: nn.Module, args: tuple[object, ...], output: Tensor) -> Tensor:
-        if name in seen:
-            raise UsageError(
-                "a layer with Kronecker factors must be used once per forward pass",
-                found=f"{name} used again",
-                way_out="Leave its parameters out of the scope, or untie it.",
-            )
         if len(args) != 1 or not isinstance(args[0], Tensor):
             raise UsageError("a layer with Kronecker factors must take one tensor", found=name)
-        seen[name] = (args[0].detach(), output)
+        if not output.requires_grad:  # behind integers alone, a label's embedding say, with frozen weights
+            output = output.detach().requires_grad_()
+        seen.setdefault(name, []).append((args[0].detach(), output))
         # the copy keeps the tapped tensor safe from an in-place activation behind the layer
         return output.clone()
 
