@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
+from gsu_cli.surgery.devices import device_of, normal, wide
 from gsu_cli.surgery.ekfac import EigenvalueBuilder
 from gsu_cli.surgery.kfac import KroneckerBuilder
 from gsu_cli.surgery.kronecker import KroneckerFisher
@@ -74,7 +75,7 @@ def image_losses(
     theta: VectorLike | None = None,
     block: int = BLOCK,
 ) -> Tensor:
-    """The loss of each image, ``(n,)`` float32, without a graph.
+    """The loss of each image, ``(n,)`` float32 on the CPU, without a graph.
 
     Args:
         model: the model; its mode and weights are left as they were.
@@ -90,12 +91,12 @@ def image_losses(
     """
     with torch.no_grad(), eval_mode(model):
         blocks = _blocks(model, images, seed, loss, block)
-        return torch.cat([check_finite(f(dict(theta or {})), b * block) for b, f in enumerate(blocks)])
+        return torch.cat([check_finite(f(dict(theta or {})), b * block).cpu() for b, f in enumerate(blocks)])
 
 
 def mean_loss(model: nn.Module, images: Images, *, seed: int, **options: Any) -> float:
     """The mean of :func:`image_losses` in float64; same arguments."""
-    return float(image_losses(model, images, seed=seed, **options).double().mean())
+    return float(wide(image_losses(model, images, seed=seed, **options)).mean())
 
 
 def mean_gradient(
@@ -168,21 +169,21 @@ def decoder_fisher(
 def _stream_fisher(
     model: Any, images: Images, builder: KroneckerBuilder | EigenvalueBuilder, seed: int, block: int
 ) -> None:
-    device = _device(model)
+    device = device_of(model)
     for b, (x, _) in enumerate(images.batches(block)):
-        generator = block_generator(seed, b, device)
+        generator = block_generator(seed, b)
         with torch.no_grad(), eval_mode(model):
             mean, sd = model.posterior(x.to(device))
-            z = mean + sd * torch.randn(mean.shape, generator=generator, device=device, dtype=mean.dtype)
+            z = mean + sd * normal(mean.shape, generator, mean)
         residual = partial(model.likelihood.fisher_residual, generator=generator)
         for part in z.split(max(1, VALUES // x[0].numel())):
             builder.accumulate(part, residual)
 
 
-def block_generator(seed: int, block: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """The generator of a block of images; unlike ``seed + block``, no two (seed, block) share a stream."""
+def block_generator(seed: int, block: int) -> torch.Generator:
+    """The CPU generator of a block of images; unlike ``seed + block``, no two (seed, block) share a stream."""
     digest = hashlib.blake2b(f"{seed}/{block}".encode(), digest_size=4).digest()
-    return torch.Generator(device).manual_seed(int.from_bytes(digest, "big"))
+    return torch.Generator().manual_seed(int.from_bytes(digest, "big"))
 
 
 class _WithLoss(nn.Module):
@@ -201,7 +202,7 @@ class _WithLoss(nn.Module):
 def _blocks(model: nn.Module, images: Images, seed: int, loss: ImageLoss | None, block: int) -> Iterator[BlockLoss]:
     if not len(images):
         raise UsageError("a loss needs at least one image", found=0)
-    device, face = _device(model), _WithLoss(model, loss)
+    device, face = device_of(model), _WithLoss(model, loss)
     fixed = {f"model.{k}": p.detach() for k, p in model.named_parameters()}
 
     for b, (pixels, labels) in enumerate(images.batches(block)):
@@ -212,12 +213,8 @@ def _blocks(model: nn.Module, images: Images, seed: int, loss: ImageLoss | None,
             swapped = {**fixed, **{f"model.{k}": p for k, p in theta.items()}}
             if swapped.keys() != fixed.keys():  # functional_call would ignore them, and the step with them
                 raise ValueError(f"not parameters of the model: {sorted(swapped.keys() - fixed.keys())}")
-            arguments = (x, y, block_generator(seed, b, device))
+            arguments = (x, y, block_generator(seed, b))
             value: Tensor = torch.func.functional_call(face, swapped, arguments)
             return value
 
         yield of
-
-
-def _device(model: nn.Module) -> torch.device:
-    return next((p.device for p in model.parameters()), torch.device("cpu"))

@@ -26,6 +26,7 @@ from gsu_cli.errors import CheckpointError, DataError, NonFiniteError, UsageErro
 from gsu_cli.run.checkpoints import digest, in_one_line, read_tensors
 from gsu_cli.run.files import atomic
 from gsu_cli.run.seeds import derive, generator
+from gsu_cli.surgery.devices import device_of
 
 log = logging.getLogger(__name__)
 ANEW = "Type the same command, or train anew without resume"
@@ -97,7 +98,7 @@ def fit(
 
     Args:
         model: offers ``loss(x, y, generator) -> (n,)``; ``y`` are labels, or attributes where ``wants_attributes``.
-        images: the training set; its last batch of an epoch may be smaller than the others.
+        images: the training set, moved to the model's device; the last batch of an epoch may be smaller.
         recipe: epochs, batch size, learning rate.
         seed: of order and noise.
         state: file that holds the state after each epoch; when it exists, training goes on from it.
@@ -115,6 +116,7 @@ def fit(
     """
     if len(images) == 0:
         raise DataError("training needs at least one image", found=0)
+    images = images.to(device_of(model))
     targets = _targets(model, images)
     steps_per_epoch = math.ceil(len(images) / recipe.batch_size)
     total = recipe.epochs * steps_per_epoch
@@ -207,9 +209,9 @@ def _keep(
 ) -> None:
     inner = optimiser.state_dict()
     tensors = {f"model/{k}": v for k, v in _snapshot(model).items()}  # copies: safetensors refuses tied weights
-    tensors = {k: v.contiguous() for k, v in tensors.items()}
+    tensors = {k: v.cpu().contiguous() for k, v in tensors.items()}
     for i, slots in inner["state"].items():
-        tensors |= {f"optimiser/{i}/{slot}": t.contiguous() for slot, t in slots.items()}
+        tensors |= {f"optimiser/{i}/{slot}": t.cpu().contiguous() for slot, t in slots.items()}
     meta = {
         "digest": digest(tensors),
         "facts": facts,

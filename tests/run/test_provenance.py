@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gsu_cli.run import provenance
+from gsu_cli.run.device import describe
 from gsu_cli.run.seeds import derive, generator
 
 CONFIG = {"dataset": {"name": "mnist"}, "seed": 0, "method": {"lr": 1e-5}, "paths": {"output_dir": "a"}}
@@ -84,7 +85,7 @@ def test_versions_and_device() -> None:
     versions = provenance.versions()
     assert set(versions) == {"python", *provenance.PACKAGES}
     assert versions["torch"] == torch.__version__.partition("+")[0]  # the local label is no part of the metadata
-    assert provenance.device()["threads"] == torch.get_num_threads()
+    assert describe(torch.device("cpu"))["threads"] == torch.get_num_threads()
 
 
 def test_seeds_are_pinned() -> None:

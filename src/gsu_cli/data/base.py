@@ -33,6 +33,13 @@ class Images:
         picked = None if self.attributes is None else self.attributes[index]
         return Images(self.pixels[index], self.labels[index], picked)
 
+    def to(self, device: torch.device) -> Images:
+        """The same images on ``device``; itself where they lie there."""
+        if self.pixels.device == device:
+            return self
+        attributes = None if self.attributes is None else self.attributes.to(device)
+        return Images(self.pixels.to(device), self.labels.to(device), attributes)
+
     def floats(self, index: Tensor | None = None) -> Tensor:
         """Pixels in [0, 1], ``(m, c, h, w)`` float32, of all images or of those at ``index``."""
         return to_float(self.pixels if index is None else self.pixels[index])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -76,6 +76,10 @@ class Split:
     @property
     def n_heldout(self) -> int:
         return len(self.dataset.heldout)
+
+    def to(self, device: torch.device) -> Split:
+        """The same split with the training images on ``device``, for those who compute there."""
+        return replace(self, dataset=replace(self.dataset, train=self.dataset.train.to(device)))
 
     def describe(self) -> str:
         """What is forgotten, in words: "class 1", "class 2 (dog)", "5 % of class 1"."""

@@ -20,6 +20,7 @@ from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError, UsageError, did_you_mean
 from gsu_cli.methods.diagnostics import diagnose, enough
 from gsu_cli.run.seeds import derive
+from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.vectors import Vector, VectorLike, dot, norm
 from gsu_cli.training import Recipe
 
@@ -130,7 +131,7 @@ def unlearn(
     """Runs ``method`` on a copy of ``model``.
 
     Args:
-        model: the original; untouched.
+        model: the original; untouched. The work is done on its device.
         split: forget, retain, held-out.
         method: any callable of the contract.
         generator: all of the method's randomness comes from one draw of it.
@@ -150,7 +151,7 @@ def unlearn(
     seed = int(torch.randint(2**62, (), generator=generator))
     task = Task(
         model=copy.deepcopy(model).eval(),
-        split=split,
+        split=(split := split.to(device_of(model))),
         recipe=recipe,
         seed=seed,
         stage=stage or (lambda _: contextlib.nullcontext()),

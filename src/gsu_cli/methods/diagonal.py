@@ -17,6 +17,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import block_generator
 from gsu_cli.objectives.redirect import decoder_prefix
+from gsu_cli.surgery.devices import add_wide, normal, wide
 from gsu_cli.surgery.layers import find_scopes, maps_patches, rows, squared_gradients
 from gsu_cli.surgery.taps import Use, capture, eval_mode
 from gsu_cli.surgery.vectors import Vector
@@ -44,7 +45,7 @@ def diagonal_fisher(model: Any, images: Images, *, seed: int, targets: str = "da
             g = block_generator(seed, b)
             with torch.no_grad(), eval_mode(model):
                 mean, sd = model.posterior(x)
-            yield mean + sd * torch.randn(mean.shape, generator=g), x, g
+            yield mean + sd * normal(mean.shape, g, mean), x, g
 
     sums: Vector = {}
     scopes = find_scopes(model.decoder, None, decoder_prefix(model))
@@ -62,9 +63,9 @@ def diagonal_fisher(model: Any, images: Images, *, seed: int, targets: str = "da
         taps = capture(model.decoder, layers, z, residual)
         for s in scopes:
             for k, square in _squares(layers[s.module], s.own, taps[s.module]).items():
-                sums[k] = sums[k].add_(square) if k in sums else square.double()
+                add_wide(sums, k, square)
     own = dict(model.named_parameters())
-    return {k: (v / len(images)).to(own[k].dtype) for k, v in sums.items()}
+    return {k: (v / len(images)).to(own[k]) for k, v in sums.items()}
 
 
 def need_latents(model: Any) -> None:
@@ -90,10 +91,10 @@ def _squares(layer: nn.Module, own: dict[str, str], uses: Sequence[Use]) -> Vect
         a, g = (r[:, 0].square() for r in rows(layer, own, x, y))
         M = g.T @ a
     else:
-        M = torch.zeros((), dtype=torch.float64)
+        M = wide(x.new_zeros(()))
         for x_part, y_part in zip(x.split(CHUNK), y.split(CHUNK), strict=True):
             a, g = rows(layer, own, x_part, y_part)
-            M = M + torch.bmm(g.transpose(1, 2), a).square().sum(0)
+            M = M + torch.bmm(g.transpose(1, 2), a).square().sum(0).to(M.device)
     found: Vector = {}
     if "weight" in own:
         shape = layer.get_parameter("weight").shape

@@ -14,6 +14,7 @@ from gsu_cli.methods.base import Strength, Task, Update, add_, check_whole, draw
 from gsu_cli.methods.diagonal import diagonal_fisher
 from gsu_cli.methods.iterative import CHECK_IMAGES, Cost, check_number
 from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.devices import normal
 
 
 class FisherScrub:
@@ -50,7 +51,7 @@ class FisherScrub:
             F = diagonal_fisher(task.model, retain, seed=task.stream("fisher"), targets="model")
         with task.stage("step"):
             noise = generator(task.stream("noise"))
-            moved = {k: self.variance(f).sqrt() * torch.randn(f.shape, generator=noise) for k, f in F.items()}
+            moved = {k: self.variance(f).sqrt() * normal(f.shape, noise).to(f.device) for k, f in F.items()}
             add_(task.model, moved, 1.0)
         after = {part: mean_loss(task.model, images, seed=seeds[part]) for part, images in checks.items()}
         clamped = sum(int((f < 1 / self.clamp).sum()) for f in F.values())

@@ -33,6 +33,7 @@ from gsu_cli.methods.base import (
     names_in_scope,
 )
 from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector, is_finite
 
 CHECK_IMAGES = 1000  # of each part, at most, on which the trajectory is measured
@@ -232,9 +233,7 @@ def iterate(ground: Ground, name: str, direction: Direction) -> Update:
                     _put(weights, good[2])
                     break
                 good = k + 1, now, [w.detach().clone() for w in weights]
-                moved = math.sqrt(
-                    sum(float((a - b).double().square().sum()) for a, b in zip(good[2], origin, strict=True))
-                )
+                moved = math.sqrt(sum(float(wide(a - b).square().sum()) for a, b in zip(good[2], origin, strict=True)))
                 for key, value in {"step": k + 1, **now, "moved": moved}.items():
                     trajectory[key].append(value)
     except NonFiniteError:

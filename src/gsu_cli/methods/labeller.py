@@ -17,6 +17,7 @@ from gsu_cli.methods.base import Task, draw_images
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.models.judge_cnn import JudgeCnn
 from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.devices import share_of
 from gsu_cli.training import Recipe, fit
 
 RETAIN, FORGET = 0, 1
@@ -67,10 +68,10 @@ def train_labeller(task: Task, cost: Cost, *, most: int) -> Labeller:
     size = max(map(len, train.values()))
     order = torch.randperm(2 * size, generator=generator(task.stream("labeller", "order")))
     pixels = torch.cat([images.pixels[torch.arange(size) % len(images)] for images in train.values()])
-    labels = torch.tensor(list(train)).repeat_interleave(size)
+    labels = torch.tensor(list(train)).to(pixels.device).repeat_interleave(size)
     with torch.random.fork_rng(devices=[]):  # torch's initialisers know the global generator only
         torch.manual_seed(task.stream("labeller", "initialise"))
-        model = JudgeCnn(task.split.dataset.shape, [RETAIN, FORGET], width=16, feature_dim=32)
+        model = JudgeCnn(task.split.dataset.shape, [RETAIN, FORGET], width=16, feature_dim=32).to(pixels.device)
     fit(model, Images(pixels[order], labels[order]), RECIPE, seed=task.stream("labeller", "fit"))
     cost.gradients += 2 * size * RECIPE.epochs
     labeller = Labeller(model, None, 2 * size)
@@ -88,5 +89,5 @@ def _accuracy(labeller: Labeller, parts: dict[int, Images]) -> float | None:
         kept = images[_kept(len(images)).nonzero()[:, 0]]
         if not len(kept):
             return None
-        shares.append(float((labeller.shows(kept.floats()) == (label == FORGET)).double().mean()))
+        shares.append(share_of(labeller.shows(kept.floats()) == (label == FORGET)))
     return sum(shares) / len(shares)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.methods.diagonal import need_latents
+from gsu_cli.surgery.devices import device_of, normal
 
 
 def frozen(model: Any) -> Any:
@@ -25,7 +26,7 @@ def frozen(model: Any) -> Any:
 def latents(model: Any, x: Tensor, generator: torch.Generator) -> Tensor:
     """``z ~ q(z | x)``, one per image, ``(n, z)``."""
     mean, sd = model.posterior(x)
-    return mean + sd * torch.randn(mean.shape, generator=generator)  # type: ignore[no-any-return]
+    return mean + sd * normal(mean.shape, generator, mean)  # type: ignore[no-any-return]
 
 
 @torch.no_grad()
@@ -33,3 +34,8 @@ def drawn(model: Any, z: Tensor) -> Tensor:
     """``E[x | decoder(z)]`` in [0, 1], ``(n, c, h, w)``: what the likelihood takes as a target."""
     images: Tensor = model.likelihood.mean(model.decoder(z))
     return images.clamp(0.0, 1.0)
+
+
+def prior(model: Any, n: int, generator: torch.Generator) -> Tensor:
+    """``z ~ N(0, I)``, ``(n, z)``, where the model lies."""
+    return normal((n, model.latent_dim), generator).to(device_of(model))

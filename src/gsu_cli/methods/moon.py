@@ -18,9 +18,10 @@ from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update, check_choice, check_whole
 from gsu_cli.methods.iterative import Ground, Loop, check_number, iterate
 from gsu_cli.methods.labeller import train_labeller
-from gsu_cli.methods.latents import drawn, frozen
+from gsu_cli.methods.latents import drawn, frozen, prior
 from gsu_cli.methods.ms_ssim import ms_ssim
 from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.devices import share_of
 from gsu_cli.surgery.vectors import Vector
 
 CHUNK = 500  # latents a pass
@@ -75,18 +76,18 @@ class Moon:
         with task.stage("labeller"):
             labeller = train_labeller(task, ground.cost, most=self.labeller_images)
         with task.stage("target"):
-            z = torch.randn(self.n_generated, f.latent_dim, generator=generator(task.stream("generated")))
+            z = prior(f, self.n_generated, generator(task.stream("generated")))
             shows = torch.cat([labeller.shows(drawn(f, part)) for part in z.split(CHUNK)])
             z_e = target_vector(z, shows)
             a = projection(z, z_e)
             t = float(a[shows].mean() + a[~shows].mean()) / 2 if self.t == "midpoint" else float(self.t)
             moved = translate(z[a > t][:CHECKED], z_e, t)
-            still = float(labeller.shows(drawn(f, moved)).double().mean()) if len(moved) else None
+            still = share_of(labeller.shows(drawn(f, moved))) if len(moved) else None
         ground.cost.generated += self.n_generated + len(moved)
         ground.cost.forward += self.n_generated + len(moved)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            z = torch.randn(self.loop.batch_size, f.latent_dim, generator=ground.noise)
+            z = prior(f, self.loop.batch_size, ground.noise)
             s = projection(z, z_e) > t
             goal = drawn(f, translate(z, z_e, t))
             found = model.likelihood.mean(model.decoder(z))
@@ -102,7 +103,7 @@ class Moon:
         update.details |= {
             "t": t,
             "target": {"norm": float(z_e.norm()), "positives": int(shows.sum()), "generated": self.n_generated},
-            "beyond_t": float((a > t).double().mean()),
+            "beyond_t": share_of(a > t),
             "still_labelled": still,
             "labeller": labeller.record(),
         }

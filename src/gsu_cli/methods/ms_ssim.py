@@ -38,9 +38,9 @@ def ms_ssim(x: Tensor, y: Tensor, *, window: int = 7, sigma: float = 1.5) -> Ten
     if not scales:
         raise UsageError(f"MS-SSIM needs images of at least {window} pixels a side", found=list(x.shape[-2:]))
     c = x.shape[1]
-    line = torch.exp(-0.5 * ((torch.arange(window, dtype=x.dtype) - window // 2) / sigma).square())
+    line = torch.exp(-0.5 * ((torch.arange(window, dtype=x.dtype, device=x.device) - window // 2) / sigma).square())
     kernel = torch.outer(line / line.sum(), line / line.sum()).expand(c, 1, window, window)
-    total = torch.ones(len(x), c, dtype=x.dtype)
+    total = x.new_ones(len(x), c)
     for j, weight in enumerate(WEIGHTS[:scales]):
         if j:
             odd = [side % 2 for side in x.shape[-2:]]  # as the libraries do it

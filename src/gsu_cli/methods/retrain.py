@@ -12,6 +12,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, Update, check_whole
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.run.seeds import derive
+from gsu_cli.surgery.devices import device_of
 from gsu_cli.training import History, Progress, Recipe, fit
 
 
@@ -48,8 +49,10 @@ def train_from_scratch(
     seed: int,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> History:
-    """Re-initialises ``model`` and trains it on the retain set."""
-    initialise(model, seed)
+    """Re-initialises ``model`` and trains it on the retain set, where it lies."""
+    device = device_of(model)
+    initialise(model.cpu(), seed)  # so that every device begins with the same weights
+    model.to(device)
     return fit(model, split.retain_images, recipe, seed=seed, on_progress=on_progress)
 
 

@@ -21,8 +21,9 @@ from gsu_cli.methods.base import Strength, Task, Update, check_choice, check_who
 from gsu_cli.methods.diagonal import diagonal_fisher
 from gsu_cli.methods.iterative import Batches, Ground, Loop, check_number, iterate
 from gsu_cli.methods.labeller import Labeller, train_labeller
-from gsu_cli.methods.latents import drawn, frozen, latents
+from gsu_cli.methods.latents import drawn, frozen, latents, prior
 from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.devices import uniform
 from gsu_cli.surgery.vectors import Vector
 
 SURROGATES = ("noise", "retain")
@@ -90,7 +91,7 @@ class SelectiveAmnesia:
 
         def surrogate(n: int) -> Tensor:
             if self.surrogate == "noise":
-                return torch.rand(n, *task.split.dataset.shape, generator=ground.noise)
+                return uniform((n, *task.split.dataset.shape), ground.noise, ground.weights[0])
             pool = ground.batches["retain"].images
             return pool.floats(torch.randint(len(pool), (n,), generator=ground.noise))
 
@@ -114,9 +115,9 @@ class SelectiveAmnesia:
 
 def generated(model: Any, n: int, *, seed: int) -> Images:
     """``n`` drawings at prior latents, 8 bits a pixel, all labelled 0."""
-    z = torch.randn(n, model.latent_dim, generator=generator(seed))
+    z = prior(model, n, generator(seed))
     pixels = torch.cat([(255 * drawn(model, part)).round().to(torch.uint8) for part in z.split(CHUNK)])
-    return Images(pixels, torch.zeros(n, dtype=torch.int64))
+    return Images(pixels, torch.zeros(n, dtype=torch.int64, device=pixels.device))
 
 
 def replay(model: Any, labeller: Labeller, n: int, *, seed: int) -> Images:

@@ -90,7 +90,8 @@ class TorchJd:
             rows = scale(g_f, -1.0), g_r
             with torch.random.fork_rng(devices=[]):  # some aggregators draw from torch's global generator
                 torch.manual_seed(task.stream("aggregator", k))
-                found = aggregate(torch.stack([flatten(row) for row in rows]))
+                J = torch.stack([flatten(row) for row in rows])
+                found = aggregate(J.cpu()).to(J.device)  # some hold tensors of their own, or solve on the CPU
             v = unflatten(found, g_r)
             along = {
                 key: cosine(v, row) or 0.0 for key, row in zip(("along_forget", "along_retain"), rows, strict=True)

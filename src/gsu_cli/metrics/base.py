@@ -20,6 +20,7 @@ from gsu_cli.errors import NonFiniteError
 from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, Judge, Verdict
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.devices import device_of
 
 Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 NO_IMAGES = "there are no images to judge"
@@ -133,7 +134,7 @@ def draw(model: Any, n: int, seed: int, *, chunk: int = 2000) -> Tensor:
         x = model.sample(min(chunk, n - start), generator(seed, "latents", k))
         if x.isnan().any():  # a cast to uint8 would make a picture of it
             raise NonFiniteError("drawings must be finite", found=f"nan among drawings {start} to {start + len(x) - 1}")
-        parts.append((x.clamp(0, 1) * 255).round_().to(torch.uint8))
+        parts.append((x.clamp(0, 1) * 255).round_().to(torch.uint8).cpu())
     return torch.cat(parts)
 
 
@@ -149,7 +150,8 @@ def reconstructions(model: Any, images: Images, chunk: int = 500) -> Tensor:
     Raises:
         NonFiniteError: a reconstruction holds nan.
     """
-    parts = [model.decode(model.posterior(x)[0]) for x, _ in images.batches(chunk)]
+    device = device_of(model)
+    parts = [model.decode(model.posterior(x.to(device))[0]).cpu() for x, _ in images.batches(chunk)]
     drawn = torch.cat(parts) if parts else images.floats()
     if drawn.isnan().any():
         raise NonFiniteError("reconstructions must be finite", found="nan")

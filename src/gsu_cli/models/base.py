@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
+from gsu_cli.surgery.devices import coins, device_of, normal
 
 
 class Likelihood(Protocol):
@@ -47,7 +48,7 @@ class Bernoulli:
 
     def fisher_residual(self, output: Tensor, generator: torch.Generator) -> Tensor:
         p = torch.sigmoid(output)
-        return p - torch.bernoulli(p, generator=generator)
+        return p - coins(p, generator)
 
 
 class Gaussian:
@@ -76,8 +77,9 @@ class Gaussian:
         return output.clamp(0, 1)
 
     def fisher_residual(self, output: Tensor, generator: torch.Generator) -> Tensor:
-        noise = torch.randn(output.shape, generator=generator, device=output.device, dtype=output.dtype)
-        return noise / self.sigma  # (output - x~) / sigma^2 for x~ ~ N(output, sigma^2)
+        return (
+            normal(output.shape, generator, output) / self.sigma
+        )  # (output - x~) / sigma^2 for x~ ~ N(output, sigma^2)
 
 
 class Model(nn.Module):
@@ -114,13 +116,13 @@ class Vae(Model):
     def loss(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Tensor:
         """-ELBO of each image in nats, ``(n,)``, with one reparametrised latent; labels are ignored."""
         mean, sd = self.posterior(x)
-        z = mean + sd * torch.randn(mean.shape, generator=generator)
+        z = mean + sd * normal(mean.shape, generator, mean)
         kl = 0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)
         return self.likelihood.nll(self.decoder(z), x) + kl
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """``n`` images in [0, 1] at latents from the prior N(0, I)."""
-        return self.decode(torch.randn(n, self.latent_dim, generator=generator))
+        return self.decode(normal((n, self.latent_dim), generator).to(device_of(self)))
 
     def generation_parameters(self) -> list[str]:
         """The decoder's parameters: nothing else moves what is drawn."""

@@ -17,6 +17,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import BLOCK
 from gsu_cli.objectives.redirect import decoder_prefix, posterior, posterior_latents
+from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.streaming import BlockLoss
 
 
@@ -57,7 +58,7 @@ class FrozenElbo:
         Raises:
             NonFiniteError: it is nan or infinite.
         """
-        value = torch.cat([f(theta) for f in self.blocks()]).double().mean()
+        value = wide(torch.cat([f(theta) for f in self.blocks()])).mean()
         if not torch.isfinite(value):
             raise NonFiniteError("the retain loss must stay finite", found=float(value))
         return float(value)

@@ -65,7 +65,7 @@ def region(forget: Images, retain: Images) -> Tensor:
     top = float(distance.max())
     low = max(LOW * top, _by_chance(len(a), len(b), a[0].numel()))
     if low >= top:
-        return torch.ones(1, *distance.shape)
+        return distance.new_ones(1, *distance.shape)
     w = ((distance - low) / max(HIGH * top - low, LOW * top)).clamp(0, 1)[None, None]
     # a pixel wider, for its anti-aliased rim, and with a soft edge
     return F.avg_pool2d(F.max_pool2d(w, 3, 1, 1), 3, 1, 1, count_include_pad=False)[0]
@@ -80,7 +80,7 @@ def kolmogorov_smirnov(a: Tensor, b: Tensor) -> Tensor:
     Returns:
         ``(...)`` in [0, 1].
     """
-    best = torch.zeros(a.shape[1:])
+    best = a.new_zeros(a.shape[1:])
     for level in torch.arange(LEVELS) / LEVELS:
         best = torch.maximum(best, ((a <= level).float().mean(0) - (b <= level).float().mean(0)).abs())
     return best

@@ -24,6 +24,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
 from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.devices import normal, share_of, wide
 from gsu_cli.surgery.streaming import BlockLoss
 
 LEAST_CLEAN = 0.02  # share of the retained means kept as targets when fewer than that are clean
@@ -67,7 +68,7 @@ class Redirect:
     @torch.no_grad()
     def mean(self, model: Any, theta: dict[str, Tensor]) -> float:
         """The loss at ``theta``, nats per image."""
-        return float(torch.cat([f(theta) for f in self.blocks(model)]).double().mean())
+        return float(wide(torch.cat([f(theta) for f in self.blocks(model)])).mean())
 
 
 def decoder_prefix(model: Any) -> str:
@@ -150,7 +151,7 @@ def clean_means(mean_f: Tensor, mean_r: Tensor, neighbours: int = 10) -> tuple[T
     forgotten = (near < len(mean_f)).sum(1)
     # a random half of all images has no region of its own
     limit = forgotten.sort().values[int(LEAST_CLEAN * (len(forgotten) - 1))]
-    return mean_r[forgotten <= limit], float((forgotten == 0).double().mean())
+    return mean_r[forgotten <= limit], share_of(forgotten == 0)
 
 
 def _alike(images: Tensor, drawn: Tensor, index: Tensor) -> Tensor:
@@ -169,7 +170,7 @@ def posterior(model: Any, images: Images) -> tuple[Tensor, Tensor]:
 
 def posterior_latents(mean: Tensor, sd: Tensor, times: int, *, seed: int) -> Tensor:
     """``times`` latents of each image, ``(times * n, z)``: all images at one, then at the next."""
-    noise = torch.randn(times, *mean.shape, generator=generator(seed, "latents"))
+    noise = normal((times, *mean.shape), generator(seed, "latents"), mean)
     return (mean + sd * noise).flatten(0, 1)
 
 
@@ -187,13 +188,13 @@ def retained_share(model: Any, targets: Tensor, forget: Images, retain: Images, 
     index = torch.arange(n)
     pool = torch.cat([posterior(model, part[index])[0] for part in (retain, forget)])
     means = torch.cat([model.posterior(part)[0] for part in targets.split(BLOCK)])
-    return float((nearest(means, pool, min(neighbours, 2 * n)) < n).double().mean())
+    return share_of(nearest(means, pool, min(neighbours, 2 * n)) < n)
 
 
 def nearest(points: Tensor, pool: Tensor, k: int) -> Tensor:
     """Indices into ``pool`` of the ``k`` nearest to each point, ``(n, k)``, nearest first (Euclidean)."""
     squares = pool.square().sum(1)
-    buffer = torch.empty(256, len(pool))  # reused: fresh memory for every part costs more than the distances
+    buffer = pool.new_empty(256, len(pool))  # reused: fresh memory for every part costs more than the distances
     parts = []
     for part in points.split(256):
         distances = torch.addmm(squares, part, pool.T, alpha=-2.0, out=buffer[: len(part)])
@@ -205,4 +206,4 @@ def nearest(points: Tensor, pool: Tensor, k: int) -> Tensor:
 def entropy(model: Any, z: Tensor, targets: Tensor) -> float:
     """The loss of drawing exactly ``targets``, the means at latents ``z``, nats per image."""
     parts = zip(z.split(BLOCK), targets.split(BLOCK), strict=True)
-    return float(torch.cat([model.likelihood.nll(model.decoder(a), t) for a, t in parts]).double().mean())
+    return float(wide(torch.cat([model.likelihood.nll(model.decoder(a), t) for a, t in parts])).mean())

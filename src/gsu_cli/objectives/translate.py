@@ -24,6 +24,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
 from gsu_cli.objectives.redirect import Redirect, entropy, latents
+from gsu_cli.surgery.devices import wide
 
 RIDGE = 1e-3  # of the mean variance, added to S: latents that the encoder ignores have next to none
 TINY = 1e-12
@@ -60,16 +61,16 @@ def translated(z: Tensor, mean_f: Tensor, mean_r: Tensor, *, beyond: float = 0.0
     Raises:
         UsageError: the two sets have one mean.
     """
-    f, r = mean_f.double(), mean_r.double()
+    f, r = wide(mean_f), wide(mean_r)
     delta = f.mean(0) - r.mean(0)
     centred = torch.cat([f - f.mean(0), r - r.mean(0)])
     S = centred.T @ centred / len(centred)
     # one image of each has no spread, and the difference of the means is then the discriminant
-    S += RIDGE * S.diagonal().mean().clamp(min=TINY) * torch.eye(len(S), dtype=S.dtype)
+    S += RIDGE * S.diagonal().mean().clamp(min=TINY) * torch.eye(len(S), dtype=S.dtype, device=S.device)
     w = torch.linalg.solve(S, delta)
     scale = w @ delta
     if not scale > 0:
         raise UsageError("what is to be forgotten must differ from the rest in the latents", found="equal means")
-    a = (z.double() - r.mean(0)) @ w / scale
-    moved: Tensor = z.double() - (a + beyond)[:, None] * delta
-    return moved.to(z.dtype)
+    a = (wide(z) - r.mean(0)) @ w / scale
+    moved: Tensor = wide(z) - (a + beyond)[:, None] * delta
+    return moved.to(z)

@@ -52,7 +52,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     """sha256 over names, types, shapes and bytes, independent of the order of insertion."""
     h = hashlib.sha256()
     for name in sorted(tensors):
-        t = tensors[name].detach().contiguous()
+        t = tensors[name].detach().cpu().contiguous()
         h.update(f"{name}|{t.dtype}|{tuple(t.shape)}|".encode())
         h.update(t.view(torch.uint8).numpy().data if t.ndim else t.reshape(1).view(torch.uint8).numpy().data)
     return h.hexdigest()
@@ -76,7 +76,7 @@ def save_checkpoint(path: Path, model: nn.Module, *, about: Mapping[str, Any], h
         raise CheckpointError(
             "a model needs `config()`, its constructor arguments, to be saved", found=f"{kind.__qualname__} without it"
         )
-    tensors = {k: v.detach().clone().contiguous() for k, v in model.state_dict().items()}
+    tensors = {k: v.detach().cpu().clone().contiguous() for k, v in model.state_dict().items()}
     if half:
         tensors = {k: _halved(k, v) if v.is_floating_point() else v for k, v in tensors.items()}
     meta = {

@@ -48,18 +48,6 @@ def git() -> dict[str, Any]:
     return {"commit": ask("rev-parse", "HEAD"), "dirty": None if changed is None else changed != ""}
 
 
-def device() -> dict[str, Any]:
-    """What computed: numbers are bit-identical only for the same of these."""
-    import torch
-
-    return {
-        "type": "cpu",
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "threads": torch.get_num_threads(),
-    }
-
-
 def peak_memory_mb() -> float:
     """Largest resident size of this process so far, MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

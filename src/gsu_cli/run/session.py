@@ -11,7 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import torch
+
 from gsu_cli.errors import NonFiniteError
+from gsu_cli.run import device as devices
 from gsu_cli.run import provenance
 from gsu_cli.run.record import Record, write_record
 
@@ -30,12 +33,21 @@ class Session:
         config: the resolved config, plain values.
         command: the words that make this run again.
         seeds: by purpose.
+        device: where it computes; the CPU when None.
     """
 
     def __init__(
-        self, folder: Path, verb: str, config: dict[str, Any], command: list[str], seeds: dict[str, int]
+        self,
+        folder: Path,
+        verb: str,
+        config: dict[str, Any],
+        command: list[str],
+        seeds: dict[str, int],
+        device: torch.device | None = None,
     ) -> None:
         self.folder = folder
+        self.device = torch.device("cpu") if device is None else device
+        devices.settle(self.device)
         self._started = time.perf_counter()
         self.record = Record(
             verb=verb,
@@ -46,7 +58,7 @@ class Session:
             seeds=seeds,
             git=provenance.git(),
             versions=provenance.versions(),
-            device=provenance.device(),
+            device=devices.describe(self.device),
         )
 
     def __enter__(self) -> Self:
@@ -56,10 +68,11 @@ class Session:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Adds the wall time inside to ``record.seconds[name]``."""
+        """Adds the wall time inside to ``record.seconds[name]``, the device's own work included."""
         started = time.perf_counter()
         try:
             yield
+            devices.synchronise(self.device)
         finally:
             spent = time.perf_counter() - started
             self.record.seconds[name] = round(self.record.seconds.get(name, 0.0) + spent, 4)
@@ -91,4 +104,5 @@ class Session:
         """Writes the record as it stands; see `write_record`."""
         self.record.seconds["total"] = round(time.perf_counter() - self._started, 4)
         self.record.peak_memory_mb = provenance.peak_memory_mb()
+        self.record.device["peak_memory_mb"] = devices.peak_memory_mb(self.device)
         write_record(self.folder, self.record, nan_as_null=nan_as_null)

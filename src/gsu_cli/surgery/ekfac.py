@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.surgery.devices import device_of, wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.layers import rows
 from gsu_cli.surgery.taps import Inputs, OutputGradient, as_tuple, capture
@@ -34,7 +35,8 @@ class EigenvalueBuilder:
         self._sums = [torch.zeros_like(x.eigenvalues) for x in fisher.layers]
         # rotating the activations in their own precision keeps this pass as cheap as the first
         dtype = next((p.dtype for p in module.parameters()), torch.float32)
-        self._bases = [(x.U_A.to(dtype), x.U_G.to(dtype)) for x in fisher.layers]
+        device = device_of(module)
+        self._bases = [(x.U_A.to(device, dtype), x.U_G.to(device, dtype)) for x in fisher.layers]
         self._n = 0
 
     def accumulate(self, inputs: Inputs, output_gradient: OutputGradient) -> None:
@@ -74,9 +76,9 @@ def _squares(a: Tensor, g: Tensor) -> Tensor:
     """``sum_n (sum_t g_nt a_nt^T)^2`` entry by entry, ``(q, p)`` float64."""
     p, q = a.shape[2], g.shape[2]
     if a.shape[1] == 1:  # the square of a product: one matrix product for the whole batch
-        return (g[:, 0].square().T @ a[:, 0].square()).double()
-    total = torch.zeros(q, p, dtype=torch.float64, device=a.device)
+        return wide(g[:, 0].square().T @ a[:, 0].square())
+    total = wide(a.new_zeros(q, p))
     chunk = max(1, 2**24 // (p * q))  # at most 64 MB of float32 per-sample gradients at a time
     for a_i, g_i in zip(torch.split(a, chunk), torch.split(g, chunk), strict=True):
-        total += (g_i.transpose(1, 2) @ a_i).square().sum(0)
+        total += (g_i.transpose(1, 2) @ a_i).square().sum(0).to(total.device)
     return total

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.surgery.devices import add_wide
 from gsu_cli.surgery.vectors import Vector, VectorLike, add_scaled, combine, dot
 
 LOG_MU = (-14.0, 28.0)  # natural logarithms between which a multiplier is looked for: 1e-6 to 1e12
@@ -76,13 +77,13 @@ def gauss_newton_product(
             weighted = (outputs(leaves) * HJv).sum()
             terms = torch.autograd.grad(weighted, list(leaves.values()), materialize_grads=True)
         for k, term in zip(leaves, terms, strict=True):
-            sums[k] = sums[k].add_(term) if k in sums else term.double()
+            add_wide(sums, k, term)
         n += len(block)
     if not n:
         raise UsageError("a Gauss-Newton product needs at least one sample", found=0)
     if bad := [k for k, total in sums.items() if not torch.isfinite(total).all()]:
         raise NonFiniteError("Gauss-Newton products must be finite", found=f"nan or inf in {bad[0]}")
-    return {k: (total / n).to(point[k].dtype) for k, total in sums.items()}
+    return {k: (total / n).to(point[k]) for k, total in sums.items()}
 
 
 def output_curvature(nll: Callable[[Tensor, Tensor], Tensor], target: Callable[[Tensor], Tensor]) -> OutputCurvature:

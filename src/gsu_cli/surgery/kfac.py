@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.surgery.devices import add_wide
 from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerLayer, eigenbasis
 from gsu_cli.surgery.layers import find_scopes, rows, squared_gradients
 from gsu_cli.surgery.taps import Inputs, OutputGradient, Use, as_tuple, capture, eval_mode
@@ -86,13 +87,13 @@ class KroneckerBuilder:
                 with eval_mode(layer):
                     squares = squared_gradients(layer, scope.own, uses)
                 for k, square in squares.items():
-                    _add(self._diagonal, scope.own[k], square)
+                    add_wide(self._diagonal, scope.own[k], square)
                 continue
             used = self._share(layer, uses)
             for x, y in uses:
                 a, g = (r.flatten(-3, -2) for r in rows(layer, scope.own, x[:used], y[:used]))
-                _add(self._A, scope.module, a.mT @ a)
-                _add(self._G, scope.module, g.mT @ g)
+                add_wide(self._A, scope.module, a.mT @ a)
+                add_wide(self._G, scope.module, g.mT @ g)
                 self._locations[scope.module] = self._locations.get(scope.module, 0) + a.shape[-2]
             self._samples[scope.module] = self._samples.get(scope.module, 0) + used
         self._n += len(as_tuple(inputs)[0])
@@ -127,7 +128,3 @@ class KroneckerBuilder:
         if bad := [k for k, s in diagonal.items() if not torch.isfinite(s).all()]:
             raise NonFiniteError("the diagonal Fisher must be finite", found=f"nan or inf in {bad[0]}")
         return KroneckerFisher(tuple(layers), diagonal, self._n)
-
-
-def _add(sums: dict[str, Tensor], key: str, term: Tensor) -> None:
-    sums[key] = sums[key].add_(term) if key in sums else term.double()

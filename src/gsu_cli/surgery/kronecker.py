@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
+from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.layers import Scope
 from gsu_cli.surgery.vectors import Vector, VectorLike
 
@@ -38,7 +39,7 @@ class KroneckerLayer:
 
     def transform(self, v: VectorLike, spectrum: Tensor) -> Vector:
         """``U diag(spectrum) U^T v`` for this layer's part of ``v``, in float64 inside."""
-        M = self.scope.pack(v).double()
+        M = wide(self.scope.pack(v))
         inside = self.U_G.mT @ M @ self.U_A
         return self.scope.unpack(self.U_G @ (inside * spectrum) @ self.U_A.mT, v)
 
@@ -106,7 +107,7 @@ class KroneckerFisher:
     def _each(self, v: VectorLike, spectra: list[Tensor] | tuple[Tensor, ...], diagonal: Vector) -> Vector:
         if set(v) != set(self.names()):
             raise ValueError(f"vector and Fisher differ in parameters: {sorted(set(v) ^ set(self.names()))}")
-        parts: Vector = {k: (v[k].double() * s).to(v[k].dtype) for k, s in diagonal.items()}
+        parts: Vector = {k: (wide(v[k]) * s).to(v[k]) for k, s in diagonal.items()}
         for layer, spectrum in zip(self.layers, spectra, strict=True):
             parts.update(layer.transform(v, spectrum))
         return {k: parts[k] for k in v}

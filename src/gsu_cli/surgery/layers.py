@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
+from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector, VectorLike
 
 
@@ -56,10 +57,10 @@ class Scope:
         if "weight" in self.own:
             w = like[self.own["weight"]]
             part = M[..., : M.shape[-1] - ("bias" in self.own)]
-            parts[self.own["weight"]] = (part.mT if self.transposed else part).reshape(w.shape).to(w.dtype)
+            parts[self.own["weight"]] = (part.mT if self.transposed else part).reshape(w.shape).to(w)
         if "bias" in self.own:
             b = like[self.own["bias"]]
-            parts[self.own["bias"]] = M[..., -1].reshape(b.shape).to(b.dtype)
+            parts[self.own["bias"]] = M[..., -1].reshape(b.shape).to(b)
         return parts
 
     def _matrix(self, w: Tensor) -> Tensor:
@@ -184,4 +185,4 @@ def squared_gradients(layer: nn.Module, own: Collection[str], uses: Sequence[tup
 
     size = max(sum(fixed[k].numel() for k in own), 1)
     per_sample = torch.func.vmap(one, chunk_size=max(1, 2**24 // size))(*uses)
-    return {k: v.double().square().sum(0) for k, v in per_sample.items()}
+    return {k: wide(v).square().sum(0) for k, v in per_sample.items()}

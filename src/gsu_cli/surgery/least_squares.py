@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
+from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.layers import Scope, find_scopes, maps_patches, rows
 from gsu_cli.surgery.taps import eval_mode
 from gsu_cli.surgery.vectors import Vector, VectorLike
@@ -70,7 +71,7 @@ class Refit:
         A = self.A_f + mu * self.A_r
         A.diagonal().add_(RIDGE * A.diagonal().mean())
         change = torch.cholesky_solve(self.C_f, torch.linalg.cholesky(A)).T
-        return {**self.theta, **self.layer.unpack(self.layer.pack(self.theta).double() + change, self.theta)}
+        return {**self.theta, **self.layer.unpack(wide(self.layer.pack(self.theta)) + change, self.theta)}
 
     def _moments(
         self, network: nn.Module, module: nn.Module, inputs: Tensor, meant: Tensor | None
@@ -85,7 +86,7 @@ class Refit:
             y = module(x)
             d = torch.zeros_like(y) if meant is None else module(_reaching(network, module, meant[block])) - y
             a, d = (t.flatten(0, 1) for t in rows(module, self.layer.own, x, d))
-            A, C = A + (a.T @ a).double(), C + (a.T @ d).double()
+            A, C = A + wide(a.T @ a), C + wide(a.T @ d)
             n, located = n + len(x), located + len(a)
         self.images += n if meant is None else 2 * n
         return A / n, C / n

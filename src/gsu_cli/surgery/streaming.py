@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.surgery.devices import add_wide
 from gsu_cli.surgery.second_order import hessian_vector_product
 from gsu_cli.surgery.vectors import Vector, VectorLike
 
@@ -91,16 +92,16 @@ class _Sum:
             for k, x in term.items():
                 if not torch.isfinite(x).all():
                     raise NonFiniteError("gradients must be finite", found=f"nan or inf in {k}, block {b}")
-                sums[k] = sums[k].add_(x) if k in sums else x.double()
+                add_wide(sums, k, x)
         self.n, self.loss = self.n + sizes[0], self.loss + float(value.detach())
 
     def mean(self, like: VectorLike) -> LossGradient:
         if not self.n:
             raise UsageError("a gradient needs at least one image", found=0)
-        return LossGradient({k: (x / self.n).to(like[k].dtype) for k, x in self.g.items()}, self.loss / self.n, self.n)
+        return LossGradient({k: (x / self.n).to(like[k]) for k, x in self.g.items()}, self.loss / self.n, self.n)
 
     def mean_product(self, like: VectorLike) -> Vector:
-        return {k: (x / self.n).to(like[k].dtype) for k, x in self.Hv.items()}
+        return {k: (x / self.n).to(like[k]) for k, x in self.Hv.items()}
 
 
 def check_finite(losses: Tensor, first: int) -> Tensor:

@@ -14,6 +14,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from gsu_cli.surgery.devices import wide
+
 Vector: TypeAlias = dict[str, Tensor]
 VectorLike: TypeAlias = Mapping[str, Tensor]
 
@@ -25,7 +27,7 @@ def dot(u: VectorLike, v: VectorLike) -> float:
     6.0
     """
     _same_names(u, v)
-    return sum(float(torch.dot(u[k].reshape(-1).double(), v[k].reshape(-1).double())) for k in u)
+    return sum(float(torch.dot(wide(u[k].reshape(-1)), wide(v[k].reshape(-1)))) for k in u)
 
 
 def norm(v: VectorLike) -> float:
@@ -57,11 +59,11 @@ def combine(coefficients: Sequence[float], vectors: Sequence[VectorLike]) -> Vec
     first = vectors[0]
     for v in vectors:
         _same_names(first, v)
-    total = {k: torch.zeros_like(x, dtype=torch.float64) for k, x in first.items()}
+    total = {k: torch.zeros_like(wide(x)) for k, x in first.items()}
     for c, v in zip(coefficients, vectors, strict=True):
         for k, x in total.items():
-            x.add_(v[k].double(), alpha=float(c))
-    return {k: x.to(first[k].dtype) for k, x in total.items()}
+            x.add_(wide(v[k]), alpha=float(c))
+    return {k: x.to(first[k]) for k, x in total.items()}
 
 
 def zeros_like(v: VectorLike) -> Vector:

@@ -21,6 +21,7 @@ from gsu_cli import __version__
 from gsu_cli.errors import CheckpointError, GsuError
 from gsu_cli.run import folders
 from gsu_cli.run.configs import conf_dir
+from gsu_cli.run.device import choose
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.record import FILE, Record, write_record
@@ -70,7 +71,11 @@ class Identities:
             "files": files_in(here),
             "checkpoint": _shipped(here),
         }
-        return content_key(_neutral({key: value for key, value in here.items() if key != "logger"}), inputs)
+        chosen = {key: value for key, value in here.items() if key not in ("logger", "device")}
+        device = choose(here["device"]).type
+        if device != "cpu":  # kept cells of before are the CPU's
+            chosen["device"] = device
+        return content_key(_neutral(chosen), inputs)
 
     def _config(self, cell: Cell) -> DictConfig:
         if cell.words not in self._composed:

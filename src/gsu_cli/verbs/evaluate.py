@@ -97,6 +97,7 @@ def _of_run(folder: Path, earlier: Record, dataset: Dataset, session: Session) -
                 found=f"other bytes in {found.path}",
                 way_out="Evaluate the file itself with checkpoint.path=",
             )
+        found.model.to(session.device)
         subjects[name] = found
         session.record.inputs[key or name] = parts.describe(found)
     if not subjects:

@@ -15,6 +15,7 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError, UsageError, did_you_mean
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
+from gsu_cli.run.device import choose
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.pretrained import shipped, shipped_names, twin
 from gsu_cli.run.seeds import generator
@@ -43,7 +44,8 @@ def open_session(cfg: DictConfig) -> Session:
     verb = str(hydra.job.name)
     seeds = {str(k): _seed(str(k), v) for k, v in cfg.seeds.items()}
     command = ["gsu", verb, *[shlex.quote(str(o)) for o in hydra.overrides.task]]
-    return Session(Path(hydra.runtime.output_dir), verb, plain(cfg), command, seeds)
+    where = choose(cfg.get("device", "auto"))
+    return Session(Path(hydra.runtime.output_dir), verb, plain(cfg), command, seeds, where)
 
 
 def _seed(name: str, value: object) -> int:
@@ -153,6 +155,7 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
             "`checkpoint.path` must hold a generator",
             found=f"{type(checkpoint.model).__name__}, which has no {missing[0]}(), in {path}",
         )
+    checkpoint.model.to(session.device)
     session.record.inputs["checkpoint"] = describe(checkpoint)
     return checkpoint
 
@@ -172,6 +175,7 @@ def open_twin(cfg: DictConfig, checkpoint: Checkpoint, split: Split, session: Se
             found=f"one trained without {slug or 'leaving anything out'}",
             way_out="Make it with `gsu train` and the same forget options",
         )
+    found.model.to(session.device)
     session.record.inputs["retrained"] = describe(found)
     return found
 

@@ -63,7 +63,7 @@ def _shared(cfg: DictConfig) -> list[str]:
     shared = [f"paths.data_dir={quoted(str(Path(str(cfg.paths.data_dir)).expanduser().absolute()))}"]
     if own:
         shared.append(f"hydra.searchpath=[{','.join(quoted(f'file://{path}') for path in own)}]")
-    return shared
+    return [*shared, f"device={cfg.device}"]
 
 
 def _command() -> list[str]:

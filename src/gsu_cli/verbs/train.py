@@ -40,6 +40,7 @@ def main(cfg: DictConfig) -> None:
         model = build_model(cfg.model, dataset)
         seed = session.record.seeds["train"]
         initialise(model, seed)
+        model.to(session.device)
         about = {
             "dataset": dataset.name,
             "dataset_sha256": session.record.inputs["dataset"]["sha256"],

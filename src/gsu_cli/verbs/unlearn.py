@@ -90,7 +90,9 @@ def _unlearn(session: Session, method: Any, original: Checkpoint, split: Split) 
     path = session.folder / "unlearned.safetensors"
     sha256 = save_checkpoint(path, model, about=about)
     record.outputs["unlearned"] = {"path": path.name, "sha256": sha256}
-    return load_checkpoint(path)  # what is measured is what lies on disk
+    found = load_checkpoint(path)  # what is measured is what lies on disk
+    found.model.to(session.device)
+    return found
 
 
 def _retrain(session: Session, original: Checkpoint, split: Split) -> Checkpoint:
@@ -103,6 +105,7 @@ def _retrain(session: Session, original: Checkpoint, split: Split) -> Checkpoint
     about = {"forget": split.spec.slug(), "recipe": asdict(recipe), "seed": seed, "loss": history.losses[-1]}
     save_checkpoint(path, model, about=about)
     found = load_checkpoint(path)
+    found.model.to(session.device)
     session.record.outputs["retrained"] = {"path": path.name, "sha256": found.sha256}
     session.record.inputs["retrained"] = parts.describe(found)
     return found

@@ -1,0 +1,94 @@
+"""Where a run computes: the choice, what the record says of it, and waiting for it.
+
+``auto`` is the machine's accelerator (cuda, then mps, or another that torch knows), else the CPU.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+import torch
+
+from gsu_cli.errors import UsageError, did_you_mean
+
+AUTO = "auto"
+
+
+def available() -> list[str]:
+    """The devices that torch finds here, by the names that can be typed: ``["cpu", "cuda", "cuda:1"]``."""
+    names = ["cpu"]
+    if torch.accelerator.is_available():
+        kind, n = str(_accelerator()), torch.accelerator.device_count()
+        names += [kind, *(f"{kind}:{i}" for i in range(1, n))]
+    return names
+
+
+def choose(name: object) -> torch.device:
+    """The device called ``name``: auto, cpu, cuda, cuda:1, mps.
+
+    Raises:
+        UsageError: there is no such device here; says which there are.
+    """
+    here = available()
+    if name == AUTO:
+        name = here[1] if len(here) > 1 else "cpu"
+    plain = str(name).removesuffix(":0")
+    if not isinstance(name, str) or plain not in here:
+        near = did_you_mean(str(name), [AUTO, *here]).strip()
+        raise UsageError(
+            f"`device` must be auto or one that torch finds here ({', '.join(here)})", found=name, way_out=near
+        )
+    return torch.device(plain if plain in ("cpu", "mps") or ":" in plain else f"{plain}:0")
+
+
+def synchronise(device: torch.device) -> None:
+    """Waits until the device has done what it was asked, so that a clock tells the truth."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type != "cpu":
+        torch.get_device_module(device).synchronize()
+
+
+def settle(device: torch.device) -> None:
+    """Exact float32 and repeatable kernels on CUDA, where torch's defaults are neither.
+
+    Convolutions would round their inputs to TF32's ten bits, which is more than the differences that budgets rest on.
+    """
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first handle is made
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = False
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def describe(device: torch.device) -> dict[str, Any]:
+    """What a reader must know of the device: numbers are bit-identical only for the same of these."""
+    facts: dict[str, Any] = {
+        "type": device.type,
+        "name": str(device),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "threads": torch.get_num_threads(),
+        "tf32": False,
+        "autocast": None,
+    }
+    if device.type == "cuda":
+        facts["model"] = torch.cuda.get_device_name(device)
+        facts["memory_mb"] = round(torch.cuda.get_device_properties(device).total_memory / 1e6)
+        facts["tf32"] = bool(torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32)
+    return facts
+
+
+def peak_memory_mb(device: torch.device) -> float | None:
+    """Most memory that tensors of this process held on the device at once, MB; None where torch does not count it."""
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 1e6, 1)
+    return None
+
+
+def _accelerator() -> str:
+    found = torch.accelerator.current_accelerator()
+    return "cpu" if found is None else found.type
