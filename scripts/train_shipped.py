@@ -20,12 +20,15 @@ ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "outputs" / "shipped"
 ATTRIBUTES = ("glasses", "smile", "hat", "beard", "long_hair")
 MNIST = ["dataset=mnist", "dataset.download=false"]
+DIFFUSION = [*MNIST, "model=ddpm", "training=ddpm"]
 FACES = ["dataset=avatars", "model=conv_vae", "training=faces", "seed=1"]  # docs/design/007-faces.md says why this seed
 PLAN: dict[str, list[str]] = {
     "mnist/vae": MNIST,
     "mnist/judge": [*MNIST, "model=judge_cnn", "training=judge"],
     **{f"mnist/vae.without_class_{d}": [*MNIST, f"forget.class={d}"] for d in range(10)},
     "mnist/vae_2d": [*MNIST, "model=mlp_vae_2d"],
+    "mnist/ddpm": DIFFUSION,
+    **{f"mnist/ddpm.without_class_{d}": [*DIFFUSION, f"forget.class={d}"] for d in (1, 8, 9)},
     "avatars/vae": FACES,
     "avatars/judge": ["dataset=avatars", "model=attribute_cnn", "training=judge"],
     **{

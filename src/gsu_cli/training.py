@@ -21,6 +21,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from gsu_cli.averaging import Average
 from gsu_cli.data.base import Images, to_float
 from gsu_cli.errors import CheckpointError, DataError, NonFiniteError, UsageError
 from gsu_cli.run.checkpoints import digest, in_one_line, read_tensors
@@ -41,12 +42,14 @@ class Recipe:
         batch_size: images a step.
         lr: peak learning rate of Adam under the one-cycle schedule (Smith and Topin, arXiv 1708.07120).
         weight_decay: decoupled (AdamW).
+        ema: decay of the moving average of the weights, in [0, 1); above 0 the averaged weights are the model's.
     """
 
     epochs: int = 30
     batch_size: int = 256
     lr: float = 3e-3
     weight_decay: float = 0.0
+    ema: float = 0.0
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 1)):
@@ -57,6 +60,8 @@ class Recipe:
             raise UsageError("`training.lr` must be a finite number > 0", found=repr(self.lr))
         if not (_is_number(self.weight_decay) and 0 <= self.weight_decay < math.inf):
             raise UsageError("`training.weight_decay` must be a finite number >= 0", found=repr(self.weight_decay))
+        if not (_is_number(self.ema) and 0 <= self.ema < 1):
+            raise UsageError("`training.ema` must be a number in [0, 1)", found=repr(self.ema))
 
 
 def _is_number(value: object) -> bool:
@@ -106,7 +111,8 @@ def fit(
         on_progress: called about twenty times a second at most.
         history: filled in place, so that a caller can read it after an exception; a fresh one when None.
 
-    Whatever ends it early (Ctrl-C too), ``model`` and ``history`` then hold the state after the last whole epoch.
+    Whatever ends it early (Ctrl-C too), ``model`` and ``history`` then hold the state after the last whole epoch; with
+    ``recipe.ema`` it is the averaged weights that ``model`` holds in the end.
 
     Raises:
         NonFiniteError: the loss or a weight became nan or infinite.
@@ -122,13 +128,14 @@ def fit(
     total = recipe.epochs * steps_per_epoch
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.lr, total_steps=total + 1)
+    average = Average(model, recipe.ema) if recipe.ema else None
     facts = {"recipe": asdict(recipe), "seed": seed, "n": len(images), **(identity or {})}
     history = History() if history is None else history
     history.losses, history.resumed_at_epoch = [], 0
     if state is not None and state.exists():
-        _restore(state, model, optimiser, schedule, history, facts)
+        _restore(state, model, optimiser, schedule, average, history, facts)
         history.resumed_at_epoch = len(history.losses)
-    last_good = _snapshot(model), list(history.losses)  # one name for both: Ctrl-C must not come between them
+    last_good = _measured(model, average), list(history.losses)  # one name for both: Ctrl-C must not come between them
     started, last_report = time.perf_counter(), 0.0
     model.train()
     callers_rng = torch.random.get_rng_state()
@@ -151,17 +158,20 @@ def fit(
                 loss.backward()
                 optimiser.step()
                 schedule.step()
+                if average is not None:
+                    average.update(model)
                 sum_of_losses, seen = sum_of_losses + value * len(index), seen + len(index)
                 if on_progress is not None and time.perf_counter() - last_report > 0.05:
                     last_report = time.perf_counter()
                     done = epoch * steps_per_epoch + k + 1
                     on_progress(Progress(done, total, epoch + 1, recipe.epochs, sum_of_losses / seen))
             _check_weights(model, epoch)
-            last_good = _snapshot(model), [*history.losses, sum_of_losses / seen]
+            last_good = _measured(model, average), [*history.losses, sum_of_losses / seen]
             history.losses = list(last_good[1])
             log.info("epoch %d/%d: mean loss %.6g", epoch + 1, recipe.epochs, history.losses[-1])
             if state is not None:
-                _keep(state, model, optimiser, schedule, history, facts)
+                _keep(state, model, optimiser, schedule, average, history, facts)
+        model.load_state_dict(last_good[0])
     except BaseException:
         model.load_state_dict(last_good[0])
         history.losses = last_good[1]
@@ -199,16 +209,23 @@ def _snapshot(model: nn.Module) -> dict[str, Tensor]:
     return {k: v.detach().clone() for k, v in model.state_dict().items()}
 
 
+def _measured(model: nn.Module, average: Average | None) -> dict[str, Tensor]:
+    """The weights that training hands on."""
+    return _snapshot(model) if average is None else average.state(model)
+
+
 def _keep(
     path: Path,
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
+    average: Average | None,
     history: History,
     facts: Mapping[str, Any],
 ) -> None:
     inner = optimiser.state_dict()
     tensors = {f"model/{k}": v for k, v in _snapshot(model).items()}  # copies: safetensors refuses tied weights
+    tensors |= {f"average/{k}": v for k, v in (average.weights if average is not None else {}).items()}
     tensors = {k: v.cpu().contiguous() for k, v in tensors.items()}
     for i, slots in inner["state"].items():
         tensors |= {f"optimiser/{i}/{slot}": t.cpu().contiguous() for slot, t in slots.items()}
@@ -216,6 +233,7 @@ def _keep(
         "digest": digest(tensors),
         "facts": facts,
         "losses": history.losses,
+        "averaged": 0 if average is None else average.step,
         "groups": inner["param_groups"],
         "schedule": {k: v for k, v in schedule.state_dict().items() if isinstance(v, int | float | list)},
     }
@@ -229,6 +247,7 @@ def _restore(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
+    average: Average | None,
     history: History,
     facts: Mapping[str, Any],
 ) -> None:
@@ -252,6 +271,13 @@ def _restore(
         raise CheckpointError(
             "to resume, the model must be what it was", found="weights of other names or shapes", way_out=ANEW
         )
+    averages = {k.removeprefix("average/"): v for k, v in tensors.items() if k.startswith("average/")}
+    if average is not None:
+        if _shapes(averages) != _shapes(average.weights):
+            raise CheckpointError(
+                "to resume, a state needs the averaged weights", found=f"none that fit in {path}", way_out=ANEW
+            )
+        average.restore(averages, int(meta.get("averaged", 0)))
     slots: dict[int, dict[str, Tensor]] = {}
     parameters = list(model.parameters())
     for key, t in tensors.items():

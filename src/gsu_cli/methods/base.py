@@ -19,6 +19,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError, UsageError, did_you_mean
 from gsu_cli.methods.diagnostics import diagnose, enough
+from gsu_cli.models.protocols import NATS, lacking, loss_unit
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.vectors import Vector, VectorLike, dot, norm
@@ -147,7 +148,9 @@ def unlearn(
 
     Raises:
         NonFiniteError: weights became nan or infinite; the original is whole.
+        UsageError: the model lacks what the method needs.
     """
+    check_needs(method, model)
     seed = int(torch.randint(2**62, (), generator=generator))
     task = Task(
         model=copy.deepcopy(model).eval(),
@@ -174,6 +177,8 @@ def unlearn(
     touched = [k for k, v in moved.items() if bool(v.any())]
     length = norm({k: before[k] for k in touched})
     update.relative_norm = update.step_norm / length if length > 0 else 0.0
+    if (unit := loss_unit(model)) != NATS:
+        update.details["loss_unit"] = unit
     update.details["movement_per_layer"] = {
         k: float(v.norm() / before[k].norm().clamp(min=1e-12)) for k, v in moved.items()
     }
@@ -185,6 +190,21 @@ def unlearn(
             }
             update.details["diagnostics"] = diagnose(model, task.model, parts, seed=task.stream("diagnostics"))
     return task.model.eval(), update
+
+
+def check_needs(method: object, model: object) -> None:
+    """Refuses a method that ``model`` cannot serve: it names what it needs in a class attribute ``needs``.
+
+    Raises:
+        UsageError: with what the model lacks.
+    """
+    lacks = lacking(model, getattr(method, "needs", ()))
+    if lacks:
+        raise UsageError(
+            f"`method={getattr(method, 'name', type(method).__name__)}` needs a model with {' and '.join(lacks)}",
+            found=type(model).__name__,
+            way_out="docs/diffusion.md says which methods run on a model without them",
+        )
 
 
 def names_in_scope(model: Any, scope: str) -> list[str]:

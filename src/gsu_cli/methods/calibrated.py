@@ -23,6 +23,7 @@ from gsu_cli.gradients import parameters
 from gsu_cli.methods.base import Method, Strength, Task, Update, check_share, check_whole
 from gsu_cli.methods.gauge import Gauge
 from gsu_cli.methods.iterative import CHECK_IMAGES
+from gsu_cli.models.protocols import Capability
 from gsu_cli.surgery.steps import largest_step_within, power_law
 from gsu_cli.surgery.vectors import Vector, add_scaled
 
@@ -87,6 +88,7 @@ class Calibrated:
         latents: int = 1,
     ) -> None:
         self.name: str = getattr(make(), "name", "method")
+        self.needs: tuple[Capability, ...] = getattr(make(), "needs", ())
         self.make, self.strength, self.budget = make, strength, check_share("protocol.budget", budget)
         check_whole("images", images, 1, group="protocol")
         check_whole("latents", latents, 1, group="protocol")

@@ -20,6 +20,7 @@ from gsu_cli.methods.iterative import Ground, Loop, check_number, iterate
 from gsu_cli.methods.labeller import train_labeller
 from gsu_cli.methods.latents import drawn, frozen, prior
 from gsu_cli.methods.ms_ssim import ms_ssim
+from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import share_of
 from gsu_cli.surgery.vectors import Vector
@@ -45,6 +46,7 @@ class Moon:
     """
 
     name = "moon"
+    needs = (HasDecoder,)
     knob = Strength("lr", 1e-6, 1e-2)
 
     def __init__(

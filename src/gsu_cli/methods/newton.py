@@ -13,6 +13,7 @@ from gsu_cli.gradients import decoder_fisher, mean_gradient, mean_loss
 from gsu_cli.methods.base import Strength, Task, Update, add_, check_whole, cosine, draw_images
 from gsu_cli.methods.diagonal import need_latents
 from gsu_cli.methods.iterative import CHECK_IMAGES, Cost, check_number
+from gsu_cli.models.protocols import HasDecoder
 
 
 class Newton:
@@ -25,6 +26,7 @@ class Newton:
     """
 
     name = "newton"
+    needs = (HasDecoder,)
     knob = Strength("strength", 1e-2, 1e2, power=1.0)
 
     def __init__(self, damping: float = 0.1, retain_images: int = 10_000, strength: float = 1.0) -> None:

@@ -16,6 +16,7 @@ from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.methods.iterative import Batches, Ground, Loop, check_number, iterate
 from gsu_cli.methods.latents import drawn, frozen, latents
+from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.surgery.vectors import Vector, VectorLike
 
 
@@ -35,6 +36,7 @@ class SalUn:
     """
 
     name = "salun"
+    needs = (HasDecoder,)
     knob = Strength("lr", 1e-6, 1e-2)
 
     def __init__(

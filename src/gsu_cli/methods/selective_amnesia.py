@@ -22,6 +22,7 @@ from gsu_cli.methods.diagonal import diagonal_fisher
 from gsu_cli.methods.iterative import Batches, Ground, Loop, check_number, iterate
 from gsu_cli.methods.labeller import Labeller, train_labeller
 from gsu_cli.methods.latents import drawn, frozen, latents, prior
+from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import uniform
 from gsu_cli.surgery.vectors import Vector
@@ -49,6 +50,7 @@ class SelectiveAmnesia:
     """
 
     name = "selective_amnesia"
+    needs = (HasDecoder,)
     knob = Strength("lr", 1e-6, 1e-2)
 
     def __init__(

@@ -19,6 +19,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update, check_whole, draw_images
 from gsu_cli.methods.diagonal import diagonal_fisher, need_latents
 from gsu_cli.methods.iterative import Ground, Loop, check_number, iterate
+from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.surgery.vectors import Vector, VectorLike, norm, scale
 
 
@@ -40,6 +41,7 @@ class SfrOn:
     """
 
     name = "sfr_on"
+    needs = (HasDecoder,)
     knob = Strength("lr", 1e-6, 1e-2)
 
     def __init__(

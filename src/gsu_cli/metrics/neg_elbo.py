@@ -8,15 +8,17 @@ from typing import Any, Literal
 import torch
 
 from gsu_cli.data.base import Images
+from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import image_losses
 from gsu_cli.metrics.base import Z95, Scene, Subject, mean_of, missing
+from gsu_cli.models.protocols import NATS, loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
 
 DRAWN = 4_000  # latents in all, at least: few images are looked at several times
 MOST = 8  # times, at most
-UNIT = "nats/image"
+UNIT = NATS
 
 
 class NegElbo:
@@ -42,13 +44,13 @@ class NegElbo:
         better: Literal["lower"] | None = "lower" if self.part == "retain" else None
         if subject.model is None:
             return []
+        if (unit := loss_unit(subject.model)) != UNIT:
+            reason = f"{type(subject.model).__name__} has no -ELBO: its loss is the {unit}"
+            return [missing(self.name, subject, reason, unit=UNIT, better=better)]
         split = scene.split
         index = split.heldout_retain if self.part == "retain" else split.heldout_forget
         if len(index) == 0:
-            reason = f"no held-out image belongs to the {self.part} set"
-            if self.part == "forget" and split.n_forget:
-                reason += " (single samples live in the training set)"
-            return [missing(self.name, subject, reason, unit=UNIT, better=better)]
+            return [missing(self.name, subject, no_heldout(self.part, split), unit=UNIT, better=better)]
         images = split.dataset.heldout[index]
         try:
             losses = self._losses(subject.model, images, scene.seed)
@@ -67,6 +69,14 @@ class NegElbo:
         better: Literal["lower"] | None = "lower" if self.part == "retain" else None
         change = None if cache is None else change_from_original(losses, subject, cache, self.name)
         return mean_of(self.name, subject, losses, UNIT, better, change=change)
+
+
+def no_heldout(part: str, split: Split) -> str:
+    """Why there is no held-out image of a part."""
+    reason = f"no held-out image belongs to the {part} set"
+    if part == "forget" and split.n_forget:
+        reason += " (single samples live in the training set)"
+    return reason
 
 
 def change_from_original(

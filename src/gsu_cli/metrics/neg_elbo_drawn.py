@@ -16,6 +16,7 @@ from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import image_losses
 from gsu_cli.metrics.base import NO_IMAGES, Scene, Subject, mean_of, missing, whole_number
 from gsu_cli.metrics.neg_elbo import UNIT, change_from_original
+from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
 
@@ -47,6 +48,9 @@ class NegElboDrawn:
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
         if scene.retrained is None:
             return []
+        if (unit := loss_unit(scene.retrained.model)) != UNIT:
+            reason = f"{type(scene.retrained.model).__name__} has no -ELBO: its loss is the {unit}"
+            return [missing(NAME, subject, reason, unit=UNIT)]
         pixels = subject.pixels[: self.images]
         if not len(pixels):
             return [missing(NAME, subject, NO_IMAGES, unit=UNIT)]

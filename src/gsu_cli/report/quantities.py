@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gsu_cli.report.numbers import change
-from gsu_cli.report.run_table import TITLES
+from gsu_cli.report.run_table import RECORD_ONLY, TITLES
 from gsu_cli.report.table import Column, Form
 from gsu_cli.run.record import Measurement, Record
 
 ORDER = ("feature_ratio", "feature_ratio_reconstructions", "identity_distance", "identity_distance_features",
-         "neg_elbo_retain", "neg_elbo_forget", "neg_elbo_drawn", "frechet_distance", "fid", "kid",
+         "neg_elbo_retain", "neg_elbo_forget", "neg_elbo_drawn", "heldout_loss_retain", "heldout_loss_forget",
+         "frechet_distance", "fid", "kid",
          "inception_score")  # fmt: skip
-LEFT_OUT = ("abstention",)  # says more of the judge than of the method; each run's own table has it
+LEFT_OUT = (
+    "abstention",
+    *RECORD_ONLY,
+)  # the first says more of the judge than of the method; each run's own table has it
 JUDGES = {"cnn": "CNN", "knn": "kNN"}
 BY_EACH_JUDGE = ("feature_ratio", "attribute_", "abstention")  # how names begin that have a column per judge
 
@@ -120,7 +124,7 @@ def discover(records: Iterable[Record], subject: str = "unlearned") -> list[Quan
     kept = list(records)
     for record in kept:
         for m in record.measurements:
-            if m.subject == subject and m.name not in LEFT_OUT:
+            if m.subject == subject and not m.name.startswith(LEFT_OUT):
                 before = record.find(m.name, "original", m.judge)
                 found.setdefault((m.name, m.judge), []).append((before, m))
     quantities = []

@@ -15,11 +15,14 @@ TITLES = {
     "neg_elbo_retain": "-ELBO retain",
     "neg_elbo_forget": "-ELBO forget",
     "neg_elbo_drawn": "-ELBO drawn",
+    "heldout_loss_retain": "loss retain",
+    "heldout_loss_forget": "loss forget",
     "frechet_distance": "Frechet distance",
     "fid": "FID (Inception)",
     "inception_score": "inception score",
     "abstention": "abstention",
 }
+RECORD_ONLY = ("loss_at_noise_",)  # how the names begin of what would make the table too long
 SUBJECTS = ("original", "unlearned", "retrained", "data")
 HEADS = {"original": "original", "unlearned": "unlearned", "retrained": "retrained", "data": "real data"}
 
@@ -36,8 +39,9 @@ class Row:
     def verdict(self) -> str:
         """The words "good", "bad" or "" by the direction of the change; within the intervals counts as neither.
 
-        Not so for a -ELBO: its interval is the spread between images, which both subjects share with their noise, so
-        far smaller changes than the interval are real. There the interval of the change decides, where it is known.
+        Not so for a held-out loss: its interval is the spread between images, which both subjects share with their
+        noise, so far smaller changes than the interval are real. There the interval of the change decides, where it is
+        known.
         """
         a, b = self.cells.get("original"), self.cells.get("unlearned")
         if self.change is None or self.better is None or a is None or b is None or not self.change.value:
@@ -46,7 +50,7 @@ class Row:
             return ""
         if b.change_low is not None and b.change_high is not None and b.change_low <= 0 <= b.change_high:
             return ""
-        paired = a.unit == "nats/image"
+        paired = b.change_low is not None or a.unit == "nats/image"
         if not paired and None not in (a.low, a.high, b.low, b.high) and a.low <= b.high and b.low <= a.high:  # type: ignore[operator]
             return ""
         return "good" if (self.change.value < 0) == (self.better == "lower") else "bad"
@@ -56,6 +60,8 @@ def rows(record: Record) -> list[Row]:
     """Rows in order of first appearance in the record."""
     seen: dict[tuple[str, str | None], dict[str, Measurement | None]] = {}
     for m in record.measurements:
+        if m.name.startswith(RECORD_ONLY):
+            continue
         seen.setdefault((m.name, m.judge), {})[m.subject] = m
     found = []
     for (name, judge), cells in seen.items():

@@ -7,6 +7,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from gsu_cli.report.cost import cost, cost_words
 from gsu_cli.report.numbers import change, digits, seconds
 from gsu_cli.report.run_table import HEADS, markdown, rows, subjects
 from gsu_cli.run.record import Record
@@ -27,15 +28,15 @@ def headline(record: Record) -> str:
         if c is not None:
             cuts.append(f"{c} by the {by} judge")
             fell.append(c.high is not None and c.high < 0)  # the whole interval
-    cost = change(record.find("neg_elbo_retain", "original"), record.find("neg_elbo_retain", "unlearned"))
+    paid = change(cost(record, "original"), cost(record, "unlearned"))
     verb = "Unlearned" if not fell else "Forgot" if all(fell) else "Did not measurably forget"
     if any(fell) and not all(fell):
         verb = "By one judge alone, forgot"
     text = f"{verb} {what}"
     if cuts:
         text += f": drawn {' and '.join(cuts)}"
-    if cost is not None:
-        text += f", at {cost} retain -ELBO"
+    if paid is not None:
+        text += f", at {paid} {cost_words(record)}"
     return text + "."
 
 
@@ -58,8 +59,11 @@ def sentences(record: Record) -> list[str]:
             lines.append(f"judge {j['name']} is right on {real['value']:.1%} of {real['n']:,} {what}{also}")
     predicted, realised = record.update.get("predicted"), record.update.get("realised")
     if predicted and realised:
-        parts = [f"{k} {predicted[k]:+.3f} predicted, {realised[k]:+.3f} realised" for k in predicted if k in realised]
-        lines.append("change of the training loss, nats/image: " + "; ".join(parts))
+        pairs = [(k, predicted[k], realised[k]) for k in predicted if k in realised]
+        places = 3 if all(abs(p) + abs(r) > 0.01 for _, p, r in pairs) else 5  # squared errors are small numbers
+        parts = [f"{k} {p:+.{places}f} predicted, {r:+.{places}f} realised" for k, p, r in pairs]
+        unit = (record.update.get("details") or {}).get("loss_unit", "nats/image")
+        lines.append(f"change of the training loss, {unit}: " + "; ".join(parts))
     lines += chosen(record)
     if record.seconds:
         lines.append("time: " + took(record.seconds))
@@ -74,7 +78,7 @@ def chosen(record: Record) -> list[str]:
     if found["option"] is None:
         return [found["reason"]]
     value = "none" if found["strength"] is None else f"{found['strength']:.4g}"
-    spent = f"{found['rise']:+.2%} of {found['budget']:.2%} retain -ELBO on {found['images']:,} training images"
+    spent = f"{found['rise']:+.2%} of {found['budget']:.2%} {cost_words(record)} on {found['images']:,} training images"
     if found.get("latents", 1) > 1:
         spent += f", {found['latents']} latents of each"
     beside = "".join(f" at {k}={v:.3g}" for k, v in found.get("rate", {}).items())

@@ -17,11 +17,12 @@ from gsu_cli.report.runs import find_runs
 from gsu_cli.run.record import Record
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
-HEADS = ("cell", "status", "CNN cut", "kNN cut", "-ELBO\nretain", "-ELBO\nforget", "Frechet", "seconds")
+HEADS = ("cell", "status", "CNN cut", "kNN cut", "loss\nretain", "loss\nforget", "Frechet", "seconds")
 
 
 def cells(record: Record) -> tuple[str, ...]:
-    """The numbers of one cell, from its record alone."""
+    """The numbers of one cell, from its record alone; a loss is the -ELBO where the model has one."""
+    own = record.find("heldout_loss_retain", "original") is not None
 
     def moved(name: str, judge: str | None = None) -> str:
         c = change(record.find(name, "original", judge), record.find(name, "unlearned", judge))
@@ -30,8 +31,8 @@ def cells(record: Record) -> tuple[str, ...]:
     return (
         moved("feature_ratio", "cnn"),
         moved("feature_ratio", "knn"),
-        moved("neg_elbo_retain"),
-        moved("neg_elbo_forget"),
+        moved("heldout_loss_retain" if own else "neg_elbo_retain"),
+        moved("heldout_loss_forget" if own else "neg_elbo_forget"),
         moved("frechet_distance", "cnn"),
         f"{record.seconds['unlearn']:.1f}" if "unlearn" in record.seconds else "-",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gsu_cli.report.cost import cost, cost_words
 from gsu_cli.report.numbers import change
 from gsu_cli.run.files import atomic
 from gsu_cli.run.record import Measurement, Record
@@ -33,7 +34,7 @@ def tradeoff(record: Record, judge: str | None) -> tuple[list[Point], Point | No
 
     Entries whose raise or ratio could not be measured are left out.
     """
-    before = record.find("neg_elbo_retain", "original")
+    before = cost(record, "original")
 
     def point(cost: Measurement | None, ratio: Measurement | None) -> Point | None:
         rise = change(before, cost)
@@ -45,8 +46,9 @@ def tradeoff(record: Record, judge: str | None) -> tuple[list[Point], Point | No
     found = []
     for entry in record.curve:
         rows = {(m["name"], m["judge"]): Measurement(**m) for m in entry["measurements"]}
-        found.append(point(rows.get(("neg_elbo_retain", None)), rows.get(("feature_ratio", judge))))
-    twin = point(record.find("neg_elbo_retain", "retrained"), record.find("feature_ratio", "retrained", judge))
+        paid = None if before is None else rows.get((before.name, None))
+        found.append(point(paid, rows.get(("feature_ratio", judge))))
+    twin = point(cost(record, "retrained"), record.find("feature_ratio", "retrained", judge))
     return [p for p in found if p is not None], twin
 
 
@@ -62,7 +64,7 @@ def draw_tradeoff(path: Path, record: Record) -> None:
         judges = [m.judge for m in record.measurements if (m.name, m.subject) == ("feature_ratio", "original")]
         for judge, colour in zip(judges, COLOURS, strict=False):
             _judge(axes, record, judge, colour)
-        axes.set_xlabel("raise of the held-out retain -ELBO, %")
+        axes.set_xlabel(f"raise of the held-out {cost_words(record)}, %")
         axes.set_ylabel(f"feature ratio of {record.split.get('forget', '')}")
         axes.set_ylim(bottom=0.0)
         axes.set_title(f"{record.update.get('method', '')}, a point per retain budget", fontsize=10)

@@ -54,7 +54,8 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         t = tensors[name].detach().cpu().contiguous()
         h.update(f"{name}|{t.dtype}|{tuple(t.shape)}|".encode())
-        h.update(t.view(torch.uint8).numpy().data if t.ndim else t.reshape(1).view(torch.uint8).numpy().data)
+        # flat first: a 1 x 1 kernel in channels-last layout counts as contiguous, yet its last stride is not 1
+        h.update(t.reshape(-1).view(torch.uint8).numpy().data)
     return h.hexdigest()
 
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.judges.base import Verdict
-from gsu_cli.methods.base import unlearn
+from gsu_cli.methods.base import check_needs, unlearn
 from gsu_cli.methods.retrain import train_from_scratch
 from gsu_cli.metrics.base import Subject
 from gsu_cli.report.pictures import contact_sheet
@@ -43,6 +43,7 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
         split = parts.resolve_split(spec, dataset, session)
         console.say(split.describe_sizes())
         original = parts.open_checkpoint(cfg, dataset, session)
+        check_needs(protocol.method(), original.model)
         if tuned:
             _unlearn(session, protocol.method(), original, split)
             return tuning.answer(session.record, tuned)

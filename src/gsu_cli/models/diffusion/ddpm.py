@@ -1,0 +1,165 @@
+"""Denoising diffusion: a network learns what noise was added to an image, and samples by taking it away again.
+
+With ``x_0`` in [-1, 1], ``a = a_t`` and ``x_t = sqrt(a) x_0 + sqrt(1 - a) eps`` the network predicts ``eps``, or
+``v = sqrt(a) eps - sqrt(1 - a) x_0``. Sampling is DDIM with ``eta = 0``: from ``x_T ~ N(0, I)`` on nothing is drawn any
+more, so an image is a function of its noise and the weights, and two models are compared at the same noise.
+
+Sources: Ho, Jain and Abbeel, NeurIPS 2020 (loss); Salimans and Ho, ICLR 2022, appendix D (v); Song, Meng and Ermon,
+"Denoising Diffusion Implicit Models", ICLR 2021, equation 12 (sampling).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.models.base import Model, image_shape, whole, wholes
+from gsu_cli.models.diffusion.schedule import alpha_bars, sampling_times, stratified
+from gsu_cli.models.diffusion.unet import UNet
+from gsu_cli.surgery.devices import device_of, normal
+
+PREDICTIONS = ("eps", "v")
+CHUNK = 500  # images that are denoised together
+
+
+class Ddpm(Model):
+    """An unconditional diffusion model of images.
+
+    Args:
+        shape: ``(c, h, w)`` of the images.
+        channels: of the UNet's levels, from fine to coarse; multiples of 8.
+        patch: side of the square of pixels that the first level sees as one place.
+        embedding: width of the time embedding.
+        prediction: "eps" or "v": what the network says, and what the loss compares.
+        schedule: "cosine" or "linear".
+        train_steps: ``T``, the number of noise levels.
+        sample_steps: of them that DDIM visits, both ends included.
+
+    Raises:
+        UsageError: an option is not one of these, or a size does not divide the images.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        channels: Sequence[int] = (32, 64),
+        patch: int = 2,
+        embedding: int = 128,
+        prediction: str = "v",
+        schedule: str = "cosine",
+        train_steps: int = 1000,
+        sample_steps: int = 25,
+    ) -> None:
+        super().__init__()
+        if prediction not in PREDICTIONS:
+            raise UsageError(f"`model.prediction` must be one of {', '.join(PREDICTIONS)}", found=repr(prediction))
+        self.shape, self.channels = image_shape(shape), wholes("channels", channels)
+        self.patch, self.embedding = whole("patch", patch), whole("embedding", embedding)
+        self.prediction, self.schedule = prediction, schedule
+        bars = alpha_bars(schedule, train_steps)
+        self.train_steps, self.sample_steps = train_steps, whole("sample_steps", sample_steps, 2)
+        if self.sample_steps > train_steps:
+            raise UsageError(f"`model.sample_steps` must be at most train_steps, {train_steps}", found=sample_steps)
+        self.network = UNet(self.shape, self.channels, self.patch, self.embedding)
+        self.signal: Tensor  # sqrt(a_t)
+        self.noisiness: Tensor  # sqrt(1 - a_t)
+        self.register_buffer("signal", bars.sqrt().float(), persistent=False)
+        self.register_buffer("noisiness", (1 - bars).sqrt().float(), persistent=False)
+
+    @property
+    def loss_unit(self) -> str:
+        """What the loss is a mean of."""
+        return f"MSE of {self.prediction}"
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "shape": list(self.shape),
+            "channels": list(self.channels),
+            "patch": self.patch,
+            "embedding": self.embedding,
+            "prediction": self.prediction,
+            "schedule": self.schedule,
+            "train_steps": self.train_steps,
+            "sample_steps": self.sample_steps,
+        }
+
+    def generation_parameters(self) -> list[str]:
+        """All of them: each is used at every step."""
+        return [name for name, _ in self.named_parameters()]
+
+    def noised(self, x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """``x_t`` of images ``x`` in [0, 1] at times ``(n,)``, with noise ``eps``; ``(n, c, h, w)``."""
+        a, s = self.levels(t)
+        return a * (2 * x - 1) + s * eps
+
+    def target(self, x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """What the network should say at ``noised(x, t, eps)``."""
+        if self.prediction == "eps":
+            return eps
+        a, s = self.levels(t)
+        return a * eps - s * (2 * x - 1)
+
+    def denoised(self, x_t: Tensor, t: Tensor, output: Tensor) -> Tensor:
+        """The image in [-1, 1] (not clipped) that ``output``, the network's word at ``x_t``, implies."""
+        a, s = self.levels(t)
+        return (x_t - s * output) / a if self.prediction == "eps" else a * x_t - s * output
+
+    def output_for(self, x_t: Tensor, t: Tensor, x_0: Tensor) -> Tensor:
+        """The inverse of `denoised`: what the network says when it takes ``x_0`` in [-1, 1] to be the image."""
+        a, s = self.levels(t)
+        return (x_t - a * x_0) / s if self.prediction == "eps" else (a * x_t - x_0) / s
+
+    def levels(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """``sqrt(a_t)`` and ``sqrt(1 - a_t)``, each ``(n, 1, 1, 1)``."""
+        return self.signal[t].view(-1, 1, 1, 1), self.noisiness[t].view(-1, 1, 1, 1)
+
+    def loss(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Tensor:
+        """Mean squared error of the prediction for each image, ``(n,)``, at one noise level each; labels are ignored.
+
+        The levels of a batch are stratified: together they cover all of them evenly.
+        """
+        t = self.times(len(x), generator).to(x.device)
+        eps = normal(x.shape, generator, x)
+        output: Tensor = self.network(self.noised(x, t, eps), t)
+        return (output - self.target(x, t, eps)).square().flatten(1).mean(1)
+
+    def times(self, n: int, generator: torch.Generator) -> Tensor:
+        """Noise levels for ``n`` images, ``(n,)`` on the CPU: stratified, see `stratified`."""
+        return stratified(n, self.train_steps, generator)
+
+    def noise(self, n: int, generator: torch.Generator) -> Tensor:
+        """``x_T`` of ``n`` images, ``(n, c, h, w)``."""
+        return normal((n, *self.shape), generator).to(device_of(self))
+
+    def generate(self, noise: Tensor) -> Tensor:
+        """Images in [0, 1], ``(n, c, h, w)``, a function of ``noise`` and the weights alone.
+
+        Raises:
+            NonFiniteError: sampling diverged.
+        """
+        images = torch.cat([self._ddim(part) for part in noise.split(CHUNK)])
+        if not torch.isfinite(images).all():
+            raise NonFiniteError(
+                "generated images must be finite",
+                found="nan or inf while denoising",
+                way_out="The weights are damaged: train longer at a lower training.lr, or take a smaller step",
+            )
+        return images
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """``n`` images in [0, 1] at noise drawn from N(0, I)."""
+        return self.generate(self.noise(n, generator))
+
+    def _ddim(self, x: Tensor) -> Tensor:
+        times = sampling_times(self.train_steps, self.sample_steps)
+        for i, t in enumerate(times.tolist()):
+            at = torch.full((len(x),), t, device=x.device)
+            a, s = self.levels(at)
+            x_0 = self.denoised(x, at, self.network(x, at)).clamp(-1, 1)
+            next_a, next_s = self.levels(times[i + 1 : i + 2]) if i + 1 < len(times) else (1.0, 0.0)
+            x = next_a * x_0 + next_s * (x - a * x_0) / s
+        return x / 2 + 0.5

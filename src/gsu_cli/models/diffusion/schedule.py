@@ -1,0 +1,68 @@
+"""Noise schedules of diffusion: how much of an image is left after ``t`` steps of noise.
+
+    x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps,   a_t = prod_{s <= t} (1 - beta_s),   t = 0 .. T - 1
+
+Sources: Ho, Jain and Abbeel, "Denoising Diffusion Probabilistic Models", NeurIPS 2020 (linear); Nichol and Dhariwal,
+"Improved Denoising Diffusion Probabilistic Models", ICML 2021, equation 17 (cosine, betas at most 0.999).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from gsu_cli.errors import UsageError
+
+SCHEDULES = ("cosine", "linear")
+LARGEST_BETA = 0.999
+OFFSET = 0.008  # of the cosine: keeps the first steps from being nothing
+
+
+def alpha_bars(kind: str, steps: int) -> Tensor:
+    """``a_t`` for ``t = 0 .. steps - 1``, float64, falling from almost 1 to almost 0.
+
+    Args:
+        kind: "cosine" or "linear" (betas from ``1e-4`` to ``0.02`` at 1,000 steps, scaled for other counts so that the
+            same noise is reached).
+        steps: ``T``.
+
+    Raises:
+        UsageError: another kind, or fewer than 2 steps.
+
+    >>> a = alpha_bars("cosine", 1000)
+    >>> bool((a[1:] < a[:-1]).all()), round(float(a[0]), 5), round(float(a[499]), 3)
+    (True, 0.99996, 0.494)
+    """
+    if kind not in SCHEDULES:
+        raise UsageError(f"`model.schedule` must be one of {', '.join(SCHEDULES)}", found=repr(kind))
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
+        raise UsageError("`model.train_steps` must be an integer >= 2", found=repr(steps))
+    if kind == "linear":
+        scale = 1000 / steps
+        beta = torch.linspace(1e-4 * scale, 0.02 * scale, steps, dtype=torch.float64)
+    else:
+        share = torch.arange(steps + 1, dtype=torch.float64) / steps
+        a = torch.cos((share + OFFSET) / (1 + OFFSET) * math.pi / 2).square()
+        beta = 1 - a[1:] / a[:-1]
+    return torch.cumprod(1 - beta.clamp(max=LARGEST_BETA), 0)
+
+
+def stratified(n: int, steps: int, generator: torch.Generator, start: int = 0) -> Tensor:
+    """``n`` times in ``start .. steps - 1``, ``(n,)`` int64: one of each of ``n`` equal parts, in random order.
+
+    Each time alone is uniform, so the mean loss is unbiased; together they cover all noise levels, so that it varies
+    little. One call draws all the times of a batch.
+    """
+    parts = torch.randperm(n, generator=generator) + torch.rand(n, generator=generator, dtype=torch.float64)
+    return start + (parts / n * (steps - start)).long().clamp_(max=steps - start - 1)
+
+
+def sampling_times(steps: int, count: int) -> Tensor:
+    """``count`` times from ``steps - 1`` down to 0, evenly spaced, both ends included, ``(count,)`` int64.
+
+    >>> sampling_times(1000, 5).tolist()
+    [999, 749, 500, 250, 0]
+    """
+    return torch.linspace(steps - 1, 0, count, dtype=torch.float64).round().long()

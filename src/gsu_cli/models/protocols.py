@@ -1,0 +1,106 @@
+"""Capabilities: what a model can do, asked by ``isinstance`` wherever a method, metric or verb needs it.
+
+A capability is a handful of members. A class of one's own has a capability by having its members; no parent class is
+asked for. What a model lacks is refused in one sentence, or stands in tables as a null with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import UnionType
+from typing import Any, Protocol, get_args, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+NATS = "nats/image"
+
+
+def loss_unit(model: object) -> str:
+    """The unit of a model's training loss; one that names none means the -ELBO in nats."""
+    return str(getattr(model, "loss_unit", NATS))
+
+
+@runtime_checkable
+class HasLoss(Protocol):
+    """A training loss of each image, in `loss_unit`."""
+
+    def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        """``(n,)``, of images ``(n, c, h, w)`` in [0, 1]."""
+
+
+@runtime_checkable
+class HasLatents(Protocol):
+    """Images are decoded from latents ``(n, z)``."""
+
+    latent_dim: int
+
+    def decode(self, z: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class HasPosterior(HasLatents, Protocol):
+    """An amortised posterior: where in the latent space an image lies."""
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+@runtime_checkable
+class HasNoiseLevels(Protocol):
+    """A denoiser: a network that says, at each of ``train_steps`` noise levels, what an image looked like before.
+
+    With ``x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps`` and ``x_0`` in [-1, 1].
+    """
+
+    network: nn.Module
+    train_steps: int
+
+    def times(self, n: int, generator: torch.Generator) -> Tensor:
+        """The times ``(n,)`` of a batch of ``n`` images: the first that ``loss`` draws from its generator."""
+
+    def noised(self, x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """``x_t`` of images in [0, 1] at times ``(n,)``."""
+
+    def target(self, x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """What ``network(x_t, t)`` should be."""
+
+    def denoised(self, x_t: Tensor, t: Tensor, output: Tensor) -> Tensor:
+        """The ``x_0`` that ``output`` implies."""
+
+    def output_for(self, x_t: Tensor, t: Tensor, x_0: Tensor) -> Tensor:
+        """The inverse of `denoised`."""
+
+    def levels(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """``sqrt(a_t)`` and ``sqrt(1 - a_t)``, each ``(n, 1, 1, 1)``."""
+
+
+@runtime_checkable
+class HasDecoder(Protocol):
+    """A decoder whose output parametrises a likelihood: what redirection in a latent space and its Fisher need."""
+
+    latent_dim: int
+    decoder: nn.Module
+    likelihood: Any
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+Capability = type | UnionType
+NAMES: dict[type, str] = {
+    HasLoss: "a training loss",
+    HasLatents: "latents to decode",
+    HasPosterior: "a posterior over latents",
+    HasDecoder: "posterior(), decoder and likelihood",
+    HasNoiseLevels: "noise levels to denoise at",
+}
+"""Capabilities in words, for sentences."""
+
+
+def lacking(model: object, needs: Sequence[Capability]) -> list[str]:
+    """Those of ``needs`` that ``model`` has not, in words.
+
+    >>> lacking(object(), [HasLoss, HasDecoder | HasNoiseLevels])
+    ['a training loss', 'posterior(), decoder and likelihood or noise levels to denoise at']
+    """
+    missing = [capability for capability in needs if not isinstance(model, capability)]
+    return [" or ".join(NAMES[kind] for kind in get_args(c) or (c,)) for c in missing]

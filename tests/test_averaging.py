@@ -1,0 +1,59 @@
+"""The average of weights: a real average, kept through a stop, and what training hands on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+import tiny_diffusion
+import tiny_world
+from gsu_cli.averaging import Average
+from gsu_cli.training import Recipe, fit
+
+
+def test_it_averages_and_does_not_copy() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    average, expected, history = Average(model, 0.9), 0.0, []
+    for k in range(1, 101):
+        with torch.no_grad():
+            model.weight.fill_(float(k % 2))  # 1, 0, 1, 0, ...
+        average.update(model)
+        d = min(0.9, (1 + k) / (10 + k))
+        expected = d * expected + (1 - d) * (k % 2)
+        history.append(float(average.weights["weight"]))
+        assert history[-1] == pytest.approx(expected, abs=1e-6)
+    assert all(abs(w - 0.5) < 0.05 for w in history[-2:]), "half of what it saw, neither the last nor the first"
+
+
+def test_the_averaged_weights_are_the_models() -> None:
+    images = tiny_world.dataset().train
+    recipe = Recipe(epochs=2, batch_size=100, lr=1e-2, ema=0.7)
+    averaged, plain = tiny_diffusion.fresh(), tiny_diffusion.fresh()
+    fit(averaged, images, recipe, seed=0)
+    fit(plain, images, replace(recipe, ema=0.0), seed=0)
+    a, b = tiny_world.weights(averaged), tiny_world.weights(plain)
+    assert any(not torch.equal(a[k], b[k]) for k in a)
+    by_hand = tiny_diffusion.fresh()
+    average, step = Average(by_hand, 0.7), torch.optim.AdamW.step
+
+    def watched(self: torch.optim.AdamW, *arguments: object) -> object:
+        found = step(self, *arguments)  # type: ignore[arg-type]
+        average.update(by_hand)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", watched)
+        fit(by_hand, images, replace(recipe, ema=0.0), seed=0)
+    assert all(torch.equal(a[k], v) for k, v in average.weights.items())
+
+
+def test_buffers_are_the_last_ones() -> None:
+    model = nn.BatchNorm1d(2)
+    average = Average(model, 0.5)
+    model(torch.randn(8, 2))
+    average.update(model)
+    assert torch.equal(average.state(model)["running_mean"], model.running_mean)

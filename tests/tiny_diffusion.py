@@ -1,0 +1,34 @@
+"""A diffusion model that is small enough for tests, trained on the bars of `tiny_world`."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from typing import Any
+
+import tiny_world
+from gsu_cli.methods.retrain import initialise
+from gsu_cli.models.diffusion.ddpm import Ddpm
+from gsu_cli.training import Recipe, fit
+
+SMALL: dict[str, Any] = {"channels": (8, 16), "embedding": 16, "train_steps": 50, "sample_steps": 6}
+RECIPE = Recipe(epochs=15, batch_size=50, lr=1e-2, ema=0.95)
+
+
+def fresh(seed: int = 0, **options: Any) -> Ddpm:
+    """An untrained model of 8 x 8 images; about 15,000 weights."""
+    model = Ddpm((1, 8, 8), **{**SMALL, **options})
+    initialise(model, seed)
+    return model.eval()
+
+
+@cache
+def _trained() -> Ddpm:
+    model = fresh()
+    fit(model, tiny_world.dataset().train, RECIPE, seed=0)
+    return model.eval()
+
+
+def trained() -> Ddpm:
+    """A copy of a model trained on all classes, in a few seconds."""
+    return copy.deepcopy(_trained())
