@@ -58,14 +58,14 @@ def line(place: Path, type_line: Callable[..., Any]) -> Callable[..., Run]:
 
 @pytest.fixture(scope="module")
 def trained(line: Callable[..., Run]) -> Run:
-    return line("train", *OWN, "training.epochs=4", "training.batch_size=30")
+    return line("train", *OWN, "training.epochs=40", "training.batch_size=30")
 
 
 @pytest.fixture(scope="module")
 def foreign(trained: Run, place: Path) -> Path:
     """The same weights as another program would have saved them, under names of its own and beside other things."""
     state = {f"module.{k.replace('encoder.1.', 'fc1.')}": v for k, v in trained.weights("model").items()}
-    torch.save({"epoch": 4, "nets": {"vae": state}}, place / "theirs.pt")
+    torch.save({"epoch": 40, "nets": {"vae": state}}, place / "theirs.pt")
     return place / "theirs.pt"
 
 
@@ -125,7 +125,7 @@ def test_foreign_weights_are_imported_measured_and_measured_again(
     [
         ((), "docs/own-model.md"),
         (OWN, "Name the entry that does: checkpoint.entry=nets"),
-        ((*OWN, RENAME[0]), "checkpoint.rename={old.:new.}"),
+        ((*OWN, RENAME[0]), "This fits: 'checkpoint.rename={fc1.:encoder.1.}'"),
         ((*OWN, "checkpoint.entry=net"), "net, among epoch, nets"),
         ((*OWN, "checkpoint.rename=fc1"), "must map beginnings of names; found fc1"),
         ((*OWN, *RENAME, "model.width=17"), "of another shape"),

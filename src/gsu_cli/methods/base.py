@@ -7,7 +7,6 @@ mathematically in CONTRIBUTING.md.
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError, UsageError, did_you_mean
 from gsu_cli.methods.diagnostics import diagnose, enough
+from gsu_cli.models.base import copied
 from gsu_cli.models.protocols import NATS, lacking, loss_unit
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.devices import device_of
@@ -153,7 +153,7 @@ def unlearn(
     check_needs(method, model)
     seed = int(torch.randint(2**62, (), generator=generator))
     task = Task(
-        model=copy.deepcopy(model).eval(),
+        model=copied(model).eval(),
         split=(split := split.to(device_of(model))),
         recipe=recipe,
         seed=seed,

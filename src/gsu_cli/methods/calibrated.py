@@ -10,7 +10,6 @@ run by itself at that strength.
 
 from __future__ import annotations
 
-import copy
 import inspect
 import math
 import time
@@ -23,6 +22,7 @@ from gsu_cli.gradients import parameters
 from gsu_cli.methods.base import Method, Strength, Task, Update, check_share, check_whole
 from gsu_cli.methods.gauge import Gauge
 from gsu_cli.methods.iterative import CHECK_IMAGES
+from gsu_cli.models.base import copied
 from gsu_cli.models.protocols import Capability
 from gsu_cli.surgery.steps import largest_step_within, power_law
 from gsu_cli.surgery.vectors import Vector, add_scaled
@@ -149,7 +149,7 @@ class Search:
         rate = {k: v for k, v in options.items() if k == self.plan.strength.rate}
         trial, started = Trial(strength, rate=rate), time.perf_counter()
         self.trials.append(trial)
-        task = replace(self.task, model=copy.deepcopy(self.task.model))
+        task = replace(self.task, model=copied(self.task.model))
         try:
             update = self.plan.make(**options)(task)
             if self.plan.strength.stop_option:  # it stopped by itself

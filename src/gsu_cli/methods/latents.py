@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gsu_cli.methods.diagonal import need_latents
+from gsu_cli.models.base import copied
 from gsu_cli.surgery.devices import device_of, normal
 
 
@@ -19,7 +19,7 @@ def frozen(model: Any) -> Any:
         UsageError: it is no model with latents.
     """
     need_latents(model)
-    return copy.deepcopy(model).eval().requires_grad_(False)
+    return copied(model).eval().requires_grad_(False)
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, Judge, Verdict
+from gsu_cli.models.base import decode
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import device_of
@@ -151,7 +152,7 @@ def reconstructions(model: Any, images: Images, chunk: int = 500) -> Tensor:
         NonFiniteError: a reconstruction holds nan.
     """
     device = device_of(model)
-    parts = [model.decode(model.posterior(x.to(device))[0]).cpu() for x, _ in images.batches(chunk)]
+    parts = [decode(model, model.posterior(x.to(device))[0]).cpu() for x, _ in images.batches(chunk)]
     drawn = torch.cat(parts) if parts else images.floats()
     if drawn.isnan().any():
         raise NonFiniteError("reconstructions must be finite", found="nan")

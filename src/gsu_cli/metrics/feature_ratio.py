@@ -5,7 +5,7 @@ from __future__ import annotations
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.metrics.base import Scene, Subject, missing, no_judges, reconstructions, share
-from gsu_cli.models.protocols import HasPosterior
+from gsu_cli.models.base import reconstructs
 from gsu_cli.run.record import Measurement
 
 NAME = "feature_ratio"
@@ -30,7 +30,7 @@ class ReconstructionRatio:
         if not len(images):
             reason = f"no held-out image shows {scene.split.describe()}"
             return [missing(self.name, subject, reason, unit="share", better="lower")]
-        if not isinstance(subject.model, HasPosterior):
+        if not reconstructs(subject.model):
             reason = f"{type(subject.model).__name__} has no posterior to reconstruct from"
             return [missing(self.name, subject, reason, unit="share", better="lower")]
         try:

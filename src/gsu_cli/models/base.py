@@ -13,6 +13,7 @@ those and nothing else, so a convolutional or a foreign model joins by having th
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -80,6 +81,43 @@ class Gaussian:
         return (
             normal(output.shape, generator, output) / self.sigma
         )  # (output - x~) / sigma^2 for x~ ~ N(output, sigma^2)
+
+
+def has_latents(model: Any) -> bool:
+    """Whether a model has what redirection needs: posterior, decoder and likelihood."""
+    return all(hasattr(model, name) for name in ("posterior", "decoder", "likelihood"))
+
+
+def reconstructs(model: Any) -> bool:
+    """Whether images can go through a model and come back."""
+    return has_latents(model) or (hasattr(model, "posterior") and hasattr(model, "decode"))
+
+
+def decode(model: Any, z: Tensor) -> Tensor:
+    """Images in [0, 1], ``(n, c, h, w)``, at latents ``(n, z)``: by ``decode``, or the likelihood's mean without it."""
+    found: Tensor = model.decode(z) if hasattr(model, "decode") else model.likelihood.mean(model.decoder(z))
+    return found
+
+
+def copied(model: Any) -> Any:
+    """An independent copy; where the class cannot be copied, it is rebuilt from class, config and state dict.
+
+    Raises:
+        UsageError: it cannot be rebuilt either.
+    """
+    try:
+        return copy.deepcopy(model)
+    except Exception as e:  # noqa: BLE001  # old weight norm, locks, open files: a module can hold anything
+        try:
+            with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
+                again = type(model)(**model.config())
+            again.load_state_dict(model.state_dict())
+        except Exception as again_e:  # noqa: BLE001
+            raise UsageError(
+                f"{type(model).__name__} must be possible to copy, or to rebuild from its config()",
+                found=f"{type(e).__name__}: {' '.join(str(again_e).split())[:160]}",
+            ) from e
+    return again.train(model.training)
 
 
 class Model(nn.Module):

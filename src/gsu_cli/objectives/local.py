@@ -21,6 +21,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import BLOCK
+from gsu_cli.models.base import decode
 from gsu_cli.objectives.redirect import Redirect, clean_means, latents, nearest
 
 REGION_IMAGES = 1000  # of each part, at most
@@ -47,11 +48,11 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
     pool, clean = clean_means(mean_f, mean_r)
     w = region(forget, retain)
     weight = 1 - (1 - INSIDE) * w
-    doubles = torch.cat([model.decode(part) for part in pool.split(BLOCK)])
+    doubles = torch.cat([decode(model, part) for part in pool.split(BLOCK)])
     looks = (doubles * weight).flatten(1)
     targets, meant = [], []
     for part in z.split(BLOCK):
-        drawn = model.decode(part)
+        drawn = decode(model, part)
         double = doubles[nearest((drawn * weight).flatten(1), looks, 1)[:, 0]]
         targets.append(drawn + w * (double - drawn))
         meant.append(model.posterior(targets[-1])[0])

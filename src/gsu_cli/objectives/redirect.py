@@ -23,6 +23,7 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
+from gsu_cli.models.base import decode
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import normal, share_of, wide
 from gsu_cli.surgery.streaming import BlockLoss
@@ -124,14 +125,14 @@ def redirect(
     """
     z, mean_f, mean_r = latents(model, forget, retain, seed)
     pool, clean = clean_means(mean_f, mean_r, neighbours)
-    drawn = torch.cat([model.decode(part) for part in pool.split(BLOCK)])
+    drawn = torch.cat([decode(model, part) for part in pool.split(BLOCK)])
     parts = z.split(BLOCK)
     if shortlist is None:
         looks = drawn.flatten(1)
-        chosen = torch.cat([nearest(model.decode(part).flatten(1), looks, 1)[:, 0] for part in parts])
+        chosen = torch.cat([nearest(decode(model, part).flatten(1), looks, 1)[:, 0] for part in parts])
     else:
         near = nearest(z, pool, min(shortlist, len(pool))).split(BLOCK)
-        chosen = torch.cat([_alike(model.decode(a), drawn, b) for a, b in zip(parts, near, strict=True)])
+        chosen = torch.cat([_alike(decode(model, a), drawn, b) for a, b in zip(parts, near, strict=True)])
     targets, meant = drawn[chosen], pool[chosen]
     kind = "nearest" if shortlist else "alike"
     return Redirect(z, targets, meant, clean, entropy(model, meant, targets), kind=kind)

@@ -23,6 +23,7 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
+from gsu_cli.models.base import decode
 from gsu_cli.objectives.redirect import Redirect, entropy, latents
 from gsu_cli.surgery.devices import wide
 
@@ -46,7 +47,7 @@ def translate(model: Any, forget: Images, retain: Images, *, seed: int, beyond: 
     """
     z, mean_f, mean_r = latents(model, forget, retain, seed)
     moved = translated(z, mean_f, mean_r, beyond=beyond)
-    targets = torch.cat([model.decode(part) for part in moved.split(BLOCK)])
+    targets = torch.cat([decode(model, part) for part in moved.split(BLOCK)])
     return Redirect(z, targets, moved, 1.0, entropy(model, moved, targets), kind="translate")
 
 

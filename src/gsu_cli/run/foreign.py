@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,91 +18,190 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.checkpoints import is_pickle, one_line
+from gsu_cli.run.foreign_entries import Chosen, choose, few
+from gsu_cli.run.foreign_names import Rename, fitted, suggestion, unwrapped
+from gsu_cli.run.pickles import SHOWN, types_in
+from gsu_cli.run.weight_files import WeightFiles, find_weights
 
-SHOWN = 3  # names in a message
+ALONE = "Save the state dict alone: torch.save(model.state_dict(), path)"
 
 
-def read_state_dict(
-    path: Path, *, entry: str | None = None, rename: Mapping[str, str] | None = None
-) -> dict[str, Tensor]:
-    """The tensors of a file, by name.
+@dataclass(frozen=True)
+class Imported:
+    """What `load_into` did beyond copying.
+
+    Attributes:
+        filled: names that the file lacks, and why the class knows their values.
+        converted: kinds of number that became those of the class, "float16 to float32".
+    """
+
+    filled: dict[str, str]
+    converted: tuple[str, ...]
+
+
+def read_state_dict(path: Path, *, entry: str | None = None, rename: Rename | None = None) -> dict[str, Tensor]:
+    """The tensors of a file, by name; see `read_foreign`."""
+    return read_foreign(path, entry=entry, rename=rename).tensors
+
+
+def read_foreign(
+    path: Path, *, entry: str | None = None, rename: Rename | None = None, own: Mapping[str, Tensor] | None = None
+) -> Chosen:
+    """The tensors that a file, shards or a folder hold, and what of them was left out.
 
     Args:
-        path: of ``torch.save(model.state_dict(), path)``, of a dict that holds one, or a safetensors file.
-        entry: where in the dict the state dict lies, "model" say; levels apart by dots.
-        rename: beginnings of names and what stands there instead; of several that fit, the longest.
+        path: of ``torch.save(model.state_dict(), path)``, of a dict that holds one, a safetensors file, an index of
+            shards, or a folder with one of these.
+        entry: where in the dict the state dict lies, "model" say; levels apart by dots. Also the beginning of flat
+            names, "ema_model" for ``ema_model.fc.weight``.
+        rename: beginnings of names and what stands there instead, None to drop them; of several that fit, the longest.
+        own: names of the class, where known: parts such as ``{"encoder": ..., "decoder": ...}`` are then joined.
 
     Raises:
         CheckpointError: the file is missing or damaged, holds anything but tensors, there is no such entry, or a
             beginning occurs in no name, or two names become one.
     """
-    if not path.is_file():
-        raise CheckpointError("`checkpoint.path` must be an existing file", found=path)
-    found: Any = _read(path)
-    for key in entry.split(".") if entry else []:
-        if not isinstance(found, Mapping) or key not in found:
-            has = ", ".join(map(str, found)) if isinstance(found, Mapping) else type(found).__name__
-            raise CheckpointError(
-                f"`checkpoint.entry` must lead to a state dict in {path}", found=f"{entry}, among {has}"
-            )
-        found = found[key]
-    if not isinstance(found, Mapping) or not found or not all(isinstance(v, Tensor) for v in found.values()):
-        inside = [str(k) for k, v in found.items() if isinstance(v, Mapping)] if isinstance(found, Mapping) else []
-        raise CheckpointError(
-            "a foreign checkpoint must hold a state dict: tensors by name",
-            found=f"{_kinds(found)} in {path}",
-            way_out=f"Name the entry that does: checkpoint.entry={' or '.join(inside)}"
-            if inside
-            else "Save it with torch.save(model.state_dict(), path)",
-        )
-    return renamed({str(k): v for k, v in found.items()}, rename or {})
+    files = find_weights(path)
+    chosen = choose(_read_all(files), files.path, entry, rename or {}, own)
+    tensors, dropped = _renamed(chosen.tensors, rename or {})
+    return Chosen(tensors, (*chosen.dropped, *dropped), chosen.entry, chosen.beside)
 
 
-def renamed(tensors: Mapping[str, Tensor], rename: Mapping[str, str]) -> dict[str, Tensor]:
+def renamed(tensors: Mapping[str, Tensor], rename: Rename) -> dict[str, Tensor]:
     """``tensors`` under new names.
 
     >>> list(renamed({"fc1.weight": torch.ones(1), "fc.bias": torch.ones(1)}, {"fc1.": "encoder.0.", "fc": "head"}))
     ['encoder.0.weight', 'head.bias']
+    >>> list(renamed({"ema.weight": torch.ones(1), "raw.weight": torch.ones(1)}, {"ema.": "", "raw.": None}))
+    ['weight']
     """
+    return _renamed(tensors, rename)[0]
+
+
+def _renamed(tensors: Mapping[str, Tensor], rename: Rename) -> tuple[dict[str, Tensor], list[str]]:
+    plain = unwrapped(tensors)
+    if not _occur(rename, list(tensors)) and _occur(rename, plain):  # beginnings of the names without module.
+        tensors = dict(zip(plain, tensors.values(), strict=True))
     used: set[str] = set()
     found: dict[str, Tensor] = {}
+    dropped: list[str] = []
     for name, value in tensors.items():
         old = max((begin for begin in rename if name.startswith(begin)), key=len, default=None)
-        new = name if old is None else f"{rename[old]}{name.removeprefix(old)}"
         if old is not None:
             used.add(old)
-        if new in found:
-            raise CheckpointError("`checkpoint.rename` must leave every name its own", found=f"two called {new}")
-        found[new] = value
+        new = None if old is None else rename[old]
+        if old is not None and new is None:
+            dropped.append(name)
+            continue
+        to = name if old is None else f"{new}{name.removeprefix(old)}"
+        if to in found:
+            raise CheckpointError("`checkpoint.rename` must leave every name its own", found=f"two called {to}")
+        found[to] = value
     if idle := [begin for begin in rename if begin not in used]:
         raise CheckpointError(
             "every beginning in `checkpoint.rename` must occur",
-            found=f"{', '.join(idle)}, with which none of {_few(list(tensors))} begins",
+            found=f"{', '.join(idle)}, with which none of {few(list(tensors))} begins",
         )
-    return found
+    return found, dropped
 
 
-def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+def _occur(rename: Rename, names: list[str]) -> bool:
+    return all(any(name.startswith(old) for name in names) for old in rename)
+
+
+def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, rename: Rename | None = None) -> Imported:
     """Puts the tensors into ``model``, every one of them and nothing else.
 
+    Wrappers' names (``module.``, ``_orig_mod.``), the older and newer names of weight normalisation, tensors that the
+    class ties to others and BatchNorm's counters, which nothing uses in eval mode, are seen to.
+
+    Args:
+        model: whose names and shapes count.
+        tensors: by name.
+        path: where they were read, for messages.
+        rename: what was typed, for the line that a message proposes.
+
     Raises:
-        CheckpointError: names or shapes differ; says which.
+        CheckpointError: names, shapes or kinds of number differ, or a number is not finite; says which.
     """
     own = model.state_dict()
-    missing, extra = [k for k in own if k not in tensors], [k for k in tensors if k not in own]
-    shapes = [
-        f"{k} {tuple(v.shape)} for {tuple(own[k].shape)}"
-        for k, v in tensors.items()
-        if k in own and v.shape != own[k].shape
-    ]
+    fit, filled = fitted(own, tensors, path)
+    missing, extra = [k for k in own if k not in fit and k not in filled], [k for k in fit if k not in own]
+    both = {k: (tuple(v.shape), tuple(own[k].shape)) for k, v in fit.items() if k in own}
+    shapes = [f"{k} {is_} for {should}" for k, (is_, should) in both.items() if is_ != should]
     parts = [("missing", missing), ("not of the class", extra), ("of another shape", shapes)]
-    if wrong := [f"{what}: {_few(names)}" for what, names in parts if names]:
+    if wrong := [f"{what}: {few(names)}" for what, names in parts if names]:
         raise CheckpointError(
             f"the names in {path} must be those of {type(model).__name__}",
             found="; ".join(wrong),
-            way_out="Map beginnings of names with checkpoint.rename={old.:new.}; shapes follow model.* options",
+            way_out=suggestion(own, fit, rename or {})
+            or "Map beginnings of names with checkpoint.rename={old.:new.}; shapes follow model.* options",
         )
-    model.load_state_dict(dict(tensors))
+    for name, value in fit.items():
+        _check_numbers(name, value, own[name], path)
+    model.load_state_dict({**{k: own[k] for k in filled}, **fit})
+    for name, value in model.state_dict().items():
+        if (
+            name in fit and value.is_floating_point() and not bool(torch.isfinite(value).all())
+        ):  # beyond what the class's type can hold
+            raise _not_finite(name, fit[name], value, path)
+    kinds = {(_kind(v), _kind(own[k])) for k, v in fit.items() if v.dtype != own[k].dtype}
+    return Imported(filled, tuple(sorted(f"{a} to {b}" for a, b in kinds)))
+
+
+def _check_numbers(name: str, value: Tensor, like: Tensor, path: Path) -> None:
+    """Refuses what a copy would turn into other numbers in silence."""
+    if value.layout != torch.strided or value.is_quantized or value.is_meta:
+        what = "quantised" if value.is_quantized else "without values" if value.is_meta else str(value.layout)[6:]
+        raise CheckpointError("the tensors of a checkpoint must be dense", found=f"{name} {what} in {path}")
+    if _family(value) != _family(like):
+        raise CheckpointError(
+            f"`{name}` must hold {_family(like)} numbers",
+            found=f"{_kind(value)} in {path}",
+            way_out="Quantised or packed weights must be turned back into floats first"
+            if like.is_floating_point()
+            else "",
+        )
+    if value.is_floating_point() and not bool(torch.isfinite(value.double()).all()):
+        raise _not_finite(name, value, value, path)
+
+
+def _not_finite(name: str, stored: Tensor, value: Tensor, path: Path) -> CheckpointError:
+    if bool(torch.isfinite(stored.double()).all()):
+        return CheckpointError(
+            f"weights must fit into {_kind(value)}", found=f"{float(stored.abs().max()):.4g} in {name} of {path}"
+        )
+    what = "nan" if bool(stored.double().isnan().any()) else "inf"
+    half = stored.dtype == torch.float16 and what == "inf"
+    return CheckpointError(
+        "the weights of a checkpoint must be finite",
+        found=f"{what} in {name} of {path}",
+        way_out="It was beyond 65,504 when saved as float16: save it as float32 or bfloat16" if half else "",
+    )
+
+
+def _family(t: Tensor) -> str:
+    if t.is_complex():
+        return "complex"
+    return "floating" if t.is_floating_point() else "true or false, no" if t.dtype == torch.bool else "whole"
+
+
+def _kind(t: Tensor) -> str:
+    return str(t.dtype).removeprefix("torch.")
+
+
+def _read_all(files: WeightFiles) -> Any:
+    if files.shards == (files.path,):
+        return _read(files.path)
+    joined: dict[str, Tensor] = {}
+    for shard in files.shards:
+        part = _read(shard)
+        if not isinstance(part, Mapping):
+            raise CheckpointError("a shard must hold tensors by name", found=f"a {type(part).__name__} in {shard}")
+        joined |= {str(k): v for k, v in part.items()}
+    if lacking := sorted(files.names - joined.keys()):
+        raise CheckpointError("shards must hold every tensor of their index", found=f"no {few(lacking)} in any shard")
+    return joined
 
 
 def _read(path: Path) -> Any:
@@ -111,23 +211,14 @@ def _read(path: Path) -> Any:
         with safe_open(path, framework="pt") as tensors:
             return {k: tensors.get_tensor(k) for k in tensors.keys()}  # noqa: SIM118  # safe_open is no mapping
     except pickle.UnpicklingError as e:
+        types = types_in(path)
+        more = f" and {len(types) - SHOWN} more" if len(types) > SHOWN else ""
         raise CheckpointError(
             "a foreign checkpoint must hold tensors and nothing that could run code",
-            found=f"more than that in {path}",
-            way_out="Save the state dict alone: torch.save(model.state_dict(), path)",
+            found=f"{', '.join(types[:SHOWN])}{more} in {path}" if types else f"more than that in {path}",
+            way_out=ALONE,
         ) from e
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as e:
         raise CheckpointError(
             "a foreign checkpoint must be a whole file of torch.save or safetensors", found=f"{path} ({one_line(e)})"
         ) from e
-
-
-def _kinds(found: object) -> str:
-    if isinstance(found, Mapping):
-        return _few([f"{k}: {type(v).__name__}" for k, v in found.items() if not isinstance(v, Tensor)]) or "nothing"
-    return f"a {type(found).__name__}"
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

@@ -13,7 +13,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.judges.base import Judge, JudgeSpec, Unavailable
 from gsu_cli.metrics.base import Checked, Metric, Scene, Subject, draw, heldout_subjects, reconstructions
 from gsu_cli.metrics.trust import trust_report
-from gsu_cli.models.protocols import HasPosterior
+from gsu_cli.models.base import reconstructs
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.session import Session
@@ -122,7 +122,7 @@ def measure(
 
 def _trust(scene: Scene, everything: Subject, first: Subject) -> list[dict[str, Any]]:
     heldout = scene.split.dataset.heldout
-    drawn = reconstructions(first.model, heldout) if isinstance(first.model, HasPosterior) else None
+    drawn = reconstructions(first.model, heldout) if reconstructs(first.model) else None
     rows: list[dict[str, Any]] = [{"name": name, "unavailable": why} for name, why in scene.unavailable.items()]
     for judge in scene.judges.values():
         report = trust_report(judge, scene.split, drawn, first, real=everything)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import inspect
+import math
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig
 
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import CheckpointError, UsageError
+from gsu_cli.methods.diagnostics import enough
+from gsu_cli.models.contract import check_generator
+from gsu_cli.models.plausible import Evidence, examine
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, read_tensors, save_checkpoint
-from gsu_cli.run.files import sha256_of
-from gsu_cli.run.foreign import load_into, read_state_dict
+from gsu_cli.run.foreign import load_into, read_foreign
+from gsu_cli.run.foreign_entries import Chosen, few
+from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
+from gsu_cli.run.weight_files import find_weights
+from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build
 
 IMPORTED = "imported.safetensors"
@@ -21,20 +29,27 @@ CONTRACT = ("loss", "config")
 GENERATOR = ("sample", "generation_parameters")
 
 
-def build_model(cfg: DictConfig, dataset: Dataset) -> Any:
+def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) -> Any:
     """A model from its config, told the shape of the images, and the labels or attributes where it judges.
+
+    Args:
+        cfg: of the group ``model``.
+        dataset: whose images it is for.
+        weights: the file that will be loaded; an adapter of a library reads its options beside it.
 
     Raises:
         UsageError: the class cannot be built so, or lacks a member of the contract.
     """
     kind = build(cfg, _partial_=True).func
+    beside = getattr(kind, "options_beside", None)
     known = {
         "shape": list(dataset.shape),
         "labels": sorted(dataset.class_names),
         "attributes": list(dataset.attribute_names),
     }
     takes = inspect.signature(kind).parameters
-    model = build(cfg, **{k: v for k, v in known.items() if k in takes})
+    more = beside(weights) if weights is not None and callable(beside) else {}
+    model = build(cfg, **{k: v for k, v in known.items() if k in takes}, **more)
     judges = bool({"labels", "attributes"} & set(takes))  # and draws nothing
     needed = CONTRACT if judges else (*CONTRACT, *GENERATOR)
     if missing := [f"{name}()" for name in needed if not callable(getattr(model, name, None))]:
@@ -43,6 +58,8 @@ def build_model(cfg: DictConfig, dataset: Dataset) -> Any:
             found=f"{type(model).__name__} without {', '.join(missing)}",
             way_out="docs/own-model.md has an example",
         )
+    if not judges:
+        check_generator(model, dataset.shape)
     return model
 
 
@@ -50,21 +67,58 @@ def import_checkpoint(cfg: DictConfig, path: Path, dataset: Dataset, session: Se
     """The weights of ``path`` in the class of ``cfg.model``, kept in the run's folder as a checkpoint of gsu.
 
     Raises:
-        CheckpointError: the file carries its class already, or does not fit the one named.
-        UsageError: the class cannot be built.
+        CheckpointError: the file carries its class already, does not fit the one named, or the two together fit the
+            training images no better than one constant image.
+        UsageError: the class cannot be built, or does not keep what a generator promises.
     """
-    if _is_ours(path):
+    files = find_weights(path)
+    if _is_ours(files.path):
         raise CheckpointError(
             "`model` is for weights that do not carry their class",
-            found=f"{path}, written by gsu",
+            found=f"{files.path}, written by gsu",
             way_out="Leave out model",
         )
-    model = build_model(cfg.model, dataset)
+    model = build_model(cfg.model, dataset, weights=files.path)
     options = import_options(cfg.checkpoint)
-    load_into(model, read_state_dict(path, **options), path)
-    about = {"dataset": dataset.name, "imported": {"path": str(path), "sha256": sha256_of(path), **options}}
-    save_checkpoint(session.folder / IMPORTED, model, about=about)
+    found = read_foreign(files.path, **options, own=model.state_dict())
+    translated = getattr(model, "translated", None)  # an adapter of a library
+    tensors = translated(found.tensors) if callable(translated) else found.tensors
+    done = load_into(model, tensors, files.path, rename=options["rename"])
+    evidence = _examine(model.eval(), dataset, files.path)
+    notes = [*_siblings(found), *evidence.notes]
+    about: dict[str, Any] = {
+        "path": str(files.path.absolute()),
+        "sha256": files.sha256(),
+        "entry": found.entry,
+        "rename": options["rename"],
+        "dropped": list(found.dropped),
+        "filled": done.filled,
+        "converted": list(done.converted),
+        "check": evidence.facts,
+    }
+    for text in notes:
+        console.note(text, session.record)
+    for what in done.converted:
+        console.say(f"weights were converted: {what}")
+    if found.dropped:
+        console.say(f"left out of {files.path.name}: {few(list(found.dropped))}")
+    save_checkpoint(session.folder / IMPORTED, model, about={"dataset": dataset.name, "imported": about})
     return load_checkpoint(session.folder / IMPORTED, shape=dataset.shape)
+
+
+def _examine(model: Any, dataset: Dataset, path: Path) -> Evidence:
+    """What the weights do to some training images, the same in every run."""
+    n = min(len(dataset.train), enough(math.prod(dataset.shape)))
+    index = torch.randperm(len(dataset.train), generator=generator(0, "plausible", "images"))[:n]
+    images = dataset.train[index]
+    return examine(model, images.floats(), images.labels, path, generator=generator(0, "plausible", "latents"))
+
+
+def _siblings(found: Chosen) -> list[str]:
+    if not found.beside:
+        return []
+    taken = found.entry or "what was taken"
+    return [f"the weights are those of {taken}; of the same shapes are {', '.join(found.beside)} (EMA beside raw?)"]
 
 
 def import_options(checkpoint: DictConfig) -> dict[str, Any]:
@@ -80,8 +134,13 @@ def import_options(checkpoint: DictConfig) -> dict[str, Any]:
             found=rename,
             way_out="Type 'checkpoint.rename={fc1.:encoder.0.}'",
         )
-    names = {str(old): str(new) for old, new in (rename or {}).items()}
+    names = {_beginning(old): None if new is None else _beginning(new) for old, new in (rename or {}).items()}
     return {"entry": None if entry is None else str(entry), "rename": names}
+
+
+def _beginning(value: object) -> str:
+    """What was typed: Hydra reads ``0.``, the beginning of a layer's names, as the number 0.0."""
+    return f"{int(value)}." if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _is_ours(path: Path) -> bool:

@@ -14,12 +14,14 @@ from gsu_cli.data.base import Dataset, OnProgress
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError, UsageError, did_you_mean
+from gsu_cli.models.contract import check_generator
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.device import choose
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.pretrained import shipped, shipped_names, twin
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
+from gsu_cli.run.weight_files import find_weights
 from gsu_cli.training import Recipe
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build as build
@@ -150,6 +152,8 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
     else:
         checkpoint = import_checkpoint(cfg, path, dataset, session)
     missing = [m for m in ("loss", "sample", "generation_parameters") if not hasattr(checkpoint.model, m)]
+    if not missing and not type(checkpoint.model).__module__.startswith("gsu_cli."):
+        check_generator(checkpoint.model, dataset.shape)  # one of somebody's own may have changed since
     if missing:
         raise CheckpointError(
             "`checkpoint.path` must hold a generator",
@@ -190,10 +194,7 @@ def _file(key: str, value: object) -> Path | None:
         return None
     path = Path(str(value)).expanduser()
     if path.is_dir():
-        inside = sorted(path.glob("*.safetensors"))
-        if len(inside) == 1:
-            return inside[0]
-        raise CheckpointError(f"`{key}` must be a file", found=f"the folder {path} with {len(inside)} *.safetensors")
+        return find_weights(path, key).path
     return path
 
 

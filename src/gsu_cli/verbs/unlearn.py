@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -16,6 +15,7 @@ from gsu_cli.judges.base import Verdict
 from gsu_cli.methods.base import check_needs, unlearn
 from gsu_cli.methods.retrain import train_from_scratch
 from gsu_cli.metrics.base import Subject
+from gsu_cli.models.base import copied
 from gsu_cli.report.pictures import contact_sheet
 from gsu_cli.report.summary import render, summary_markdown
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
@@ -101,7 +101,7 @@ def _retrain(session: Session, original: Checkpoint, split: Split) -> Checkpoint
     path = session.folder / "retrained.safetensors"
     with console.training_bar("retrain") as on_progress, session.stage("retrain"):
         seed = session.record.seeds["train"]
-        model = copy.deepcopy(original.model)
+        model = copied(original.model)
         history = train_from_scratch(model, split, recipe, seed=seed, on_progress=on_progress)
     about = {"forget": split.spec.slug(), "recipe": asdict(recipe), "seed": seed, "loss": history.losses[-1]}
     save_checkpoint(path, model, about=about)

@@ -1,0 +1,101 @@
+"""Whether a class keeps what a generator promises: every member is tried on two images, before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gsu_cli.errors import UsageError
+from gsu_cli.models.base import decode, has_latents
+
+N = 2
+PAGE = "docs/own-model.md has an example"
+
+
+def check_generator(model: Any, shape: Sequence[int]) -> None:
+    """Tries ``loss``, ``sample``, ``generation_parameters`` and, where there is one, ``posterior`` with its fellows.
+
+    Args:
+        model: left in the mode and with the random state of before.
+        shape: ``(c, h, w)`` of the images.
+
+    Raises:
+        UsageError: a member fails, or gives something else than the contract says; names it.
+    """
+    training = model.training
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        model.eval()
+        try:
+            _try_all(model, (N, *shape))
+        finally:
+            model.train(training)
+
+
+def _try_all(model: Any, size: tuple[int, ...]) -> None:
+    kind, g = type(model).__name__, torch.Generator().manual_seed(0)
+    x = torch.rand(size, generator=g)
+    _is(kind, "loss(x, y, generator)", (N,), lambda: model.loss(x, torch.zeros(N, dtype=torch.int64), g))
+    _is(kind, "sample(n, generator)", size, lambda: model.sample(N, g))
+    names = _tried(kind, "generation_parameters()", model.generation_parameters)
+    own = dict(model.named_parameters())
+    if not isinstance(names, Sequence) or isinstance(names, str) or not names or not set(names) <= own.keys():
+        strange = [n for n in names if n not in own] if isinstance(names, Sequence) and names else names
+        raise UsageError(
+            f"generation_parameters() of {kind} must name parameters of the model, at least one",
+            found=strange[0] if isinstance(strange, list) and strange else repr(strange),
+            way_out=PAGE,
+        )
+    if not callable(getattr(model, "posterior", None)):
+        return
+    found = _tried(kind, "posterior(x)", lambda: model.posterior(x))
+    shapes = [tuple(t.shape) if isinstance(t, Tensor) else type(t).__name__ for t in found] if _pair(found) else found
+    if not _pair(found) or shapes[0] != shapes[1] or not isinstance(shapes[0], tuple) or len(shapes[0]) != 2:
+        raise UsageError(
+            f"posterior(x) of {kind} must give mean and standard deviation, each (n, z)",
+            found=f"{shapes} for n = {N}" if _pair(found) else f"a {type(found).__name__}",
+            way_out="Maps of latents are flattened in posterior() and unflattened in decoder; " + PAGE,
+        )
+    z = found[0]
+    if int(getattr(model, "latent_dim", z.shape[1])) != z.shape[1]:
+        raise UsageError(
+            f"latent_dim of {kind} must be the width of its latents", found=f"{model.latent_dim} for {z.shape[1]}"
+        )
+    if not has_latents(model):
+        if not callable(getattr(model, "decode", None)):
+            raise UsageError(
+                f"{kind} has posterior(), so it needs decode(z), or a decoder module and a likelihood",
+                found="neither",
+                way_out=PAGE,
+            )
+    elif not any(m is model.decoder for m in model.modules()) or not isinstance(model.decoder, nn.Module):
+        raise UsageError(
+            f"decoder of {kind} must be a torch module that belongs to it", found=type(model.decoder).__name__
+        )
+    else:
+        _is(kind, "decoder(z)", size, lambda: model.decoder(z))
+        output = model.decoder(z)
+        _is(kind, "likelihood.nll(output, x)", (N,), lambda: model.likelihood.nll(output, x))
+        _is(kind, "likelihood.mean(output)", size, lambda: model.likelihood.mean(output))
+    _is(kind, "decode(z)", size, lambda: decode(model, z))
+
+
+def _pair(found: object) -> bool:
+    return isinstance(found, tuple | list) and len(found) == 2
+
+
+def _is(kind: str, member: str, size: tuple[int, ...], call: Callable[[], Any]) -> None:
+    found = _tried(kind, member, call)
+    if not isinstance(found, Tensor) or tuple(found.shape) != size:
+        is_ = tuple(found.shape) if isinstance(found, Tensor) else f"a {type(found).__name__}"
+        raise UsageError(f"{member} of {kind} must give {size} for n = {N}", found=is_, way_out=PAGE)
+
+
+def _tried(kind: str, member: str, call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except Exception as e:  # a class of anyone's can raise anything
+        text = " ".join(str(e).split())[:160]
+        raise UsageError(f"{member} of {kind} must work", found=f"{type(e).__name__}: {text}", way_out=PAGE) from e

@@ -1,0 +1,217 @@
+"""Whether weights and the class around them belong together: what a wrong adapter does to real training images.
+
+    gain = (C - R) / (C - F),   R the mean nll of reconstructions, C that of the best constant image, F the least
+    possible, all under the model's own likelihood,
+
+so 1 is a perfect copy and 0 no better than one picture for everything. Beside the class as it is, the same is taken of
+what it would be with a usual slip undone: mean and log-variance exchanged, inputs read in another range or order, a
+sigmoid too many. A model without posterior or decoder is judged by its loss instead of R.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsu_cli.errors import CheckpointError
+from gsu_cli.models.base import decode, has_latents
+
+LOW = 0.1  # gain below which nothing much was learned, or the class is wrong
+BETTER = 0.15  # gain that a slip undone must add to be named
+EDGE = 1e-4  # from 0 and 1, for the logits of pixels
+CAUSES = (
+    "Usual causes: mean and log-variance exchanged, images in [0, 1] where training had [-1, 1], a sigmoid in the "
+    "decoder under a likelihood of logits, or other images than those it was trained on"
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found.
+
+    Attributes:
+        facts: for the record; nats per image, and shares.
+        notes: what a reader of any number of this model must know.
+    """
+
+    facts: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+
+
+@torch.no_grad()
+def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Generator) -> Evidence:
+    """Compares a model with its training images.
+
+    Args:
+        model: in eval mode.
+        x, y: training images ``(n, c, h, w)`` in [0, 1], and labels.
+        path: of the weights, for messages.
+        generator: of latents.
+
+    Raises:
+        CheckpointError: it is worse than the best constant image, its drawings lie outside of [0, 1], or its posterior
+            has standard deviations below 0.
+    """
+    drawings = model.sample(64, generator)
+    outside = ((drawings < -0.01) | (drawings > 1.01)).double().mean()
+    if outside > 0.01:
+        raise CheckpointError(
+            "sample() must give images in [0, 1]",
+            found=f"values from {float(drawings.min()):.3g} to {float(drawings.max()):.3g} with {path}",
+            way_out="Bring them there in the class: (x + 1) / 2 for a tanh, a sigmoid for logits",
+        )
+    likelihood = getattr(model, "likelihood", None)
+    if likelihood is None:
+        return Evidence({"images": 0, "reason": "the model has no likelihood under which to compare"})
+    loss = float(model.loss(x, y, generator).double().mean())
+    constant = _best(likelihood, x.mean(0, keepdim=True).expand_as(x), x)
+    floor = _best(likelihood, x, x)
+    facts: dict[str, Any] = {"images": len(x), "loss": loss, "constant_image": constant, "least_possible": floor}
+    if not has_latents(model):
+        if loss >= constant:
+            raise _worse(f"a training loss of {loss:.4g} nats per image", constant, path, CAUSES)
+        return Evidence({**facts, "gain": (constant - loss) / max(constant - floor, 1e-9)})
+    noise = torch.randn(model.posterior(x[:1])[0].shape[1], len(x), generator=generator).T
+    mean, sd = model.posterior(x)
+    if bool((sd < 0).any()):
+        raise CheckpointError(
+            "posterior() must give mean and standard deviation",
+            found=f"values below 0 for the second with {path}",
+            way_out="Of a log-variance it is exp(0.5 * log_var)",
+        )
+    output = model.decoder(mean + sd * noise)
+    nll = float(likelihood.nll(output, x).double().mean())
+    span = max(constant - floor, 1e-9)
+    gain = (constant - nll) / span
+    pictures = likelihood.mean(output)
+    facts |= {"reconstruction": nll, "gain": gain, "correlation": _correlation(pictures, x)}
+    undone = [(why, (constant - r) / span) for why, r in _slips(model, x, noise, output)]
+    why, best = max(undone, key=lambda found: found[1], default=("", 0.0))
+    hint = f"It would fit ({best:.0%} instead of {gain:.0%} of what can be explained) with {why}"
+    if not gain > 0:  # also nan
+        text = f"reconstructions at {nll:.4g} nats per image, correlation {facts['correlation']:.2f} with the images,"
+        raise _worse(text, constant, path, f"{hint}. {CAUSES}" if best > LOW else CAUSES)
+    return Evidence(facts, _notes(model, facts, hint if best > gain + BETTER else "", mean, sd, output, pictures))
+
+
+def _notes(
+    model: Any, facts: dict[str, Any], hint: str, mean: Tensor, sd: Tensor, output: Tensor, pictures: Tensor
+) -> list[str]:
+    """What is suspicious about a model that is better than a constant image."""
+    loss, constant, nll, gain = (facts[k] for k in ("loss", "constant_image", "reconstruction", "gain"))
+    notes = []
+    if hint:
+        notes.append(f"the class may not be that of the weights. {hint}")
+    elif gain < LOW:
+        notes.append(
+            f"the weights explain {gain:.0%} of what can be explained of the training images: hardly trained, or the "
+            f"class is not that of the weights. {CAUSES}"
+        )
+    kl = float((0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log())).sum(1).double().mean())
+    if loss >= constant:
+        notes.append(
+            f"the -ELBO of training images, {loss:.4g}, is above {constant:.4g} of the best constant image, though "
+            f"reconstructions are at {nll:.4g}: KL was hardly weighed in training, or N(0, I) is not the prior"
+        )
+    elif abs(loss - nll - kl) > 0.05 * abs(nll + kl):
+        notes.append(
+            f"loss() gives {loss:.4g} nats per image where posterior(), decoder and likelihood give {nll + kl:.4g}: "
+            "another objective, a weight on KL, or a mean where a sum belongs"
+        )
+    low, high = float(output.min()), float(output.max())
+    if _takes_logits(model.likelihood):
+        if low >= 0 and high <= 1:
+            notes.append(
+                f"the decoder's output lies in [{low:.2g}, {high:.2g}] under a likelihood of logits: "
+                "does it end in a sigmoid?"
+            )
+    elif float(((output < -0.25) | (output > 1.25)).double().mean()) > 0.05:
+        notes.append(f"the decoder's output reaches from {low:.3g} to {high:.3g}, and pixels lie in [0, 1]: logits?")
+    if float((decode(model, mean[:64]) - model.likelihood.mean(model.decoder(mean[:64]))).abs().mean()) > 0.01:
+        notes.append("decode() draws other pictures than the likelihood's mean of what decoder gives")
+    return notes
+
+
+def _worse(what: str, constant: float, path: Path, way_out: str) -> CheckpointError:
+    return CheckpointError(
+        "the model must fit its training images better than the best constant image",
+        found=f"{what} against {constant:.4g} with {path}",
+        way_out=way_out,
+    )
+
+
+def _slips(model: Any, x: Tensor, noise: Tensor, output: Tensor) -> Iterator[tuple[str, float]]:
+    """Usual slips, each with the nll of reconstructions where it is undone; those that cannot be tried are left out."""
+    mean, sd = model.posterior(x)
+
+    def through(inputs: Tensor) -> Tensor:
+        m, s = model.posterior(inputs)
+        found: Tensor = model.decoder(m + s * noise)
+        return found
+
+    def at(m: Tensor, s: Tensor) -> Tensor:
+        found: Tensor = model.decoder(m + s * noise)
+        return found
+
+    c, h, w = x.shape[1:]
+    logits = _takes_logits(model.likelihood)
+    centre, spread = x.mean(), x.std()
+    tries: dict[str, Callable[[], tuple[Tensor, Tensor]]] = {
+        "mean and log-variance exchanged": lambda: (at(2 * sd.log(), (0.5 * mean).exp()), x),
+        "inputs in [-1, 1], 2 x - 1": lambda: (through(2 * x - 1), x),
+        "inputs in [0, 1], not made [-1, 1]": lambda: (through((x + 1) / 2), x),
+        "inputs in 0..255": lambda: (through(255 * x), x),
+        f"inputs standardised, (x - {centre:.3f}) / {spread:.3f}": lambda: (through((x - centre) / spread), x),
+        "rows and columns exchanged": lambda: (through(x.transpose(2, 3)), x.transpose(2, 3)),
+        "the images inverted, 1 - x": lambda: (through(1 - x), 1 - x),
+        "the second half of the posterior as a standard deviation": lambda: (at(mean, 2 * sd.log()), x),
+        "the second half of the posterior as a variance": lambda: (at(mean, (2 * sd.log()).sqrt()), x),
+        "the posterior's second value as a log-variance": lambda: (at(mean, (0.5 * sd).exp()), x),
+    }
+    if c > 1:
+        last = x.permute(0, 2, 3, 1).reshape(x.shape)
+        tries["channels last"] = lambda: (through(last).reshape(len(x), h, w, c).permute(0, 3, 1, 2), x)
+        tries["channels in the order blue, green, red"] = lambda: (through(x.flip(1)), x.flip(1))
+    if logits:
+        tries["no sigmoid in the decoder, or one in the likelihood alone"] = lambda: (_logit(output), x)
+        tries["a decoder that gives [-1, 1]"] = lambda: (_logit((output + 1) / 2), x)
+        tries["inputs in [-1, 1], and no sigmoid in the decoder"] = lambda: (_logit(through(2 * x - 1)), x)
+        tries["inputs and outputs in [-1, 1]"] = lambda: (_logit((through(2 * x - 1) + 1) / 2), x)
+    else:
+        tries["a sigmoid behind the decoder, which gives logits"] = lambda: (output.sigmoid(), x)
+        tries["outputs in [-1, 1], (output + 1) / 2"] = lambda: ((output + 1) / 2, x)
+        tries["inputs and outputs in [-1, 1]"] = lambda: ((through(2 * x - 1) + 1) / 2, x)
+        tries["inputs in [-1, 1], and a sigmoid behind the decoder"] = lambda: (through(2 * x - 1).sigmoid(), x)
+    for why, of in tries.items():
+        try:
+            value = float(model.likelihood.nll(*of()).double().mean())
+        except (RuntimeError, ValueError):  # other shapes than the networks take
+            continue
+        if value == value:  # not nan: the logarithm of a negative number
+            yield why, value
+
+
+def _takes_logits(likelihood: Any) -> bool:
+    """Whether the likelihood's mean bends its input, so that a sigmoid before it is one too many."""
+    return float(likelihood.mean(torch.zeros(1))) > 0.4
+
+
+def _logit(p: Tensor) -> Tensor:
+    return p.clamp(EDGE, 1 - EDGE).logit()
+
+
+def _best(likelihood: Any, pictures: Tensor, x: Tensor) -> float:
+    """The nll of drawing ``pictures``, by whichever reading of the output fits: themselves, or logits."""
+    return min(float(likelihood.nll(o, x).double().mean()) for o in (pictures, _logit(pictures)))
+
+
+def _correlation(pictures: Tensor, x: Tensor) -> float:
+    """Of reconstructions and images, both without their mean image; 0 where one of them does not vary."""
+    a, b = ((t - t.mean(0)).double().flatten() for t in (pictures, x))
+    scale = float(a.norm() * b.norm())
+    return float(a @ b) / scale if scale > 0 else 0.0
