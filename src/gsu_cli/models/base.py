@@ -117,7 +117,7 @@ def copied(model: Any) -> Any:
                 f"{type(model).__name__} must be possible to copy, or to rebuild from its config()",
                 found=f"{type(e).__name__}: {' '.join(str(again_e).split())[:160]}",
             ) from e
-    return again.train(model.training)
+    return again.to(device_of(model)).train(model.training)
 
 
 class Model(nn.Module):
