@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
+from gsu_cli.models.protocols import HasDecoder, HasPosterior
 from gsu_cli.surgery.devices import coins, device_of, normal
 
 
@@ -83,14 +84,9 @@ class Gaussian:
         )  # (output - x~) / sigma^2 for x~ ~ N(output, sigma^2)
 
 
-def has_latents(model: Any) -> bool:
-    """Whether a model has what redirection needs: posterior, decoder and likelihood."""
-    return all(hasattr(model, name) for name in ("posterior", "decoder", "likelihood"))
-
-
 def reconstructs(model: Any) -> bool:
     """Whether images can go through a model and come back."""
-    return has_latents(model) or (hasattr(model, "posterior") and hasattr(model, "decode"))
+    return isinstance(model, HasDecoder | HasPosterior)
 
 
 def decode(model: Any, z: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
-from gsu_cli.models.base import decode, has_latents
+from gsu_cli.models.base import decode
+from gsu_cli.models.protocols import HasDecoder
 
 N = 2
 PAGE = "docs/own-model.md has an example"
@@ -63,7 +64,7 @@ def _try_all(model: Any, size: tuple[int, ...]) -> None:
         raise UsageError(
             f"latent_dim of {kind} must be the width of its latents", found=f"{model.latent_dim} for {z.shape[1]}"
         )
-    if not has_latents(model):
+    if not isinstance(model, HasDecoder):
         if not callable(getattr(model, "decode", None)):
             raise UsageError(
                 f"{kind} has posterior(), so it needs decode(z), or a decoder module and a likelihood",

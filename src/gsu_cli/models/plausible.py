@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import CheckpointError
-from gsu_cli.models.base import decode, has_latents
+from gsu_cli.models.base import decode
+from gsu_cli.models.protocols import HasDecoder
 
 LOW = 0.1  # gain below which nothing much was learned, or the class is wrong
 BETTER = 0.15  # gain that a slip undone must add to be named
@@ -72,7 +73,7 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
     constant = _best(likelihood, x.mean(0, keepdim=True).expand_as(x), x)
     floor = _best(likelihood, x, x)
     facts: dict[str, Any] = {"images": len(x), "loss": loss, "constant_image": constant, "least_possible": floor}
-    if not has_latents(model):
+    if not isinstance(model, HasDecoder):
         if loss >= constant:
             raise _worse(f"a training loss of {loss:.4g} nats per image", constant, path, CAUSES)
         return Evidence({**facts, "gain": (constant - loss) / max(constant - floor, 1e-9)})
