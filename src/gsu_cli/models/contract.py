@@ -64,7 +64,8 @@ def _try_all(model: Any, size: tuple[int, ...]) -> None:
         raise UsageError(
             f"latent_dim of {kind} must be the width of its latents", found=f"{model.latent_dim} for {z.shape[1]}"
         )
-    if not isinstance(model, HasDecoder):
+    redirects = isinstance(model, HasDecoder)
+    if not redirects:
         if not callable(getattr(model, "decode", None)):
             raise UsageError(
                 f"{kind} has posterior(), so it needs decode(z), or a decoder module and a likelihood",
