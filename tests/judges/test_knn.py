@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import tiny_world
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.judges.knn import CHUNK, Knn, KnnJudge
+from gsu_cli.judges.knn import CHUNK, LAST, Knn, KnnJudge
 
 
 def images(n: int, levels: int, seed: int) -> Images:
@@ -69,6 +69,38 @@ def test_without_ties_it_is_the_majority_of_the_nearest():
         most = max(map(row.count, row))
         assert label == next(v for v in row if row.count(v) == most)
         assert share == pytest.approx(most / 5)
+
+
+def marked(side: int, channels: int, n: int, level: int) -> Images:
+    """Bright images of which each class has its own 2 x 2 mark, two grey levels off; one is black: all pixels vary."""
+    pixels = torch.full((n, channels, side, side), level, dtype=torch.uint8)
+    labels = torch.arange(n) % 6
+    for i, label in enumerate(labels.tolist()):
+        pixels[i, :, 2 * label : 2 * label + 2, :2] -= 2
+    pixels[0] = 0
+    return Images(pixels, labels)
+
+
+@pytest.mark.parametrize(("side", "channels"), [(28, 1), (32, 1), (32, 3), (64, 3)])
+@pytest.mark.parametrize("level", [255, 130, 5])
+def test_small_marks_on_large_bright_images_are_seen(side, channels, level):
+    """Squared distances of 4 x 8 beside squares of up to 8e8, of which float32 keeps multiples of 64."""
+    images = marked(side, channels, 120, level)
+    verdict = KnnJudge(images[torch.arange(60)], 3)(images.pixels[60:])
+    assert torch.equal(verdict.labels, images.labels[60:])
+    assert verdict.confidence.min() == 1
+
+
+@pytest.mark.parametrize("nearest", range(3))
+def test_far_queries_are_judged_as_exactly_as_near_ones(nearest):
+    """Bright references, black query: two squared distances differ by one, and float32 holds no odd numbers there."""
+    pixels = torch.full((4, 1, 28, 28), 254, dtype=torch.uint8)
+    pixels[3] = 255  # so that all pixels vary
+    pixels[:3, 0, 5, 5] = 1
+    pixels[nearest, 0, 5, 5] = 0
+    assert int(pixels.long().square().flatten(1).sum(1).min()) > LAST
+    verdict = KnnJudge(Images(pixels, torch.arange(4)), 1)(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
+    assert verdict.labels.tolist() == [nearest]
 
 
 def test_the_nearer_label_wins_a_tie_and_a_tie_abstains():

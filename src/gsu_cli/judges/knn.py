@@ -11,7 +11,10 @@ from gsu_cli.judges.attribute_knn import LANDMARKS, AttributeKnnJudge
 from gsu_cli.judges.base import Judge, Verdict
 from gsu_cli.run.seeds import generator
 
-CHUNK = 500  # queries at a time: their distances to 10,000 references stay below 20 MB
+CHUNK = 500  # queries at a time: their distances to 10,000 references take 20 MB, 40 MB in float64
+GREY = 128  # taken off every pixel, so that what is left is at most 2^7 in size
+EXACT = 1024  # pixels at a time: so many products, each at most 2^14, add up to no more than `LAST`
+LAST = 2**24  # up to here float32 holds every integer
 
 
 class Knn:
@@ -44,7 +47,10 @@ class Knn:
 
 
 class KnnJudge:
-    """Majority of the ``k`` nearest real images by Euclidean distance of raw pixels.
+    """Majority of the ``k`` nearest real images by Euclidean distance of raw pixels, which is exact.
+
+    Squares of distances are integers: nothing is lost while every sum fits its type. One float32 product over a large
+    bright image would round away a difference of a few grey levels.
 
     Ties: of labels with equally many votes the one whose nearest voter is nearest wins. Of references at exactly the
     same distance any may come first. It abstains where no label has more than half of the votes.
@@ -58,24 +64,38 @@ class KnnJudge:
         flat = images.pixels.flatten(1)
         # a pixel that is the same in all references moves all distances alike
         self.varying = (flat != flat[0]).any(0).nonzero()[:, 0]
-        # pixels stay in 0..255: integers, whose float32 sums are exact (up to 2^24) in whatever order they are added
-        self.points = flat[:, self.varying].float()
-        self.squares = self.points.square().sum(1)
+        self.points = self._centred(flat)
+        parts = self.points.split(CHUNK)
+        self.squares = torch.cat([part.double().square().sum(1) for part in parts])
 
     def provenance(self) -> dict[str, object]:
         return {"name": self.name, "k": self.k, "references": len(self.points)}
 
     def __call__(self, pixels: Tensor) -> Verdict:
         labels, confidence = [], []
-        distances = torch.empty(min(CHUNK, len(pixels)), len(self.points))  # reused: fresh pages would cost a third
+        product = torch.empty(min(CHUNK, len(pixels)), len(self.points))  # reused: fresh pages would cost a third
         for chunk in pixels.split(CHUNK):
-            x, out = chunk.flatten(1)[:, self.varying].float(), distances[: len(chunk)]
-            # ranks of |x - p|^2 are those of |p|^2 - 2 x.p
-            torch.addmm(self.squares, x, self.points.T, alpha=-2.0, out=out)
-            votes = self.labels[out.topk(self.k, largest=False, sorted=True).indices]  # (m, k), nearest first
+            near = self._nearest(self._centred(chunk.flatten(1)), product[: len(chunk)])
+            votes = self.labels[near]  # (m, k), nearest first
             same = (votes[:, :, None] == votes[:, None, :]).sum(2)  # votes that agree with each neighbour's
             best = same.argmax(1, keepdim=True)  # the first maximum is the nearest of the tied
             labels.append(votes.gather(1, best)[:, 0])
             confidence.append(same.gather(1, best)[:, 0] / self.k)
         share = torch.cat(confidence)
         return Verdict(torch.cat(labels), share, share <= 0.5)
+
+    def _nearest(self, x: Tensor, product: Tensor) -> Tensor:
+        """Indices of the ``k`` nearest references, ``(m, k)``, nearest first: ranks are those of ``|p|^2 - 2 x.p``."""
+        if x.shape[1] <= EXACT:
+            ranks = torch.sub(self.squares.float(), torch.mm(x, self.points.T, out=product), alpha=2, out=product)
+            near = ranks.topk(self.k, largest=False, sorted=True)
+            if bool((near.values < LAST).all()):  # then what was rounded is farther
+                return near.indices
+        exact = self.squares.repeat(len(x), 1)
+        for a, p in zip(x.split(EXACT, 1), self.points.split(EXACT, 1), strict=True):
+            exact.sub_(torch.mm(a, p.T, out=product), alpha=2)
+        return exact.topk(self.k, largest=False, sorted=True).indices
+
+    def _centred(self, flat: Tensor) -> Tensor:
+        """The pixels that vary, ``(n, d)`` float32 integers from -128 to 127."""
+        return flat[:, self.varying].float().sub_(GREY)
