@@ -37,7 +37,20 @@ def test_nearest_agrees_with_brute_force(n, m, k, seed):
     d = torch.cdist(points.double(), pool.double())
     found, best = d.gather(1, index), d.topk(k, largest=False, sorted=True).values
     assert index.shape == (n, k)
-    assert torch.allclose(found, best, atol=1e-5)  # distances, not indices: near ties may swap in float32
+    assert torch.allclose(found, best, rtol=1e-9, atol=1e-9)  # distances, not indices: near ties may swap
+
+
+def test_nearest_sees_small_differences_far_from_the_origin():
+    """Bright pictures of 12,288 entries that differ by 2/255 in twelve: in float32 those squares are below rounding."""
+    pool = torch.full((40, 3, 64, 64), 250 / 255)
+    for i in range(40):
+        pool[i, :, i : i + 2, :2] -= 2 / 255
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(nearest(pool.flatten(1)[order], pool.flatten(1), 1)[:, 0], order)
+    latents = 1000 + torch.randn(300, 8, generator=torch.Generator().manual_seed(1))
+    found = nearest(latents[:50], latents, 3)
+    exact = torch.cdist(latents[:50].double(), latents.double()).topk(3, largest=False, sorted=True).indices
+    assert torch.equal(found, exact)
 
 
 def test_latents_are_the_forget_images_own(model, parts, goal):

@@ -28,6 +28,7 @@ from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import normal, share_of, wide
 from gsu_cli.surgery.streaming import BlockLoss
 
+COLUMNS = 1024  # of a pool that are float64 at a time: all of them would double the memory of large images
 LEAST_CLEAN = 0.02  # share of the retained means kept as targets when fewer than that are clean
 
 
@@ -193,14 +194,21 @@ def retained_share(model: Any, targets: Tensor, forget: Images, retain: Images, 
 
 
 def nearest(points: Tensor, pool: Tensor, k: int) -> Tensor:
-    """Indices into ``pool`` of the ``k`` nearest to each point, ``(n, k)``, nearest first (Euclidean)."""
-    squares = pool.square().sum(1)
-    buffer = pool.new_empty(256, len(pool))  # reused: fresh memory for every part costs more than the distances
+    """Indices into ``pool`` of the ``k`` nearest to each point, ``(n, k)``, nearest first (Euclidean).
+
+    In float64: far from the origin, ``|p|^2 - 2 x.p`` in float32 rounds away what tells two neighbours apart.
+    """
+    columns = pool.split(COLUMNS, 1)
+    squares = torch.stack([wide(p).square().sum(1) for p in columns]).sum(0)
+    # reused: fresh memory for every part costs more than the distances
+    buffer = squares.new_empty(256, len(pool))
     parts = []
     for part in points.split(256):
-        distances = torch.addmm(squares, part, pool.T, alpha=-2.0, out=buffer[: len(part)])
+        distances = buffer[: len(part)].copy_(squares.expand(len(part), -1))
+        for x, p in zip(part.split(COLUMNS, 1), columns, strict=True):
+            distances.addmm_(wide(x), wide(p).T, alpha=-2.0)
         parts.append(distances.argmin(1, keepdim=True) if k == 1 else distances.topk(k, largest=False).indices)
-    return torch.cat(parts)
+    return torch.cat(parts).to(pool.device)
 
 
 @torch.no_grad()
