@@ -68,6 +68,7 @@ class Dataset:
         source: where the images came from, in words, for the record and the user.
         note: what a reader of any number must know about this source (prominently shown); empty when nothing.
         left_out: labels of the source that `dataset.classes` removed, so that errors can say so.
+        whole: the data set before `dataset.classes` removed any; None where it removed none.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Dataset:
     attribute_names: tuple[str, ...] = ()
     note: str = ""
     left_out: tuple[int, ...] = ()
+    whole: Dataset | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:

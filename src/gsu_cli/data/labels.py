@@ -6,10 +6,11 @@ may type either; where they collide the name wins (for MNIST both are the digit)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.errors import UsageError, did_you_mean
@@ -109,13 +110,15 @@ def restrict(dataset: Dataset, classes: object) -> Dataset:
     kept = {label: dataset.class_names[label] for label in labels}
     return replace(
         dataset,
-        train=_only(dataset.train, labels),
-        heldout=_only(dataset.heldout, labels),
+        train=dataset.train[having(dataset.train, labels)],
+        heldout=dataset.heldout[having(dataset.heldout, labels)],
         class_names=kept,
         left_out=tuple(sorted(set(dataset.class_names) - set(kept))),
+        whole=dataset if len(kept) < len(dataset.class_names) else dataset.whole,
         source=f"{dataset.source}, classes {choices(kept)} only",
     )
 
 
-def _only(images: Images, labels: tuple[int, ...]) -> Images:
-    return images[torch.isin(images.labels, torch.tensor(labels)).nonzero().squeeze(1)]
+def having(images: Images, labels: Iterable[int]) -> Tensor:
+    """Indices of the images that have one of the labels, ascending, ``(m,)`` int64."""
+    return torch.isin(images.labels, torch.tensor(list(labels), dtype=torch.int64)).nonzero().squeeze(1)

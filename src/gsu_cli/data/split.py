@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,10 @@ class Split:
     def to(self, device: torch.device) -> Split:
         """The same split with the training images on ``device``, for those who compute there."""
         return replace(self, dataset=replace(self.dataset, train=self.dataset.train.to(device)))
+
+    def digest(self) -> str:
+        """sha256 of the forgotten indices, ascending, as int64: which images, whatever words chose them."""
+        return hashlib.sha256(self.forget.contiguous().numpy().data).hexdigest()
 
     def describe(self) -> str:
         """What is forgotten, in words: "class 1", "class 2 (dog)", "5 % of class 1"."""
