@@ -26,6 +26,7 @@ from gsu_cli.data.base import Images, to_float
 from gsu_cli.errors import CheckpointError, DataError, NonFiniteError, UsageError
 from gsu_cli.run.checkpoints import digest, in_one_line, read_tensors
 from gsu_cli.run.files import atomic
+from gsu_cli.run.lineage import brief, differences, sentence
 from gsu_cli.run.seeds import derive, generator
 from gsu_cli.surgery.devices import device_of
 
@@ -259,13 +260,11 @@ def _restore(
             "a training state must match its digest", found=f"a mismatch in {path}", way_out="Train anew without resume"
         )
     now, then = json.loads(json.dumps(facts)), meta["facts"]
-    for key in sorted({*now, *then}):
-        if now.get(key) != then.get(key):
-            raise CheckpointError(
-                f"to resume, `{key}` must be what it was",
-                found=in_one_line(f"{now.get(key)} (it was {then.get(key)})"),
-                way_out=ANEW,
-            )
+    both = {key: (now.get(key), then.get(key)) for key in sorted({*now, *then})}
+    for key, (new, old) in both.items():
+        if new != old:
+            found = sentence(differences({key: old}, {key: new})) or f"{brief(new)} instead of {brief(old)}"
+            raise CheckpointError(f"to resume, `{key}` must be what it was", found=in_one_line(found), way_out=ANEW)
     weights = {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}
     if _shapes(weights) != _shapes(model.state_dict()):
         raise CheckpointError(

@@ -20,7 +20,7 @@ METHODS = sorted(path.stem for path in (conf_dir() / "method").glob("*.yaml"))
 FIELDS = {
     "verb", "schema", "status", "error", "command", "started", "config", "config_hash", "seeds", "git", "versions",
     "device", "seconds", "peak_memory_mb", "inputs", "outputs", "split", "training", "update", "curve",
-    "judges", "measurements",
+    "judges", "measurements", "notes",
 }  # fmt: skip
 NAMES = {
     "feature_ratio", "feature_ratio_reconstructions", "neg_elbo_retain", "neg_elbo_forget", "neg_elbo_drawn",

@@ -20,6 +20,7 @@ WORDS = {
     "forget": "forget spec",
     "forget_sha256": "sha256 of the forgotten indices",
     "forget_seed": "seed that drew the forgotten images",
+    "n_forget": "number of forgotten images",
     "architecture": "architecture",
     "recipe": "recipe",
 }
@@ -51,7 +52,7 @@ class Lineage:
     def of(cls, checkpoint: Checkpoint) -> Self:
         """What the file says of itself."""
         about = checkpoint.about
-        known = {f.name: about.get(f.name) for f in fields(cls)}
+        known: dict[str, Any] = {f.name: about.get(f.name) for f in fields(cls)}
         return cls(**{**known, "architecture": architecture(checkpoint.model), "recipe": recipe(about)})
 
 

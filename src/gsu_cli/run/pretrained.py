@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gsu_cli.run.files import sha256_of
+
 FOLDER = Path(__file__).parent.parent / "pretrained"
 
 
@@ -26,6 +28,11 @@ def shipped_names(dataset: str | None = None) -> list[str]:
 def twin(dataset: str, name: str, slug: str) -> Path | None:
     """The model of the same recipe that never saw the forget set ``slug``, where one ships."""
     return shipped(dataset, f"{name}.without_{slug}")
+
+
+def shipped_by_digest(sha256: str) -> Path | None:
+    """The file among those that ship, twins too, that has these bytes; None where there is none."""
+    return next((path for path in sorted(FOLDER.glob("*/*.safetensors")) if sha256_of(path) == sha256), None)
 
 
 def card_line(name: str) -> str:

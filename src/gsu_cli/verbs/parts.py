@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from gsu_cli.errors import CheckpointError, UsageError, did_you_mean
 from gsu_cli.models.contract import check_generator
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.device import choose
-from gsu_cli.run.files import sha256_of
-from gsu_cli.run.pretrained import shipped, shipped_names, twin
+from gsu_cli.run.lineage import recipe
+from gsu_cli.run.pretrained import shipped, shipped_names
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.run.weight_files import find_weights
@@ -26,6 +27,7 @@ from gsu_cli.training import Recipe
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build as build
 from gsu_cli.verbs.models import import_checkpoint, import_options
+from gsu_cli.verbs.places import absolute
 
 SECTIONS = ("forget", "seeds", "evaluation", "protocol")  # mappings that no group of configs guards against forget=1
 
@@ -47,7 +49,7 @@ def open_session(cfg: DictConfig) -> Session:
     seeds = {str(k): _seed(str(k), v) for k, v in cfg.seeds.items()}
     command = ["gsu", verb, *[shlex.quote(str(o)) for o in hydra.overrides.task]]
     where = choose(cfg.get("device", "auto"))
-    return Session(Path(hydra.runtime.output_dir), verb, plain(cfg), command, seeds, where)
+    return Session(Path(hydra.runtime.output_dir), verb, absolute(plain(cfg)), command, seeds, where)
 
 
 def _seed(name: str, value: object) -> int:
@@ -56,10 +58,10 @@ def _seed(name: str, value: object) -> int:
     return value
 
 
-def load_dataset(cfg: DictConfig, session: Session) -> Dataset:
-    """Loads ``cfg.dataset``, records what was really seen, and says so."""
+def load_dataset(cfg: DictConfig, session: Session, load: Callable[[DictConfig], Dataset] | None = None) -> Dataset:
+    """Loads ``cfg.dataset``, by ``load`` where one is given, records what was really seen, and says so."""
     with session.stage("load"):
-        dataset = _loaded(build(cfg.dataset))
+        dataset = (load or loaded)(cfg.dataset)
         session.record.inputs["dataset"] = {
             "name": dataset.name,
             "source": dataset.source,
@@ -76,8 +78,9 @@ def load_dataset(cfg: DictConfig, session: Session) -> Dataset:
     return dataset
 
 
-def _loaded(source: Any) -> Dataset:
-    """``source.load()``, with a bar where that takes long enough for ``load`` to accept ``on_progress``."""
+def loaded(cfg: DictConfig) -> Dataset:
+    """The data set of a config in memory, with a bar where that takes long enough for ``load`` to have one."""
+    source = build(cfg)
     more: dict[str, OnProgress] = {}
     with console.work_bar("loading") as update:
         if "on_progress" in inspect.signature(source.load).parameters:
@@ -113,6 +116,9 @@ def resolve_split(spec: ForgetSpec, dataset: Dataset, session: Session) -> Split
     session.record.split = {
         "forget": split.describe(),
         "slug": split.spec.slug(),
+        "sha256": split.digest(),
+        "seed": None if split.spec.fraction is None else session.record.seeds["unlearn"],
+        "dataset_sha256": session.record.inputs["dataset"]["sha256"],
         "n_forget": split.n_forget,
         "n_retain": split.n_retain,
         "n_heldout": split.n_heldout,
@@ -126,7 +132,7 @@ def resolve_split(spec: ForgetSpec, dataset: Dataset, session: Session) -> Split
 
 def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Checkpoint:
     """The checkpoint of ``cfg.checkpoint``: a path, or one that ships for the data set."""
-    path = _file("checkpoint.path", cfg.checkpoint.path) or shipped(dataset.name, cfg.checkpoint.name)
+    path = weights_file("checkpoint.path", cfg.checkpoint.path) or shipped(dataset.name, cfg.checkpoint.name)
     if path is None:
         names = [name.split("/")[1] for name in shipped_names(dataset.name) if not name.endswith("/judge")]
         make = f"Make one with `gsu train dataset={dataset.name}` (and the same dataset.* options), then pass "
@@ -164,32 +170,12 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
     return checkpoint
 
 
-def open_twin(cfg: DictConfig, checkpoint: Checkpoint, split: Split, session: Session) -> Checkpoint | None:
-    """The model of the same recipe that never saw the forget set: ``checkpoint.twin``, or the one that ships."""
-    path = _file("checkpoint.twin", cfg.checkpoint.twin)
-    if path is None and _is_shipped(checkpoint, split.dataset.name, cfg.checkpoint.name):
-        path = twin(split.dataset.name, cfg.checkpoint.name, split.spec.slug())
-    if path is None:
-        return None
-    found = load_checkpoint(path, shape=split.dataset.shape, key="checkpoint.twin")
-    slug = found.about.get("forget")
-    if slug != split.spec.slug():
-        raise CheckpointError(
-            f"`checkpoint.twin` must have been trained without {split.describe()}",
-            found=f"one trained without {slug or 'leaving anything out'}",
-            way_out="Make it with `gsu train` and the same forget options",
-        )
-    found.model.to(session.device)
-    session.record.inputs["retrained"] = describe(found)
-    return found
+def weights_file(key: str, value: object) -> Path | None:
+    """The file that an option names, itself or by the folder that holds it alone; None where it names none.
 
-
-def _is_shipped(checkpoint: Checkpoint, dataset: str, name: str) -> bool:
-    own = shipped(dataset, name)
-    return own is not None and sha256_of(own) == checkpoint.sha256
-
-
-def _file(key: str, value: object) -> Path | None:
+    Raises:
+        CheckpointError: the folder holds no weights, or several.
+    """
     if value is None:
         return None
     path = Path(str(value)).expanduser()
@@ -200,10 +186,10 @@ def _file(key: str, value: object) -> Path | None:
 
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:
     """A checkpoint for the record."""
-    return {"path": str(checkpoint.path), "sha256": checkpoint.sha256, "about": checkpoint.about}
+    return {"path": str(checkpoint.path.absolute()), "sha256": checkpoint.sha256, "about": checkpoint.about}
 
 
 def recipe_of(checkpoint: Checkpoint) -> Recipe | None:
     """How the checkpoint was trained, where it says so."""
-    values = checkpoint.about.get("recipe")
+    values = recipe(checkpoint.about)
     return Recipe(**values) if values else None

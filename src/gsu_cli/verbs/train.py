@@ -17,13 +17,15 @@ from gsu_cli.models.judge_cnn import JudgeCnn
 from gsu_cli.report.numbers import seconds
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import atomic
+from gsu_cli.run.lineage import architecture
 from gsu_cli.run.session import Session
 from gsu_cli.training import History, Recipe, fit
-from gsu_cli.verbs import console, parts
+from gsu_cli.verbs import beside, console, parts
 from gsu_cli.verbs.listening import Listener, listening
 from gsu_cli.verbs.models import build_model
 
 STATE = "state.safetensors"
+IDENTITY = ("dataset_sha256", "forget", "forget_sha256", "forget_seed")  # of the metadata, what a state goes on with
 
 
 def main(cfg: DictConfig) -> None:
@@ -32,10 +34,10 @@ def main(cfg: DictConfig) -> None:
         recipe: Recipe = parts.build(cfg.training)
         spec, resumed = parts.forget_spec(cfg.forget), _resume(cfg.resume)
         dataset = parts.load_dataset(cfg, session)
-        images, slug = dataset.train, None
+        images, left_out = dataset.train, dict[str, Any](forget=None, forget_options=session.record.config["forget"])
         if spec is not None:
             split = parts.resolve_split(spec, dataset, session)
-            images, slug = split.retain_images, split.spec.slug()
+            images, left_out = split.retain_images, beside.forgotten(split, session)
             console.say(f"without {split.describe()}: {split.describe_sizes()}")
         model = build_model(cfg.model, dataset)
         seed = session.record.seeds["train"]
@@ -46,8 +48,7 @@ def main(cfg: DictConfig) -> None:
             "dataset_sha256": session.record.inputs["dataset"]["sha256"],
             "classes": sorted(dataset.class_names),
             "attributes": list(dataset.attribute_names),
-            "forget": slug,
-            "forget_options": dict(session.record.config["forget"]),
+            **left_out,
             "seed": seed,
             "recipe": asdict(recipe),
             "n": len(images),
@@ -68,7 +69,7 @@ def _train(
     if resumed is not None and not (state.exists() and state.samefile(resumed)):
         with atomic(state) as temporary:
             temporary.write_bytes(resumed.read_bytes())
-    identity = {k: about[k] for k in ("dataset_sha256", "forget")} | {"model": repr(model)}
+    identity = {k: about.get(k) for k in IDENTITY} | {"architecture": architecture(model)}
     history = History()
     try:
         with console.training_bar(type(model).__name__) as on_progress, session.stage("train"):

@@ -22,8 +22,7 @@ from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from gsu_cli.run.files import write_text
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
-from gsu_cli.training import Recipe
-from gsu_cli.verbs import console, curve, parts, tuning
+from gsu_cli.verbs import beside, console, curve, parts, tuning
 from gsu_cli.verbs.listening import listening
 from gsu_cli.verbs.measure import Plan, measure
 from gsu_cli.verbs.protocol import Protocol
@@ -47,13 +46,16 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
         if tuned:
             _unlearn(session, protocol.method(), original, split)
             return tuning.answer(session.record, tuned)
-        twin = parts.open_twin(cfg, original, split, session)
-        scene = plan.scene(split, session)  # before the work: a judge that cannot be had is known at once
+        seen = beside.reference(split, original, session)
+        twin = beside.open_twin(cfg, original, seen, session)
+        if twin is None and may_retrain:
+            beside.check_retrain(original, session)
+        scene = plan.scene(seen, session)  # before the work: a judge that cannot be had is known at once
         subjects = {"original": original, "unlearned": _unlearn(session, protocol.method(), original, split)}
         if remark := protocol.remark(session.record.update["method"]):
             session.record.update["details"]["calibration"] = remark
         if twin is None and may_retrain:
-            twin = _retrain(session, original, split)
+            twin = _retrain(session, original, seen)
         if twin is not None:
             subjects["retrained"] = twin
         with console.work_bar("evaluate") as on_progress:
@@ -61,7 +63,7 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
         if protocol.curve:
             curve.trace(session, protocol, plan, scene, original, split)
             curve.picture(session)
-        finish(session, split, drawn)
+        finish(session, seen, drawn)
     return None
 
 
@@ -81,11 +83,10 @@ def _unlearn(session: Session, method: Any, original: Checkpoint, split: Split) 
         )
     record.update = asdict(update)
     about = {
-        **{k: v for k, v in original.about.items() if k in ("dataset", "dataset_sha256", "recipe")},
+        **{k: v for k, v in original.about.items() if k in beside.TRAINED},
+        **beside.forgotten(split, session),
         "method": name,
         "parent": original.sha256,
-        "forget": split.spec.slug(),
-        "forget_options": forget_options(record.config),
         "seed": record.seeds["unlearn"],
     }
     path = session.folder / "unlearned.safetensors"
@@ -97,24 +98,28 @@ def _unlearn(session: Session, method: Any, original: Checkpoint, split: Split) 
 
 
 def _retrain(session: Session, original: Checkpoint, split: Split) -> Checkpoint:
-    recipe = parts.recipe_of(original) or Recipe()
+    recipe = parts.recipe_of(original)
+    assert recipe is not None  # noqa: S101  # `check_retrain` has seen to it
     path = session.folder / "retrained.safetensors"
     with console.training_bar("retrain") as on_progress, session.stage("retrain"):
         seed = session.record.seeds["train"]
         model = copied(original.model)
         history = train_from_scratch(model, split, recipe, seed=seed, on_progress=on_progress)
-    about = {"forget": split.spec.slug(), "recipe": asdict(recipe), "seed": seed, "loss": history.losses[-1]}
+    about = {
+        **{k: v for k, v in original.about.items() if k in beside.TRAINED},
+        **beside.forgotten(split, session, of=beside.reference_sha256(session)),
+        "dataset_sha256": beside.reference_sha256(session),
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "n": split.n_retain,
+        "loss": history.losses[-1],
+    }
     save_checkpoint(path, model, about=about)
     found = load_checkpoint(path)
     found.model.to(session.device)
     session.record.outputs["retrained"] = {"path": path.name, "sha256": found.sha256}
     session.record.inputs["retrained"] = parts.describe(found)
     return found
-
-
-def forget_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The ``forget.*`` options of a run, for its checkpoint: ``gsu evaluate checkpoint.path=`` asks the same again."""
-    return dict(config["forget"])
 
 
 def finish(session: Session, split: Split, subjects: Mapping[str, Subject]) -> None:

@@ -1,0 +1,240 @@
+"""What stands beside a run: the data that the checkpoint was trained on, and the reference retrained without some."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from omegaconf import DictConfig
+
+from gsu_cli.data.labels import choices
+from gsu_cli.data.reference import over_classes
+from gsu_cli.data.split import Split
+from gsu_cli.errors import CheckpointError, UsageError
+from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
+from gsu_cli.run.files import sha256_of
+from gsu_cli.run.lineage import Difference, Lineage, brief, differences, recipe, sentence, unknown
+from gsu_cli.run.pretrained import shipped, twin
+from gsu_cli.run.session import Session
+from gsu_cli.verbs import console, parts
+
+TRAINED = ("dataset", "dataset_sha256", "classes", "attributes", "recipe", "n", "interrupted_after_epoch")
+"""Of the metadata of a checkpoint: how it was trained; what is made of it by unlearning carries it on."""
+
+
+def forgotten(split: Split, session: Session, *, of: str | None = None) -> dict[str, Any]:
+    """Which images, for the metadata of weights made without them.
+
+    Args:
+        split: that was left out.
+        session: of the run.
+        of: sha256 of the data set whose indices they are; None takes that of the one loaded.
+    """
+    known = session.record.split
+    return {
+        "forget": split.spec.slug(),
+        "forget_options": dict(session.record.config["forget"]),
+        "forget_sha256": split.digest(),
+        "forget_seed": known["seed"],
+        "forget_dataset_sha256": of or known["dataset_sha256"],
+    }
+
+
+def is_drawn(split: Split) -> bool:
+    """Whether it counts images, so that it means nothing for other data: samples, or a fraction."""
+    return split.spec.sample is not None or split.spec.fraction is not None
+
+
+def reference(split: Split, checkpoint: Checkpoint, session: Session) -> Split:
+    """The cut against which weights are measured: retained is what the checkpoint was trained on, where that is known.
+
+    Whatever of it is not what was loaded becomes a note of the record.
+    """
+    about, loaded = checkpoint.about, session.record.inputs["dataset"]
+    its_own = about.get("dataset_sha256")
+    slug = about.get("forget")
+    if slug is not None and split.n_forget and slug != split.spec.slug():
+        made = "made to forget" if "method" in about else "trained without"
+        console.note(
+            f"the checkpoint was {made} {slug}; here {split.describe()} is to be forgotten, and all else counts as "
+            "retained",
+            session.record,
+        )
+    if its_own == loaded["sha256"]:
+        return split
+    if its_own is None:
+        console.note(
+            "the checkpoint does not say on which data it was trained, so they could not be compared with those loaded",
+            session.record,
+        )
+    seen = over_classes(split, about.get("classes") or ()) if _of_these(about, split) else split
+    if seen is not split:
+        session.record.split["reference"] = {
+            "classes": sorted(seen.dataset.class_names),
+            "dataset_sha256": seen.dataset.digest(),
+            "n_retain": seen.n_retain,
+            "n_heldout_retain": len(seen.heldout_retain),
+        }
+    if its_own is not None:
+        console.note(_other_data(seen, split, checkpoint, session), session.record)
+    return seen
+
+
+def reference_sha256(session: Session) -> str:
+    """Digest of the data set that `reference` gave."""
+    found = session.record.split.get("reference") or session.record.inputs["dataset"]
+    return str(found.get("dataset_sha256") or found["sha256"])
+
+
+def _of_these(about: Mapping[str, Any], split: Split) -> bool:
+    """Whether the classes that a checkpoint names are those of the data set, and not of one with the same labels."""
+    whole = split.dataset.whole
+    same = whole is not None and about.get("dataset_sha256") == whole.digest()
+    return bool(about.get("classes")) and (same or about.get("dataset") == split.dataset.name)
+
+
+def _other_data(seen: Split, split: Split, checkpoint: Checkpoint, session: Session) -> str:
+    about, loaded = checkpoint.about, session.record.inputs["dataset"]
+    here, there = set(split.dataset.class_names), set(about.get("classes") or ())
+    words = []
+    if reference_sha256(session) != about["dataset_sha256"]:
+        n = f"{about['n']:,} images of " if isinstance(about.get("n"), int) else ""
+        words.append(
+            f"the checkpoint was trained on other data ({n}{about.get('dataset')}, sha256 "
+            f"{brief(about['dataset_sha256'])}) than were loaded ({len(split.dataset.train):,} images of "
+            f"{split.dataset.name}, sha256 {brief(loaded['sha256'])})"
+        )
+    if seen is not split:
+        names = {**seen.dataset.class_names, **split.dataset.class_names}
+        missing, more = ({k: names[k] for k in sorted(ks) if k in names} for ks in (there - here, here - there))
+        if missing:
+            words.append(
+                f"`dataset.classes` leaves out {choices(missing)}, on which the checkpoint was trained: the method "
+                "sees the loaded classes alone, and what is retained is measured on all that it was trained on"
+            )
+        if more:
+            words.append(
+                f"the checkpoint was not trained on {choices(more)}: what is retained is measured without them"
+            )
+    return "; ".join(words)
+
+
+def open_twin(cfg: DictConfig, checkpoint: Checkpoint, split: Split, session: Session) -> Checkpoint | None:
+    """The model of the same recipe that never saw the forget set: ``checkpoint.twin``, or the one that ships.
+
+    Args:
+        cfg: of the line.
+        checkpoint: the original, or what was made of it.
+        split: that of `reference`.
+        session: of the run.
+
+    Raises:
+        CheckpointError: it was made of other data, without other images, with another architecture or recipe.
+    """
+    path = parts.weights_file("checkpoint.twin", cfg.checkpoint.twin)
+    if path is None and is_shipped(checkpoint, split.dataset.name, cfg.checkpoint.name):
+        path = twin(split.dataset.name, cfg.checkpoint.name, split.spec.slug())
+    if path is None:
+        return None
+    found = load_checkpoint(path, shape=split.dataset.shape, key="checkpoint.twin")
+    check_twin(found, checkpoint, split, session)
+    found.model.to(session.device)
+    session.record.inputs["retrained"] = parts.describe(found)
+    return found
+
+
+def is_shipped(checkpoint: Checkpoint, dataset: str, name: str) -> bool:
+    """Whether the weights are those that ship under that name."""
+    own = shipped(dataset, name)
+    return own is not None and sha256_of(own) == checkpoint.sha256
+
+
+def check_twin(found: Checkpoint, checkpoint: Checkpoint, split: Split, session: Session) -> None:
+    """Refuses a reference that is not what retraining ``checkpoint`` without the forget set gives.
+
+    Raises:
+        CheckpointError: naming what differs, both values of each.
+    """
+    slug = found.about.get("forget")
+    seed = session.record.split["seed"]
+    draw = "" if seed is None else f", with seeds.unlearn={seed}"
+    way_out = f"Make it with `gsu train` and the same forget, dataset, model and training options{draw}"
+    if slug != split.spec.slug():
+        raise CheckpointError(
+            f"`checkpoint.twin` must have been trained without {split.describe()}",
+            found=f"one trained without {slug or 'leaving anything out'}: {found.path}",
+            way_out=way_out,
+        )
+    if "method" in found.about or found.sha256 == checkpoint.sha256:
+        made = f"made by {found.about['method']}" if "method" in found.about else "the checkpoint itself"
+        raise CheckpointError(
+            "`checkpoint.twin` must have been trained from scratch", found=f"{found.path}, {made}", way_out=way_out
+        )
+    expected, has, names = _accounts(found, checkpoint, split, session)
+    wrong = differences(expected, has, names)
+    own = checkpoint.about.get("dataset_sha256")
+    loaded = reference_sha256(session)
+    if is_drawn(split) and has.dataset_sha256 not in (None, loaded) and has.dataset_sha256 == own:
+        wrong.append(Difference("dataset_sha256", loaded, has.dataset_sha256))  # whose indices the spec counts
+    if wrong:
+        raise CheckpointError(
+            f"`checkpoint.twin` must be what training the checkpoint without {split.describe()} gives",
+            found=f"{sentence(wrong)} in {found.path}",
+            way_out=way_out,
+        )
+    for who, missing in (
+        ("retrained reference", unknown(expected, has, names)),
+        ("checkpoint", unknown(has, expected, names)),
+    ):
+        if missing:
+            console.note(
+                f"the {who} does not say its {', '.join(missing)}, which could not be compared", session.record
+            )
+
+
+def _accounts(
+    found: Checkpoint, checkpoint: Checkpoint, split: Split, session: Session
+) -> tuple[Lineage, Lineage, list[str]]:
+    """What is expected of a twin, what it says, and the fields in which the two are to be compared."""
+    has, own, known = Lineage.of(found), Lineage.of(checkpoint), session.record.split
+    expected = replace(
+        own,
+        dataset_sha256=own.dataset_sha256 or reference_sha256(session),
+        forget=split.spec.slug(),
+        forget_sha256=split.digest(),
+        forget_seed=known["seed"],
+    )
+    names = ["dataset_sha256", "architecture", "recipe"]
+    if None in (expected.dataset_sha256, has.dataset_sha256):
+        names.append("dataset")
+    if has.dataset_sha256 in (None, reference_sha256(session)):  # else these are the indices of other data
+        drawn = split.spec.fraction is not None
+        told = has.forget_sha256 is not None
+        names += ["forget_sha256"] * (drawn or told) + ["forget_seed"] * (drawn and not told)
+        if told and has.forget_sha256 != expected.forget_sha256:
+            names.append("forget_seed")
+    return expected, has, names
+
+
+def check_retrain(checkpoint: Checkpoint, session: Session) -> None:
+    """Refuses to retrain where that would give no reference.
+
+    Raises:
+        UsageError: nobody knows the recipe.
+        CheckpointError: the data loaded are not those that the checkpoint was trained on.
+    """
+    way_out = "Train one with `gsu train` and the forget options, and pass checkpoint.twin=<folder>/model.safetensors"
+    if recipe(checkpoint.about) is None:
+        raise UsageError(
+            "`retrain=true` needs the recipe of the checkpoint",
+            found=f"none in {checkpoint.path}",
+            way_out=f"{way_out}, or leave out retrain",
+        )
+    own, here = checkpoint.about.get("dataset_sha256"), reference_sha256(session)
+    if own not in (None, here):
+        raise CheckpointError(
+            "`retrain=true` needs the data that the checkpoint was trained on",
+            found=f"sha256 {brief(here)} loaded, and {brief(own)} in {checkpoint.path}",
+            way_out="Load the same data set with the same dataset options, or leave out retrain",
+        )

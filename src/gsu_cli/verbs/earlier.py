@@ -1,0 +1,207 @@
+"""An earlier run measured again: its data, its split, its weights and its judges, found wherever they lie now.
+
+What differs from then and was not typed is refused, with both values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gsu_cli.data.base import Dataset
+from gsu_cli.data.split import Split
+from gsu_cli.errors import CheckpointError, DataError, UsageError
+from gsu_cli.metrics.base import Scene
+from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
+from gsu_cli.run.files import sha256_of
+from gsu_cli.run.lineage import brief, differences, sentence
+from gsu_cli.run.pretrained import shipped_by_digest
+from gsu_cli.run.record import Record
+from gsu_cli.run.session import Session
+from gsu_cli.verbs import beside, console, parts
+from gsu_cli.verbs.places import choices, is_typed
+
+
+def load_data(cfg: DictConfig, earlier: Record, session: Session) -> Dataset:
+    """The data set that the run saw, from where it lay or from where this line looks; another one where that was typed.
+
+    Raises:
+        DataError: the data found are others.
+    """
+    then = earlier.inputs.get("dataset", {}).get("sha256")
+    if then is None:
+        console.note("the run does not say which data it saw, so they could not be compared", session.record)
+        return parts.load_dataset(cfg, session)
+    if choices(parts.plain(cfg.dataset)) != choices(earlier.config.get("dataset") or {}):
+        dataset = parts.load_dataset(cfg, session)
+        if dataset.digest() != then:
+            now = session.record.inputs["dataset"]["sha256"]
+            console.note(
+                f"other data than the run saw, as typed: sha256 {brief(now)}, then {brief(then)}", session.record
+            )
+        return dataset
+
+    def load(node: DictConfig) -> Dataset:
+        found: list[str] = []
+        for attempt in _attempts(cfg, node, earlier):
+            try:
+                dataset = parts.loaded(attempt)
+            except DataError as e:
+                found.append(str(e))
+                continue
+            if dataset.digest() == then:
+                session.record.config["dataset"] = parts.plain(attempt)
+                return dataset
+            found.append(f"sha256 {brief(dataset.digest())} ({dataset.source})")
+        way_out = "Say where they lie now with paths.data_dir= or GSU_DATA_DIR"
+        if "data_dir" not in node:
+            way_out = "Say where they lie now with dataset.path=" if "path" in node else "Make the run again"
+        raise DataError(
+            f"`run` must be measured on the data that it saw, sha256 {brief(then)} "
+            f"({earlier.inputs['dataset'].get('source')})",
+            found=found[-1].rstrip("."),
+            way_out=way_out,
+        )
+
+    return parts.load_dataset(cfg, session, load)
+
+
+def _attempts(cfg: DictConfig, node: DictConfig, earlier: Record) -> list[DictConfig]:
+    """Configs to try in turn: the run's folder, then this line's; the network last, if it may be asked at all."""
+    if "data_dir" not in node:
+        return [node]
+    here = str(cfg.paths.data_dir)
+    if is_typed("dataset.data_dir"):
+        folders = [str(node.data_dir)]
+    elif is_typed("paths.data_dir"):
+        folders = [here]
+    else:
+        folders = list(dict.fromkeys([str(earlier.config["dataset"]["data_dir"]), here]))
+    quiet = {"download": False} if "download" in node else {}
+    found = [_with(node, data_dir=folder, **quiet) for folder in folders]
+    if node.get("download") is True:
+        found.append(_with(node, data_dir=folders[-1]))
+    return found
+
+
+def _with(node: DictConfig, **values: Any) -> DictConfig:
+    found = node.copy()
+    OmegaConf.set_struct(found, False)
+    found.update(values)
+    return found
+
+
+def check_split(split: Split, earlier: Record, session: Session) -> None:
+    """Compares what is forgotten here with what the run forgot.
+
+    Raises:
+        UsageError: other images, and nobody typed that.
+    """
+    now, then = session.record.split, earlier.split
+    if not then:
+        return
+    keys = {"forget": "slug", "forget_sha256": "sha256", "forget_seed": "seed", "n_forget": "n_forget"}
+    names = list(keys)
+    if now["dataset_sha256"] != earlier.inputs.get("dataset", {}).get("sha256") and not beside.is_drawn(split):
+        names = ["forget"]  # the same class in other data, as typed
+    was, is_now = ({name: source.get(key) for name, key in keys.items()} for source in (then, now))
+    found = differences(was, is_now, names)
+    if not found:
+        return
+    if is_typed("forget", "seeds.unlearn", "dataset"):
+        console.note(f"other images are forgotten here than by the run, as typed: {sentence(found)}", session.record)
+        return
+    raise UsageError(
+        "`run` must be measured with the images that it forgot",
+        found=sentence(found),
+        way_out="Put back the file in forget.sample, if it was edited since, or type forget.* to measure another set",
+    )
+
+
+def find_judges(cfg: DictConfig, earlier: Record) -> None:
+    """Takes judges' weights that lie elsewhere by now from those that ship, by their digest."""
+    then = {judge.get("name"): judge.get("sha256") for judge in earlier.judges}
+    for name, judge in (cfg.get("judge") or {}).items():
+        path = judge.get("path") if isinstance(judge, DictConfig) else None
+        if path is None or Path(str(path)).expanduser().is_file() or is_typed(f"judge.{name}"):
+            continue
+        if (sha256 := then.get(name)) and (found := shipped_by_digest(sha256)):
+            judge.path = str(found)
+
+
+def check_judges(scene: Scene, earlier: Record) -> None:
+    """Refuses judges with other weights than the run's.
+
+    Raises:
+        CheckpointError: nobody typed them.
+    """
+    then = {judge.get("name"): judge.get("sha256") for judge in earlier.judges}
+    for name, judge in scene.judges.items():
+        now = judge.provenance().get("sha256")
+        if now and then.get(name) and now != then[name] and not is_typed("judge"):
+            raise CheckpointError(
+                f"`judge.{name}` must have the weights that judged the run",
+                found=f"sha256 {brief(now)} instead of {brief(then[name])}",
+                way_out=f"Name them with judge.{name}.path=, or type judge.* to measure with others",
+            )
+
+
+def open_original(earlier: Record, folder: Path, dataset: Dataset, session: Session) -> dict[str, Checkpoint]:
+    """The checkpoints that the run measured, but for its retrained reference; by name of the subject.
+
+    Raises:
+        CheckpointError: a file has changed since.
+        UsageError: the run has no weights.
+    """
+    subjects: dict[str, Checkpoint] = {}
+    for name, key in (("original", "checkpoint"), ("unlearned", "unlearned")):
+        facts = earlier.outputs.get(key) or earlier.inputs.get(key)
+        if facts is None:
+            continue
+        found = _open(name, facts, folder, dataset)
+        if "method" in found.about and earlier.verb == "evaluate":
+            name = "unlearned"  # that run measured a file alone
+        found.model.to(session.device)
+        subjects[name] = found
+        session.record.inputs[key] = parts.describe(found)
+    if not subjects:
+        raise UsageError(
+            "`run` must be a run with weights to measure",
+            found=f"{earlier.verb}, {earlier.status}",
+            way_out="Measure a trained model with checkpoint.path=<folder>/model.safetensors",
+        )
+    return subjects
+
+
+def open_twin(
+    cfg: DictConfig, earlier: Record, folder: Path, checkpoint: Checkpoint, split: Split, session: Session
+) -> Checkpoint | None:
+    """The reference that the run measured; where another one or another forget spec is typed, the one that fits it."""
+    facts = earlier.inputs.get("retrained") or earlier.outputs.get("retrained")
+    same = earlier.split.get("slug") in (None, split.spec.slug())
+    if facts is None or not same or is_typed("checkpoint.twin"):
+        cfg.checkpoint.name = (earlier.config.get("checkpoint") or {}).get("name", cfg.checkpoint.name)
+        return beside.open_twin(cfg, checkpoint, split, session)
+    found = _open("retrained", facts, folder, split.dataset)
+    beside.check_twin(found, checkpoint, split, session)
+    found.model.to(session.device)
+    session.record.inputs["retrained"] = parts.describe(found)
+    return found
+
+
+def _open(name: str, facts: Mapping[str, Any], folder: Path, dataset: Dataset) -> Checkpoint:
+    """Weights by their digest: where they lay, in the run's folder, or among those that ship."""
+    path, sha256 = Path(facts["path"]), facts["sha256"]
+    places = [path if path.is_absolute() else folder / path.name, folder / path.name, path]
+    there = [place for place in places if place.is_file()]
+    found = next((p for p in there if sha256_of(p) == sha256), None) or shipped_by_digest(sha256)
+    if found is None and there:
+        raise CheckpointError(
+            f"the {name} weights must be those that the run measured",
+            found=f"sha256 {brief(sha256_of(there[0]))} instead of {brief(sha256)} in {there[0]}",
+            way_out="Evaluate the file itself with checkpoint.path=",
+        )
+    return load_checkpoint(found or path, shape=dataset.shape, key=f"the {name} weights of run")
