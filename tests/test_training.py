@@ -336,9 +336,9 @@ OTHERS = [
     ({"seed": 1}, "to resume, `seed` must be what it was; found 1 (it was 0)."),
     ({"n": 40}, "to resume, `n` must be what it was; found 40 (it was 50)."),
     ({"identity": {"forget": "class_2"}}, "to resume, `forget` must be what it was; found class_2 (it was class_1)."),
-    ({"identity": {}}, "to resume, `forget` must be what it was; found None (it was class_1)."),
-    ({"lr": 0.5}, "to resume, `recipe` must be what it was; found {'epochs': 5,"),
-    ({"epochs": 9}, "to resume, `recipe` must be what it was; found {'epochs': 9,"),
+    ({"identity": {}}, "to resume, `forget` must be what it was; found none (it was class_1)."),
+    ({"lr": 0.5}, "to resume, `recipe` must be what it was; found lr 0.5 (it was 0.01)."),
+    ({"epochs": 9}, "to resume, `recipe` must be what it was; found epochs 9 (it was 5)."),
     ({"hidden": [9]}, "to resume, the model must be what it was; found weights of other names or shapes."),
     ({"hidden": [8, 8]}, "to resume, the model must be what it was; found weights of other names or shapes."),
 ]

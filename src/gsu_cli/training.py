@@ -26,7 +26,7 @@ from gsu_cli.data.base import Images, to_float
 from gsu_cli.errors import CheckpointError, DataError, NonFiniteError, UsageError
 from gsu_cli.run.checkpoints import digest, in_one_line, read_tensors
 from gsu_cli.run.files import atomic
-from gsu_cli.run.lineage import brief, differences, sentence
+from gsu_cli.run.lineage import brief, differences
 from gsu_cli.run.seeds import derive, generator
 from gsu_cli.surgery.devices import device_of
 
@@ -263,7 +263,11 @@ def _restore(
     both = {key: (now.get(key), then.get(key)) for key in sorted({*now, *then})}
     for key, (new, old) in both.items():
         if new != old:
-            found = sentence(differences({key: old}, {key: new})) or f"{brief(new)} instead of {brief(old)}"
+            inner = differences({key: old}, {key: new}) if isinstance(new, dict) and isinstance(old, dict) else []
+            found = "; ".join(
+                f"{d.field.partition('.')[2]} {brief(d.found)} (it was {brief(d.expected)})" for d in inner
+            )
+            found = found or f"{brief(new)} (it was {brief(old)})"
             raise CheckpointError(f"to resume, `{key}` must be what it was", found=in_one_line(found), way_out=ANEW)
     weights = {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}
     if _shapes(weights) != _shapes(model.state_dict()):

@@ -336,8 +336,8 @@ def test_a_checkpoint_that_never_saw_a_class_is_not_measured_on_it(world: World,
 @pytest.mark.parametrize(
     ("first", "second", "said"),
     [
-        ([HALF, "seeds.unlearn=1"], [HALF, "seeds.unlearn=2"], "seed that drew the forgotten images 2 instead of 1"),
-        (["model.hidden=[32]"], ["model.hidden=[16]"], "architecture (hidden) [16] instead of [32]"),
+        ([HALF, "seeds.unlearn=1"], [HALF, "seeds.unlearn=2"], "`forget_seed` must be what it was; found 2 (it was 1)"),
+        (["model.hidden=[32]"], ["model.hidden=[16]"], "found hidden [16] (it was [32])"),
     ],
 )
 def test_a_state_of_another_making_is_refused(
