@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from omegaconf import DictConfig
@@ -17,6 +17,7 @@ from gsu_cli.run.files import sha256_of
 from gsu_cli.run.lineage import Difference, Lineage, brief, differences, recipe, sentence, unknown
 from gsu_cli.run.pretrained import shipped, twin
 from gsu_cli.run.session import Session
+from gsu_cli.training import Recipe
 from gsu_cli.verbs import console, parts
 
 TRAINED = ("dataset", "dataset_sha256", "classes", "attributes", "recipe", "n", "interrupted_after_epoch")
@@ -197,7 +198,8 @@ def _accounts(
     found: Checkpoint, checkpoint: Checkpoint, split: Split, session: Session
 ) -> tuple[Lineage, Lineage, list[str]]:
     """What is expected of a twin, what it says, and the fields in which the two are to be compared."""
-    has, own, known = Lineage.of(found), Lineage.of(checkpoint), session.record.split
+    has, own = (replace(Lineage.of(c), recipe=_whole(parts.recipe_of(c))) for c in (found, checkpoint))
+    known = session.record.split
     expected = replace(
         own,
         dataset_sha256=own.dataset_sha256 or reference_sha256(session),
@@ -215,6 +217,11 @@ def _accounts(
         if told and has.forget_sha256 != expected.forget_sha256:
             names.append("forget_seed")
     return expected, has, names
+
+
+def _whole(recipe: Recipe | None) -> dict[str, Any] | None:
+    """With the options that came later than the file at what they were then: their defaults."""
+    return None if recipe is None else asdict(recipe)
 
 
 def check_retrain(checkpoint: Checkpoint, session: Session) -> None:
