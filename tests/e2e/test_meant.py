@@ -62,6 +62,7 @@ def other_images(folder: Path) -> Path:
 # --- what is carried
 
 
+@pytest.mark.slow
 def test_files_and_records_carry_which_images_were_forgotten(run_of_half: Run, half: Path) -> None:
     split, twin, made = run_of_half.record["split"], about(half), about(run_of_half.folder / "unlearned.safetensors")
     assert len(split["sha256"]) == 64
@@ -85,11 +86,13 @@ def test_a_twin_of_another_seed_is_refused(world: World, half: Path, gsu: Gsu) -
     assert "seeds.unlearn=2" in typed.err
 
 
+@pytest.mark.slow
 def test_the_seed_of_the_draw_alone_decides(world: World, half: Path, gsu: Gsu) -> None:
     line = world.unlearn(*QUICK, f"checkpoint.twin={half}", "seed=2", "seeds.unlearn=1", forget=HALF)
     assert gsu(*line).code == 0
 
 
+@pytest.mark.slow
 def test_a_twin_of_other_data_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
     data = other_images(tmp_path / "other")
     line = [*world.train("forget.class=1", "training.epochs=6"), f"dataset.path={data}", "hydra.run.dir=twin"]
@@ -100,6 +103,7 @@ def test_a_twin_of_other_data_is_refused(world: World, gsu: Gsu, tmp_path: Path)
     assert f"sha256 of the data set {theirs[:12]} instead of {ours[:12]}" in typed.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -117,6 +121,7 @@ def test_a_twin_of_another_making_is_refused(
     assert said in typed.err
 
 
+@pytest.mark.slow
 def test_a_twin_whose_training_was_cut_short_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
     twin = altered(world.twin.folder / "model.safetensors", tmp_path / "t.safetensors", interrupted_after_epoch=2)
     typed = gsu(*world.unlearn(*QUICK, f"checkpoint.twin={twin}"))
@@ -124,6 +129,7 @@ def test_a_twin_whose_training_was_cut_short_is_refused(world: World, gsu: Gsu, 
     assert "recipe (epochs) 2 instead of 6" in typed.err
 
 
+@pytest.mark.slow
 def test_a_twin_made_by_unlearning_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
     assert gsu(*world.unlearn(*QUICK), "hydra.run.dir=a").code == 0
     typed = gsu(*world.unlearn(*QUICK, f"checkpoint.twin={tmp_path / 'a' / 'unlearned.safetensors'}"))
@@ -139,6 +145,7 @@ def test_the_checkpoint_is_no_twin_of_itself(world: World, gsu: Gsu) -> None:
     assert "the checkpoint itself" in typed.err
 
 
+@pytest.mark.slow
 def test_an_old_twin_is_compared_in_what_it_carries(world: World, gsu: Gsu, tmp_path: Path) -> None:
     blank = {"forget_sha256": None, "forget_seed": None, "forget_dataset_sha256": None}
     twin = altered(world.twin.folder / "model.safetensors", tmp_path / "old.safetensors", **blank)
@@ -190,6 +197,7 @@ def test_data_that_are_gone_are_not_replaced_by_others(digits: Run, gsu: Gsu, tm
     assert typed.err.count("sha256") == 2, "both are named"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "words"), [("no data here", []), ("there", ["paths.data_dir=there"])])
 def test_data_that_moved_are_found(digits: Run, gsu: Gsu, tmp_path: Path, where: str, words: list[str]) -> None:
     """``no data here`` is what GSU_DATA_DIR says in these tests."""

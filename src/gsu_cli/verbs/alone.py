@@ -75,5 +75,5 @@ def _check_forgotten(checkpoint: Checkpoint, split: Split, session: Session) -> 
         raise CheckpointError(
             "the images to forget must be those that the weights were made without",
             found=f"{sentence(wrong)}: {checkpoint.path}",
-            way_out="Load the same data with the same options and list of samples, or type forget.* to measure another set",
+            way_out="Load the same data with the same options and list of samples, or type forget.* to measure others",
         )
