@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2  # processes that run tests; each computes on one thread
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check bench clean
+.PHONY: help setup docs demo test test-all check bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -19,6 +19,10 @@ $(READY): pyproject.toml
 	@echo "installing gsu into $(VENV) (torch is large: two to four minutes)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,joblib]'
 	@touch $@
+
+docs: $(READY) ## the docs as a site, build/site/index.html
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 demo: $(READY) ## forget the ones, on real digits, with the weights that ship
 	$(BIN)/gsu unlearn dataset=mnist dataset.download=false forget.class=1

@@ -1,0 +1,35 @@
+"""The site builds, and every page of the docs is in its navigation."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+NAVIGATION = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
+
+
+def test_every_page_has_a_place() -> None:
+    pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    placed = re.findall(r"[\w/.-]+\.md", NAVIGATION)
+    assert set(placed) == pages
+    assert len(placed) == len(set(placed))
+
+
+def test_design_notes_are_numbered_once() -> None:
+    numbers = [path.name[:3] for path in (ROOT / "docs/design").glob("*.md")]
+    assert len(numbers) == len(set(numbers))
+
+
+def test_it_builds_with_no_dead_link_or_anchor(tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    run = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
+    assert run.returncode == 0, run.stdout + run.stderr
+    page = (tmp_path / "site/concepts.html").read_text(encoding="utf-8")
+    assert "Glossary" in page
+    assert (tmp_path / "site/search/search_index.json").is_file()
+    fetched = re.findall(r'(?:src|href)="(https?://[^"]+)"', page.split("<body")[0])
+    assert fetched == []  # a page that is opened offline is whole
