@@ -72,6 +72,42 @@ def test_one_file(gsu: Gsu, outputs: Path, tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_chosen_columns_stand_in_every_format(gsu: Gsu, outputs: Path, tmp_path: Path) -> None:
+    words = ["columns=[runs,feature_ratio]", "format=[terminal,csv,html]", "output=t", "by=[method]"]
+    typed = gsu("report", f"runs={outputs}", *words)
+    assert typed.code == 0, typed.err
+    (head, *_) = csv.reader(io.StringIO((tmp_path / "t/table.csv").read_text()))
+    assert [name for name in head if ":" not in name] == ["method", "runs", "feature ratio (CNN)", "notes"]
+    page = (tmp_path / "t/report.html").read_text(encoding="utf-8")
+    assert "identity" not in page[page.index('id="tables"') : page.index('id="runs"')]
+    assert "not shown" not in typed.out
+    assert "failed" not in typed.out.split("2 runs")[0].replace("failed:", "")
+
+
+def test_the_names_of_columns(gsu: Gsu, outputs: Path, tmp_path: Path) -> None:
+    typed = gsu("report", f"runs={outputs}", "columns=list")
+    assert typed.code == 0, typed.err
+    names = [line.split()[0] for line in typed.out.splitlines() if line.startswith(" ") and line.strip()]
+    assert {"feature_ratio.cnn", "neg_elbo_retain", "seconds", "gradients", "runs", "failed"} <= set(names)
+    assert not list(tmp_path.glob("outputs/report/*/*"))
+    for name in names[2:]:
+        assert gsu("report", f"runs={outputs}", f"columns={name}", "format=terminal").code == 0, name
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_what_is_printed_fits_the_terminal(
+    gsu: Gsu, outputs: Path, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    for asked in ([], ["columns=all"]):
+        typed = gsu("report", "format=terminal", *asked)
+        assert typed.code == 0, typed.err
+        lines = [line for line in typed.out.splitlines() if not line.startswith("NOTE")]
+        assert max(map(len, lines)) <= width
+    assert "not shown" not in typed.out
+    assert typed.out.count("Unlearned") > (width < 100)
+
+
 def test_compacted_records_of_the_docs(gsu: Gsu, tmp_path: Path) -> None:
     results = Path(__file__).parents[2] / "docs/results/methods_class_1.json"
     typed = gsu("report", f"runs={results}", "format=terminal")
@@ -90,12 +126,27 @@ def test_compacted_records_of_the_docs(gsu: Gsu, tmp_path: Path) -> None:
         (["format=[]"], "`format` must be one of"),
         (["by=methd"], "`by` must hold method, forget"),
         (["output=x.html", "format=[html,csv]"], "`output` must be a folder for several formats"),
+        (["columns=[]"], "`columns` must be list, all, or names of columns"),
+        (["columns=[list,runs]"], "columns=list prints the names"),
         (["pictures=-1"], "`pictures` must be an integer >= 0; found -1"),
     ],
 )
 def test_what_is_refused(gsu: Gsu, outputs: Path, tmp_path: Path, words: list[str], said: str) -> None:
     typed = gsu("report", *words)
     assert (typed.code, typed.out) == (2, "")
+    assert said in typed.err
+    assert typed.err.count("\n") == 1
+    assert not list(tmp_path.glob("outputs/report/*/*"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [("nonsense", "names among feature_ratio.cnn"), ("[feature_ratio.cmn]", "Did you mean 'feature_ratio.cnn'")],
+)
+def test_a_column_that_no_run_has(gsu: Gsu, outputs: Path, tmp_path: Path, asked: str, said: str) -> None:
+    typed = gsu("report", f"columns={asked}")
+    assert typed.code == 2
+    assert "`columns` must hold all, or names among" in typed.err
     assert said in typed.err
     assert typed.err.count("\n") == 1
     assert not list(tmp_path.glob("outputs/report/*/*"))

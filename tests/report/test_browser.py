@@ -139,6 +139,24 @@ def test_nothing_is_wider_than_the_window(chromium: str, page: str, tmp_path: Pa
     assert look(chromium, page, frame, tmp_path, f"--window-size={width},900").found == []
 
 
+def test_a_wide_table_scrolls_to_its_last_column_and_keeps_its_head(chromium: str, page: str, tmp_path: Path) -> None:
+    script = """
+      document.body.style.width = '390px'; document.body.style.margin = '0';
+      return [...document.querySelectorAll('section > .wide')].map((box) => {
+        const last = box.querySelector('thead th:last-child'), first = box.querySelector('tbody th');
+        const before = last.getBoundingClientRect().right > box.getBoundingClientRect().right + 1;
+        box.scrollLeft = 1e6; box.scrollTop = 1e6;
+        const frame = box.getBoundingClientRect(), head = last.getBoundingClientRect();
+        return [before, head.right <= frame.right + 1, head.top >= frame.top - 1 && head.bottom <= frame.bottom + 1,
+                first.getBoundingClientRect().width < 0.5 * frame.width, frame.height <= 0.86 * window.innerHeight];
+      });
+    """
+    found = look(chromium, page, script, tmp_path, "--window-size=390,900").found
+    assert len(found) >= 2
+    assert all(all(said[1:]) for said in found), found
+    assert any(said[0] for said in found), "without scrolling the last column is out of sight"
+
+
 def test_both_colour_schemes(chromium: str, page: str, tmp_path: Path) -> None:
     script = "return getComputedStyle(document.body).backgroundColor + getComputedStyle(document.body).color;"
     light = look(chromium, page, script, tmp_path).found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import random
 import re
+from dataclasses import replace
 
 import pytest
 
 from gsu_cli.report.html.along import sweeps
-from gsu_cli.report.html.figure import tick
+from gsu_cli.report.html.figure import percent, plain, tick
 from gsu_cli.report.html.pareto import pareto
 from gsu_cli.report.html.scales import Scale
 from gsu_cli.report.html.svg import Chart, Point, Series
@@ -94,6 +96,49 @@ def test_what_lost_everything_is_left_out_of_the_plot_and_counted():
     figure = pareto([costly(0.01, 0.05), costly(500.0, 0.0, method="diverged")], ["method", "forget"])
     assert "1 setting beyond" in figure.about
     assert [name for _, name in figure.legend] == ["ascent"]
+
+
+def test_what_started_elsewhere_is_in_another_chart_with_a_front_of_its_own():
+    """A data set's cheapest point would hide all of another's."""
+
+    def on(name, *args, **more):
+        record = costly(*args, **more)
+        return replace(record, config={**record.config, "dataset": {"name": name}}, inputs={"dataset": {"name": name}})
+
+    runs = [
+        on("mnist", 0.01, 0.02, method="easy"),
+        on("mnist", 0.02, 0.05, method="beaten"),
+        on("faces", 0.03, 0.06, method="hard"),
+        on("faces", 0.04, 0.08, method="worse"),
+    ]
+    for by in (["method"], ["dataset", "method", "forget"]):
+        figure = pareto(runs, by)
+        assert len(figure.charts) == 2
+        titles = [re.search(r'class="head"[^>]*>([^<]*)<', chart)[1] for chart in figure.charts]
+        assert titles == ["judge: CNN, faces", "judge: CNN, mnist"]
+        for chart, best in zip(figure.charts, ("hard", "easy"), strict=True):
+            (label,) = re.findall(r'<text class="label"[^>]*>([^<]*)</text>', chart)
+            assert best in label
+            assert len(re.findall("<g><title>", chart)) == 2
+
+
+@pytest.mark.parametrize("write", [percent, plain])
+@pytest.mark.parametrize("seed", range(40))
+def test_no_two_ticks_have_one_label_and_each_says_its_number(write, seed):
+    g = random.Random(seed)
+    centre, width = g.choice([0.0, 1.0, 1e6, 0.1]) * g.random(), 10 ** g.uniform(-4, 1)
+    ticks = Scale("linear", centre, centre + width).ticks()
+    texts = [write(ticks)(v) for v in ticks]
+    assert len(set(texts)) == len(ticks) >= 2
+    for text, v in zip(texts, ticks, strict=True):
+        assert float(text.rstrip("%")) / (100 if text.endswith("%") else 1) == pytest.approx(v, abs=2e-3 * width)
+
+
+def test_a_narrow_axis_of_cuts_has_the_digits_it_needs():
+    figure = pareto([costly(0.01, 0.0999, method="a"), costly(0.02, 0.1, method="b")], ["method"])
+    axis = re.findall(r'text-anchor="end">([^<]*%)<', figure.charts[0])
+    assert len(axis) == len(set(axis)) > 2
+    assert "0.5%" in axis
 
 
 def test_no_plot_without_a_cost():

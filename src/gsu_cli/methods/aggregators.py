@@ -178,7 +178,7 @@ def _guarded(aggregate: Aggregator, *, degree: float | None = None, double: bool
         if not 0 < norm < math.inf:
             return J.sum(0)  # zero, or not finite, of which the loop says where
         power = 0 if degree is None else max(math.frexp(norm)[1], SMALLEST)
-        rows = (J.double() if double else J) * 2.0**-power
+        rows = (J.cpu().double() if double else J) * 2.0**-power
         direction = aggregate(rows) * float(2.0 ** (power * (degree or 0.0)))
         return direction.to(J)
 

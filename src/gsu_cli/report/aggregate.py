@@ -142,16 +142,15 @@ def group(records: Iterable[Record], by: Sequence[str]) -> list[Group]:
 
 def table_of(groups: Sequence[Group], by: Sequence[str], quantities: Sequence[Quantity], *, title: str = "") -> Table:
     """One row a group: its keys, a column per quantity, the worst cell by each judge's cut, runs and failures."""
-    columns = [Column(name, form="text") for name in by]
+    columns = [Column(name, form="text", name=name, is_key=True) for name in by]
     found = [[g.statistic(q) for q in quantities] for g in groups]
     worst = [i for i, q in enumerate(quantities) if q.name == "feature_ratio" and any(row[i].worst for row in found)]
     for i, q in enumerate(quantities):
         columns.append(q.column())
         if i in worst:
-            columns.append(
-                Column(f"worst ({JUDGES.get(q.judge or '', q.judge)})", better=q.better, form=q.column().form)
-            )
-    columns += [Column("runs", form="count"), Column("failed", form="count")]
+            head = f"worst ({JUDGES.get(q.judge or '', q.judge)})"
+            columns.append(Column(head, better=q.better, form=q.column().form, name=f"worst.{q.judge}"))
+    columns += [Column(name, form="count", name=name) for name in ("runs", "failed")]
     rows = []
     for g, stats in zip(groups, found, strict=True):
         cells = [Cell(value or "-") for value in g.values]

@@ -6,7 +6,7 @@ A reading is a number or the reason why there is none; never both, never neither
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gsu_cli.report.numbers import change
@@ -47,6 +47,7 @@ class Quantity:
         better: the direction that a practitioner wants.
         unit: of a level.
         head: of the column; made from the rest where empty.
+        short: what `gsu report columns=` calls it; made from the rest where empty.
     """
 
     kind: Literal["change", "level", "seconds", "update"]
@@ -56,6 +57,7 @@ class Quantity:
     better: Literal["lower", "higher"] | None = None
     unit: str = ""
     head: str = ""
+    short: str = ""
 
     @property
     def title(self) -> str:
@@ -67,12 +69,18 @@ class Quantity:
         text += f" ({by})" if by and self.name.startswith(BY_EACH_JUDGE) else ""
         return text if self.subject == "unlearned" else f"{text}, {self.subject}"
 
+    @property
+    def key(self) -> str:
+        """What `gsu report columns=` calls it: "feature_ratio.cnn", "seconds", "gradients"."""
+        return self.short or (f"{self.name}.{self.judge}" if self.judge else self.name)
+
     def column(self) -> Column:
         """Its column in a table."""
         form: Form = {"change": "change", "seconds": "seconds"}.get(self.kind, "number")  # type: ignore[assignment]
         if self.unit == "share" and form == "number":
-            return Column(self.title, better=self.better, form="share")
-        return Column(self.title, unit=self.unit if self.kind != "change" else "", better=self.better, form=form)
+            return Column(self.title, better=self.better, form="share", name=self.key)
+        unit = self.unit if self.kind != "change" else ""
+        return Column(self.title, unit=unit, better=self.better, form=form, name=self.key)
 
     def read(self, record: Record) -> Reading:
         """The number in this record, or why there is none."""
@@ -99,13 +107,14 @@ class Quantity:
         return Reading(float(here))
 
 
-SECONDS = Quantity("seconds", "unlearn", better="lower", unit="s", head="unlearn stage")
+SECONDS = Quantity("seconds", "unlearn", better="lower", unit="s", head="unlearn stage", short="seconds")
 GRADIENTS = Quantity(
-    "update", "details.cost.gradient_evaluations_per_image", better="lower", head="gradient evaluations per image"
-)
+    "update", "details.cost.gradient_evaluations_per_image", better="lower", head="gradient evaluations per image",
+    short="gradients",
+)  # fmt: skip
 SEARCH = Quantity(
     "update", "details.calibration.cost.gradient_evaluations_per_image", better="lower",
-    head="gradient evaluations per image, search included",
+    head="gradient evaluations per image, search included", short="gradients_with_search",
 )  # fmt: skip
 
 
@@ -137,6 +146,13 @@ def discover(records: Iterable[Record], subject: str = "unlearned") -> list[Quan
         quantities.append(Quantity(kind, name, judge, subject, better, unit))
     rank = {name: i for i, name in enumerate(ORDER)}
     quantities.sort(key=lambda q: (rank.get(q.name, len(rank)), q.name if q.name not in rank else ""))
+    titles = [q.title for q in quantities]
+    quantities = [  # one distance by two judges' features, say
+        replace(q, head=f"{q.title} ({JUDGES.get(q.judge, q.judge)})") if q.judge and titles.count(q.title) > 1 else q
+        for q in quantities
+    ]
+    titles = [q.title for q in quantities]
+    quantities = [replace(q, head=q.key) if titles.count(q.title) > 1 else q for q in quantities]
     more = [q for q in (SECONDS, GRADIENTS, SEARCH) if any(q.read(r).value is not None for r in kept)]
     return quantities + more
 

@@ -27,6 +27,8 @@ class Column:
         better: the direction that a practitioner wants; None where neither.
         form: how numbers are written: ``change`` is a relative one (-0.5 reads "-50.0%"), ``share`` lies in [0, 1].
         align: of the text; numbers stand right unless told otherwise.
+        name: by which it is asked for; the head where empty.
+        is_key: it says what a row is, and is never left out.
     """
 
     head: str
@@ -34,6 +36,8 @@ class Column:
     better: Literal["lower", "higher"] | None = None
     form: Form = "number"
     align: Literal["left", "right"] | None = None
+    name: str = ""
+    is_key: bool = False
 
     @property
     def side(self) -> Literal["left", "right"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -18,6 +19,14 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a verb that only reads r
 
 ENDLESS = 10_000  # columns; a pipe or a file has no edge at which to break a line or a path
 console = Console(highlight=False, width=None if sys.stdout.isatty() else ENDLESS)
+
+
+def room() -> int:
+    """Characters in a line: the terminal's, `COLUMNS` where that is set, or 80."""
+    if console.is_terminal:
+        return console.width
+    said = os.environ.get("COLUMNS", "")
+    return int(said) if said.isdigit() and int(said) > 0 else 80
 
 
 def note(text: str, record: Record | None = None) -> None:

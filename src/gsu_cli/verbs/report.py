@@ -10,17 +10,20 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig
+from rich.text import Text
 
 from gsu_cli import __version__
 from gsu_cli.errors import GsuError, UsageError, did_you_mean
+from gsu_cli.report import columns
 from gsu_cli.report.formats import RENDER, SUFFIXES, terminal
 from gsu_cli.report.html.page import render
 from gsu_cli.report.keys import check_keys, default_keys
 from gsu_cli.report.overview import tables
 from gsu_cli.report.runs import Broken, Runs, collect
+from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run import folders
 from gsu_cli.run.files import write_text
-from gsu_cli.verbs.console import console, note, say
+from gsu_cli.verbs.console import console, note, room, say
 
 FORMATS = ("html", *RENDER)
 
@@ -31,6 +34,7 @@ class Options:
 
     places: list[Path]
     by: list[str] | None
+    columns: list[str] | None
     formats: list[str]
     output: Path | None
     title: str
@@ -65,7 +69,13 @@ class Options:
             raise UsageError("`pictures` must be an integer >= 0", found=cfg.pictures)
         where = str(places[0]) if len(places) == 1 else f"{len(places)} places"
         title = f"Runs in {where}" if cfg.title is None else str(cfg.title)
-        return cls(places, by, formats, output, title, cfg.pictures)
+        asked = None if cfg.columns is None else list(dict.fromkeys(_words(cfg.columns)))
+        if asked is not None and (not asked or ("list" in asked and asked != ["list"])):
+            raise UsageError(
+                "`columns` must be list, all, or names of columns", found=", ".join(asked) or "none",
+                way_out="columns=list prints the names",
+            )  # fmt: skip
+        return cls(places, by, asked, formats, output, title, cfg.pictures)
 
 
 def main(cfg: DictConfig) -> None:
@@ -82,21 +92,50 @@ def main(cfg: DictConfig) -> None:
     records = [record for _, record in runs]
     by = options.by or default_keys([r for r in records if r.verb == "unlearn"] or records)
     found = tables(records, by)
+    if options.columns == ["list"]:
+        console.print(terminal.grid(_names(found)))
+        _leave()
+        return
+    chosen = found if options.columns is None else columns.chosen(found, options.columns)
     if "terminal" in options.formats:
-        for table in found:
-            console.print(terminal.grid(table))
-    written = _write(options, runs, broken, by)
+        for table in chosen:
+            _print(table, fit=options.columns is None)
+    written = _write(options, runs, broken, by, chosen)
     unfinished = sum(record.status != "done" for record in records)
     counts = [f"{len(runs)} runs", *([f"{unfinished} not finished"] if unfinished else [])]
     say(", ".join([*counts, *([f"{len(broken)} more not readable"] if broken else [])]))
     for path in written:
         say("written to ", path)
+    _leave()
+
+
+def _leave() -> None:
     claimed = folders.last_claim()
     if claimed is not None and not claimed.is_sweep:
         folders.discard_if_unused(claimed)  # everything went elsewhere
 
 
-def _write(options: Options, runs: Runs, broken: Broken, by: Sequence[str]) -> list[Path]:
+def _print(table: Table, *, fit: bool) -> None:
+    """The columns that fit the terminal, with the names of the others; or all, below each other where they must be."""
+    if fit:
+        shown, left_out = columns.fitting(table, room())
+        console.print(terminal.grid(shown, narrow=True), width=room())
+        if left_out:
+            more = f"not shown: {', '.join(left_out)}; columns=all or columns=[{left_out[0]}] shows them"
+            console.print(Text(more, style="dim"), width=room())
+        return
+    for part in columns.blocks(table, room()):
+        console.print(terminal.grid(part, narrow=True), width=max(room(), columns.total(part)))
+
+
+def _names(found: Sequence[Table]) -> Table:
+    """What `columns` may hold, with the heads that stand in the table."""
+    heads = {c.name: c.title() for table in reversed(found) for c in table.columns if not c.is_key}
+    rows = tuple((Cell(name), Cell(heads[name])) for name in columns.names(found))
+    return Table("Columns", (Column("name", form="text"), Column("head", form="text")), rows)
+
+
+def _write(options: Options, runs: Runs, broken: Broken, by: Sequence[str], chosen: Sequence[Table]) -> list[Path]:
     hydra = HydraConfig.get()
     folder = options.output or Path(hydra.runtime.output_dir)
     single = options.output is not None and options.output.suffix != "" and not options.output.is_dir()
@@ -110,12 +149,19 @@ def _write(options: Options, runs: Runs, broken: Broken, by: Sequence[str]) -> l
             when = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z")
             about = f"made by gsu {__version__} on {when}"
             page = render(
-                runs, broken, by, title=options.title, command=command, about=about, most_pictures=options.pictures
+                runs,
+                broken,
+                by,
+                chosen,
+                title=options.title,
+                command=command,
+                about=about,
+                most_pictures=options.pictures,
             )
             write_text(path, page)
             written.append(path)
             continue
-        for i, table in enumerate(tables([record for _, record in runs], by)):
+        for i, table in enumerate(chosen):
             first = folder if single else folder / f"table{SUFFIXES[name]}"
             path = first if i == 0 else first.with_name(f"{first.stem}.retrained{first.suffix}")
             write_text(path, RENDER[name](table))

@@ -9,15 +9,22 @@ from rich.console import Console, Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from gsu_cli.report.columns import column_widths
 from gsu_cli.report.table import Table, footnotes, written
 
 
-def grid(table: Table) -> Group:
-    """What `rich.console.Console.print` takes."""
+def grid(table: Table, *, narrow: bool = False) -> Group:
+    """What `rich.console.Console.print` takes.
+
+    Args:
+        table: to print.
+        narrow: columns are as narrow as their numbers are, and heads and words break.
+    """
     shown = written(table)
     out = RichTable(box=box.SIMPLE_HEAD, title=table.title or None, title_justify="left", pad_edge=False)
-    for head, column in zip(shown.heads, table.columns, strict=True):
-        out.add_column(Text(head), justify=column.side)
+    widths = column_widths(table) if narrow else [None] * len(table.columns)
+    for head, column, width in zip(shown.heads, table.columns, widths, strict=True):
+        out.add_column(Text(head), justify=column.side, width=width, overflow="fold")
     for row in shown.rows:
         out.add_row(*(Text.assemble(text, (f" [{mark}]" if mark else "", "dim")) for text, mark in row))
     return Group(out, *(Text(note, style="dim") for note in footnotes(table, shown.notes)))

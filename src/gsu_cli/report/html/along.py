@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from gsu_cli.report.aggregate import Group, Statistic, group
-from gsu_cli.report.html.figure import COST, Figure, judges, legend, number, numeric, said, span, tick
+from gsu_cli.report.html.figure import COST, Figure, judges, legend, number, numeric, plain, said, span, tick
 from gsu_cli.report.html.scales import Kind, Scale
 from gsu_cli.report.html.svg import Chart, Point, Series
 from gsu_cli.report.keys import ABSENT, varied
@@ -49,14 +49,15 @@ def _sweep(records: Sequence[Record], name: str) -> Figure | None:
                 series.append(Series(label, i, marks, joined=True))
         if not series:
             continue
+        x = Scale.around(x_kind, [p.x for s in series for p in s.points], changes=False)
         chart = Chart(
             quantity.title,
             f"{quantity.title}, change from the original, against {name}.",
-            Scale.around(x_kind, [p.x for s in series for p in s.points], changes=False),
+            x,
             Scale.around("signed log" if quantity is COST else "linear", [p.y for s in series for p in s.points]),
             name,
             "change",
-            lambda v: f"{v:g}",
+            plain(x.ticks()),
             tick,
         )
         for one in series:

@@ -22,6 +22,7 @@ from gsu_cli.report.html.sheet import Sheet, interval
 from gsu_cli.report.keys import varied
 from gsu_cli.report.overview import listing, mixed_versions, tables
 from gsu_cli.report.summary import sentences
+from gsu_cli.report.table import Table
 from gsu_cli.run.record import SCHEMA, Record
 
 HERE = Path(__file__).parent
@@ -49,6 +50,7 @@ def render(
     runs: Sequence[tuple[Path, Record]],
     broken: Sequence[tuple[Path, str]],
     by: Sequence[str],
+    shown: Sequence[Table] | None = None,
     *,
     title: str,
     command: str,
@@ -61,6 +63,7 @@ def render(
         runs: folder (or the list a record came from) and record.
         broken: what could not be read, with the reason.
         by: keys of the rows.
+        shown: the tables of all runs, where not all columns are wanted.
         title: of the page.
         command: that makes the page again.
         about: when and with what it was made.
@@ -70,6 +73,7 @@ def render(
     kept, _ = distinct(record for _, record in runs if record.verb == "unlearn")
     figures: list[Figure] = [f for f in [pareto(kept, by), curves(kept, by), *sweeps(kept)] if f is not None]
     pictures: Gallery = gallery(runs, most_pictures)
+    all_tables = tables([record for _, record in runs], by) if shown is None else shown
     failed = [(i, path, record) for i, (path, record) in enumerate(runs) if record.status != "done"]
     return str(
         _template().render(
@@ -78,7 +82,7 @@ def render(
             about=about,
             runs=runs,
             done=sum(record.status == "done" for _, record in runs),
-            sheets=[Sheet.of(t, f"table-{i}") for i, t in enumerate(tables([r for _, r in runs], by))],
+            sheets=[Sheet.of(t, f"table-{i}") for i, t in enumerate(all_tables)],
             figures=figures,
             gallery=pictures,
             listing=Sheet.of(listing(runs), "listing"),

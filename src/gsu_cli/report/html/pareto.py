@@ -8,7 +8,7 @@ from dataclasses import replace
 from markupsafe import Markup
 
 from gsu_cli.report.aggregate import Group, group, uneven
-from gsu_cli.report.html.figure import COST, Figure, judges, legend, numeric, said, span, tick
+from gsu_cli.report.html.figure import COST, Figure, judges, legend, numeric, percent, said, span, tick
 from gsu_cli.report.html.scales import Scale
 from gsu_cli.report.html.svg import Chart, Point, Series
 from gsu_cli.report.keys import ABSENT
@@ -21,55 +21,71 @@ RETRAINED = "retrained without the forgotten data"
 
 
 def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
-    """The cut of the feature ratio against the retain -ELBO, a chart per judge; None where nothing has both.
+    """The cut of the feature ratio against the retain -ELBO, charts by data set and judge; None where nothing has both.
 
     A point is a row of the table with its forget specs averaged; rows that differ in a numeric setting alone share a
-    colour and are joined. The dashed line joins the points that no other beats in both; a cross is the model retrained
-    without the forgotten data.
+    colour and are joined. The dashed line joins the points that no other beats in both, among those that started from
+    the same data set and, where rows tell them apart, checkpoint; a cross is the model retrained without the forgotten
+    data.
     """
     keys = [name for name in by if name not in ("forget", "slug")] or list(by)
     free = [name for name in keys if name in numeric(records)]
-    groups = group(records, [*(name for name in keys if name not in free), *free])
+    starts = group(records, ["dataset", *(["checkpoint"] if "checkpoint" in by else [])])
     charts: list[Markup] = []
     shown: dict[str, int] = {}
-    far = 0
-    for judge in judges(records):
-        every = _points(groups, len(free), cut(judge), COST)
-        found = [(name, p) for name, p in every if p.x <= FARTHEST and p.y >= -1]
-        if not found:
-            continue
-        far = max(far, len(every) - len(found))
-        reference = _reference(records, judge)
-        front = _front([p for _, p in found])
-        everything = [p for _, p in found] + ([reference] if reference else [])
-        chart = Chart(
-            f"judge: {JUDGES.get(judge, judge)}",
-            f"Cut of the feature ratio against change of the retain -ELBO; {len(found)} settings. Best is top left.",
-            Scale.around("signed log", [p.x for p in everything]),
-            Scale.around("linear", [p.y for p in everything]),
-            "change of retain -ELBO (cost)",
-            "cut of the feature ratio",
-            tick,
-            lambda v: f"{v:.0%}",
-        )
-        chart.line(_stairs(front), "front")
-        for name in dict.fromkeys(name for name, _ in found):
-            index = shown.setdefault(name, len(shown))
-            own = [p if p in front else replace(p, label="") for n, p in found if n == name]
-            chart.series(Series(name, index, own, joined=bool(free)))
-        if reference:
-            chart.series(Series(RETRAINED, -1, [reference]))
-            shown.setdefault(RETRAINED, -1)
-        charts.append(chart.svg(f"pareto-{len(charts)}"))
+    far, odd = 0, False
+    for start in starts:
+        own = [*start.done, *start.failed]
+        groups = group(own, [*(name for name in keys if name not in free), *free])
+        odd |= uneven(groups)
+        where = f", {', '.join(start.values)}" if len(starts) > 1 else ""
+        beyond = 0
+        for judge in judges(own):
+            every = _points(groups, len(free), cut(judge), COST)
+            found = [(name, p) for name, p in every if p.x <= FARTHEST and p.y >= -1]
+            if found:
+                beyond = max(beyond, len(every) - len(found))
+                title = f"judge: {JUDGES.get(judge, judge)}{where}"
+                chart = _chart(title, found, _reference(own, judge), shown, joined=bool(free))
+                charts.append(chart.svg(f"pareto-{len(charts)}"))
+        far += beyond
     if not charts:
         return None
     about = "Up is more forgotten, left is cheaper. The dashed line joins what nothing beats in both."
     about += " Bars are 95 % intervals, cut off at the frame."
-    if uneven(groups):
+    if odd:
         about += " Points rest on different forget specs, which makes some tasks harder than others."
     if far:
         about += f" {far} setting{'s' * (far > 1)} beyond {factor(FARTHEST)} cost or -100% cut left out; see the table."
     return Figure("What forgetting cost", about, tuple(charts), legend(shown))
+
+
+def _chart(
+    title: str, found: Sequence[tuple[str, Point]], reference: Point | None, shown: dict[str, int], *, joined: bool
+) -> Chart:
+    """One judge's points; ``shown`` gives each series its colour, the same in all charts."""
+    front = _front([p for _, p in found])
+    everything = [p for _, p in found] + ([reference] if reference else [])
+    y = Scale.around("linear", [p.y for p in everything])
+    chart = Chart(
+        title,
+        f"Cut of the feature ratio against change of the retain -ELBO; {len(found)} settings. Best is top left.",
+        Scale.around("signed log", [p.x for p in everything]),
+        y,
+        "change of retain -ELBO (cost)",
+        "cut of the feature ratio",
+        tick,
+        percent(y.ticks()),
+    )
+    chart.line(_stairs(front), "front")
+    for name in dict.fromkeys(name for name, _ in found):
+        index = shown.setdefault(name, len(shown))
+        own = [p if p in front else replace(p, label="") for n, p in found if n == name]
+        chart.series(Series(name, index, own, joined=joined))
+    if reference:
+        chart.series(Series(RETRAINED, -1, [reference]))
+        shown.setdefault(RETRAINED, -1)
+    return chart
 
 
 def _points(groups: Sequence[Group], free: int, gain: Quantity, cost: Quantity) -> list[tuple[str, Point]]:

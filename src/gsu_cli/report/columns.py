@@ -1,0 +1,117 @@
+"""Which columns of a table are shown: those asked for by name, or those that fit the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gsu_cli.errors import UsageError, did_you_mean
+from gsu_cli.report.table import HOLE, Cell, Column, Table, written
+
+GAP = 3  # characters between two columns on a terminal
+EDGES = 2  # characters to the left and right of a table
+WIDEST = 28  # of a column of words, which break beyond it
+FIRST = ("failed", "feature_ratio", "heldout_loss_retain", "neg_elbo_retain", "heldout_loss_forget", "neg_elbo_forget",
+         "frechet_distance", "runs")  # fmt: skip
+ALL = "all"
+
+
+def names(tables: Sequence[Table]) -> list[str]:
+    """Names of all columns but the rows' keys, each once."""
+    return list(dict.fromkeys(c.name for table in tables for c in table.columns if not c.is_key))
+
+
+def chosen(tables: Sequence[Table], asked: Sequence[str]) -> list[Table]:
+    """The tables with the rows' keys and the columns asked for, in that order.
+
+    Args:
+        tables: all columns.
+        asked: names, or their beginning before a dot: ``feature_ratio`` is that of every judge; ``all``.
+
+    Raises:
+        UsageError: no table has such a column.
+    """
+    there = names(tables)
+    for name in asked:
+        if name != ALL and not any(_is(column, name) for column in there):
+            close = did_you_mean(name, there).strip()
+            raise UsageError(f"`columns` must hold all, or names among {', '.join(there)}", found=name, way_out=close)
+    found = []
+    for table in tables:
+        keys = [i for i, c in enumerate(table.columns) if c.is_key]
+        more = [
+            i for name in asked for i, c in enumerate(table.columns)
+            if not c.is_key and (name == ALL or _is(c.name, name))
+        ]  # fmt: skip
+        if more:
+            found.append(take(table, list(dict.fromkeys(keys + more))))
+    return found
+
+
+def take(table: Table, indices: Sequence[int]) -> Table:
+    """The table with these columns, in this order."""
+    rows = tuple(tuple(row[i] for i in indices) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[i] for i in indices), rows=rows)
+
+
+def fitting(table: Table, width: int) -> tuple[Table, list[str]]:
+    """The table with as many columns as ``width`` characters hold, and the names of those left out.
+
+    Keys always stay. Then come failures, if there are any, the headline numbers, and the rest in order; what is a hole
+    in every row comes last.
+    """
+    widths = column_widths(table)
+    keys = [i for i, c in enumerate(table.columns) if c.is_key]
+    others = [i for i, c in enumerate(table.columns) if not c.is_key]
+    others.sort(key=lambda i: _rank(table.columns[i], [row[i] for row in table.rows]))
+    left = width - EDGES - sum(widths[i] + GAP for i in keys) + GAP
+    kept: list[int] = []
+    for i in others:
+        if widths[i] + GAP <= left:
+            kept.append(i)
+            left -= widths[i] + GAP
+    return take(table, [*keys, *sorted(kept)]), [table.columns[i].name for i in sorted(set(others) - set(kept))]
+
+
+def blocks(table: Table, width: int) -> list[Table]:
+    """The whole table in parts that fit, each with the keys; a column that fits nowhere stands alone."""
+    widths = column_widths(table)
+    keys = [i for i, c in enumerate(table.columns) if c.is_key]
+    taken = sum(widths[i] + GAP for i in keys) - GAP + EDGES
+    parts: list[list[int]] = [[]]
+    used = taken
+    for i in (i for i, c in enumerate(table.columns) if not c.is_key):
+        if parts[-1] and used + GAP + widths[i] > width:
+            parts.append([])
+            used = taken
+        parts[-1].append(i)
+        used += GAP + widths[i]
+    return [take(table, [*keys, *part]) for part in parts]
+
+
+def column_widths(table: Table) -> list[int]:
+    """Characters that each column needs: numbers in one line, heads and words broken where they may be."""
+    shown = written(table)
+    found = []
+    for i, column in enumerate(table.columns):
+        cells = [len(text) + (len(mark) + 3 if mark else 0) for text, mark in (row[i] for row in shown.rows)]
+        wide = max([*cells, *map(len, shown.heads[i].split())])
+        found.append(min(wide, WIDEST) if column.form == "text" else wide)
+    return found
+
+
+def total(table: Table) -> int:
+    """Characters that the whole table needs."""
+    return sum(widths := column_widths(table)) + GAP * (len(widths) - 1) + EDGES
+
+
+def _is(column: str, name: str) -> bool:
+    return column == name or column.startswith(f"{name}.")
+
+
+def _rank(column: Column, cells: Sequence[Cell]) -> tuple[bool, int]:
+    empty = all(cell.value is None and cell.label in ("", HOLE) for cell in cells)
+    if column.name == "failed":
+        return not any(cell.value for cell in cells), 0
+    stem = column.name.partition(".")[0]
+    return empty, FIRST.index(stem) if stem in FIRST else len(FIRST)
