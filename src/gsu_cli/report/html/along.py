@@ -49,15 +49,15 @@ def _sweep(records: Sequence[Record], name: str) -> Figure | None:
                 series.append(Series(label, i, marks, joined=True))
         if not series:
             continue
-        x = Scale.around(x_kind, [p.x for s in series for p in s.points], changes=False)
+        along = Scale.around(x_kind, [p.x for s in series for p in s.points], changes=False)
         chart = Chart(
             quantity.title,
             f"{quantity.title}, change from the original, against {name}.",
-            x,
+            along,
             Scale.around("signed log" if quantity is COST else "linear", [p.y for s in series for p in s.points]),
             name,
             "change",
-            plain(x.ticks()),
+            plain(along.ticks()),
             tick,
         )
         for one in series:
