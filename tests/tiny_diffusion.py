@@ -12,7 +12,7 @@ from gsu_cli.models.diffusion.ddpm import Ddpm
 from gsu_cli.training import Recipe, fit
 
 SMALL: dict[str, Any] = {"channels": (8, 16), "embedding": 16, "train_steps": 50, "sample_steps": 6}
-RECIPE = Recipe(epochs=15, batch_size=50, lr=1e-2, ema=0.95)
+RECIPE = Recipe(epochs=20, batch_size=50, lr=1e-2, ema=0.95)
 
 
 def fresh(seed: int = 0, **options: Any) -> Ddpm:

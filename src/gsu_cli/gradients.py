@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
+from gsu_cli.models.protocols import HasNoiseLevels
 from gsu_cli.surgery.devices import device_of, normal, wide
 from gsu_cli.surgery.ekfac import EigenvalueBuilder
 from gsu_cli.surgery.kfac import KroneckerBuilder
@@ -40,6 +41,7 @@ __all__ = [
     "block_generator",
     "class_gradients",
     "decoder_fisher",
+    "denoiser_fisher",
     "hessian_vector",
     "image_losses",
     "mean_gradient",
@@ -52,6 +54,9 @@ BLOCK = 500
 
 VALUES = 1_000_000
 """Pixel values that pass a decoder at once for its Fisher, whose activations are all kept: 81 RGB images of 64 x 64."""
+
+SITES = 125
+"""Noised images that pass a denoiser at once for the same."""
 
 LOCATIONS = 64
 """Of a convolution's output, per image, for its Kronecker factors: 8 x 8; larger maps see a part of the images."""
@@ -164,6 +169,56 @@ def decoder_fisher(
     correction = EigenvalueBuilder(model.decoder, fisher)
     _stream_fisher(model, images, correction, seed, block)
     return correction.finish()
+
+
+def denoiser_fisher(
+    model: HasNoiseLevels,
+    images: Images,
+    names: Sequence[str] | None = None,
+    *,
+    seed: int,
+    corrected: bool = False,
+    block: int = BLOCK,
+) -> KroneckerFisher:
+    """The Fisher of a denoiser: of its mean squared error over ``images`` at stratified times.
+
+    A squared error over ``d`` pixels is the likelihood of a Gaussian of variance ``d / 2``, so the pseudo-gradient of
+    an output is ``sqrt(2 / d)`` times standard normal noise, and the Fisher is the Gauss-Newton curvature of the loss.
+
+    Args:
+        model: with ``network`` and noise levels.
+        images: the retained ones.
+        names: parameters to cover, as the model names them; all of the network when None.
+        seed: of times and noise, block by block as for losses.
+        corrected: EK-FAC's eigenvalues, from a second pass over the same noise; K-FAC's when False.
+        block: images per draw of times.
+    """
+    prefix = next(f"{k}." for k, m in model.named_modules() if m is model.network)  # type: ignore[attr-defined]
+    builder = KroneckerBuilder(model.network, names, prefix=prefix, locations=LOCATIONS)
+    _stream_denoiser(model, images, builder, seed, block)
+    fisher = builder.finish()
+    if not corrected:
+        return fisher
+    correction = EigenvalueBuilder(model.network, fisher)
+    _stream_denoiser(model, images, correction, seed, block)
+    return correction.finish()
+
+
+def _stream_denoiser(
+    model: HasNoiseLevels, images: Images, builder: KroneckerBuilder | EigenvalueBuilder, seed: int, block: int
+) -> None:
+    for b, (x, _) in enumerate(images.batches(block)):
+        generator = block_generator(seed, b)
+        t = model.times(len(x), generator).to(x.device)
+        x_t = model.noised(x, t, normal(x.shape, generator, x))
+
+        def residual(output: Tensor, generator: torch.Generator = generator) -> Tensor:
+            noise = normal(output.shape, generator, output)
+            return noise * (2 / output[0].numel()) ** 0.5  # type: ignore[no-any-return]
+
+        size = max(1, min(SITES, VALUES // x[0].numel()))
+        for part, at in zip(x_t.split(size), t.split(size), strict=True):
+            builder.accumulate((part, at), residual)
 
 
 def _stream_fisher(

@@ -77,6 +77,30 @@ def test_unlearning_by_a_method_that_needs_the_loss_alone(
         assert m == rows[m["name"], m["subject"], m["judge"]], "measured anew, digit by digit"
 
 
+def test_the_default_method_runs_on_it(world: World, diffusion: Run, type_line: Any, tmp_path: Path) -> None:
+    typed = type_line(*unlearn(world, diffusion, "method.bank_images=150"), cwd=tmp_path)
+    assert typed.code == 0, typed.err
+    assert "change of the training loss, MSE of v: retain" in typed.out
+    (run,) = runs(tmp_path)
+    update = run.record["update"]
+    assert update["method"] == "fisher_surgery"
+    assert update["details"]["budget_spent"] <= 0.01
+    assert update["details"]["target"]["kind"] == "bank"
+    assert {"objective", "gradients", "statistics", "step", "prediction"} <= run.record["seconds"].keys()
+    own, moved = diffusion.weights("model"), run.weights("unlearned")
+    assert any(not torch.equal(own[k], moved[k]) for k in own)
+
+
+def test_what_ships_is_sampled_less_often(type_line: Any, tmp_path: Path) -> None:
+    found = [
+        type_line("unlearn", *words, "forget.class=1", "--cfg", "job", cwd=tmp_path).out
+        for words in (("checkpoint=ddpm",), (), ("checkpoint=ddpm", "evaluation.samples=77"))
+    ]
+    assert ["samples: 2000" in out for out in found] == [True, False, True], "the last: of the checkpoint alone"
+    assert "evaluation:\n  samples: ${oc.select:checkpoint.samples,10000}" in found[0]
+    assert "evaluation:\n  samples: 77" in found[2]
+
+
 def test_a_method_that_needs_latents_is_refused_before_judges_are_asked(
     world: World, diffusion: Run, type_line: Any, tmp_path: Path
 ) -> None:

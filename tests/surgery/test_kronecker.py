@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gsu_cli.errors import UsageError
+from gsu_cli.surgery.kfac import KroneckerBuilder
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import dot, flatten, norm, unflatten
 
@@ -133,3 +136,17 @@ def test_a_zero_fisher_and_foreign_vectors_are_refused():
     _asserts.assert_close(zero.inverse(0.5, relative=False).apply(v), {k: 2 * t for k, t in v.items()})
     with pytest.raises(ValueError, match="differ in parameters"):
         zero.apply({"other": torch.ones(1)})
+
+
+def test_a_layer_that_nothing_depends_on_does_not_move() -> None:
+    """Its Fisher and its gradient are rounding errors; relative damping by itself would blow up their quotient."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    builder = KroneckerBuilder(network)
+    builder.accumulate(torch.randn(50, 3), torch.randn_like)
+    fisher = builder.finish()
+    dead = replace(fisher.layers[0], eigenvalues=1e-15 * fisher.layers[0].eigenvalues)
+    fisher = replace(fisher, layers=(dead, fisher.layers[1]))
+    v = {k: torch.randn_like(p.detach()) * (1e-8 if k.startswith("0") else 1.0) for k, p in network.named_parameters()}
+    d = fisher.inverse(0.1, damping_scope="layer").apply(v)
+    assert norm({k: d[k] for k in d if k.startswith("0")}) < 0.3 * norm({k: d[k] for k in d if k.startswith("1")})

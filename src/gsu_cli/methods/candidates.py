@@ -187,9 +187,10 @@ class Influence:
         reached = ground.reached(ground.at(d, step))
         if natural is not None and natural < step:
             step, reached = self._lengthened(d, natural, step, reached)
-        # a budget that a few forgotten samples cannot spend carries the step past the bottom of the redirect loss
+        # a budget that a few forgotten samples cannot spend carries the step past the bottom of the redirect loss; and
+        # where the retain loss is no bowl, a shorter step than the one that was measured may cost more
         for _ in range(HALVINGS):
-            if reached < ground.before:
+            if reached < ground.before and (step == search.step or ground.rise(ground.at(d, step)) <= ground.allowed):
                 break
             step /= 2
             reached = ground.reached(ground.at(d, step))

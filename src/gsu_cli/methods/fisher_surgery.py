@@ -6,8 +6,7 @@
 drawing depends on, ``lambda`` in units of each layer's mean eigenvalue, ``t`` the largest step that raises the retain
 -ELBO on training images by at most ``budget``. Of a few ``lambda`` the largest is taken whose step lowers the redirect
 loss within 5 % as far as the best one's: equal by that measure, more damping keeps drawings cleaner. Where the step
-would raise the retain loss to first order, the retain gradient is projected out in
-the same geometry.
+would raise the retain loss to first order, the retain gradient is projected out in the same geometry.
 
 Of a convolutional decoder the Kronecker factors are a rough guide only, so there they precondition the exact problem,
 
@@ -26,7 +25,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import nn
 
 from gsu_cli.data.base import Images
@@ -45,8 +43,11 @@ from gsu_cli.methods.base import (
     draw_images,
 )
 from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose, raised
-from gsu_cli.methods.iterative import Cost
+from gsu_cli.methods.denoiser_surgery import DenoiserSurgery
+from gsu_cli.methods.iterative import check_number
 from gsu_cli.methods.refits import refitted
+from gsu_cli.methods.surgery_parts import counted, first, quadratic
+from gsu_cli.models.protocols import HasDecoder, HasNoiseLevels
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
 from gsu_cli.objectives.redirect import (
     Redirect,
@@ -57,13 +58,13 @@ from gsu_cli.objectives.redirect import (
 )
 from gsu_cli.objectives.targets import TARGETS, redirection
 from gsu_cli.surgery.least_squares import first_layers
-from gsu_cli.surgery.second_order import Parabola, parabola
-from gsu_cli.surgery.streaming import accumulate_gradient, accumulate_product
-from gsu_cli.surgery.vectors import Vector
+from gsu_cli.surgery.streaming import accumulate_gradient
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares")
 REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
 REFIT_BUDGET_LATENTS = 2  # of each image of the budget: near an attribute one says little
+DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
+DENOISER_IMAGES = (500, 1_000, 1_000)  # a pass through a UNet costs as much as a hundred through a decoder
 CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
 
 
@@ -75,9 +76,9 @@ class FisherSurgery:
         shots: steps; after each the redirect gradient and the Fisher are taken anew and the next part of the budget
             is spent. One shot is the method; more is an option.
         damping: candidates for ``lambda``, in mean eigenvalues of each layer's Fisher.
-        retain_images: at most, for statistics and targets.
-        forget_images: at most, for the gradient.
-        budget_images: at most, of those retained, on which the budget is measured.
+        retain_images: at most, for statistics and targets; None: 4,000, or 500 of a diffusion model.
+        forget_images: at most, for the gradient; None: 3,000, or 1,000.
+        budget_images: at most, of those retained, on which the budget is measured; None: 3,000, or 1,000.
         corrected: EK-FAC's eigenvalues, from a second pass over the statistics' images.
         target: what is drawn instead: "nearest", what is drawn at a near retained latent; "alike", at the retained
             latent that draws what is most alike; "translate", at the same latent moved to where the attribute is not;
@@ -90,9 +91,12 @@ class FisherSurgery:
         curvature_images: retained ones, at most, for its products, and half as many of those to forget.
         layers: of how many, from the latents on, the deepest is chosen whose refit lowers the redirect loss within 5 %
             as far as the best one's, for "least_squares".
+        noise_from: share of the noise levels that a diffusion model's redirect loss leaves out, from the least on.
+        bank_images: training images, at most, among which a diffusion model's targets are means.
     """
 
     name = "fisher_surgery"
+    needs = (HasDecoder | HasNoiseLevels,)
     knob = Strength("budget", 1e-3, 0.1, is_budget=True)
 
     def __init__(
@@ -100,28 +104,29 @@ class FisherSurgery:
         budget: float = 0.01,
         shots: int = 1,
         damping: float | Sequence[float] = (0.1, 0.3, 1.0),
-        retain_images: int = 4_000,
-        forget_images: int = 3_000,
-        budget_images: int = 3_000,
+        retain_images: int | None = None,
+        forget_images: int | None = None,
+        budget_images: int | None = None,
         corrected: bool = False,
         target: str = "auto",
         solver: str = "auto",
         iterations: int = 8,
         curvature_images: int = 1_000,
         layers: int = 2,
+        noise_from: float = 0.3,
+        bank_images: int = 8_000,
     ) -> None:
         check_whole("shots", shots, 1)
         candidates = [damping] if isinstance(damping, int | float) else list(damping)
         if not candidates or not all(_number(c) and c > 0 for c in candidates):
             raise UsageError("`method.damping` must be one or more finite numbers > 0", found=damping)
         sizes = {"retain_images": retain_images, "forget_images": forget_images, "budget_images": budget_images}
-        for key, value in sizes.items():
-            check_whole(key, value, 2)
-        self.budget, self.shots, self.damping = (
-            check_share("method.budget", budget),
-            shots,
-            [float(c) for c in candidates],
-        )
+        for key, value in {**sizes, "bank_images": bank_images}.items():
+            if value is not None:
+                check_whole(key, value, 2)
+        check_number("noise_from", noise_from, least=0.0, most=0.99)
+        self.budget, self.shots = check_share("method.budget", budget), shots
+        self.damping = [float(c) for c in candidates]
         check_choice("target", target, TARGETS)
         check_choice("solver", solver, SOLVERS)
         check_whole("iterations", iterations, 1)
@@ -130,22 +135,44 @@ class FisherSurgery:
         self.corrected, self.target, self.solver = check_flag("corrected", corrected), target, solver
         self.iterations, self.curvature_images, self.layers = iterations, curvature_images, layers
         self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
+        self.noise_from, self.bank_images = float(noise_from), bank_images
+
+    def _sizes(self, usual: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Images for the Fisher, the gradient and the budget: as typed, or what is usual for the family."""
+        typed = (self.retain_images, self.forget_images, self.budget_images)
+        return tuple(n if t is None else t for t, n in zip(typed, usual, strict=True))  # type: ignore[return-value]
+
+    def _denoiser(self) -> DenoiserSurgery:
+        """The solver for a diffusion model.
+
+        Raises:
+            UsageError: an option is typed that such a model has no use for.
+        """
+        for key, value in (("target", self.target), ("solver", self.solver)):
+            if value not in ("auto", "kfac"):
+                raise UsageError(f"`method.{key}` of a diffusion model must be auto", found=value)
+        sizes = self._sizes(DENOISER_IMAGES)
+        options = (self.budget, self.shots, self.damping, self.corrected)
+        return DenoiserSurgery(*options, *sizes, self.bank_images, self.noise_from)
 
     def __call__(self, task: Task) -> Update:
+        if isinstance(task.model, HasNoiseLevels):
+            return self._denoiser()(task)
         model, split = task.model, task.split
-        retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
-        forget = draw_images(split, "forget", self.forget_images, seed=task.stream("forget"))
+        n_retain, n_forget, n_budget = self._sizes(DECODER_IMAGES)
+        retain = draw_images(split, "retain", n_retain, seed=task.stream("retain"))
+        forget = draw_images(split, "forget", n_forget, seed=task.stream("forget"))
         with task.stage("objective"):
             of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
             goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
             solver = self._solver(task, goal)
             times = REFIT_BUDGET_LATENTS if solver == "least_squares" else 1
-            trial = _first(retain, self.budget_images)
+            trial = first(retain, n_budget)
             cost = FrozenElbo(model, trial, seed=task.stream("budget"), latents=times)
             # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
             checks = {
-                "retain": FrozenElbo(model, _first(retain, CHECK_IMAGES), seed=task.stream("check retain")),
-                "forget": FrozenElbo(model, _first(forget, CHECK_IMAGES), seed=task.stream("check forget")),
+                "retain": FrozenElbo(model, first(retain, CHECK_IMAGES), seed=task.stream("check retain")),
+                "forget": FrozenElbo(model, first(forget, CHECK_IMAGES), seed=task.stream("check forget")),
             }
         names = list(model.generation_parameters())
         start = parameters(model, names)
@@ -160,7 +187,7 @@ class FisherSurgery:
             best = self._shot(task, solver, goal, cost, retain, names, budget, log)
             if shot == 0:
                 with task.stage("prediction"):
-                    predictions = {part: _parabola(loss, origin, best.direction) for part, loss in checks.items()}
+                    predictions = {part: quadratic(loss, origin, best.direction) for part, loss in checks.items()}
                 update.cosine = cosine(predictions["retain"][0], predictions["forget"][0])
                 update.surviving_share = best.surviving
                 if self.shots == 1:
@@ -187,7 +214,7 @@ class FisherSurgery:
             },
             "shots": log,
             "solver": solver,
-            "cost": _counted(self, solver, log, len(retain), len(forget), len(cost.x)).record(len(split.dataset.train)),
+            "cost": counted(self, solver, log, len(retain), len(forget), len(cost.x)).record(len(split.dataset.train)),
         }
         return update
 
@@ -266,34 +293,6 @@ class FisherSurgery:
             for c in found
         ]
         return best
-
-
-def _parabola(loss: FrozenElbo, theta: Vector, d: Vector) -> tuple[Vector, Parabola]:
-    g, Hd = accumulate_product(loss.blocks(), theta, d)
-    return g.vector, parabola(g.vector, Hd, d)
-
-
-def _counted(
-    method: FisherSurgery, solver: str, log: list[dict[str, Any]], retain: int, forget: int, budget: int
-) -> Cost:
-    """Images by kind of work; passes through the decoder alone, or its first layers, count as whole ones."""
-    most, gradients = method.curvature_images, solver != "least_squares"
-    products = min(most, budget) + min(max(most // 2, 1), forget) if solver == "gauss_newton" else 0
-    return Cost(
-        double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much
-        gradients=method.shots * (forget + budget) if gradients else 0,
-        fisher=method.shots * retain * (2 if method.corrected else 1) if gradients else 0,
-        generated=retain + forget,  # drawings among which targets are chosen
-        forward=retain
-        + forget
-        + budget * sum(c["evaluations"] for c in log)
-        + forget * (len(log) + method.shots)
-        + sum(c["images"] for c in log),
-    )
-
-
-def _first(images: Images, n: int) -> Images:
-    return images[torch.arange(min(n, len(images)))]
 
 
 def _number(value: object) -> bool:

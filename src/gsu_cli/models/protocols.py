@@ -78,7 +78,6 @@ class HasNoiseLevels(Protocol):
 class HasDecoder(Protocol):
     """A decoder whose output parametrises a likelihood: what redirection in a latent space and its Fisher need."""
 
-    latent_dim: int
     decoder: nn.Module
     likelihood: Any
 

@@ -20,6 +20,7 @@ from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.layers import Scope
 from gsu_cli.surgery.vectors import Vector, VectorLike
 
+NEGLIGIBLE = 1e-6  # of the mean eigenvalue of all layers: below it a layer counts as one that nothing depends on
 DampingScope = Literal["global", "layer"]
 
 
@@ -93,6 +94,10 @@ class KroneckerFisher:
         if damping_scope == "layer":
             rest = replace(self, layers=())
             means = [float(layer.eigenvalues.mean()) for layer in self.layers] + [rest.mean_eigenvalue()]
+            # a layer that the loss does not depend on has a Fisher and a gradient of rounding errors alone, and their
+            # quotient would be the longest part of the step
+            least = NEGLIGIBLE * self.mean_eigenvalue()
+            means = [max(mean, least) if mean > 0 else mean for mean in means]
         if not relative:
             means = [1.0] * len(means)
         if min(means if self.diagonal else means[:-1], default=0.0) <= 0:

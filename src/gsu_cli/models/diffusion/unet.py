@@ -21,7 +21,13 @@ from gsu_cli.errors import UsageError
 
 FREQUENCIES = 32  # of the time embedding: sine and cosine of each
 LONGEST = 10_000.0  # period, in steps over 2 pi
-GROUPS = 8  # of a GroupNorm
+GROUPS = 8  # of a norm, at most
+MULTIPLE = 8  # of channels
+
+
+def norm(channels: int) -> nn.GroupNorm:
+    """Eight groups, or fewer of four channels: of one channel alone a norm would take away what the time adds to it."""
+    return nn.GroupNorm(min(GROUPS, channels // 4), channels)
 
 
 class ResidualBlock(nn.Module):
@@ -29,9 +35,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, embedding: int) -> None:
         super().__init__()
-        self.norm1, self.conv1 = nn.GroupNorm(GROUPS, channels), nn.Conv2d(channels, channels, 3, padding=1)
+        self.norm1, self.conv1 = norm(channels), nn.Conv2d(channels, channels, 3, padding=1)
         self.shift = nn.Linear(embedding, channels)
-        self.norm2, self.conv2 = nn.GroupNorm(GROUPS, channels), nn.Conv2d(channels, channels, 3, padding=1)
+        self.norm2, self.conv2 = norm(channels), nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor, e: Tensor) -> Tensor:
         h = self.conv1(F.silu(self.norm1(x))) + self.shift(e)[:, :, None, None]
@@ -44,7 +50,7 @@ class Attention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm, self.qkv = nn.GroupNorm(GROUPS, channels), nn.Conv2d(channels, 3 * channels, 1)
+        self.norm, self.qkv = norm(channels), nn.Conv2d(channels, 3 * channels, 1)
         self.out = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,8 +85,8 @@ class UNet(nn.Module):
                 found=f"{h} x {w}",
                 way_out="Choose another patch, fewer levels, or scale the images with dataset.size",
             )
-        if odd := [i for i in channels if i % GROUPS]:
-            raise UsageError(f"`model.channels` must be multiples of {GROUPS}", found=odd[0])
+        if odd := [i for i in channels if i % MULTIPLE]:
+            raise UsageError(f"`model.channels` must be multiples of {MULTIPLE}", found=odd[0])
         places = c * patch**2
         self.time = nn.Sequential(
             nn.Linear(2 * FREQUENCIES, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
@@ -92,7 +98,7 @@ class UNet(nn.Module):
         self.attention, self.middle = Attention(channels[-1]), ResidualBlock(channels[-1], embedding)
         self.up = nn.ModuleList(ResidualBlock(i, embedding) for i in reversed(channels))
         self.grow = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairwise(reversed(channels)))
-        self.norm, self.head = nn.GroupNorm(GROUPS, channels[0]), nn.Conv2d(channels[0], places, 3, padding=1)
+        self.norm, self.head = norm(channels[0]), nn.Conv2d(channels[0], places, 3, padding=1)
         self.reset_parameters()
         # channels last is what oneDNN computes in: the same numbers, faster
         self.to(memory_format=torch.channels_last)

@@ -1,0 +1,163 @@
+"""Fisher surgery of a denoiser: the same step as of a decoder, at noised images instead of latents.
+
+    d = (F_r + lambda I)^-1 (-g),   theta = theta_0 + t d,
+
+``g`` the gradient of the redirect loss of `objectives.denoise`, ``F_r`` the Kronecker-factored Fisher of the squared
+error on retained images, ``t`` the largest step that raises the training loss of retained images, at fixed times and
+noise, by at most the budget. docs/methods/fisher_surgery.md has the method, docs/diffusion.md what it earns here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+
+from gsu_cli.data.base import Images
+from gsu_cli.data.split import Split
+from gsu_cli.errors import UsageError
+from gsu_cli.gradients import denoiser_fisher, parameters
+from gsu_cli.methods.base import Task, Update, add_, cosine, draw_images
+from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose, raised
+from gsu_cli.methods.iterative import Cost
+from gsu_cli.methods.surgery_parts import first, quadratic
+from gsu_cli.objectives.denoise import FrozenDenoising, Redirection, noised_sites, redirected
+from gsu_cli.surgery.streaming import accumulate_gradient
+
+CHECK_IMAGES = 250  # of each part, at most, for predicted and realised losses: a Hessian-vector product costs four
+
+
+@dataclass(frozen=True)
+class DenoiserSurgery:
+    """The steps of one run; options as those of `FisherSurgery`.
+
+    Attributes:
+        budget, shots, damping, corrected: as there.
+        retain_images, forget_images, budget_images: at most, for the Fisher, the gradient and the budget.
+        bank_images: training images, at most, among which the targets are means.
+        noise_from: share of the noise levels that the redirect loss leaves out, from the least noise on.
+    """
+
+    budget: float
+    shots: int
+    damping: list[float]
+    corrected: bool
+    retain_images: int
+    forget_images: int
+    budget_images: int
+    bank_images: int
+    noise_from: float
+
+    def __call__(self, task: Task) -> Update:
+        model, split = task.model, task.split
+        names = list(model.generation_parameters())
+        retain = draw_images(split, "retain", max(self.retain_images, self.budget_images), seed=task.stream("retain"))
+        forget = draw_images(split, "forget", self.forget_images, seed=task.stream("forget"))
+        with task.stage("objective"):
+            found = self._redirection(task, forget)
+            trial = first(retain, self.budget_images)
+            cost = FrozenDenoising(model, noised_sites(model, trial, seed=task.stream("budget")))
+            checks = {
+                part: FrozenDenoising(
+                    model, noised_sites(model, first(images, CHECK_IMAGES), seed=task.stream(f"check {part}"))
+                )
+                for part, images in (("retain", retain), ("forget", forget))
+            }
+        origin = {k: v.clone() for k, v in parameters(model, names).items()}
+        base, redirect_before = cost.mean(origin), found.sites.mean(model, origin)
+        before = {part: loss.mean(origin) for part, loss in checks.items()}
+        update, log = Update("fisher_surgery", self.shots), list[dict[str, Any]]()
+        statistics = first(retain, self.retain_images)
+        for shot in range(self.shots):
+            limit = base * (1 + self.budget * (shot + 1) / self.shots)
+            best = self._shot(task, found, cost, statistics, names, limit, log)
+            if shot == 0:
+                with task.stage("prediction"):
+                    predictions = {part: quadratic(loss, origin, best.direction) for part, loss in checks.items()}
+                update.cosine = cosine(predictions["retain"][0], predictions["forget"][0])
+                update.surviving_share = best.surviving
+                if self.shots == 1:
+                    update.predicted = {k: p.change(best.step) for k, (_, p) in predictions.items()}
+            add_(model, best.direction, best.step)
+            task.on_progress(shot + 1, self.shots, cost.mean(parameters(model, names)))
+        now = parameters(model, names)
+        update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
+        n_f, n_r, n_b = len(forget), len(statistics), len(trial)
+        evaluations = sum(c["evaluations"] for c in log)
+        update.details = {
+            "budget": self.budget,
+            "budget_spent": raised(cost.mean(now), base),
+            "redirect_loss": {"before": redirect_before, "after": found.sites.mean(model, now)},
+            "target": {"kind": "bank", "forgotten": found.forgotten, "clamped": found.clamped},
+            "images": {"retain": n_r, "forget": n_f, "budget": n_b, "bank": self.bank_images},
+            "shots": log,
+            "solver": "kfac",
+            "cost": Cost(
+                gradients=self.shots * (n_f + n_b),
+                fisher=self.shots * n_r * (2 if self.corrected else 1),
+                forward=n_f * (2 + len(log) + self.shots) + n_b * evaluations,
+            ).record(len(split.dataset.train)),
+        }
+        return update
+
+    def _redirection(self, task: Task, forget: Images) -> Redirection:
+        bank, retained = bank_of(task.split, self.bank_images, seed=task.stream("bank"))
+        start = round(self.noise_from * task.model.train_steps)
+        return redirected(task.model, forget, bank, retained, seed=task.stream("redirect"), start=start)
+
+    def _shot(
+        self,
+        task: Task,
+        goal: Redirection,
+        cost: FrozenDenoising,
+        retain: Images,
+        names: list[str],
+        limit: float,
+        log: list[dict[str, Any]],
+    ) -> Candidate:
+        model = task.model
+        theta = parameters(model, names)
+        start = goal.sites.mean(model, theta)
+        ground = Ground(model, cast(Any, goal.sites), cast(Any, cost), theta, cost.mean(theta), limit, start)
+        with task.stage("gradients"):
+            g = accumulate_gradient(goal.sites.blocks(model), theta).vector
+            g_r = accumulate_gradient(cost.blocks(), theta)
+        with task.stage("statistics"):
+            seed = task.stream("fisher", len(log))
+            fisher = denoiser_fisher(model, retain, names, seed=seed, corrected=self.corrected)
+        with task.stage("step"):
+            influence = Influence(ground, g, g_r, fisher)
+            found = [influence.kfac(c) for c in self.damping]
+        best = choose(found, ground.before)
+        if not best.redirect_loss < ground.before:
+            raise UsageError(
+                "a step must lower the redirect loss",
+                found=f"{ground.before:.4g} before and {best.redirect_loss:.4g} after the best of {len(found)}",
+                way_out="Raise method.budget, or forget more images at once",
+            )
+        log += [
+            {
+                "damping": c.damping,
+                "chosen": c is best,
+                "step": c.step,
+                "step_within_budget": c.step_within,
+                "redirect_loss": c.redirect_loss,
+                "raise": c.search.rise,
+                "evaluations": len(c.search.evaluations),
+            }
+            for c in found
+        ]
+        return best
+
+
+def bank_of(split: Split, most: int, *, seed: int) -> tuple[Images, torch.Tensor]:
+    """Random training images of both parts, and which of them are retained, ``(m,)`` bool."""
+    n = len(split.dataset.train)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed % 2**63))[:most]
+    retained = torch.zeros(n, dtype=torch.bool)
+    retained[split.retain] = True
+    known = retained.clone()
+    known[split.forget] = True
+    order = order[known[order]]
+    return split.dataset.train[order], retained[order]

@@ -1,0 +1,41 @@
+"""What the solvers of Fisher surgery share: first images of a random order, the quadratic model of a loss, costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from gsu_cli.data.base import Images
+from gsu_cli.methods.iterative import Cost
+from gsu_cli.surgery.second_order import Parabola, parabola
+from gsu_cli.surgery.streaming import accumulate_product
+from gsu_cli.surgery.vectors import Vector
+
+
+def first(images: Images, n: int) -> Images:
+    """The first ``n`` images, or all where there are fewer."""
+    return images[torch.arange(min(n, len(images)))]
+
+
+def quadratic(loss: Any, theta: Vector, d: Vector) -> tuple[Vector, Parabola]:
+    """The gradient of ``loss.blocks()`` at ``theta``, and what the loss does along ``d`` to second order."""
+    g, Hd = accumulate_product(loss.blocks(), theta, d)
+    return g.vector, parabola(g.vector, Hd, d)
+
+
+def counted(method: Any, solver: str, log: list[dict[str, Any]], retain: int, forget: int, budget: int) -> Cost:
+    """Images by kind of work; passes through the decoder alone, or its first layers, count as whole ones."""
+    most, gradients = method.curvature_images, solver != "least_squares"
+    products = min(most, budget) + min(max(most // 2, 1), forget) if solver == "gauss_newton" else 0
+    return Cost(
+        double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much
+        gradients=method.shots * (forget + budget) if gradients else 0,
+        fisher=method.shots * retain * (2 if method.corrected else 1) if gradients else 0,
+        generated=retain + forget,  # drawings among which targets are chosen
+        forward=retain
+        + forget
+        + budget * sum(c["evaluations"] for c in log)
+        + forget * (len(log) + method.shots)
+        + sum(c["images"] for c in log),
+    )

@@ -1,0 +1,168 @@
+"""Sites of a denoiser: noised images, what the network should say there, and what it should say instead.
+
+    L(theta) = mean_i |f_theta(x_i, t_i) - v_i|^2 / d,   x_i an image noised to the level t_i, d its pixels.
+
+Of retained images ``v_i`` is the truth, and L the training loss at fixed times and noise: what a budget is measured on.
+
+Redirect: of images to be forgotten ``v_i`` is what a model that knows the retained data alone would say. Over a bank of
+training images ``m_j`` the posterior given ``x_t`` is known, ``p_j ~ exp(-|x_t - sqrt(a) m_j|^2 / 2 (1 - a))``, and
+with it the mean image ``E[x_0 | x_t]`` over the whole bank and over its retained part. A bank blurs what a network
+sharpens, so the network's own word is kept and only corrected by the difference,
+
+    x_0* = x_0(theta_0) + E_retained[x_0 | x_t] - E_all[x_0 | x_t].
+
+No judge is asked. Only levels from a share of ``T`` on enter: where noise is low the image is there already, and at
+high noise it is decided which one it will be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gsu_cli.data.base import Images
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.gradients import BLOCK, BlockLoss, block_generator
+from gsu_cli.models.diffusion.schedule import stratified
+from gsu_cli.models.protocols import HasNoiseLevels
+from gsu_cli.surgery.devices import normal, wide
+
+SIZE = 125  # sites that pass the network at once: their activations are all kept for a gradient
+PREFIX = "network."
+BEYOND = 1.2  # how far outside of [-1, 1] a corrected image may lie
+
+
+@dataclass(frozen=True)
+class NoisedSites:
+    """Inputs of the network and the outputs wanted there.
+
+    Attributes:
+        x_t: noised images, ``(n, c, h, w)``.
+        t: their times, ``(n,)``.
+        target: outputs wanted, ``(n, c, h, w)``.
+    """
+
+    x_t: Tensor
+    t: Tensor
+    target: Tensor
+
+    def blocks(self, model: HasNoiseLevels, size: int = SIZE) -> Iterator[BlockLoss]:
+        """The squared error block by block, as a function of the parameters (named as the model names them)."""
+        for x, t, v in zip(self.x_t.split(size), self.t.split(size), self.target.split(size), strict=True):
+
+            def of(theta: dict[str, Tensor], x: Tensor = x, t: Tensor = t, v: Tensor = v) -> Tensor:
+                own = {k.removeprefix(PREFIX): p for k, p in theta.items()}
+                output: Tensor = torch.func.functional_call(model.network, own, (x, t))
+                return (output - v).square().flatten(1).mean(1)
+
+            yield of
+
+    @torch.no_grad()
+    def mean(self, model: HasNoiseLevels, theta: dict[str, Tensor]) -> float:
+        """The loss at ``theta``.
+
+        Raises:
+            NonFiniteError: it is nan or infinite.
+        """
+        value = float(wide(torch.cat([f(theta) for f in self.blocks(model, BLOCK)])).mean())
+        if not torch.isfinite(torch.tensor(value)):
+            raise NonFiniteError("the loss of a denoiser must stay finite", found=value)
+        return value
+
+
+@dataclass(frozen=True)
+class FrozenDenoising:
+    """The training loss on fixed images at fixed times and noise, as `FrozenElbo` is it for VAEs."""
+
+    model: HasNoiseLevels
+    sites: NoisedSites
+
+    def blocks(self) -> Iterator[BlockLoss]:
+        """The loss block by block."""
+        return self.sites.blocks(self.model)
+
+    def mean(self, theta: dict[str, Tensor]) -> float:
+        """The loss at ``theta``; raises as `NoisedSites.mean`."""
+        return self.sites.mean(self.model, theta)
+
+
+@torch.no_grad()
+def noised_sites(model: HasNoiseLevels, images: Images, *, seed: int, start: int = 0) -> NoisedSites:
+    """Images at stratified times from ``start`` on, with the true targets.
+
+    With ``start=0`` the loss of the sites is, image by image, that of `gsu_cli.gradients.image_losses` for ``seed``.
+    """
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    for b, (x, _) in enumerate(images.batches(BLOCK)):
+        generator = block_generator(seed, b)
+        t = stratified(len(x), model.train_steps, generator, start).to(x.device)
+        eps = normal(x.shape, generator, x)
+        parts.append((model.noised(x, t, eps), t, model.target(x, t, eps)))
+    x_t, t, target = (torch.cat(column) for column in zip(*parts, strict=True))
+    return NoisedSites(x_t, t, target)
+
+
+@dataclass(frozen=True)
+class Redirection:
+    """Sites of what is to be forgotten, redirected.
+
+    Attributes:
+        sites: the noised images with the targets.
+        forgotten: mean posterior share of what is to be forgotten at these sites, over the bank: how much there is to
+            redirect.
+        clamped: share of the pixels of the corrected images that lay outside of the allowed range.
+    """
+
+    sites: NoisedSites
+    forgotten: float
+    clamped: float
+
+
+@torch.no_grad()
+def redirected(
+    model: HasNoiseLevels, forget: Images, bank: Images, retained: Tensor, *, seed: int, start: int
+) -> Redirection:
+    """The redirect objective for a denoiser.
+
+    Args:
+        model: the original.
+        forget: what is to be forgotten.
+        bank: training images of both parts, in their natural proportion.
+        retained: which of them are to be retained, ``(m,)`` bool.
+        seed: of times and noise.
+        start: the first time that enters.
+
+    Raises:
+        UsageError: the bank holds images of one part only.
+    """
+    if not 0 < int(retained.sum()) < len(bank):
+        raise UsageError(
+            "the bank must hold images to forget and images to retain",
+            found=f"{int(retained.sum())} retained of {len(bank)}",
+            way_out="Raise method.bank_images",
+        )
+    raw = noised_sites(model, forget, seed=seed, start=start)
+    m = 2 * bank.floats().to(raw.x_t.device).flatten(1) - 1
+    kept = retained.to(m.device)
+    targets, forgotten, clamped = [], 0.0, 0.0
+    for x, t in zip(raw.x_t.split(BLOCK), raw.t.split(BLOCK), strict=True):
+        log_p = bank_posterior(model, x, t, m)
+        forgotten += float(torch.softmax(log_p, 1)[:, ~kept].sum())
+        everything = torch.softmax(log_p, 1) @ m
+        without = torch.softmax(log_p.masked_fill(~kept, -torch.inf), 1) @ m
+        x_0 = model.denoised(x, t, model.network(x, t)) + (without - everything).view_as(x)
+        clamped += float((x_0.abs() > BEYOND).float().mean()) * len(x)
+        targets.append(model.output_for(x, t, x_0.clamp(-BEYOND, BEYOND)))
+    n = len(forget)
+    return Redirection(NoisedSites(raw.x_t, raw.t, torch.cat(targets)), forgotten / n, clamped / n)
+
+
+def bank_posterior(model: HasNoiseLevels, x_t: Tensor, t: Tensor, bank: Tensor) -> Tensor:
+    """``log p(m_j | x_t)`` up to a constant of each row, ``(n, m)``, for bank images ``(m, d)`` in [-1, 1]."""
+    a, s = (level.flatten(1) for level in model.levels(t))
+    y = x_t.flatten(1)
+    distance = a.square() * bank.square().sum(1) - 2 * a * (y @ bank.T)  # |y|^2 is the row's constant
+    return -distance / (2 * s.square())
