@@ -19,14 +19,14 @@ SHORTER = {"retrain": ["method.epochs=2"], "finetune": ["method.batch_size=30"]}
 METHODS = sorted(path.stem for path in (conf_dir() / "method").glob("*.yaml"))
 FIELDS = {
     "verb", "schema", "status", "error", "command", "started", "config", "config_hash", "seeds", "git", "versions",
-    "device", "seconds", "peak_memory_mb", "inputs", "outputs", "split", "training", "update", "curve",
-    "judges", "measurements", "notes",
+    "device", "seconds", "peak_memory_mb", "inputs", "outputs", "split", "notes", "training", "update", "curve",
+    "judges", "transitions", "verdict", "measurements",
 }  # fmt: skip
 NAMES = {
     "feature_ratio", "feature_ratio_reconstructions", "neg_elbo_retain", "neg_elbo_forget", "neg_elbo_drawn",
-    "frechet_distance", "inception_score", "abstention",
+    "frechet_distance", "inception_score", "abstention", "variety",
 }  # fmt: skip
-IDENTITY = {"identity_distance", "identity_distance_features"}
+IDENTITY = {"identity_distance", "identity_distance_features", "gained", "retained_moved"}  # of the unlearned alone
 
 
 def measured(record: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -58,6 +58,8 @@ def test_a_run(world: World, gsu: Gsu, tmp_path: Path, method: str) -> None:
     moved = any(not torch.equal(v, run.weights("unlearned")[k]) for k, v in world.trained.weights("model").items())
     assert moved, "the weights are the original's"
     assert method in typed.out or "class 1" in typed.out
+    assert record["verdict"]["headline"] in " ".join(typed.out.split())
+    assert set(record["transitions"]["judged"]) == {"cnn", "knn"}
     assert typed.out.splitlines()[-1] == f"all of it lies in {run.folder}"
 
 

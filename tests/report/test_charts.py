@@ -94,7 +94,10 @@ def test_the_front_joins_what_nothing_beats():
 
 def test_what_lost_everything_is_left_out_of_the_plot_and_counted():
     figure = pareto([costly(0.01, 0.05), costly(500.0, 0.0, method="diverged")], ["method", "forget"])
-    assert "1 setting beyond" in figure.about
+    assert "1 setting of runs that support no claim left out" in figure.about
+    assert "diverged" not in str(figure.charts[0])
+    more = pareto([costly(0.01, 0.05), costly(0.01, 0.35, method="reminded")], ["method", "forget"])
+    assert "1 setting beyond" in more.about
     assert [name for _, name in figure.legend] == ["ascent"]
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gsu_cli.report.numbers import Z95, change, digits, seconds
+from gsu_cli.metrics.base import wilson
+from gsu_cli.report.numbers import Z95, Shift, change, digits, moved, seconds, shift
 from gsu_cli.run.record import Measurement
 
 
@@ -83,3 +84,44 @@ def test_digits():
 )
 def test_seconds(value, text):
     assert seconds(value) == text
+
+
+def test_a_change_from_near_zero_is_the_difference():
+    before, after = share(12, 10_000, high=0.0021), share(73, 10_000, high=0.0092)
+    found = moved(replace(before, low=0.0007), replace(after, low=0.0058))
+    assert isinstance(found, Shift)
+    assert str(found) == "+0.61 points", "not +508.3%"
+    newcombe = (0.0061 - math.hypot(0.0015, 0.0009), 0.0061 + math.hypot(0.0019, 0.0005))
+    assert (found.low, found.high) == pytest.approx(newcombe)
+    assert found.interval() == "+0.44 to +0.81 points"
+
+
+def test_newcombe_covers_the_truth_in_95_of_100_simulations():
+    g, n, p, q = torch.Generator().manual_seed(0), 2000, 0.004, 0.012
+    draws = [torch.binomial(torch.full((2000,), float(n)), torch.tensor(x), generator=g).tolist() for x in (p, q)]
+    ends = [shift(*(replace(share(int(k), n), low=wilson(int(k), n)[0], high=wilson(int(k), n)[1]) for k in pair))
+            for pair in zip(*draws, strict=True)]  # fmt: skip
+    covered = [s.low <= q - p <= s.high for s in ends if s is not None]
+    assert len(covered) > 1900
+    assert 0.93 < sum(covered) / len(covered) < 0.975
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (share(0, 100, high=0.04), share(5, 100, high=0.1), "+5.00 points"),
+        (replace(share(3, 60), low=0.017, high=0.137), share(20, 60), "+28.33 points"),  # three hits of sixty
+        (replace(share(20, 60), low=0.227, high=0.460), share(3, 60), "-85.0%"),
+        (replace(nats(3.0), low=-1.0, high=7.0), nats(8.0), "+5.00 nats"),  # images spread by 20 about a mean of 3
+        (replace(nats(-3.0), low=-7.0, high=1.0), nats(-8.0), "-5.00 nats"),
+        (nats(100.0), nats(101.0), "+1.0%"),
+        (replace(nats(0.0), unit="", name="frechet_distance"), replace(nats(2.0), unit=""), "+2.00"),
+    ],
+)
+def test_what_is_near_zero(before, after, text):
+    assert str(moved(before, after)) == text
+
+
+def test_a_share_of_no_images_has_no_interval_and_breaks_nothing():
+    c = change(replace(share(10, 100), n=0), replace(share(5, 100), n=0))
+    assert (c.value, c.low) == (-0.5, None)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gsu_cli.report.pictures import CELL, HIT, choose, contact_sheet
+from gsu_cli.report.pictures import CELL, GAP, HEAD, HIT, LABEL, MARGIN, Block, Line, choose, contact_sheet
 
 NAMES = {1: "one", 3: "three", 8: "a rather long name"}
 
@@ -76,3 +76,25 @@ def test_the_same_drawings_give_the_same_bytes(tmp_path):
 
 def test_fewer_drawings_than_places(tmp_path):
     assert sheet(tmp_path / "a.png", {"original": torch.tensor([1, 3, 8])}, n=3).size > 0
+
+
+def test_what_changed_most_has_a_block_of_its_own_with_the_pair_alone(tmp_path):
+    labels = dict.fromkeys(("original", "unlearned", "retrained"), torch.full((40,), 3))
+    without = sheet(tmp_path / "a.png", labels)
+    array = sheet(tmp_path / "b.png", labels, most=[7, 2, 30], most_title="changed most")
+    line = CELL + LABEL + GAP
+    assert array.shape[0] - without.shape[0] == HEAD + 2 * line + 2 * GAP
+    tail = array[without.shape[0] :]
+    ink = [(tail[:, MARGIN + k * (CELL + GAP) : MARGIN + k * (CELL + GAP) + CELL] == 0).all(2).any() for k in range(4)]
+    assert ink == [True, True, True, False]
+
+
+def test_a_block_that_stands_first(tmp_path):
+    pixels = torch.full((3, 1, 8, 8), 255, dtype=torch.uint8)
+    block = Block(
+        "forgotten",
+        [Line("image", pixels, ["#3", "#5", "#9"], [True] * 3), Line("original", pixels, [""] * 3, [False] * 3)],
+    )
+    array = sheet(tmp_path / "a.png", {"original": torch.full((40,), 3)}, targets=(), before=[block])
+    assert frames(array[: HEAD + CELL + LABEL + GAP + GAP]) == 6, "three red frames, each with two edges"
+    assert frames(array[HEAD + CELL + LABEL + GAP + GAP :]) == 0

@@ -80,7 +80,8 @@ def test_two_reasons_in_one_row_are_both_told():
 
 def test_headline_of_a_run(record):
     assert headline(record) == (
-        "Forgot class 1: drawn -90.0% by the CNN judge and -75.0% by the kNN judge, at +0.8% retain -ELBO."
+        "Forgot class 1: drawn -90.0% by the CNN judge and -75.0% by the kNN judge, at +0.8% retain -ELBO. "
+        "Not counted: the fancy judge is not available: none ships."
     )
 
 
@@ -89,7 +90,11 @@ def test_headline_claims_no_more_than_was_measured(record):
     assert headline(alone) == "Measured original, with class 1 to be forgotten."
     assert headline(replace(record, measurements=[])) == "Measured nothing, with class 1 to be forgotten."
     unjudged = replace(record, measurements=[m for m in record.measurements if m.name != "feature_ratio"])
-    assert headline(unjudged) == "Unlearned class 1, at +0.8% retain -ELBO."
+    assert headline(unjudged) == (
+        "Nothing can be said about class 1: the fancy judge is not available: none ships, at +0.8% retain -ELBO."
+    )
+    unasked = replace(unjudged, judges=[])
+    assert headline(unasked) == "Nothing can be said about class 1: no judge looked for it, at +0.8% retain -ELBO."
 
 
 def test_headline_of_a_failure_to_forget(record):

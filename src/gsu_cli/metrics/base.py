@@ -84,6 +84,7 @@ class Scene:
         seed: of the evaluation's own randomness.
         original: the drawings before forgetting, for metrics that compare at the same latents; None if not known.
         retrained: the model that never saw the forgotten data, and its drawings; None where none stands beside.
+        notes: what a metric has to say that is no number, by field of the record.
     """
 
     split: Split
@@ -93,6 +94,7 @@ class Scene:
     original: Subject | None = None
     retrained: Subject | None = None
     cache: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def feature_judge(self) -> FeatureJudge | None:
         """The first judge that has features."""
@@ -164,6 +166,13 @@ def heldout_subjects(split: Split) -> tuple[Subject, Subject]:
     everything = data_subject(split.dataset.heldout)
     pixels = everything.pixels[split.heldout_retain]
     return everything, Subject("data", pixels, part_of=(everything, split.heldout_retain))
+
+
+def pixel_distance(a: Tensor, b: Tensor, index: Tensor) -> Tensor:
+    """Root mean square difference of uint8 images at ``index``, in grey levels, ``(n,)`` float64."""
+    # in parts: the difference of all images as floats would be the largest tensor of a run
+    parts = [(a[i].double() - b[i].double()).flatten(1).square().mean(1).sqrt() for i in index.split(500)]
+    return torch.cat(parts)
 
 
 def missing(name: str, subject: Subject, reason: str, **more: Any) -> Measurement:

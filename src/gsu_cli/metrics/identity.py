@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
-from gsu_cli.metrics.base import Scene, Subject, mean_of, missing
+from gsu_cli.metrics.base import Scene, Subject, mean_of, missing, pixel_distance
 from gsu_cli.run.record import Measurement
 
 NAME = "identity_distance"
@@ -32,9 +31,7 @@ class Identity:
         if not len(spared):
             reason = "a judge saw what is to be forgotten in every drawing"
             return [missing(NAME, subject, reason, unit=UNIT, better="lower")]
-        rows = [
-            mean_of(NAME, subject, _pixel_distance(before.pixels, subject.pixels, spared), UNIT, "lower", least=0.0)
-        ]
+        rows = [mean_of(NAME, subject, pixel_distance(before.pixels, subject.pixels, spared), UNIT, "lower", least=0.0)]
         judge = scene.feature_judge()
         if judge is not None:
             a, b = before.features(judge)[spared].double(), subject.features(judge)[spared].double()
@@ -47,9 +44,3 @@ class Identity:
                 reason = "the original's drawings have no spread of features"
                 rows.append(missing(name, subject, reason, unit=unit, better="lower", judge=judge.name))
         return rows
-
-
-def _pixel_distance(a: Tensor, b: Tensor, index: Tensor) -> Tensor:
-    """``(n,)`` float64, in parts: the difference of all images as floats would be the largest tensor of a run."""
-    parts = [(a[i].double() - b[i].double()).flatten(1).square().mean(1).sqrt() for i in index.split(500)]
-    return torch.cat(parts)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from gsu_cli.data.split import Split
 from gsu_cli.judges.base import AttributeVerdict, Judge, Verdict
-from gsu_cli.metrics.base import Subject, data_subject, share
+from gsu_cli.metrics.base import Z95, Subject, data_subject, share
 from gsu_cli.run.record import Measurement
 
 
@@ -17,7 +18,9 @@ def trust_report(
 
     Of a judge of attributes it is the accuracy on the one that is forgotten. Where few images have an attribute, never
     seeing it would be right on most, so ``recall`` (the share that is seen among reconstructions of images that have
-    it) and ``false_alarms`` (among those that do not) stand beside it.
+    it) and ``false_alarms`` (among those that do not) stand beside it; of any judge, ``recall_real`` and
+    ``false_alarms_real`` are the same on real images. Of a judge of classes ``balanced`` is the accuracy on real
+    images, the mean over classes.
 
     Args:
         judge: who is checked.
@@ -39,9 +42,27 @@ def trust_report(
         "reconstructions": None if again is None else accuracy(again.verdict(judge), again),
         "abstention": share("abstention", subject, judge, subject.verdict(judge).unsure(split), "lower"),
     }
+    said = real.verdict(judge)
+    if isinstance(said, Verdict):
+        report["balanced"] = _balanced(said.labels, heldout.labels, real, judge)
+    if (seen := said.shows(split)) is not None:
+        report["recall_real"] = share("judge_recall", real, judge, seen[split.heldout_forget], "higher")
+        report["false_alarms_real"] = share("judge_false_alarms", real, judge, seen[split.heldout_retain], "lower")
     if again is not None and isinstance(verdict := again.verdict(judge), AttributeVerdict):
         shown = verdict.shows(split)
         if shown is not None:
             report["recall"] = share("judge_recall", again, judge, shown[split.heldout_forget], "higher")
             report["false_alarms"] = share("judge_false_alarms", again, judge, shown[split.heldout_retain], "lower")
     return report
+
+
+def _balanced(said: Tensor, truth: Tensor, real: Subject, judge: Judge) -> Measurement:
+    """The mean over classes of the share that is named rightly, with a normal interval; null for no images."""
+    name = "judge_balanced_accuracy"
+    if not len(truth):
+        return share(name, real, judge, truth.bool(), "higher")
+    right = [(said[truth == c] == c).double() for c in torch.unique(truth)]
+    mean = torch.stack([r.mean() for r in right]).mean().item()
+    half = Z95 * sum(r.var(correction=0).item() / len(r) for r in right) ** 0.5 / len(right)
+    low, high = max(0.0, mean - half), min(1.0, mean + half)
+    return Measurement(name, real.name, mean, low, high, len(truth), "share", "higher", judge.name)

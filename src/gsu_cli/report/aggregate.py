@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from scipy.special import stdtrit
 
 from gsu_cli.report.keys import chosen, key, natural, varied
+from gsu_cli.report.marks import mark
+from gsu_cli.report.numbers import NEAR_ZERO, Shift
 from gsu_cli.report.quantities import JUDGES, Quantity, Reading, discover
 from gsu_cli.report.sweep import labels
 from gsu_cli.report.table import Cell, Column, Form, Table, number
@@ -48,6 +50,7 @@ class Statistic:
         cells: settings that it rests on.
         missing: per run that ended well without the number, the reason.
         worst: of several cells the one that did worst, where the quantity has a direction.
+        shifts: differences of the runs whose original was near zero; they enter no mean of relative changes.
     """
 
     mean: float | None
@@ -57,6 +60,7 @@ class Statistic:
     cells: int = 0
     missing: tuple[str, ...] = ()
     worst: Extreme | None = None
+    shifts: tuple[Shift, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,15 +80,17 @@ class Group:
     def statistic(self, quantity: Quantity) -> Statistic:
         """Mean, interval, counts and worst cell of a quantity."""
         cells: dict[str, list[tuple[Record, float]]] = {}
-        missing = []
+        missing: list[str] = []
+        shifts: list[Shift] = []
         for record in self.done:
             reading: Reading = quantity.read(record)
             if reading.value is None:
                 missing.append(reading.reason)
+                shifts += [reading.shift] if reading.shift is not None else []
             else:
                 cells.setdefault(setting(record), []).append((record, reading.value))
         if not cells:
-            return Statistic(None, missing=tuple(missing))
+            return Statistic(None, missing=tuple(missing), shifts=tuple(shifts))
         means = [statistics.fmean(value for _, value in runs) for runs in cells.values()]
         n = sum(map(len, cells.values()))
         spread = means if len(cells) > 1 else [value for runs in cells.values() for _, value in runs]
@@ -94,7 +100,7 @@ class Group:
             extreme = (max if quantity.better == "lower" else min)(range(len(means)), key=means.__getitem__)
             names = _names([runs[0][0] for runs in cells.values()])
             worst = Extreme(means[extreme], names[extreme])
-        return Statistic(statistics.fmean(means), low, high, n, len(cells), tuple(missing), worst)
+        return Statistic(statistics.fmean(means), low, high, n, len(cells), tuple(missing), worst, tuple(shifts))
 
 
 def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
@@ -155,7 +161,7 @@ def table_of(groups: Sequence[Group], by: Sequence[str], quantities: Sequence[Qu
     for g, stats in zip(groups, found, strict=True):
         cells = [Cell(value or "-") for value in g.values]
         for i, s in enumerate(stats):
-            cells.append(_cell(g, s))
+            cells.append(_noted(_cell(g, s), mark(g.done, quantities[i])))
             if i in worst:
                 cells.append(_worst(s.worst, quantities[i].column().form))
         cells += [Cell(value=len(g.done)), Cell(value=len(g.failed), note=_failures(g))]
@@ -216,8 +222,15 @@ def _names(records: Sequence[Record]) -> list[str]:
     return [" ".join(w for w in words.split() if not w.startswith("seed")) for words in labels(records)]
 
 
+def _noted(cell: Cell, more: str) -> Cell:
+    return replace(cell, note="; ".join(filter(None, (cell.note, more)))) if more else cell
+
+
 def _cell(g: Group, s: Statistic) -> Cell:
     reasons = "; ".join(dict.fromkeys(s.missing))
+    if s.mean is None and s.shifts:
+        mean = replace(s.shifts[0], value=statistics.fmean(x.value for x in s.shifts), low=None, high=None)
+        return Cell(str(mean), note=f"{NEAR_ZERO}: {reasons}")
     if s.mean is None:
         return Cell(note=f"not measured: {reasons}" if reasons else "no run ended well")
     note = f"rests on {s.n} of {len(g.done)} runs: {reasons}" if s.missing else ""

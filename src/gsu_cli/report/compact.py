@@ -18,6 +18,7 @@ from gsu_cli.run.record import SCHEMA, Record, record_of
 KEPT = ("verb", "schema", "status", "error", "command", "started", "config_hash", "seeds", "seconds", "versions")
 SETTINGS = ("method", "protocol", "checkpoint", "forget", "evaluation")  # of the config
 DETAILS = ("cost", "calibration")  # of the update
+NUMBER = ("value", "low", "high", "n", "reason")  # of an entry of a trust report
 TRACE = ("trials", "ray")  # of the calibration: how its strength was looked for
 
 
@@ -41,8 +42,16 @@ def compact(record: Record) -> dict[str, Any]:
         "split": {k: record.split[k] for k in ("forget", "slug") if k in record.split},
         "update": {k: v for k, v in record.update.items() if k != "details"}
         | ({"details": details} if details else {}),
+        "judges": [_trusted(judge) for judge in record.judges],
+        "verdict": record.verdict,
         "measurements": whole["measurements"],
     }
+
+
+def _trusted(judge: dict[str, Any]) -> dict[str, Any]:
+    """What a claim rests on of a judge: why it is not there, or how often it was right."""
+    trust = {name: m and {k: m.get(k) for k in NUMBER} for name, m in (judge.get("trust") or {}).items()}
+    return {k: judge[k] for k in ("name", "unavailable", "classes") if k in judge} | ({"trust": trust} if trust else {})
 
 
 def write_compact(path: Path, records: Iterable[Record]) -> None:

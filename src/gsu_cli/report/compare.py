@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gsu_cli.report.keys import shown
-from gsu_cli.report.numbers import change, digits
+from gsu_cli.report.numbers import NEAR_ZERO, Change, Shift, digits, moved
 from gsu_cli.report.quantities import JUDGES
 from gsu_cli.report.run_table import TITLES
 from gsu_cli.report.table import Cell, Column, Table
@@ -63,14 +63,13 @@ def _measured(a: Record, b: Record) -> Table | None:
     for name, judge, subject in dict.fromkeys([*ours, *theirs]):
         one, other = ours.get((name, judge, subject)), theirs.get((name, judge, subject))
         by = f" ({JUDGES.get(judge, judge)})" if judge else ""
-        moved = change(one, other)
         rows.append(
             (
                 Cell(f"{TITLES.get(name, name)}{by}"),
                 Cell(subject),
                 _cell(one),
                 _cell(other),
-                Cell(note="no change without two measurements") if moved is None else Cell(value=moved.value),
+                _change(moved(one, other)),
                 Cell(_touch(one, other)),
             )
         )
@@ -120,6 +119,12 @@ def _cell(m: Measurement | None) -> Cell:
     if m is None or m.value is None:
         return Cell(note=f"not measured: {m.reason}" if m else "not measured in this run")
     return Cell(digits(m, interval=True), m.value, m.low, m.high, m.n)
+
+
+def _change(found: Change | Shift | None) -> Cell:
+    if found is None:
+        return Cell(note="no change without two measurements")
+    return Cell(str(found), note=NEAR_ZERO) if isinstance(found, Shift) else Cell(value=found.value)
 
 
 def _touch(a: Measurement | None, b: Measurement | None) -> str:

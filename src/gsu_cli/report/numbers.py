@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from gsu_cli.run.record import Measurement
 
 Z95 = 1.959963984540054
+LEAST_SHARE = 0.01  # below it a share is near zero
+NEAR_ZERO = "the difference itself, since the original is near zero"
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,100 @@ def change(before: Measurement | None, after: Measurement | None) -> Change | No
     if before.unit != "share":
         return Change(value, after.change_low, after.change_high)
     hits_before, hits_after = round(before.value * before.n), round(after.value * after.n)
+    if hits_before < 1:  # of another's record: a share without the images that it is a share of
+        return Change(value, None, None)
     if hits_after < 1:  # no hit: Wilson's upper end over the point estimate
         return Change(value, -1.0, (after.high or 0.0) / before.value - 1)
     half = Z95 * math.sqrt(max(0.0, 1 / hits_before - 1 / before.n + 1 / hits_after - 1 / after.n))
     return Change(value, math.exp(math.log(1 + value) - half) - 1, math.exp(math.log(1 + value) + half) - 1)
+
+
+@dataclass(frozen=True)
+class Shift:
+    """What is said in place of a relative change from near zero: the difference, in the unit of the quantity."""
+
+    value: float
+    low: float | None
+    high: float | None
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self._digits(self.value)}{self._unit()}"
+
+    def interval(self) -> str:
+        """In words, "+0.41 to +0.83 points", or the empty string."""
+        if self.low is None or self.high is None:
+            return ""
+        return f"{self._digits(self.low)} to {self._digits(self.high)}{self._unit()}"
+
+    def _digits(self, value: float) -> str:
+        return f"{100 * value:+.2f}" if self.unit == "share" else f"{value:+.2f}"
+
+    def _unit(self) -> str:
+        return {"share": " points", "nats/image": " nats"}.get(self.unit, f" {self.unit}".rstrip())
+
+
+def spread(m: Measurement) -> float | None:
+    """Standard deviation between the images behind a mean with a normal interval; None where it has none."""
+    if m.low is None or m.high is None or m.n < 2:
+        return None
+    return (m.high - m.low) / 2 / Z95 * math.sqrt(m.n)
+
+
+def near_zero(m: Measurement) -> bool:
+    """Whether a relative change from this base would mislead.
+
+    A share: below 1 %, or less than twice the lower end of its interval. Nats: closer to zero than images spread about
+    their mean. Anything else: less than twice the lower end of its interval; and zero itself.
+
+    >>> near_zero(Measurement("feature_ratio", "original", 0.0012, 0.0007, 0.0021, 10_000, "share"))
+    True
+    """
+    if m.value is None:
+        return False
+    if m.value == 0:
+        return True
+    if m.unit == "nats/image":
+        between = spread(m)
+        return between is not None and abs(m.value) < between
+    if m.unit == "share" and m.value < LEAST_SHARE:
+        return True
+    return m.low is not None and m.value > 0 and m.low < m.value / 2
+
+
+def shift(before: Measurement | None, after: Measurement | None) -> Shift | None:
+    """The difference where the base is near zero; None elsewhere, and where one of the two is missing.
+
+    The interval of a difference of shares is Newcombe's (1998, from the two Wilson intervals, as if independent); of a
+    -ELBO the one that was measured image by image.
+    """
+    if before is None or after is None or before.value is None or after.value is None or not near_zero(before):
+        return None
+    value = after.value - before.value
+    ends: tuple[float | None, float | None] = (None, None)
+    if before.unit == "share" and None not in (before.low, before.high, after.low, after.high):
+        ends = newcombe(after, before)
+    elif after.change_low is not None and after.change_high is not None:
+        ends = after.change_low * abs(before.value), after.change_high * abs(before.value)
+    return Shift(value, *ends, before.unit)
+
+
+def newcombe(one: Measurement, other: Measurement) -> tuple[float, float]:
+    """95 % interval of the difference of two shares with Wilson intervals (Newcombe 1998, his method 10)."""
+    (a, low_a, high_a), (b, low_b, high_b) = (
+        (
+            m.value or 0.0,
+            m.low if m.low is not None else m.value or 0.0,
+            m.high if m.high is not None else m.value or 0.0,
+        )
+        for m in (one, other)
+    )
+    return a - b - math.hypot(a - low_a, high_b - b), a - b + math.hypot(high_a - a, b - low_b)
+
+
+def moved(before: Measurement | None, after: Measurement | None) -> Change | Shift | None:
+    """What is said of a change: relative, or the difference where the base is near zero; None where there is none."""
+    return shift(before, after) or change(before, after)
 
 
 def factor(value: float) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from gsu_cli.report.aggregate import aggregate, distinct
 from gsu_cli.report.keys import NOT_RECORDED, key, varied
-from gsu_cli.report.quantities import GRADIENTS, SECONDS, discover
+from gsu_cli.report.marks import mark
+from gsu_cli.report.quantities import GRADIENTS, SECONDS, Reading, discover
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.record import Record
 
@@ -50,8 +51,10 @@ def listing(runs: Sequence[tuple[Path, Record]]) -> Table:
         cells = [Cell(f"#{i}"), *(Cell(_or_dash(key(record, k))) for k in named)]
         cells += [Cell(_or_dash(key(record, "seed"))), Cell(record.status)]
         for quantity in quantities:
-            value = quantity.read(record).value if record.status == "done" else None
-            cells.append(Cell("-") if value is None else Cell(value=value))
+            reading = quantity.read(record) if record.status == "done" else Reading(None)
+            note = mark([record], quantity) if record.status == "done" else ""
+            label = str(reading.shift) if reading.shift else "-"
+            cells.append(Cell(label) if reading.value is None else Cell(value=reading.value, note=note))
         rows.append(tuple(cells))
     return Table("All runs", tuple(columns), tuple(rows))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -23,6 +24,24 @@ def choose(hits: Tensor, columns: int, rows: int) -> tuple[Tensor, Tensor]:
     return hits.nonzero()[: rows * columns, 0], (~hits).nonzero()[: rows * columns, 0]
 
 
+@dataclass(frozen=True)
+class Line:
+    """One row of pictures: whose, uint8 ``(n, c, h, w)``, what stands below each, and which have a red frame."""
+
+    name: str
+    pixels: Tensor
+    texts: Sequence[str]
+    framed: Sequence[bool]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Lines of pictures under one heading; the k-th pictures of all of them belong together."""
+
+    title: str
+    lines: Sequence[Line]
+
+
 def contact_sheet(
     path: Path,
     drawings: Mapping[str, Tensor],
@@ -33,8 +52,11 @@ def contact_sheet(
     what: str,
     columns: int = 16,
     rows: int = 2,
+    before: Sequence[Block] = (),
+    most: Sequence[int] = (),
+    most_title: str = "",
 ) -> None:
-    """Writes the sheet: a block for latents that showed the feature before, a block for the others.
+    """Writes the sheet: a block for latents that showed the feature before, one for the others, one for what changed.
 
     Args:
         path: of the PNG, written atomically.
@@ -44,36 +66,59 @@ def contact_sheet(
         targets: labels that were to be forgotten.
         what: their description for the headings.
         columns, rows: of each block, per subject.
+        before: blocks of other pictures, to stand first.
+        most: latents whose picture changed most, though none of them showed the feature.
+        most_title: heading of theirs.
     """
     first = next(iter(drawings))
     hits = torch.isin(labels[first], torch.tensor(list(targets), dtype=torch.int64))
     shown, others = choose(hits, columns, rows)
-    blocks = [(f"latents at which the {first} draws {what}: {int(hits.sum()):,} of {len(hits):,}", shown)]
-    blocks += [("other latents" if len(shown) else f"the first latents; none draws {what}", others)]
-    if not len(targets):
-        blocks = [("the first latents", others)]
-    blocks = [(title, index) for title, index in blocks if len(index)]
+
+    def block(title: str, index: Tensor, who: Sequence[str]) -> Block:
+        lines = []
+        for name in who:
+            own = labels[name][index].tolist()
+            texts, framed = [names.get(label, str(label)) for label in own], [label in targets for label in own]
+            lines.append(Line(name, drawings[name][index], texts, framed))
+        return Block(title, lines)
+
+    everyone = list(drawings)
+    blocks = [*before]
+    if len(targets) and len(shown):
+        title = f"latents at which the {first} draws {what}: {int(hits.sum()):,} of {len(hits):,}"
+        blocks.append(block(title, shown, everyone))
+    if len(others):
+        none = "the first latents" + (f"; none draws {what}" if len(targets) else "")
+        blocks.append(block("other latents" if len(targets) and len(shown) else none, others, everyone))
+    if len(most):
+        pair = [name for name in (first, "unlearned") if name in drawings]
+        blocks.append(block(most_title, torch.tensor(list(most[:columns]), dtype=torch.int64), pair))
+    _write(path, blocks, columns)
+
+
+def _write(path: Path, blocks: Sequence[Block], columns: int) -> None:
     line = CELL + LABEL + GAP
-    group = len(drawings) * line + GAP  # the same latents through every subject
-    height = GAP + sum(HEAD + -(-len(index) // columns) * group + GAP for _, index in blocks)
+    height = GAP
+    for block in blocks:
+        parts = -(-len(block.lines[0].pixels) // columns)
+        height += HEAD + parts * (len(block.lines) * line + GAP) + GAP
     sheet = Image.new("RGB", (MARGIN + columns * (CELL + GAP) + GAP, height), PAPER)
     pen = ImageDraw.Draw(sheet)
     font, small = ImageFont.load_default(14), ImageFont.load_default(11)
     y = GAP
-    for title, index in blocks:
-        pen.text((GAP, y + 4), title, fill=INK, font=font)
+    for block in blocks:
+        pen.text((GAP, y + 4), block.title, fill=INK, font=font)
         y += HEAD
-        for part in index.split(columns):
-            for name, images in drawings.items():
-                pen.text((GAP, y + CELL // 2 - 6), name, fill=INK, font=small)
-                for k, i in enumerate(part.tolist()):
+        for start in range(0, len(block.lines[0].pixels), columns):
+            for one in block.lines:
+                pen.text((GAP, y + CELL // 2 - 6), one.name, fill=INK, font=small)
+                for k, image in enumerate(one.pixels[start : start + columns]):
                     x = MARGIN + k * (CELL + GAP)
-                    sheet.paste(_picture(images[i]), (x, y))
-                    label = int(labels[name][i])
-                    hit = label in targets
+                    sheet.paste(_picture(image), (x, y))
+                    hit = one.framed[start + k]
                     if hit:
                         pen.rectangle((x - 2, y - 2, x + CELL + 1, y + CELL + 1), outline=HIT, width=2)
-                    text = fitted(names.get(label, str(label)), CELL + GAP - 2, small)
+                    text = fitted(one.texts[start + k], CELL + GAP - 2, small)
                     pen.text((x + CELL // 2, y + CELL + 1), text, anchor="ma", fill=HIT if hit else INK, font=small)
                 y += line
             y += GAP

@@ -9,29 +9,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gsu_cli.report.numbers import change
+from gsu_cli.report.numbers import Shift, change, shift
 from gsu_cli.report.run_table import RECORD_ONLY, TITLES
 from gsu_cli.report.table import Column, Form
 from gsu_cli.run.record import Measurement, Record
 
-ORDER = ("feature_ratio", "feature_ratio_reconstructions", "identity_distance", "identity_distance_features",
+ORDER = ("feature_ratio", "feature_ratio_reconstructions", "gained", "retained_moved",
+         "identity_distance", "identity_distance_features",
          "neg_elbo_retain", "neg_elbo_forget", "neg_elbo_drawn", "heldout_loss_retain", "heldout_loss_forget",
          "frechet_distance", "fid", "kid",
          "inception_score")  # fmt: skip
 LEFT_OUT = (
     "abstention",
+    "variety",
     *RECORD_ONLY,
-)  # the first says more of the judge than of the method; each run's own table has it
+)  # the first two say more of judge and model than of the method; each run's own table has them
 JUDGES = {"cnn": "CNN", "knn": "kNN"}
-BY_EACH_JUDGE = ("feature_ratio", "attribute_", "abstention")  # how names begin that have a column per judge
+BY_EACH_JUDGE = ("feature_ratio", "attribute_", "abstention", "gained")  # how names begin that have a column per judge
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A number, or the reason why there is none."""
+    """A number, or the reason why there is none; of a change from near zero the difference, which is no such number."""
 
     value: float | None
     reason: str = ""
+    shift: Shift | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class Quantity:
         before = record.find(self.name, "original", self.judge)
         if before is None or before.value is None:
             return _level(before, "original")
+        if (difference := shift(before, after)) is not None:
+            return Reading(None, f"from near zero, {before.value:.4g}, by {difference}", difference)
         moved = change(before, after)
         return Reading(moved.value) if moved else Reading(None, "no relative change from an original of 0")
 

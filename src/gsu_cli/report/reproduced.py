@@ -177,7 +177,7 @@ def _as_unlearned(record: Record, subject: str) -> Record:
     original = [m for m in record.measurements if m.subject == "original"]
     own = [replace(m, subject="unlearned") for m in record.measurements if m.subject == subject]
     config = {**record.config, "method": {"_target_": subject}}  # else runs of two methods would be two settings
-    return replace(record, measurements=[*original, *own], seconds={}, update={}, config=config, command=[])
+    return replace(record, measurements=[*original, *own], seconds={}, update={}, verdict={}, config=config, command=[])
 
 
 def _without_own_change(row: tuple[Cell, ...], quantities: Sequence[Quantity]) -> tuple[Cell, ...]:

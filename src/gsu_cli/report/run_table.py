@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gsu_cli.report.numbers import Change, change, digits
+from gsu_cli.report.numbers import Change, Shift, digits, moved
 from gsu_cli.run.record import Measurement, Record
 
 TITLES = {
@@ -21,19 +21,26 @@ TITLES = {
     "fid": "FID (Inception)",
     "inception_score": "inception score",
     "abstention": "abstention",
+    "gained": "gained",
+    "retained_moved": "moved",
+    "variety": "variety",
 }
 RECORD_ONLY = ("loss_at_noise_",)  # how the names begin of what would make the table too long
+ASIDE = ("gained", "retained_moved", "variety")  # in one line below the closing table, or in a report alone
 SUBJECTS = ("original", "unlearned", "retrained", "data")
 HEADS = {"original": "original", "unlearned": "unlearned", "retrained": "retrained", "data": "real data"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One quantity: its title, one cell per subject, the change from original to unlearned."""
+    """One quantity: its title, one cell per subject, the change from original to unlearned.
+
+    The change is relative, or the difference itself where the original is near zero.
+    """
 
     title: str
     cells: dict[str, Measurement | None]
-    change: Change | None
+    change: Change | Shift | None
     better: str | None
 
     def verdict(self) -> str:
@@ -56,11 +63,11 @@ class Row:
         return "good" if (self.change.value < 0) == (self.better == "lower") else "bad"
 
 
-def rows(record: Record) -> list[Row]:
-    """Rows in order of first appearance in the record."""
+def rows(record: Record, *, whole: bool = False) -> list[Row]:
+    """Rows in order of first appearance in the record; ``whole`` with those that a closing table leaves out."""
     seen: dict[tuple[str, str | None], dict[str, Measurement | None]] = {}
     for m in record.measurements:
-        if m.name.startswith(RECORD_ONLY):
+        if m.name.startswith(RECORD_ONLY) or (not whole and m.name in ASIDE):
             continue
         seen.setdefault((m.name, m.judge), {})[m.subject] = m
     found = []
@@ -68,7 +75,7 @@ def rows(record: Record) -> list[Row]:
         by = {"cnn": "CNN", "knn": "kNN", None: ""}.get(judge, judge or "")
         title = TITLES.get(name, name.removeprefix("attribute_")) + (f" ({by})" if by and _judged(name) else "")
         better = next((m.better for m in cells.values() if m is not None and m.better), None)
-        found.append(Row(title, cells, change(cells.get("original"), cells.get("unlearned")), better))
+        found.append(Row(title, cells, moved(cells.get("original"), cells.get("unlearned")), better))
     return found
 
 
@@ -80,7 +87,7 @@ def subjects(record: Record) -> list[str]:
 
 def _judged(name: str) -> bool:
     """Whether each judge has a row of its own."""
-    return name == "abstention" or name.startswith(("feature_ratio", "attribute_"))
+    return name in ("abstention", "gained") or name.startswith(("feature_ratio", "attribute_"))
 
 
 def markdown(record: Record) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from gsu_cli.errors import GsuError, UsageError
 from gsu_cli.report.compact import read_compact
-from gsu_cli.report.numbers import change
+from gsu_cli.report.headline import short as no_claim_of
+from gsu_cli.report.numbers import Shift, moved
 from gsu_cli.report.shape import whole
+from gsu_cli.report.verdict import verdict
 from gsu_cli.run.record import FILE, Record, read_record
 
 Runs = list[tuple[Path, Record]]
@@ -61,16 +63,23 @@ def collect(places: Iterable[Path]) -> tuple[Runs, Broken]:
 
 
 def short(record: Record) -> str:
-    """One line: data set, what was forgotten and how, the cut by each judge; or the error."""
+    """One line: data set, what was forgotten and how, the cut by each judge; or the error.
+
+    A question mark stands behind a number that supports no claim.
+    """
     parts = [str(record.inputs.get("dataset", {}).get("name", ""))]
     if record.split:
         parts.append(f"forget {record.split['forget']}")
     if record.update:
         parts.append(record.update["method"])
+    found = verdict(record)
     for judge in ("cnn", "knn"):
-        c = change(record.find("feature_ratio", "original", judge), record.find("feature_ratio", "unlearned", judge))
+        c = moved(record.find("feature_ratio", "original", judge), record.find("feature_ratio", "unlearned", judge))
         if c is not None:
-            parts.append(f"{judge} {c.value:+.0%}")
+            doubt = "?" if found is not None and found.doubt(judge) else ""
+            parts.append(f"{judge} {c if isinstance(c, Shift) else f'{c.value:+.0%}'}{doubt}")
+    if no_claim := no_claim_of(found):
+        parts.append(no_claim)
     if record.error:
         parts.append(textwrap.shorten(record.error.splitlines()[0], 120, placeholder=" ..."))
     return ", ".join(p for p in parts if p)

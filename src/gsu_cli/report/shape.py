@@ -8,7 +8,7 @@ from pathlib import Path
 from gsu_cli.errors import GsuError
 from gsu_cli.run.record import Record
 
-SECTIONS = ("dataset", "checkpoint", "method", "forget")  # mappings of a config that tables look into
+SECTIONS = ("dataset", "checkpoint", "method", "forget", "protocol")  # mappings of a config that tables look into
 NUMBERS = ("step_norm", "relative_norm", "cosine", "surviving_share")  # of an update
 
 
@@ -42,8 +42,11 @@ def _flaws(r: Record) -> Iterator[str]:
     if r.split and not isinstance(r.split.get("forget"), str):
         yield "a `split` that does not say what is forgotten"
     yield from _flaws_of_update(r)
+    yield from _flaws_of_transitions(r)
     if not all(isinstance(judge, Mapping) and "name" in judge for judge in r.judges):
         yield "a judge without a name"
+    elif not all(isinstance(judge.get("trust") or {}, Mapping) for judge in r.judges):
+        yield "a judge whose `trust` is no mapping"
     for m in r.measurements:
         numbers = all(
             v is None or isinstance(v, int | float) for v in (m.value, m.low, m.high, m.change_low, m.change_high)
@@ -55,12 +58,34 @@ def _flaws(r: Record) -> Iterator[str]:
             yield f"half an interval around {m.name!r}"
 
 
+def _flaws_of_transitions(r: Record) -> Iterator[str]:
+    judged, moved = (r.transitions.get(name) or {} for name in ("judged", "moved"))
+    if not isinstance(judged, Mapping) or not all(isinstance(found, Mapping) for found in judged.values()):
+        yield "a `transitions.judged` that is no mapping of mappings"
+    else:
+        for found in judged.values():
+            rows = found.get("counts") or {}
+            if not isinstance(rows, Mapping) or not all(_is_counts(row) for row in rows.values()):
+                yield "a `transitions.judged` whose counts are none"
+            if not isinstance(found.get("others_gain") or 0.0, int | float):
+                yield "an `others_gain` that is no number"
+    if not isinstance(moved, Mapping) or not isinstance(moved.get("between_neighbours", 0.0), int | float):
+        yield "a `transitions.moved` without the distance between neighbours"
+
+
+def _is_counts(row: object) -> bool:
+    return isinstance(row, Mapping) and all(isinstance(n, int) for n in row.values())
+
+
 def _flaws_of_update(r: Record) -> Iterator[str]:
     if r.update and not isinstance(r.update.get("method"), str):
         yield "an `update` without its method"
     for name in ("details", "predicted", "realised"):
         if not isinstance(r.update.get(name) or {}, Mapping):
             yield f"an `update.{name}` that is no mapping"
+    calibration = (r.update.get("details") or {}) if isinstance(r.update.get("details") or {}, Mapping) else {}
+    if not isinstance(calibration.get("calibration") or {}, Mapping):
+        yield "an `update.details.calibration` that is no mapping"
     for name in NUMBERS:
         if not isinstance(r.update.get(name) or 0.0, int | float):
             yield f"an `update.{name}` that is no number"

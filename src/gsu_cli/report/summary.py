@@ -7,37 +7,16 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from gsu_cli.report.cost import cost, cost_words
-from gsu_cli.report.numbers import change, digits, seconds
+from gsu_cli.report.cost import cost_words
+from gsu_cli.report.headline import headline
+from gsu_cli.report.numbers import digits, seconds
 from gsu_cli.report.run_table import HEADS, markdown, rows, subjects
+from gsu_cli.report.verdict import NAMES, beyond
 from gsu_cli.run.record import Record
 
 STAGES = ("load", "train", "unlearn", "diagnostics", "retrain", "evaluate", "curve", "report", "total")
+BEYOND = " (beyond-regime)"  # off by more than twofold: the step left where the prediction holds
 COLOURS = {"good": "green", "bad": "red", "": ""}
-
-
-def headline(record: Record) -> str:
-    """One sentence: what was forgotten, by how much, what it cost. It claims no more than was measured."""
-    what = record.split.get("forget", "nothing")
-    columns = subjects(record)
-    if not {"original", "unlearned"} <= set(columns):
-        return f"Measured {', '.join(HEADS[s] for s in columns) or 'nothing'}, with {what} to be forgotten."
-    cuts, fell = [], []
-    for judge, by in (("cnn", "CNN"), ("knn", "kNN")):
-        c = change(record.find("feature_ratio", "original", judge), record.find("feature_ratio", "unlearned", judge))
-        if c is not None:
-            cuts.append(f"{c} by the {by} judge")
-            fell.append(c.high is not None and c.high < 0)  # the whole interval
-    paid = change(cost(record, "original"), cost(record, "unlearned"))
-    verb = "Unlearned" if not fell else "Forgot" if all(fell) else "Did not measurably forget"
-    if any(fell) and not all(fell):
-        verb = "By one judge alone, forgot"
-    text = f"{verb} {what}"
-    if cuts:
-        text += f": drawn {' and '.join(cuts)}"
-    if paid is not None:
-        text += f", at {paid} {cost_words(record)}"
-    return text + "."
 
 
 def sentences(record: Record) -> list[str]:
@@ -61,13 +40,35 @@ def sentences(record: Record) -> list[str]:
     if predicted and realised:
         pairs = [(k, predicted[k], realised[k]) for k in predicted if k in realised]
         places = 3 if all(abs(p) + abs(r) > 0.01 for _, p, r in pairs) else 5  # squared errors are small numbers
-        parts = [f"{k} {p:+.{places}f} predicted, {r:+.{places}f} realised" for k, p, r in pairs]
+        least = 0.5 * 10.0**-places  # what prints as 0 has no ratio
+        parts = [
+            f"{k} {p:+.{places}f} predicted{BEYOND * beyond(p, r, least)}, {r:+.{places}f} realised"
+            for k, p, r in pairs
+        ]
         unit = (record.update.get("details") or {}).get("loss_unit", "nats/image")
         lines.append(f"change of the training loss, {unit}: " + "; ".join(parts))
+    lines += retained(record)
     lines += chosen(record)
     if record.seconds:
         lines.append("time: " + took(record.seconds))
     return lines
+
+
+def retained(record: Record) -> list[str]:
+    """What samples turned into that had nothing to forget, in one line."""
+    parts = []
+    for m in record.measurements:
+        if (m.name, m.subject) != ("gained", "unlearned") or m.value is None:
+            continue
+        others = ((record.transitions.get("judged") or {}).get(m.judge) or {}).get("others_gain")
+        beside = "" if others is None else f" (each other gains {others:.2%})"
+        by = NAMES.get(m.judge or "", m.judge)
+        parts.append(f"{m.value:.2%} of {m.n:,} became {record.split.get('forget')} by the {by} judge{beside}")
+    far, about = record.find("retained_moved", "unlearned"), record.transitions.get("moved") or {}
+    if far is not None and far.value is not None and "between_neighbours" in about:
+        spread = about["between_neighbours"]
+        parts.append(f"{far.value:.2%} moved farther than to a neighbour ({spread:.1f} grey levels)")
+    return ["samples that were to stay: " + "; ".join(parts)] if parts else []
 
 
 def chosen(record: Record) -> list[str]:

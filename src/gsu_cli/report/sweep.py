@@ -12,28 +12,37 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gsu_cli.report.numbers import change
+from gsu_cli.report.headline import headline
+from gsu_cli.report.numbers import moved
 from gsu_cli.report.runs import find_runs
+from gsu_cli.report.verdict import verdict
 from gsu_cli.run.record import Record
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
+MARK = "*"  # of a number that supports no claim, or of a budget overspent
 HEADS = ("cell", "status", "CNN cut", "kNN cut", "loss\nretain", "loss\nforget", "Frechet", "seconds")
 
 
 def cells(record: Record) -> tuple[str, ...]:
-    """The numbers of one cell, from its record alone; a loss is the -ELBO where the model has one."""
+    """The numbers of one cell, from its record alone; a loss is the -ELBO where the model has one.
+
+    A ratio that supports no claim has a mark, and a loss whose budget is overspent.
+    """
+    found = verdict(record)
     own = record.find("heldout_loss_retain", "original") is not None
 
-    def moved(name: str, judge: str | None = None) -> str:
-        c = change(record.find(name, "original", judge), record.find(name, "unlearned", judge))
-        return str(c) if c is not None else "-"
+    def of(name: str, judge: str | None = None) -> str:
+        c = moved(record.find(name, "original", judge), record.find(name, "unlearned", judge))
+        doubt = found is not None and name == "feature_ratio" and found.doubt(judge)
+        return "-" if c is None else f"{c}{MARK if doubt else ''}"
 
+    over = MARK if found is not None and found.over_budget is not None else ""
     return (
-        moved("feature_ratio", "cnn"),
-        moved("feature_ratio", "knn"),
-        moved("heldout_loss_retain" if own else "neg_elbo_retain"),
-        moved("heldout_loss_forget" if own else "neg_elbo_forget"),
-        moved("frechet_distance", "cnn"),
+        of("feature_ratio", "cnn"),
+        of("feature_ratio", "knn"),
+        of("heldout_loss_retain" if own else "neg_elbo_retain") + over,
+        of("heldout_loss_forget" if own else "neg_elbo_forget"),
+        of("frechet_distance", "cnn"),
         f"{record.seconds['unlearn']:.1f}" if "unlearn" in record.seconds else "-",
     )
 
@@ -69,6 +78,9 @@ def print_sweep(folder: Path) -> int:
     for name, (_, record) in zip(names, runs, strict=True):
         if record.error:
             console.print(Text(f"{name}: {record.error}", style="red"))
+    for name, (_, record) in zip(names, runs, strict=True):
+        if any(cell.endswith(MARK) for cell in cells(record)):
+            console.print(Text(f"{MARK} {name}: {headline(record)}", style="yellow"))
     for path, why in broken:
         console.print(Text(f"{path}: {why}", style="red"))
     best = folder / "optimization_results.yaml"  # written by hydra/sweeper=optuna

@@ -85,6 +85,8 @@ class Record:
     update: dict[str, Any] = field(default_factory=dict)
     curve: list[dict[str, Any]] = field(default_factory=list)
     judges: list[dict[str, Any]] = field(default_factory=list)
+    transitions: dict[str, Any] = field(default_factory=dict)
+    verdict: dict[str, Any] = field(default_factory=dict)
     measurements: list[Measurement] = field(default_factory=list)
 
     def find(self, name: str, subject: str, judge: str | None = None) -> Measurement | None:

@@ -19,7 +19,15 @@ from gsu_cli.run.record import Measurement
 from gsu_cli.run.session import Session
 from gsu_cli.verbs.parts import build
 
-FLOORS = ("feature_ratio", "other_attributes", "neg_elbo_drawn", "frechet_distance", "inception_score", "fid")
+FLOORS = (
+    "feature_ratio",
+    "other_attributes",
+    "neg_elbo_drawn",
+    "frechet_distance",
+    "inception_score",
+    "fid",
+    "variety",
+)
 """Metrics that are taken of real held-out retain images too."""
 
 
@@ -117,6 +125,7 @@ def measure(
                     found += metric(subject, scene)
                 tick(f"{name} of {subject.name}")
         session.record.measurements = found
+        session.record.transitions = scene.notes.get("transitions", {})
     return subjects
 
 
@@ -127,5 +136,7 @@ def _trust(scene: Scene, everything: Subject, first: Subject) -> list[dict[str, 
     for judge in scene.judges.values():
         report = trust_report(judge, scene.split, drawn, first, real=everything)
         trust = {k: None if m is None else asdict(m) for k, m in report.items()}
-        rows.append({**judge.provenance(), "trust": trust})
+        data = scene.split.dataset
+        among = {} if data.attribute_names else {"classes": len(data.class_names)}  # what a guess would be right on
+        rows.append({**judge.provenance(), **among, "trust": trust})
     return rows

@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
-from gsu_cli.judges.base import Verdict
 from gsu_cli.methods.base import check_needs, unlearn
 from gsu_cli.methods.retrain import train_from_scratch
 from gsu_cli.metrics.base import Subject
 from gsu_cli.models.base import copied
-from gsu_cli.report.pictures import contact_sheet
+from gsu_cli.report.headline import block
 from gsu_cli.report.summary import render, summary_markdown
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from gsu_cli.run.files import write_text
@@ -25,9 +23,8 @@ from gsu_cli.run.session import Session
 from gsu_cli.verbs import beside, console, curve, parts, tuning
 from gsu_cli.verbs.listening import listening
 from gsu_cli.verbs.measure import Plan, measure
+from gsu_cli.verbs.picture import draw_picture
 from gsu_cli.verbs.protocol import Protocol
-
-ATTRIBUTE = 1  # stands for the forgotten attribute among the labels of a picture
 
 
 def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
@@ -126,32 +123,8 @@ def finish(session: Session, split: Split, subjects: Mapping[str, Subject]) -> N
     """Picture, summary and closing table, all from the record and the drawings in memory."""
     with session.stage("report"):
         draw_picture(session, split, subjects)
+    session.record.verdict = block(session.record)
     session.record.status = "done"
     session.save()
     write_text(session.folder / "summary.md", summary_markdown(session.record))
     render(session.record, session.folder, console.console)
-
-
-def draw_picture(session: Session, split: Split, subjects: Mapping[str, Subject]) -> None:
-    """``samples.png``, labelled by the CNN judge, or by another when there is none."""
-    verdicts = {name: dict(s.verdicts) for name, s in subjects.items()}
-    judge = next((j for j in ("cnn", "knn") if all(j in v for v in verdicts.values())), None)
-    names, targets = {-1: "", **split.dataset.class_names}, tuple(split.target_classes or ())
-    blank = torch.full((len(next(iter(subjects.values())).pixels),), -1)
-    labels = dict.fromkeys(subjects, blank)
-    for name in subjects if judge else ():
-        verdict = verdicts[name][str(judge)]
-        if isinstance(verdict, Verdict):
-            labels[name] = verdict.labels
-        elif (shown := verdict.shows(split)) is not None:
-            labels[name] = torch.where(shown, ATTRIBUTE, -1)
-            names, targets = {-1: "", ATTRIBUTE: str(split.target_attribute)}, (ATTRIBUTE,)
-    contact_sheet(
-        session.folder / "samples.png",
-        {name: s.pixels for name, s in subjects.items()},
-        labels,
-        names,
-        targets,
-        what=split.describe(),
-    )
-    session.record.outputs["samples"] = {"path": "samples.png", "judge": judge}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gsu_cli.report.numbers import digits
+from gsu_cli.report.numbers import NEAR_ZERO, Shift, digits
 from gsu_cli.report.run_table import HEADS, rows, subjects
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.record import Record
@@ -68,7 +68,7 @@ def measurements(record: Record) -> Table | None:
     if changed:
         columns.append(Column("change", form="change"))
     out = []
-    for row in rows(record):
+    for row in rows(record, whole=True):
         cells = [Cell(row.title)]
         for s in shown:
             m = row.cells.get(s)
@@ -76,7 +76,10 @@ def measurements(record: Record) -> Table | None:
                 cells.append(Cell(note=f"not measured: {m.reason}" if m else "not measured on these weights"))
             else:
                 cells.append(Cell(digits(m), m.value, m.low, m.high, m.n))
-        if changed and row.change is not None:
+        if changed and isinstance(row.change, Shift):
+            within = row.change.interval()
+            cells.append(Cell(str(row.change), note=f"{NEAR_ZERO}{f'; {within}' if within else ''}"))
+        elif changed and row.change is not None:
             cells.append(Cell(str(row.change), row.change.value, row.change.low, row.change.high))
         elif changed:
             cells.append(Cell(note="no change without two measurements"))

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gsu_cli.report.aggregate import distinct
+from gsu_cli.report.headline import headline
 from gsu_cli.report.html.along import sweeps
 from gsu_cli.report.html.curves import curves
 from gsu_cli.report.html.diagnostics import Diagnostics, diagnostics, measurements
@@ -19,6 +20,7 @@ from gsu_cli.report.html.figure import Figure
 from gsu_cli.report.html.pareto import pareto
 from gsu_cli.report.html.pictures import Gallery, gallery, name
 from gsu_cli.report.html.sheet import Sheet, interval
+from gsu_cli.report.html.transitions import transitions
 from gsu_cli.report.keys import varied
 from gsu_cli.report.overview import listing, mixed_versions, tables
 from gsu_cli.report.summary import sentences
@@ -41,7 +43,9 @@ class Card:
     state: str
     command: str
     measured: Sheet | None
+    headline: str
     sentences: list[str]
+    turned: list[Sheet]
     tables: list[Sheet]
     texts: dict[str, str]
 
@@ -108,7 +112,9 @@ def _card(index: int, path: Path, record: Record, more: Sequence[str]) -> Card:
         STATE.get(record.status, "odd"),
         " ".join(record.command),
         Sheet.of(table, f"run-{index}-measured") if table else None,
+        headline(record) if record.split and table else "",
         sentences(record) if table else [],
+        [Sheet.of(t, f"run-{index}-turned-{i}") for i, t in enumerate(transitions(record))],
         [Sheet.of(t, f"run-{index}-{i}") for i, t in enumerate(noted.tables)],
         noted.texts,
     )

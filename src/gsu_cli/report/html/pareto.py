@@ -12,6 +12,7 @@ from gsu_cli.report.html.figure import COST, Figure, judges, legend, numeric, pe
 from gsu_cli.report.html.scales import Scale
 from gsu_cli.report.html.svg import Chart, Point, Series
 from gsu_cli.report.keys import ABSENT
+from gsu_cli.report.marks import supported
 from gsu_cli.report.numbers import factor
 from gsu_cli.report.quantities import JUDGES, Quantity, cut
 from gsu_cli.run.record import Record
@@ -33,22 +34,24 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
     starts = group(records, ["dataset", *(["checkpoint"] if "checkpoint" in by else [])])
     charts: list[Markup] = []
     shown: dict[str, int] = {}
-    far, odd = 0, False
+    far, unsupported, odd = 0, 0, False
     for start in starts:
         own = [*start.done, *start.failed]
         groups = group(own, [*(name for name in keys if name not in free), *free])
         odd |= uneven(groups)
         where = f", {', '.join(start.values)}" if len(starts) > 1 else ""
-        beyond = 0
+        beyond = silent = 0
         for judge in judges(own):
-            every = _points(groups, len(free), cut(judge), COST)
+            claiming = [g for g in groups if any(supported(r, judge) for r in g.done)]
+            silent = max(silent, sum(bool(g.done) for g in groups) - len(claiming))
+            every = _points(claiming, len(free), cut(judge), COST)
             found = [(name, p) for name, p in every if p.x <= FARTHEST and p.y >= -1]
             if found:
                 beyond = max(beyond, len(every) - len(found))
                 title = f"judge: {JUDGES.get(judge, judge)}{where}"
                 chart = _chart(title, found, _reference(own, judge), shown, joined=bool(free))
                 charts.append(chart.svg(f"pareto-{len(charts)}"))
-        far += beyond
+        far, unsupported = far + beyond, unsupported + silent
     if not charts:
         return None
     about = "Up is more forgotten, left is cheaper. The dashed line joins what nothing beats in both."
@@ -57,6 +60,10 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
         about += " Points rest on different forget specs, which makes some tasks harder than others."
     if far:
         about += f" {far} setting{'s' * (far > 1)} beyond {factor(FARTHEST)} cost or -100% cut left out; see the table."
+    if unsupported:
+        about += (
+            f" {unsupported} setting{'s' * (unsupported > 1)} of runs that support no claim left out; see the table."
+        )
     return Figure("What forgetting cost", about, tuple(charts), legend(shown))
 
 

@@ -1,0 +1,128 @@
+"""Gained: what retained samples turn into at the same latents, by each judge and, since judges can be blind, by pixels.
+
+    gained = |{i: no before, yes after}| / |{i: no before}|,   moved = |{i: |x_i' - x_i| > s}| / n,
+    s = median_i min_{j != i} |x_i - x_j|   over the original's retained samples
+
+Redirecting samples of what is forgotten can drag neighbours along, some of them into the very thing. A ratio does not
+see it: it counts what is there after, not where it came from.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsu_cli.data.split import Split
+from gsu_cli.errors import UsageError
+from gsu_cli.judges.base import AttributeVerdict, Verdict
+from gsu_cli.metrics.base import Scene, Subject, missing, pixel_distance, share, whole_number, wilson
+from gsu_cli.run.record import Measurement
+
+NAME, MOVED = "gained", "retained_moved"
+QUANTILES = (0.5, 0.9, 0.99, 1.0)
+MOST = 16  # samples that changed most, for the picture
+
+
+class Gained:
+    """Two kinds of rows, of the unlearned model alone; at the original's own latents the original would give 0.
+
+    ``gained``: of the samples in which a judge did not see before what is forgotten, the share in which it does after.
+    ``retained_moved``: of the samples in which no judge saw it, the share that moved farther than the median distance
+    of such a sample of the original to its nearest other one; so far, an image is another one. Both with Wilson's
+    interval. `Scene.notes` gets what is no single number: per judge all transitions, and how often a retained class
+    gains by changes among the retained (judges' own noise at the borders), the distances, and who moved most.
+
+    Args:
+        neighbours: retained samples of the original among which the nearest is looked for, at most.
+
+    Raises:
+        UsageError: ``neighbours`` is no integer >= 2.
+    """
+
+    def __init__(self, neighbours: int = 1000) -> None:
+        if not whole_number(neighbours, 2):
+            raise UsageError("`metric.gained.neighbours` must be an integer >= 2", found=neighbours)
+        self.neighbours = neighbours
+
+    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
+        before = scene.original
+        if before is None or subject.name != "unlearned":
+            return []
+        rows: list[Measurement] = []
+        seen: list[Tensor] = []
+        judged: dict[str, Any] = {}
+        for judge in scene.judges.values():
+            old, new = before.verdict(judge), subject.verdict(judge)
+            was, now = old.shows(scene.split), new.shows(scene.split)
+            if was is None or now is None:
+                continue
+            seen.append(was)
+            rows.append(share(NAME, subject, judge, now[~was], "lower"))
+            judged[judge.name] = transitions(old, new, was, now, scene.split)
+        moved, about = self._moved(before, subject, seen)
+        scene.notes["transitions"] = {"judged": judged, **({"moved": about} if about else {})}
+        return [*rows, moved]
+
+    def _moved(self, before: Subject, subject: Subject, seen: list[Tensor]) -> tuple[Measurement, dict[str, Any]]:
+        none = torch.zeros(len(before.pixels), dtype=torch.bool)
+        spared = (~torch.stack([none, *seen]).any(0)).nonzero()[:, 0]
+        if len(spared) < 2:
+            reason = "judges saw what is to be forgotten in all samples but one, or in all"
+            return missing(MOVED, subject, reason, unit="share", better="lower"), {}
+        far = pixel_distance(before.pixels, subject.pixels, spared)
+        spread = nearest(before.pixels[spared[: self.neighbours]]).median().item()
+        hits, n = int((far > spread).sum()), len(far)
+        low, high = wilson(hits, n)
+        ends = torch.quantile(far, torch.tensor(QUANTILES, dtype=torch.float64)).tolist()
+        most = spared[far.argsort(descending=True, stable=True)[:MOST]]
+        about = {
+            "unit": "grey levels",
+            "between_neighbours": spread,
+            "neighbours": min(n, self.neighbours),
+            "quantiles": {f"{q:g}": end for q, end in zip(QUANTILES, ends, strict=True)},
+            "most": most.tolist(),
+        }
+        return Measurement(MOVED, subject.name, hits / n, low, high, n, "share", "lower", None, subject.sha256), about
+
+
+def nearest(pixels: Tensor) -> Tensor:
+    """Distance of each of ``(n, c, h, w)`` uint8 images to the nearest other, ``(n,)`` root mean square grey levels."""
+    x = pixels.flatten(1).float()
+    x -= x.mean(0)  # large common parts would drown small distances
+    squares = x.square().sum(1)
+    apart = squares[:, None] + squares - 2 * x @ x.T
+    return (apart.fill_diagonal_(torch.inf).amin(1).clamp(min=0) / x.shape[1]).sqrt().double()
+
+
+def transitions(
+    old: Verdict | AttributeVerdict, new: Verdict | AttributeVerdict, was: Tensor, now: Tensor, split: Split
+) -> dict[str, Any]:
+    """Counts of what a judge said before and after, and what a retained class gains from the retained on average.
+
+    Args:
+        old, new: what one judge said of the same latents.
+        was, now: whether that showed what is forgotten, ``(n,)`` bool.
+        split: what is forgotten.
+
+    Returns:
+        ``counts``: from what, to what, how many (no zeros); for attributes "with" and "without" the forgotten one.
+        ``others_gain``: the mean share by which classes (attributes) that stay gain from samples that showed neither
+        them nor what is forgotten; None where there is no other.
+    """
+    others: list[tuple[Tensor, Tensor]] = []
+    froms, tos, words = was.long(), now.long(), {0: "without", 1: "with"}
+    if isinstance(old, AttributeVerdict) and isinstance(new, AttributeVerdict):
+        others = [(old.has(name), new.has(name)) for name in old.names if name != split.target_attribute]
+    elif isinstance(old, Verdict) and isinstance(new, Verdict):
+        called = split.dataset.class_names
+        froms, tos = old.labels, new.labels
+        words = {i: called.get(i, str(i)) for i in sorted({*froms.tolist(), *tos.tolist()})}
+        others = [(froms == c, tos == c) for c in called if c not in (split.target_classes or ())]
+    counts: dict[str, dict[str, int]] = {}
+    for (a, b), n in sorted(Counter(zip(froms.tolist(), tos.tolist(), strict=True)).items()):
+        counts.setdefault(words[a], {})[words[b]] = n
+    gains = [after[~was & ~had].double().mean().item() for had, after in others if bool((~was & ~had).any())]
+    return {"counts": counts, "others_gain": sum(gains) / len(gains) if gains else None}

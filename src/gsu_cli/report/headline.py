@@ -1,0 +1,71 @@
+"""One sentence: what was forgotten, by how much, what it cost, in the words that the rule of `verdict` allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gsu_cli.report.cost import cost, cost_words
+from gsu_cli.report.numbers import moved
+from gsu_cli.report.run_table import HEADS, subjects
+from gsu_cli.report.verdict import NAMES, Verdict, ratio, verdict
+from gsu_cli.run.record import Record
+
+VERBS = {
+    "forgot": "Forgot",
+    "partly": "Partly forgot",
+    "not_forgotten": "Did not measurably forget",
+    "disagree": "Judges disagree on",
+}
+SHORT = {
+    "nothing_to_forget": "nothing to forget",
+    "unknown": "no judge can tell",
+    "ruined": "ruined",
+}
+
+
+def headline(record: Record) -> str:
+    """What the closing table, ``summary.md`` and a report's page say of a run. It claims no more than was measured."""
+    what = record.split.get("forget", "nothing")
+    found = verdict(record)
+    if found is None:
+        columns = subjects(record)
+        if {"original", "unlearned"} <= set(columns):
+            return f"Measured {', '.join(HEADS[s] for s in columns)}."
+        return f"Measured {', '.join(HEADS[s] for s in columns) or 'nothing'}, with {what} to be forgotten."
+    paid = _paid(record, found)
+    why = "; ".join(found.reasons)
+    if found.outcome == "ruined":
+        return f"Ruined the model: {why}. Its ratios say nothing about {what}."
+    if found.outcome == "nothing_to_forget":
+        return f"Nothing to forget: {why}. Nothing can be said about {what}{paid}."
+    if found.outcome == "unknown":
+        return f"Nothing can be said about {what}: {why}{paid}."
+    drawn = " and ".join(f"{ratio(record, name)} by the {NAMES.get(name, name)} judge" for name in found.fell)
+    text = f"{_verb(found)} {what}: drawn {drawn}{paid}."
+    return text if not why else f"{text} Not counted: {why}."
+
+
+def block(record: Record) -> dict[str, Any]:
+    """The field ``verdict`` of a record, for readers without gsu; empty where the rule says nothing."""
+    found = verdict(record)
+    return {} if found is None else {"headline": headline(record), **found.as_dict()}
+
+
+def short(found: Verdict | None) -> str:
+    """Two or three words where a run supports no claim; empty where it does."""
+    return "" if found is None else SHORT.get(found.outcome, "")
+
+
+def _verb(found: Verdict) -> str:
+    if found.outcome != "one_judge":
+        return VERBS[found.outcome]
+    name = next(name for name, fell in found.fell.items() if fell)
+    return f"By the {NAMES.get(name, name)} judge alone, forgot"
+
+
+def _paid(record: Record, found: Verdict) -> str:
+    paid = moved(cost(record, "original"), cost(record, "unlearned"))
+    if paid is None:
+        return ", at a cost that was not measured" if found.claims else ""
+    over = "" if found.over_budget is None else f", above its budget of {100 * found.over_budget:.3g}%"
+    return f", at {paid} {cost_words(record)}{over}"

@@ -1,0 +1,73 @@
+"""``samples.png`` of a run: its judge's labels, the samples that were to be forgotten, and what changed most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from gsu_cli.data.split import Split
+from gsu_cli.errors import NonFiniteError
+from gsu_cli.judges.base import Verdict
+from gsu_cli.metrics.base import Subject, reconstructions
+from gsu_cli.models.protocols import HasPosterior
+from gsu_cli.report.pictures import Block, Line, contact_sheet
+from gsu_cli.run.session import Session
+
+ATTRIBUTE = 1  # stands for the forgotten attribute among the labels of a picture
+SAMPLES = 16  # of the forgotten ones, the first
+
+
+def draw_picture(session: Session, split: Split, subjects: Mapping[str, Subject]) -> None:
+    """``samples.png``, labelled by the CNN judge, or by another when there is none."""
+    verdicts = {name: dict(s.verdicts) for name, s in subjects.items()}
+    judge = next((j for j in ("cnn", "knn") if all(j in v for v in verdicts.values())), None)
+    names, targets = {-1: "", **split.dataset.class_names}, tuple(split.target_classes or ())
+    blank = torch.full((len(next(iter(subjects.values())).pixels),), -1)
+    labels = dict.fromkeys(subjects, blank)
+    for name in subjects if judge else ():
+        verdict = verdicts[name][str(judge)]
+        if isinstance(verdict, Verdict):
+            labels[name] = verdict.labels
+        elif (shown := verdict.shows(split)) is not None:
+            labels[name] = torch.where(shown, ATTRIBUTE, -1)
+            names, targets = {-1: "", ATTRIBUTE: str(split.target_attribute)}, (ATTRIBUTE,)
+    moved = session.record.transitions.get("moved") or {}
+    most_title = ""
+    if moved:
+        farthest, spread = moved["quantiles"]["1"], moved["between_neighbours"]
+        which = "latents without it" if targets else "latents"
+        apart = f"up to {farthest:.0f} grey levels; neighbours are {spread:.0f} apart"
+        most_title = f"{which} that changed most: {apart}"
+    contact_sheet(
+        session.folder / "samples.png",
+        {name: s.pixels for name, s in subjects.items()},
+        labels,
+        names,
+        targets,
+        what=split.describe(),
+        before=samples(split, subjects),
+        most=moved.get("most", ()),
+        most_title=most_title,
+    )
+    session.record.outputs["samples"] = {"path": "samples.png", "judge": judge}
+
+
+def samples(split: Split, subjects: Mapping[str, Subject]) -> list[Block]:
+    """Where samples are forgotten and no class or attribute: these, and what each model makes of them."""
+    if split.target_classes or split.target_attribute is not None or not split.n_forget:
+        return []
+    index = split.forget[:SAMPLES]
+    images = split.dataset.train[index]
+    blank = [""] * len(images)
+    lines = [Line("image", images.pixels, [f"#{i}" for i in index.tolist()], [True] * len(images))]
+    for name, subject in subjects.items():
+        if isinstance(subject.model, HasPosterior):
+            try:
+                drawn = reconstructions(subject.model, images)
+            except NonFiniteError:  # its numbers say so
+                continue
+            lines.append(Line(name, drawn, blank, [False] * len(images)))
+    which = "the" if len(images) == split.n_forget else f"the first {len(images)}"
+    title = f"{which} training images to be forgotten, {split.n_forget:,} in all, and their reconstructions"
+    return [Block(title, lines)]

@@ -1,0 +1,42 @@
+"""``samples.png`` where samples are forgotten: these, and what each model makes of them."""
+
+from __future__ import annotations
+
+import torch
+
+import tiny_world
+from gsu_cli.metrics.base import Subject, reconstructions
+from gsu_cli.verbs.picture import SAMPLES, samples
+
+
+def subjects() -> dict[str, Subject]:
+    model, broken = tiny_world.trained(), tiny_world.trained()
+    with torch.no_grad():
+        broken.decoder[0].weight.fill_(torch.nan)
+    pixels = torch.zeros(3, 1, 8, 8, dtype=torch.uint8)
+    return {
+        "original": Subject("original", pixels, model),
+        "unlearned": Subject("unlearned", pixels, broken),
+        "retrained": Subject("retrained", pixels, tiny_world.trained()),
+    }
+
+
+def test_forgotten_samples_and_their_reconstructions() -> None:
+    split = tiny_world.split_of(sample=[7, 2, 90])
+    (block,) = samples(split, subjects())
+    assert [line.name for line in block.lines] == ["image", "original", "retrained"], "nan has no picture"
+    image, original, _ = block.lines
+    assert list(image.texts) == ["#2", "#7", "#90"]
+    assert torch.equal(image.pixels, split.dataset.train.pixels[[2, 7, 90]])
+    assert torch.equal(original.pixels, reconstructions(tiny_world.trained(), split.forget_images))
+    assert "3 in all" in block.title
+
+
+def test_of_many_the_first() -> None:
+    (block,) = samples(tiny_world.split_of(sample=list(range(40))), subjects())
+    assert len(block.lines[0].pixels) == SAMPLES
+    assert "the first 16 training images" in block.title
+
+
+def test_classes_have_blocks_of_their_own() -> None:
+    assert samples(tiny_world.split(), subjects()) == []

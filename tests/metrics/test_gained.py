@@ -1,0 +1,161 @@
+"""What retained samples turn into: naive counts, scripted judges, and a blind judge that pixels find out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import attribute_world
+import tiny_world
+from gsu_cli.errors import UsageError
+from gsu_cli.judges.base import AttributeVerdict, Verdict
+from gsu_cli.metrics.base import Scene, Subject, wilson
+from gsu_cli.metrics.gained import Gained, nearest
+from gsu_cli.metrics.variety import Variety
+
+from .conftest import scene_of
+
+
+class Says:
+    """Names the class that the first pixel holds, or always ``word``."""
+
+    def __init__(self, name: str = "cnn", word: int | None = None) -> None:
+        self.name, self.word = name, word
+
+    def __call__(self, pixels: torch.Tensor) -> Verdict:
+        labels = pixels[:, 0, 0, 0].long() if self.word is None else torch.full((len(pixels),), self.word)
+        return Verdict(labels, torch.ones(len(labels)), torch.zeros(len(labels), dtype=torch.bool))
+
+    def provenance(self) -> dict[str, object]:
+        return {}
+
+
+def pictures(labels: list[int], level: int = 0) -> torch.Tensor:
+    pixels = torch.full((len(labels), 1, 8, 8), level, dtype=torch.uint8)
+    pixels += (torch.arange(len(labels)) * 8).to(torch.uint8)[:, None, None, None]
+    pixels[:, 0, 0, 0] = torch.tensor(labels, dtype=torch.uint8)
+    return pixels
+
+
+def scene_before(before: torch.Tensor, *judges: object) -> Scene:
+    return replace(scene_of(tiny_world.split(), *judges), original=Subject("original", before, None, "ab"))
+
+
+def test_transitions_of_classes() -> None:
+    """Class 1 is forgotten: of five others one became 1 and one 8; what was 1 counts as no gain."""
+    before, after = [1, 1, 3, 3, 3, 8, 8], [3, 1, 1, 8, 3, 8, 8]
+    scene = scene_before(pictures(before), Says())
+    gained, moved = Gained()(Subject("unlearned", pictures(after), None, "cd"), scene)
+    assert (gained.name, gained.judge, gained.n, gained.value) == ("gained", "cnn", 5, 0.2)
+    assert (gained.low, gained.high, gained.better, gained.sha256) == (*wilson(1, 5), "lower", "cd")
+    found = scene.notes["transitions"]["judged"]["cnn"]
+    name = tiny_world.NAMES
+    assert found["counts"] == {
+        name[1]: {name[1]: 1, name[3]: 1},
+        name[3]: {name[1]: 1, name[3]: 1, name[8]: 1},
+        name[8]: {name[8]: 2},
+    }
+    # 8 gains one of the three that were neither 1 nor 8; 3 gains none of the two that were neither 1 nor 3
+    assert found["others_gain"] == pytest.approx((1 / 3 + 0 / 2) / 2)
+    assert moved.name == "retained_moved"
+
+
+def test_what_a_blind_judge_does_not_see_the_pixels_show() -> None:
+    """Both say 3 of everything, before and after; two of six images jump by 100 grey levels."""
+    before = pictures([3] * 6)
+    after = before.clone()
+    after[[1, 4], :, 1:] += 100
+    scene = scene_before(before, Says(), Says("knn", 3))
+    *judged, moved = Gained()(Subject("unlearned", after, None, "cd"), scene)
+    assert [m.value for m in judged] == [0.0, 0.0]
+    assert (moved.value, moved.n, moved.low, moved.high) == (2 / 6, 6, *wilson(2, 6))
+    about = scene.notes["transitions"]["moved"]
+    apart = 8 * (63 / 64) ** 0.5  # consecutive pictures differ by 8 levels, but for the pixel of the label
+    assert about["between_neighbours"] == pytest.approx(apart)
+    assert about["quantiles"]["1"] == pytest.approx(100 * (56 / 64) ** 0.5)
+    assert about["quantiles"]["0.5"] == 0.0
+    assert about["most"][:2] == [1, 4]
+
+
+def test_only_what_no_judge_saw_counts_as_moved() -> None:
+    before = pictures([1, 3, 3, 3])
+    after = before.clone()
+    after[0] += 120
+    scene = scene_before(before, Says())
+    moved = Gained()(Subject("unlearned", after, None, "cd"), scene)[-1]
+    assert (moved.value, moved.n) == (0.0, 3)
+    assert 0 not in scene.notes["transitions"]["moved"]["most"]
+
+
+def test_nothing_changed_is_nothing_gained() -> None:
+    before = pictures([1, 3, 8, 3])
+    rows = Gained()(Subject("unlearned", before.clone(), None, "cd"), scene_before(before, Says()))
+    assert [m.value for m in rows] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ["original", "retrained", "data"])
+def test_others_have_no_row(name: str) -> None:
+    assert Gained()(Subject(name, pictures([1, 3])), scene_before(pictures([1, 3]), Says())) == []
+
+
+def test_all_of_it_is_a_hole_with_a_reason() -> None:
+    gained, moved = Gained()(Subject("unlearned", pictures([3, 3])), scene_before(pictures([1, 1]), Says()))
+    assert (gained.value, gained.reason) == (None, "there are no images to judge")
+    assert moved.value is None
+    assert "judges saw what is to be forgotten" in str(moved.reason)
+
+
+def test_samples_have_pixels_alone() -> None:
+    scene = replace(scene_before(pictures([3] * 4), Says()), split=tiny_world.split_of(sample=[2, 5]))
+    (moved,) = Gained()(Subject("unlearned", pictures([3] * 4, 90)), scene)
+    assert (moved.name, moved.value) == ("retained_moved", 1.0)
+    assert scene.notes["transitions"]["judged"] == {}
+
+
+def test_transitions_of_an_attribute_are_two_by_two() -> None:
+    class Both:
+        name = "cnn"
+
+        def __call__(self, pixels: torch.Tensor) -> AttributeVerdict:
+            shown = pixels[:, :2, 0, 0] > 0
+            return AttributeVerdict(("bar", "square"), shown, torch.ones(shown.shape), torch.zeros_like(shown))
+
+    def drawn(answers: list[tuple[int, int]]) -> torch.Tensor:
+        pixels = torch.zeros(len(answers), 3, 16, 16, dtype=torch.uint8)
+        pixels[:, :2, 0, 0] = torch.tensor(answers, dtype=torch.uint8)
+        return pixels
+
+    scene = scene_of(attribute_world.split_of(attribute="bar"), Both())
+    scene.original = Subject("original", drawn([(1, 0), (0, 0), (0, 0), (0, 1)]))
+    gained, _ = Gained()(Subject("unlearned", drawn([(0, 0), (1, 0), (0, 1), (0, 1)])), scene)
+    assert (gained.value, gained.n) == (1 / 3, 3)
+    found = scene.notes["transitions"]["judged"]["cnn"]
+    assert found["counts"] == {"without": {"without": 2, "with": 1}, "with": {"without": 1}}
+    assert found["others_gain"] == 0.5, "of the two without bar and square, one got a square"
+
+
+def test_nearest_is_the_naive_minimum() -> None:
+    pixels = torch.randint(0, 256, (20, 3, 5, 5), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    x = pixels.flatten(1).double()
+    naive = [min(float((a - b).square().mean().sqrt()) for b in [*x[:i], *x[i + 1 :]]) for i, a in enumerate(x)]
+    assert nearest(pixels).tolist() == pytest.approx(naive, rel=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [1, 2.5, True, "many"])
+def test_neighbours_are_a_number(wrong: object) -> None:
+    with pytest.raises(UsageError, match="metric.gained.neighbours"):
+        Gained(wrong)  # type: ignore[arg-type]
+
+
+def test_variety() -> None:
+    scene = scene_of(tiny_world.split())
+    pixels = torch.randint(0, 256, (30, 1, 4, 4), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    (row,) = Variety()(Subject("original", pixels, None, "ab"), scene)
+    x = pixels.double()
+    assert row.value == pytest.approx(float((x - x.mean(0)).square().mean().sqrt()))
+    assert row.low < row.value < row.high
+    black = Variety()(Subject("unlearned", torch.zeros_like(pixels)), scene)[0]
+    assert (black.value, black.low, black.high) == (0.0, 0.0, 0.0)
+    assert Variety()(Subject("data", pixels[:0]), scene)[0].value is None

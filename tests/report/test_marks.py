@@ -1,0 +1,90 @@
+"""Tables mark what supports no claim, and average no change from near zero."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from gsu_cli.report.aggregate import aggregate
+from gsu_cli.report.compact import compact
+from gsu_cli.report.html.page import render
+from gsu_cli.report.html.pareto import pareto
+from gsu_cli.report.runs import short
+from gsu_cli.run.record import Measurement, record_of
+from made_runs import costly, run
+
+BLIND = {"name": "cnn", "classes": 10, "trust": {"real": {"value": 0.12, "low": 0.1, "high": 0.14, "n": 1000}}}
+
+
+def notes(records: list, head: str = "feature ratio (CNN)") -> list[str]:
+    table = aggregate(records, ["forget"])
+    index = [column.head for column in table.columns].index(head)
+    return [row[index].note for row in table.rows]
+
+
+def test_a_mean_says_how_many_of_its_runs_support_no_claim() -> None:
+    runs = [run(1, 1), run(1, 2, judges=[BLIND]), run(3, 1)]
+    blind, well = notes(runs)
+    assert blind == "1 of 2 runs supports no claim: the CNN judge is right on 12.0% of 1,000 held-out images"
+    assert well == ""
+    assert notes([run(1, judges=[BLIND])])[0].startswith("the run supports no claim: the CNN judge")
+
+
+def test_a_ruined_model_and_a_budget_overspent() -> None:
+    (ratio,) = notes([costly(26.6, 0.01)])
+    assert ratio == "the run supports no claim: the model is ruined: +2660.0% retain -ELBO"
+    over = costly(0.03, 0.01)
+    over.config["method"]["budget"] = 0.01
+    over.measurements[-1] = replace(over.measurements[-1], change_low=0.02, change_high=0.04)
+    assert notes([over], "-ELBO retain") == ["above the budget of 1% on held-out images"]
+
+
+def test_a_change_from_near_zero_is_shown_and_not_averaged() -> None:
+    near = [
+        replace(m, value=0.002 if m.subject == "original" else 0.009, low=0.001, high=0.02, n=1000)
+        for m in run(1).measurements
+        if m.judge == "cnn"
+    ]
+    table = aggregate([replace(run(1), measurements=near), run(3)], ["forget"])
+    cells = [row[1] for row in table.rows]
+    assert (cells[0].label, cells[0].value) == ("+0.70 points", None)
+    assert "from near zero, 0.002, by +0.70 points" in cells[0].note
+    assert cells[1].value == -0.5
+
+
+def test_a_run_in_one_line() -> None:
+    assert "cnn -50%" in short(run(1))
+    assert short(run(1, judges=[BLIND])).endswith("cnn -50%?, no judge can tell")
+    assert short(costly(26.6, 0.01)).endswith("cnn -90%?, ruined")
+
+
+def test_the_front_has_no_place_for_what_supports_no_claim() -> None:
+    good, blind = costly(0.01, 0.05, method="ascent"), costly(0.01, 0.0, method="finetune", judges=[BLIND])
+    figure = pareto([good, blind], ["method", "forget"])
+    assert figure is not None
+    assert "finetune" not in str(figure.charts[0])
+    assert "1 setting of runs that support no claim left out" in figure.about
+    assert pareto([blind], ["method", "forget"]) is None
+
+
+def test_kept_records_keep_what_a_claim_rests_on() -> None:
+    kept = record_of(compact(run(1, judges=[BLIND])), Path("kept"))
+    assert notes([kept]) == notes([run(1, judges=[BLIND])])
+
+
+def test_the_page_has_the_headline_and_the_transitions() -> None:
+    record = costly(26.6, 0.01)
+    record.transitions = {
+        "judged": {"cnn": {"counts": {"Dress": {"Dress": 90, "Trouser": 7}, "Bag": {"Bag": 3}}, "others_gain": 0.012}},
+        "moved": {"between_neighbours": 15.6, "quantiles": {"1": 33.0}, "most": [1, 2]},
+    }
+    record.measurements += [
+        Measurement("gained", "unlearned", 0.07, 0.03, 0.14, 100, "share", "lower", "cnn"),
+        Measurement("retained_moved", "unlearned", 0.0619, 0.05, 0.07, 3664, "share", "lower"),
+    ]
+    page = render([(Path("a"), record)], [], ["method"], title="t", command="gsu report", about="")
+    assert "Ruined the model: +2660.0% retain -ELBO. Its ratios say nothing about class 1." in page
+    assert "What samples turned into, at the same latents" in page
+    assert "7.00% of 100 became class 1 by the CNN judge (each other gains 1.20%)" in page
+    assert "6.19% moved farther than to a neighbour (15.6 grey levels)" in page
+    assert page.count('data-value="7.0"') == 1

@@ -1,0 +1,208 @@
+"""The rule of what a run may claim: a table of records, each with the right outcome and what the headline must say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from gsu_cli.metrics.base import wilson
+from gsu_cli.report.headline import block, headline
+from gsu_cli.report.sweep import cells
+from gsu_cli.report.verdict import RULE, verdict
+from gsu_cli.run.record import Measurement, Record
+
+
+def share(name: str, subject: str, hits: int, n: int = 10_000, judge: str | None = "cnn") -> Measurement:
+    return Measurement(name, subject, hits / n, *wilson(hits, n), n, "share", "lower", judge)
+
+
+def elbo(subject: str, value: float, change: tuple[float, float] | tuple[None, None] = (None, None)) -> Measurement:
+    better, n, half = "lower", 900, 2.0  # images spread by 30 nats
+    return Measurement(
+        "neg_elbo_retain", subject, value, value - half, value + half, n, "nats/image", better,
+        change_low=change[0], change_high=change[1],
+    )  # fmt: skip
+
+
+def trust(right: float = 0.99, recall: float = 0.98, alarms: float = 0.01, n: int = 1000) -> dict[str, Any]:
+    """A judge's report on ``n`` images of ten classes."""
+    rows = {
+        "real": share("judge_accuracy", "data", round(right * n), n),
+        "balanced": share("judge_balanced_accuracy", "data", round(right * n), n),
+        "recall_real": share("judge_recall", "data", round(recall * n / 10), n // 10),
+        "false_alarms_real": share("judge_false_alarms", "data", round(alarms * n * 0.9), n * 9 // 10),
+    }
+    return {name: asdict(m) for name, m in rows.items()}
+
+
+def made(
+    cnn: tuple[int, int] = (870, 46),
+    knn: tuple[int, int] = (1567, 436),
+    cost: float = 0.009,
+    *,
+    reports: dict[str, dict[str, Any]] | None = None,
+    more: tuple[Measurement, ...] = (),
+    drop: tuple[tuple[str, str, str | None], ...] = (),
+    base: float = 100.0,
+) -> Record:
+    """A run with hits before and after by each judge, over floors of 1 % and a relative cost."""
+    rows = [elbo("original", base), elbo("unlearned", base * (1 + cost), (cost - 0.001, cost + 0.001))]
+    for judge, (before, after) in {"cnn": cnn, "knn": knn}.items():
+        rows += [
+            share("feature_ratio", "original", before, judge=judge),
+            share("feature_ratio", "unlearned", after, judge=judge),
+            share("feature_ratio", "data", 9, 900, judge=judge),
+        ]
+    fresh = {(m.name, m.subject, m.judge) for m in more}
+    rows = [m for m in rows if (m.name, m.subject, m.judge) not in fresh | set(drop)]
+    judges = {"cnn": trust(), "knn": trust(right=0.93)} | (reports or {})
+    return Record(
+        "unlearn",
+        command=["gsu", "unlearn"],
+        split={"forget": "class 1", "slug": "class_1"},
+        config={"method": {"budget": 0.01}},
+        judges=[{"name": name, "classes": 10, "trust": found} for name, found in judges.items()],
+        measurements=[*rows, *more],
+    )
+
+
+def frechet(subject: str, value: float) -> Measurement:
+    return Measurement("frechet_distance", subject, value, value - 0.2, value + 0.2, 10_000, "", "lower", "cnn")
+
+
+def variety(subject: str, value: float) -> Measurement:
+    return Measurement("variety", subject, value, value, value, 10_000, "grey levels")
+
+
+def gone(judge: str, why: str = "no judge ships") -> Measurement:
+    return Measurement("feature_ratio", "unlearned", None, reason=why, unit="share", judge=judge)
+
+
+BLIND = trust(right=0.12, recall=1.0, alarms=0.98)
+TABLE = {
+    "both judges": (made(), "forgot", "Forgot class 1: drawn -94.7% by the CNN judge and -72.2% by the kNN judge"),
+    "less than half by one": (made(knn=(1567, 1200)), "partly", "Partly forgot class 1: drawn -94.7%"),
+    "as far as retraining": (
+        made(knn=(1567, 1200), more=(share("feature_ratio", "retrained", 1190, judge="knn"),)),
+        "forgot",
+        "Forgot class 1",
+    ),
+    "one saw nothing": (made(knn=(1567, 1560)), "one_judge", "By the CNN judge alone, forgot class 1"),
+    "one saw more": (made(cnn=(870, 990), knn=(1567, 1207)), "disagree", "Judges disagree on class 1: drawn +13.8%"),
+    "neither": (made(cnn=(870, 870), knn=(1567, 1600)), "not_forgotten", "Did not measurably forget class 1"),
+    "right on 12 %": (
+        made(reports={"cnn": BLIND}),
+        "one_judge",
+        "Not counted: the CNN judge is right on 12.0% of 1,000 held-out images",
+    ),
+    "both blind": (made(reports={"cnn": BLIND, "knn": BLIND}), "unknown", "Nothing can be said about class 1: the CNN"),
+    "right on the rest, blind to it": (
+        made(reports={"cnn": trust(right=0.9, recall=0.0, alarms=0.0)}),
+        "one_judge",
+        "the CNN judge sees class 1 in 0.0% of 100 real images of it and in 0.0% of the others",
+    ),
+    "sees it everywhere": (
+        made(reports={"knn": trust(right=0.9, recall=1.0, alarms=0.6)}),
+        "one_judge",
+        "the kNN judge sees class 1 in 100.0% of 100 real images of it and in 60.0% of the others",
+    ),
+    "the lower end counts": (
+        made(reports={"cnn": trust(recall=1.0, alarms=0.0, n=30)}),  # three images of it, all seen
+        "one_judge",
+        "the CNN judge sees class 1 in 100.0% of 3 real images of it",
+    ),
+    "old report, right on 12 %": (
+        made(reports={"cnn": {"real": asdict(share("judge_accuracy", "data", 120, 1000))}}),
+        "one_judge",
+        "the CNN judge is right on 12.0% of 1,000",
+    ),
+    "no report": (made(reports={"cnn": {}, "knn": {}}), "forgot", "Forgot class 1"),
+    "one judge missing": (made(more=(gone("knn"),)), "one_judge", "the kNN judge has no ratio: no judge ships"),
+    "abstains": (
+        made(more=(share("abstention", "unlearned", 9000), share("abstention", "original", 1500))),
+        "one_judge",
+        "the CNN judge abstains on 90.0% of the samples, 15.0% before",
+    ),
+    "one at the floor": (
+        made(cnn=(105, 60)),
+        "one_judge",
+        "the CNN judge saw it in 0.0105 of the samples before, in 0.0100 of real images without it",
+    ),
+    "both at the floor": (made(cnn=(105, 60), knn=(90, 20)), "nothing_to_forget", "Nothing to forget: the CNN judge"),
+    "none before": (made(cnn=(0, 0), knn=(0, 3)), "nothing_to_forget", "the CNN judge saw none of it before"),
+    "+2,660 %": (made(cost=26.6), "ruined", "Ruined the model: +2660.0% retain -ELBO. Its ratios say nothing about"),
+    "+60 %": (made(cost=0.6), "ruined", "Ruined the model: +60.0% retain -ELBO"),
+    "+40 %": (made(cost=0.4), "forgot", "at +40.0% retain -ELBO, above its budget of 1%."),
+    "loss without a value": (
+        made(more=(Measurement("neg_elbo_retain", "unlearned", None, reason="a loss is nan"),)),
+        "ruined",
+        "its retain -ELBO has no value (a loss is nan)",
+    ),
+    "Frechet exploded": (
+        made(more=(frechet("original", 23.0), frechet("unlearned", 110.0))),
+        "ruined",
+        "Frechet distance 23 before, 110 after",
+    ),
+    "black images": (
+        made(cnn=(870, 0), knn=(1567, 0), more=(variety("original", 57.0), variety("unlearned", 0.0))),
+        "ruined",
+        "samples became alike: 0 grey levels from their mean, 57 before",
+    ),
+    "within the budget's interval": (made(cost=0.0108), "forgot", "at +1.1% retain -ELBO."),
+    "cost not measured": (
+        made(drop=(("neg_elbo_retain", "original", None), ("neg_elbo_retain", "unlearned", None))),
+        "forgot",
+        "at a cost that was not measured.",
+    ),
+    "a loss near zero": (made(base=5.0, cost=2.0), "forgot", "at +10.00 nats retain -ELBO, above its budget"),
+    "a loss near zero, ruined": (made(base=5.0, cost=7.0), "ruined", "Ruined the model: +35.00 nats retain -ELBO"),
+    "a negative loss": (made(base=-100.0, cost=-0.9), "ruined", "Ruined the model: +90.0% retain -ELBO"),
+    "a ratio near zero": (made(cnn=(95, 11), drop=(("feature_ratio", "data", "cnn"),)), "forgot", "drawn -0.84 points"),
+    "a share of no images": (
+        made(more=tuple(replace(share("feature_ratio", s, 10, 100), n=0) for s in ("original", "unlearned"))),
+        "one_judge",
+        "the CNN judge gives no interval",
+    ),
+}
+
+
+@pytest.mark.parametrize(("record", "outcome", "words"), TABLE.values(), ids=TABLE)
+def test_the_rule(record: Record, outcome: str, words: str) -> None:
+    found = verdict(record)
+    assert found is not None
+    assert found.outcome == outcome, found
+    assert words in headline(record)
+    assert block(record) == {"headline": headline(record), **found.as_dict()}
+    assert (block(record)["rule"], block(record)["outcome"]) == (RULE, outcome)
+
+
+def test_single_samples_have_no_ratio_to_quote() -> None:
+    why = "single samples have no class that a judge could look for"
+    rows = [Measurement("feature_ratio", s, None, reason=why, unit="share") for s in ("original", "unlearned")]
+    record = made()
+    rows += [m for m in record.measurements if m.name == "neg_elbo_retain"]
+    alone = replace(record, measurements=rows, split={"forget": "samples (3)"})
+    assert headline(alone) == f"Nothing can be said about samples (3): {why}, at +0.9% retain -ELBO."
+
+
+def test_nothing_is_said_of_what_was_not_unlearned() -> None:
+    assert verdict(Record("evaluate")) is None
+    assert block(Record("train")) == {}
+    alone = replace(made(), measurements=[m for m in made().measurements if m.subject == "original"])
+    assert headline(alone) == "Measured original, with class 1 to be forgotten."
+
+
+@pytest.mark.parametrize(("budget", "over"), [(0.01, True), (0.02, False), (None, False), (True, False)])
+def test_the_budget_of_the_protocol_comes_before_the_method_s(budget: object, over: bool) -> None:
+    record = replace(made(cost=0.015), config={"method": {"budget": budget}})
+    assert (verdict(record).over_budget is not None) == over  # type: ignore[union-attr]
+    record.config["protocol"] = {"budget": 0.05}
+    assert verdict(record).over_budget is None  # type: ignore[union-attr]
+
+
+def test_a_sweep_marks_what_supports_no_claim() -> None:
+    assert cells(made())[:3] == ("-94.7%", "-72.2%", "+0.9%")
+    assert cells(made(reports={"cnn": BLIND}, cost=0.03))[:3] == ("-94.7%*", "-72.2%", "+3.0%*")
+    assert cells(made(cost=26.6))[:2] == ("-94.7%*", "-72.2%*")
