@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 
 from scipy.special import stdtrit
 
-from gsu_cli.report.keys import chosen, key, natural, varied
+from gsu_cli.report.keys import BUDGET, checkpoints, default_keys, key, natural, varied
 from gsu_cli.report.marks import mark
 from gsu_cli.report.numbers import NEAR_ZERO, Shift
 from gsu_cli.report.quantities import JUDGES, Quantity, Reading, discover
+from gsu_cli.report.settings import ADDED, chosen, data, settings, weights
 from gsu_cli.report.sweep import labels
 from gsu_cli.report.table import Cell, Column, Form, Table, number
 from gsu_cli.run.record import Record
@@ -79,7 +80,7 @@ class Group:
 
     def statistic(self, quantity: Quantity) -> Statistic:
         """Mean, interval, counts and worst cell of a quantity."""
-        cells: dict[str, list[tuple[Record, float]]] = {}
+        cells: dict[str, dict[str, tuple[Record, float]]] = {}
         missing: list[str] = []
         shifts: list[Shift] = []
         for record in self.done:
@@ -88,17 +89,18 @@ class Group:
                 missing.append(reading.reason)
                 shifts += [reading.shift] if reading.shift is not None else []
             else:
-                cells.setdefault(setting(record), []).append((record, reading.value))
+                # of two runs with the same seeds, one with more metrics say, the later counts: no second evidence
+                cells.setdefault(setting(record), {})[_drawn(record)] = (record, reading.value)
         if not cells:
             return Statistic(None, missing=tuple(missing), shifts=tuple(shifts))
-        means = [statistics.fmean(value for _, value in runs) for runs in cells.values()]
+        means = [statistics.fmean(value for _, value in runs.values()) for runs in cells.values()]
         n = sum(map(len, cells.values()))
-        spread = means if len(cells) > 1 else [value for runs in cells.values() for _, value in runs]
+        spread = means if len(cells) > 1 else [value for runs in cells.values() for _, value in runs.values()]
         low, high = interval(spread)
         worst = None
         if quantity.better and len(cells) > 1:
             extreme = (max if quantity.better == "lower" else min)(range(len(means)), key=means.__getitem__)
-            names = _names([runs[0][0] for runs in cells.values()])
+            names = _names([next(iter(runs.values()))[0] for runs in cells.values()])
             worst = Extreme(means[extreme], names[extreme])
         return Statistic(statistics.fmean(means), low, high, n, len(cells), tuple(missing), worst, tuple(shifts))
 
@@ -184,7 +186,8 @@ def aggregate(
 
 def mixed(records: Sequence[Record], by: Sequence[str]) -> list[str]:
     """What the rows average over that was chosen, not drawn: a reader must know, and may add it to ``by``."""
-    among = [name for name in ("dataset", "checkpoint", "method", *varied(records)) if name not in by]
+    told = [*checkpoints(records), *(["data"] if "dataset" not in by or "data" in default_keys(records) else [])]
+    among = [name for name in ("dataset", *told, "method", *varied(records)) if name not in by]
     groups = group(records, by)
     blurred = [name for name in among if any(len({key(r, name) for r in (*g.done, *g.failed)}) > 1 for g in groups)]
     notes = [f"rows average over different {', '.join(blurred)}; add them to by= to keep them apart"] if blurred else []
@@ -201,17 +204,31 @@ def uneven(groups: Sequence[Group]) -> bool:
 
 
 def setting(record: Record) -> str:
-    """The cell that a run belongs to: everything that was chosen but the seeds."""
-    method = record.config.get("method") or [w for w in record.command if not w.startswith("seed")]
-    names = [key(record, name) for name in (*SETTING, "slug")]
-    return json.dumps([*names, method, chosen(record)], sort_keys=True, default=str)
+    """The cell that a run belongs to: everything that was chosen but the seeds; see `gsu_cli.report.settings`."""
+    typed = [] if record.config.get("method") else [w for w in record.command if not w.startswith("seed")]
+    names = [key(record, name) for name in ("dataset", "forget", "method", "slug", BUDGET)]
+    made = weights(record) or key(record, "checkpoint")
+    return json.dumps([*names, data(record), made, typed, chosen(record)], sort_keys=True, default=str)
+
+
+def _drawn(record: Record) -> str:
+    """What seeds and which of several checkpoints of one setting; a run that does not say is one of its own."""
+    if not record.seeds:
+        return str(id(record))
+    return json.dumps([record.seeds, (record.inputs.get("checkpoint") or {}).get("sha256")], sort_keys=True)
 
 
 def _identity(record: Record, *, inputs: bool) -> str:
-    """The line and seeds of a run and, if asked, the bytes it worked on."""
-    what = record.config_hash or [record.command, setting(record)]
-    read = [v.get("sha256") for v in record.inputs.values()] if inputs and record.config_hash else []
-    return json.dumps([what, read, record.seeds], default=str)
+    """Setting and seeds of a run, what it measures besides and, if asked, the bytes it worked on."""
+    if not record.config_hash:
+        return json.dumps([record.command, setting(record), record.seeds], default=str)
+    read = [v.get("sha256") for v in record.inputs.values()] if inputs else []
+    if not record.config:
+        return json.dumps([record.config_hash, read, record.seeds])
+    found = settings(record.config)
+    besides = [record.config.get(name) for name in ADDED]
+    names = [key(record, name) for name in ("forget", "slug", "checkpoint")] if not read else [key(record, "slug")]
+    return json.dumps([record.verb, found, besides, names, read, record.seeds], sort_keys=True, default=str)
 
 
 def _names(records: Sequence[Record]) -> list[str]:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from gsu_cli.errors import GsuError
+from gsu_cli.report.settings import PLACES
 from gsu_cli.run.files import write_text
 from gsu_cli.run.record import SCHEMA, Record, record_of
 
 KEPT = ("verb", "schema", "status", "error", "command", "started", "config_hash", "seeds", "seconds", "versions")
-SETTINGS = ("method", "protocol", "checkpoint", "forget", "evaluation")  # of the config
+DROPPED = ("dataset", "seed", "seeds", "paths", "logger", "hydra", "metric")  # of the config; a table needs all else
 DETAILS = ("cost", "calibration")  # of the update
 NUMBER = ("value", "low", "high", "n", "reason")  # of an entry of a trust report
 TRACE = ("trials", "ray")  # of the calibration: how its strength was looked for
@@ -27,14 +28,15 @@ def compact(record: Record) -> dict[str, Any]:
     whole = asdict(record)
     data = record.inputs.get("dataset", {})
     named = {"name": data.get("name") or (record.config.get("dataset") or {}).get("name")}
+    dataset = {k: v for k, v in (record.config.get("dataset") or {}).items() if k not in PLACES and k[-4:] != "_dir"}
     details = {k: v for k, v in record.update.get("details", {}).items() if k in DETAILS}
     if "calibration" in details:
         details["calibration"] = {k: v for k, v in details["calibration"].items() if k not in TRACE}
     return {
         **{name: whole[name] for name in KEPT},
-        "config": {"dataset": named, **{k: record.config[k] for k in SETTINGS if k in record.config}},
+        "config": {"dataset": {**dataset, **named}, **{k: v for k, v in record.config.items() if k not in DROPPED}},
         "inputs": {
-            name: {k: facts[k] for k in ("name", "sha256") if k in facts}
+            name: {k: facts[k] for k in ("name", "sha256", "making") if k in facts}
             for name, facts in record.inputs.items()
             if isinstance(facts, dict)
         },

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gsu_cli.errors import UsageError
+from gsu_cli.report.settings import chosen, data, needed, weights
 from gsu_cli.run.record import Record
 
-NAMED = ("method", "forget", "slug", "dataset", "checkpoint", "status", "verb")
+NAMED = ("method", "forget", "slug", "dataset", "data", "checkpoint", "weights", "status", "verb")
+CLASSES = ("method._target_",)  # stands as `method`
 NOT_RECORDED = "not recorded"
 ABSENT = "-"
 BUDGET = "protocol.budget"
@@ -43,6 +45,8 @@ def key(record: Record, name: str) -> str:
     if name == "checkpoint":
         path = _lookup(record.config, "checkpoint.path")
         return str(path or _lookup(record.config, "checkpoint.name") or NOT_RECORDED)
+    if name in ("data", "weights"):
+        return (data if name == "data" else weights)(record) or NOT_RECORDED
     if name in ("status", "verb"):
         return str(getattr(record, name))
     if name == "seed" and record.seeds:
@@ -52,6 +56,8 @@ def key(record: Record, name: str) -> str:
     found = _lookup(record.config, name)
     if found is None and name == BUDGET:  # kept records of before have no `protocol`
         found = _lookup(record.update, "details.calibration.budget")
+    if found is None and name.endswith(".sha256"):
+        found = chosen(record).get(name)  # of a judge's weights: the config holds their place
     if found is None and record.config:
         return ABSENT  # this method, say, has no such option
     return shown(_typed(record, name) or NOT_RECORDED if found is None else found)
@@ -97,6 +103,20 @@ def natural(text: str) -> list[tuple[int, float, str]]:
     return [(0, float(part), "") if i % 2 else (1, 0.0, part) for i, part in enumerate(parts) if part]
 
 
+def canonical(value: object) -> object:
+    """Classes as one writes them who means the same: 01 is 1, [7,1] is [1,7], [1] is 1.
+
+    >>> canonical("01"), canonical([7, "1"]), canonical("[7,1]"), canonical("dress")
+    (1, [1, 7], [1, 7], 'dress')
+    """
+    if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
+        value = [word.strip() for word in value[1:-1].split(",")]
+    if isinstance(value, list | tuple):
+        every = sorted(map(canonical, value), key=lambda entry: (isinstance(entry, str), entry))
+        return every[0] if len(every) == 1 else every
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
 def _lookup(config: Mapping[str, Any], dotted: str) -> Any:
     here: Any = config
     for part in dotted.split("."):
@@ -125,38 +145,53 @@ def _forget(record: Record) -> str:
         if _lookup(record.config, f"forget.{kind}") == 0:
             value = 0
         if value is not None:
-            return f"{kind} {shown(value)}"
+            return f"{kind} {shown(canonical(value) if kind == 'class' else value)}"
     return NOT_RECORDED
-
-
-def chosen(record: Record) -> dict[str, Any]:
-    """What was chosen of a run by dotted keys: options of the method and the data set, and what the protocol asks for.
-
-    Places are left out: where data lie does not change what they are.
-    """
-    groups = {group: record.config.get(group) or {} for group in ("method", "protocol", "dataset")}
-    found = {
-        f"{group}.{name}": value
-        for group, options in groups.items()
-        for name, value in options.items()
-        if not name.startswith("_") and not name.endswith("_dir") and name not in ("name", "path", "download")
-    }
-    budget = key(record, BUDGET)
-    return found if budget in (ABSENT, NOT_RECORDED) else {**found, BUDGET: budget}
 
 
 def varied(records: Iterable[Record]) -> list[str]:
     """Dotted keys of `chosen` in which runs of one method on one data set differ, in the order of the config."""
     values: dict[tuple[str, str, str], set[str]] = {}
     for record in records:
-        for name, value in chosen(record).items():
-            values.setdefault((key(record, "method"), key(record, "dataset"), name), set()).add(shown(value))
+        for name, value in _with_budget(record).items():
+            if name not in CLASSES:
+                values.setdefault((key(record, "method"), key(record, "dataset"), name), set()).add(shown(value))
     return list(dict.fromkeys(name for (*_, name), found in values.items() if len(found) > 1))
 
 
+def _with_budget(record: Record) -> dict[str, Any]:
+    """What was chosen; the budget also where the config of a kept record does not hold it."""
+    budget = key(record, BUDGET)
+    return chosen(record) if budget in (ABSENT, NOT_RECORDED) else {**chosen(record), BUDGET: budget}
+
+
 def default_keys(records: Sequence[Record]) -> list[str]:
-    """Keys that never average what was chosen differently: method, forget spec, and all else that varies."""
-    outer = [name for name in ("dataset", "checkpoint") if len({key(r, name) for r in records}) > 1]
+    """Keys that never average what was chosen differently: method, forget spec, and all else that varies.
+
+    Checkpoints that differ in the seed of their training alone are seeds, too.
+    """
+    outer = ["dataset"] if len({key(r, "dataset") for r in records}) > 1 else []
+    more = varied(records)
+    if needed(
+        records, data, [_of(name) for name in ("dataset", *more) if name == "dataset" or name.startswith("dataset.")]
+    ):
+        outer.append("data")
+    outer += checkpoints(records)
     specs = {(key(r, "forget"), key(r, "slug")) for r in records}
     told_apart = len(specs) == len({forget for forget, _ in specs})  # two lists of samples are both "samples (2)"
-    return [*outer, "method", "forget", *([] if told_apart else ["slug"]), *varied(records)]
+    return [*outer, "method", "forget", *([] if told_apart else ["slug"]), *more]
+
+
+def checkpoints(records: Sequence[Record]) -> list[str]:
+    """The key that tells checkpoints apart, by their names where those do; none where there is one."""
+    known = {(key(r, "checkpoint"), weights(r)) for r in records if weights(r) is not None}
+    names, made = ({pair[i] for pair in known} for i in (0, 1))
+    if not known:
+        return ["checkpoint"] if len({key(r, "checkpoint") for r in records}) > 1 else []
+    if needed(records, weights, [_of("dataset")]):
+        return ["checkpoint"] if len(known) == len(names) == len(made) else ["weights"]
+    return []
+
+
+def _of(name: str) -> Callable[[Record], str]:
+    return lambda record: key(record, name)

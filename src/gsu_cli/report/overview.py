@@ -10,8 +10,11 @@ from gsu_cli.report.aggregate import aggregate, distinct
 from gsu_cli.report.keys import NOT_RECORDED, key, varied
 from gsu_cli.report.marks import mark
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Reading, discover
+from gsu_cli.report.settings import chosen
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.record import Record
+
+OF_THE_METHOD = ("method", "protocol")  # groups of the config of which a twin knows nothing
 
 
 def tables(records: Sequence[Record], by: Sequence[str]) -> list[Table]:
@@ -22,9 +25,12 @@ def tables(records: Sequence[Record], by: Sequence[str]) -> list[Table]:
     for record in kept:
         weights = next((m.sha256 for m in record.measurements if m.subject == "retrained"), None)
         if weights:  # measured again beside every method: the same weights at the same latents are one measurement
-            twins.setdefault((weights, record.seeds.get("evaluate")), _without_method(record))
+            judged = [f"{k}={v}" for k, v in chosen(record).items() if k.split(".")[0] not in OF_THE_METHOD]
+            twins.setdefault((weights, record.seeds.get("evaluate"), *judged), _without_method(record))
     if twins:
-        keys = [k for k in by if k in ("dataset", "checkpoint", "forget", "slug")] or ["forget"]
+        mine = ("dataset", "data", "checkpoint", "weights", "forget", "slug")
+        other = (*OF_THE_METHOD, "status", "verb", "seed", "seeds")
+        keys = [k for k in by if k in mine or k.split(".")[0] not in other] or ["forget"]
         measured = [q for q in discover(twins.values(), "retrained") if q not in (SECONDS, GRADIENTS)]
         found.append(aggregate(twins.values(), keys, measured, title="Retrained without the forgotten data"))
     return [
@@ -35,7 +41,7 @@ def tables(records: Sequence[Record], by: Sequence[str]) -> list[Table]:
 def _without_method(record: Record) -> Record:
     """The run as far as its twin is concerned, which no method has touched."""
     data = {**record.inputs.get("dataset", {}), "name": key(record, "dataset")}
-    config = {**record.config, "method": None}
+    config = {k: v for k, v in record.config.items() if k not in OF_THE_METHOD} | {"method": None}
     return replace(record, config=config, inputs={**record.inputs, "dataset": data}, update={}, command=[])
 
 

@@ -16,9 +16,10 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError, UsageError, did_you_mean
 from gsu_cli.models.contract import check_generator
+from gsu_cli.report.settings import making
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.device import choose
-from gsu_cli.run.lineage import recipe
+from gsu_cli.run.lineage import architecture, recipe
 from gsu_cli.run.pretrained import shipped, shipped_names
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
@@ -186,7 +187,13 @@ def weights_file(key: str, value: object) -> Path | None:
 
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:
     """A checkpoint for the record."""
-    return {"path": str(checkpoint.path.absolute()), "sha256": checkpoint.sha256, "about": checkpoint.about}
+    made = making(checkpoint.about, architecture(checkpoint.model))
+    return {
+        "path": str(checkpoint.path.absolute()),
+        "sha256": checkpoint.sha256,
+        **({} if made is None else {"making": made}),
+        "about": checkpoint.about,
+    }
 
 
 def recipe_of(checkpoint: Checkpoint) -> Recipe | None:

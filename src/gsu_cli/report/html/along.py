@@ -10,7 +10,7 @@ from gsu_cli.report.aggregate import Group, Statistic, group
 from gsu_cli.report.html.figure import COST, Figure, judges, legend, number, numeric, plain, said, span, tick
 from gsu_cli.report.html.scales import Kind, Scale
 from gsu_cli.report.html.svg import Chart, Point, Series
-from gsu_cli.report.keys import ABSENT, varied
+from gsu_cli.report.keys import ABSENT, checkpoints, varied
 from gsu_cli.report.numbers import factor
 from gsu_cli.report.quantities import Quantity, cut
 from gsu_cli.run.record import Record
@@ -24,8 +24,8 @@ def sweeps(records: Sequence[Record]) -> list[Figure]:
 
 
 def _sweep(records: Sequence[Record], name: str) -> Figure | None:
-    outer = [k for k in ("dataset", "checkpoint") if len(group(records, [k])) > 1]
-    keys = [*outer, "method", *(k for k in varied(records) if k != name)]
+    outer = ["dataset"] if len(group(records, ["dataset"])) > 1 else []
+    keys = [*outer, *checkpoints(records), "method", *(k for k in varied(records) if k != name)]
     lines: dict[str, list[tuple[float, Group]]] = {}
     for g in group(records, [*keys, name]):
         x = number(g.values[-1])

@@ -29,6 +29,9 @@ class Figure:
     legend: tuple[tuple[Markup, str], ...]
 
 
+CHOSEN = ("method", "protocol", "dataset")  # groups along whose numbers something is drawn
+
+
 def judges(records: Sequence[Record]) -> list[str]:
     """Judges by whom a feature ratio was measured, in order of appearance."""
     named = (m.judge for r in records for m in r.measurements if m.name == "feature_ratio" and m.value is not None)
@@ -40,7 +43,8 @@ def numeric(records: Sequence[Record]) -> list[str]:
     return [
         name
         for name in varied(records)
-        if all(number(key(r, name)) is not None or key(r, name) == "-" for r in records)
+        if name.split(".")[0] in CHOSEN
+        and all(number(key(r, name)) is not None or key(r, name) == "-" for r in records)
     ]
 
 
