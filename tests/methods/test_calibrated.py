@@ -59,7 +59,11 @@ def test_the_budget_is_kept_and_nearly_spent(name):
     assert 0 < found["rise"] <= BUDGET
     if MAKERS[name].func.knob.stop_option is None:  # a step is a coarse measure on so small a world
         assert found["rise"] >= 0.6 * BUDGET
-    assert found["reason"] is None
+        assert found["reason"] is None
+    else:  # and then it is said
+        unspent = found["rise"] < 0.95 * BUDGET
+        assert (found["reason"] is not None) == unspent
+        assert not unspent or f"{found['rise'] / BUDGET:.0%} of the budget is spent" in found["reason"]
     assert found["budget"] == BUDGET
     assert found["images"] == 400
 

@@ -42,6 +42,31 @@ def test_no_hit_left_is_bounded_by_the_upper_end():
     assert c.high == pytest.approx(0.004 - 1)
 
 
+def ended(hits: int, n: int) -> Measurement:
+    middle, z = (hits + Z95**2 / 2) / (n + Z95**2), Z95**2
+    half = Z95 / (n + z) * math.sqrt(hits * (n - hits) / n + z / 4)
+    return replace(share(hits, n), low=max(middle - half, 0.0), high=min(middle + half, 1.0))
+
+
+def test_a_share_of_one_has_an_interval_too():
+    """Katz' has no width between two shares of 1, and too little where one of them is."""
+    n = 100
+    both = change(ended(n, n), ended(n, n))
+    assert (both.value, both.low) == (0.0, pytest.approx(n / (n + Z95**2) - 1))
+    assert both.high == pytest.approx((n + Z95**2) / n - 1)
+    one = change(ended(n, n), ended(50, n))
+    assert one.low < ended(50, n).low - 1 + 1e-9
+    assert ended(50, n).high - 1 < one.high < 0
+    assert change(share(n, n), share(n, n)).low is None, "nothing is known of a share without an interval"
+
+
+def test_the_interval_of_a_share_near_one_covers_the_truth():
+    g, n, p, q = torch.Generator().manual_seed(0), 100, 0.99, 0.9
+    draws = [torch.binomial(torch.full((2000,), float(n)), torch.tensor(x), generator=g) for x in (p, q)]
+    found = [change(ended(int(a), n), ended(int(b), n)) for a, b in zip(*draws, strict=True)]
+    assert sum(c.low <= q / p - 1 <= c.high for c in found) / len(found) > 0.935
+
+
 def test_other_quantities_have_no_interval():
     c = change(nats(100.0), nats(100.8))
     assert (str(c), c.low, c.interval()) == ("+0.8%", None, "")

@@ -191,11 +191,23 @@ class Search:
             if failed:
                 asked /= 10
             elif rise <= budget:
-                unspent = f"the budget was not spent within {s.option}={s.high:g}" if update.shots == s.high else None
-                return Found(update.shots, rise, update, model.state_dict(), unspent, rate)
+                return Found(update.shots, rise, update, model.state_dict(), self.unspent(update, rise), rate)
             else:
                 asked *= (1 - TOLERANCE / 2) * budget / rise
         return self.nothing()
+
+    def unspent(self, update: Update, rise: float) -> str | None:
+        """Why a method that stops by itself left part of the budget; None where it did not."""
+        s, budget = self.plan.strength, self.plan.budget
+        if update.shots == s.high:
+            return f"the budget was not spent within {s.option}={s.high:g}"
+        beyond = update.details.get("stopped")
+        if beyond is None or rise >= (1 - TOLERANCE) * budget:
+            return None
+        return (
+            f"{rise / budget:.0%} of the budget is spent: the loss is looked at every few steps, and at the next look, "
+            f"{s.option}={beyond}, it was beyond"
+        )
 
     def typed(self, option: str) -> float:
         """The value of an option that the search does not choose."""

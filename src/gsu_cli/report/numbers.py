@@ -32,9 +32,10 @@ def change(before: Measurement | None, after: Measurement | None) -> Change | No
     """Relative change of a quantity; None where one of the two is missing or the first is zero.
 
     For shares the interval is Katz's log interval of a ratio of two shares (Katz et al. 1978), which treats the two as
-    independent; they share their latents, so the true interval is narrower. For a -ELBO it is the one that was measured
-    image by image. For other quantities none is given: their own intervals are spreads between images that both
-    subjects share.
+    independent; they share their latents, so the true interval is narrower. A share of 1 has no spread in it: there the
+    ends of the shares' own Wilson intervals are combined (Donner and Zou 2012, on the log scale). For a -ELBO it is the
+    one that was measured image by image. For other quantities none is given: their own intervals are spreads between
+    images that both subjects share.
     """
     if before is None or after is None or before.value is None or after.value is None or before.value == 0:
         return None
@@ -46,8 +47,20 @@ def change(before: Measurement | None, after: Measurement | None) -> Change | No
         return Change(value, None, None)
     if hits_after < 1:  # no hit: Wilson's upper end over the point estimate
         return Change(value, -1.0, (after.high or 0.0) / before.value - 1)
+    if hits_before == before.n or hits_after == after.n:
+        return _from_ends(value, before, after)
     half = Z95 * math.sqrt(max(0.0, 1 / hits_before - 1 / before.n + 1 / hits_after - 1 / after.n))
     return Change(value, math.exp(math.log(1 + value) - half) - 1, math.exp(math.log(1 + value) + half) - 1)
+
+
+def _from_ends(value: float, before: Measurement, after: Measurement) -> Change:
+    """The interval of a ratio of two shares from those of the shares."""
+    ends = [m.low or 0.0 for m in (before, after)] + [m.high or 0.0 for m in (before, after)]
+    if min(ends) <= 0:
+        return Change(value, None, None)
+    a, b = ([math.log(float(x or 0.0)) for x in (m.low, m.value, m.high)] for m in (before, after))
+    down, up = math.hypot(b[1] - b[0], a[2] - a[1]), math.hypot(b[2] - b[1], a[1] - a[0])
+    return Change(value, math.exp(math.log(1 + value) - down) - 1, math.exp(math.log(1 + value) + up) - 1)
 
 
 @dataclass(frozen=True)
