@@ -82,6 +82,9 @@ def _run(app: App, words: list[str]) -> int:
         app = replace(app, overrides=line.overrides)
 
         from gsu_cli.cli.job import run_verb
+        from gsu_cli.cli.wording import reworded
+
+        line = replace(line, overrides=reworded(line.overrides, app))
 
         run_verb(app, line.words)
     except BrokenPipeError:
@@ -103,7 +106,7 @@ def _verb(word: str) -> str:
 
 def _topic(words: list[str]) -> list[str]:
     """``gsu show runs`` is ``gsu show what=runs``: a bare first word of `show` is its topic."""
-    if words and "=" not in words[0] and not words[0].startswith("-"):
+    if words and "=" not in words[0] and words[0][:1].isalnum():
         return [f"what={words[0]}", *words[1:]]
     return words
 

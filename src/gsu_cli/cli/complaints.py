@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -81,6 +82,13 @@ def _as_output_error(error: BaseException) -> GsuError | None:
     if "No space left on device" in str(error) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
         place = getattr(error, "filename", None) or "the output folder"
         return OutputError("the disk must have room for the results", found=f"none left at {place}")
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        found = re.search(r"you tried to allocate (\d+) bytes", str(error))
+        return GsuError(
+            "the machine must have memory for what is asked",
+            found=f"a need for {int(found[1]) / 1e9:,.0f} GB at once" if found else "too little",
+            way_out="Lower the number that is far larger than its default.",
+        )
     if isinstance(error, OSError) and error.errno in _NO_ENTRY:
         return OutputError(
             "gsu must be allowed to use every file and folder it is given",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from traceback import walk_tb
 
 import yaml  # type: ignore[import-untyped]  # no stubs among our dependencies
 from hydra.errors import (
@@ -36,18 +37,28 @@ def as_usage_error(error: Exception, app: App) -> UsageError | None:
         return _missing_config(error)
     if isinstance(error, OverrideParseException):
         return _unreadable(error, app)
-    if isinstance(error, InstantiationException):
-        return _instantiation(error)
+    if isinstance(error, InstantiationException) and (usage := _instantiation(error)) is not None:
+        return usage
     if isinstance(error, MissingMandatoryValue) or isinstance(error.__cause__, MissingMandatoryValue):
         return _missing_value(error)
-    if isinstance(error, (HydraException, yaml.YAMLError)):
+    if isinstance(error, (HydraException, yaml.YAMLError)) and not isinstance(error, InstantiationException):
         return _composition(error, app)
     # a key that the code asks for and no config has is our mistake, not one of the line typed
     if isinstance(error, OmegaConfBaseException) and not isinstance(error, (ConfigAttributeError, ConfigKeyError)):
         if isinstance(error, InterpolationResolutionError) and isinstance(error.__cause__, OSError):
             return None
         return UsageError("every setting must have a value that fits", found=_flat(str(error)))
+    if _within_hydra(error):
+        return UsageError("the line and the configs must fit together", found=_flat(str(error)) or type(error).__name__)
     return None
+
+
+def _within_hydra(error: Exception) -> bool:
+    """Whether Hydra stumbled over the line before any verb began: it checks few of the types that it is given."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    modules = [str(frame.f_globals.get("__name__", "")) for frame in frames]
+    begun = ("gsu_cli.cli.job", "__call__") in zip(modules, (frame.f_code.co_name for frame in frames), strict=True)
+    return not begun and bool(modules) and modules[-1].partition(".")[0] in ("hydra", "omegaconf", "antlr4")
 
 
 EXTRAS = {
@@ -108,6 +119,12 @@ _Retelling = Callable[[re.Match[str], App], UsageError]
 
 def _unknown_key(match: re.Match[str], app: App) -> UsageError:
     name = match[1].partition("@")[0]
+    group = name.partition(".")[0]
+    for word in app.overrides:
+        if word in (f"~{group}", f"{group}=null", f"{group}=[]") and name != group:
+            return UsageError(f"`{name}` needs a choice of `{group}`", found=word, way_out="Leave out one of the two.")
+        if word == f"~{name}" and name in known_keys(app):  # Hydra takes no null away
+            return UsageError(f"`{name}` must stay among the settings", found=word, way_out="Leave that word out.")
     way_out = suggest_key(name, known_keys(app)) + f"See every setting with `gsu {app.verb} --cfg job`."
     return UsageError(f"a setting must be one that `gsu {app.verb}` has", found=name, way_out=way_out)
 

@@ -46,6 +46,8 @@ class Task:
         if in_sweep and "basic" not in HydraConfig.get().launcher._target_:
             limit_threads()
         try:
+            if in_sweep:
+                refuse_shared_folder(config)
             refuse_missing(config)
             return self.app.call_verb(config)
         except Exception as error:
@@ -100,6 +102,21 @@ def refuse_missing(config: DictConfig) -> None:
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)
         raise UsageError(f"{names} must be given", way_out=f"Type {' '.join(f'{name}=VALUE' for name in missing)}.")
+
+
+def refuse_shared_folder(config: DictConfig) -> None:
+    """Two cells in one folder would leave the results of the later one alone.
+
+    Raises:
+        UsageError: there is a record already, and nothing is resumed.
+    """
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if (folder / FILE).exists() and not config.get("resume"):
+        raise UsageError(
+            "each cell of a sweep must have a folder of its own",
+            found=f"a record in {folder}",
+            way_out="Let hydra.sweep.subdir name what differs, or leave it out.",
+        )
 
 
 def missing_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:

@@ -21,7 +21,7 @@ def suggest_key(name: str, keys: list[str], ending: str = "") -> str:
     same_leaf = [key for key in keys if key.rpartition(".")[2] == name.rpartition(".")[2] and key != name]
     if len(same_leaf) == 1:
         return f"Did you mean {same_leaf[0] + ending!r}? "
-    return did_you_mean(name, keys).replace("'? ", f"{ending}'? ")
+    return did_you_mean(name, [key for key in keys if key != name]).replace("'? ", f"{ending}'? ")
 
 
 def option_of(word: str, app: App) -> list[str]:

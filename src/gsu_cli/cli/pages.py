@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsu_cli.run.configs import USUAL
+from gsu_cli.run.groups import defaults_of, option_names
 
 
 @dataclass(frozen=True)
@@ -166,23 +167,13 @@ def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:
     )
 
 
-def option_names(folder: Path) -> list[str]:
-    """The choices of a group, those in folders of theirs included: ``protocol/mnist``."""
-    paths = (path.relative_to(folder) for path in folder.rglob("*.yaml") if not path.stem.startswith("_"))
-    return sorted(path.with_suffix("").as_posix() for path in paths)
-
-
 def choices(name: str, conf_dir: Path) -> dict[str, list[str]]:
     """Group -> options, for the groups in the defaults list of a verb; the default ends in ``*``.
 
     Reads lines and file names only: a YAML parser would cost more time than the rest of the page.
     """
     found: dict[str, list[str]] = {}
-    root = conf_dir / f"{name}.yaml"
-    text = root.read_text(encoding="utf-8") if root.is_file() else ""
-    for group, default in re.findall(
-        r"^\s+- (?:override )?/?([\w/]+)(?:@[\w.]+)?:[ \t]*(\[.*?\]|[^\s#]*)", text, re.MULTILINE
-    ):
+    for group, default in defaults_of(name, conf_dir).items():
         options = option_names(conf_dir / group)
         if len(options) > 1 or (options and default == "???"):
             # one, or a [list, of, them], or ${gsu.usual:group,${dataset}}

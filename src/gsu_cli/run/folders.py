@@ -10,15 +10,18 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from gsu_cli.errors import GsuError, OutputError, UsageError
-from gsu_cli.run.cells import cell_name, refuse_equal_cells
+from gsu_cli.run.cells import cell_name, refuse_odd_cells, swept, unasked_ends
 from gsu_cli.run.configs import usual
 
 
@@ -121,18 +124,35 @@ def discard_if_unused(given: Claim) -> None:
         shutil.rmtree(given.path, ignore_errors=True)
 
 
+def _params(config: DictConfig) -> list[str]:
+    """The words of ``hydra.sweeper.params`` that the line does not replace."""
+    params = OmegaConf.select(config, "hydra.sweeper.params")
+    typed = {str(word).lstrip("+").partition("=")[0] for word in config.hydra.overrides.task}
+    return [f"{key}={value}" for key, value in (params or {}).items() if key not in typed]
+
+
 class ClaimFolder(Callback):
     """Hydra callback: before a run or a sweep starts, claim its folder and write the result into the config."""
+
+    def __init__(self, swept: Sequence[str] = ()) -> None:
+        self.swept = list(swept)  # filled in below for the names of cells, which other processes look up
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         self._claim(config, "run")
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        words = [*map(str, config.hydra.overrides.task), *_params(config)]
         try:
-            refuse_equal_cells(list(config.hydra.overrides.task))
-        except UsageError as error:
+            loader = GlobalHydra.instance().config_loader()
+            refuse_odd_cells(words, loader)
+            keys = [str(override.key_or_group) for override, _ in swept(words, loader)]
+        except GsuError as error:
             raise Stop(error) from error
+        for remark in unasked_ends(words):
+            sys.stderr.write(f"NOTE  {remark}\n")
         self._claim(config, "sweep")
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra.overrides.hydra.append(f"hydra.callbacks.folder.swept=[{','.join(map(quoted, keys))}]")
 
     def _claim(self, config: DictConfig, kind: str) -> None:
         key = f"hydra.{kind}.dir"

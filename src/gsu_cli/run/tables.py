@@ -99,6 +99,8 @@ class Expectation:
         Raises:
             UsageError: it has other keys, or not exactly one of change and level.
         """
+        if not isinstance(values, Mapping):
+            raise UsageError("a line of `table.expect` must be a mapping", found=values)
         kinds = [kind for kind in ("change", "level") if kind in values]
         between = values.get("between")
         unknown = set(values) - {"row", "column", "between", *kinds}

@@ -88,7 +88,7 @@ class Identities:
         name = str(dataset)
         if name not in self._digests:
             try:
-                self._digests[name] = parts.build(dataset).load().digest()
+                self._digests[name] = parts.build(dataset, key="dataset").load().digest()
             except GsuError as e:
                 self._digests[name] = e
         found = self._digests[name]

@@ -12,10 +12,11 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.run.record import Record, read_record
-from gsu_cli.verbs import alone, beside, console, earlier, parts
+from gsu_cli.verbs import alone, beside, console, earlier, parts, settings
+from gsu_cli.verbs.build import chosen
 from gsu_cli.verbs.listening import listening
 from gsu_cli.verbs.measure import Plan, measure
-from gsu_cli.verbs.places import is_typed, typed
+from gsu_cli.verbs.places import is_typed, taken_away, typed
 from gsu_cli.verbs.unlearn import finish
 
 OF_THE_RUN = ("dataset", "forget", "judge", "metric", "evaluation", "seed", "seeds")
@@ -23,6 +24,7 @@ OF_THE_RUN = ("dataset", "forget", "judge", "metric", "evaluation", "seed", "see
 
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
+    settings.check(cfg, "evaluate")
     if (cfg.run is None) == (cfg.checkpoint.path is None):
         raise UsageError(
             "exactly one of `run` and `checkpoint.path` must be set",
@@ -33,6 +35,7 @@ def main(cfg: DictConfig) -> None:
     if run is not None:
         record = read_record(run)
         cfg = _as_the_run_did(cfg, record)
+        chosen(cfg, "dataset")
         earlier.find_judges(cfg, record)
     elif cfg.get("model") is None:
         alone.take_forget_options(cfg)
@@ -81,6 +84,7 @@ def _as_the_run_did(cfg: DictConfig, record: Record) -> DictConfig:
             way_out="Measure others with checkpoint.path=",
         )
     whole = {key for key in words if "." not in key}
+    gone = taken_away()
     if "seed" in whole:
         whole.add("seeds")  # the run's seeds are values by now and would hide the one typed
     line = cfg.copy()
@@ -89,8 +93,19 @@ def _as_the_run_did(cfg: DictConfig, record: Record) -> DictConfig:
         if key not in whole and key in record.config:
             cfg[key] = record.config[key]
             for name in (name for name in words if name.startswith(f"{key}.")):
-                OmegaConf.update(cfg, name, OmegaConf.select(line, name))
+                if name in gone:
+                    _take_away(cfg, name)
+                else:
+                    OmegaConf.update(cfg, name, OmegaConf.select(line, name))
     then = record.config.get("seeds") or {}
     for name in (name for name in ("train", "unlearn") if name in then and not is_typed(f"seeds.{name}")):
         cfg.seeds[name] = then[name]  # what was drawn to be forgotten stays so under a new seed of the latents
     return cfg
+
+
+def _take_away(cfg: DictConfig, name: str) -> None:
+    """Without one key, where it is there: ``~metric.identity``."""
+    section, _, key = name.rpartition(".")
+    found = OmegaConf.select(cfg, section)
+    if isinstance(found, DictConfig):
+        found.pop(key, None)

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gsu_cli.errors import UsageError
-from gsu_cli.loggers.base import Logger, final_points, params_of, update_points
+from gsu_cli.loggers.base import Logger, Silent, final_points, params_of, update_points
 from gsu_cli.run.session import Session
 from gsu_cli.training import History, Progress
 from gsu_cli.verbs import console, parts
@@ -68,7 +68,7 @@ def listening(cfg: DictConfig, session: Session) -> Iterator[Listener]:
     Raises:
         UsageError: its package is not installed, or it cannot start.
     """
-    logger: Logger = parts.build(cfg.logger)
+    logger: Logger = Silent() if cfg.get("logger") is None else parts.build(cfg.logger, key="logger")
     record = session.record
     try:
         logger.start(session.folder, record.verb, params_of(record.config))

@@ -17,7 +17,7 @@ from gsu_cli.models.base import reconstructs
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.session import Session
-from gsu_cli.verbs.parts import build
+from gsu_cli.verbs.build import build_several
 
 FLOORS = (
     "feature_ratio",
@@ -55,11 +55,7 @@ class Plan:
         samples = cfg.evaluation.samples
         if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
             raise UsageError("`evaluation.samples` must be an integer >= 2", found=samples)
-        parts = {
-            group: {str(name): build(sub) for name, sub in (cfg.get(group) or {}).items()}
-            for group in ("metric", "judge")
-        }
-        return cls(samples, parts["metric"], parts["judge"])
+        return cls(samples, build_several(cfg, "metric"), build_several(cfg, "judge"))
 
     def scene(self, split: Split, session: Session) -> Scene:
         """Judges made ready for the data set; those that cannot be had are noted with the reason.

@@ -40,7 +40,7 @@ def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) 
     Raises:
         UsageError: the class cannot be built so, or lacks a member of the contract.
     """
-    kind = build(cfg, _partial_=True).func
+    kind = build(cfg, key="model", _partial_=True).func
     beside = getattr(kind, "options_beside", None)
     known = {
         "shape": list(dataset.shape),
@@ -49,7 +49,7 @@ def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) 
     }
     takes = inspect.signature(kind).parameters
     more = beside(weights) if weights is not None and callable(beside) else {}
-    model = build(cfg, **{k: v for k, v in known.items() if k in takes}, **more)
+    model = build(cfg, key="model", **{k: v for k, v in known.items() if k in takes}, **more)
     judges = bool({"labels", "attributes"} & set(takes))  # and draws nothing
     needed = CONTRACT if judges else (*CONTRACT, *GENERATOR)
     if missing := [f"{name}()" for name in needed if not callable(getattr(model, name, None))]:

@@ -27,10 +27,10 @@ from gsu_cli.run.weight_files import find_weights
 from gsu_cli.training import Recipe
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build as build
+from gsu_cli.verbs.build import build_choice as build_choice
+from gsu_cli.verbs.build import chosen
 from gsu_cli.verbs.models import import_checkpoint, import_options
 from gsu_cli.verbs.places import absolute
-
-SECTIONS = ("forget", "seeds", "evaluation", "protocol")  # mappings that no group of configs guards against forget=1
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
@@ -42,12 +42,10 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
 
 def open_session(cfg: DictConfig) -> Session:
     """The session of this run in the folder that Hydra made for it."""
-    for section in (key for key in SECTIONS if key in cfg and not isinstance(cfg[key], DictConfig)):
-        example = "forget.class=1" if section == "forget" else f"{section}.KEY=VALUE"
-        raise UsageError(f"`{section}` must stay a group of settings", found=cfg[section], way_out=f"Type {example}.")
     hydra = HydraConfig.get()
     verb = str(hydra.job.name)
-    seeds = {str(k): _seed(str(k), v) for k, v in cfg.seeds.items()}
+    _seed("seed", cfg.seed)  # before those that take its value
+    seeds = {str(k): _seed(f"seeds.{k}", v) for k, v in cfg.seeds.items()}
     command = ["gsu", verb, *[shlex.quote(str(o)) for o in hydra.overrides.task]]
     where = choose(cfg.get("device", "auto"))
     return Session(Path(hydra.runtime.output_dir), verb, absolute(plain(cfg)), command, seeds, where)
@@ -55,14 +53,17 @@ def open_session(cfg: DictConfig) -> Session:
 
 def _seed(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise UsageError(f"`seeds.{name}` must be an integer >= 0", found=value)
+        digits = isinstance(value, str) and value.isdecimal()
+        way_out = f"Type {name}={int(str(value))}" if digits else ""
+        found = "null" if value is None else repr(value) if isinstance(value, str) else value
+        raise UsageError(f"`{name}` must be an integer >= 0", found=found, way_out=way_out)
     return value
 
 
 def load_dataset(cfg: DictConfig, session: Session, load: Callable[[DictConfig], Dataset] | None = None) -> Dataset:
     """Loads ``cfg.dataset``, by ``load`` where one is given, records what was really seen, and says so."""
     with session.stage("load"):
-        dataset = (load or loaded)(cfg.dataset)
+        dataset = (load or loaded)(chosen(cfg, "dataset"))
         session.record.inputs["dataset"] = {
             "name": dataset.name,
             "source": dataset.source,
@@ -81,7 +82,7 @@ def load_dataset(cfg: DictConfig, session: Session, load: Callable[[DictConfig],
 
 def loaded(cfg: DictConfig) -> Dataset:
     """The data set of a config in memory, with a bar where that takes long enough for ``load`` to have one."""
-    source = build(cfg)
+    source = build(cfg, key="dataset")
     more: dict[str, OnProgress] = {}
     with console.work_bar("loading") as update:
         if "on_progress" in inspect.signature(source.load).parameters:

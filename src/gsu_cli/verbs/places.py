@@ -17,6 +17,12 @@ def typed() -> list[str]:
     return [str(word).lstrip("+~").split("=")[0].split("@")[0] for word in HydraConfig.get().overrides.task]
 
 
+def taken_away() -> set[str]:
+    """Keys that the line takes away: ``~metric.identity``."""
+    words = [str(word) for word in HydraConfig.get().overrides.task]
+    return {word[1:].split("=")[0] for word in words if word.startswith("~")}
+
+
 def is_typed(*keys: str) -> bool:
     """Whether the line sets one of the keys, or something below it."""
     return any(name == key or name.startswith(f"{key}.") for name in typed() for key in keys)

@@ -44,8 +44,8 @@ class Protocol:
         Raises:
             UsageError: an option is wrong, a strength is needed and unknown, or typed although the protocol chooses it.
         """
-        make = parts.build(cfg.method, _partial_=True)
-        method = parts.build(cfg.method)
+        make = parts.build_choice(cfg, "method", _partial_=True)
+        method = parts.build_choice(cfg, "method")
         p = cfg.protocol
         budget = None if p.budget is None else check_share("protocol.budget", p.budget)
         check_whole("images", p.images, 1, group="protocol")

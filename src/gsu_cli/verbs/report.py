@@ -23,6 +23,7 @@ from gsu_cli.report.runs import Broken, Runs, collect
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run import folders
 from gsu_cli.run.files import write_text
+from gsu_cli.verbs import settings
 from gsu_cli.verbs.console import console, note, room, say
 
 FORMATS = ("html", *RENDER)
@@ -80,6 +81,7 @@ class Options:
 
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
+    settings.check(cfg, "report")
     options = Options.of(cfg)
     runs, broken = collect(options.places)
     for path, why in broken:

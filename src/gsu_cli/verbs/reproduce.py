@@ -22,16 +22,20 @@ from gsu_cli.run.pool import cores, in_processes
 from gsu_cli.run.store import Store
 from gsu_cli.run.tables import CELLS, Outcome, TableSpec
 from gsu_cli.verbs import cell as cells
-from gsu_cli.verbs import console, parts
+from gsu_cli.verbs import console, parts, settings
+from gsu_cli.verbs.arguments import check_arguments, fits
 
 
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
+    settings.check(cfg, "reproduce")
     if cfg.get("table") is None:
         names = sorted(path.stem for path in (conf_dir() / "table").glob("*.yaml"))
         raise UsageError("`table` must be given", way_out=f"Choose one of {', '.join(names)}")
-    spec = TableSpec.of(parts.plain(cfg.table))
+    spec = _table(cfg.table)
     preview, workers = parts.flag(cfg, "preview"), _workers(cfg.workers)
+    if not fits(cfg.cell_seconds, float) or not cfg.cell_seconds > 0:
+        raise UsageError("`cell_seconds` must be a number > 0", found=cfg.cell_seconds)
     root = Path(str(cfg.paths.output_dir)) / "reproduce"
     store = Store(root / CELLS)
     shared = _shared(cfg)
@@ -47,6 +51,16 @@ def main(cfg: DictConfig) -> None:
     print_table(table, console.console)
     console.say("all of it lies in ", folder)
     _judge(spec, outcomes, folder)
+
+
+def _table(chosen: Any) -> TableSpec:
+    """The table, its values checked against the annotations of its class; what is null is left to `TableSpec`."""
+    if not isinstance(chosen, DictConfig):
+        raise UsageError("`table` must be a choice of that group", found=chosen)
+    values, known = parts.plain(chosen), TableSpec.__dataclass_fields__
+    given = {key: value for key, value in values.items() if value is not None and key in known}
+    check_arguments(TableSpec, given, "table")
+    return TableSpec.of(values)
 
 
 def _workers(value: object) -> int:

@@ -17,6 +17,7 @@ from gsu_cli.report.shape import whole
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import card_line, shipped_names
 from gsu_cli.run.record import Record, read_record
+from gsu_cli.verbs import settings
 from gsu_cli.verbs.console import console, note
 
 GROUPS = {
@@ -34,6 +35,7 @@ TOPICS = (*GROUPS, "checkpoints", "runs")
 
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
+    settings.check(cfg, "show")
     what = cfg.what
     if what is not None and what not in TOPICS:
         raise UsageError(

@@ -20,7 +20,7 @@ from gsu_cli.run.files import atomic
 from gsu_cli.run.lineage import architecture
 from gsu_cli.run.session import Session
 from gsu_cli.training import History, Recipe, fit
-from gsu_cli.verbs import beside, console, parts
+from gsu_cli.verbs import beside, console, parts, settings
 from gsu_cli.verbs.listening import Listener, listening
 from gsu_cli.verbs.models import build_model
 
@@ -30,8 +30,9 @@ IDENTITY = ("dataset_sha256", "forget", "forget_sha256", "forget_seed")  # of th
 
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
+    settings.check(cfg, "train")
     with parts.open_session(cfg) as session, listening(cfg, session) as listener:
-        recipe: Recipe = parts.build(cfg.training)
+        recipe: Recipe = parts.build_choice(cfg, "training")
         spec, resumed = parts.forget_spec(cfg.forget), _resume(cfg.resume)
         dataset = parts.load_dataset(cfg, session)
         images, left_out = dataset.train, dict[str, Any](forget=None, forget_options=session.record.config["forget"])

@@ -20,7 +20,7 @@ from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from gsu_cli.run.files import write_text
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
-from gsu_cli.verbs import beside, console, curve, parts, tuning
+from gsu_cli.verbs import beside, console, curve, parts, settings, tuning
 from gsu_cli.verbs.listening import listening
 from gsu_cli.verbs.measure import Plan, measure
 from gsu_cli.verbs.picture import draw_picture
@@ -29,6 +29,7 @@ from gsu_cli.verbs.protocol import Protocol
 
 def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
     """Runs the verb; with ``tune``, what a sweeper looks at."""
+    settings.check(cfg, "unlearn")
     with parts.open_session(cfg) as session, listening(cfg, session):
         spec = parts.forget_spec(cfg.forget)
         if spec is None:
@@ -66,7 +67,7 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
 
 def _unlearn(session: Session, method: Any, original: Checkpoint, split: Split) -> Checkpoint:
     record = session.record
-    name = method.name
+    name = str(getattr(method, "name", type(method).__name__))
     with console.work_bar(name) as on_progress:
         model, update = unlearn(
             original.model,
