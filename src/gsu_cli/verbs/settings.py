@@ -32,7 +32,7 @@ SETTINGS: Mapping[str, Kinds] = {
     "reproduce": {"paths": PATHS, "device": ANY, "preview": ANY, "workers": ANY, "cell_seconds": ANY},
     "report": {
         "paths": PATHS,
-        **dict.fromkeys(("runs", "by", "format", "pictures"), ANY),
+        **dict.fromkeys(("runs", "by", "columns", "format", "pictures"), ANY),
         **dict.fromkeys(("output", "title"), PERHAPS),
     },
     "show": {
