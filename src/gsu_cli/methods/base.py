@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
@@ -161,7 +162,7 @@ def unlearn(
         on_progress=on_progress or (lambda *_: None),
         on_trial=on_trial or (lambda _: None),
     )
-    with task.stage("unlearn"):
+    with task.stage("unlearn"), attention_with_all_derivatives():
         update = method(task)
     for name, p in task.model.named_parameters():
         if not torch.isfinite(p).all():
@@ -183,7 +184,7 @@ def unlearn(
         k: float(v.norm() / before[k].norm().clamp(min=1e-12)) for k, v in moved.items()
     }
     if diagnostics:
-        with task.stage("diagnostics"):
+        with task.stage("diagnostics"), attention_with_all_derivatives():
             n = enough(math.prod(split.dataset.shape))
             parts: dict[str, Images] = {
                 part: draw_images(split, part, n, seed=task.stream("diagnostics", part)) for part in PARTS
@@ -205,6 +206,11 @@ def check_needs(method: object, model: object) -> None:
             found=type(model).__name__,
             way_out="docs/diffusion.md says which methods run on a model without them",
         )
+
+
+def attention_with_all_derivatives() -> contextlib.AbstractContextManager[None]:
+    """Attention by plain matrix products for a while: its fused kernels have no second and no forward derivatives."""
+    return sdpa_kernel(SDPBackend.MATH)
 
 
 def names_in_scope(model: Any, scope: str) -> list[str]:

@@ -114,7 +114,7 @@ def _notes(
             f"class is not that of the weights. {CAUSES}"
         )
     kl = float((0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log())).sum(1).double().mean())
-    if loss >= constant:
+    if loss > constant + 0.02 * abs(constant):
         notes.append(
             f"the -ELBO of training images, {loss:.4g}, is above {constant:.4g} of the best constant image, though "
             f"reconstructions are at {nll:.4g}: KL was hardly weighed in training, or N(0, I) is not the prior"
