@@ -186,13 +186,12 @@ def test_networks_of_ones_own_are_named_not_unpickled(place: Path, type_line: Ca
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (None, "checkpoint.path=<folder>"),
         ({"name": "VQVAEConfig"}, "found VQVAEConfig"),
         ({"name": "VAEConfig", "input_dim": [1, 28, 28]}, "images of the shape"),
         ({"name": "VAEConfig", "latent_dim": "many"}, "this release of pythae reads"),
     ],
 )
-def test_what_is_no_vae_of_pythae(options: dict[str, object] | None, said: str) -> None:
+def test_what_is_no_vae_of_pythae(options: dict[str, object], said: str) -> None:
     with pytest.raises((UsageError, CheckpointError), match=said):
         PythaeVae(SHAPE, options)
 
@@ -205,14 +204,13 @@ def test_the_kinds_are_classes_of_pythae() -> None:
 @pytest.mark.parametrize(
     ("options", "shape", "said"),
     [
-        (None, SHAPE, "checkpoint.path=<folder>"),
         ({"_class_name": "UNet2DModel"}, SHAPE, "found UNet2DModel"),
         (TINY, (3, 12, 12), "1 channels and sides that 2 divides"),
         (TINY, (1, 13, 12), "sides that 2 divides"),
         ({"down_block_types": "nothing"}, SHAPE, "this release of diffusers builds"),
     ],
 )
-def test_what_is_no_autoencoder_kl(options: dict[str, Any] | None, shape: tuple[int, ...], said: str) -> None:
+def test_what_is_no_autoencoder_kl(options: dict[str, Any], shape: tuple[int, ...], said: str) -> None:
     with pytest.raises((UsageError, CheckpointError), match=said):
         AutoencoderKl(shape, options)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import block_generator
-from gsu_cli.objectives.redirect import decoder_prefix
+from gsu_cli.objectives.redirect import check_decoder, decoder_prefix
 from gsu_cli.surgery.devices import add_wide, normal, wide
 from gsu_cli.surgery.layers import find_scopes, maps_patches, rows, squared_gradients
 from gsu_cli.surgery.taps import Use, capture, eval_mode
@@ -39,6 +39,7 @@ def diagonal_fisher(model: Any, images: Images, *, seed: int, targets: str = "da
         UsageError: the model has no decoder to differentiate.
     """
     need_latents(model)
+    check_decoder(model)
 
     def parts() -> Iterable[tuple[Tensor, Tensor, torch.Generator]]:
         for b, (x, _) in enumerate(images.batches(BLOCK)):

@@ -14,6 +14,7 @@ from gsu_cli.methods.base import Strength, Task, Update, add_, check_whole, cosi
 from gsu_cli.methods.diagonal import need_latents
 from gsu_cli.methods.iterative import CHECK_IMAGES, Cost, check_number
 from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.objectives.redirect import check_decoder
 
 
 class Newton:
@@ -38,6 +39,7 @@ class Newton:
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
         need_latents(model)
+        check_decoder(model)
         names = list(model.generation_parameters())
         retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
         forget = split.forget_images

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.base import Gaussian, Vae, image_shape
-from gsu_cli.models.libraries import library, need_options, read_config
+from gsu_cli.models.libraries import library, read_config
 
 OLDER = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 """Names of the attention layers in files of the first releases."""
@@ -30,7 +30,7 @@ class AutoencoderKl(Vae):
 
     Args:
         shape: ``(c, h, w)`` of the images.
-        options: what stands in ``config.json``.
+        options: what stands in ``config.json``; None is the library's default.
         sigma: standard deviation of a pixel, in units of the full range.
 
     Raises:
@@ -39,7 +39,8 @@ class AutoencoderKl(Vae):
 
     def __init__(self, shape: Sequence[int], options: Mapping[str, Any] | None = None, sigma: float = 1.0) -> None:
         super().__init__()
-        self.shape, self.options = image_shape(shape), need_options(options, "autoencoder_kl")
+        self.shape = image_shape(shape)
+        self.options = dict(options or {"in_channels": self.shape[0], "out_channels": self.shape[0]})
         self.likelihood = Gaussian(sigma)
         kind = self.options.get("_class_name", "AutoencoderKL")
         if kind != "AutoencoderKL":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,18 +49,3 @@ def read_config(path: Path, what: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise CheckpointError(f"{path} must hold a JSON object", found=type(found).__name__)
     return found
-
-
-def need_options(options: Mapping[str, Any] | None, choice: str) -> dict[str, Any]:
-    """The library's options.
-
-    Raises:
-        UsageError: there are none, since no folder was given.
-    """
-    if not isinstance(options, Mapping):
-        raise UsageError(
-            f"model={choice} takes its architecture from the folder that the library saved",
-            found="none" if options is None else options,
-            way_out="Give it with checkpoint.path=<folder>",
-        )
-    return dict(options)

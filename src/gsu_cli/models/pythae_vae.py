@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.base import Bernoulli, Gaussian, Vae, image_shape
-from gsu_cli.models.libraries import library, need_options, read_config
+from gsu_cli.models.libraries import library, read_config
 
 KINDS = (
     "VAEConfig", "BetaVAEConfig", "BetaTCVAEConfig", "DisentangledBetaVAEConfig", "INFOVAE_MMD_Config", "IWAEConfig",
@@ -30,7 +30,7 @@ class PythaeVae(Vae):
 
     Args:
         shape: ``(c, h, w)`` of the images.
-        options: what stands in ``model_config.json``.
+        options: what stands in ``model_config.json``; None is the library's default VAE.
         encoder, decoder: class paths of architectures other than the default ones, each built from the config as
             pythae builds its own; the library stores such as pickles, which are not read.
 
@@ -46,7 +46,7 @@ class PythaeVae(Vae):
         decoder: str | None = None,
     ) -> None:
         super().__init__()
-        self.shape, self.options = image_shape(shape), need_options(options, "pythae")
+        self.shape, self.options = image_shape(shape), dict(options or {"name": "VAEConfig"})
         self.paths = {"encoder": encoder, "decoder": decoder}
         kind = self.options.get("name")
         if kind not in KINDS:

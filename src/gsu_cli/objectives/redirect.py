@@ -29,6 +29,7 @@ from gsu_cli.surgery.devices import normal, share_of, wide
 from gsu_cli.surgery.streaming import BlockLoss
 
 COLUMNS = 1024  # of a pool that are float64 at a time: all of them would double the memory of large images
+GRADIENTS_ALONE = "Use a method that needs gradients alone, such as method=gradient_surgery"
 LEAST_CLEAN = 0.02  # share of the retained means kept as targets when fewer than that are clean
 
 
@@ -88,7 +89,29 @@ def check_latents(model: Any) -> None:
         raise UsageError(
             "redirecting needs a model with posterior(), decoder and likelihood",
             found=type(model).__name__,
-            way_out="Use a method that needs gradients alone, such as method=gradient_surgery",
+            way_out=GRADIENTS_ALONE,
+        )
+    check_decoder(model)
+
+
+def check_decoder(model: Any) -> None:
+    """Refuses a model whose drawings depend on more than its decoder, or whose decoder computes its own weights.
+
+    Raises:
+        UsageError: with the parameter.
+    """
+    prefix = decoder_prefix(model)
+    if outside := [name for name in model.generation_parameters() if not name.startswith(prefix)]:
+        raise UsageError(
+            "this method needs a decoder that holds every parameter drawing depends on",
+            found=f"{outside[0]} outside of it",
+            way_out=f"Move it into the class's decoder, or: {GRADIENTS_ALONE}",
+        )
+    if computed := [name for name, _ in model.decoder.named_parameters() if name.endswith(("_g", "_orig"))]:
+        raise UsageError(
+            "this method needs layers whose weights are parameters",
+            found=f"{prefix}{computed[0]} of torch.nn.utils.weight_norm or spectral_norm",
+            way_out=GRADIENTS_ALONE,
         )
 
 
