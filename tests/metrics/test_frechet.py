@@ -40,7 +40,7 @@ def test_agrees_with_scipys_matrix_root(d, seed):
 
 
 def test_agrees_with_pytorch_fid(monkeypatch):
-    """Whichever SciPy: pytorch-fid 0.3 asks `sqrtm` for an error estimate by an argument that SciPy 1.18 has dropped."""
+    """On any SciPy: pytorch-fid 0.3 asks `sqrtm` for an error by an argument that SciPy 1.18 has dropped."""
     fid_score = pytest.importorskip("pytorch_fid.fid_score")
     sqrtm = scipy.linalg.sqrtm
     monkeypatch.setattr(fid_score.linalg, "sqrtm", lambda x, disp=False: (sqrtm(x), 0.0))
