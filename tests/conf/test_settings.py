@@ -17,7 +17,7 @@ from gsu_cli.run import folders
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.verbs.arguments import check_arguments, fits, words
 from gsu_cli.verbs.build import build
-from gsu_cli.verbs.settings import GROUPS, SETTINGS, names
+from gsu_cli.verbs.settings import GROUPS, SETTINGS, check, names
 
 GROUPS_OF_CLASSES = ("dataset", "judge", "logger", "method", "metric", "model", "training")
 SHAPE = {"shape": [3, 64, 64]}
@@ -33,6 +33,16 @@ def test_settings_are_those_of_the_configs(verb: str) -> None:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         found = {key for key in dotted(compose(verb)) if key.partition(".")[0] not in GROUPS}
     assert found == set(names(SETTINGS[verb]))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [f"{group}={path.stem}" for group in ("checkpoint", "paths") for path in sorted((conf_dir() / group).iterdir())],
+)
+def test_every_choice_of_settings_passes(word: str) -> None:
+    folders.register_resolvers()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        check(compose("unlearn", [word]), "unlearn")
 
 
 def dotted(config: Any, prefix: str = "") -> Iterator[str]:

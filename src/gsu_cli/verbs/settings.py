@@ -15,12 +15,13 @@ from omegaconf import DictConfig, OmegaConf
 from gsu_cli.errors import UsageError, did_you_mean
 
 ANY, TEXT, PERHAPS = "any value", "text", "text or null"
+SOMETIMES = "any value, where it is"  # a key that not every choice of its group has
 Kinds = Mapping[str, Any]  # name -> one of these, or the Kinds of a section
 
 PATHS: Kinds = {"data_dir": TEXT, "output_dir": TEXT}
 FORGET: Kinds = dict.fromkeys(("class", "attribute", "sample", "fraction"), ANY)
 SEEDS: Kinds = {"seed": ANY, "seeds": dict.fromkeys(("train", "unlearn", "evaluate"), ANY)}
-CHECKPOINT: Kinds = {"name": TEXT, "path": PERHAPS, "twin": PERHAPS, "entry": ANY, "rename": ANY}
+CHECKPOINT: Kinds = {"name": TEXT, "path": PERHAPS, "twin": PERHAPS, "entry": ANY, "rename": ANY, "samples": SOMETIMES}
 PROTOCOL: Kinds = {"budget": ANY, "images": ANY, "latents": ANY, "strength": PERHAPS, "low": ANY, "high": ANY}
 MEASURED: Kinds = {"evaluation": {"samples": ANY}, "checkpoint": CHECKPOINT}
 COMPUTES: Kinds = {"paths": PATHS, "forget": FORGET, "device": ANY, **SEEDS}
@@ -64,6 +65,8 @@ def check(cfg: DictConfig, verb: str) -> None:
 def _check(cfg: DictConfig, kinds: Kinds, prefix: str) -> None:
     for name, kind in kinds.items():
         key = f"{prefix}{name}"
+        if name not in cfg and kind is SOMETIMES:
+            continue
         if name not in cfg:
             raise UsageError(f"`{key}` must stay among the settings", found=f"~{key}", way_out="Leave that word out")
         value = cfg[name]
@@ -77,7 +80,7 @@ def _check(cfg: DictConfig, kinds: Kinds, prefix: str) -> None:
             for other in map(str, value):
                 if other not in kind:
                     raise _unknown("", f"{key}.{other}", [f"{key}.{known}" for known in kind])
-        elif kind is not ANY and not _is_text(value) and not (value is None and kind is PERHAPS):
+        elif kind in (TEXT, PERHAPS) and not _is_text(value) and not (value is None and kind is PERHAPS):
             raise UsageError(f"`{key}` must be {kind}", found=_shown(value), way_out=_in_quotes(key, value))
 
 
@@ -115,6 +118,7 @@ def _in_quotes(key: str, value: Any) -> str:
 def names(kinds: Kinds, prefix: str = "") -> Iterator[str]:
     """Dotted names of all settings, sections among them."""
     for name, kind in kinds.items():
-        yield f"{prefix}{name}"
+        if kind is not SOMETIMES:
+            yield f"{prefix}{name}"
         if isinstance(kind, Mapping):
             yield from names(kind, f"{prefix}{name}.")
