@@ -57,6 +57,13 @@ def test_a_curve_is_measured_point_by_point_and_drawn(world: World, gsu: Gsu, tm
         assert {m["name"] for m in point["measurements"]} == {"feature_ratio", "neg_elbo_retain"}
         assert {m["sha256"] for m in point["measurements"]} == {point["sha256"]}
         assert all(m["subject"] == "unlearned" and m["n"] > 0 and m["low"] <= m["value"] for m in point["measurements"])
+    printed = typed.out.splitlines()
+    rows = [line.split() for line in printed[printed.index("trade-off curve: a point per budget") :] if line.strip()]
+    for point in (small, large):
+        (row,) = [row for row in rows if row[:2] == [f"{point['budget']:.4f}", f"{point['strength']:.4g}"]]
+        assert row[2].startswith(("+", "-")), "what it cost held out"
+    assert printed[-1].startswith("their picture is ")
+    assert printed[-1].endswith("curve.png")
     # the run's own budget is among those of the curve: two roads to the same weights, and to the same numbers
     own = {(m["name"], m["judge"]): m["value"] for m in run.record["measurements"] if m["subject"] == "unlearned"}
     main = run.record["update"]["details"]["calibration"]["strength"]

@@ -243,3 +243,26 @@ def test_twenty_kills_change_no_byte(
     assert process.wait() == 0
     assert not list(tmp_path.glob("outputs/reproduce/cells/*.part"))
     assert tables(tmp_path) == expected
+
+
+def test_a_preview_names_the_cells_that_cannot_run(tiny: Callable[..., list[str]], gsu: Gsu, world: World) -> None:
+    columns = {"plain_ascent": "method=ascent", "slip": "method=ascent method.lr=-1", "lost": "judge.cnn.path=nowhere"}
+    rows = {"class": "forget.class=1,7", "elsewhere": "forget.class=1 dataset.path=nowhere"}
+    typed = gsu(*tiny(rows=rows, columns=columns, optional=["elsewhere"]), "preview=true")
+    assert typed.code == 1
+    said = typed.out.splitlines()
+    assert said[0].startswith("table tiny: 18 cells, 0 done, 12 to run, 6 cannot be run; about ")
+    assert "cannot be run: class 1, slip, seed 0, 1: `method.lr` must be a finite number > 0; found -1." in said
+    assert "cannot be run: class 1, lost, seed 0, 1: `judge.cnn.path` must be an existing file; found nowhere." in said
+    assert any(
+        line.startswith("cannot be run: class 7, plain ascent, seed 0, 1: `forget.class` must be") for line in said
+    )
+    assert any(line.startswith("cannot be run: elsewhere, plain ascent, seed 0, 1: ") for line in said)
+    assert "every cell of tiny must be able to run; found 10 that cannot." in typed.err
+
+
+def test_what_may_be_missing_is_named_and_no_failure(tiny: Callable[..., list[str]], gsu: Gsu) -> None:
+    rows = {"here": "forget.class=1", "elsewhere": "forget.class=1 dataset.path=nowhere"}
+    typed = gsu(*tiny(rows=rows, optional=["elsewhere"]), "preview=true")
+    assert (typed.code, typed.err) == (0, "")
+    assert "cannot be run: elsewhere, plain ascent, seed 0, 1: " in typed.out

@@ -62,6 +62,17 @@ def test_runs(world: World, gsu: Gsu, tmp_path: Path) -> None:
     assert gsu("show", "runs", "last=1").out.count("unlearn") < out.count("unlearn")
 
 
+def test_runs_tell_a_generator_from_a_judge(world: World, gsu: Gsu) -> None:
+    root = world.trained.folder.parent
+    out = gsu("show", "runs", f"paths.output_dir={root}").out.splitlines()
+    below = {
+        name: out[[line.endswith(f"/{name}") for line in out].index(True) + 1] for name in ("vae", "judge", "twin")
+    }
+    assert below["vae"].strip() == "strokes, generator MlpVae"
+    assert below["judge"].strip() == "strokes, judge JudgeCnn"
+    assert below["twin"].strip() == "strokes, generator MlpVae, forget class 1"
+
+
 @pytest.fixture
 def some(tmp_path: Path) -> Path:
     three = {"a": made(1), "b": made(2, lr=0.2), "c": made(1, status="failed", error="boom")}

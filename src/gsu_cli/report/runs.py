@@ -62,12 +62,24 @@ def collect(places: Iterable[Path]) -> tuple[Runs, Broken]:
     return sorted(once.values(), key=lambda pair: pair[1].started), list(kept.items())
 
 
+def _trained(record: Record) -> str:
+    """What a training made: "generator MlpVae"; empty for other verbs."""
+    if record.verb != "train":
+        return ""
+    model = record.outputs.get("model", {})
+    name = model.get("class") or str((record.config.get("model") or {}).get("_target_", "")).rpartition(".")[2]
+    kind = model.get("kind") or ("judge" if name in ("JudgeCnn", "AttributeCnn") else "generator")
+    return f"{kind} {name}" if name else ""
+
+
 def short(record: Record) -> str:
     """One line: data set, what was forgotten and how, the cut by each judge; or the error.
 
     A question mark stands behind a number that supports no claim.
     """
     parts = [str(record.inputs.get("dataset", {}).get("name", ""))]
+    if trained := _trained(record):
+        parts.append(trained)
     if record.split:
         parts.append(f"forget {record.split['forget']}")
     if record.update:

@@ -18,16 +18,20 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from gsu_cli import __version__
-from gsu_cli.errors import CheckpointError, GsuError
+from gsu_cli.data.base import Dataset
+from gsu_cli.errors import CheckpointError, GsuError, UsageError
 from gsu_cli.run import folders
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.device import choose
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.record import FILE, Record, write_record
+from gsu_cli.run.seeds import generator
 from gsu_cli.run.store import Store, content_key, files_in
 from gsu_cli.run.tables import Cell
-from gsu_cli.verbs import parts, unlearn
+from gsu_cli.verbs import parts, settings, unlearn
+from gsu_cli.verbs.measure import Plan
+from gsu_cli.verbs.protocol import Protocol
 
 VERB = "unlearn"
 PRINTED = "printed.txt"  # what the cell would have shown
@@ -57,6 +61,28 @@ class Identities:
         self.shared = list(shared)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._digests: dict[str, str | GsuError] = {}
+        self._datasets: dict[str, Dataset] = {}
+
+    def check(self, cell: Cell) -> None:
+        """Builds what the run of a cell would build before its work; its data set is known from `key`.
+
+        Raises:
+            GsuError: an option or a file with which the cell cannot run.
+        """
+        config = self._config(cell)
+        settings.check(config, VERB)
+        spec = parts.forget_spec(config.forget)
+        if spec is None:
+            raise UsageError("something must be forgotten", found="no forget.*")
+        Protocol.of(config)
+        Plan.of(config)
+        here = parts.plain(config)
+        judges = {f"judge.{name}.path": judge.get("path") for name, judge in (here.get("judge") or {}).items()}
+        for key, value in {**{f"checkpoint.{k}": here["checkpoint"][k] for k in ("path", "twin")}, **judges}.items():
+            if isinstance(value, str) and not Path(value).expanduser().exists():
+                raise CheckpointError(f"`{key}` must be an existing file", found=value)
+        dataset = self._datasets[str(OmegaConf.create(here["dataset"]))]
+        spec.resolve(dataset, generator=generator(0))
 
     def key(self, cell: Cell) -> str:
         """The content key of a cell.
@@ -88,13 +114,14 @@ class Identities:
         name = str(dataset)
         if name not in self._digests:
             try:
-                self._digests[name] = parts.build(dataset, key="dataset").load().digest()
+                found = self._datasets[name] = parts.build(dataset, key="dataset").load()
+                self._digests[name] = found.digest()
             except GsuError as e:
                 self._digests[name] = e
-        found = self._digests[name]
-        if isinstance(found, GsuError):
-            raise found
-        return found
+        digest = self._digests[name]
+        if isinstance(digest, GsuError):
+            raise digest
+        return digest
 
 
 def _neutral(config: Mapping[str, Any]) -> dict[str, Any]:

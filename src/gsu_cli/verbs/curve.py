@@ -9,6 +9,8 @@ from gsu_cli.data.split import Split
 from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.calibrated import Known
 from gsu_cli.metrics.base import Scene, Subject, draw
+from gsu_cli.report.curve_table import curve_table
+from gsu_cli.report.formats.terminal import grid
 from gsu_cli.report.tradeoff import draw_tradeoff
 from gsu_cli.run.checkpoints import Checkpoint, digest
 from gsu_cli.run.seeds import generator
@@ -53,3 +55,9 @@ def picture(session: Session) -> None:
     for name in FILES:
         draw_tradeoff(session.folder / name, session.record)
         session.record.outputs[name.replace(".", "_")] = {"path": name}
+
+
+def show(session: Session) -> None:
+    """The points, and where their picture lies."""
+    console.console.print(grid(curve_table(session.record)))
+    console.say("their picture is ", session.folder / FILES[0])

@@ -40,10 +40,13 @@ def main(cfg: DictConfig) -> None:
     store = Store(root / CELLS)
     shared = _shared(cfg)
     with console.work_bar(f"cells of {spec.name}") as on_progress, cells.configs():
-        outcomes = _look_up(spec, cells.Identities(shared), store, on_progress)
+        identities = cells.Identities(shared)
+        outcomes = _look_up(spec, identities, store, on_progress)
+        refused = _refusals(outcomes, identities) if preview else []
     todo = [o for o in outcomes if o.key and not o.done]
     console.say(_plan(spec, outcomes, todo, _estimate(todo, outcomes, cfg.cell_seconds) / workers, workers))
     if preview:
+        _show_refusals(spec, refused)
         return
     outcomes = _run(todo, outcomes, shared, store, workers)
     folder = root / spec.name
@@ -101,6 +104,36 @@ def _look_up(spec: TableSpec, identities: cells.Identities, store: Store, on_pro
             raise UsageError(f"the lines of `table={spec.name}` must compose", found=found) from e
         on_progress(i, len(every), str(one))
     return outcomes
+
+
+def _refusals(outcomes: Sequence[Outcome], identities: cells.Identities) -> list[tuple[Outcome, str]]:
+    """The cells that cannot run, each with the reason."""
+    refused = []
+    for o in outcomes:
+        if not o.key:
+            refused.append((o, o.why))
+        elif not o.done:
+            try:
+                identities.check(o.cell)
+            except (GsuError, HydraException, OmegaConfBaseException) as e:
+                refused.append((o, str(e).splitlines()[0]))
+    return refused
+
+
+def _show_refusals(spec: TableSpec, refused: Sequence[tuple[Outcome, str]]) -> None:
+    """Says what cannot run, cells of one reason together; raises unless every one of them may be missing."""
+    together: dict[tuple[str, str, str], list[int]] = {}
+    for o, why in refused:
+        together.setdefault((o.cell.row, o.cell.column, why), []).append(o.cell.seed)
+    for (row, column, why), seeds in together.items():
+        console.say(f"cannot be run: {row}, {column}, seed {', '.join(map(str, seeds))}: {why}")
+    needed = [o for o, _ in refused if not o.excused]
+    if needed:
+        raise GsuError(
+            f"every cell of {spec.name} must be able to run",
+            found=f"{len(needed)} that cannot",
+            way_out="The lines above say why",
+        )
 
 
 def _estimate(todo: Sequence[Outcome], outcomes: Sequence[Outcome], default: float) -> float:

@@ -101,8 +101,13 @@ def _train(
             style="bold",
         )
     )
-    option = "judge.cnn.path" if isinstance(found.model, JudgeCnn | AttributeCnn) else "checkpoint.path"
+    option = "judge.cnn.path" if is_judge(found.model) else "checkpoint.path"
     console.say(f"use it with {option}=", path)
+
+
+def is_judge(model: Any) -> bool:
+    """Whether it names what images show; a generator draws them."""
+    return isinstance(model, JudgeCnn | AttributeCnn) or not callable(getattr(model, "sample", None))
 
 
 def _export(session: Session, model: Any, history: History, recipe: Recipe, about: dict[str, Any]) -> Path:
@@ -115,7 +120,8 @@ def _export(session: Session, model: Any, history: History, recipe: Recipe, abou
         "resumed_at_epoch": history.resumed_at_epoch,
         "images_per_second": round(rate, 1),
     }
-    session.record.outputs["model"] = {"path": path.name, "sha256": sha256}
+    kind = "judge" if is_judge(model) else "generator"
+    session.record.outputs["model"] = {"path": path.name, "sha256": sha256, "class": type(model).__name__, "kind": kind}
     return path
 
 

@@ -62,6 +62,8 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
             curve.trace(session, protocol, plan, scene, original, split)
             curve.picture(session)
         finish(session, seen, drawn)
+        if protocol.curve:
+            curve.show(session)
     return None
 
 
