@@ -57,7 +57,7 @@ def test_a_curve_is_measured_point_by_point_and_drawn(world: World, gsu: Gsu, tm
         assert {m["name"] for m in point["measurements"]} == {"feature_ratio", "neg_elbo_retain"}
         assert {m["sha256"] for m in point["measurements"]} == {point["sha256"]}
         assert all(m["subject"] == "unlearned" and m["n"] > 0 and m["low"] <= m["value"] for m in point["measurements"])
-    printed = typed.out.splitlines()
+    printed = [line.rstrip() for line in typed.out.splitlines() if line.strip()]
     rows = [line.split() for line in printed[printed.index("trade-off curve: a point per budget") :] if line.strip()]
     for point in (small, large):
         (row,) = [row for row in rows if row[:2] == [f"{point['budget']:.4f}", f"{point['strength']:.4g}"]]

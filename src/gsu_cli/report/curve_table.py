@@ -16,7 +16,7 @@ def curve_table(record: Record) -> Table:
     columns = (
         Column("budget", form="share", is_key=True),
         Column(option),
-        Column(cost_words(record), form="change", better="lower"),
+        Column(f"change of {cost_words(record)}", form="change", better="lower"),
         *(Column(f"feature ratio ({JUDGES.get(judge, judge)})") for judge in judges),
     )
     before = cost(record, "original")
