@@ -15,6 +15,7 @@ from gsu_cli.run.record import Measurement, Record
 
 RULE = 1  # to be raised with every change of what follows
 SKILL = 0.5  # of a judge: how far from guessing (0) to never wrong (1), at the lower end of its interval
+TELLS = 0.25  # by how much more often it must see it where it is than where it is not, at the lower end
 ACCURACY = 0.5  # of a judge in a record from before `balanced` was noted, at the lower end
 ABSTENTION = 0.5  # share of samples that a judge may abstain on, at the lower end
 COST = 0.5  # raise of the retain loss, relative to its level (or to the spread between images, the larger)
@@ -184,7 +185,7 @@ def _untrusted(record: Record, about: Mapping[str, Any]) -> str:
     if seen.value is None or alarm.value is None:
         return f"could not be checked: no held-out image {'shows' if seen.value is None else 'lacks'} {what}"
     whole = None not in (seen.low, seen.high, alarm.low, alarm.high)
-    if (newcombe(seen, alarm)[0] if whole else seen.value - alarm.value) < SKILL:
+    if (newcombe(seen, alarm)[0] if whole else seen.value - alarm.value) < TELLS:
         return f"sees {what} in {seen.value:.1%} of {seen.n:,} real images of it and in {alarm.value:.1%} of the others"
     return ""
 
