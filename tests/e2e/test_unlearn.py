@@ -81,6 +81,7 @@ def test_all_is_measured_on_the_weights_that_lie_on_disk(world: World, gsu: Gsu,
     assert {m["name"] for m in found if m["subject"] == "data"} == {
         "feature_ratio",
         "neg_elbo_drawn",
+        "variety",
         "frechet_distance",
         "inception_score",
     }
