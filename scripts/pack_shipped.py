@@ -24,10 +24,12 @@ from gsu_cli.metrics.neg_elbo import NegElbo
 from gsu_cli.metrics.trust import trust_report
 from gsu_cli.models.attribute_cnn import AttributeCnn
 from gsu_cli.models.judge_cnn import JudgeCnn
+from gsu_cli.models.protocols import HasNoiseLevels
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import write_text
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.verbs.evaluate import nothing_forgotten
+from pack_diffusion import diffusion_lines
 from pack_faces import face_judge_lines, face_lines
 
 SAMPLES, SEED = 10_000, 0
@@ -48,6 +50,7 @@ def card(name: str, folder: Path, options: list[str], data: str | None) -> None:
     target = FOLDER / f"{name}.safetensors"
     judge = isinstance(trained.model, JudgeCnn | AttributeCnn)
     write = (judge_lines if judge else vae_lines) if not faces else (face_judge_lines if judge else face_lines)
+    write = diffusion_lines if isinstance(trained.model, HasNoiseLevels) else write
     lines = write(target, dataset)
     recipe = trained.about["recipe"]
     licence = (

@@ -25,7 +25,7 @@ from gsu_cli.methods.surgery_parts import first, quadratic
 from gsu_cli.objectives.denoise import FrozenDenoising, Redirection, noised_sites, redirected
 from gsu_cli.surgery.streaming import accumulate_gradient
 
-CHECK_IMAGES = 250  # of each part, at most, for predicted and realised losses: a Hessian-vector product costs four
+CHECK_IMAGES = 125  # of each part, at most, for predicted and realised losses: a Hessian-vector product costs four
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,12 @@ class DenoiserSurgery:
         before = {part: loss.mean(origin) for part, loss in checks.items()}
         update, log = Update("fisher_surgery", self.shots), list[dict[str, Any]]()
         statistics = first(retain, self.retain_images)
+        paid, redirect = base, redirect_before
         for shot in range(self.shots):
             limit = base * (1 + self.budget * (shot + 1) / self.shots)
-            best = self._shot(task, found, cost, statistics, names, limit, log)
+            theta = parameters(model, names)
+            ground = Ground(model, cast(Any, found.sites), cast(Any, cost), theta, paid, limit, redirect)
+            best = self._shot(task, ground, found, cost, statistics, log)
             if shot == 0:
                 with task.stage("prediction"):
                     predictions = {part: quadratic(loss, origin, best.direction) for part, loss in checks.items()}
@@ -80,15 +83,16 @@ class DenoiserSurgery:
                 if self.shots == 1:
                     update.predicted = {k: p.change(best.step) for k, (_, p) in predictions.items()}
             add_(model, best.direction, best.step)
-            task.on_progress(shot + 1, self.shots, cost.mean(parameters(model, names)))
-        now = parameters(model, names)
+            now = parameters(model, names)
+            paid, redirect = cost.mean(now), best.redirect_loss
+            task.on_progress(shot + 1, self.shots, paid)
         update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
         n_f, n_r, n_b = len(forget), len(statistics), len(trial)
         evaluations = sum(c["evaluations"] for c in log)
         update.details = {
             "budget": self.budget,
-            "budget_spent": raised(cost.mean(now), base),
-            "redirect_loss": {"before": redirect_before, "after": found.sites.mean(model, now)},
+            "budget_spent": raised(paid, base),
+            "redirect_loss": {"before": redirect_before, "after": redirect},
             "target": {"kind": "bank", "forgotten": found.forgotten, "clamped": found.clamped},
             "images": {"retain": n_r, "forget": n_f, "budget": n_b, "bank": self.bank_images},
             "shots": log,
@@ -96,7 +100,7 @@ class DenoiserSurgery:
             "cost": Cost(
                 gradients=self.shots * (n_f + n_b),
                 fisher=self.shots * n_r * (2 if self.corrected else 1),
-                forward=n_f * (2 + len(log) + self.shots) + n_b * evaluations,
+                forward=n_f * (2 + len(log)) + n_b * (1 + self.shots + evaluations),
             ).record(len(split.dataset.train)),
         }
         return update
@@ -109,23 +113,20 @@ class DenoiserSurgery:
     def _shot(
         self,
         task: Task,
+        ground: Ground,
         goal: Redirection,
         cost: FrozenDenoising,
         retain: Images,
-        names: list[str],
-        limit: float,
         log: list[dict[str, Any]],
     ) -> Candidate:
-        model = task.model
-        theta = parameters(model, names)
-        start = goal.sites.mean(model, theta)
-        ground = Ground(model, cast(Any, goal.sites), cast(Any, cost), theta, cost.mean(theta), limit, start)
+        """The best candidate at the weights of ``ground``."""
+        model, theta = task.model, ground.theta
         with task.stage("gradients"):
             g = accumulate_gradient(goal.sites.blocks(model), theta).vector
             g_r = accumulate_gradient(cost.blocks(), theta)
         with task.stage("statistics"):
             seed = task.stream("fisher", len(log))
-            fisher = denoiser_fisher(model, retain, names, seed=seed, corrected=self.corrected)
+            fisher = denoiser_fisher(model, retain, list(theta), seed=seed, corrected=self.corrected)
         with task.stage("step"):
             influence = Influence(ground, g, g_r, fisher)
             found = [influence.kfac(c) for c in self.damping]

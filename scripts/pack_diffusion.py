@@ -1,0 +1,61 @@
+"""The card of a diffusion model that ships: what its samples are worth, measured on the packed file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gsu_cli.data.base import Dataset
+from gsu_cli.data.forget import ForgetSpec
+from gsu_cli.judges.base import Verdict
+from gsu_cli.judges.cnn import Cnn
+from gsu_cli.judges.knn import Knn
+from gsu_cli.metrics.base import Scene, Subject, data_subject, draw
+from gsu_cli.metrics.frechet_distance import FrechetDistance
+from gsu_cli.metrics.heldout_loss import HeldoutLoss
+from gsu_cli.run.checkpoints import load_checkpoint
+from gsu_cli.verbs.evaluate import nothing_forgotten
+
+SAMPLES, SEED = 2_000, 0
+
+
+def diffusion_lines(path: Path, dataset: Dataset) -> list[str]:
+    """What a denoiser's samples are worth, by the CNN judge and the neighbours."""
+    c = load_checkpoint(path)
+    slug = c.about.get("forget")
+    digit = None if slug is None else int(slug.removeprefix("class_"))
+    split = nothing_forgotten(dataset)
+    if digit is not None:
+        split = ForgetSpec.from_values(class_=digit).resolve(dataset, generator=torch.Generator())
+    cnn, knn = Cnn().prepare(dataset, seed=SEED), Knn().prepare(dataset, seed=SEED)
+    scene = Scene(split, {"cnn": cnn, "knn": knn}, {}, SEED)
+    drawn = Subject("original", draw(c.model, SAMPLES, SEED), c.model, c.sha256)
+    real = data_subject(split.heldout_retain_images)
+    distance, floor = (FrechetDistance()(s, scene)[0] for s in (drawn, real))
+    loss = HeldoutLoss("retain")(drawn, scene)[0]
+    asked = (drawn.verdict(cnn), real.verdict(cnn), drawn.verdict(knn))
+    verdicts = [v for v in asked if isinstance(v, Verdict)]
+    if len(verdicts) < 3:
+        raise SystemExit("the digits need judges of classes")
+    verdict, on_real, neighbours = verdicts
+    one, other = (torch.bincount(v.labels, minlength=10) / SAMPLES for v in (verdict, neighbours))
+    model: Any = c.model
+    size = sum(p.numel() for p in model.parameters())
+    without = "" if digit is None else f" that never saw a {digit}: the retrained twin of mnist/ddpm"
+    return [
+        f"Diffusion model of {size:,} weights (UNet {'-'.join(map(str, model.channels))} on patches of {model.patch} x"
+        f" {model.patch} pixels, {model.prediction} prediction, {model.schedule} schedule, {model.sample_steps} DDIM"
+        f" steps){without}; Frechet distance {distance.value:.1f}.",
+        "| samples | |",
+        "|---|---|",
+        f"| {loss.unit} on {loss.n:,} held-out images | {loss.value:.4f} [{loss.low:.4f}, {loss.high:.4f}] |",
+        f"| Frechet distance to real data (CNN features, {distance.n:,} samples) | {distance.value:.2f}"
+        f" [{distance.low:.2f}, {distance.high:.2f}]; real held-out images have {floor.value:.2f} |",
+        f"| mean confidence of the CNN judge | {verdict.confidence.mean():.3f}; on real held-out images"
+        f" {on_real.confidence.mean():.3f} |",
+        f"| the judge abstains on | {verdict.abstains.float().mean():.1%} |",
+        f"| share of each digit, 0 to 9, by the CNN | {', '.join(f'{s:.3f}' for s in one.tolist())} |",
+        f"| the same by the neighbours | {', '.join(f'{s:.3f}' for s in other.tolist())} |",
+    ]
