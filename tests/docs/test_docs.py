@@ -104,12 +104,12 @@ def test_every_method_has_its_page_with_the_same_headings() -> None:
 
 
 def test_what_ships_is_whole() -> None:
-    """Thirteen weights, each with a card that quotes the sha256 of the file, 40 MB at most."""
+    """Each of the weights has a card that quotes the sha256 of the file; 40 MB at most."""
     from gsu_cli.run.files import sha256_of
     from gsu_cli.run.pretrained import FOLDER
 
     files = sorted((FOLDER / "mnist").glob("*.safetensors"))
-    names = {"vae", "vae_2d", "judge", *(f"vae.without_class_{d}" for d in range(10))}
+    names = {"vae", "vae_2d", "judge", "ddpm", *(f"vae.without_class_{d}" for d in range(10))}
     assert {path.stem for path in files} == names
     assert sum(path.stat().st_size for path in files) <= 40e6
     for path in files:
