@@ -137,6 +137,7 @@ def test_a_twin_made_by_unlearning_is_refused(world: World, gsu: Gsu, tmp_path: 
     assert "must have been trained from scratch" in typed.err
 
 
+@pytest.mark.slow
 def test_the_checkpoint_is_no_twin_of_itself(world: World, gsu: Gsu) -> None:
     path = world.twin.folder / "model.safetensors"
     line = [*world.unlearn(*QUICK, f"checkpoint.twin={path}"), f"checkpoint.path={path}"]
@@ -165,6 +166,7 @@ def test_no_recipe_is_invented(world: World, gsu: Gsu, tmp_path: Path) -> None:
     assert "`retrain=true` needs the recipe" in typed.err
 
 
+@pytest.mark.slow
 def test_nothing_is_retrained_on_other_data(world: World, gsu: Gsu, tmp_path: Path) -> None:
     data = other_images(tmp_path / "other")
     typed = gsu(*world.unlearn(*QUICK, "retrain=true"), f"dataset.path={data}")
@@ -207,6 +209,7 @@ def test_data_that_moved_are_found(digits: Run, gsu: Gsu, tmp_path: Path, where:
     assert evaluated(tmp_path)["measurements"] == digits.record["measurements"]
 
 
+@pytest.mark.slow
 def test_a_run_is_found_from_another_folder(digits: Run, type_line: Any, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     typed = type_line("evaluate", f"run={digits.folder}", cwd=tmp_path / "elsewhere")
@@ -215,6 +218,7 @@ def test_a_run_is_found_from_another_folder(digits: Run, type_line: Any, tmp_pat
     assert Path(digits.record["inputs"]["checkpoint"]["path"]).is_absolute()
 
 
+@pytest.mark.slow
 def test_data_that_changed_are_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
     write_world(tmp_path / "data")
     assert gsu(*world.unlearn(*QUICK), f"dataset.path={tmp_path / 'data'}", "hydra.run.dir=run").code == 0
@@ -227,6 +231,7 @@ def test_data_that_changed_are_refused(world: World, gsu: Gsu, tmp_path: Path) -
     assert any("as typed" in note for note in Run(tmp_path / "typed").record["notes"])
 
 
+@pytest.mark.slow
 def test_an_edited_list_of_samples_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
     ids = tmp_path / "ids.txt"
     ids.write_text("3\n5\n", encoding="utf-8")
@@ -240,6 +245,7 @@ def test_an_edited_list_of_samples_is_refused(world: World, gsu: Gsu, tmp_path: 
     assert "must be those that the weights were made without" in alone.err
 
 
+@pytest.mark.slow
 def test_a_new_seed_of_the_latents_forgets_the_same_images(run_of_half: Run, gsu: Gsu, tmp_path: Path) -> None:
     assert gsu("evaluate", f"run={run_of_half.folder}", "seed=7").code == 0
     again = evaluated(tmp_path)
@@ -247,6 +253,7 @@ def test_a_new_seed_of_the_latents_forgets_the_same_images(run_of_half: Run, gsu
     assert again["inputs"]["retrained"]["sha256"] == run_of_half.record["inputs"]["retrained"]["sha256"]
 
 
+@pytest.mark.slow
 def test_a_reference_goes_with_what_is_forgotten(world: World, gsu: Gsu, tmp_path: Path) -> None:
     twin = f"checkpoint.twin={world.twin.folder}"
     assert gsu(*world.unlearn(*QUICK, twin), "hydra.run.dir=run").code == 0
@@ -260,21 +267,71 @@ def test_a_reference_goes_with_what_is_forgotten(world: World, gsu: Gsu, tmp_pat
     assert "must have been trained without class 2" in refused.err
 
 
+@pytest.mark.slow
 def test_a_run_names_its_weights(digits: Run, gsu: Gsu) -> None:
     typed = gsu("evaluate", "run=run", "checkpoint.name=vae_2d")
     assert typed.code == 2
     assert "checkpoint.name" in typed.err
 
 
+@pytest.mark.slow
 def test_an_evaluation_is_evaluated_whole(digits: Run, gsu: Gsu, tmp_path: Path) -> None:
     assert gsu("evaluate", "run=run", "hydra.run.dir=again").code == 0
     assert gsu("evaluate", "run=again", "hydra.run.dir=thrice").code == 0
     assert Run(tmp_path / "thrice").record["measurements"] == digits.record["measurements"]
 
 
+@pytest.mark.slow
+def test_weights_that_ship_are_found_by_their_digest(digits: Run, gsu: Gsu, tmp_path: Path) -> None:
+    file = tmp_path / "run" / "record.json"
+    away = str(digits.record["inputs"]["checkpoint"]["path"])
+    file.write_text(file.read_text(encoding="utf-8").replace(away, "/nowhere/vae.safetensors"), encoding="utf-8")
+    typed = gsu("evaluate", "run=run")
+    assert typed.code == 1
+    assert "/nowhere/vae.safetensors" in typed.err
+    from gsu_cli.run import pretrained
+
+    shipped = tmp_path / "ships" / "mnist"
+    shipped.mkdir(parents=True)
+    shutil.copy(away, shipped / "other_name.safetensors")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrained, "FOLDER", tmp_path / "ships")
+        typed = gsu("evaluate", "run=run", "hydra.run.dir=found")
+    assert typed.code == 0, typed.err
+    assert Run(tmp_path / "found").record["measurements"] == digits.record["measurements"]
+
+
+# --- judges
+
+
+@pytest.mark.slow
+def test_a_judge_that_never_saw_a_class_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    judge = world.judge.folder / "model.safetensors"
+    path = altered(judge, tmp_path / "j.safetensors", forget="class_1")
+    typed = gsu(*world.unlearn(*QUICK), f"judge.cnn.path={path}")
+    assert typed.code == 1
+    assert "trained without class_1" in typed.err
+
+
+@pytest.mark.slow
+def test_a_judge_of_other_data_is_said_and_another_one_than_the_runs_refused(
+    world: World, gsu: Gsu, tmp_path: Path
+) -> None:
+    judge = world.judge.folder / "model.safetensors"
+    path = altered(judge, tmp_path / "j.safetensors", dataset_sha256="f" * 64)
+    assert gsu(*world.unlearn(*QUICK), f"judge.cnn.path={path}", "hydra.run.dir=run").code == 0
+    (note,) = Run(tmp_path / "run").record["notes"]
+    assert "judge cnn was trained on other data (sha256 ffffffffffff)" in note
+    altered(judge, path)
+    typed = gsu("evaluate", "run=run")
+    assert typed.code == 1
+    assert "`judge.cnn` must have the weights that judged the run" in typed.err
+
+
 # --- a file alone
 
 
+@pytest.mark.slow
 def test_a_file_alone_forgets_what_it_was_made_to_forget(
     world: World, run_of_half: Run, half: Path, gsu: Gsu, tmp_path: Path
 ) -> None:
@@ -289,6 +346,7 @@ def test_a_file_alone_forgets_what_it_was_made_to_forget(
     assert any("as typed" in note for note in Run(tmp_path / "typed").record["notes"])
 
 
+@pytest.mark.slow
 def test_a_file_alone_needs_the_data_whose_images_it_counts(world: World, run_of_half: Run, gsu: Gsu) -> None:
     line = ["evaluate", *world.data, f"checkpoint.path={run_of_half.folder}", *world.judged, "dataset.classes=[0,1]"]
     typed = gsu(*line)
@@ -319,6 +377,7 @@ def test_classes_left_out_are_retained_in_the_numbers(world: World, gsu: Gsu, tm
     assert b["split"]["reference"]["dataset_sha256"] == a["inputs"]["dataset"]["sha256"]
 
 
+@pytest.mark.slow
 def test_other_data_than_the_checkpoints_are_said(world: World, gsu: Gsu, tmp_path: Path) -> None:
     data = other_images(tmp_path / "other")
     typed = gsu(*world.unlearn(*QUICK), f"dataset.path={data}", "hydra.run.dir=run")
@@ -329,6 +388,7 @@ def test_other_data_than_the_checkpoints_are_said(world: World, gsu: Gsu, tmp_pa
     assert Run(tmp_path / "run").record["inputs"]["dataset"]["sha256"][:12] in note
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_never_saw_a_class_is_not_measured_on_it(world: World, gsu: Gsu, tmp_path: Path) -> None:
     assert gsu(*world.train("dataset.classes=[0,1]"), "hydra.run.dir=two").code == 0
     line = ["evaluate", *world.data, "checkpoint.path=two", *world.judged, "metric=[neg_elbo_retain]"]
@@ -341,6 +401,7 @@ def test_a_checkpoint_that_never_saw_a_class_is_not_measured_on_it(world: World,
 # --- a training that goes on
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second", "said"),
     [

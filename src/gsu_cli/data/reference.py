@@ -22,16 +22,19 @@ def over_classes(split: Split, classes: Iterable[int]) -> Split:
             the images to be forgotten stay in any case.
 
     Returns:
-        ``split`` itself where that is what was loaded.
+        ``split`` itself where that is what was loaded, or where nothing would be retained.
     """
     loaded = split.dataset
     whole = loaded.whole or loaded
     forgotten = {*split.forget_images.labels.tolist(), *split.heldout_forget_images.labels.tolist()}
-    labels = sorted({*classes, *forgotten} & set(whole.class_names))
-    if labels == sorted(loaded.class_names) or not labels:
+    known = set(classes) & set(whole.class_names)
+    labels = sorted(known | forgotten)
+    if not known or labels == sorted(loaded.class_names):
         return split
     dataset = whole if labels == sorted(whole.class_names) else restrict(whole, labels)
     forget = _taken_over(split.forget, loaded, whole, labels, "train")
+    if len(forget) == len(dataset.train):
+        return split
     heldout = _taken_over(split.heldout_forget, loaded, whole, labels, "heldout")
     return replace(
         split,

@@ -51,6 +51,12 @@ class Cnn:
                 found=f"{type(checkpoint.model).__name__} in {path}",
                 way_out=f"Train one with {train}",
             )
+        if without := checkpoint.about.get("forget"):
+            raise CheckpointError(
+                "`judge.cnn.path` must have been trained on all that it is to tell apart",
+                found=f"{path}, trained without {without}",
+                way_out=f"Train one with {train}, without forget options",
+            )
         if isinstance(checkpoint.model, AttributeCnn):
             what, missing = "attribute", sorted(set(dataset.attribute_names) - set(checkpoint.model.attributes))
         else:
@@ -77,7 +83,9 @@ class _Network:
 
     def provenance(self) -> dict[str, object]:
         c = self.checkpoint
-        return {"name": self.name, "path": str(c.path), "sha256": c.sha256, "threshold": self.threshold}
+        known = {"dataset_sha256": c.about["dataset_sha256"]} if "dataset_sha256" in c.about else {}
+        where = str(c.path.absolute())
+        return {"name": self.name, "path": where, "sha256": c.sha256, **known, "threshold": self.threshold}
 
     @torch.no_grad()
     def features(self, pixels: Tensor) -> Tensor:

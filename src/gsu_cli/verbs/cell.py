@@ -115,7 +115,8 @@ class Identities:
         if name not in self._digests:
             try:
                 found = self._datasets[name] = parts.build(dataset, key="dataset").load()
-                self._digests[name] = found.digest()
+                whole = "" if found.whole is None else f" of {found.whole.digest()}"  # retained may rest on all of it
+                self._digests[name] = f"{found.digest()}{whole}"
             except GsuError as e:
                 self._digests[name] = e
         digest = self._digests[name]

@@ -60,6 +60,7 @@ def main(cfg: DictConfig) -> None:
         if twin is not None:
             subjects["retrained"] = twin
         scene = plan.scene(seen, session)
+        beside.note_judges(scene, first, session)
         if run is not None:
             earlier.check_judges(scene, record)
         with console.work_bar("evaluate") as on_progress:

@@ -49,6 +49,7 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
         if twin is None and may_retrain:
             beside.check_retrain(original, session)
         scene = plan.scene(seen, session)  # before the work: a judge that cannot be had is known at once
+        beside.note_judges(scene, original, session)
         subjects = {"original": original, "unlearned": _unlearn(session, protocol.method(), original, split)}
         if remark := protocol.remark(session.record.update["method"]):
             session.record.update["details"]["calibration"] = remark
