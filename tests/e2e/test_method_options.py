@@ -151,5 +151,6 @@ def test_what_the_pages_type_is_heard(
     if any("options={c" in word for word in typed):
         typed.append("method.aggregator=CAGrad")
     small = [w for w in ("method.steps=2",) if "steps" in given(method) and not any("steps" in t for t in typed)]
+    small += ["method.n_generated=1000", "method.labeller_images=60"] * (method == "moon")
     record = check(gsu, world, tmp_path, f"method={method}", *small, *typed).record
     assert record["status"] == "done"

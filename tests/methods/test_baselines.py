@@ -108,3 +108,19 @@ def test_a_module_without_reset_parameters_is_named():
 
     with pytest.raises(UsageError, match=r"reset_parameters.*found Raw"):
         initialise(torch.nn.Sequential(Raw()), 0)
+
+
+def with_batch_norm():
+    model = tiny_world.trained()
+    width = next(m.out_features for m in reversed(model.encoder) if isinstance(m, torch.nn.Linear))
+    model.encoder.append(torch.nn.BatchNorm1d(width))
+    return model.eval()
+
+
+@pytest.mark.parametrize(("method", "moves"), [(Finetune(batch_size=64), True), (Ascent(lr=1e-4), False)])
+def test_statistics_of_batch_norm_move_under_what_trains_and_nowhere_else(method, moves):
+    model = with_batch_norm()
+    before = {k: v.clone() for k, v in model.named_buffers()}
+    after = dict(run(method, model)[0].named_buffers())
+    assert len(before) == 3
+    assert any(not torch.equal(v, after[k]) for k, v in before.items()) == moves
