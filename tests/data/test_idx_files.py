@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -30,7 +31,7 @@ def test_gzipped_and_plain_files_are_the_same_data(tmp_path: Path, write_set: Wr
 def test_pixels_arrive_row_by_row(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_bytes(struct.pack(">IIII", 0x803, 1, 2, 3) + bytes(range(6)))
-    assert read_idx(file, dims=3).tolist() == [[[0, 1, 2], [3, 4, 5]]]
+    assert read_idx(file, "images").tolist() == [[[0, 1, 2], [3, 4, 5]]]
 
 
 def test_digest_moves_with_one_pixel_and_one_label(tmp_path: Path, write_set: Writer) -> None:
@@ -113,7 +114,7 @@ def test_damage_is_named_with_the_file(tmp_path: Path, content: bytes, said: str
     file = tmp_path / "train-images-idx3-ubyte.gz"
     file.write_bytes(content)
     with pytest.raises(DataError, match=said) as caught:
-        read_idx(file, dims=3)
+        read_idx(file, "images")
     assert str(file) in str(caught.value)
 
 
@@ -146,3 +147,18 @@ def test_missing_folder_path_and_name(tmp_path: Path) -> None:
         Idx(str(tmp_path), "tiny").load()
     with pytest.raises(UsageError, match="`dataset.name` must be set"):
         Idx(str(tmp_path), "")
+
+
+def test_labels_of_qmnist(tmp_path: Path, write_set: Callable[..., Path]) -> None:
+    write_set(tmp_path, prefix="qmnist-", test="test", classes=3)
+    wide = np.stack([np.arange(12) % 3, np.full(12, 4), np.arange(12) + 70_000], axis=1).astype(">i4")
+    for part, n in (("train", 12), ("test", 6)):
+        (tmp_path / f"qmnist-{part}-labels-idx1-ubyte").unlink()
+        raw = struct.pack(">4sII", bytes((0, 0, 0x0C, 2)), n, 3) + wide[:n].tobytes()
+        (tmp_path / f"qmnist-{part}-labels-idx2-int.gz").write_bytes(gzip.compress(raw))
+    dataset = Idx(str(tmp_path), "qmnist").load()
+    assert dataset.train.labels.tolist() == [0, 1, 2] * 4
+    assert dataset.heldout.labels.dtype == torch.int64
+    (tmp_path / "qmnist-test-labels-idx2-int.gz").write_bytes(raw[:-4])
+    with pytest.raises(DataError, match=r"must hold 72 bytes after its header, as its sizes \(6, 3\) say; found 68"):
+        Idx(str(tmp_path), "qmnist").load()

@@ -61,10 +61,10 @@ def cached(folder: Path, key: str, shape: tuple[int, ...], fill: Fill) -> Tensor
         OutputError: the folder cannot be written or the disk is full.
     """
     path = folder / f"{key}.u8"
+    found = stored(folder, key, shape)
+    if found is not None:
+        return found
     if os.path.exists(path):  # which, unlike Path.exists, never raises
-        array = _mapped(path, shape)
-        if array is not None:
-            return torch.from_numpy(array)
         log.warning("%s was damaged and is made again", path)
     try:
         with atomic(path) as temporary:
@@ -79,6 +79,12 @@ def cached(folder: Path, key: str, shape: tuple[int, ...], fill: Fill) -> Tensor
     if array is None:
         raise OutputError(f"{path} must hold what was just written to it", found="something else")
     return torch.from_numpy(array)
+
+
+def stored(folder: Path, key: str, shape: tuple[int, ...]) -> Tensor | None:
+    """The array called ``key`` where ``folder`` has it and it is whole, else None."""
+    array = _mapped(folder / f"{key}.u8", shape)
+    return None if array is None else torch.from_numpy(array)
 
 
 def _write(path: Path, shape: tuple[int, ...], fill: Fill) -> None:

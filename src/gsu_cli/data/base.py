@@ -69,6 +69,7 @@ class Dataset:
         note: what a reader of any number must know about this source (prominently shown); empty when nothing.
         left_out: labels of the source that `dataset.classes` removed, so that errors can say so.
         whole: the data set before `dataset.classes` removed any; None where it removed none.
+        remarks: a sentence each on what was passed over or read otherwise than it stands in the files.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Dataset:
     note: str = ""
     left_out: tuple[int, ...] = ()
     whole: Dataset | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -1,44 +1,47 @@
-"""A folder of images in class sub-folders: one's own data."""
+"""A folder of images in class sub-folders, or with a metadata file: one's own data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from math import isfinite
+import os
 from pathlib import Path
 
+import PIL
 import torch
+from torch import Tensor
 
-from gsu_cli.data.base import Dataset, Images
-from gsu_cli.data.image_files import SUFFIXES, decode
+from gsu_cli.data.array_cache import key_of
+from gsu_cli.data.base import Dataset, Images, OnProgress
+from gsu_cli.data.columns import attributes_of
+from gsu_cli.data.decoded import kept
+from gsu_cli.data.folder_listing import Listing, listing
+from gsu_cli.data.image_files import DECODING, decode
 from gsu_cli.data.labels import find_labels, restrict
-from gsu_cli.errors import DataError, UsageError
-
-
-@dataclass(frozen=True)
-class _Listing:
-    """Files of each class by label, in path order, before anything is decoded."""
-
-    train: dict[int, list[Path]]
-    heldout: dict[int, list[Path]]
-    names: dict[int, str]
-    how: str
+from gsu_cli.data.options import check_draw, check_images, check_named
+from gsu_cli.data.recognise import hint
+from gsu_cli.data.walk import File, Walk, digest, walk
+from gsu_cli.errors import DataError
 
 
 class Folder:
-    """Images in ``path/<class>/...``, or in ``path/train/<class>/...`` and ``path/test/<class>/...`` if both are there.
+    """Images in ``path/<class>/...``, in ``path/<part>/<class>/...``, or described by a metadata file beside them.
 
-    Class names are the folder names, sorted, and labels count them from 0; folders that are all named by whole numbers
-    ("1", "3", "8") keep these as labels. Training index i is the i-th training file, by class, then by path.
+    Parts are folders called train, val (valid, validation, dev) and test; test is held out, else val. Class names are
+    the folder names, sorted, and labels count them from 0; folders that are all named by whole numbers ("1", "3", "8")
+    keep these as labels. A ``metadata.csv`` or ``metadata.jsonl`` may hold labels and attributes instead. Training
+    index i is the i-th training file, by class, then by path.
 
     Args:
         path: the folder.
         name: what this data set is called in records and messages.
         size: pixels of the square that images are scaled and cropped to; None where all have one size already.
         channels: 1 (grey) or 3 (RGB); None is 1 if every image is grey, else 3.
-        heldout_fraction: share in (0, 1) of each class that is held out, drawn at random; unused with ``test``.
+        heldout: the part or parts that are held out; None is test, else val.
+        heldout_fraction: share in (0, 1) of each class that is held out, drawn at random, where there is no such part.
         split_seed: seed of that draw; the draw does not depend on ``classes``.
         classes: labels or names to keep; None keeps all.
+        label: column of the metadata with the label; None is the one called "label", else the class folder.
+        attributes: columns of the metadata that are attributes; None is all that say yes or no.
+        cache_dir: folder in which decoded images are kept; None decodes them each time.
 
     Raises:
         UsageError: an argument is missing or out of range.
@@ -53,103 +56,78 @@ class Folder:
         heldout_fraction: float = 0.1,
         split_seed: int = 0,
         classes: object = None,
+        heldout: object = None,
+        label: str | None = None,
+        attributes: object = None,
+        cache_dir: str | Path | None = None,
     ) -> None:
-        for key, value in (("path", path), ("name", name)):
-            if value is None or not str(value).strip():
-                raise UsageError(f"`dataset.{key}` must be set for dataset=folder", found="nothing")
-        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 4096):
-            raise UsageError("`dataset.size` must be a whole number of pixels in 1..4096", found=repr(size))
-        if channels not in (None, 1, 3):
-            raise UsageError("`dataset.channels` must be 1 (grey) or 3 (RGB)", found=repr(channels))
-        number = isinstance(heldout_fraction, int | float) and isfinite(heldout_fraction)
-        if not number or not 0 < heldout_fraction < 1:
-            raise UsageError(
-                "`dataset.heldout_fraction` must be a number strictly between 0 and 1", found=repr(heldout_fraction)
-            )
-        if isinstance(split_seed, bool) or not isinstance(split_seed, int):
-            raise UsageError("`dataset.split_seed` must be a whole number", found=repr(split_seed))
-        self.path, self.name, self.size, self.channels = Path(path).expanduser(), str(name), size, channels
-        self.heldout_fraction, self.split_seed, self.classes = float(heldout_fraction), split_seed, classes
+        self.path, self.name = check_named(path, name, "folder")
+        self.size, self.channels = check_images(size, channels)
+        self.heldout_fraction, self.split_seed = check_draw(heldout_fraction, split_seed)
+        self.classes, self.heldout, self.label, self.attributes = classes, heldout, label, attributes
+        self.cache_dir = None if cache_dir is None else Path(cache_dir).expanduser()
 
-    def load(self) -> Dataset:
-        """Lists, splits and decodes; files of classes that are not kept are not decoded.
+    def load(self, on_progress: OnProgress | None = None) -> Dataset:
+        """Lists, splits and decodes, classes that are not kept as well: a checkpoint may have been trained on them.
 
         Raises:
-            DataError: the folder is missing or empty, a class has too few images, or an image is damaged.
-            UsageError: `dataset.classes` names a class that is not there.
+            DataError: the folder is missing or empty, a class has too few images, images are damaged, or metadata and
+                images do not fit together.
+            UsageError: an option names a class, a part or a column that is not there.
+            OutputError: the cache cannot be written.
         """
-        listing = self._listed()
-        labels = tuple(listing.names)
-        if self.classes is not None:
-            labels = find_labels(self.classes, listing.names, key="dataset.classes", dataset=self.name)
-        train = [(path, label) for label in labels for path in listing.train[label]]
-        heldout = [(path, label) for label in labels for path in listing.heldout[label]]
-        paths = [path for path, _ in train + heldout]
-        pixels = decode(paths, size=self.size, channels=self.channels)
-        values = torch.tensor([label for _, label in train + heldout])
-        n = len(train)
-        source = f"images in {self.path}, {listing.how}"
-        whole = Dataset(
-            self.name, Images(pixels[:n], values[:n]), Images(pixels[n:], values[n:]), listing.names, source
+        found, listed = self._listed()
+        names, attributes, unused = attributes_of(listed.columns, self.attributes)
+        if self.classes is not None:  # known before anything is decoded
+            find_labels(self.classes, listed.names, key="dataset.classes", dataset=self.name)
+        order, n = torch.cat([listed.train, listed.heldout]), len(listed.train)
+        pixels, said = self._pixels(found, [listed.files[i] for i in order.tolist()], on_progress)
+        labels = listed.labels[order]
+        values = None if attributes is None else attributes[order]
+        dataset = Dataset(
+            self.name,
+            Images(pixels[:n], labels[:n], None if values is None else values[:n]),
+            Images(pixels[n:], labels[n:], None if values is None else values[n:]),
+            listed.names,
+            f"images in {self.path}, {listed.how}",
+            attribute_names=names,
+            remarks=(*listed.remarks, *unused, *said),
         )
-        return restrict(whole, self.classes)
+        return restrict(dataset, self.classes)
 
-    def _listed(self) -> _Listing:
-        if not self.path.is_dir():
-            raise DataError("`dataset.path` must be a folder of class sub-folders", found=f"no folder {self.path}")
-        parts = self.path / "train", self.path / "test"
-        if all(part.is_dir() for part in parts):
-            train, heldout = _by_class(parts[0]), _by_class(parts[1])
-            if set(train) != set(heldout):
-                raise DataError(
-                    f"{parts[0]} and {parts[1]} must have the same class sub-folders",
-                    found=f"only in one of them: {', '.join(sorted(set(train) ^ set(heldout)))}",
-                )
-            names = _labelled(train)
-            keep = {k: train[v] for k, v in names.items()}, {k: heldout[v] for k, v in names.items()}
-            return _Listing(*keep, names, "held out as in test/")
-        files = _by_class(self.path)
-        names = _labelled(files)
-        generator = torch.Generator().manual_seed(self.split_seed)
-        drawn = {label: self._drawn(files[name], name, generator) for label, name in names.items()}
-        how = f"{100 * self.heldout_fraction:g} % of each class held out with seed {self.split_seed}"
-        return _Listing({k: v[0] for k, v in drawn.items()}, {k: v[1] for k, v in drawn.items()}, names, how)
-
-    def _drawn(self, files: list[Path], name: str, generator: torch.Generator) -> tuple[list[Path], list[Path]]:
-        if len(files) < 2:
-            raise DataError(
-                f"class {name!r} must have at least 2 images, one to train on and one to hold out",
-                found=len(files),
-                way_out=f"Remove {self.path / name} or add images.",
+    def _listed(self) -> tuple[Walk, Listing]:
+        try:
+            found = walk(self.path, "a folder of class sub-folders")
+            return found, listing(
+                found,
+                heldout=self.heldout,
+                label=self.label,
+                fraction=self.heldout_fraction,
+                seed=self.split_seed,
             )
-        n = min(max(1, round(self.heldout_fraction * len(files))), len(files) - 1)
-        held = set(torch.randperm(len(files), generator=generator)[:n].tolist())
-        return (
-            [file for i, file in enumerate(files) if i not in held],
-            [file for i, file in enumerate(files) if i in held],
+        except DataError as error:
+            more = hint(self.path, besides="folder")
+            raise DataError(error.rule, found=error.found, way_out=f"{error.way_out} {more}".strip()) from None
+
+    def _pixels(self, found: Walk, files: list[File], on_progress: OnProgress | None) -> tuple[Tensor, tuple[str, ...]]:
+        root = os.fspath(found.root)
+        names = [file.name for file in files]
+        key = key_of(
+            "folder",
+            files=digest(found.root, files),
+            size=self.size,
+            channels=self.channels,
+            decoding=(DECODING, PIL.__version__),
         )
-
-
-def _by_class(folder: Path) -> dict[str, list[Path]]:
-    """Class name -> its image files at any depth, both sorted; hidden files and other suffixes are passed over."""
-    classes = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    if not classes:
-        raise DataError(f"{folder} must hold one sub-folder of images for each class", found="no sub-folder")
-    found = {}
-    for entry in classes:
-        files = (f for f in entry.rglob("*") if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
-        found[entry.name] = sorted(file for file in files if file.is_file())
-        if not found[entry.name]:
-            raise DataError(
-                f"{entry} must hold images ({', '.join(sorted(SUFFIXES))})",
-                found="none",
-                way_out="Remove it or add images.",
-            )
-    return found
-
-
-def _labelled(by_class: Mapping[str, object]) -> dict[int, str]:
-    """Label -> name, ascending: the number where all names are whole numbers, else the place in sorted order."""
-    if all(name.isdecimal() and str(int(name)) == name for name in by_class):
-        return {label: str(label) for label in sorted(int(name) for name in by_class)}
-    return dict(enumerate(sorted(by_class)))
+        return kept(
+            self.cache_dir,
+            key,
+            lambda: decode(
+                len(files),
+                lambda i: os.path.join(root, *files[i].parts),
+                names,
+                size=self.size,
+                channels=self.channels,
+                on_progress=on_progress,
+            ),
+        )

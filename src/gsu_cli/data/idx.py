@@ -7,6 +7,7 @@ from pathlib import Path
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.idx_format import find_files, read_part
 from gsu_cli.data.labels import restrict
+from gsu_cli.data.recognise import hint
 from gsu_cli.errors import DataError, UsageError
 
 
@@ -47,6 +48,7 @@ class Idx:
                 "`dataset.path` must be a folder with IDX files (train-images*, train-labels*, t10k-images*, "
                 "t10k-labels*, gzipped or not)",
                 found=f"none in {self.path}" if self.path.is_dir() else f"no folder {self.path}",
+                way_out=hint(self.path, besides="idx"),
             )
         train = self._turned(read_part(files["train-images"], files["train-labels"]))
         heldout = self._turned(read_part(files["t10k-images"], files["t10k-labels"]))

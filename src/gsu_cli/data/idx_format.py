@@ -1,8 +1,10 @@
 """The IDX format of MNIST and its relatives, gzipped or not, read strictly.
 
-A file is ``00 00 08 d``, then d big-endian uint32 sizes, then exactly their product in bytes: images have d = 3
-``(n, h, w)``, labels d = 1 ``(n,)``. A set is four files: images and labels of ``train`` and of ``t10k`` (or ``test``),
-perhaps behind a common prefix (``emnist-letters-train-images-idx3-ubyte.gz``).
+A file is ``00 00 t d``, then d big-endian uint32 sizes, then exactly their product in entries of type t: images have
+t = 8 (bytes) and d = 3 ``(n, h, w)``; labels t = 8 or t = 0C (big-endian int32) and d = 1 ``(n,)``, or d = 2 ``(n, k)``
+as in QMNIST, whose first column is the class and whose others tell of writer and sheet. A set is four files: images and
+labels of ``train`` and of ``t10k`` (or ``test``), perhaps behind a common prefix
+(``emnist-letters-train-images-idx3-ubyte.gz``, ``qmnist-test-labels-idx2-int.gz``).
 Source: the description at the end of LeCun's MNIST page, "the IDX file format".
 """
 
@@ -15,13 +17,21 @@ import struct
 import zlib
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import DataError
 
-NAME = re.compile(r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<kind>images|labels)([-.]idx\d)?([-.]ubyte)?(\.gz)?")
+NAME = re.compile(
+    r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<kind>images|labels)([-.]idx\d)?([-.](ubyte|int))?(\.gz)?"
+)
+BYTE, INT = 0x08, 0x0C  # types of the entries
+MAGIC = {
+    "images": (bytes((0, 0, BYTE, 3)),),
+    "labels": tuple(bytes((0, 0, kind, dims)) for kind in (BYTE, INT) for dims in (1, 2)),
+}
 ROLES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 FETCH_AGAIN = "The file is damaged or no IDX file: delete it and fetch it again."
 
@@ -71,7 +81,10 @@ def read_part(images: Path, labels: Path) -> Images:
     Raises:
         DataError: either file is damaged, or they do not belong together.
     """
-    pixels, values = read_idx(images, dims=3), read_idx(labels, dims=1)
+    pixels, values = read_idx(images, "images"), read_idx(labels, "labels")
+    values = values if values.ndim == 1 else values[:, 0]  # QMNIST: class, series, writer and so on
+    if int(values.min()) < 0:
+        raise DataError(f"{labels} must hold labels from 0 on", found=int(values.min()), way_out=FETCH_AGAIN)
     if len(pixels) != len(values):
         raise DataError(
             f"{labels} must hold one label for each of the {len(pixels):,} images of {images.name}",
@@ -81,37 +94,45 @@ def read_part(images: Path, labels: Path) -> Images:
     return Images(pixels.unsqueeze(1), values.long())
 
 
-def read_idx(path: Path, *, dims: int) -> Tensor:
-    """The uint8 tensor of ``dims`` dimensions in ``path``.
+def read_idx(path: Path, kind: str) -> Tensor:
+    """The tensor in ``path``.
+
+    Args:
+        path: gzipped or not.
+        kind: "images" are ``(n, h, w)`` uint8; "labels" are ``(n,)`` uint8 or int32, or ``(n, k)`` of these.
 
     Raises:
         DataError: the file cannot be read or unpacked, is of another type, or is not exactly as long as it says.
     """
     raw = _unpacked(path)
-    if len(raw) < 4 + 4 * dims:
+    least = 8 if kind == "labels" else 16
+    if len(raw) < least:
         raise DataError(
-            f"{path} must begin with an IDX header of {4 + 4 * dims} bytes",
+            f"{path} must begin with an IDX header of {least} bytes",
             found=f"a file of {len(raw)} bytes",
             way_out=FETCH_AGAIN,
         )
-    if raw[:4] != bytes((0, 0, 8, dims)):
-        kind = {1: "labels", 3: "images"}[dims]
+    magic = bytes(raw[:4])
+    if magic not in MAGIC[kind]:
         raise DataError(
-            f"{path} must begin with the IDX magic number {0x800 + dims:#010x} ({kind}, 8 bits)",
-            found=f"0x{bytes(raw[:4]).hex()}",
+            f"{path} must begin with the IDX magic number 0x{MAGIC[kind][0].hex()} ({kind}, 8 bits)",
+            found=f"0x{magic.hex()}",
             way_out=FETCH_AGAIN,
         )
-    shape = struct.unpack(f">{dims}I", raw[4 : 4 + 4 * dims])
+    dims, width, head = magic[3], 4 if magic[2] == INT else 1, 4 + 4 * magic[3]
+    shape = struct.unpack(f">{dims}I", raw[4:head]) if len(raw) >= head else (0,)
     if 0 in shape:
         raise DataError(f"{path} must hold at least one image", found=f"sizes {shape}", way_out=FETCH_AGAIN)
-    body = len(raw) - 4 - 4 * dims
-    if body != math.prod(shape):
+    body, whole = len(raw) - head, width * math.prod(shape)
+    if body != whole:
         raise DataError(
-            f"{path} must hold {math.prod(shape):,} bytes after its header, as its sizes {shape} say",
-            found=f"{body:,} bytes ({'truncated' if body < math.prod(shape) else 'too long'})",
+            f"{path} must hold {whole:,} bytes after its header, as its sizes {shape} say",
+            found=f"{body:,} bytes ({'truncated' if body < whole else 'too long'})",
             way_out=FETCH_AGAIN,
         )
-    return torch.frombuffer(raw, dtype=torch.uint8, offset=4 + 4 * dims).reshape(shape)
+    if width == 1:
+        return torch.frombuffer(raw, dtype=torch.uint8, offset=head).reshape(shape)
+    return torch.from_numpy(np.frombuffer(raw, dtype=">i4", offset=head).astype(np.int32)).reshape(shape)
 
 
 def _unpacked(path: Path) -> bytearray:

@@ -1,81 +1,205 @@
-"""Image files, decoded once into one uint8 tensor, several at a time."""
+"""Encoded images (files, or bytes in a table), decoded once into one uint8 tensor, several at a time."""
 
 from __future__ import annotations
 
+import io
 import os
+import struct
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from gsu_cli.data.base import OnProgress
+from gsu_cli.data.parts import some
 from gsu_cli.errors import DataError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
 ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 DEEP_MODES = ("I", "F")  # "I", "I;16", "F": more than 8 bits a channel, which conversion would clip to white
+ORIENTATION = 0x0112  # EXIF
+DECODING = 1  # part of the cache's key: raise it when other pixels or remarks come of the same bytes
+CHUNK = 64  # images to a task of the pool: its bookkeeping stays small beside the pixels
+UNREADABLE = (
+    OSError,  # Pillow's for a truncated file, too
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+    MemoryError,
+    Image.DecompressionBombError,
+)
+SAID = {
+    "frames": "of several frames the first is taken",
+    "transparent": "transparent places become white",
+    "turned": "turned as the EXIF orientation says",
+    "deep": "of 16 bits a channel the upper 8 are taken",
+}
+"""Property of an image -> what is said of those that have it."""
+
+Open = Callable[[int], "str | io.BytesIO"]  # index of an image -> its path or its bytes
 
 
-def decode(paths: list[Path], *, size: int | None, channels: int | None) -> Tensor:
-    """``(n, c, h, w)`` uint8 in the order of ``paths``.
+@dataclass(frozen=True)
+class Decoded:
+    """One image: ``pixels`` is ``(h, w, 1 or 3)`` uint8, ``mode`` is Pillow's word, ``marks`` are keys of `SAID`."""
+
+    pixels: NDArray[np.uint8]
+    mode: str
+    marks: tuple[str, ...]
+
+    @property
+    def coloured(self) -> bool:
+        return self.mode not in GREY_MODES
+
+
+def decode(
+    n: int,
+    opened: Open,
+    names: Sequence[str],
+    *,
+    size: int | None,
+    channels: int | None,
+    on_progress: OnProgress | None = None,
+) -> tuple[Tensor, tuple[str, ...]]:
+    """``(n, c, h, w)`` uint8, and a sentence for each thing that was done to some of the images.
 
     Transparent pixels are laid on white, EXIF rotation is applied, and of an animation the first frame is taken.
 
     Args:
-        paths: image files.
+        n: number of images.
+        opened: what Pillow opens for the i-th; called in several threads.
+        names: of the images, for messages.
         size: scales the shorter side to this many pixels (bilinear) and crops the middle square; None keeps sizes,
             which must then agree.
-        channels: 1 turns colours into luminance (ITU-R 601), 3 repeats greys; None is 1 if every file is grey, else 3.
+        channels: 1 turns colours into luminance (ITU-R 601), 3 repeats greys; None is 1 if every image is grey, else 3.
+        on_progress: told after each chunk.
 
     Raises:
-        DataError: files that cannot be decoded, or sizes that differ; the message names the file.
+        DataError: images that cannot be decoded, or sizes that differ; the message names up to ten.
     """
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        results = list(pool.map(partial(_decode_one, size=size, channels=channels), paths))
-    failed = [(path, result) for path, result in zip(paths, results, strict=True) if isinstance(result, str)]
-    if failed:
-        more = f" (and {len(failed) - 1} more files)" if len(failed) > 1 else ""
-        raise DataError(
-            f"{failed[0][0]} must be an image of 8 bits a channel",
-            found=f"{failed[0][1]}{more}",
-            way_out="Replace or remove it.",
-        )
-    arrays = [result for result in results if isinstance(result, np.ndarray)]
-    for path, array in zip(paths, arrays, strict=True):
-        if array.shape[:2] != arrays[0].shape[:2]:
-            (h, w), (h_0, w_0) = array.shape[:2], arrays[0].shape[:2]
-            raise DataError(
-                f"all images must have one size, and {paths[0]} has {w_0} x {h_0} pixels",
-                found=f"{w} x {h} in {path}",
-                way_out="Set `dataset.size` to scale and crop them, for example dataset.size=32.",
-            )
-    c = max(array.shape[2] for array in arrays)
-    pixels = torch.empty((len(arrays), c, *arrays[0].shape[:2]), dtype=torch.uint8)
-    for i, array in enumerate(arrays):
-        pixels[i] = torch.from_numpy(array).permute(2, 0, 1)  # one grey channel broadcasts over three
-    return pixels
-
-
-def _decode_one(path: Path, *, size: int | None, channels: int | None) -> np.ndarray | str:
-    """``(h, w, 1 or 3)``, or what is wrong: a pool that raised would name the first file alone."""
+    results: list[Decoded | str] = []
+    work = partial(_decode_chunk, opened, size=size, channels=channels)
+    chunks = [range(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]
+    pool = ThreadPoolExecutor(os.cpu_count() or 1)
     try:
-        with Image.open(path) as image:
-            if image.mode.startswith(DEEP_MODES):
-                return f"mode {image.mode}"
-            grey = channels == 1 or (channels is None and image.mode in GREY_MODES)
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode in ALPHA_MODES or "transparency" in upright.info:
-                upright = upright.convert("RGBA")
-                white = Image.new("RGBA", upright.size, "white")
-                upright = Image.alpha_composite(white, upright)
-            flat = upright.convert("L" if grey else "RGB")
-            if size is not None:
-                flat = ImageOps.fit(flat, (size, size), Image.Resampling.BILINEAR)
-            array = np.array(flat, dtype=np.uint8)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return str(error).split("\n")[0]
-    return array.reshape(*array.shape[:2], -1)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="PIL")  # on palettes and EXIF entries: nothing that moves a pixel
+            for found in pool.map(work, chunks):
+                results += found
+                if on_progress is not None:
+                    on_progress(len(results), n)
+    finally:
+        pool.shutdown(cancel_futures=True)  # else an interrupt would wait for all that is left
+    failed = [f"{name} ({result})" for name, result in zip(names, results, strict=True) if isinstance(result, str)]
+    if failed:
+        raise DataError(
+            f"each of the {n:,} images must be readable, with 8 bits a channel",
+            found=f"{len(failed):,} that {'is' if len(failed) == 1 else 'are'} not: {some(failed)}",
+            way_out="Replace or remove them.",
+        )
+    images = [result for result in results if isinstance(result, Decoded)]
+    _refuse_sizes(images, names)
+    c = max(image.pixels.shape[2] for image in images)
+    pixels = torch.empty((n, c, *images[0].pixels.shape[:2]), dtype=torch.uint8)
+    for i, image in enumerate(images):
+        pixels[i] = torch.from_numpy(image.pixels).permute(2, 0, 1)  # one grey channel broadcasts over three
+    return pixels, tuple(_remarks(images, names, pixels, channels))
+
+
+def _decode_chunk(opened: Open, chunk: range, *, size: int | None, channels: int | None) -> list[Decoded | str]:
+    """The images, or what is wrong with them: a pool that raised would name the first alone."""
+    found: list[Decoded | str] = []
+    for i in chunk:
+        try:
+            with Image.open(opened(i)) as image:
+                found.append(_decode_one(image, size=size, channels=channels))
+        except UNREADABLE as error:
+            found.append(_reason(error))
+    return found
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "no image of a known format"
+    return str(error).split("\n")[0] or type(error).__name__
+
+
+def _decode_one(image: Image.Image, *, size: int | None, channels: int | None) -> Decoded | str:
+    if image.mode.startswith(DEEP_MODES):
+        return f"mode {image.mode}, more than 8 bits a channel"
+    marks = ["frames"] if getattr(image, "is_animated", False) else []
+    marks += ["deep"] if any(";16" in str(tile) for tile in getattr(image, "tile", ())) else []
+    grey = channels == 1 or (channels is None and image.mode in GREY_MODES)
+    upright: Image.Image = image
+    image.load()
+    if image.getexif().get(ORIENTATION, 1) in range(2, 9):
+        upright = ImageOps.exif_transpose(image)
+        marks.append("turned")
+    if upright.mode in ALPHA_MODES or "transparency" in upright.info:
+        upright = upright.convert("RGBA")
+        if upright.getchannel("A").getextrema()[0] < 255:  # type: ignore[operator]  # of one band: two numbers
+            marks.append("transparent")
+        upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
+    mode = "L" if grey else "RGB"
+    flat = upright if upright.mode == mode else upright.convert(mode)
+    if size is not None:
+        flat = ImageOps.fit(flat, (size, size), Image.Resampling.BILINEAR)
+    array = np.array(flat, dtype=np.uint8)
+    return Decoded(array.reshape(*array.shape[:2], -1), image.mode, tuple(marks))
+
+
+def _refuse_sizes(images: Sequence[Decoded], names: Sequence[str]) -> None:
+    sizes = [image.pixels.shape[:2] for image in images]
+    counted = Counter(sizes)
+    if len(counted) == 1:
+        return
+    (h, w), most = max(counted.items(), key=lambda item: item[1])  # the first of those that are as frequent
+    first = names[sizes.index((h, w))]
+    others = [f"{s[1]} x {s[0]} in {name}" for name, s in sorted(zip(names, sizes, strict=True)) if s != (h, w)]
+    raise DataError(
+        f"all images must have one size, and {first} has {w} x {h} pixels, as {most:,} of {len(images):,} have",
+        found=some(others),
+        way_out="Set `dataset.size` to scale and crop them, for example dataset.size=32.",
+    )
+
+
+def _remarks(images: Sequence[Decoded], names: Sequence[str], pixels: Tensor, channels: int | None) -> list[str]:
+    remarks = []
+    for mark, sentence in SAID.items():
+        having = [name for name, image in zip(names, images, strict=True) if mark in image.marks]
+        if having:
+            remarks.append(f"{sentence}, in {len(having):,} of {len(images):,} images: {some(having, most=3)}")
+    coloured = [
+        name if image.mode == "RGB" else f"{name} ({image.mode})"
+        for name, image in zip(names, images, strict=True)
+        if image.coloured
+    ]
+    if channels is not None or not coloured:
+        return remarks
+    grey = [name for name, image in zip(names, images, strict=True) if not image.coloured]
+    if grey:
+        few = some(coloured) if len(coloured) <= len(grey) else f"all but {some(grey)}"
+        remarks.append(
+            f"{len(coloured):,} of {len(images):,} images are coloured, so all are read as RGB ({few}); "
+            "dataset.channels=1 reads all as grey, dataset.channels=3 says that RGB is meant"
+        )
+    elif bool((pixels == pixels[:, :1]).all()):
+        remarks.append("all images are saved in colour and show none: dataset.channels=1 reads them as grey")
+    return remarks

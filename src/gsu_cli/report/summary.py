@@ -23,8 +23,7 @@ def sentences(record: Record) -> list[str]:
     """What else a reader should know, in order of weight."""
     lines = [f"NOTE  {note}" for note in record.notes]
     dataset = record.inputs.get("dataset", {})
-    if dataset.get("note"):
-        lines.append(dataset["note"])
+    lines += [note for note in (dataset.get("note"), *dataset.get("remarks", ())) if note]
     lines += [f"judge {j['name']}: {j['unavailable']}" for j in record.judges if "unavailable" in j]
     for j in record.judges:
         trust = j.get("trust") or {}

@@ -13,10 +13,13 @@ def conf_dir() -> Path:
 
 
 USUAL: dict[str, dict[str, str]] = {
-    "model": {"": "mlp_vae", "avatars": "conv_vae", "celeba": "conv_vae_photos"},
-    "training": {"": "default", "avatars": "faces", "celeba": "faces"},
+    "model": {"": "mlp_vae", "avatars": "conv_vae", "celeba": "conv_vae_photos", "cifar": "conv_vae_images"},
+    "training": {"": "default", "avatars": "faces", "celeba": "faces", "cifar": "faces"},
 }
 """Group -> data set -> what `gsu train` takes where the line names nothing; "" stands for every other data set."""
+
+LARGE: dict[str, str] = {"model": "conv_vae_images", "training": "faces"}
+"""Group -> what takes the place of "" where the images, once loaded, are coloured or of 32 pixels and more."""
 
 
 def usual(group: str, dataset: str) -> str:

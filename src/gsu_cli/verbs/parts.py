@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from gsu_cli.data.base import Dataset, OnProgress
+from gsu_cli.data.contents import counts, describe_counts, repeated
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError, UsageError, did_you_mean
@@ -64,19 +65,24 @@ def load_dataset(cfg: DictConfig, session: Session, load: Callable[[DictConfig],
     """Loads ``cfg.dataset``, by ``load`` where one is given, records what was really seen, and says so."""
     with session.stage("load"):
         dataset = (load or loaded)(chosen(cfg, "dataset"))
+        remarks = [*dataset.remarks, *filter(None, [repeated(dataset)])]
         session.record.inputs["dataset"] = {
             "name": dataset.name,
             "source": dataset.source,
             "note": dataset.note,
+            "remarks": remarks,
             "sha256": dataset.digest(),
             "n": {"train": len(dataset.train), "heldout": len(dataset.heldout)},
+            "counts": counts(dataset),
             "shape": list(dataset.shape),
             "classes": dataset.class_names,
             "attributes": list(dataset.attribute_names),
         }
     console.say(f"{dataset.name}: {dataset.source}")
-    if dataset.note:
-        console.note(dataset.note)
+    for line in describe_counts(dataset):
+        console.say(f"  {line}")
+    for note in filter(None, (dataset.note, *remarks)):
+        console.note(note)
     return dataset
 
 

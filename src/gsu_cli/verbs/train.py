@@ -23,6 +23,7 @@ from gsu_cli.training import History, Recipe, fit
 from gsu_cli.verbs import beside, console, parts, settings
 from gsu_cli.verbs.listening import Listener, listening
 from gsu_cli.verbs.models import build_model
+from gsu_cli.verbs.suited import suited
 
 STATE = "state.safetensors"
 IDENTITY = ("dataset_sha256", "forget", "forget_sha256", "forget_seed")  # of the metadata, what a state goes on with
@@ -40,6 +41,8 @@ def main(cfg: DictConfig) -> None:
             split = parts.resolve_split(spec, dataset, session)
             images, left_out = split.retain_images, beside.forgotten(split, session)
             console.say(f"without {split.describe()}: {split.describe_sizes()}")
+        cfg = suited(cfg, dataset, session)
+        recipe = parts.build(cfg.training)
         model = build_model(cfg.model, dataset)
         seed = session.record.seeds["train"]
         initialise(model, seed)

@@ -1,0 +1,116 @@
+"""Where in a folder of images the parts are, and where the classes; what belongs to neither is said."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from gsu_cli.data.image_files import SUFFIXES
+from gsu_cli.data.metadata import NAMES, Row
+from gsu_cli.data.parts import kind_of, some
+from gsu_cli.data.walk import File, Walk
+from gsu_cli.errors import DataError
+
+SPLIT = "split"  # column of a metadata file that may name the part of each image
+
+
+def is_image(file: File) -> bool:
+    """Whether the name ends like an image's."""
+    return os.path.splitext(file.parts[-1])[1].lower() in SUFFIXES  # a Path each would take seconds for 70,000
+
+
+def find_parts(found: Walk, rows: Mapping[str, Row]) -> tuple[dict[str, list[File]], list[str]]:
+    """The images of each part, and remarks; a folder that is not divided is one part, called "".
+
+    A folder named train, val or test is a part where it holds class folders or metadata speak of it, else a class.
+
+    Raises:
+        DataError: parts lie beside folders that are none, or one level further down.
+    """
+    images = [file for file in found.files if is_image(file)]
+    by_top: dict[str, list[File]] = {}
+    for file in images:
+        by_top.setdefault(file.parts[0] if len(file.parts) > 1 else "", []).append(file)
+    loose = by_top.pop("", [])
+    described = {name.partition("/")[0] for name in rows if "/" in name}
+    parts = {top: files for top, files in by_top.items() if _is_part(top, files, described)}
+    if not parts:
+        _refuse_one_level_up(found.root, by_top, loose)
+        return _by_column(images, rows) or {"": images}, []
+    others = [top for top in by_top if top not in parts]
+    kinds = {kind_of(top) for top in parts}
+    if others and not ("train" in kinds and len(kinds) > 1):
+        raise DataError(
+            f"{found.root} must hold classes, or parts that hold classes",
+            found=f"{some(parts)} with folders of images inside, and {some(others)} without",
+            way_out="Move one of them elsewhere.",
+        )
+    beside = [f"{top}/ ({len(by_top[top]):,} images)" for top in others] + [file.name for file in loose]
+    return parts, [f"beside the parts, and not used: {some(beside)}"] if beside else []
+
+
+def _is_part(top: str, files: Iterable[File], described: Collection[str]) -> bool:
+    return kind_of(top) is not None and (top in described or any(len(file.parts) > 2 for file in files))
+
+
+def _by_column(images: list[File], rows: Mapping[str, Row]) -> dict[str, list[File]] | None:
+    """The parts that a column ``split`` of the metadata names, where it does so throughout."""
+    named = {name: str(row.get(SPLIT, "")) for name, row in rows.items()}
+    if not rows or not all(map(kind_of, named.values())):
+        return None
+    parts: dict[str, list[File]] = {word: [] for word in sorted(set(named.values()))}
+    for file in images:
+        if file.name in named:
+            parts[named[file.name]].append(file)
+    return parts
+
+
+def _refuse_one_level_up(root: Path, by_top: Mapping[str, list[File]], loose: list[File]) -> None:
+    """An archive is often unpacked into a folder of its own, and its one folder is no class."""
+    if len(by_top) != 1 or loose:
+        return
+    (top, files), *_ = by_top.items()
+    inner = {file.parts[1] for file in files if len(file.parts) > 3}
+    if "train" in {kind_of(word) for word in inner}:
+        raise DataError(
+            f"{root} must hold classes, or parts that hold classes",
+            found=f"one folder, {top}/, with {some(sorted(inner))} inside",
+            way_out=f"Type dataset.path={root / top}.",
+        )
+
+
+def by_class(root: Path, part: str, files: list[File], folders: Iterable[tuple[str, ...]]) -> dict[str, list[File]]:
+    """Class folder -> its images, at any depth; those beside class folders belong to none.
+
+    Raises:
+        DataError: there is no class folder, or one without an image.
+    """
+    at = 1 if part else 0
+    where = root / part
+    classes = sorted({parts[at] for parts in folders if len(parts) == at + 1 and parts[:at] == (part,)[:at]})
+    if not classes:
+        raise DataError(
+            f"{where} must hold one sub-folder of images for each class, or images with a metadata.csv",
+            found=f"no sub-folder{f', and {len(files):,} images' if files else ''}",
+        )
+    found: dict[str, list[File]] = {name: [] for name in classes}
+    for file in files:
+        if len(file.parts) > at + 1:
+            found[file.parts[at]].append(file)
+    for name in (name for name, inside in found.items() if not inside):
+        raise DataError(
+            f"{where / name} must hold images ({', '.join(sorted(SUFFIXES))})",
+            found="none",
+            way_out="Remove it or add images.",
+        )
+    return found
+
+
+def passed_over(found: Walk) -> list[str]:
+    """Remarks on files that are no images, and hidden ones."""
+    other = [file.name for file in found.files if not is_image(file) and file.parts[-1] not in NAMES]
+    remarks = [f"files that are no images are not used ({len(other):,}): {some(other, most=5)}"] if other else []
+    if found.hidden:
+        remarks.append(f"hidden files and folders are not used ({len(found.hidden):,}): {some(found.hidden, most=3)}")
+    return remarks

@@ -1,0 +1,81 @@
+"""What a folder or file holds, by names alone: the way from one `dataset=` to the one that was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gsu_cli.data.celeba_files import ATTRIBUTES as CELEBA
+from gsu_cli.data.cifar_names import is_cifar
+from gsu_cli.data.idx_format import NAME as IDX
+from gsu_cli.data.image_files import SUFFIXES
+from gsu_cli.data.metadata import NAMES as METADATA
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
+MOST = 2000  # files that are looked at; a hint must not take long
+KINDS = {
+    "npz": "NumPy arrays in an .npz file",
+    "parquet": "Parquet files",
+    "cifar": "the batches of CIFAR",
+    "idx": "IDX files",
+    "celeba": "CelebA's files",
+    "folder": "image files",
+}
+
+
+def hint(path: Path, *, besides: str, named: str = "") -> str:
+    """``"pets.npz: dataset=npz reads NumPy arrays ..."`` for what else is at ``path``, or the empty string.
+
+    Args:
+        path: a file or folder; may be missing.
+        besides: the data set that was chosen and did not find what it needs.
+        named: letters that the file's name must have.
+    """
+    try:
+        seen: dict[str, Path] = {}
+        for file in _files(path):
+            kind = kind_of(file)
+            if kind is not None and named in file.name:
+                seen.setdefault(kind, file)
+    except OSError:
+        return ""
+    for kind, what in KINDS.items():
+        if kind in seen and kind != besides:
+            return f"There is {seen[kind]}: dataset={kind} reads {what}."
+    if "archive" in seen:
+        return f"There is {seen['archive']}: unpack it first."
+    return ""
+
+
+def kind_of(file: Path) -> str | None:
+    """The choice of `dataset=` that reads a file of this name, or "archive", or None."""
+    name = file.name.lower()
+    if name.endswith(".npz"):
+        return "npz"
+    if name.endswith(".parquet"):
+        return "parquet"
+    if is_cifar(file):
+        return "cifar"
+    if IDX.fullmatch(file.name):
+        return "idx"
+    if file.name in CELEBA:
+        return "celeba"
+    if file.suffix.lower() in SUFFIXES or file.name in METADATA:
+        return "folder"
+    return "archive" if name.endswith(ARCHIVES) else None
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """``path``, or the files in it and in folders to a depth of three."""
+    if path.is_file():
+        yield path
+        return
+    left, folders = MOST, [(path, 0)]
+    while folders and left > 0:
+        folder, depth = folders.pop(0)
+        for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
+            left -= 1
+            if entry.is_dir() and depth < 3 and not entry.name.startswith("."):
+                folders.append((entry, depth + 1))
+            elif entry.is_file():
+                yield entry

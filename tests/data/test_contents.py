@@ -1,0 +1,34 @@
+"""What a data set holds: counts by class and part, images that are in both parts."""
+
+from __future__ import annotations
+
+import torch
+
+from gsu_cli.data.base import Dataset, Images
+from gsu_cli.data.contents import counts, describe_counts, repeated
+
+
+def test_counts_of_classes_and_attributes(faces: Dataset) -> None:
+    found = counts(faces)
+    assert found["train"]["classes"] == {str(k): 10 for k in range(10)}
+    assert found["heldout"]["attributes"] == {"Male": 15, "Smiling": 10}
+    digits = ", ".join(f"{k}: 3" for k in range(10))
+    assert describe_counts(faces)[1] == f"held out 30; {digits}; Male: 15, Smiling: 10"
+
+
+def test_a_class_that_is_not_held_out_counts_zero() -> None:
+    one = Images(torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 1]))
+    dataset = Dataset("x", one, one[torch.tensor([0])], {0: "cat", 1: "dog"}, "memory")
+    assert describe_counts(dataset) == ["train 2; cat: 1, dog: 1", "held out 1; cat: 1, dog: 0"]
+
+
+def test_images_in_both_parts_are_counted() -> None:
+    pixels = torch.arange(5 * 12).to(torch.uint8).reshape(5, 3, 2, 2)
+    almost = pixels[:1].clone()
+    almost[0, 2, 0, 0] += 1  # the middle row, by which images are compared first, stays
+    train = Images(pixels, torch.zeros(5, dtype=torch.int64))
+    heldout = Images(torch.cat([pixels[[3, 3]], almost, pixels[:1] + 100]), torch.zeros(4, dtype=torch.int64))
+    said = repeated(Dataset("x", train, heldout, {0: "a"}, "memory"))
+    assert said.startswith("2 of the 4 held-out images are training images too, pixel for pixel")
+    none = Images(almost, torch.zeros(1, dtype=torch.int64))
+    assert repeated(Dataset("x", train, none, {0: "a"}, "memory")) == ""

@@ -1,0 +1,108 @@
+"""dataset=folder with metadata.csv or metadata.jsonl beside the images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from gsu_cli.data.folder import Folder
+from gsu_cli.errors import DataError, UsageError
+
+
+def paint(root: Path, names: list[str]) -> None:
+    for i, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (2, 2), 10 * i).save(root / name)
+
+
+def flat(root: Path, head: str, rows: list[str]) -> Path:
+    paint(root, [f"{i}.png" for i in range(len(rows))])
+    (root / "metadata.csv").write_text("\n".join([f"file_name,{head}", *(f"{i}.png,{r}" for i, r in enumerate(rows))]))
+    return root
+
+
+def test_labels_and_attributes(tmp_path: Path) -> None:
+    flat(tmp_path, "label,hat,smile,text", ["dog,1,true,a", "cat,0,False,b", "dog,1,false,c", "cat,0,TRUE,d"])
+    dataset = Folder(str(tmp_path), "x", heldout_fraction=0.5).load()
+    assert dataset.class_names == {0: "cat", 1: "dog"}
+    assert dataset.attribute_names == ("hat", "smile")
+    assert dataset.train.attributes is not None
+    assert dataset.heldout.attributes is not None
+    found = {
+        int(x[0, 0, 0]): (int(y), a.tolist())
+        for part in (dataset.train, dataset.heldout)
+        for x, y, a in zip(part.pixels, part.labels, part.attributes, strict=True)  # type: ignore[arg-type]
+    }
+    assert found == {0: (1, [True, True]), 10: (0, [False, False]), 20: (1, [True, False]), 30: (0, [False, True])}
+    assert dataset.remarks == ("columns that do not say yes or no everywhere are no attributes: text (has 'b')",)
+
+
+def test_parts_each_with_their_own_file(tmp_path: Path) -> None:
+    for part in ("train", "validation"):
+        paint(tmp_path / part, ["a.png", "b.png"])
+        rows = [{"file_name": "a.png", "hat": 1}, {"file_name": "b.png", "hat": 0}]
+        (tmp_path / part / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    dataset = Folder(str(tmp_path), "x").load()
+    assert dataset.class_names == {0: "image"}
+    assert dataset.heldout.attributes is not None
+    assert dataset.heldout.attributes.tolist() == [[True], [False]]
+    assert dataset.remarks == ("the metadata have no column label, so all images are of one class",)
+
+
+def test_a_column_split_and_paths_below(tmp_path: Path) -> None:
+    paint(tmp_path, ["images/a.png", "images/b.png", "images/c.png"])
+    rows = ["images/a.png,train,3", "images/b.png,test,3", "./images/c.png,train,5"]
+    (tmp_path / "metadata.csv").write_text("\n".join(["file_name,split,label", *rows]))
+    dataset = Folder(str(tmp_path), "x").load()
+    assert dataset.class_names == {3: "3", 5: "5"}
+    assert (dataset.train.labels.tolist(), dataset.heldout.labels.tolist()) == ([3, 5], [3])
+
+
+def test_class_folders_stay_the_labels_where_no_column_is(tmp_path: Path) -> None:
+    paint(tmp_path, ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"])
+    rows = ["cat/0.png,1", "cat/1.png,0", "dog/0.png,-1", "dog/1.png,1"]
+    (tmp_path / "metadata.csv").write_text("\n".join(["file_name,hat", *rows]))
+    dataset = Folder(str(tmp_path), "x", heldout_fraction=0.5).load()
+    assert (dataset.class_names, dataset.attribute_names) == ({0: "cat", 1: "dog"}, ("hat",))
+
+
+def test_chosen_columns(tmp_path: Path) -> None:
+    flat(tmp_path, "kind,hat,smile", ["a,1,0", "b,0,1", "a,1,1", "b,0,0"])
+    dataset = Folder(str(tmp_path), "x", label="kind", attributes=["smile"]).load()
+    assert (dataset.class_names, dataset.attribute_names) == ({0: "a", 1: "b"}, ("smile",))
+    with pytest.raises(UsageError, match="`dataset.label` must be a column, .*'knid'. Did you mean 'kind'"):
+        Folder(str(tmp_path), "x", label="knid").load()
+    with pytest.raises(
+        UsageError, match="`dataset.attributes` must be columns of 0 and 1, .* found 'a' in kind, row 1"
+    ):
+        Folder(str(tmp_path), "x", attributes="kind").load()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("file_name,hat\n0.png,1", r"each image in .* must have a row .* found 1 of 2 without one: 1.png"),
+        ("file_name,hat\n0.png,1\n1.png,0\n2.png,1", r"each row .* must have its image; found 1 of 3 .*: 2.png"),
+        ("name,hat\n0.png,1", "line 1 .* file_name among them; found 'name', 'hat'"),
+        ("file_name,hat\n0.png,1\n0.png,1", "line 3 .* for the first time; found 0.png"),
+        ("file_name,hat\n0.png,1,2", "line 2 .* must have 2 values; found 3"),
+        ("file_name,label\n0.png,1\n1.png,", "each label in column label .* found '' for 1.png"),
+        ("file_name,label\n0.png,-1\n1.png,0", "each label in column label must be >= 0; found -1 for 0.png"),
+    ],
+)
+def test_what_does_not_fit_is_named(tmp_path: Path, text: str, said: str) -> None:
+    paint(tmp_path, ["0.png", "1.png"])
+    (tmp_path / "metadata.csv").write_text(text)
+    with pytest.raises(DataError, match=said):
+        Folder(str(tmp_path), "x").load()
+
+
+@pytest.mark.parametrize(("line", "said"), [("{", "line 1 .* must be JSON"), ("[1]", "must be a JSON object")])
+def test_bad_lines_of_json(tmp_path: Path, line: str, said: str) -> None:
+    paint(tmp_path, ["0.png"])
+    (tmp_path / "metadata.jsonl").write_text(line)
+    with pytest.raises(DataError, match=said):
+        Folder(str(tmp_path), "x").load()

@@ -1,0 +1,116 @@
+"""dataset=folder: which folders are parts and which are classes; nothing is passed over in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from gsu_cli.data.folder import Folder
+from gsu_cli.data.parts import kind_of
+from gsu_cli.errors import DataError, UsageError
+
+
+def paint(folder: Path, n: int, value: int = 0, mode: str = "L") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(n):
+        Image.new(mode, (4, 4), (value + i) % 256 if mode == "L" else (value + i, 9, 9)).save(folder / f"{i:03}.png")
+
+
+def divided(root: Path, **parts: int) -> Path:
+    for k, (part, n) in enumerate(parts.items()):
+        for j, name in enumerate(("cat", "dog")):
+            paint(root / part / name, n, value=100 * k + 30 * j)
+    return root
+
+
+@pytest.mark.parametrize("other", ["val", "valid", "validation", "dev", "Test", "testing", "test_set"])
+def test_two_parts_are_no_classes(tmp_path: Path, other: str) -> None:
+    dataset = Folder(str(divided(tmp_path, **{"Training": 3, other: 2})), "x").load()
+    assert dataset.class_names == {0: "cat", 1: "dog"}
+    assert (dataset.train.labels.tolist(), dataset.heldout.labels.tolist()) == ([0] * 3 + [1] * 3, [0] * 2 + [1] * 2)
+    assert dataset.source.endswith(f"held out as in {other}")
+    assert dataset.remarks == ()
+
+
+def test_the_part_that_is_not_used_is_said_and_can_be_held_out(tmp_path: Path) -> None:
+    divided(tmp_path, train=3, val=2, test=4)
+    dataset = Folder(str(tmp_path), "x").load()
+    assert len(dataset.heldout) == 8
+    (said,) = dataset.remarks
+    assert said.startswith("the 4 images of val are not used; dataset.heldout=val holds them out instead")
+    by_val = Folder(str(tmp_path), "x", heldout="valid").load()
+    assert len(by_val.heldout) == 4
+    assert "the 8 images of test are not used" in by_val.remarks[0]
+    both = Folder(str(tmp_path), "x", heldout=["val", "test"]).load()
+    assert (len(both.heldout), both.remarks) == (12, ())
+    with pytest.raises(
+        UsageError, match="`dataset.heldout` must name parts .* test, val; found 'tset'. Did you mean 'test'"
+    ):
+        Folder(str(tmp_path), "x", heldout="tset").load()
+
+
+def test_a_part_to_train_on_alone_is_divided(tmp_path: Path) -> None:
+    dataset = Folder(str(divided(tmp_path, train=10)), "x").load()
+    assert (len(dataset.train), len(dataset.heldout)) == (18, 2)
+    assert "10 % of each class held out" in dataset.source
+    with pytest.raises(UsageError, match="`dataset.heldout` must name parts"):
+        Folder(str(tmp_path / "train"), "x", heldout="test").load()
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    for name in ("train", "car"):
+        paint(tmp_path / name, 3)
+    assert Folder(str(tmp_path), "x").load().class_names == {0: "car", 1: "train"}
+
+
+def test_parts_beside_classes_are_refused(tmp_path: Path) -> None:
+    divided(tmp_path, train=3)
+    paint(tmp_path / "eel", 3)
+    with pytest.raises(DataError, match="found train with folders of images inside, and eel without"):
+        Folder(str(tmp_path), "x").load()
+
+
+def test_without_a_part_to_train_on(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="must hold a part to train on, called train; found only test, val"):
+        Folder(str(divided(tmp_path, val=2, test=2)), "x").load()
+
+
+def test_an_archive_unpacked_one_level_down(tmp_path: Path) -> None:
+    divided(tmp_path / "pets", train=2, test=2)
+    with pytest.raises(DataError, match=r"found one folder, pets/, with test, train inside. Type dataset.path=.*pets"):
+        Folder(str(tmp_path), "x").load()
+
+
+def test_what_is_passed_over_is_said(tmp_path: Path) -> None:
+    divided(tmp_path, train=3, test=2)
+    paint(tmp_path / "extra", 2)
+    paint(tmp_path, 1)
+    paint(tmp_path / "train", 2)
+    paint(tmp_path / "train" / "cat" / "more", 1)
+    (tmp_path / "train" / "cat" / "notes.txt").write_text("no image")
+    (tmp_path / ".DS_Store").write_text("")
+    remarks = Folder(str(tmp_path), "x").load().remarks
+    assert remarks == (
+        "beside the parts, and not used: extra/ (2 images), 000.png",
+        "images beside the class folders are not used (2): train/000.png, train/001.png",
+        "images in folders inside a class folder are of its class (1): train/cat/more/000.png",
+        "files that are no images are not used (1): train/cat/notes.txt",
+        "hidden files and folders are not used (1): .DS_Store",
+    )
+
+
+def test_links_are_followed_and_end(tmp_path: Path) -> None:
+    paint(tmp_path / "store", 3)
+    root = tmp_path / "pets"
+    paint(root / "cat", 3)
+    (root / "dog").symlink_to(tmp_path / "store")
+    (root / "cat" / "up").symlink_to(root)
+    dataset = Folder(str(root), "x").load()
+    assert len(dataset.train) + len(dataset.heldout) == 6
+
+
+def test_words_for_parts() -> None:
+    assert kind_of("Validation") == "val"
+    assert kind_of("trainer") is None
