@@ -42,7 +42,7 @@ def main(cfg: DictConfig) -> None:
             images, left_out = split.retain_images, beside.forgotten(split, session)
             console.say(f"without {split.describe()}: {split.describe_sizes()}")
         cfg = suited(cfg, dataset, session)
-        recipe = parts.build(cfg.training)
+        recipe = parts.build_choice(cfg, "training")
         model = build_model(cfg.model, dataset)
         seed = session.record.seeds["train"]
         initialise(model, seed)
