@@ -51,7 +51,7 @@ def test_training_without_an_attribute(
         (["forget.attribute=male"], 2, "Did you mean 'Male'?"),
         (["forget.attribute=Bald"], 2, "attribute Bald, which is 0 images"),
         (["forget.class=0"], 2, "Type forget.attribute=NAME"),
-        (["forget.attribute=Male"], 1, "Make one with `gsu train dataset=celeba`"),
+        (["forget.attribute=Male"], 1, "Make one with `gsu train dataset=celeba dataset.data_dir="),
         (["forget.attribute=Male", "paths.data_dir=nowhere"], 1, "mmlab.ie.cuhk.edu.hk/projects/CelebA.html"),
         (["forget.attribute=Male", "dataset.cache_dir=/dev/null"], 1, "another folder with dataset.cache_dir=FOLDER"),
     ],

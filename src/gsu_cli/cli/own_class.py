@@ -6,8 +6,10 @@ Hydra would keep the options of the class that stood there before, and refuse th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+JUDGE = re.compile(r"judge\.\w+\._target_=")  # stands beside others, so its options are added to what is there
 GROUPS = ("dataset", "method", "model")
 
 
@@ -18,6 +20,8 @@ def replaced(words: Sequence[str]) -> tuple[str, ...]:
     ('~model', '++model._target_=my.Vae', '++model.latent_dim=2', 'seed=1')
     >>> replaced(["method=ascent", "method._target_=my.Ascent", "method.lr=1"])
     ('method=ascent', '++method._target_=my.Ascent', '++method.lr=1')
+    >>> replaced(["judge.cnn._target_=my.Net", "judge.cnn.width=3"])
+    ('++judge.cnn._target_=my.Net', '++judge.cnn.width=3')
     >>> replaced(["~method", "+method._target_=my.Method"])
     ('~method', '+method._target_=my.Method')
     """
@@ -28,4 +32,6 @@ def replaced(words: Sequence[str]) -> tuple[str, ...]:
         found = [f"++{word}" if word.startswith(f"{group}.") else word for word in found]
         if not any(word.partition("=")[0].lstrip("~+") == group for word in words):
             found.insert(0, f"~{group}")
+    for judge in {word.split("._target_=")[0] for word in words if JUDGE.match(word)}:
+        found = [f"++{word}" if word.startswith(f"{judge}.") else word for word in found]
     return tuple(found)

@@ -70,6 +70,7 @@ class Dataset:
         left_out: labels of the source that `dataset.classes` removed, so that errors can say so.
         whole: the data set before `dataset.classes` removed any; None where it removed none.
         remarks: a sentence each on what was passed over or read otherwise than it stands in the files.
+        words: what chooses it on a line, for lines that messages propose.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Dataset:
     left_out: tuple[int, ...] = ()
     whole: Dataset | None = None
     remarks: tuple[str, ...] = ()
+    words: str = ""
 
     @property
     def shape(self) -> tuple[int, int, int]:

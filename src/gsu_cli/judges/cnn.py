@@ -38,7 +38,7 @@ class Cnn:
         """Loads the weights; ``seed`` is not used (they are fixed)."""
         path = Path(self.path).expanduser() if self.path else shipped(dataset.name, "judge")
         kind, option = (AttributeCnn, "attribute_cnn") if dataset.attribute_names else (JudgeCnn, "judge_cnn")
-        train = f"`gsu train model={option} training=judge dataset={dataset.name}`"
+        train = f"`gsu train model={option} training=judge {dataset.words or f'dataset={dataset.name}'}`"
         if path is None:
             raise Unavailable(
                 f"no CNN judge ships for {dataset.name}: train one with {train} and pass "
@@ -66,7 +66,7 @@ class Cnn:
             raise CheckpointError(
                 f"`judge.cnn.path` must know every {what} of the data set",
                 found=f"{path}, which lacks {', '.join(missing)}",
-                way_out=f"Train one with {train} and the same dataset options",
+                way_out=f"Train one with {train}",
             )
         judge = AttributeCnnJudge if dataset.attribute_names else CnnJudge
         return judge(checkpoint, self.threshold)

@@ -111,7 +111,14 @@ def load_checkpoint(
         raise CheckpointError(
             f"`{key}` must be an existing file", found=path, way_out=TRAIN_ONE.replace("checkpoint.path", key)
         )
-    meta, tensors = read_tensors(path)
+    try:
+        meta, tensors = read_tensors(path)
+    except CheckpointError as e:
+        if not key.startswith("judge."):
+            raise
+        target = f"{key.rpartition('.')[0]}._target_=my_pkg.MyNet"
+        way_out = f"A classifier of your own needs its class: {target}, see docs/own-model.md"
+        raise CheckpointError(e.rule, found=e.found, way_out=way_out) from e
     _check_metadata(meta, path)
     if digest(tensors) != meta["digest"]:
         raise CheckpointError(
@@ -147,13 +154,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(
             "a checkpoint must be a whole safetensors file",
             found=_describe_foreign(path, e),
-            way_out=NAME_THE_CLASS if is_pickle(path) else TRAIN_ONE,
+            way_out=_class_for(path) if is_pickle(path) else TRAIN_ONE,
         ) from e
     if text is None:
         raise CheckpointError(
             "a checkpoint must carry gsu metadata (architecture, digest)",
             found=f"a safetensors file without it: {path}",
-            way_out=NAME_THE_CLASS,
+            way_out=_class_for(path),
         )
     try:
         meta = json.loads(text)
@@ -162,6 +169,17 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not isinstance(meta, dict):
         raise CheckpointError("the gsu metadata must be a JSON object", found=f"{meta!r} in {path}", way_out=TRAIN_ONE)
     return meta, tensors
+
+
+def _class_for(path: Path) -> str:
+    """How to name the class of foreign weights: by what their library left beside them, or by one's own."""
+    if (path.parent / "model_config.json").is_file():
+        return "It lies in a folder of pythae: model=pythae"
+    config = path.parent / "config.json"
+    with contextlib.suppress(OSError, ValueError):
+        if '"AutoencoderKL"' in config.read_text(encoding="utf-8"):
+            return "It lies in a folder of diffusers: model=autoencoder_kl"
+    return NAME_THE_CLASS
 
 
 def one_line(error: Exception) -> str:

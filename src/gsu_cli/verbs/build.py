@@ -15,6 +15,7 @@ from gsu_cli.run.checkpoints import one_line
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.groups import option_names
 from gsu_cli.verbs.arguments import check_arguments
+from gsu_cli.verbs.own_target import why_not
 
 NEEDED = {
     "dataset": ("load",),
@@ -91,6 +92,8 @@ def build(cfg: Any, *, key: str = "", **more: Any) -> Any:
             if isinstance(cause, GsuError | Unavailable | MemoryError) or "can't allocate memory" in str(cause):
                 raise cause from None
             cause = cause.__cause__
+        if (sentence := why_not(target, key)) is not None:
+            raise sentence from e
         _check(target, {**options, **more}, key)
         raise UsageError(
             f"`{target}` must be importable and take these arguments",

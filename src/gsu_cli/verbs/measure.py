@@ -18,6 +18,7 @@ from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.session import Session
 from gsu_cli.verbs.build import build_several
+from gsu_cli.verbs.judging import build_judges
 
 FLOORS = (
     "feature_ratio",
@@ -55,7 +56,7 @@ class Plan:
         samples = cfg.evaluation.samples
         if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
             raise UsageError("`evaluation.samples` must be an integer >= 2", found=samples)
-        return cls(samples, build_several(cfg, "metric"), build_several(cfg, "judge"))
+        return cls(samples, build_several(cfg, "metric"), build_judges(cfg))
 
     def scene(self, split: Split, session: Session) -> Scene:
         """Judges made ready for the data set; those that cannot be had are noted with the reason.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build as build
 from gsu_cli.verbs.build import build_choice as build_choice
 from gsu_cli.verbs.build import chosen
+from gsu_cli.verbs.lines import dataset_words
 from gsu_cli.verbs.models import import_checkpoint, import_options
 from gsu_cli.verbs.places import absolute
 
@@ -66,6 +68,7 @@ def load_dataset(cfg: DictConfig, session: Session, load: Callable[[DictConfig],
     with session.stage("load"):
         dataset = (load or loaded)(chosen(cfg, "dataset"))
         remarks = [*dataset.remarks, *filter(None, [repeated(dataset)])]
+        dataset = replace(dataset, words=dataset_words(cfg.dataset))
         session.record.inputs["dataset"] = {
             "name": dataset.name,
             "source": dataset.source,
@@ -143,7 +146,7 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
     path = weights_file("checkpoint.path", cfg.checkpoint.path) or shipped(dataset.name, cfg.checkpoint.name)
     if path is None:
         names = [name.split("/")[1] for name in shipped_names(dataset.name) if not name.endswith("/judge")]
-        make = f"Make one with `gsu train dataset={dataset.name}` (and the same dataset.* options), then pass "
+        make = f"Make one with `gsu train {dataset.words}`, then pass "
         hint = (
             f"These ship: checkpoint.name={' or '.join(names)}"
             if names
