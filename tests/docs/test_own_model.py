@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from e2e_world import EVALUATION, Run, runs, write_world
+from gsu_cli.data.mnist import Mnist
+from gsu_cli.run.checkpoints import load_checkpoint
 
 PAGE = Path(__file__).parents[2] / "docs/own-model.md"
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
@@ -129,8 +132,8 @@ def test_foreign_weights_are_imported_measured_and_measured_again(
         ((*OWN, "checkpoint.entry=net"), "net, among epoch, nets"),
         ((*OWN, "checkpoint.rename=fc1"), "must map beginnings of names; found fc1"),
         ((*OWN, *RENAME, "model.width=17"), "of another shape"),
-        (("model._target_=my_vae.Nothing",), "my_vae.Nothing"),
-        ((*OWN, "model.depth=3"), "unexpected keyword argument 'depth'"),
+        (("model._target_=my_vae.Nothing",), "Nothing, among MyVae"),
+        ((*OWN, "model.depth=3"), "must hold options of MyVae"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -152,3 +155,39 @@ def test_what_does_not_fit_is_refused(
 def test_gsus_own_checkpoints_need_no_class(trained: Run, line: Callable[..., str]) -> None:
     path = f"checkpoint.path={trained.folder / 'model.safetensors'}"
     assert "Leave out model" in line("unlearn", "forget.class=1", path, *OWN, *EVALUATION, code=1)
+
+
+def test_a_model_trained_by_plain_torch_goes_through_by_the_page(
+    tmp_path: Path, type_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The 784-400-2 VAE with BatchNorm1d: the page's program trains it, the page's class and line take it."""
+    page = PAGE.read_text(encoding="utf-8")
+    for name in ("their_vae", "adapter"):
+        (text,) = re.findall(rf"```python\n(# {name}\.py\n.*?)```", page, re.DOTALL)
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    their_vae: Any = __import__("their_vae")
+    torch.manual_seed(0)
+    images = Mnist(data_dir=str(tmp_path / "no data here"), download=False).load().train
+    their_vae.train(images.floats()[torch.randperm(len(images))], 6)
+    (line,) = re.findall(r"gsu (unlearn [^\n]*their_vae.pt[^\n]*)", page)
+    (rename,) = re.findall(r"```text\n('checkpoint.rename=.*')\n```", page)
+    words = [*shlex.split(line), "dataset.download=false", "evaluation.samples=200", "judge=[cnn]"]
+    typed = type_line(*words, cwd=tmp_path)
+    assert typed.code == 1
+    assert typed.err.rstrip().endswith(f"This fits: {rename}")
+    typed = type_line(*words, *shlex.split(rename), cwd=tmp_path)
+    assert typed.code == 0, typed.err
+    run = [r for r in runs(tmp_path) if r.record["status"] == "done"][-1]
+    assert not [note for note in run.record["notes"] if "on which data" not in note]
+    theirs = their_vae.TheirVae().eval()
+    theirs.load_state_dict(torch.load("their_vae.pt", weights_only=True))
+    ours: Any = load_checkpoint(run.folder / "imported.safetensors").model
+    x = images.floats(torch.arange(50))
+    with torch.no_grad():
+        mean, _ = ours.posterior(x)
+        hidden = torch.relu(theirs.bn3(theirs.fc3(theirs.fc21(torch.relu(theirs.bn1(theirs.fc1(x.flatten(1))))))))
+        assert torch.allclose(ours.decode(mean).flatten(1), torch.sigmoid(theirs.fc4(hidden)), atol=1e-5)
+    sys.modules.pop("their_vae", None)
+    sys.modules.pop("adapter", None)
