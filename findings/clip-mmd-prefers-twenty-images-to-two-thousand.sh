@@ -6,7 +6,7 @@
 #   a generator that draws twenty images for ever, around the right mean, scores *better* than two thousand fresh ones.
 # Matters: unlearning that collapses a generator passes; report a distance that sees the covariance beside it.
 set -euo pipefail
-dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv "$dir/venv"
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 numpy==2.4.6
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile --no-deps clip-mmd==0.0.2

@@ -6,9 +6,9 @@
 #   unlearned nothing passes at epsilon = 1. In the cited work the noise is what grows as epsilon shrinks; here none is added.
 # Matters: the stricter the certificate in a report, the less it says.
 set -euo pipefail
-dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 numpy==2.4.6 pyyaml
+"$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 numpy==2.4.6 pyyaml==6.0.4
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile --no-deps erasus==0.2.0  # its other requirements are not used here
 "$dir/venv/bin/python" -W ignore - <<'PY'
 import copy

@@ -7,9 +7,9 @@
 #   retrained without the forget set scores 0.5 as well, although the exact area for the same losses is 0.05.
 # Matters: the untouched original and the retrained reference get the same "forgotten".
 set -euo pipefail
-dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 numpy==2.4.6 scikit-learn==1.9.1 pyyaml
+"$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 numpy==2.4.6 scikit-learn==1.9.1 pyyaml==6.0.4
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile --no-deps erasus==0.2.0  # its other requirements are not used here
 "$dir/venv/bin/python" -W ignore - <<'PY'
 from importlib.metadata import version

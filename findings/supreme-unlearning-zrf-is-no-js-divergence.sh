@@ -6,9 +6,9 @@
 #   score ZRF 0.997 with 100 classes, and sharper disagreement gives inf, and even nan.
 # Matters: ZRF near 1 is read as "behaves like a model that never saw the data"; here it counts classes.
 set -euo pipefail
-dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 numpy==2.4.6 scipy
+"$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 numpy==2.4.6 scipy==1.17.1
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile --no-deps supreme-unlearning==0.1.5
 "$dir/venv/bin/python" -W ignore - "$dir" <<'PY'
 import importlib.util, math

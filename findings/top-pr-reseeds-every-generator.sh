@@ -5,9 +5,9 @@
 #   and leaves them there. Whatever seed a run began with, all that is drawn after an evaluation is the same.
 # Matters: evaluate in a training loop and each epoch repeats the same noise and the same shuffles; ten "seeds" become one.
 set -euo pipefail
-dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 numpy==2.4.6 scipy scikit-learn gudhi tqdm matplotlib
+"$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1 gudhi==3.13.0 tqdm==4.70.1 matplotlib==3.11.2
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile --no-deps top-pr==0.2.1
 "$dir/venv/bin/python" -W ignore - <<'PY'
 import contextlib, io, random

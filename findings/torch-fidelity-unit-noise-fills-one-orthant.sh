@@ -5,7 +5,7 @@
 #   into one of the 2^d orthants, about 30 degrees around the diagonal: mean cosine of two latents 0.75 instead of 0.
 # Matters: FID, IS, KID and PPL of a spherical generator are measured on 1 / 2^512 of its inputs, at a fraction of its variety.
 set -euo pipefail
-dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv "$dir/venv"
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 numpy==2.4.6
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile --no-deps torch-fidelity==0.4.0

@@ -6,7 +6,7 @@
 # Matters: the Lipschitz constant that a critic trains to depends on the batch size, and with it every Wasserstein
 #   estimate; a discriminator kept as a judge of unlearning is eight times too flat.
 set -euo pipefail
-dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv "$dir/venv"
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 numpy==2.4.6
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile --no-deps torchgan==0.1.0

@@ -7,7 +7,7 @@
 #   With the two sets exchanged, which leaves the Frechet distance as it is, the same copies are punished a millionfold.
 # Matters: MiFID is read as a memorisation alarm; here it stays silent on exact copies.
 set -euo pipefail
-dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv "$dir/venv"
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 torchmetrics==1.9.0 numpy==2.4.6
 "$dir/venv/bin/python" -W ignore - <<'PY'

@@ -6,9 +6,9 @@
 #   the records that hurt the prediction most, and most_harmful=True returns the helpful ones. "dot" and "trak" alike.
 # Matters: whoever unlearns the top of this list removes the data that spoke against the output.
 set -euo pipefail
-dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile numpy==2.4.6 scipy
+"$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile numpy==2.4.6 scipy==1.17.1
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile --no-deps traceprop==0.7.0
 "$dir/venv/bin/python" -W ignore - <<'PY'
 from importlib.metadata import version

@@ -6,9 +6,9 @@
 #   bit for bit what they were; a bare object() in the model's place gives the same certificate.
 # Matters: a certificate of unlearning for a model that still holds everything.
 set -euo pipefail
-dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 numpy==2.4.6 scipy
+"$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile torch==2.13.0 numpy==2.4.6 scipy==1.17.1
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile --no-deps traceprop==0.7.0
 "$dir/venv/bin/python" -W ignore - <<'PY'
 from importlib.metadata import version

@@ -6,7 +6,7 @@
 #   have an effective number of 10.0; score_dual says 13 in float64 and 36 in float32, score_K far more.
 # Matters: embeddings are float32 and rarely of full rank; diversity after unlearning then measures the width of the features.
 set -euo pipefail
-dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv "$dir/venv"
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile --no-deps vendi-score==0.0.3

@@ -6,7 +6,7 @@
 # Matters: a rare kind that is about to vanish moves q = 0.1 by a tenth and q = 1 hardly at all; a table of orders
 #   made with score_X is one column, printed many times.
 set -euo pipefail
-dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv "$dir/venv"
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1
 "$dir/venv/bin/pip" install -qq --disable-pip-version-check --no-compile --no-deps vendi-score==0.0.3
