@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import tiny_world
@@ -102,12 +103,22 @@ def test_rows_and_columns_exchanged() -> None:
         note = " ".join(found(wrong(posterior=posterior)).notes)
     except CheckpointError as e:
         note = str(e)
-    assert note
+    assert "with rows and columns of the inputs exchanged" in note
 
 
 def test_a_log_variance_as_a_standard_deviation() -> None:
     with pytest.raises(CheckpointError, match=r"exp\(0.5 \* log_var\)"):
         found(wrong(posterior=log_variance))
+
+
+@pytest.mark.parametrize("of", [lambda sd: sd.square(), lambda sd: F.softplus(2 * sd.log()), lambda sd: sd.sqrt()])
+def test_a_spread_that_does_not_fit(of: Any) -> None:
+    def posterior(self: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, sd = Vae.posterior(self, x)
+        return mean, of(sd)
+
+    (note,) = found(wrong(posterior=posterior)).notes
+    assert "standard deviation" in note
 
 
 def test_drawings_outside_of_0_and_1() -> None:

@@ -97,7 +97,10 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
     if not gain > 0:  # also nan
         text = f"reconstructions at {nll:.4g} nats per image, correlation {facts['correlation']:.2f} with the images,"
         raise _worse(text, constant, path, f"{hint}. {CAUSES}" if best > LOW else CAUSES)
-    return Evidence(facts, _notes(model, facts, hint if best > gain + BETTER else "", mean, sd, output, pictures))
+    notes = _notes(model, facts, hint if best > gain + BETTER else "", mean, sd, output, pictures)
+    if not notes and (spread := _spread(model, x, mean, sd, noise)):
+        notes.append(spread)
+    return Evidence(facts, notes)
 
 
 def _notes(
@@ -138,6 +141,28 @@ def _notes(
     return notes
 
 
+def _spread(model: Any, x: Tensor, mean: Tensor, sd: Tensor, noise: Tensor) -> str:
+    """Whether another spread of the posterior fits clearly better; training would have found it."""
+
+    def loss(s: Tensor) -> Tensor:
+        kl = 0.5 * (mean.square() + s.square() - 1 - 2 * s.log()).sum(1)
+        found: Tensor = (model.likelihood.nll(model.decoder(mean + s * noise), x) + kl).double()
+        return found
+
+    given = loss(sd)
+    others = {"its root": sd.sqrt(), **{f"{k:g} times it": k * sd for k in (0.125, 0.25, 0.5, 2, 4, 8)}}
+    name, best = min(((k, loss(s)) for k, s in others.items()), key=lambda found: float(found[1].mean()))
+    gained = given - best
+    error = float(gained.std()) / len(x) ** 0.5
+    if float(gained.mean()) <= max(0.01 * abs(float(given.mean())), 4 * error):
+        return ""
+    return (
+        "the posterior's standard deviation is not what fits: the -ELBO of training images falls from "
+        f"{float(given.mean()):.4g} to {float(best.mean()):.4g} with {name}. A variance or a log-variance in its "
+        "place, or a weight on KL in training"
+    )
+
+
 def _worse(what: str, constant: float, path: Path, way_out: str) -> CheckpointError:
     return CheckpointError(
         "the model must fit its training images better than the best constant image",
@@ -169,7 +194,9 @@ def _slips(model: Any, x: Tensor, noise: Tensor, output: Tensor) -> Iterator[tup
         "inputs in 0..255": lambda: (through(255 * x), x),
         f"inputs standardised, (x - {centre:.3f}) / {spread:.3f}": lambda: (through((x - centre) / spread), x),
         "rows and columns exchanged": lambda: (through(x.transpose(2, 3)), x.transpose(2, 3)),
+        "rows and columns of the inputs exchanged": lambda: (through(x.transpose(2, 3)), x),
         "the images inverted, 1 - x": lambda: (through(1 - x), 1 - x),
+        "the inputs inverted, 1 - x": lambda: (through(1 - x), x),
         "the second half of the posterior as a standard deviation": lambda: (at(mean, 2 * sd.log()), x),
         "the second half of the posterior as a variance": lambda: (at(mean, (2 * sd.log()).sqrt()), x),
         "the posterior's second value as a log-variance": lambda: (at(mean, (0.5 * sd).exp()), x),
