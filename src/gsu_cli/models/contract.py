@@ -40,6 +40,8 @@ def _try_all(model: Any, size: tuple[int, ...]) -> None:
     x = torch.rand(size, generator=g)
     _is(kind, "loss(x, y, generator)", (N,), lambda: model.loss(x, torch.zeros(N, dtype=torch.int64), g))
     _is(kind, "sample(n, generator)", size, lambda: model.sample(N, g))
+    _draws(kind, "loss(x, y, generator)", lambda g: model.loss(x, torch.zeros(N, dtype=torch.int64), g))
+    _draws(kind, "sample(n, generator)", lambda g: model.sample(N, g))
     names = _tried(kind, "generation_parameters()", model.generation_parameters)
     own = dict(model.named_parameters())
     if not isinstance(names, Sequence) or isinstance(names, str) or not names or not set(names) <= own.keys():
@@ -82,6 +84,17 @@ def _try_all(model: Any, size: tuple[int, ...]) -> None:
         _is(kind, "likelihood.nll(output, x)", (N,), lambda: model.likelihood.nll(output, x))
         _is(kind, "likelihood.mean(output)", size, lambda: model.likelihood.mean(output))
     _is(kind, "decode(z)", size, lambda: decode(model, z))
+
+
+def _draws(kind: str, member: str, call: Callable[[torch.Generator], Tensor]) -> None:
+    """Noise of torch's own generator would compare the models before and after at different latents."""
+    first, second = (call(torch.Generator().manual_seed(0)) for _ in range(2))
+    if not torch.allclose(first, second, equal_nan=True):
+        raise UsageError(
+            f"{member} of {kind} must take all its noise from the generator",
+            found="two results with one seed",
+            way_out="Draw it with torch.randn(mean.shape, generator=generator), not torch.randn_like(mean)",
+        )
 
 
 def _pair(found: object) -> bool:

@@ -1,0 +1,36 @@
+"""A generator's promises: what its numbers rest on is tried before any work."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from gsu_cli.errors import UsageError
+from gsu_cli.models.contract import check_generator
+from gsu_cli.models.mlp_vae import MlpVae
+
+SHAPE = (1, 4, 4)
+
+
+class OwnNoise(MlpVae):
+    def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        mean, sd = self.posterior(x)
+        return self.likelihood.nll(self.decoder(mean + sd * torch.randn_like(mean)), x)
+
+
+class OwnLatents(MlpVae):
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        return self.decode(torch.randn(n, self.latent_dim))
+
+
+def test_a_shipped_class_keeps_them_and_its_random_state() -> None:
+    model, before = MlpVae(SHAPE), torch.get_rng_state()
+    check_generator(model, SHAPE)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(("kind", "member"), [(OwnNoise, "loss"), (OwnLatents, "sample")])
+def test_noise_that_the_generator_does_not_give_would_compare_other_latents(kind: type[MlpVae], member: str) -> None:
+    with pytest.raises(UsageError, match=rf"{member}\(.* must take all its noise from the generator"):
+        check_generator(kind(SHAPE), SHAPE)
