@@ -58,6 +58,7 @@ def test_code_is_never_run(tmp_path: Path, kind: str, capsys: pytest.CaptureFixt
         ({"epoch": 3}, "epoch: int"),
         (torch.ones(2), "a Tensor"),
         ({"model": {"w": torch.ones(1)}, "step": 1}, "checkpoint.entry=model"),
+        ({"state": {0: {"step": torch.ones(1)}}, "param_groups": []}, "the state of an optimizer in .*Save it with"),
     ],
 )
 def test_what_is_no_state_dict(tmp_path: Path, content: object, said: str) -> None:
@@ -188,10 +189,10 @@ def test_where_nothing_fits_nothing_is_proposed() -> None:
 )
 def test_wrappers_need_no_word(tmp_path: Path, wrapped: Callable[[nn.Module], nn.Module]) -> None:
     one, other, path = net(), net(), tmp_path / "x.pt"
-    state = wrapped(one).state_dict()
-    state.pop("n_averaged", None)
-    torch.save(state, path)
-    load_into(other, read_state_dict(path), path)
+    torch.save(wrapped(one).state_dict(), path)
+    found = read_foreign(path, own=other.state_dict())
+    assert set(found.dropped) <= {"n_averaged"}
+    load_into(other, found.tensors, path)
     assert all(torch.equal(v, other.state_dict()[k]) for k, v in one.state_dict().items())
 
 
@@ -200,6 +201,35 @@ def test_beginnings_may_be_those_without_the_wrapper(tmp_path: Path) -> None:
     torch.save({"module.a.w": torch.ones(1)}, path)
     assert list(read_state_dict(path, rename={"a.": "b."})) == ["b.w"]
     assert list(read_state_dict(path, rename={"module.a.": "b."})) == ["b.w"]
+
+
+def test_averages_below_an_entry_come_with_their_counter(tmp_path: Path) -> None:
+    one, path = net(), tmp_path / "x.pt"
+    torch.save({"model": net().state_dict(), "ema": torch.optim.swa_utils.AveragedModel(one).state_dict()}, path)
+    found = read_foreign(path, entry="ema", own=one.state_dict())
+    assert (found.dropped, found.beside) == (("n_averaged",), ("model",))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning", "ignore:.*torch.jit:DeprecationWarning")
+def test_a_program_is_no_state_dict(tmp_path: Path) -> None:
+    torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)).save(tmp_path / "x.pt")
+    with pytest.raises(CheckpointError, match=r"a TorchScript program in .*jit.load\(path\).state_dict"):
+        read_state_dict(tmp_path / "x.pt")
+
+
+def test_what_the_class_has_no_place_for_can_be_left_out_by_the_words_proposed(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({**net().state_dict(), "probe.weight": torch.ones(3)}, path)
+    with pytest.raises(CheckpointError, match="not of the class: probe.weight") as e:
+        load_into(net(), read_state_dict(path), path)
+    rename = typed(str(e.value).split("right without: ")[1].removesuffix("."))
+    load_into(net(), read_state_dict(path, rename=rename), path)
+
+
+def test_variances_are_not_below_zero() -> None:
+    state = net().state_dict()
+    with pytest.raises(CheckpointError, match="-1 in 1.running_var"):
+        load_into(net(), {**state, "1.running_var": -state["1.running_var"]}, Path("x.pt"))
 
 
 class Tied(nn.Module):

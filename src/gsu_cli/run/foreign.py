@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.checkpoints import is_pickle, one_line
 from gsu_cli.run.foreign_entries import Chosen, choose, few
-from gsu_cli.run.foreign_names import Rename, fitted, suggestion, unwrapped
-from gsu_cli.run.pickles import SHOWN, types_in
+from gsu_cli.run.foreign_names import Rename, fitted, is_update_count, suggestion, unwrapped, without
+from gsu_cli.run.pickles import SHOWN, is_script, types_in
 from gsu_cli.run.weight_files import WeightFiles, find_weights
 
 ALONE = "Save the state dict alone: torch.save(model.state_dict(), path)"
@@ -64,7 +64,9 @@ def read_foreign(
     files = find_weights(path)
     chosen = choose(_read_all(files), files.path, entry, rename or {}, own)
     tensors, dropped = _renamed(chosen.tensors, rename or {})
-    return Chosen(tensors, (*chosen.dropped, *dropped), chosen.entry, chosen.beside)
+    counters = [k for k, v in tensors.items() if own is not None and k not in own and is_update_count(k, v)]
+    kept = {k: v for k, v in tensors.items() if k not in counters}
+    return Chosen(kept, (*chosen.dropped, *dropped, *counters), chosen.entry, chosen.beside)
 
 
 def renamed(tensors: Mapping[str, Tensor], rename: Rename) -> dict[str, Tensor]:
@@ -135,6 +137,7 @@ def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, re
             f"the names in {path} must be those of {type(model).__name__}",
             found="; ".join(wrong),
             way_out=suggestion(own, fit, rename or {})
+            or ("" if missing or shapes else without(extra, rename or {}))
             or "Map beginnings of names with checkpoint.rename={old.:new.}; shapes follow model.* options",
         )
     for name, value in fit.items():
@@ -164,6 +167,8 @@ def _check_numbers(name: str, value: Tensor, like: Tensor, path: Path) -> None:
         )
     if value.is_floating_point() and not bool(torch.isfinite(value.double()).all()):
         raise _not_finite(name, value, value, path)
+    if name.rpartition(".")[2] == "running_var" and value.numel() and float(value.double().min()) < 0:
+        raise CheckpointError("variances must not be below 0", found=f"{float(value.min()):.4g} in {name} of {path}")
 
 
 def _not_finite(name: str, stored: Tensor, value: Tensor, path: Path) -> CheckpointError:
@@ -205,6 +210,12 @@ def _read_all(files: WeightFiles) -> Any:
 
 
 def _read(path: Path) -> Any:
+    if is_script(path):
+        raise CheckpointError(
+            "a foreign checkpoint must hold tensors and nothing that could run code",
+            found=f"a TorchScript program in {path}",
+            way_out="Where you trust it: torch.save(torch.jit.load(path).state_dict(), other_path)",
+        )
     try:
         if is_pickle(path):
             return torch.load(path, map_location="cpu", weights_only=True)

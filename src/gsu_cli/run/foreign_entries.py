@@ -16,6 +16,7 @@ SHOWN = 3  # names in a message
 DEPTH = 4  # levels that are searched for state dicts
 USUAL = ("state_dict", "model_state_dict")  # of Lightning and of most training loops: taken where nothing else is there
 OF_TRAINING = ("optim", "scheduler", "lr_sched", "scaler", "callbacks", "loops")  # tensors, but no weights
+OPTIMIZER = {"state", "param_groups"}  # keys of an optimizer's state
 SAVE = "Save it with torch.save(model.state_dict(), path)"
 
 
@@ -129,7 +130,7 @@ def _at(content: Any, words: list[str]) -> Iterator[tuple[Any, tuple[str, ...]]]
 
 def _state_dicts(found: Any, depth: int = DEPTH) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """Entries below ``found`` that hold nothing but tensors, with their path."""
-    if not isinstance(found, Mapping) or depth == 0:
+    if not isinstance(found, Mapping) or depth == 0 or found.keys() >= OPTIMIZER:
         return
     for key, value in found.items():
         if str(key).startswith(OF_TRAINING):
@@ -197,6 +198,8 @@ def _lists(found: Any, depth: int = DEPTH) -> Iterator[tuple[str, list[Tensor]]]
 
 
 def _kinds(found: object) -> str:
+    if isinstance(found, Mapping) and found.keys() >= OPTIMIZER:
+        return "the state of an optimizer"
     if isinstance(found, Mapping):
         return few([f"{k}: {type(v).__name__}" for k, v in found.items() if not isinstance(v, Tensor)]) or "nothing"
     return f"a {type(found).__name__}"

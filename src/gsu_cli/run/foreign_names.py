@@ -17,6 +17,7 @@ from gsu_cli.errors import CheckpointError
 
 Rename = Mapping[str, str | None]
 WRAPPERS = ("_orig_mod", "module")  # torch.compile; DataParallel, DistributedDataParallel and averaged models
+UPDATES = "n_averaged"  # AveragedModel counts its updates there
 COUNTER = "num_batches_tracked"
 OLD_NORM = {"weight_g": "parametrizations.weight.original0", "weight_v": "parametrizations.weight.original1"}
 WORD = re.compile(r"[A-Za-z0-9_./-]+")  # what a line holds without quoting
@@ -99,6 +100,18 @@ def suggestion(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor], typed: 
         if _does_it(rename, typed, tensors, wanted):
             return f"This fits: {words(rename)}"
     return ""
+
+
+def is_update_count(name: str, value: Tensor) -> bool:
+    """Whether this is torch's count of the models that were averaged, which is no weight."""
+    return name.rpartition(".")[2] == UPDATES and value.numel() == 1 and not value.is_floating_point()
+
+
+def without(extra: list[str], typed: Rename) -> str:
+    """The words that leave tensors out which the class has no place for, or the empty string where they are many."""
+    if len(extra) > MANY or not all(WORD.fullmatch(k) for k in [*extra, *typed]):
+        return ""
+    return f"If the class is right without: {words({**typed, **dict.fromkeys(extra)})}"
 
 
 def words(rename: Rename) -> str:

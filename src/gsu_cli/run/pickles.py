@@ -27,6 +27,17 @@ def types_in(path: Path) -> list[str]:
     return [name for name in found if not (name.startswith(HARMLESS) or name in PLAIN or _is_storage(name))]
 
 
+def is_script(path: Path) -> bool:
+    """Whether a file is a TorchScript archive: a program with its weights."""
+    try:
+        if not zipfile.is_zipfile(path):
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
 def _is_storage(name: str) -> bool:
     return name.startswith("torch.") and (name.endswith("Storage") or (name.count(".") == 1 and name[6:].islower()))
 
