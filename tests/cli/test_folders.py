@@ -118,3 +118,48 @@ def test_cache_dir(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", "/home/somebody")
     assert cache_dir() == "/home/somebody/.cache/gsu"
+
+
+LONG = [
+    "dataset=idx",
+    "dataset.name=strokes",
+    f"dataset.path=/data/{'deep/' * 20}strokes",
+    "checkpoint.path=/a/model.st",
+]
+
+
+def test_a_cell_of_a_long_line_shows_what_was_swept() -> None:
+    names = [
+        cell_name([*LONG, f"method.lr={lr}", f"n={n}"], 0, ["method.lr", "n"]) for lr in (1e-3, 1e-4) for n in (1, 2)
+    ]
+    assert [name.rpartition("-")[0] for name in names] == [
+        *("method.lr=0.001,n=1", "method.lr=0.001,n=2", "method.lr=0.0001,n=1", "method.lr=0.0001,n=2")
+    ]
+    assert cell_name([*LONG, "a=1"], 0, ["a"]) != cell_name([*LONG, "b=2", "a=1"], 0, ["a"]), "what is fixed counts too"
+
+
+def test_long_swept_values_lose_their_middle() -> None:
+    paths = [f"/runs/{'x' * 150}/{k}/model.safetensors" for k in (1, 2)]
+    names = [cell_name([*LONG[:3], f"checkpoint.path={path}"], 0, ["checkpoint.path"]) for path in paths]
+    assert all(name.startswith("checkpoint.path=_runs_xx") for name in names)
+    assert ["1_model.safetensors-" in names[0], "2_model.safetensors-" in names[1]] == [True, True]
+    assert all(len(name) <= LONGEST_CELL + len("/seed=0") for name in names)
+    many = cell_name([f"key{k}={'v' * 30}" for k in range(12)], 0)
+    assert len(many) <= LONGEST_CELL + len("/seed=0")
+    digits = "forget.sample=[" + ",".join(map(str, range(100))) + "]"
+    assert re.match(r"forget\.sample=0,1,2,.*\.\..*98,99-", cell_name([digits], 0, ["forget.sample"]))
+
+
+def test_a_sweep_names_its_cells_by_what_it_sweeps(in_process: Run, tmp_path: Path) -> None:
+    line = ["unlearn", "-m", "dataset=folder", f"dataset.path=/data/{'deep/' * 25}x", "method.shots=1,2"]
+    assert in_process(*line)[0] == 0
+    cells = sorted(path.split("/")[-2] for path in runs(tmp_path))
+    assert [cell.rpartition("-")[0] for cell in cells] == ["method.shots=1", "method.shots=2"]
+
+
+def test_an_experiment_file_may_say_what_is_swept(in_process: Run, tmp_path: Path) -> None:
+    (tmp_path / "conf/experiment").mkdir()
+    text = "# @package _global_\nhydra: {mode: MULTIRUN, sweeper: {params: {method.shots: '1,2'}}}\n"
+    (tmp_path / "conf/experiment/two.yaml").write_text(text, encoding="utf-8")
+    assert in_process("unlearn", "dataset=folder", f"dataset.path=/data/{'deep/' * 25}x", "+experiment=two")[0] == 0
+    assert [path.split("/")[-2].rpartition("-")[0] for path in runs(tmp_path)] == ["method.shots=1", "method.shots=2"]

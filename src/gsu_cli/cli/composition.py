@@ -53,12 +53,19 @@ def as_usage_error(error: Exception, app: App) -> UsageError | None:
     return None
 
 
+PARSERS = ("hydra", "omegaconf", "antlr4")  # packages that read the line and the configs
+
+
 def _within_hydra(error: Exception) -> bool:
     """Whether Hydra stumbled over the line before any verb began: it checks few of the types that it is given."""
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     modules = [str(frame.f_globals.get("__name__", "")) for frame in frames]
     begun = ("gsu_cli.cli.job", "__call__") in zip(modules, (frame.f_code.co_name for frame in frames), strict=True)
-    return not begun and bool(modules) and modules[-1].partition(".")[0] in ("hydra", "omegaconf", "antlr4")
+    tops = [module.partition(".")[0] for module in modules]
+    ends_in = next(
+        (top for top in reversed(tops) if top in ("gsu_cli", *PARSERS)), ""
+    )  # perhaps in logging, by its hand
+    return not begun and ends_in in PARSERS
 
 
 EXTRAS = {
