@@ -107,6 +107,7 @@ SAID = [
     ("judge=3", 2, "`judge` must be names, each one of cnn, knn; found 3."),
     ("method=[ascent,moon]", 2, "`method` must be one of ascent,"),
     ("~judge=[cnn,knn]", 2, "~judge must stand alone; found ~judge=[cnn,knn]. Type ~judge.cnn for one of them."),
+    ("~method=moon", 2, "~method= must name what stands there; found ~method=moon. Type ~method alone."),
     ("paths=null", 2, "`paths` must be one of default; found paths=null."),
     ("hydra/launcher=null", 2, "`hydra/launcher` must be a choice"),
     ("++method=ascent", 2, "+ must only add a setting that is not there yet; found ++method=ascent. Leave out the +"),

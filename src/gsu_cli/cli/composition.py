@@ -130,6 +130,8 @@ def _unknown_key(match: re.Match[str], app: App) -> UsageError:
     for word in app.overrides:
         if word in (f"~{group}", f"{group}=null", f"{group}=[]") and name != group:
             return UsageError(f"`{name}` needs a choice of `{group}`", found=word, way_out="Leave out one of the two.")
+        if word.startswith(f"~{name}="):
+            return UsageError(f"~{name}= must name what stands there", found=word, way_out=f"Type ~{name} alone.")
         if word == f"~{name}" and name in known_keys(app):  # Hydra takes no null away
             return UsageError(f"`{name}` must stay among the settings", found=word, way_out="Leave that word out.")
     way_out = suggest_key(name, known_keys(app)) + f"See every setting with `gsu {app.verb} --cfg job`."
