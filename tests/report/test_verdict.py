@@ -207,6 +207,13 @@ def test_the_budget_of_the_protocol_comes_before_the_method_s(budget: object, ov
     assert verdict(record).over_budget is None  # type: ignore[union-attr]
 
 
+def test_the_budget_at_which_a_method_stops_is_one() -> None:
+    record = replace(made(cost=0.015), config={"method": {"retain_budget": 0.01}})
+    assert verdict(record).over_budget == 0.01  # type: ignore[union-attr]
+    record.config["method"]["retain_budget"] = 0.02
+    assert verdict(record).over_budget is None  # type: ignore[union-attr]
+
+
 def test_a_sweep_marks_what_supports_no_claim() -> None:
     assert cells(made())[:3] == ("-94.7%", "-72.2%", "+0.9%")
     assert cells(made(reports={"cnn": BLIND}, cost=0.03))[:3] == ("-94.7%*", "-72.2%", "+3.0%*")

@@ -13,7 +13,7 @@ from gsu_cli.report.cost import cost, cost_words
 from gsu_cli.report.numbers import Change, Shift, change, moved, newcombe, spread
 from gsu_cli.run.record import Measurement, Record
 
-RULE = 1  # to be raised with every change of what follows
+RULE = 2  # to be raised with every change of what follows
 SKILL = 0.5  # of a judge: how far from guessing (0) to never wrong (1), at the lower end of its interval
 TELLS = 0.25  # by how much more often it must see it where it is than where it is not, at the lower end
 ACCURACY = 0.5  # of a judge in a record from before `balanced` was noted, at the lower end
@@ -219,11 +219,12 @@ def _fell(record: Record, judge: str) -> bool | None:
 
 
 def _budget(record: Record) -> float | None:
-    details = record.update.get("details") or {}
+    details, method = record.update.get("details") or {}, record.config.get("method") or {}
     places = (
         (details.get("calibration") or {}).get("budget"),
         (record.config.get("protocol") or {}).get("budget"),
-        (record.config.get("method") or {}).get("budget"),
+        method.get("budget"),
+        method.get("retain_budget"),
     )
     return next((float(v) for v in places if isinstance(v, int | float) and not isinstance(v, bool)), None)
 
