@@ -398,6 +398,22 @@ def test_a_checkpoint_that_never_saw_a_class_is_not_measured_on_it(world: World,
     assert any("was not trained on 2" in note for note in record["notes"])
 
 
+@pytest.mark.slow
+def test_an_original_that_forgot_already_is_said(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    twin = f"checkpoint.path={world.twin.folder}"
+    assert gsu(*world.unlearn(*QUICK), twin, "hydra.run.dir=run").code == 0
+    (note,) = Run(tmp_path / "run").record["notes"]
+    assert "the checkpoint was trained without class 1" in note
+    assert gsu(*world.unlearn(*QUICK), "checkpoint.path=run", "hydra.run.dir=twice").code == 0
+    (note,) = Run(tmp_path / "twice").record["notes"]
+    assert "ascent made the checkpoint forget class 1" in note
+    half = world.unlearn(*QUICK, forget=HALF)
+    assert gsu(*half, "seeds.unlearn=1", "hydra.run.dir=half").code == 0
+    assert gsu(*half, "seeds.unlearn=2", "checkpoint.path=half", "hydra.run.dir=other").code == 0
+    (note,) = Run(tmp_path / "other").record["notes"]
+    assert "other images than here" in note
+
+
 # --- a training that goes on
 
 

@@ -63,6 +63,18 @@ def reference(split: Split, checkpoint: Checkpoint, session: Session) -> Split:
             "retained",
             session.record,
         )
+    elif slug is not None and split.n_forget and session.record.verb == "unlearn":
+        same = not is_drawn(split) or about.get("forget_sha256") in (None, split.digest())
+        what = split.describe() if same else f"{split.describe()}, other images than here"
+        made = (
+            f"{about['method']} made the checkpoint forget"
+            if "method" in about
+            else "the checkpoint was trained without"
+        )
+        console.note(
+            f"{made} {what}: `original` is not what training on all images gives, and its numbers are no baseline",
+            session.record,
+        )
     if its_own == loaded["sha256"]:
         return split
     if its_own is None:
