@@ -168,7 +168,7 @@ def world(name: str, folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["idx", "folder", "celeba", *(pytest.param(n, marks=pytest.mark.slow) for n in ("avatars", "mnist"))]
+    "name", ["idx", *(pytest.param(n, marks=pytest.mark.slow) for n in ("folder", "celeba", "avatars", "mnist"))]
 )
 def test_the_proposed_line_runs_as_printed(
     name: str, tmp_path: Path, type_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
