@@ -72,17 +72,31 @@ def test_what_is_done_to_an_image_is_said(greys: Path, name: str, make: Callable
 
 
 @pytest.mark.parametrize(("mode", "name"), [("RGB", "a/x.png"), ("CMYK", "a/x.jpg (CMYK)")])
-def test_one_coloured_image_among_grey_ones_is_named(greys: Path, mode: str, name: str) -> None:
+def test_one_coloured_image_does_not_turn_the_others_into_rgb(greys: Path, mode: str, name: str) -> None:
     assert Folder(str(greys), "x").load().remarks == ()
-    Image.new(mode, (4, 4), "red").save(greys / name.split()[0])
-    dataset = Folder(str(greys), "x").load()
-    assert dataset.shape == (3, 4, 4)
-    assert dataset.remarks == (
-        f"1 of 17 images are coloured, so all are read as RGB ({name}); "
-        "dataset.channels=1 reads all as grey, dataset.channels=3 says that RGB is meant",
-    )
+    Image.new(mode, (4, 4), (200, 0, 0) if mode == "RGB" else (0, 200, 200, 0)).save(greys / name.split()[0])
+    with pytest.raises(DataError) as caught:
+        Folder(str(greys), "x").load()
+    assert f"found 1 coloured of 17: {name}. dataset.channels=1 reads all as grey" in str(caught.value)
     grey = Folder(str(greys), "x", channels=1).load()
     assert (grey.shape, grey.remarks) == ((1, 4, 4), ())
+    assert Folder(str(greys), "x", channels=3).load().shape == (3, 4, 4)
+
+
+def test_a_palette_of_greys_shows_no_colour(greys: Path) -> None:
+    Image.new("L", (4, 4), 33).convert("P").save(greys / "a" / "x.gif")
+    Image.new("RGB", (4, 4), (44, 44, 44)).save(greys / "a" / "y.png")
+    dataset = Folder(str(greys), "x").load()
+    assert (dataset.shape, dataset.remarks) == ((1, 4, 4), ())
+    assert {33, 44} <= set(dataset.train.pixels.unique().tolist()) | set(dataset.heldout.pixels.unique().tolist())
+
+
+def test_grey_images_among_coloured_ones_are_named(greys: Path) -> None:
+    for i in range(20):
+        Image.new("RGB", (4, 4), "red").save(greys / "a" / f"red{i}.png")
+    dataset = Folder(str(greys), "x").load()
+    assert dataset.shape == (3, 4, 4)
+    assert dataset.remarks[0].startswith("16 of 36 images are grey and all are read as RGB (a/0.png, ")
 
 
 def test_greys_saved_as_colours_are_said(greys: Path) -> None:
@@ -106,7 +120,7 @@ def test_decoded_images_are_kept_until_a_file_changes(
     greys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path.parent / f"{tmp_path.name}-cache"
-    Image.new("RGB", (4, 4), "red").save(greys / "a" / "red.png")
+    Image.new("LA", (4, 4), (9, 0)).save(greys / "a" / "clear.png")
 
     def load(**options: int) -> tuple[str, tuple[str, ...]]:
         dataset = Folder(str(greys), "x", cache_dir=cache, **options).load()
@@ -121,7 +135,7 @@ def test_decoded_images_are_kept_until_a_file_changes(
     assert load() == first, "pixels and remarks alike"
     assert decodings == [17], "the second came from the cache"
     assert load(size=2) != first
-    assert load(channels=1) != first
+    assert load(channels=3) != first
     assert len(decodings) == 3
     path = greys / "a" / "0.png"
     stat = path.stat()

@@ -108,5 +108,8 @@ def test_files_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="must be a whole .npz file"):
         Npz(str(tmp_path), "x").load()
     (tmp_path / "x.npz").write_bytes(b"text")
-    with pytest.raises(DataError, match="found another kind of file"):
+    with pytest.raises(DataError, match="must be a whole .npz file; found no ZIP archive"):
         Npz(str(tmp_path), "x").load()
+    (tmp_path / "x.npy").write_bytes(b"text")
+    with pytest.raises(DataError, match="found another kind of file"):
+        Npz(str(tmp_path / "x.npy"), "x").load()

@@ -28,7 +28,7 @@ GREY_MODES = frozenset({"1", "L", "LA", "La"})
 ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 DEEP_MODES = ("I", "F")  # "I", "I;16", "F": more than 8 bits a channel, which conversion would clip to white
 ORIENTATION = 0x0112  # EXIF
-DECODING = 1  # part of the cache's key: raise it when other pixels or remarks come of the same bytes
+DECODING = 2  # part of the cache's key: raise it when other pixels or remarks come of the same bytes
 CHUNK = 64  # images to a task of the pool: its bookkeeping stays small beside the pixels
 UNREADABLE = (
     OSError,  # Pillow's for a truncated file, too
@@ -58,15 +58,15 @@ Open = Callable[[int], "str | io.BytesIO"]  # index of an image -> its path or i
 
 @dataclass(frozen=True)
 class Decoded:
-    """One image: ``pixels`` is ``(h, w, 1 or 3)`` uint8, ``mode`` is Pillow's word, ``marks`` are keys of `SAID`."""
+    """One image: ``pixels`` is ``(h, w, 1 or 3)`` uint8, ``mode`` is Pillow's word, ``marks`` are keys of `SAID`.
+
+    ``coloured`` where channels differ: a palette of greys, as GIF has it, shows no colour.
+    """
 
     pixels: NDArray[np.uint8]
     mode: str
     marks: tuple[str, ...]
-
-    @property
-    def coloured(self) -> bool:
-        return self.mode not in GREY_MODES
+    coloured: bool
 
 
 def decode(
@@ -88,11 +88,13 @@ def decode(
         names: of the images, for messages.
         size: scales the shorter side to this many pixels (bilinear) and crops the middle square; None keeps sizes,
             which must then agree.
-        channels: 1 turns colours into luminance (ITU-R 601), 3 repeats greys; None is 1 if every image is grey, else 3.
+        channels: 1 turns colours into luminance (ITU-R 601), 3 repeats greys; None is 1 if every image is grey, and 3
+            if half of them or more are coloured.
         on_progress: told after each chunk.
 
     Raises:
-        DataError: images that cannot be decoded, or sizes that differ; the message names up to ten.
+        DataError: images that cannot be decoded, sizes that differ, or some coloured images among more grey ones where
+            ``channels`` is None; the message names up to ten.
     """
     results: list[Decoded | str] = []
     work = partial(_decode_chunk, opened, size=size, channels=channels)
@@ -117,9 +119,12 @@ def decode(
     images = [result for result in results if isinstance(result, Decoded)]
     _refuse_sizes(images, names)
     c = max(image.pixels.shape[2] for image in images)
+    if channels is None and any(image.mode in GREY_MODES for image in images):
+        c = 3 if any(image.coloured for image in images) else 1
+        _refuse_few_coloured(images, names)
     pixels = torch.empty((n, c, *images[0].pixels.shape[:2]), dtype=torch.uint8)
     for i, image in enumerate(images):
-        pixels[i] = torch.from_numpy(image.pixels).permute(2, 0, 1)  # one grey channel broadcasts over three
+        pixels[i] = torch.from_numpy(image.pixels[..., :c]).permute(2, 0, 1)  # one grey channel broadcasts over three
     return pixels, tuple(_remarks(images, names, pixels, channels))
 
 
@@ -162,7 +167,27 @@ def _decode_one(image: Image.Image, *, size: int | None, channels: int | None) -
     if size is not None:
         flat = ImageOps.fit(flat, (size, size), Image.Resampling.BILINEAR)
     array = np.array(flat, dtype=np.uint8)
-    return Decoded(array.reshape(*array.shape[:2], -1), image.mode, tuple(marks))
+    array = array.reshape(*array.shape[:2], -1)
+    return Decoded(array, image.mode, tuple(marks), bool((array != array[..., :1]).any()))
+
+
+def _named(images: Sequence[Decoded], names: Sequence[str]) -> list[str]:
+    """The coloured ones."""
+    return [
+        name if image.mode == "RGB" else f"{name} ({image.mode})"
+        for name, image in zip(names, images, strict=True)
+        if image.coloured
+    ]
+
+
+def _refuse_few_coloured(images: Sequence[Decoded], names: Sequence[str]) -> None:
+    coloured = _named(images, names)
+    if 0 < 2 * len(coloured) < len(images):
+        raise DataError(
+            "images must be all grey or mostly coloured, where `dataset.channels` is null",
+            found=f"{len(coloured):,} coloured of {len(images):,}: {some(coloured)}",
+            way_out="dataset.channels=1 reads all as grey, dataset.channels=3 all as RGB",
+        )
 
 
 def _refuse_sizes(images: Sequence[Decoded], names: Sequence[str]) -> None:
@@ -186,20 +211,15 @@ def _remarks(images: Sequence[Decoded], names: Sequence[str], pixels: Tensor, ch
         having = [name for name, image in zip(names, images, strict=True) if mark in image.marks]
         if having:
             remarks.append(f"{sentence}, in {len(having):,} of {len(images):,} images: {some(having, most=3)}")
-    coloured = [
-        name if image.mode == "RGB" else f"{name} ({image.mode})"
-        for name, image in zip(names, images, strict=True)
-        if image.coloured
-    ]
-    if channels is not None or not coloured:
+    if channels is not None or pixels.shape[1] == 1:
         return remarks
-    grey = [name for name, image in zip(names, images, strict=True) if not image.coloured]
+    coloured = _named(images, names)
+    grey = [name for name, image in zip(names, images, strict=True) if image.mode in GREY_MODES]
     if grey:
-        few = some(coloured) if len(coloured) <= len(grey) else f"all but {some(grey)}"
         remarks.append(
-            f"{len(coloured):,} of {len(images):,} images are coloured, so all are read as RGB ({few}); "
+            f"{len(grey):,} of {len(images):,} images are grey and all are read as RGB ({some(grey)}); "
             "dataset.channels=1 reads all as grey, dataset.channels=3 says that RGB is meant"
         )
-    elif bool((pixels == pixels[:, :1]).all()):
+    elif not coloured:
         remarks.append("all images are saved in colour and show none: dataset.channels=1 reads them as grey")
     return remarks

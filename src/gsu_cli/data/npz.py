@@ -140,6 +140,8 @@ def _the_file(path: Path) -> Path:
     if len(files) == 1:
         path = files[0]
         if not zipfile.is_zipfile(path):
+            if path.suffix == ".npz":
+                raise DataError(f"{path} must be a whole .npz file", found="no ZIP archive", way_out="Get it again.")
             raise DataError(rule, found=f"another kind of file, {path}", way_out=hint(path, besides="npz"))
         return path
     if files:

@@ -221,4 +221,8 @@ def _read(file: Path, columns: list[str]) -> Any:
 
 
 def _damaged(file: Path, error: Exception) -> DataError:
-    return DataError(f"{file} must be a whole Parquet file", found=str(error).split("\n")[0], way_out="Get it again.")
+    return DataError(
+        f"{file} must be a whole Parquet file",
+        found=str(error).split("\n")[0],
+        way_out=hint(file, besides="parquet") or "Get it again.",
+    )
