@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,8 +11,16 @@ from torch import Tensor
 from gsu_cli.errors import UsageError
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.mlp_vae import MlpVae
+from gsu_cli.verbs.models import arguments_of
 
 SHAPE = (1, 4, 4)
+
+
+class Passing(MlpVae):
+    """Passes on what it is given, as many subclasses do."""
+
+    def __init__(self, *args: Any, extra: int = 0, **options: Any) -> None:
+        super().__init__(*args, **options)
 
 
 class OwnNoise(MlpVae):
@@ -34,3 +44,8 @@ def test_a_shipped_class_keeps_them_and_its_random_state() -> None:
 def test_noise_that_the_generator_does_not_give_would_compare_other_latents(kind: type[MlpVae], member: str) -> None:
     with pytest.raises(UsageError, match=rf"{member}\(.* must take all its noise from the generator"):
         check_generator(kind(SHAPE), SHAPE)
+
+
+def test_a_constructor_that_passes_options_on_takes_those_of_the_class_above() -> None:
+    assert {"extra", "shape", "latent_dim"} <= arguments_of(Passing)
+    assert "extra" not in arguments_of(MlpVae)

@@ -47,7 +47,7 @@ def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) 
         "labels": sorted(dataset.class_names),
         "attributes": list(dataset.attribute_names),
     }
-    takes = inspect.signature(kind).parameters
+    takes = arguments_of(kind)
     more = beside(weights) if weights is not None and callable(beside) else {}
     model = build(cfg, key="model", **{k: v for k, v in known.items() if k in takes}, **more)
     judges = bool({"labels", "attributes"} & set(takes))  # and draws nothing
@@ -61,6 +61,18 @@ def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) 
     if not judges:
         check_generator(model, dataset.shape)
     return model
+
+
+def arguments_of(kind: Any) -> set[str]:
+    """Names that a class's constructor takes; ``**options`` are those of the class above."""
+    found: set[str] = set()
+    for above in inspect.getmro(kind) if inspect.isclass(kind) else ():
+        if "__init__" in vars(above):
+            takes = inspect.signature(above.__init__).parameters.values()
+            found |= {p.name for p in takes if p.name != "self"}
+            if not any(p.kind is p.VAR_KEYWORD for p in takes):
+                return found
+    return found | set(inspect.signature(kind).parameters)
 
 
 def import_checkpoint(cfg: DictConfig, path: Path, dataset: Dataset, session: Session) -> Checkpoint:
