@@ -68,7 +68,7 @@ def arguments_of(kind: Any) -> set[str]:
     found: set[str] = set()
     for above in inspect.getmro(kind) if inspect.isclass(kind) else ():
         if "__init__" in vars(above):
-            takes = inspect.signature(above.__init__).parameters.values()
+            takes = inspect.signature(vars(above)["__init__"]).parameters.values()
             found |= {p.name for p in takes if p.name != "self"}
             if not any(p.kind is p.VAR_KEYWORD for p in takes):
                 return found
