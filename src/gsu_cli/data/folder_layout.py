@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -12,12 +11,13 @@ from gsu_cli.data.parts import kind_of, some
 from gsu_cli.data.walk import File, Walk
 from gsu_cli.errors import DataError
 
+ENDINGS = tuple(SUFFIXES)
 SPLIT = "split"  # column of a metadata file that may name the part of each image
 
 
 def is_image(file: File) -> bool:
     """Whether the name ends like an image's."""
-    return os.path.splitext(file.parts[-1])[1].lower() in SUFFIXES  # a Path each would take seconds for 70,000
+    return file.parts[-1].lower().endswith(ENDINGS)  # no Path for each: of 70,000 files that takes seconds
 
 
 def find_parts(found: Walk, rows: Mapping[str, Row]) -> tuple[dict[str, list[File]], list[str]]:
