@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,16 @@ def test_every_format_into_a_folder(gsu: Gsu, outputs: Path, tmp_path: Path) -> 
     assert json.loads((tmp_path / "shown/table.json").read_text())["rows"][1][0]["label"] == "newton"
     assert "<title>Some &amp; more</title>" in (tmp_path / "shown/report.html").read_text(encoding="utf-8")
     assert not (tmp_path / "outputs/report").exists() or written(tmp_path / "outputs/report") == []
+
+
+def test_runs_of_no_table_are_counted(gsu: Gsu, tmp_path: Path) -> None:
+    apart = {"again": replace(run(1), verb="evaluate"), "fitted": replace(run(1), verb="train")}
+    lay_out(tmp_path / "apart", apart)
+    typed = gsu("report", "runs=apart")
+    assert typed.code == 0, typed.err
+    assert "1 of `gsu evaluate` and 1 of `gsu train` stand in the page's list of runs alone" in " ".join(
+        typed.out.split()
+    )
 
 
 def test_one_file(gsu: Gsu, outputs: Path, tmp_path: Path) -> None:

@@ -55,7 +55,10 @@ class Plan:
         """
         samples = cfg.evaluation.samples
         if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
-            raise UsageError("`evaluation.samples` must be an integer >= 2", found=samples)
+            raise UsageError(
+                "`evaluation.samples` must be an integer >= 2",
+                found=repr(samples) if isinstance(samples, str) else samples,
+            )
         return cls(samples, build_several(cfg, "metric"), build_judges(cfg))
 
     def scene(self, split: Split, session: Session) -> Scene:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,9 @@ def main(cfg: DictConfig) -> None:
     unfinished = sum(record.status != "done" for record in records)
     counts = [f"{len(runs)} runs", *([f"{unfinished} not finished"] if unfinished else [])]
     say(", ".join([*counts, *([f"{len(broken)} more not readable"] if broken else [])]))
+    if apart := Counter(record.verb for record in records if record.verb != "unlearn"):
+        verbs = " and ".join(f"{n} of `gsu {verb}`" for verb, n in sorted(apart.items()))
+        note(f"{verbs} stand in the page's list of runs alone: tables are of `gsu unlearn`")
     for path in written:
         say("written to ", path)
     _leave()
