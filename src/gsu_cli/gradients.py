@@ -177,10 +177,11 @@ def denoiser_fisher(
     names: Sequence[str] | None = None,
     *,
     seed: int,
+    start: int = 0,
     corrected: bool = False,
     block: int = BLOCK,
 ) -> KroneckerFisher:
-    """The Fisher of a denoiser: of its mean squared error over ``images`` at stratified times.
+    """The Fisher of a denoiser: of its mean squared error over ``images`` at stratified times from ``start`` on.
 
     A squared error over ``d`` pixels is the likelihood of a Gaussian of variance ``d / 2``, so the pseudo-gradient of
     an output is ``sqrt(2 / d)`` times standard normal noise, and the Fisher is the Gauss-Newton curvature of the loss.
@@ -190,26 +191,32 @@ def denoiser_fisher(
         images: the retained ones.
         names: parameters to cover, as the model names them; all of the network when None.
         seed: of times and noise, block by block as for losses.
+        start: the first time that enters.
         corrected: EK-FAC's eigenvalues, from a second pass over the same noise; K-FAC's when False.
         block: images per draw of times.
     """
     prefix = next(f"{k}." for k, m in model.named_modules() if m is model.network)  # type: ignore[attr-defined]
     builder = KroneckerBuilder(model.network, names, prefix=prefix, locations=LOCATIONS)
-    _stream_denoiser(model, images, builder, seed, block)
+    _stream_denoiser(model, images, builder, seed, start, block)
     fisher = builder.finish()
     if not corrected:
         return fisher
     correction = EigenvalueBuilder(model.network, fisher)
-    _stream_denoiser(model, images, correction, seed, block)
+    _stream_denoiser(model, images, correction, seed, start, block)
     return correction.finish()
 
 
 def _stream_denoiser(
-    model: HasNoiseLevels, images: Images, builder: KroneckerBuilder | EigenvalueBuilder, seed: int, block: int
+    model: HasNoiseLevels,
+    images: Images,
+    builder: KroneckerBuilder | EigenvalueBuilder,
+    seed: int,
+    start: int,
+    block: int,
 ) -> None:
     for b, (x, _) in enumerate(images.batches(block)):
         generator = block_generator(seed, b)
-        t = model.times(len(x), generator).to(x.device)
+        t = model.times(len(x), generator, start).to(x.device)
         x_t = model.noised(x, t, normal(x.shape, generator, x))
 
         def residual(output: Tensor, generator: torch.Generator = generator) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import denoiser_fisher, image_losses, mean_loss, parameters
 from gsu_cli.methods.base import unlearn
-from gsu_cli.methods.denoiser_surgery import bank_of
+from gsu_cli.methods.candidates import Candidate
+from gsu_cli.methods.denoiser_surgery import bank_of, shortened
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.objectives.denoise import FrozenDenoising, bank_posterior, noised_sites, redirected
 from gsu_cli.surgery.layers import has_factors
+from gsu_cli.surgery.steps import StepSearch
 
 SMALL: dict[str, Any] = {"damping": 0.3, "bank_images": 600}
 
@@ -160,6 +163,21 @@ def test_factors_agree_with_a_naive_float64_reference() -> None:
     assert any("norm" in k for k in fisher.diagonal)
 
 
+def test_the_fisher_is_taken_at_the_levels_that_are_redirected() -> None:
+    model, seen = tiny_diffusion.fresh(), list[Tensor]()
+    forward = type(model.network).forward
+
+    def watched(self: Any, x: Tensor, t: Tensor) -> Tensor:
+        seen.append(t)
+        return forward(self, x, t)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(model.network), "forward", watched)
+        denoiser_fisher(model, tiny_world.dataset().train, seed=0, start=30)
+    times = torch.cat(seen)
+    assert (int(times.min()), int(times.max()), len(times)) == (30, 49, 600)
+
+
 def test_the_fisher_is_the_curvature_of_the_loss() -> None:
     """Of the last layer the loss is quadratic: with one place per image the Kronecker form is exact in expectation."""
     model = tiny_diffusion.trained()
@@ -178,7 +196,9 @@ def test_it_forgets_within_the_budget() -> None:
     d = update.details
     assert d["solver"] == "kfac"
     assert d["images"] == {"retain": 400, "forget": 200, "budget": 400, "bank": 600}
-    assert 0 < d["budget_spent"] <= 0.05
+    assert d["budget_spent"] <= 0.05
+    (shot,) = d["shots"]
+    assert 0 < shot["step"] <= shot["step_within_budget"]
     assert d["redirect_loss"]["after"] < d["redirect_loss"]["before"]
     assert d["loss_unit"] == "MSE of v"
     assert update.realised["forget"] > 0
@@ -197,6 +217,31 @@ def test_it_forgets_within_the_budget() -> None:
         return x[:, 0, 1:7, 3:5].mean((1, 2)) - x[:, 0, 3:5, 1:7].mean((1, 2))
 
     assert float(upright(after).mean()) < float(upright(before).mean()), "fewer bars that stand"
+
+
+def test_a_step_ends_where_forgetting_ends() -> None:
+    """Of a quadratic redirect loss with its minimum at 1 the step that reaches nine tenths is known: 1 - sqrt(0.1)."""
+
+    class Quadratic:
+        before, allowed = 1.0, 0.5
+
+        def at(self, direction: Any, step: float) -> float:
+            return step
+
+        def reached(self, step: float) -> float:
+            return (1 - step) ** 2
+
+        def rise(self, step: float) -> float:
+            return 0.1
+
+    longest = Candidate({}, StepSearch(1.0, 0.5, (), True), 1.0, 1.0, 0.0)
+    found = shortened(Quadratic(), longest)  # type: ignore[arg-type]
+    assert 1 - 0.1**0.5 <= found.step <= 1 - 0.1**0.5 + 1 / 16
+    assert found.redirect_loss == pytest.approx((1 - found.step) ** 2)
+    costly = Quadratic()
+    costly.allowed = 0.05
+    assert shortened(costly, longest) is longest, "a shorter step that costs more than the budget is not taken"  # type: ignore[arg-type]
+    assert shortened(Quadratic(), replace(longest, redirect_loss=1.5)).step == 1.0, "nothing was gained"  # type: ignore[arg-type]
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:

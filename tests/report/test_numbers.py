@@ -101,6 +101,7 @@ def test_digits():
     assert digits(nats(99.446), interval=True) == "99.45 [98.45, 100.45]"
     assert digits(None) == digits(Measurement("x", "data", None, reason="why")) == "-"
     assert digits(Measurement("x", "data", 3.0), interval=True) == "3.00"
+    assert digits(Measurement("x", "data", 0.12345, unit="MSE of v")) == "0.1235", "a squared error is a small number"
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
     d = (F_r + lambda I)^-1 (-g),   theta = theta_0 + t d,
 
 ``g`` the gradient of the redirect loss of `objectives.denoise`, ``F_r`` the Kronecker-factored Fisher of the squared
-error on retained images, ``t`` the largest step that raises the training loss of retained images, at fixed times and
-noise, by at most the budget. docs/methods/fisher_surgery.md has the method, docs/diffusion.md what it earns here.
+error on retained images. ``t`` is the largest step that raises the training loss of retained images, at fixed times and
+noise, by at most the budget, or the shortest that lowers the redirect loss nine tenths as far.
+docs/methods/fisher_surgery.md has the method, docs/diffusion.md what it earns here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -19,12 +20,14 @@ from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import denoiser_fisher, parameters
 from gsu_cli.methods.base import Task, Update, add_, cosine, draw_images
-from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose, raised
+from gsu_cli.methods.candidates import Candidate, Ground, Influence, raised
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.methods.surgery_parts import first, quadratic
 from gsu_cli.objectives.denoise import FrozenDenoising, Redirection, noised_sites, redirected
 from gsu_cli.surgery.streaming import accumulate_gradient
 
+ENOUGH = 0.9  # of the decrease of the redirect loss that the whole budget buys
+BISECTIONS = 4  # of the step
 CHECK_IMAGES = 125  # of each part, at most, for predicted and realised losses: a Hessian-vector product costs four
 
 
@@ -33,7 +36,8 @@ class DenoiserSurgery:
     """The steps of one run; options as those of `FisherSurgery`.
 
     Attributes:
-        budget, shots, damping, corrected: as there.
+        budget, shots, corrected: as there.
+        damping: ``lambda``, in mean eigenvalues of each layer's Fisher.
         retain_images, forget_images, budget_images: at most, for the Fisher, the gradient and the budget.
         bank_images: training images, at most, among which the targets are means.
         noise_from: share of the noise levels that the redirect loss leaves out, from the least noise on.
@@ -41,7 +45,7 @@ class DenoiserSurgery:
 
     budget: float
     shots: int
-    damping: list[float]
+    damping: float
     corrected: bool
     retain_images: int
     forget_images: int
@@ -100,14 +104,14 @@ class DenoiserSurgery:
             "cost": Cost(
                 gradients=self.shots * (n_f + n_b),
                 fisher=self.shots * n_r * (2 if self.corrected else 1),
-                forward=n_f * (2 + len(log)) + n_b * (1 + self.shots + evaluations),
+                forward=n_f * (2 + self.shots * (1 + BISECTIONS)) + n_b * (1 + self.shots + evaluations),
             ).record(len(split.dataset.train)),
         }
         return update
 
     def _redirection(self, task: Task, forget: Images) -> Redirection:
         bank, retained = bank_of(task.split, self.bank_images, seed=task.stream("bank"))
-        start = round(self.noise_from * task.model.train_steps)
+        start = round(self.noise_from * int(task.model.train_steps))
         return redirected(task.model, forget, bank, retained, seed=task.stream("redirect"), start=start)
 
     def _shot(
@@ -129,27 +133,45 @@ class DenoiserSurgery:
             fisher = denoiser_fisher(model, retain, list(theta), seed=seed, corrected=self.corrected)
         with task.stage("step"):
             influence = Influence(ground, g, g_r, fisher)
-            found = [influence.kfac(c) for c in self.damping]
-        best = choose(found, ground.before)
+            best = shortened(ground, influence.kfac(self.damping))
         if not best.redirect_loss < ground.before:
             raise UsageError(
                 "a step must lower the redirect loss",
-                found=f"{ground.before:.4g} before and {best.redirect_loss:.4g} after the best of {len(found)}",
+                found=f"{ground.before:.4g} before and {best.redirect_loss:.4g} after",
                 way_out="Raise method.budget, or forget more images at once",
             )
-        log += [
+        log.append(
             {
-                "damping": c.damping,
-                "chosen": c is best,
-                "step": c.step,
-                "step_within_budget": c.step_within,
-                "redirect_loss": c.redirect_loss,
-                "raise": c.search.rise,
-                "evaluations": len(c.search.evaluations),
+                "damping": best.damping,
+                "chosen": True,
+                "step": best.step,
+                "step_within_budget": best.step_within,
+                "redirect_loss": best.redirect_loss,
+                "raise": best.search.rise,
+                "evaluations": len(best.search.evaluations),
             }
-            for c in found
-        ]
+        )
         return best
+
+
+def shortened(ground: Ground, longest: Candidate) -> Candidate:
+    """The shortest step that lowers the redirect loss `ENOUGH` as far as the longest within the budget does.
+
+    What is left of the budget buys little forgetting there, and other images pay for it: ones need a sixth of 1 %.
+    """
+    gained = ground.before - longest.redirect_loss
+    best, low, high = longest, 0.0, longest.step
+    for _ in range(BISECTIONS if gained > 0 else 0):
+        step = (low + high) / 2
+        theta = ground.at(longest.direction, step)
+        reached = ground.reached(theta)
+        if ground.before - reached >= ENOUGH * gained:
+            best, high = replace(longest, step=step, redirect_loss=reached), step
+        else:
+            low = step
+    # where the retain loss is no bowl, a shorter step than the one that was measured may cost more
+    within = best is longest or ground.rise(ground.at(best.direction, best.step)) <= ground.allowed
+    return best if within else longest
 
 
 def bank_of(split: Split, most: int, *, seed: int) -> tuple[Images, torch.Tensor]:

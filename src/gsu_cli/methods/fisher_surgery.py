@@ -75,7 +75,7 @@ class FisherSurgery:
         budget: largest relative raise of the retain -ELBO on training images, 0.01 is 1 %; in (0, 1].
         shots: steps; after each the redirect gradient and the Fisher are taken anew and the next part of the budget
             is spent. One shot is the method; more is an option.
-        damping: candidates for ``lambda``, in mean eigenvalues of each layer's Fisher.
+        damping: candidates for ``lambda``, in mean eigenvalues of each layer's Fisher; a denoiser takes the first.
         retain_images: at most, for statistics and targets; None: 4,000, or 500 of a diffusion model.
         forget_images: at most, for the gradient; None: 3,000, or 1,000.
         budget_images: at most, of those retained, on which the budget is measured; None: 3,000, or 1,000.
@@ -91,7 +91,7 @@ class FisherSurgery:
         curvature_images: retained ones, at most, for its products, and half as many of those to forget.
         layers: of how many, from the latents on, the deepest is chosen whose refit lowers the redirect loss within 5 %
             as far as the best one's, for "least_squares".
-        noise_from: share of the noise levels that a diffusion model's redirect loss leaves out, from the least on.
+        noise_from: share of the noise levels at which a diffusion model is not redirected, from the least on.
         bank_images: training images, at most, among which a diffusion model's targets are means.
     """
 
@@ -113,7 +113,7 @@ class FisherSurgery:
         iterations: int = 8,
         curvature_images: int = 1_000,
         layers: int = 2,
-        noise_from: float = 0.3,
+        noise_from: float = 0.5,
         bank_images: int = 8_000,
     ) -> None:
         check_whole("shots", shots, 1)
@@ -152,7 +152,7 @@ class FisherSurgery:
             if value not in ("auto", "kfac"):
                 raise UsageError(f"`method.{key}` of a diffusion model must be auto", found=value)
         sizes = self._sizes(DENOISER_IMAGES)
-        options = (self.budget, self.shots, self.damping, self.corrected)
+        options = (self.budget, self.shots, self.damping[0], self.corrected)
         return DenoiserSurgery(*options, *sizes, self.bank_images, self.noise_from)
 
     def __call__(self, task: Task) -> Update:

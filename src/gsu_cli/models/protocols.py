@@ -55,8 +55,8 @@ class HasNoiseLevels(Protocol):
     network: nn.Module
     train_steps: int
 
-    def times(self, n: int, generator: torch.Generator) -> Tensor:
-        """The times ``(n,)`` of a batch of ``n`` images: the first that ``loss`` draws from its generator."""
+    def times(self, n: int, generator: torch.Generator, start: int = 0) -> Tensor:
+        """Times ``(n,)`` from ``start`` on for ``n`` images; from 0 on the first that ``loss`` draws."""
 
     def noised(self, x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """``x_t`` of images in [0, 1] at times ``(n,)``."""

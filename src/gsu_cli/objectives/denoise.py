@@ -26,7 +26,6 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import BLOCK, BlockLoss, block_generator
-from gsu_cli.models.diffusion.schedule import stratified
 from gsu_cli.models.protocols import HasNoiseLevels
 from gsu_cli.surgery.devices import normal, wide
 
@@ -98,7 +97,7 @@ def noised_sites(model: HasNoiseLevels, images: Images, *, seed: int, start: int
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     for b, (x, _) in enumerate(images.batches(BLOCK)):
         generator = block_generator(seed, b)
-        t = stratified(len(x), model.train_steps, generator, start).to(x.device)
+        t = model.times(len(x), generator, start).to(x.device)
         eps = normal(x.shape, generator, x)
         parts.append((model.noised(x, t, eps), t, model.target(x, t, eps)))
     x_t, t, target = (torch.cat(column) for column in zip(*parts, strict=True))

@@ -168,7 +168,7 @@ def digits(m: Measurement | None, *, interval: bool = False) -> str:
     """
     if m is None or m.value is None:
         return "-"
-    places = 4 if m.unit == "share" else 2
+    places = 4 if m.unit == "share" or m.unit.startswith("MSE") else 2
     text = f"{m.value:.{places}f}"
     if interval and m.low is not None and m.high is not None:
         text += f" [{m.low:.{places}f}, {m.high:.{places}f}]"

@@ -127,9 +127,9 @@ class Ddpm(Model):
         output: Tensor = self.network(self.noised(x, t, eps), t)
         return (output - self.target(x, t, eps)).square().flatten(1).mean(1)
 
-    def times(self, n: int, generator: torch.Generator) -> Tensor:
-        """Noise levels for ``n`` images, ``(n,)`` on the CPU: stratified, see `stratified`."""
-        return stratified(n, self.train_steps, generator)
+    def times(self, n: int, generator: torch.Generator, start: int = 0) -> Tensor:
+        """Noise levels from ``start`` on for ``n`` images, ``(n,)`` on the CPU: stratified, see `stratified`."""
+        return stratified(n, self.train_steps, generator, start)
 
     def noise(self, n: int, generator: torch.Generator) -> Tensor:
         """``x_T`` of ``n`` images, ``(n, c, h, w)``."""
