@@ -136,7 +136,8 @@ class Lines:
         if verb == "unlearn":
             method = rng.choice(option_names(conf_dir() / "method"))
             forget = rng.choice(["forget.class=1", "forget.sample=[1,2]", "forget.fraction=0.1", None])
-            return world.unlearn(f"method={method}", forget=forget)
+            few = rng.choice([[], ["metric=[identity]"]])  # half of the time of a line is composing twelve of them
+            return world.unlearn(f"method={method}", *few, forget=forget)
         if verb == "train":
             return world.train("training.epochs=1")
         if verb == "evaluate":

@@ -49,6 +49,10 @@ def as_usage_error(error: Exception, app: App) -> UsageError | None:
             return None
         return UsageError("every setting must have a value that fits", found=_flat(str(error)))
     if _within_hydra(error):
+        params = next((word for word in app.overrides if word.lstrip("+").startswith("hydra.sweeper.params")), None)
+        if params is not None:  # Hydra cannot set them from a line
+            way_out = "Type -m KEY=1,2 itself."
+            return UsageError("hydra.sweeper.params must be set in an experiment file", found=params, way_out=way_out)
         return UsageError("the line and the configs must fit together", found=_flat(str(error)) or type(error).__name__)
     return None
 
