@@ -157,3 +157,9 @@ def test_cosine_of_nothing_is_none():
     a = {"w": torch.tensor([1.0, 0.0])}
     assert cosine(a, {"w": torch.tensor([1.0, 1.0])}) == pytest.approx(0.5**0.5)
     assert cosine(a, {"w": torch.zeros(2)}) is None
+
+
+def test_a_loss_that_is_not_finite_names_the_method_and_the_way_out():
+    with pytest.raises(NonFiniteError, match=r"finite through ascent; found .*Lower the step \(method.lr") as e:
+        run(Ascent(lr=1e6))
+    assert "\n" not in str(e.value)

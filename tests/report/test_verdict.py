@@ -136,6 +136,15 @@ TABLE = {
         "the CNN judge saw it in 0.0105 of the samples before, in 0.0100 of real images without it",
     ),
     "both at the floor": (made(cnn=(105, 60), knn=(90, 20)), "nothing_to_forget", "Nothing to forget: the CNN judge"),
+    "one abstains, one at the floor": (
+        made(
+            cnn=(10_000, 10_000),
+            knn=(90, 20),
+            more=(share("abstention", "unlearned", 7300), share("abstention", "original", 7300)),
+        ),
+        "unknown",
+        "Nothing can be said about class 1",
+    ),
     "none before": (made(cnn=(0, 0), knn=(0, 3)), "nothing_to_forget", "the CNN judge saw none of it before"),
     "+2,660 %": (made(cost=26.6), "ruined", "Ruined the model: +2660.0% retain -ELBO. Its ratios say nothing about"),
     "+60 %": (made(cost=0.6), "ruined", "Ruined the model: +60.0% retain -ELBO"),

@@ -28,6 +28,7 @@ from gsu_cli.training import Recipe
 
 SCOPES = ("all", "generator")
 PARTS: tuple[Literal["forget"], Literal["retain"]] = ("forget", "retain")
+LOWER = "Lower the step (method.lr or method.budget); the original checkpoint is untouched"
 Stage = Callable[[str], contextlib.AbstractContextManager[None]]
 
 
@@ -163,13 +164,20 @@ def unlearn(
         on_trial=on_trial or (lambda _: None),
     )
     with task.stage("unlearn"), attention_with_all_derivatives():
-        update = method(task)
+        try:
+            update = method(task)
+        except NonFiniteError as e:
+            if e.way_out:
+                raise
+            raise NonFiniteError(
+                f"{e.rule} through {getattr(method, 'name', type(method).__name__)}", found=e.found, way_out=LOWER
+            ) from e
     for name, p in task.model.named_parameters():
         if not torch.isfinite(p).all():
             raise NonFiniteError(
                 f"the weights must stay finite through {update.method}",
                 found=f"nan or inf in {name}",
-                way_out="Lower the step (method.lr or method.budget); the original checkpoint is untouched",
+                way_out=LOWER,
             )
     before = {k: p.detach() for k, p in model.named_parameters()}
     after = {k: p.detach() for k, p in task.model.named_parameters()}

@@ -80,6 +80,7 @@ def verdict(record: Record) -> Verdict | None:
     said = tuple(f"the {NAMES.get(name, name)} judge {why}" for name, why in judges.items() if why)
     if not fell:
         floored = any(why and why == _at_floor(record, name) for name, why in judges.items())
+        floored = floored and not any(why and why == _abstains(record, name) for name, why in judges.items())
         unasked = [m.reason for m in record.measurements if m.name == "feature_ratio" and m.reason and not m.judge]
         said = said or (unasked[0] if unasked else "no judge looked for it",)
         return Verdict("nothing_to_forget" if floored else "unknown", said, judges, fell, over)
