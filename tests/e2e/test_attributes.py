@@ -25,7 +25,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, type_line: Callable[..., A
     found = {}
     for name, words in (
         ("vae", (*VAE, "dataset.n=800")),
-        ("twin", (*VAE, "dataset.n=800", "forget.attribute=bar", "training.epochs=1")),
+        ("twin", (*VAE, "dataset.n=800", "forget.attribute=bar")),
         ("judge", (*JUDGE, "dataset.n=800")),
         ("classes", ("model=judge_cnn", "model.width=2", "model.feature_dim=2", "dataset.n=40", "training.epochs=1")),
     ):

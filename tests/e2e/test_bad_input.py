@@ -58,7 +58,7 @@ UNLEARN = [
     (["forget.class=1", "evaluation.samples=0"], 2, "`evaluation.samples`"),
     (["forget.class=1", "evaluation=5"], 2, "`evaluation` must stay a group of settings"),
     (["forget=1"], 2, "Type forget.class=1."),
-    (["forget.class=1", "seed=-1"], 2, "`seeds."),
+    (["forget.class=1", "seed=-1"], 2, "`seed` must be an integer >= 0; found -1"),
     (["forget.class=1", "retrain=maybe"], 2, "`retrain` must be true or false; found maybe"),
     (["forget.class=1", "judge.knn.k=0"], 2, "`judge.knn`"),
     (["forget.class=1", "judge.cnn.path=nowhere"], 1, "`judge.cnn.path` must be an existing file; found nowhere"),

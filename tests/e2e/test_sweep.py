@@ -31,7 +31,7 @@ def test_a_cell_refused_before_it_began_is_a_row_too(world: World, gsu: Gsu, tmp
     table = typed.out[typed.out.rindex("sweep in") :]
     rows = [line.split() for line in table.splitlines() if line.startswith(" seed=")]
     assert [row[:2] for row in rows] == [["seed=-1", "failed"], ["seed=0", "done"]]
-    assert "`seeds.train` must be an integer >= 0; found -1" in table
+    assert "`seed` must be an integer >= 0; found -1" in table
 
 
 def test_seeds_have_folders_of_their_own(world: World, gsu: Gsu, tmp_path: Path) -> None:
