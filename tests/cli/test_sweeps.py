@@ -64,6 +64,22 @@ def test_a_named_sweep_folder_takes_one_sweep(in_process: Run) -> None:
     assert "must not hold another run; found mine" in err
 
 
+def test_a_range_of_floats_says_what_it_runs(in_process: Run) -> None:
+    code, _, err = in_process("unlearn", "-m", "dataset=mnist", "method.lr=range(0.1,0.4,0.1)")
+    assert code == 0
+    assert "method.lr=range(0.1,0.4,0.1) runs 0.1, 0.2, 0.30000000000000004, 0.4; 0.4 was to be left out." in err
+    assert err.count("\n") == 1
+    assert in_process("unlearn", "-m", "dataset=mnist", "method.shots=range(1,3)")[2] == ""
+    assert in_process("unlearn", "-m", "dataset=mnist", "method.lr=range(0.5,2,0.5)")[2] == ""
+
+
+def test_two_cells_never_share_a_folder(in_process: Run, tmp_path: Path) -> None:
+    code, _, err = in_process("unlearn", "-m", "dataset=mnist", "seed=0,1", "hydra.sweep.subdir=same")
+    assert code == 1
+    assert "each cell of a sweep must have a folder of its own; found a record in " in err
+    assert len(list(tmp_path.rglob("record.json"))) == 1
+
+
 def test_experiment_files_may_sweep(in_process: Run, app_experiment: None, tmp_path: Path) -> None:
     code, out, _ = in_process("unlearn", "dataset=mnist", "+experiment=two_seeds")
     assert (code, out) == (0, "sweep of 2 cells\n")
