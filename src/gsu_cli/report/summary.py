@@ -112,7 +112,7 @@ def render(record: Record, folder: object, console: Console) -> None:
     notes = [Text(f"NOTE  {note}", style="bold yellow") for note in record.notes]
     tail = [Text(line, style="dim") for line in sentences(record)[len(notes) :]]
     head = [*([Text(headline(record), style="bold")] if record.split else []), *notes]
-    console.print(Group(*head, table, *tail))
+    console.print(Group(*head, *([table] if table.rows else []), *tail))
     console.print(Text(f"all of it lies in {folder}"), soft_wrap=True)  # a path is copied, so never broken
 
 
@@ -122,6 +122,14 @@ def summary_markdown(record: Record) -> str:
     items = [f"- {line}" for line in sentences(record)]
     n = len(record.notes)
     notes = [*items[:n], ""] if n else []
-    lines = [f"# {head}", "", *notes, f"`{' '.join(record.command)}`", "", markdown(record), *items[n:]]
+    lines = [
+        f"# {head}",
+        "",
+        *notes,
+        f"`{' '.join(record.command)}`",
+        "",
+        *([markdown(record)] if rows(record) else []),
+        *items[n:],
+    ]
     lines.append("- values in brackets are 95 % intervals; n and the sha256 of the weights stand in record.json")
     return "\n".join(lines) + "\n"
