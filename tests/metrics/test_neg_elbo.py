@@ -8,9 +8,10 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import block_generator
-from gsu_cli.metrics import neg_elbo
+from gsu_cli.metrics import heldout
 from gsu_cli.metrics.base import Z95, Subject
-from gsu_cli.metrics.neg_elbo import NegElbo, paired_change
+from gsu_cli.metrics.heldout import paired_change
+from gsu_cli.metrics.neg_elbo import NegElbo
 from gsu_cli.run.seeds import derive
 
 from .conftest import scene_of
@@ -21,7 +22,7 @@ from .conftest import scene_of
 def test_is_the_mean_of_the_models_own_loss(part, latents, times, scene, subject, monkeypatch):
     split = scene.split
     images = split.heldout_retain_images if part == "retain" else split.heldout_forget_images
-    monkeypatch.setattr(neg_elbo, "DRAWN", latents * len(images))
+    monkeypatch.setattr(heldout, "DRAWS", latents * len(images))
     (m,) = NegElbo(part)(subject, scene)
     seeds = [derive(scene.seed, "elbo", part), *(derive(scene.seed, "elbo", part, k) for k in range(1, times))]
     with torch.no_grad():

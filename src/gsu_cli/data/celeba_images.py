@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,21 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gsu_cli.data.base import OnProgress
+from gsu_cli.data.image_files import CHUNK, UNREADABLE
 from gsu_cli.errors import DataError
 
 WIDTH, HEIGHT = 178, 218  # pixels of an aligned image as published
-CHUNK = 64  # images to a task of the pool: its bookkeeping stays small beside the pixels
-UNREADABLE = (
-    OSError,  # Pillow's for a truncated file, too
-    ValueError,
-    SyntaxError,
-    EOFError,
-    RuntimeError,  # an encrypted member of a zip file
-    NotImplementedError,
-    zlib.error,
-    zipfile.BadZipFile,
-    Image.DecompressionBombError,
-)
+BROKEN = (*UNREADABLE, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -132,7 +121,7 @@ def decode_into(
         for i in chunk:
             try:
                 pixels[i] = face(files.read(names[i]), size=pixels.shape[-1], crop=crop)
-            except UNREADABLE as error:  # not raised: one error must count them all
+            except BROKEN as error:  # not raised: one error must count them all
                 failed.append((names[i], str(error).split("\n")[0] or type(error).__name__))
         return failed
 
@@ -160,7 +149,7 @@ def face(jpg: bytes, *, size: int, crop: int) -> NDArray[np.uint8]:
 
     Raises:
         ValueError: the image has another shape than 178 : 218.
-        OSError: and others of `UNREADABLE`: it cannot be decoded.
+        OSError: and others of `BROKEN`: it cannot be decoded.
     """
     with Image.open(io.BytesIO(jpg)) as image:
         w, h = image.size

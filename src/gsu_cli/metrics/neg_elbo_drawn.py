@@ -15,8 +15,8 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import image_losses
 from gsu_cli.metrics.base import NO_IMAGES, Scene, Subject, mean_of, missing, whole_number
-from gsu_cli.metrics.neg_elbo import UNIT, change_from_original
-from gsu_cli.models.protocols import loss_unit
+from gsu_cli.metrics.heldout import change_from_original
+from gsu_cli.models.protocols import NATS, loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
 
@@ -48,17 +48,17 @@ class NegElboDrawn:
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
         if scene.retrained is None:
             return []
-        if (unit := loss_unit(scene.retrained.model)) != UNIT:
+        if (unit := loss_unit(scene.retrained.model)) != NATS:
             reason = f"{type(scene.retrained.model).__name__} has no -ELBO: its loss is the {unit}"
-            return [missing(NAME, subject, reason, unit=UNIT)]
+            return [missing(NAME, subject, reason, unit=NATS)]
         pixels = subject.pixels[: self.images]
         if not len(pixels):
-            return [missing(NAME, subject, NO_IMAGES, unit=UNIT)]
+            return [missing(NAME, subject, NO_IMAGES, unit=NATS)]
         unlabelled = Images(pixels, torch.zeros(len(pixels), dtype=torch.int64))
         try:
             losses = image_losses(scene.retrained.model, unlabelled, seed=derive(scene.seed, "elbo", "drawn")).double()
         except NonFiniteError as e:
-            return [missing(NAME, subject, str(e).rstrip("."), unit=UNIT)]
+            return [missing(NAME, subject, str(e).rstrip("."), unit=NATS)]
         paired = subject.name in ("original", "unlearned")  # others draw at latents of their own
         change = change_from_original(losses, subject, scene.cache, NAME) if paired else None
-        return [mean_of(NAME, subject, losses, UNIT, None, change=change)]
+        return [mean_of(NAME, subject, losses, NATS, None, change=change)]
