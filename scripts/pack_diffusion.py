@@ -9,26 +9,32 @@ import torch
 
 from gsu_cli.data.base import Dataset
 from gsu_cli.data.forget import ForgetSpec
+from gsu_cli.data.split import Split
 from gsu_cli.judges.base import Verdict
 from gsu_cli.judges.cnn import Cnn
 from gsu_cli.judges.knn import Knn
 from gsu_cli.metrics.base import Scene, Subject, data_subject, draw
 from gsu_cli.metrics.frechet_distance import FrechetDistance
 from gsu_cli.metrics.heldout_loss import HeldoutLoss
-from gsu_cli.run.checkpoints import load_checkpoint
+from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.verbs.evaluate import nothing_forgotten
 
 SAMPLES, SEED = 2_000, 0
 
 
+def left_out(c: Checkpoint, dataset: Dataset) -> tuple[int | None, Split]:
+    """The digit that a reference was trained without, None for an original, and the split that it makes."""
+    slug = c.about.get("forget")
+    if slug is None:
+        return None, nothing_forgotten(dataset)
+    digit = int(slug.removeprefix("class_"))
+    return digit, ForgetSpec.from_values(class_=digit).resolve(dataset, generator=torch.Generator())
+
+
 def diffusion_lines(path: Path, dataset: Dataset) -> list[str]:
     """What a denoiser's samples are worth, by the CNN judge and the neighbours."""
     c = load_checkpoint(path)
-    slug = c.about.get("forget")
-    digit = None if slug is None else int(slug.removeprefix("class_"))
-    split = nothing_forgotten(dataset)
-    if digit is not None:
-        split = ForgetSpec.from_values(class_=digit).resolve(dataset, generator=torch.Generator())
+    digit, split = left_out(c, dataset)
     cnn, knn = Cnn().prepare(dataset, seed=SEED), Knn().prepare(dataset, seed=SEED)
     scene = Scene(split, {"cnn": cnn, "knn": knn}, {}, SEED)
     drawn = Subject("original", draw(c.model, SAMPLES, SEED), c.model, c.sha256)

@@ -13,7 +13,6 @@ import torch
 
 from gsu_cli.data.avatars import Avatars
 from gsu_cli.data.base import Dataset
-from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.mnist import Mnist
 from gsu_cli.judges.base import Verdict
 from gsu_cli.judges.cnn import Cnn, CnnJudge
@@ -29,7 +28,7 @@ from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import write_text
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.verbs.evaluate import nothing_forgotten
-from pack_diffusion import diffusion_lines
+from pack_diffusion import diffusion_lines, left_out
 from pack_faces import face_judge_lines, face_lines
 
 SAMPLES, SEED = 10_000, 0
@@ -83,11 +82,7 @@ def card(name: str, folder: Path, options: list[str], data: str | None) -> None:
 def vae_lines(path: Path, dataset: Dataset) -> list[str]:
     """What a generator's prior samples are worth, by the CNN judge."""
     c = load_checkpoint(path)
-    slug = c.about.get("forget")
-    digit = None if slug is None else int(slug.removeprefix("class_"))
-    split = nothing_forgotten(dataset)
-    if digit is not None:
-        split = ForgetSpec.from_values(class_=digit).resolve(dataset, generator=torch.Generator())
+    digit, split = left_out(c, dataset)
     judge = Cnn().prepare(dataset, seed=SEED)
     scene = Scene(split, {"cnn": judge}, {}, SEED)
     drawn = Subject("original", draw(c.model, SAMPLES, SEED), c.model, c.sha256)

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch import library as registry
 from torch.utils import backend_registration
 from torch.utils._pytree import tree_leaves, tree_map
 
@@ -98,9 +99,9 @@ def register() -> None:
     if backend_registration._get_privateuse1_backend_name() == NAME:
         return
     backend_registration._setup_privateuseone_for_python_backend(NAME, backend_module=_Module())
-    library = torch.library.Library("_", "IMPL", "PrivateUse1")
-    library.fallback(lambda op, *args, **kwargs: _run(op, args, kwargs))
-    _settings["library"] = library  # lives as long as the process
+    kernels = registry.Library("_", "IMPL", "PrivateUse1")
+    kernels.fallback(lambda op, *args, **kwargs: _run(op, args, kwargs))
+    _settings["kernels"] = kernels  # lives as long as the process
 
 
 @contextlib.contextmanager

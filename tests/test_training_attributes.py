@@ -60,7 +60,7 @@ def test_killed_and_resumed_channels_last(tmp_path: Path, monkeypatch: pytest.Mo
     images, state = attribute_world.dataset().train[torch.arange(90)], tmp_path / "state.safetensors"
     whole = attribute_world.fresh()
     fit(whole, images, RECIPE, seed=0)
-    keep, epochs = training._keep, []
+    keep, epochs = training.keep, []
 
     def keep_and_die(*args: object) -> None:
         keep(*args)  # type: ignore[arg-type]
@@ -68,7 +68,7 @@ def test_killed_and_resumed_channels_last(tmp_path: Path, monkeypatch: pytest.Mo
         if len(epochs) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_keep", keep_and_die)
+    monkeypatch.setattr(training, "keep", keep_and_die)
     with pytest.raises(KeyboardInterrupt):
         fit(attribute_world.fresh(), images, RECIPE, seed=0, state=state)
     monkeypatch.undo()

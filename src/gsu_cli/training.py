@@ -8,7 +8,6 @@ that are bit-identical to an undisturbed run's.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
@@ -18,20 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from gsu_cli.averaging import Average
 from gsu_cli.data.base import Images, to_float
-from gsu_cli.errors import CheckpointError, DataError, NonFiniteError, UsageError
-from gsu_cli.run.checkpoints import digest, in_one_line, read_tensors
-from gsu_cli.run.files import atomic
-from gsu_cli.run.lineage import brief, differences
+from gsu_cli.errors import DataError, NonFiniteError, UsageError
 from gsu_cli.run.seeds import derive, generator
 from gsu_cli.surgery.devices import device_of
+from gsu_cli.training_state import keep, restore, weights_of
 
 log = logging.getLogger(__name__)
-ANEW = "Type the same command, or train anew without resume"
 
 
 @dataclass(frozen=True)
@@ -134,7 +129,7 @@ def fit(
     history = History() if history is None else history
     history.losses, history.resumed_at_epoch = [], 0
     if state is not None and state.exists():
-        _restore(state, model, optimiser, schedule, average, history, facts)
+        history.losses = restore(state, model, optimiser, schedule, average, facts)
         history.resumed_at_epoch = len(history.losses)
     last_good = _measured(model, average), list(history.losses)  # one name for both: Ctrl-C must not come between them
     started, last_report = time.perf_counter(), 0.0
@@ -171,7 +166,7 @@ def fit(
             history.losses = list(last_good[1])
             log.info("epoch %d/%d: mean loss %.6g", epoch + 1, recipe.epochs, history.losses[-1])
             if state is not None:
-                _keep(state, model, optimiser, schedule, average, history, facts)
+                keep(state, model, optimiser, schedule, average, history.losses, facts)
         model.load_state_dict(last_good[0])
     except BaseException:
         model.load_state_dict(last_good[0])
@@ -206,98 +201,6 @@ def _check_weights(model: nn.Module, epoch: int) -> None:
             )
 
 
-def _snapshot(model: nn.Module) -> dict[str, Tensor]:
-    return {k: v.detach().clone() for k, v in model.state_dict().items()}
-
-
 def _measured(model: nn.Module, average: Average | None) -> dict[str, Tensor]:
     """The weights that training hands on."""
-    return _snapshot(model) if average is None else average.state(model)
-
-
-def _keep(
-    path: Path,
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    average: Average | None,
-    history: History,
-    facts: Mapping[str, Any],
-) -> None:
-    inner = optimiser.state_dict()
-    tensors = {f"model/{k}": v for k, v in _snapshot(model).items()}  # copies: safetensors refuses tied weights
-    tensors |= {f"average/{k}": v for k, v in (average.weights if average is not None else {}).items()}
-    tensors = {k: v.cpu().contiguous() for k, v in tensors.items()}
-    for i, slots in inner["state"].items():
-        tensors |= {f"optimiser/{i}/{slot}": t.cpu().contiguous() for slot, t in slots.items()}
-    meta = {
-        "digest": digest(tensors),
-        "facts": facts,
-        "losses": history.losses,
-        "averaged": 0 if average is None else average.step,
-        "groups": inner["param_groups"],
-        "schedule": {k: v for k, v in schedule.state_dict().items() if isinstance(v, int | float | list)},
-    }
-    data = save(tensors, metadata={"gsu": json.dumps(meta)})
-    with atomic(path) as temporary:
-        temporary.write_bytes(data)
-
-
-def _restore(
-    path: Path,
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    average: Average | None,
-    history: History,
-    facts: Mapping[str, Any],
-) -> None:
-    meta, tensors = read_tensors(path)
-    if not {"digest", "facts", "losses", "groups", "schedule"} <= meta.keys():
-        raise CheckpointError("to resume, a training state is needed", found=f"other metadata in {path}", way_out=ANEW)
-    if digest(tensors) != meta["digest"]:
-        raise CheckpointError(
-            "a training state must match its digest", found=f"a mismatch in {path}", way_out="Train anew without resume"
-        )
-    now, then = json.loads(json.dumps(facts)), meta["facts"]
-    both = {key: (now.get(key), then.get(key)) for key in sorted({*now, *then})}
-    for key, (new, old) in both.items():
-        if new != old:
-            inner = differences({key: old}, {key: new}) if isinstance(new, dict) and isinstance(old, dict) else []
-            found = "; ".join(
-                f"{d.field.partition('.')[2]} {brief(d.found)} (it was {brief(d.expected)})" for d in inner
-            )
-            found = found or f"{brief(new)} (it was {brief(old)})"
-            raise CheckpointError(f"to resume, `{key}` must be what it was", found=in_one_line(found), way_out=ANEW)
-    weights = {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}
-    if _shapes(weights) != _shapes(model.state_dict()):
-        raise CheckpointError(
-            "to resume, the model must be what it was", found="weights of other names or shapes", way_out=ANEW
-        )
-    averages = {k.removeprefix("average/"): v for k, v in tensors.items() if k.startswith("average/")}
-    if average is not None:
-        if _shapes(averages) != _shapes(average.weights):
-            raise CheckpointError(
-                "to resume, a state needs the averaged weights", found=f"none that fit in {path}", way_out=ANEW
-            )
-        average.restore(averages, int(meta.get("averaged", 0)))
-    slots: dict[int, dict[str, Tensor]] = {}
-    parameters = list(model.parameters())
-    for key, t in tensors.items():
-        if key.startswith("optimiser/"):
-            _, i, slot = key.split("/")
-            slots.setdefault(int(i), {})[slot] = _laid_out_like(parameters[int(i)], t)
-    groups = [{**g, "betas": tuple(g["betas"])} for g in meta["groups"]]
-    optimiser.load_state_dict({"state": slots, "param_groups": groups})
-    schedule.load_state_dict(meta["schedule"])
-    model.load_state_dict(weights)
-    history.losses = list(meta["losses"])
-
-
-def _laid_out_like(parameter: Tensor, t: Tensor) -> Tensor:
-    """``t`` in the memory layout of its parameter: a file keeps none, and the fused step walks both as they lie."""
-    return torch.empty_like(parameter).copy_(t) if t.shape == parameter.shape else t
-
-
-def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    return {k: v.shape for k, v in tensors.items()}
+    return weights_of(model) if average is None else average.state(model)

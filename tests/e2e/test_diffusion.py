@@ -115,7 +115,7 @@ def test_killed_after_an_epoch_it_goes_on_to_the_same_averaged_weights(
 ) -> None:
     from gsu_cli import training
 
-    keep, kept = training._keep, []
+    keep, kept = training.keep, []
 
     def keep_and_stop(*arguments: Any) -> None:
         keep(*arguments)
@@ -123,7 +123,7 @@ def test_killed_after_an_epoch_it_goes_on_to_the_same_averaged_weights(
         if len(kept) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_keep", keep_and_stop)
+    monkeypatch.setattr(training, "keep", keep_and_stop)
     typed = type_line("train", *world.data, *TINY, *SHORT, cwd=tmp_path)
     assert typed.code != 0
     monkeypatch.undo()

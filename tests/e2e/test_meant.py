@@ -436,7 +436,7 @@ def test_a_state_of_another_making_is_refused(
 ) -> None:
     from gsu_cli import training
 
-    keep, calls = training._keep, []
+    keep, calls = training.keep, []
 
     def once(*args: Any) -> None:
         keep(*args)
@@ -444,7 +444,7 @@ def test_a_state_of_another_making_is_refused(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_keep", once)
+        patch.setattr(training, "keep", once)
         assert gsu(*world.train(*first), "hydra.run.dir=first").code == 130
     assert calls
     typed = gsu(*world.train(*second, "resume=first"), "hydra.run.dir=second")

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import check_choice
+from gsu_cli.methods.checks import check_choice
 from gsu_cli.surgery.devices import wide
 
 AGGREGATORS: dict[str, dict[str, Any]] = {

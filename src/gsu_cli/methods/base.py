@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
-from gsu_cli.errors import NonFiniteError, UsageError, did_you_mean
+from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.methods.diagnostics import diagnose, enough
 from gsu_cli.models.base import copied
 from gsu_cli.models.protocols import NATS, lacking, loss_unit
@@ -245,58 +245,3 @@ def draw_images(split: Split, part: Literal["forget", "retain"], most: int, *, s
     index = split.forget if part == "forget" else split.retain
     order = torch.randperm(len(index), generator=torch.Generator().manual_seed(seed % 2**63))
     return split.dataset.train[index[order[:most]]]
-
-
-def check_choice(key: str, value: object, choices: Sequence[str]) -> None:
-    """Refuses a word that is not among ``choices``.
-
-    Raises:
-        UsageError: with the nearest choice.
-    """
-    if value not in choices:
-        near = did_you_mean(str(value), choices).strip()
-        raise UsageError(f"`method.{key}` must be one of {', '.join(choices)}", found=value, way_out=near)
-
-
-def check_whole(key: str, value: object, least: int, *, group: str = "method") -> None:
-    """Refuses what is not an integer of at least ``least``.
-
-    Raises:
-        UsageError: with the value.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UsageError(f"`{group}.{key}` must be an integer >= {least}", found=value)
-
-
-def check_share(key: str, value: object) -> float:
-    """``value`` as a budget.
-
-    Raises:
-        UsageError: it is no share in (0, 1].
-    """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < float(value) <= 1:  # type: ignore[arg-type]
-        raise UsageError(f"`{key}` must be a share in (0, 1], 0.01 being 1 %", found=value)
-    return float(value)  # type: ignore[arg-type]
-
-
-def check_flag(key: str, value: object) -> bool:
-    """The value, where it is one: Hydra reads `no` as a word, which would count as true.
-
-    Raises:
-        UsageError: it is neither true nor false.
-    """
-    if not isinstance(value, bool):
-        raise UsageError(f"`method.{key}` must be true or false", found=value)
-    return value
-
-
-def check_step(lr: object, shots: object) -> None:
-    """Refuses steps that are no steps.
-
-    Raises:
-        UsageError: lr is not a finite number > 0, or shots not an integer >= 1.
-    """
-    if isinstance(lr, bool) or not isinstance(lr, int | float) or not math.isfinite(lr) or lr <= 0:
-        raise UsageError("`method.lr` must be a finite number > 0", found=lr)
-    check_whole("shots", shots, 1)

@@ -19,10 +19,10 @@ from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import denoiser_fisher, parameters
-from gsu_cli.methods.base import Task, Update, add_, cosine, draw_images
+from gsu_cli.methods.base import Task, Update, add_, draw_images
 from gsu_cli.methods.candidates import Candidate, Ground, Influence, raised
 from gsu_cli.methods.iterative import Cost
-from gsu_cli.methods.surgery_parts import first, quadratic
+from gsu_cli.methods.surgery_parts import first, foresee
 from gsu_cli.objectives.denoise import FrozenDenoising, Redirection, noised_sites, redirected
 from gsu_cli.surgery.streaming import accumulate_gradient
 
@@ -81,11 +81,7 @@ class DenoiserSurgery:
             best = self._shot(task, ground, found, cost, statistics, log)
             if shot == 0:
                 with task.stage("prediction"):
-                    predictions = {part: quadratic(loss, origin, best.direction) for part, loss in checks.items()}
-                update.cosine = cosine(predictions["retain"][0], predictions["forget"][0])
-                update.surviving_share = best.surviving
-                if self.shots == 1:
-                    update.predicted = {k: p.change(best.step) for k, (_, p) in predictions.items()}
+                    foresee(update, checks, origin, best, self.shots)
             add_(model, best.direction, best.step)
             now = parameters(model, names)
             paid, redirect = cost.mean(now), best.redirect_loss

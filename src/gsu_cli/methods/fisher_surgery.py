@@ -30,23 +30,12 @@ from torch import nn
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import decoder_fisher, parameters
-from gsu_cli.methods.base import (
-    Strength,
-    Task,
-    Update,
-    add_,
-    check_choice,
-    check_flag,
-    check_share,
-    check_whole,
-    cosine,
-    draw_images,
-)
+from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
 from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose, raised
+from gsu_cli.methods.checks import check_choice, check_flag, check_number, check_share, check_whole
 from gsu_cli.methods.denoiser_surgery import DenoiserSurgery
-from gsu_cli.methods.iterative import check_number
 from gsu_cli.methods.refits import refitted
-from gsu_cli.methods.surgery_parts import counted, first, quadratic
+from gsu_cli.methods.surgery_parts import counted, first, foresee
 from gsu_cli.models.protocols import HasDecoder, HasNoiseLevels
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
 from gsu_cli.objectives.redirect import (
@@ -187,11 +176,7 @@ class FisherSurgery:
             best = self._shot(task, solver, goal, cost, retain, names, budget, log)
             if shot == 0:
                 with task.stage("prediction"):
-                    predictions = {part: quadratic(loss, origin, best.direction) for part, loss in checks.items()}
-                update.cosine = cosine(predictions["retain"][0], predictions["forget"][0])
-                update.surviving_share = best.surviving
-                if self.shots == 1:
-                    update.predicted = {k: p.change(best.step) for k, (_, p) in predictions.items()}
+                    foresee(update, checks, origin, best, self.shots)
             add_(model, best.direction, best.step)
             task.on_progress(shot + 1, self.shots, cost.mean(parameters(model, names)))
         now = parameters(model, names)

@@ -21,17 +21,8 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import mean_gradient, mean_loss
-from gsu_cli.methods.base import (
-    SCOPES,
-    Task,
-    Update,
-    check_choice,
-    check_step,
-    check_whole,
-    cosine,
-    draw_images,
-    names_in_scope,
-)
+from gsu_cli.methods.base import SCOPES, Task, Update, cosine, draw_images, names_in_scope
+from gsu_cli.methods.checks import check_choice, check_number, check_step, check_whole
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector, is_finite
@@ -104,21 +95,6 @@ class Loop:
         check_choice("optimiser", self.optimiser, OPTIMISERS)
         if self.retain_budget is not None:
             check_number("retain_budget", self.retain_budget, more_than=0.0)
-
-
-def check_number(
-    key: str, value: object, *, least: float = -math.inf, more_than: float = -math.inf, most: float = math.inf
-) -> None:
-    """Refuses what is not a finite number within the bounds.
-
-    Raises:
-        UsageError: with the value.
-    """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or not (least <= value <= most and value > more_than):  # type: ignore[operator]
-        low = f" > {more_than:g}" if more_than > -math.inf else f" >= {least:g}" if least > -math.inf else ""
-        high = f" and <= {most:g}" if most < math.inf else ""
-        raise UsageError(f"`method.{key}` must be a finite number{low}{high}", found=value)
 
 
 class Batches:

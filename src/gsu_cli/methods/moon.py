@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Strength, Task, Update, check_choice, check_whole
-from gsu_cli.methods.iterative import Ground, Loop, check_number, iterate
+from gsu_cli.methods.base import Strength, Task, Update
+from gsu_cli.methods.checks import check_choice, check_number, check_whole
+from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.methods.labeller import train_labeller
 from gsu_cli.methods.latents import drawn, frozen, prior
 from gsu_cli.methods.ms_ssim import ms_ssim

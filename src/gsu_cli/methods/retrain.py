@@ -9,7 +9,8 @@ import torch
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Task, Update, check_whole
+from gsu_cli.methods.base import Task, Update
+from gsu_cli.methods.checks import check_whole
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.devices import device_of

@@ -14,7 +14,8 @@ import torch
 
 from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.iterative import Batches, Ground, Loop, check_number, iterate
+from gsu_cli.methods.checks import check_number
+from gsu_cli.methods.iterative import Batches, Ground, Loop, iterate
 from gsu_cli.methods.latents import drawn, frozen, latents
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.surgery.vectors import Vector, VectorLike

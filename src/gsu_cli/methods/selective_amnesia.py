@@ -17,9 +17,10 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Strength, Task, Update, check_choice, check_whole
+from gsu_cli.methods.base import Strength, Task, Update
+from gsu_cli.methods.checks import check_choice, check_number, check_whole
 from gsu_cli.methods.diagonal import diagonal_fisher
-from gsu_cli.methods.iterative import Batches, Ground, Loop, check_number, iterate
+from gsu_cli.methods.iterative import Batches, Ground, Loop, iterate
 from gsu_cli.methods.labeller import Labeller, train_labeller
 from gsu_cli.methods.latents import drawn, frozen, latents, prior
 from gsu_cli.models.protocols import HasDecoder

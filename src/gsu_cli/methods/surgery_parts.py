@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from gsu_cli.data.base import Images
+from gsu_cli.methods.base import Update, cosine
+from gsu_cli.methods.candidates import Candidate
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.surgery.second_order import Parabola, parabola
 from gsu_cli.surgery.streaming import accumulate_product
@@ -22,6 +25,23 @@ def quadratic(loss: Any, theta: Vector, d: Vector) -> tuple[Vector, Parabola]:
     """The gradient of ``loss.blocks()`` at ``theta``, and what the loss does along ``d`` to second order."""
     g, Hd = accumulate_product(loss.blocks(), theta, d)
     return g.vector, parabola(g.vector, Hd, d)
+
+
+def foresee(update: Update, checks: Mapping[str, Any], origin: Vector, best: Candidate, shots: int) -> None:
+    """Notes what the first step promises: cosine, surviving share and, of a single step, second-order changes.
+
+    Args:
+        update: gets them.
+        checks: losses with ``blocks()``, of "retain" and "forget".
+        origin: weights before the step.
+        best: the step.
+        shots: of the whole update.
+    """
+    found = {part: quadratic(loss, origin, best.direction) for part, loss in checks.items()}
+    update.cosine = cosine(found["retain"][0], found["forget"][0])
+    update.surviving_share = best.surviving
+    if shots == 1:
+        update.predicted = {part: p.change(best.step) for part, (_, p) in found.items()}
 
 
 def counted(method: Any, solver: str, log: list[dict[str, Any]], retain: int, forget: int, budget: int) -> Cost:

@@ -1,0 +1,126 @@
+"""The state of a training on disk after each epoch: weights, optimiser, schedule, average, and what they are of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from gsu_cli.averaging import Average
+from gsu_cli.errors import CheckpointError
+from gsu_cli.run.checkpoints import digest, in_one_line, read_tensors
+from gsu_cli.run.files import atomic
+from gsu_cli.run.lineage import brief, differences
+
+ANEW = "Type the same command, or train anew without resume"
+
+
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of parameters and buffers, by name."""
+    return {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+
+def keep(
+    path: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    average: Average | None,
+    losses: list[float],
+    facts: Mapping[str, Any],
+) -> None:
+    """Writes what training needs to go on, atomically.
+
+    Args:
+        path: of the state.
+        model, optimiser, schedule: as they stand after a whole epoch.
+        average: of the weights, where one is kept.
+        losses: mean loss of each finished epoch.
+        facts: that must be the same for it to be gone on with.
+    """
+    inner = optimiser.state_dict()
+    tensors = {f"model/{k}": v for k, v in weights_of(model).items()}  # copies: safetensors refuses tied weights
+    tensors |= {f"average/{k}": v for k, v in (average.weights if average is not None else {}).items()}
+    tensors = {k: v.cpu().contiguous() for k, v in tensors.items()}
+    for i, slots in inner["state"].items():
+        tensors |= {f"optimiser/{i}/{slot}": t.cpu().contiguous() for slot, t in slots.items()}
+    meta = {
+        "digest": digest(tensors),
+        "facts": facts,
+        "losses": losses,
+        "averaged": 0 if average is None else average.step,
+        "groups": inner["param_groups"],
+        "schedule": {k: v for k, v in schedule.state_dict().items() if isinstance(v, int | float | list)},
+    }
+    data = save(tensors, metadata={"gsu": json.dumps(meta)})
+    with atomic(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def restore(
+    path: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    average: Average | None,
+    facts: Mapping[str, Any],
+) -> list[float]:
+    """Puts a state back into model, optimiser, schedule and average, and returns the losses of its epochs.
+
+    Raises:
+        CheckpointError: no whole state, or facts, names or shapes that are not what they were; ``model`` is untouched.
+    """
+    meta, tensors = read_tensors(path)
+    if not {"digest", "facts", "losses", "groups", "schedule"} <= meta.keys():
+        raise CheckpointError("to resume, a training state is needed", found=f"other metadata in {path}", way_out=ANEW)
+    if digest(tensors) != meta["digest"]:
+        raise CheckpointError(
+            "a training state must match its digest", found=f"a mismatch in {path}", way_out="Train anew without resume"
+        )
+    now, then = json.loads(json.dumps(facts)), meta["facts"]
+    both = {key: (now.get(key), then.get(key)) for key in sorted({*now, *then})}
+    for key, (new, old) in both.items():
+        if new != old:
+            inner = differences({key: old}, {key: new}) if isinstance(new, dict) and isinstance(old, dict) else []
+            found = "; ".join(
+                f"{d.field.partition('.')[2]} {brief(d.found)} (it was {brief(d.expected)})" for d in inner
+            )
+            found = found or f"{brief(new)} (it was {brief(old)})"
+            raise CheckpointError(f"to resume, `{key}` must be what it was", found=in_one_line(found), way_out=ANEW)
+    weights = {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}
+    if _shapes(weights) != _shapes(model.state_dict()):
+        raise CheckpointError(
+            "to resume, the model must be what it was", found="weights of other names or shapes", way_out=ANEW
+        )
+    averages = {k.removeprefix("average/"): v for k, v in tensors.items() if k.startswith("average/")}
+    if average is not None:
+        if _shapes(averages) != _shapes(average.weights):
+            raise CheckpointError(
+                "to resume, a state needs the averaged weights", found=f"none that fit in {path}", way_out=ANEW
+            )
+        average.restore(averages, int(meta.get("averaged", 0)))
+    slots: dict[int, dict[str, Tensor]] = {}
+    parameters = list(model.parameters())
+    for key, t in tensors.items():
+        if key.startswith("optimiser/"):
+            _, i, slot = key.split("/")
+            slots.setdefault(int(i), {})[slot] = _laid_out_like(parameters[int(i)], t)
+    groups = [{**g, "betas": tuple(g["betas"])} for g in meta["groups"]]
+    optimiser.load_state_dict({"state": slots, "param_groups": groups})
+    schedule.load_state_dict(meta["schedule"])
+    model.load_state_dict(weights)
+    return list(meta["losses"])
+
+
+def _laid_out_like(parameter: Tensor, t: Tensor) -> Tensor:
+    """``t`` in the memory layout of its parameter: a file keeps none, and the fused step walks both as they lie."""
+    return torch.empty_like(parameter).copy_(t) if t.shape == parameter.shape else t
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {k: v.shape for k, v in tensors.items()}
