@@ -24,12 +24,33 @@ def test_design_notes_are_numbered_once() -> None:
     assert len(numbers) == len(set(numbers))
 
 
+def build(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    # not --quiet: it hides warnings from --strict as well, and dead links would pass
+    line = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site), *words]
+    return subprocess.run(
+        line, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    )
+
+
 def test_it_builds_with_no_dead_link_or_anchor(tmp_path: Path) -> None:
-    line = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
-    run = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
+    run = build(tmp_path / "site")
     assert run.returncode == 0, run.stdout + run.stderr
     page = (tmp_path / "site/concepts.html").read_text(encoding="utf-8")
     assert "Glossary" in page
     assert (tmp_path / "site/search/search_index.json").is_file()
     fetched = re.findall(r'(?:src|href)="(https?://[^"]+)"', page.split("<body")[0])
     assert fetched == []  # a page that is opened offline is whole
+
+
+def test_a_dead_link_and_a_dead_anchor_stop_the_build(tmp_path: Path) -> None:
+    """The negative control."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "index.md").write_text("[gone](nowhere.md)\n\n[no such place](#nowhere)\n", encoding="utf-8")
+    settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[0]
+    config = tmp_path / "mkdocs.yml"
+    config.write_text(settings.replace("docs_dir: docs", f"docs_dir: {docs}"), encoding="utf-8")
+    run = build(tmp_path / "site", "--config-file", str(config))
+    assert run.returncode == 1
+    assert "'nowhere.md'" in run.stderr
+    assert "'#nowhere'" in run.stderr
