@@ -28,11 +28,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from gsu_cli.curvature.fisher import decoder_fisher
 from gsu_cli.data.avatars import Avatars
 from gsu_cli.data.base import Dataset, to_float
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.mnist import Mnist
-from gsu_cli.gradients import decoder_fisher
 from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.retrain import initialise
@@ -46,7 +46,8 @@ from gsu_cli.report.runs import collect
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.record import write_record
-from gsu_cli.training import Recipe, fit
+from gsu_cli.training.loop import fit
+from gsu_cli.training.recipe import Recipe
 
 RECIPE = Recipe()
 FACES = ("fisher", "least_squares", "gauss_newton", "epoch")

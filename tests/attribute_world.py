@@ -19,7 +19,8 @@ from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.attribute_cnn import AttributeCnn
 from gsu_cli.models.conv_vae import ConvVae
 from gsu_cli.run.checkpoints import Checkpoint
-from gsu_cli.training import Recipe, fit
+from gsu_cli.training.loop import fit
+from gsu_cli.training.recipe import Recipe
 
 NAMES = ("bar", "square")
 SHARES = (0.4, 0.5)

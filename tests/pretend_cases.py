@@ -29,7 +29,7 @@ import tiny_world
 from gsu_cli.cli import main
 from gsu_cli.methods.base import unlearn
 from gsu_cli.run.configs import conf_dir
-from gsu_cli.training import Recipe
+from gsu_cli.training.recipe import Recipe
 
 DEVICE = f"{pretend_device.NAME}:0"
 SMALL = {

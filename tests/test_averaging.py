@@ -10,8 +10,9 @@ from torch import nn
 
 import tiny_diffusion
 import tiny_world
-from gsu_cli.averaging import Average
-from gsu_cli.training import Recipe, fit
+from gsu_cli.training.averaging import Average
+from gsu_cli.training.loop import fit
+from gsu_cli.training.recipe import Recipe
 
 
 def test_it_averages_and_does_not_copy() -> None:

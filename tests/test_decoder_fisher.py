@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 import attribute_world
-from gsu_cli import gradients
-from gsu_cli.gradients import BLOCK, block_generator, decoder_fisher
+from gsu_cli.curvature import fisher as fisher_module
+from gsu_cli.curvature.fisher import decoder_fisher
+from gsu_cli.gradients import BLOCK, block_generator
 from gsu_cli.models.conv_vae import ConvVae
 from gsu_cli.surgery.kronecker import KroneckerFisher
 
@@ -68,7 +69,7 @@ def test_large_images_pass_in_parts_of_the_same_latents(images, fisher, monkeypa
     model = attribute_world.trained()
     seen: list[int] = []
     model.decoder.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
-    monkeypatch.setattr(gradients, "VALUES", 16 * images[torch.arange(1)].pixels.numel())
+    monkeypatch.setattr(fisher_module, "VALUES", 16 * images[torch.arange(1)].pixels.numel())
     parted = decoder_fisher(model, images, seed=0, corrected=False)
     assert seen == [16, 16, 16, 12]
     assert parted.n == fisher.n == 60

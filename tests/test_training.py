@@ -23,7 +23,8 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError, DataError, NonFiniteError, OutputError, UsageError
 from gsu_cli.models.mlp_vae import MlpVae
 from gsu_cli.run.checkpoints import read_tensors, save_checkpoint
-from gsu_cli.training import History, Progress, Recipe, fit
+from gsu_cli.training.loop import History, Progress, fit
+from gsu_cli.training.recipe import Recipe
 
 N, BATCH = 50, 16  # the last of four batches has two images
 RECIPE = Recipe(epochs=5, batch_size=BATCH, lr=1e-2, weight_decay=0.01)
@@ -183,7 +184,7 @@ def test_no_images() -> None:
 
 
 def test_every_epoch_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="gsu_cli.training"):
+    with caplog.at_level(logging.INFO, logger="gsu_cli.training.loop"):
         history = fit(fresh(), data(), RECIPE, seed=0)
     assert caplog.messages == [f"epoch {k + 1}/5: mean loss {loss:.6g}" for k, loss in enumerate(history.losses)]
 

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 import attribute_world
-from gsu_cli import training
 from gsu_cli.errors import DataError
-from gsu_cli.training import Recipe, fit
+from gsu_cli.training import loop as training
+from gsu_cli.training.loop import fit
+from gsu_cli.training.recipe import Recipe
 
 RECIPE = Recipe(epochs=4, batch_size=30, lr=1e-2)
 

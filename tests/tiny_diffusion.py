@@ -9,7 +9,8 @@ from typing import Any
 import tiny_world
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.diffusion.ddpm import Ddpm
-from gsu_cli.training import Recipe, fit
+from gsu_cli.training.loop import fit
+from gsu_cli.training.recipe import Recipe
 
 SMALL: dict[str, Any] = {"channels": (8, 16), "embedding": 16, "train_steps": 50, "sample_steps": 6}
 RECIPE = Recipe(epochs=20, batch_size=50, lr=1e-2, ema=0.95)

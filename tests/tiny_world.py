@@ -13,7 +13,8 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.mlp_vae import MlpVae
-from gsu_cli.training import Recipe, fit
+from gsu_cli.training.loop import fit
+from gsu_cli.training.recipe import Recipe
 
 NAMES = {1: "upright", 3: "level", 8: "slanted"}  # labels are not dense, as after `dataset.classes=[1,3,8]`
 RECIPE = Recipe(epochs=60, batch_size=64, lr=1e-2)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -22,11 +21,7 @@ from torch import Tensor, nn
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.models.protocols import HasNoiseLevels
-from gsu_cli.surgery.devices import device_of, normal, wide
-from gsu_cli.surgery.ekfac import EigenvalueBuilder
-from gsu_cli.surgery.kfac import KroneckerBuilder
-from gsu_cli.surgery.kronecker import KroneckerFisher
+from gsu_cli.surgery.devices import device_of, wide
 from gsu_cli.surgery.streaming import BlockLoss, LossGradient, accumulate_gradient, accumulate_product, check_finite
 from gsu_cli.surgery.taps import eval_mode
 from gsu_cli.surgery.vectors import Vector, VectorLike, select
@@ -40,8 +35,6 @@ __all__ = [
     "accumulate_product",
     "block_generator",
     "class_gradients",
-    "decoder_fisher",
-    "denoiser_fisher",
     "hessian_vector",
     "image_losses",
     "mean_gradient",
@@ -51,15 +44,6 @@ __all__ = [
 
 BLOCK = 500
 """Images per call of a loss: about as fast as any size for MLPs of this package, small enough for RGB models."""
-
-VALUES = 1_000_000
-"""Pixel values that pass a decoder at once for its Fisher, whose activations are all kept: 81 RGB images of 64 x 64."""
-
-SITES = 125
-"""Noised images that pass a denoiser at once for the same."""
-
-LOCATIONS = 64
-"""Of a convolution's output, per image, for its Kronecker factors: 8 x 8; larger maps see a part of the images."""
 
 ImageLoss = Callable[[Any, Tensor, Tensor, torch.Generator], Tensor]
 """``(model, x, y, generator) -> (n,)`` nats per image; the model's own loss when None is given."""
@@ -139,107 +123,6 @@ def hessian_vector(
     """``g`` and ``H v`` of the mean loss with respect to the parameters of ``v``, at the model's weights."""
     with eval_mode(model):
         return accumulate_product(_blocks(model, images, seed, loss, block), parameters(model, v), v)
-
-
-def decoder_fisher(
-    model: Any,
-    images: Images,
-    names: Sequence[str] | None = None,
-    *,
-    seed: int,
-    corrected: bool = True,
-    block: int = BLOCK,
-) -> KroneckerFisher:
-    """The Fisher of ``-log p(x~ | z)`` in the decoder's weights, ``z ~ q(z | x)`` over ``images``, ``x~ ~ p(. | z)``.
-
-    Args:
-        model: with ``posterior``, ``decoder`` and ``likelihood``.
-        images: whose latents are used, the retained ones.
-        names: parameters to cover, as the model names them; all of the decoder when None.
-        seed: of latents and targets, block by block as for losses.
-        corrected: EK-FAC's eigenvalues, from a second pass over the same noise; K-FAC's when False.
-        block: images per pass.
-    """
-    prefix = next(f"{k}." if k else "" for k, m in model.named_modules() if m is model.decoder)
-    builder = KroneckerBuilder(model.decoder, names, prefix=prefix, locations=LOCATIONS)
-    _stream_fisher(model, images, builder, seed, block)
-    fisher = builder.finish()
-    if not corrected:
-        return fisher
-    correction = EigenvalueBuilder(model.decoder, fisher)
-    _stream_fisher(model, images, correction, seed, block)
-    return correction.finish()
-
-
-def denoiser_fisher(
-    model: HasNoiseLevels,
-    images: Images,
-    names: Sequence[str] | None = None,
-    *,
-    seed: int,
-    start: int = 0,
-    corrected: bool = False,
-    block: int = BLOCK,
-) -> KroneckerFisher:
-    """The Fisher of a denoiser: of its mean squared error over ``images`` at stratified times from ``start`` on.
-
-    A squared error over ``d`` pixels is the likelihood of a Gaussian of variance ``d / 2``, so the pseudo-gradient of
-    an output is ``sqrt(2 / d)`` times standard normal noise, and the Fisher is the Gauss-Newton curvature of the loss.
-
-    Args:
-        model: with ``network`` and noise levels.
-        images: the retained ones.
-        names: parameters to cover, as the model names them; all of the network when None.
-        seed: of times and noise, block by block as for losses.
-        start: the first time that enters.
-        corrected: EK-FAC's eigenvalues, from a second pass over the same noise; K-FAC's when False.
-        block: images per draw of times.
-    """
-    prefix = next(f"{k}." for k, m in model.named_modules() if m is model.network)  # type: ignore[attr-defined]
-    builder = KroneckerBuilder(model.network, names, prefix=prefix, locations=LOCATIONS)
-    _stream_denoiser(model, images, builder, seed, start, block)
-    fisher = builder.finish()
-    if not corrected:
-        return fisher
-    correction = EigenvalueBuilder(model.network, fisher)
-    _stream_denoiser(model, images, correction, seed, start, block)
-    return correction.finish()
-
-
-def _stream_denoiser(
-    model: HasNoiseLevels,
-    images: Images,
-    builder: KroneckerBuilder | EigenvalueBuilder,
-    seed: int,
-    start: int,
-    block: int,
-) -> None:
-    for b, (x, _) in enumerate(images.batches(block)):
-        generator = block_generator(seed, b)
-        t = model.times(len(x), generator, start).to(x.device)
-        x_t = model.noised(x, t, normal(x.shape, generator, x))
-
-        def residual(output: Tensor, generator: torch.Generator = generator) -> Tensor:
-            noise = normal(output.shape, generator, output)
-            return noise * (2 / output[0].numel()) ** 0.5  # type: ignore[no-any-return]
-
-        size = max(1, min(SITES, VALUES // x[0].numel()))
-        for part, at in zip(x_t.split(size), t.split(size), strict=True):
-            builder.accumulate((part, at), residual)
-
-
-def _stream_fisher(
-    model: Any, images: Images, builder: KroneckerBuilder | EigenvalueBuilder, seed: int, block: int
-) -> None:
-    device = device_of(model)
-    for b, (x, _) in enumerate(images.batches(block)):
-        generator = block_generator(seed, b)
-        with torch.no_grad(), eval_mode(model):
-            mean, sd = model.posterior(x.to(device))
-            z = mean + sd * normal(mean.shape, generator, mean)
-        residual = partial(model.likelihood.fisher_residual, generator=generator)
-        for part in z.split(max(1, VALUES // x[0].numel())):
-            builder.accumulate(part, residual)
 
 
 def block_generator(seed: int, block: int) -> torch.Generator:

@@ -45,7 +45,7 @@ def test_errors_are_red_where_somebody_sees_it(
 
 def test_a_pipe_gets_whole_lines_and_no_bar() -> None:
     program = """
-from gsu_cli.training import Progress
+from gsu_cli.training.loop import Progress
 from gsu_cli.verbs import console
 console.note("long " * 100)
 console.say("use it with checkpoint.path=", "/very" * 60)

@@ -434,7 +434,7 @@ def test_a_state_of_another_making_is_refused(
     second: list[str],
     said: str,
 ) -> None:
-    from gsu_cli import training
+    from gsu_cli.training import loop as training
 
     keep, calls = training.keep, []
 

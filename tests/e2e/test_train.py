@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from e2e_world import Run, World, runs, strays
-from gsu_cli import training
+from gsu_cli.training import loop as training
 
 Gsu = Callable[..., Any]
 LONG = ("training.epochs=40", "training.batch_size=3", "model.hidden=[32]", "model.latent_dim=2")

@@ -14,7 +14,8 @@ from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.methods.base import unlearn
-from gsu_cli.training import Recipe, fit
+from gsu_cli.training.loop import fit
+from gsu_cli.training.recipe import Recipe
 
 
 class Gaussian:

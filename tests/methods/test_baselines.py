@@ -10,7 +10,8 @@ from gsu_cli.methods.ascent import Ascent
 from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.finetune import Finetune
 from gsu_cli.methods.retrain import Retrain, initialise, train_from_scratch
-from gsu_cli.training import Recipe, fit
+from gsu_cli.training.loop import fit
+from gsu_cli.training.recipe import Recipe
 from tiny_world import same, weights
 
 

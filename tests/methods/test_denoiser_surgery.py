@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 import tiny_diffusion
 import tiny_world
+from gsu_cli.curvature.fisher import denoiser_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.gradients import denoiser_fisher, image_losses, mean_loss, parameters
+from gsu_cli.gradients import image_losses, mean_loss, parameters
 from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.candidates import Candidate
 from gsu_cli.methods.denoiser_surgery import bank_of, shortened

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 import tiny_world
+from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import block_generator
-from gsu_cli.methods.diagonal import diagonal_fisher
 
 from ._attribute_world import ConvVae
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import tiny_world
+from gsu_cli.checks import check_number
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.methods.base import Task
-from gsu_cli.methods.checks import check_number
 from gsu_cli.methods.iterative import Batches, Cost, Ground, Loop, iterate
 from gsu_cli.surgery.vectors import scale
 from tiny_world import same, weights

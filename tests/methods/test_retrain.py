@@ -12,7 +12,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.retrain import Retrain, initialise, train_from_scratch
 from gsu_cli.run.seeds import derive
-from gsu_cli.training import Recipe
+from gsu_cli.training.recipe import Recipe
 from tiny_world import same, weights
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import tiny_world
+from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task
-from gsu_cli.methods.diagonal import diagonal_fisher
 from gsu_cli.methods.labeller import Labeller
 from gsu_cli.methods.latents import frozen
 from gsu_cli.methods.selective_amnesia import SelectiveAmnesia, generated, replay

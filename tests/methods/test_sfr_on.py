@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import tiny_world
+from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, draw_images
-from gsu_cli.methods.diagonal import diagonal_fisher
 from gsu_cli.methods.sfr_on import SfrOn, salient, weigh
 from tiny_world import weights
 

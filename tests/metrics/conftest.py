@@ -12,7 +12,8 @@ from gsu_cli.judges.knn import Knn
 from gsu_cli.metrics.base import Scene, Subject, draw
 from gsu_cli.models.judge_cnn import JudgeCnn
 from gsu_cli.run.checkpoints import Checkpoint
-from gsu_cli.training import Recipe, fit
+from gsu_cli.training.loop import fit
+from gsu_cli.training.recipe import Recipe
 
 
 @pytest.fixture(scope="session")

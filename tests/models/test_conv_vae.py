@@ -16,7 +16,8 @@ from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.base import Generator, LatentGenerator
 from gsu_cli.models.conv_vae import ConvVae
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
-from gsu_cli.training import Recipe, fit
+from gsu_cli.training.loop import fit
+from gsu_cli.training.recipe import Recipe
 
 CONFIGS: list[dict[str, Any]] = [
     {"shape": [3, 16, 16], "latent_dim": 5, "channels": [4, 8], "sigma": 0.2},

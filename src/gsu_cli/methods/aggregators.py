@@ -22,8 +22,8 @@ from typing import Any, Literal, get_args, get_origin
 import torch
 from torch import Tensor
 
+from gsu_cli.checks import check_choice
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.checks import check_choice
 from gsu_cli.surgery.devices import wide
 
 AGGREGATORS: dict[str, dict[str, Any]] = {

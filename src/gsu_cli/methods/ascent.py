@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from gsu_cli.checks import check_choice, check_step
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, draw_images, names_in_scope
-from gsu_cli.methods.checks import check_choice, check_step
 from gsu_cli.methods.iterative import Cost
 
 

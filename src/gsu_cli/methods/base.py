@@ -24,7 +24,7 @@ from gsu_cli.models.protocols import NATS, lacking, loss_unit
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.vectors import Vector, VectorLike, dot, norm
-from gsu_cli.training import Recipe
+from gsu_cli.training.recipe import Recipe
 
 SCOPES = ("all", "generator")
 PARTS: tuple[Literal["forget"], Literal["retain"]] = ("forget", "retain")

@@ -17,10 +17,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from gsu_cli.checks import check_share, check_whole
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import parameters
 from gsu_cli.methods.base import Method, Strength, Task, Update
-from gsu_cli.methods.checks import check_share, check_whole
 from gsu_cli.methods.gauge import Gauge
 from gsu_cli.methods.iterative import CHECK_IMAGES
 from gsu_cli.models.base import copied

@@ -7,24 +7,21 @@ retain set. docs/methods/fisher_surgery.md has the formulas and tells what each 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-from torch import Tensor
-
+from gsu_cli.curvature.gauss_newton import decoder_gauss_newton
 from gsu_cli.errors import UsageError
-from gsu_cli.gradients import BLOCK
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
-from gsu_cli.objectives.redirect import Redirect, decoder_prefix
+from gsu_cli.objectives.redirect import Redirect
 from gsu_cli.surgery.conflict import project_conflicts
-from gsu_cli.surgery.gauss_newton import gauss_newton_product, krylov, output_curvature
+from gsu_cli.surgery.gauss_newton import krylov
 from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerInverse
 from gsu_cli.surgery.second_order import Parabola
 from gsu_cli.surgery.steps import StepSearch, largest_step_within
 from gsu_cli.surgery.streaming import LossGradient
-from gsu_cli.surgery.vectors import Vector, VectorLike, add_scaled, dot, norm, scale
+from gsu_cli.surgery.vectors import Vector, add_scaled, dot, norm, scale
 
 BISECTIONS = 3  # of the length between the quadratic model's minimum and the budget
 FLOOR = 0.02  # curvature, in mean eigenvalues of the Fisher, that directions have which no retained image constrains
@@ -136,8 +133,8 @@ class Influence:
         b, surviving = self._descent(geometry)
         found = krylov(
             b,
-            self._product(ground.goal.latents[: max(images // 2, 1)]),
-            self._product(ground.cost.z[:images]),
+            decoder_gauss_newton(ground.model, ground.theta, ground.goal.latents[: max(images // 2, 1)]),
+            decoder_gauss_newton(ground.model, ground.theta, ground.cost.z[:images]),
             geometry.apply,
             budget=ground.limit - ground.loss,
             eps=FLOOR * self.fisher.mean_eigenvalue(),
@@ -155,18 +152,6 @@ class Influence:
             P_g_r = geometry.apply(self.g_r.vector)
             b = add_scaled(b, -dot(P_g_r, b) / dot(P_g_r, self.g_r.vector), self.g_r.vector)
         return b, projection.surviving
-
-    def _product(self, latents: Tensor) -> Callable[[VectorLike], Vector]:
-        model = self.ground.model
-        likelihood, decoder, prefix = model.likelihood, model.decoder, decoder_prefix(model)
-
-        def drawn(theta: Vector, z: Tensor) -> Tensor:
-            own = {k.removeprefix(prefix): v for k, v in theta.items()}
-            output: Tensor = torch.func.functional_call(decoder, own, (z,))
-            return output
-
-        H = output_curvature(likelihood.nll, likelihood.mean)
-        return lambda v: gauss_newton_product(drawn, latents.split(BLOCK // 2), H, self.ground.theta, v)
 
     def _along(self, direction: Vector, natural: float | None = None) -> Candidate:
         """The step along a direction: what the budget allows, or ``natural`` where that is shorter and lowers more."""

@@ -9,9 +9,9 @@ from gradient surgery: when the two gradients point apart, projecting would give
 
 from __future__ import annotations
 
+from gsu_cli.checks import check_choice, check_step
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, draw_images, names_in_scope
-from gsu_cli.methods.checks import check_choice, check_step
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.surgery.conflict import project_conflicts
 

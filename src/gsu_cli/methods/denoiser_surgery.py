@@ -15,10 +15,11 @@ from typing import Any, cast
 
 import torch
 
+from gsu_cli.curvature.fisher import denoiser_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
-from gsu_cli.gradients import denoiser_fisher, parameters
+from gsu_cli.gradients import parameters
 from gsu_cli.methods.base import Task, Update, add_, draw_images
 from gsu_cli.methods.candidates import Candidate, Ground, Influence, raised
 from gsu_cli.methods.iterative import Cost

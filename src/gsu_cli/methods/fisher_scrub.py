@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import torch
 
+from gsu_cli.checks import check_number, check_whole
+from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
-from gsu_cli.methods.checks import check_number, check_whole
-from gsu_cli.methods.diagonal import diagonal_fisher
 from gsu_cli.methods.iterative import CHECK_IMAGES, Cost
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.run.seeds import generator

@@ -27,24 +27,20 @@ from typing import Any
 
 from torch import nn
 
+from gsu_cli.checks import check_choice, check_flag, check_number, check_share, check_whole
+from gsu_cli.curvature.fisher import decoder_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.gradients import decoder_fisher, parameters
+from gsu_cli.gradients import parameters
 from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
 from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose, raised
-from gsu_cli.methods.checks import check_choice, check_flag, check_number, check_share, check_whole
 from gsu_cli.methods.denoiser_surgery import DenoiserSurgery
 from gsu_cli.methods.refits import refitted
 from gsu_cli.methods.surgery_parts import counted, first, foresee
+from gsu_cli.models.decoders import decoder_prefix
 from gsu_cli.models.protocols import HasDecoder, HasNoiseLevels
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
-from gsu_cli.objectives.redirect import (
-    Redirect,
-    decoder_prefix,
-    posterior,
-    posterior_latents,
-    retained_share,
-)
+from gsu_cli.objectives.redirect import Redirect, posterior, posterior_latents, retained_share
 from gsu_cli.objectives.targets import TARGETS, redirection
 from gsu_cli.surgery.least_squares import first_layers
 from gsu_cli.surgery.streaming import accumulate_gradient

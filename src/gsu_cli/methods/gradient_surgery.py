@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
+from gsu_cli.checks import check_choice, check_step, check_whole
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.gradients import class_gradients, hessian_vector, mean_gradient, mean_loss
 from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, draw_images, names_in_scope
-from gsu_cli.methods.checks import check_choice, check_step, check_whole
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.conflict import project_conflicts

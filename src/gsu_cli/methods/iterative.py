@@ -18,11 +18,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from gsu_cli.checks import check_choice, check_number, check_step, check_whole
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import SCOPES, Task, Update, cosine, draw_images, names_in_scope
-from gsu_cli.methods.checks import check_choice, check_number, check_step, check_whole
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector, is_finite

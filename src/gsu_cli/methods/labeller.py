@@ -18,7 +18,8 @@ from gsu_cli.methods.iterative import Cost
 from gsu_cli.models.judge_cnn import JudgeCnn
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import share_of
-from gsu_cli.training import Recipe, fit
+from gsu_cli.training.loop import fit
+from gsu_cli.training.recipe import Recipe
 
 RETAIN, FORGET = 0, 1
 RECIPE = Recipe(epochs=3, batch_size=128, lr=3e-3)

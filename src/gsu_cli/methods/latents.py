@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gsu_cli.methods.diagonal import need_latents
 from gsu_cli.models.base import copied
+from gsu_cli.models.decoders import need_latents
 from gsu_cli.surgery.devices import device_of, normal
 
 

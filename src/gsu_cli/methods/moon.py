@@ -14,9 +14,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gsu_cli.checks import check_choice, check_number, check_whole
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.checks import check_choice, check_number, check_whole
 from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.methods.labeller import train_labeller
 from gsu_cli.methods.latents import drawn, frozen, prior

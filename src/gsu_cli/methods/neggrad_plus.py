@@ -5,8 +5,8 @@ Source: Kurmanji, Triantafillou, Hayes and Triantafillou, "Towards Unbounded Mac
 
 from __future__ import annotations
 
+from gsu_cli.checks import check_number
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.checks import check_number
 from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.surgery.vectors import Vector, combine
 

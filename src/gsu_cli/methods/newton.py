@@ -9,13 +9,13 @@ et al., "Certified Data Removal", ICML 2020. H_r is the Kronecker-factored Fishe
 
 from __future__ import annotations
 
-from gsu_cli.gradients import decoder_fisher, mean_gradient, mean_loss
+from gsu_cli.checks import check_number, check_whole
+from gsu_cli.curvature.fisher import decoder_fisher
+from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import Strength, Task, Update, add_, cosine, draw_images
-from gsu_cli.methods.checks import check_number, check_whole
-from gsu_cli.methods.diagonal import need_latents
 from gsu_cli.methods.iterative import CHECK_IMAGES, Cost
+from gsu_cli.models.decoders import check_decoder, need_latents
 from gsu_cli.models.protocols import HasDecoder
-from gsu_cli.objectives.redirect import check_decoder
 
 
 class Newton:

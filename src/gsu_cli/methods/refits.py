@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.candidates import TOLERANCE, Candidate, Ground, choose
-from gsu_cli.objectives.redirect import decoder_prefix
+from gsu_cli.models.decoders import decoder_prefix
 from gsu_cli.surgery.least_squares import Refit, first_layers
 from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.vectors import Vector, add_scaled, norm, scale

@@ -7,14 +7,15 @@ from typing import Any
 
 import torch
 
+from gsu_cli.checks import check_whole
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, Update
-from gsu_cli.methods.checks import check_whole
 from gsu_cli.methods.iterative import Cost
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.devices import device_of
-from gsu_cli.training import History, Progress, Recipe, fit
+from gsu_cli.training.loop import History, Progress, fit
+from gsu_cli.training.recipe import Recipe
 
 
 def initialise(model: Any, seed: int) -> None:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import torch
 
+from gsu_cli.checks import check_number
 from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.checks import check_number
 from gsu_cli.methods.iterative import Batches, Ground, Loop, iterate
 from gsu_cli.methods.latents import drawn, frozen, latents
 from gsu_cli.models.protocols import HasDecoder

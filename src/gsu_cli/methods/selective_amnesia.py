@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gsu_cli.checks import check_choice, check_number, check_whole
+from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.checks import check_choice, check_number, check_whole
-from gsu_cli.methods.diagonal import diagonal_fisher
 from gsu_cli.methods.iterative import Batches, Ground, Loop, iterate
 from gsu_cli.methods.labeller import Labeller, train_labeller
 from gsu_cli.methods.latents import drawn, frozen, latents, prior

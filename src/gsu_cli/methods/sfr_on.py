@@ -15,11 +15,12 @@ import math
 
 from torch import Tensor
 
+from gsu_cli.checks import check_number, check_whole
+from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update, draw_images
-from gsu_cli.methods.checks import check_number, check_whole
-from gsu_cli.methods.diagonal import diagonal_fisher, need_latents
 from gsu_cli.methods.iterative import Ground, Loop, iterate
+from gsu_cli.models.decoders import need_latents
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.surgery.vectors import Vector, VectorLike, norm, scale
 

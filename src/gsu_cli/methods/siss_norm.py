@@ -6,8 +6,8 @@ is held at a tenth of the descent term's norm.
 
 from __future__ import annotations
 
+from gsu_cli.checks import check_number
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.checks import check_number
 from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.surgery.vectors import Vector, combine, norm
 

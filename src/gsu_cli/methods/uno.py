@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gsu_cli.checks import check_flag, check_number
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.checks import check_flag, check_number
 from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import Vector

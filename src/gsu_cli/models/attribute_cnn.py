@@ -31,7 +31,7 @@ class AttributeCnn(StridedCnn):
         UsageError: a width is no integer >= 1, or the attributes are not different names.
     """
 
-    wants_attributes = True  # `gsu_cli.training.fit` gives it attributes for labels
+    wants_attributes = True  # `gsu_cli.training.loop.fit` gives it attributes for labels
 
     def __init__(self, shape: Sequence[int], attributes: Sequence[str], width: int = 16, feature_dim: int = 64) -> None:
         if not attributes or len(set(attributes)) < len(attributes):

@@ -16,7 +16,8 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import BLOCK
-from gsu_cli.objectives.redirect import decoder_prefix, posterior, posterior_latents
+from gsu_cli.models.decoders import decoder_prefix
+from gsu_cli.objectives.redirect import posterior, posterior_latents
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.streaming import BlockLoss
 

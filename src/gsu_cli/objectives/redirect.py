@@ -24,12 +24,12 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.base import decode
+from gsu_cli.models.decoders import GRADIENTS_ALONE, check_decoder, decoder_prefix
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import normal, share_of, wide
 from gsu_cli.surgery.streaming import BlockLoss
 
 COLUMNS = 1024  # of a pool that are float64 at a time: all of them would double the memory of large images
-GRADIENTS_ALONE = "Use a method that needs gradients alone, such as method=gradient_surgery"
 LEAST_CLEAN = 0.02  # share of the retained means kept as targets when fewer than that are clean
 
 
@@ -74,11 +74,6 @@ class Redirect:
         return float(wide(torch.cat([f(theta) for f in self.blocks(model)])).mean())
 
 
-def decoder_prefix(model: Any) -> str:
-    """What stands before the decoder's own parameter names in the model's."""
-    return next(f"{name}." if name else "" for name, module in model.named_modules() if module is model.decoder)
-
-
 def check_latents(model: Any) -> None:
     """Refuses a model without latents to redirect.
 
@@ -92,27 +87,6 @@ def check_latents(model: Any) -> None:
             way_out=GRADIENTS_ALONE,
         )
     check_decoder(model)
-
-
-def check_decoder(model: Any) -> None:
-    """Refuses a model whose drawings depend on more than its decoder, or whose decoder computes its own weights.
-
-    Raises:
-        UsageError: with the parameter.
-    """
-    prefix = decoder_prefix(model)
-    if outside := [name for name in model.generation_parameters() if not name.startswith(prefix)]:
-        raise UsageError(
-            "this method needs a decoder that holds every parameter drawing depends on",
-            found=f"{outside[0]} outside of it",
-            way_out=f"Move it into the class's decoder, or: {GRADIENTS_ALONE}",
-        )
-    if computed := [name for name, _ in model.decoder.named_parameters() if name.endswith(("_g", "_orig"))]:
-        raise UsageError(
-            "this method needs layers whose weights are parameters",
-            found=f"{prefix}{computed[0]} of torch.nn.utils.weight_norm or spectral_norm",
-            way_out=GRADIENTS_ALONE,
-        )
 
 
 def latents(model: Any, forget: Images, retain: Images, seed: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.files import atomic, sha256_of
+from gsu_cli.run.moved import current
 
 SCHEMA = 1
 NEEDED = {"target": str, "config": dict, "digest": str, "about": dict}
@@ -241,7 +242,7 @@ def _describe_foreign(path: Path, error: Exception) -> str:
 
 
 def _rebuild(target: str, config: Mapping[str, Any]) -> nn.Module:
-    kind = pkgutil.resolve_name(target)
+    kind = pkgutil.resolve_name(current(target))
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
         raise TypeError(f"{target} is not a torch module")
     return kind(**config)

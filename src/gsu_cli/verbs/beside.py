@@ -18,7 +18,7 @@ from gsu_cli.run.files import sha256_of
 from gsu_cli.run.lineage import Difference, Lineage, brief, differences, recipe, sentence, unknown
 from gsu_cli.run.pretrained import shipped, twin
 from gsu_cli.run.session import Session
-from gsu_cli.training import Recipe
+from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console, parts
 
 TRAINED = ("dataset", "dataset_sha256", "classes", "attributes", "recipe", "n", "interrupted_after_epoch")

@@ -14,6 +14,7 @@ from gsu_cli.judges.base import Unavailable
 from gsu_cli.run.checkpoints import one_line
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.groups import option_names
+from gsu_cli.run.moved import current
 from gsu_cli.verbs.arguments import check_arguments
 from gsu_cli.verbs.own_target import why_not
 
@@ -81,6 +82,9 @@ def build(cfg: Any, *, key: str = "", **more: Any) -> Any:
         found: object = "null" if cfg is None else cfg if target is None else f"_target_={target!r}"
         way_out = f"Type +{key}._target_=my_package.MyClass for one of your own"
         raise UsageError(f"`{key}` must name a class in _target_", found=found, way_out=way_out)
+    if (target_now := current(target)) != target:
+        cfg = OmegaConf.merge(cfg, {"_target_": target_now})
+        target = target_now
     if "_partial_" in cfg:
         raise UsageError(f"`{key}` must build something whole", found="_partial_", way_out="Leave it out")
     options = {str(k): v for k, v in (OmegaConf.to_container(cfg, resolve=True) or {}).items() if k[:1] != "_"}  # type: ignore[union-attr, index]

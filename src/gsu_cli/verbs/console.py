@@ -15,7 +15,7 @@ from rich.text import Text
 from gsu_cli.run.record import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a verb that only reads records needs none
-    from gsu_cli.training import Progress as Epochs
+    from gsu_cli.training.loop import Progress as Epochs
 
 ENDLESS = 10_000  # columns; a pipe or a file has no edge at which to break a line or a path
 console = Console(highlight=False, width=None if sys.stdout.isatty() else ENDLESS)
@@ -58,7 +58,7 @@ def _bar(*columns: str) -> Iterator[Progress]:
 
 @contextlib.contextmanager
 def training_bar(what: str) -> Iterator[Callable[[Epochs], None]]:
-    """A bar for `gsu_cli.training.fit`: epoch, loss, time left."""
+    """A bar for `gsu_cli.training.loop.fit`: epoch, loss, time left."""
     with _bar("epoch {task.fields[epoch]}", "loss {task.fields[loss]}") as progress:
         task = progress.add_task(what, total=None, epoch="-", loss="-")
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from gsu_cli.data.base import Dataset
 from gsu_cli.judges.own import OwnClassifier
+from gsu_cli.run.moved import current
 from gsu_cli.verbs.build import build, build_several
 from gsu_cli.verbs.models import import_options
 
@@ -37,14 +38,14 @@ def _is_module(cfg: Any) -> bool:
     if not isinstance(target, str) or target.startswith("gsu_cli.judges."):
         return False
     try:
-        kind = pkgutil.resolve_name(target)
+        kind = pkgutil.resolve_name(current(target))
     except Exception:  # noqa: BLE001  # `build` says why
         return False
     return isinstance(kind, type) and issubclass(kind, nn.Module)
 
 
 def _own(name: str, cfg: DictConfig) -> OwnClassifier:
-    kind = pkgutil.resolve_name(str(cfg._target_))
+    kind = pkgutil.resolve_name(current(str(cfg._target_)))
     values = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(values, dict)  # noqa: S101  # a DictConfig becomes a dict
     settings: dict[str, Any] = {str(k): v for k, v in values.items() if k in SETTINGS}

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from gsu_cli.errors import UsageError
 from gsu_cli.loggers.base import Logger, Silent, final_points, params_of, update_points
 from gsu_cli.run.session import Session
-from gsu_cli.training import History, Progress
+from gsu_cli.training.loop import History, Progress
 from gsu_cli.verbs import console, parts
 
 log = logging.getLogger(__name__)

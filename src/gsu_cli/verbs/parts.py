@@ -26,7 +26,7 @@ from gsu_cli.run.pretrained import shipped, shipped_names
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.run.weight_files import find_weights
-from gsu_cli.training import Recipe
+from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build as build
 from gsu_cli.verbs.build import build_choice as build_choice

@@ -9,10 +9,10 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from gsu_cli.checks import check_share, check_whole
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Method, Strength
 from gsu_cli.methods.calibrated import Calibrated, Known
-from gsu_cli.methods.checks import check_share, check_whole
 from gsu_cli.verbs import parts
 
 CURVE = (0.003, 0.01, 0.03, 0.1)  # budgets of ``curve=true``

@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from gsu_cli.averaging import Average
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.checkpoints import digest, in_one_line, read_tensors
 from gsu_cli.run.files import atomic
 from gsu_cli.run.lineage import brief, differences
+from gsu_cli.training.averaging import Average
 
 ANEW = "Type the same command, or train anew without resume"
 

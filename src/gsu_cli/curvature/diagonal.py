@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.data.base import Images
-from gsu_cli.errors import UsageError
 from gsu_cli.gradients import block_generator
-from gsu_cli.objectives.redirect import check_decoder, decoder_prefix
+from gsu_cli.models.decoders import check_decoder, decoder_prefix, need_latents
 from gsu_cli.surgery.devices import add_wide, normal, wide
 from gsu_cli.surgery.layers import find_scopes, maps_patches, rows, squared_gradients
 from gsu_cli.surgery.taps import Use, capture, eval_mode
@@ -67,20 +66,6 @@ def diagonal_fisher(model: Any, images: Images, *, seed: int, targets: str = "da
                 add_wide(sums, k, square)
     own = dict(model.named_parameters())
     return {k: (v / len(images)).to(own[k]) for k, v in sums.items()}
-
-
-def need_latents(model: Any) -> None:
-    """Refuses a model without latents.
-
-    Raises:
-        UsageError: with the way out.
-    """
-    if not all(hasattr(model, name) for name in ("posterior", "decoder", "likelihood", "latent_dim")):
-        raise UsageError(
-            "this method needs a model with posterior(), decoder, likelihood and latent_dim",
-            found=type(model).__name__,
-            way_out="Use a method that needs gradients alone, such as method=gradient_surgery",
-        )
 
 
 def _squares(layer: nn.Module, own: dict[str, str], uses: Sequence[Use]) -> Vector:
