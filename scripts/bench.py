@@ -33,7 +33,6 @@ from gsu_cli.data.avatars import Avatars
 from gsu_cli.data.base import Dataset, to_float
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.mnist import Mnist
-from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.mlp_vae import MlpVae
@@ -48,6 +47,7 @@ from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.record import write_record
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.unlearning.unlearn import unlearn
 
 RECIPE = Recipe()
 FACES = ("fisher", "least_squares", "gauss_newton", "epoch")

@@ -27,9 +27,9 @@ import e2e_world
 import pretend_device
 import tiny_world
 from gsu_cli.cli import main
-from gsu_cli.methods.base import unlearn
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.unlearning.unlearn import unlearn
 
 DEVICE = f"{pretend_device.NAME}:0"
 SMALL = {

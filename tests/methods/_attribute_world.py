@@ -13,9 +13,9 @@ import tiny_world
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
-from gsu_cli.methods.base import unlearn
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.unlearning.unlearn import unlearn
 
 
 class Gaussian:

@@ -7,7 +7,7 @@ import math
 import torch
 
 import tiny_world
-from gsu_cli.methods.base import unlearn
+from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
 
 

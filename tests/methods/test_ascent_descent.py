@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from gsu_cli.methods.ascent_descent import AscentDescent
-from gsu_cli.methods.iterative import Ground
+from gsu_cli.unlearning.loop import Descent
 
 from ._smoke import assert_smoke, run
 
@@ -20,11 +20,11 @@ def test_it_steps_up_the_forget_gradient_then_down_the_retain_gradient():
     method, seen = AscentDescent(steps=2, lr=1e-3), {}
 
     def spy(task):
-        seen["ground"] = Ground.of(replace(task, model=copy.deepcopy(task.model)), method.loop)
+        seen["descent"] = Descent.of(replace(task, model=copy.deepcopy(task.model)), method.loop)
         return method(task)
 
     moved, _ = run(spy)
-    twin = seen["ground"]  # the same batches and noise, stepped by hand
+    twin = seen["descent"]  # the same batches and noise, stepped by hand
     for part, sign in (("forget", 1.0), ("retain", -1.0)):
         _, g = twin.gradient(part)
         with torch.no_grad():

@@ -7,11 +7,11 @@ import tiny_world
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.ascent import Ascent
-from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.finetune import Finetune
 from gsu_cli.methods.retrain import Retrain, initialise, train_from_scratch
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
 
 

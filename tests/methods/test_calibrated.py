@@ -17,14 +17,17 @@ from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.ascent import Ascent
 from gsu_cli.methods.ascent_descent import AscentDescent
-from gsu_cli.methods.base import Strength, Update, draw_images, unlearn
-from gsu_cli.methods.calibrated import Calibrated, Known
 from gsu_cli.methods.fisher_scrub import FisherScrub
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.gradient_surgery import GradientSurgery
 from gsu_cli.methods.newton import Newton
 from gsu_cli.methods.retain_surgery import RetainSurgery
+from gsu_cli.protocol.calibrated import Calibrated
+from gsu_cli.protocol.trials import Known
 from gsu_cli.run.configs import conf_dir
+from gsu_cli.unlearning.contract import Strength, Update
+from gsu_cli.unlearning.images import draw_images
+from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
 
 from ._smoke import run

@@ -16,13 +16,13 @@ from gsu_cli.curvature.fisher import denoiser_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import image_losses, mean_loss, parameters
-from gsu_cli.methods.base import unlearn
-from gsu_cli.methods.candidates import Candidate
-from gsu_cli.methods.denoiser_surgery import bank_of, shortened
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.objectives.denoise import FrozenDenoising, bank_posterior, noised_sites, redirected
+from gsu_cli.solvers.denoiser import bank_of, shortened
+from gsu_cli.solvers.step_problem import Candidate
 from gsu_cli.surgery.layers import has_factors
 from gsu_cli.surgery.steps import StepSearch
+from gsu_cli.unlearning.unlearn import unlearn
 
 SMALL: dict[str, Any] = {"damping": 0.3, "bank_images": 600}
 

@@ -9,9 +9,10 @@ from torch import nn
 
 import tiny_world
 from gsu_cli.gradients import mean_gradient
-from gsu_cli.methods.base import Update, unlearn
-from gsu_cli.methods.diagnostics import diagnose
 from gsu_cli.surgery.vectors import dot
+from gsu_cli.unlearning.contract import Update
+from gsu_cli.unlearning.diagnostics import diagnose
+from gsu_cli.unlearning.unlearn import unlearn
 
 from ._smoke import run
 

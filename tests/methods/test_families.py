@@ -12,10 +12,10 @@ from omegaconf import OmegaConf
 import tiny_diffusion
 import tiny_world
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import unlearn
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.unlearning.unlearn import unlearn
 
 SMALL = {"steps": 2, "log_every": 2, "batch_size": 32, "epochs": 1, "bank_images": 300}
 NAMES = sorted(path.stem for path in (conf_dir() / "method").glob("*.yaml"))

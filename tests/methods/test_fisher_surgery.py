@@ -5,12 +5,13 @@ import torch
 
 import tiny_world
 from gsu_cli.gradients import mean_loss
-from gsu_cli.methods.base import draw_images, unlearn
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
 from gsu_cli.surgery.second_order import parabola
 from gsu_cli.surgery.streaming import accumulate_product
 from gsu_cli.surgery.vectors import add_scaled, norm, scale
+from gsu_cli.unlearning.images import draw_images
+from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
 
 

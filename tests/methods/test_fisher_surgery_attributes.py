@@ -13,10 +13,10 @@ import tiny_world
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_loss
-from gsu_cli.methods import refits
-from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.fisher_surgery import SOLVERS, TARGETS, FisherSurgery
 from gsu_cli.metrics.base import draw, reconstructions
+from gsu_cli.solvers import refits
+from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
 
 from ._attribute_world import forget_upright

@@ -10,9 +10,9 @@ import torch
 import tiny_world
 from gsu_cli.gradients import class_gradients, mean_gradient, mean_loss
 from gsu_cli.methods.ascent import Ascent
-from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.gradient_surgery import GradientSurgery, parts_at_random
 from gsu_cli.surgery.vectors import Vector, dot, norm
+from gsu_cli.unlearning.unlearn import unlearn
 
 
 def run(method, seed=0, model=None):
@@ -45,6 +45,7 @@ def retain_change(method) -> float:
 @pytest.fixture
 def in_float64(monkeypatch):
     """Images as float64, so that methods run in it from end to end: a change like h^2 drowns in float32."""
+
     import gsu_cli.data.base as base
 
     narrow = base.to_float

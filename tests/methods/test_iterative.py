@@ -8,9 +8,11 @@ import torch
 import tiny_world
 from gsu_cli.checks import check_number
 from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.methods.base import Task
-from gsu_cli.methods.iterative import Batches, Cost, Ground, Loop, iterate
 from gsu_cli.surgery.vectors import scale
+from gsu_cli.unlearning.batches import Batches
+from gsu_cli.unlearning.contract import Task
+from gsu_cli.unlearning.cost import Cost
+from gsu_cli.unlearning.loop import Descent, Loop, iterate
 from tiny_world import same, weights
 
 from ._smoke import run
@@ -26,15 +28,15 @@ class Climb:
         self.breaks, self.model = breaks, None
 
     def __call__(self, task: Task):
-        ground = Ground.of(task, self.loop)
+        descent = Descent.of(task, self.loop)
         self.model = task.model
 
         def direction(k: int):
-            loss, g = ground.gradient("retain")
+            loss, g = descent.gradient("retain")
             broken = self.breaks is not None and k >= self.breaks
             return scale(g, math.nan if broken else -1.0), {"loss": float(loss)}
 
-        return iterate(ground, self.name, direction)
+        return iterate(descent, self.name, direction)
 
 
 def test_it_takes_all_steps_without_a_budget():

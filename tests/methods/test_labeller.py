@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import tiny_world
-from gsu_cli.methods.base import Task
-from gsu_cli.methods.iterative import Cost
-from gsu_cli.methods.labeller import RECIPE, train_labeller
+from gsu_cli.unlearning.contract import Task
+from gsu_cli.unlearning.cost import Cost
+from gsu_cli.unlearning.labeller import RECIPE, train_labeller
 from tiny_world import same, weights
 
 

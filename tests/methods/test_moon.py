@@ -5,8 +5,8 @@ import torch
 
 import tiny_world
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.moon import Moon, projection, target_vector, translate
+from gsu_cli.unlearning.unlearn import unlearn
 
 from ._attribute_world import drawn_upright, forget_upright
 from ._smoke import assert_smoke, run

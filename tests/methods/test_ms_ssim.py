@@ -5,7 +5,7 @@ import torch
 from pytorch_msssim import ms_ssim as library
 
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.ms_ssim import WEIGHTS, ms_ssim
+from gsu_cli.objectives.ms_ssim import WEIGHTS, ms_ssim
 
 
 def pair(side: int, channels: int = 1) -> tuple[torch.Tensor, torch.Tensor]:

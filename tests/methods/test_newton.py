@@ -7,8 +7,8 @@ from torch import nn
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.newton import Newton
+from gsu_cli.unlearning.unlearn import unlearn
 
 from ._smoke import assert_smoke
 

@@ -9,10 +9,10 @@ from torch import nn
 import attribute_world
 import tiny_world
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import unlearn
 from gsu_cli.methods.retrain import Retrain, initialise, train_from_scratch
 from gsu_cli.run.seeds import derive
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
 
 

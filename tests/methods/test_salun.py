@@ -6,8 +6,8 @@ import torch
 import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_gradient
-from gsu_cli.methods.base import Task
 from gsu_cli.methods.salun import SalUn, largest
+from gsu_cli.unlearning.contract import Task
 from tiny_world import weights
 
 from ._attribute_world import drawn_upright, forget_upright

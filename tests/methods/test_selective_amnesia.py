@@ -6,10 +6,10 @@ import torch
 import tiny_world
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Task
-from gsu_cli.methods.labeller import Labeller
-from gsu_cli.methods.latents import frozen
 from gsu_cli.methods.selective_amnesia import SelectiveAmnesia, generated, replay
+from gsu_cli.objectives.latents import frozen
+from gsu_cli.unlearning.contract import Task
+from gsu_cli.unlearning.labeller import Labeller
 
 from ._attribute_world import drawn_upright, forget_upright
 from ._smoke import assert_smoke, run

@@ -8,8 +8,9 @@ import torch
 import tiny_world
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Task, draw_images
 from gsu_cli.methods.sfr_on import SfrOn, salient, weigh
+from gsu_cli.unlearning.contract import Task
+from gsu_cli.unlearning.images import draw_images
 from tiny_world import weights
 
 from ._attribute_world import forget_upright

@@ -9,8 +9,8 @@ import torchjd.aggregation
 
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.methods import torchjd as module
-from gsu_cli.methods.aggregators import AGGREGATORS, build, munba
 from gsu_cli.methods.torchjd import TorchJd
+from gsu_cli.solvers.aggregators import AGGREGATORS, build, munba
 
 from ._smoke import assert_smoke, run
 

@@ -8,12 +8,15 @@ import torch
 import tiny_world
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.methods.ascent import Ascent
-from gsu_cli.methods.base import Update, cosine, draw_images, unlearn
 from gsu_cli.methods.finetune import Finetune
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.gradient_surgery import GradientSurgery
 from gsu_cli.methods.retrain import Retrain
 from gsu_cli.surgery.vectors import norm
+from gsu_cli.unlearning.contract import Update
+from gsu_cli.unlearning.images import draw_images
+from gsu_cli.unlearning.unlearn import unlearn
+from gsu_cli.unlearning.weights import cosine
 from tiny_world import same, weights
 
 METHODS = {

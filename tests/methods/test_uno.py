@@ -5,8 +5,8 @@ import torch
 
 import tiny_world
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.iterative import Ground
 from gsu_cli.methods.uno import Uno, cosine_squared
+from gsu_cli.unlearning.loop import Descent
 
 from ._smoke import assert_smoke, run
 
@@ -71,13 +71,13 @@ def test_the_penalty_lowers_the_cosine_and_without_it_nothing_pushes():
 
 def test_uno_s_alternates(monkeypatch):
     calls = []
-    gradient = Ground.gradient
+    gradient = Descent.gradient
 
     def spy(self, part, *, create_graph=False):
         calls.append(create_graph)
         return gradient(self, part, create_graph=create_graph)
 
-    monkeypatch.setattr(Ground, "gradient", spy)
+    monkeypatch.setattr(Descent, "gradient", spy)
     run(Uno(steps=4, alternate=True, lr=1e-4))
     assert calls == [True, True, False, False, True, True, False, False]
 

@@ -8,11 +8,11 @@ import torch.nn.functional as F
 
 import tiny_world
 from gsu_cli.errors import NonFiniteError
-from gsu_cli.methods.base import add_
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.surgery.vectors import norm
+from gsu_cli.unlearning.weights import add_
 
 
 @pytest.fixture(scope="module")

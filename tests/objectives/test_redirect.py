@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 import attribute_world
 import tiny_world
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import draw_images
 from gsu_cli.models.decoders import decoder_prefix
 from gsu_cli.objectives.redirect import nearest, posterior, redirect, retained_share
+from gsu_cli.unlearning.images import draw_images
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.surgery.vectors import Vector, scale
+from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
 
 class AscentDescent:
@@ -36,13 +36,13 @@ class AscentDescent:
         self.loop = Loop(steps, lr, batch_size, scope, optimiser, retain_budget, log_every)
 
     def __call__(self, task: Task) -> Update:
-        ground = Ground.of(task, self.loop)
+        descent = Descent.of(task, self.loop)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
             if k % 2:
-                loss, g = ground.gradient("retain")
+                loss, g = descent.gradient("retain")
                 return g, {"loss": float(loss)}
-            loss, g = ground.gradient("forget")
+            loss, g = descent.gradient("forget")
             return scale(g, -1.0), {"loss": float(loss)}
 
-        return iterate(ground, self.name, direction)
+        return iterate(descent, self.name, direction)

@@ -12,8 +12,8 @@ from __future__ import annotations
 from gsu_cli.checks import check_choice, check_step
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, draw_images, names_in_scope
-from gsu_cli.methods.iterative import Cost
 from gsu_cli.surgery.conflict import project_conflicts
+from gsu_cli.unlearning.cost import Cost
 
 CHECK_IMAGES = 5000  # of each part, at most, for realised losses
 

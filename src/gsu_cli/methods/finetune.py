@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, Update
-from gsu_cli.methods.iterative import Cost
 from gsu_cli.training.loop import Progress, fit
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.unlearning.cost import Cost
 
 
 class Finetune:

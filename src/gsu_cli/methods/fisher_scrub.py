@@ -13,10 +13,11 @@ from gsu_cli.checks import check_number, check_whole
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
-from gsu_cli.methods.iterative import CHECK_IMAGES, Cost
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import normal
+from gsu_cli.unlearning.cost import Cost
+from gsu_cli.unlearning.images import CHECK_IMAGES
 
 
 class FisherScrub:

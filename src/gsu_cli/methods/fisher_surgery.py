@@ -33,17 +33,20 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
 from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
-from gsu_cli.methods.candidates import Candidate, Ground, Influence, choose, raised
-from gsu_cli.methods.denoiser_surgery import DenoiserSurgery
-from gsu_cli.methods.refits import refitted
-from gsu_cli.methods.surgery_parts import counted, first, foresee
 from gsu_cli.models.decoders import decoder_prefix
 from gsu_cli.models.protocols import HasDecoder, HasNoiseLevels
 from gsu_cli.objectives.frozen_elbo import FrozenElbo
 from gsu_cli.objectives.redirect import Redirect, posterior, posterior_latents, retained_share
 from gsu_cli.objectives.targets import TARGETS, redirection
+from gsu_cli.solvers.bookkeeping import counted, foresee
+from gsu_cli.solvers.candidates import Candidate, choose
+from gsu_cli.solvers.denoiser import DenoiserSurgery
+from gsu_cli.solvers.fisher_solver import FisherSolver
+from gsu_cli.solvers.refits import refitted
+from gsu_cli.solvers.step_problem import StepProblem, relative_increase
 from gsu_cli.surgery.least_squares import first_layers
 from gsu_cli.surgery.streaming import accumulate_gradient
+from gsu_cli.unlearning.images import first
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares")
 REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
@@ -179,7 +182,7 @@ class FisherSurgery:
         update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
         update.details = {
             "budget": self.budget,
-            "budget_spent": raised(cost.mean(now), base),
+            "budget_spent": relative_increase(cost.mean(now), base),
             "redirect_loss": {"before": redirect_before, "after": goal.mean(model, now), "floor": goal.floor},
             "clean_targets": goal.clean,
             "target": {
@@ -231,12 +234,12 @@ class FisherSurgery:
         """The best candidate at the present weights; ``limit`` is the largest retain loss, nats per image."""
         model = task.model
         theta = parameters(model, names)
-        ground = Ground(model, goal, cost, theta, cost.mean(theta), limit, goal.mean(model, theta))
+        problem = StepProblem(model, goal, cost, theta, cost.mean(theta), limit, goal.mean(model, theta))
         if solver == "least_squares":
             with task.stage("step"):
                 seed = task.stream("refit", len(log))
                 stay = posterior_latents(*posterior(model, retain), REFIT_LATENTS, seed=seed)
-                found = refitted(ground, self.layers, stay)
+                found = refitted(problem, self.layers, stay)
         else:
             with task.stage("gradients"):
                 g = accumulate_gradient(goal.blocks(model), theta).vector
@@ -245,16 +248,16 @@ class FisherSurgery:
                 seed = task.stream("fisher", len(log))
                 fisher = decoder_fisher(model, retain, names, seed=seed, corrected=self.corrected)
             with task.stage("step"):
-                influence = Influence(ground, g, g_r, fisher)
+                influence = FisherSolver(problem, g, g_r, fisher)
                 if solver == "gauss_newton":
                     found = [influence.gauss_newton(self.damping[0], self.iterations, self.curvature_images)]
                 else:
                     found = [influence.kfac(c) for c in self.damping]
-        best = choose(found, ground.before)
-        if not best.redirect_loss < ground.before:
+        best = choose(found, problem.before)
+        if not best.redirect_loss < problem.before:
             raise UsageError(
                 "a step must lower the redirect loss",
-                found=f"{ground.before:.4f} before and {best.redirect_loss:.4f} after the best of {len(found)}",
+                found=f"{problem.before:.4f} before and {best.redirect_loss:.4f} after the best of {len(found)}",
                 way_out="Raise method.budget, or forget more images at once",
             )
         log += [

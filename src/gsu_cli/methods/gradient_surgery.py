@@ -17,12 +17,12 @@ from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.gradients import class_gradients, hessian_vector, mean_gradient, mean_loss
 from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, draw_images, names_in_scope
-from gsu_cli.methods.iterative import Cost
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.projection import Projection, project_out
 from gsu_cli.surgery.second_order import parabola
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.cost import Cost
 
 CHOICES = {"scope": SCOPES, "retain_basis": ("mean", "class", "batches"), "when": ("always", "conflict")}
 

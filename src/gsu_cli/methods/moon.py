@@ -17,14 +17,14 @@ from torch import Tensor
 from gsu_cli.checks import check_choice, check_number, check_whole
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.iterative import Ground, Loop, iterate
-from gsu_cli.methods.labeller import train_labeller
-from gsu_cli.methods.latents import drawn, frozen, prior
-from gsu_cli.methods.ms_ssim import ms_ssim
 from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.objectives.latents import drawn, frozen, prior
+from gsu_cli.objectives.ms_ssim import ms_ssim
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import share_of
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.labeller import train_labeller
+from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
 CHUNK = 500  # latents a pass
 CHECKED = 1000  # translated latents, at most, whose drawings the labeller looks at again
@@ -75,9 +75,9 @@ class Moon:
         self.loop = Loop(steps, lr, batch_size, "generator", optimiser, retain_budget, log_every)
 
     def __call__(self, task: Task) -> Update:
-        model, f, ground = task.model, frozen(task.model), Ground.of(task, self.loop)
+        model, f, descent = task.model, frozen(task.model), Descent.of(task, self.loop)
         with task.stage("labeller"):
-            labeller = train_labeller(task, ground.cost, most=self.labeller_images)
+            labeller = train_labeller(task, descent.cost, most=self.labeller_images)
         with task.stage("target"):
             z = prior(f, self.n_generated, generator(task.stream("generated")))
             shows = torch.cat([labeller.shows(drawn(f, part)) for part in z.split(CHUNK)])
@@ -86,23 +86,23 @@ class Moon:
             t = float(a[shows].mean() + a[~shows].mean()) / 2 if self.t == "midpoint" else float(self.t)
             moved = translate(z[a > t][:CHECKED], z_e, t)
             still = share_of(labeller.shows(drawn(f, moved))) if len(moved) else None
-        ground.cost.generated += self.n_generated + len(moved)
-        ground.cost.forward += self.n_generated + len(moved)
+        descent.cost.generated += self.n_generated + len(moved)
+        descent.cost.forward += self.n_generated + len(moved)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            z = prior(f, self.loop.batch_size, ground.noise)
+            z = prior(f, self.loop.batch_size, descent.noise)
             s = projection(z, z_e) > t
             goal = drawn(f, translate(z, z_e, t))
             found = model.likelihood.mean(model.decoder(z))
-            ground.cost.gradients += len(z)
-            ground.cost.generated += len(z)
+            descent.cost.gradients += len(z)
+            descent.cost.generated += len(z)
             l1 = (found - goal).abs().flatten(1).mean(1)
             keep, unlearn, perceptual = l1[~s].sum(), l1[s].sum(), (1 - ms_ssim(found[s], goal[s])).sum()
             parts = {"keep": keep / len(z), "unlearn": unlearn / len(z), "perceptual": perceptual / len(z)}
             loss = parts["keep"] + self.alpha * (parts["unlearn"] + parts["perceptual"])
-            return ground.differentiate(loss), {k: float(v.detach()) for k, v in {"loss": loss, **parts}.items()}
+            return descent.differentiate(loss), {k: float(v.detach()) for k, v in {"loss": loss, **parts}.items()}
 
-        update = iterate(ground, self.name, direction)
+        update = iterate(descent, self.name, direction)
         update.details |= {
             "t": t,
             "target": {"norm": float(z_e.norm()), "positives": int(shows.sum()), "generated": self.n_generated},

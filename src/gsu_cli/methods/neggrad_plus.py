@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from gsu_cli.checks import check_number
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.surgery.vectors import Vector, combine
+from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
 
 class NegGradPlus:
@@ -48,10 +48,10 @@ class NegGradPlus:
         return combine([self.alpha, self.alpha - 1.0], [g_r, g_f])
 
     def __call__(self, task: Task) -> Update:
-        ground = Ground.of(task, self.loop)
+        descent = Descent.of(task, self.loop)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            (L_f, g_f), (L_r, g_r) = ground.gradient("forget"), ground.gradient("retain")
+            (L_f, g_f), (L_r, g_r) = descent.gradient("forget"), descent.gradient("retain")
             return self.direction(g_f, g_r), {"loss": float(L_r), "forget_loss": float(L_f)}
 
-        return iterate(ground, self.name, direction)
+        return iterate(descent, self.name, direction)

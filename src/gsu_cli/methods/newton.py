@@ -13,9 +13,10 @@ from gsu_cli.checks import check_number, check_whole
 from gsu_cli.curvature.fisher import decoder_fisher
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import Strength, Task, Update, add_, cosine, draw_images
-from gsu_cli.methods.iterative import CHECK_IMAGES, Cost
 from gsu_cli.models.decoders import check_decoder, need_latents
 from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.unlearning.cost import Cost
+from gsu_cli.unlearning.images import CHECK_IMAGES
 
 
 class Newton:

@@ -8,9 +8,9 @@ Source: "S" in Mandal and Gottwald, UNO, arXiv 2506.04712.
 from __future__ import annotations
 
 from gsu_cli.methods.base import Strength, Task, Update, cosine
-from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
 
 class RetainSurgery:
@@ -42,11 +42,11 @@ class RetainSurgery:
         self.loop = Loop(steps, lr, batch_size, scope, optimiser, retain_budget, log_every)
 
     def __call__(self, task: Task) -> Update:
-        ground = Ground.of(task, self.loop)
+        descent = Descent.of(task, self.loop)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            (L_f, g_f), (L_r, g_r) = ground.gradient("forget"), ground.gradient("retain")
+            (L_f, g_f), (L_r, g_r) = descent.gradient("forget"), descent.gradient("retain")
             v = project_out(g_r, [g_f]).direction
             return v, {"loss": float(L_r), "forget_loss": float(L_f), "cosine": cosine(g_f, g_r) or 0.0}
 
-        return iterate(ground, self.name, direction)
+        return iterate(descent, self.name, direction)

@@ -11,11 +11,11 @@ from gsu_cli.checks import check_whole
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, Update
-from gsu_cli.methods.iterative import Cost
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.training.loop import History, Progress, fit
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.unlearning.cost import Cost
 
 
 def initialise(model: Any, seed: int) -> None:

@@ -15,10 +15,11 @@ import torch
 from gsu_cli.checks import check_number
 from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.iterative import Batches, Ground, Loop, iterate
-from gsu_cli.methods.latents import drawn, frozen, latents
 from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.objectives.latents import drawn, frozen, latents
 from gsu_cli.surgery.vectors import Vector, VectorLike
+from gsu_cli.unlearning.batches import Batches
+from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
 
 class SalUn:
@@ -58,27 +59,27 @@ class SalUn:
         self.loop = Loop(steps, lr, batch_size, scope, optimiser, retain_budget, log_every)
 
     def __call__(self, task: Task) -> Update:
-        model, original, ground = task.model, frozen(task.model), Ground.of(task, self.loop)
-        forget, retain = ground.batches["forget"], ground.batches["retain"]
+        model, original, descent = task.model, frozen(task.model), Descent.of(task, self.loop)
+        forget, retain = descent.batches["forget"], descent.batches["retain"]
         partners = Batches(retain.images, forget.size, seed=task.stream("partners"))
         with task.stage("statistics"):
-            g_f = mean_gradient(model, forget.images, ground.names, seed=task.stream("mask")).vector
+            g_f = mean_gradient(model, forget.images, descent.names, seed=task.stream("mask")).vector
             mask = largest(g_f, self.keep)
-        ground.cost.gradients += len(forget.images)
+        descent.cost.gradients += len(forget.images)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            z = latents(original, forget.draw()[0], ground.noise)
-            other = latents(original, partners.draw()[0][: len(z)], ground.noise)
+            z = latents(original, forget.draw()[0], descent.noise)
+            other = latents(original, partners.draw()[0][: len(z)], descent.noise)
             random_label = model.likelihood.nll(model.decoder(z), drawn(original, other)[: len(z)]).mean()
             x, y = retain.draw()
-            L_r = model.loss(x, y, ground.noise).mean()
-            g = ground.differentiate(random_label + self.alpha * L_r)
-            ground.cost.gradients += len(z) + len(x)
-            ground.cost.forward += 3 * len(z)  # two posteriors, one drawing
+            L_r = model.loss(x, y, descent.noise).mean()
+            g = descent.differentiate(random_label + self.alpha * L_r)
+            descent.cost.gradients += len(z) + len(x)
+            descent.cost.forward += 3 * len(z)  # two posteriors, one drawing
             losses = {"loss": float(L_r.detach()), "random_label_loss": float(random_label.detach())}
             return {key: v * mask[key] for key, v in g.items()}, losses
 
-        update = iterate(ground, self.name, direction)
+        update = iterate(descent, self.name, direction)
         update.details["mask_share"] = sum(int(m.sum()) for m in mask.values()) / sum(m.numel() for m in mask.values())
         return update
 

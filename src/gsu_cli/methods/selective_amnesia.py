@@ -20,13 +20,14 @@ from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.iterative import Batches, Ground, Loop, iterate
-from gsu_cli.methods.labeller import Labeller, train_labeller
-from gsu_cli.methods.latents import drawn, frozen, latents, prior
 from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.objectives.latents import drawn, frozen, latents, prior
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import uniform
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.batches import Batches
+from gsu_cli.unlearning.labeller import Labeller, train_labeller
+from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
 SURROGATES = ("noise", "retain")
 CHUNK = 500  # drawings a pass
@@ -79,39 +80,39 @@ class SelectiveAmnesia:
         self.loop = Loop(steps, lr, batch_size, "generator", optimiser, retain_budget, log_every)
 
     def __call__(self, task: Task) -> Update:
-        model, original, ground = task.model, frozen(task.model), Ground.of(task, self.loop)
+        model, original, descent = task.model, frozen(task.model), Descent.of(task, self.loop)
         with task.stage("labeller"):
-            labeller = train_labeller(task, ground.cost, most=self.labeller_images)
+            labeller = train_labeller(task, descent.cost, most=self.labeller_images)
         with task.stage("statistics"):
             x = generated(original, self.n_fisher, seed=task.stream("fisher images"))
             F = diagonal_fisher(original, x, seed=task.stream("fisher"))
             memories = replay(original, labeller, self.n_replay, seed=task.stream("replay images"))
-        ground.cost.fisher += self.n_fisher
-        ground.cost.generated += self.n_fisher + self.n_replay
-        ground.cost.forward += self.n_replay
+        descent.cost.fisher += self.n_fisher
+        descent.cost.generated += self.n_fisher + self.n_replay
+        descent.cost.forward += self.n_replay
         batches = Batches(memories, self.loop.batch_size, seed=task.stream("replay"))
-        start = {k: w.detach().clone() for k, w in zip(ground.names, ground.weights, strict=True)}
+        start = {k: w.detach().clone() for k, w in zip(descent.names, descent.weights, strict=True)}
 
         def surrogate(n: int) -> Tensor:
             if self.surrogate == "noise":
-                return uniform((n, *task.split.dataset.shape), ground.noise, ground.weights[0])
-            pool = ground.batches["retain"].images
-            return pool.floats(torch.randint(len(pool), (n,), generator=ground.noise))
+                return uniform((n, *task.split.dataset.shape), descent.noise, descent.weights[0])
+            pool = descent.batches["retain"].images
+            return pool.floats(torch.randint(len(pool), (n,), generator=descent.noise))
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            z = latents(original, ground.batches["forget"].draw()[0], ground.noise)
+            z = latents(original, descent.batches["forget"].draw()[0], descent.noise)
             corrupt = model.likelihood.nll(model.decoder(z), surrogate(len(z))).mean()
             x, y = batches.draw()
-            remember = model.loss(x, y, ground.noise).mean()
-            ground.cost.gradients += len(z) + len(x)
-            ground.cost.forward += len(z)
-            own = zip(ground.names, ground.weights, strict=True)
+            remember = model.loss(x, y, descent.noise).mean()
+            descent.cost.gradients += len(z) + len(x)
+            descent.cost.forward += len(z)
+            own = zip(descent.names, descent.weights, strict=True)
             elastic = torch.stack([(F[name] * (w - start[name]).square()).sum() for name, w in own]).sum()
             loss = corrupt + self.gamma * remember + self.ewc * elastic
             parts = {"loss": loss, "surrogate_loss": corrupt, "replay_loss": remember, "elastic": elastic}
-            return ground.differentiate(loss), {key: float(v.detach()) for key, v in parts.items()}
+            return descent.differentiate(loss), {key: float(v.detach()) for key, v in parts.items()}
 
-        update = iterate(ground, self.name, direction)
+        update = iterate(descent, self.name, direction)
         update.details |= {"replayed": len(memories), "labeller": labeller.record()}
         return update
 

@@ -19,10 +19,10 @@ from gsu_cli.checks import check_number, check_whole
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update, draw_images
-from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.models.decoders import need_latents
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.surgery.vectors import Vector, VectorLike, norm, scale
+from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
 
 class SfrOn:
@@ -71,29 +71,29 @@ class SfrOn:
 
     def __call__(self, task: Task) -> Update:
         need_latents(task.model)
-        ground, F = Ground.of(task, self.loop), dict[str, Vector]()
+        descent, F = Descent.of(task, self.loop), dict[str, Vector]()
         with task.stage("statistics"):
             for part in ("forget", "retain"):
                 images = draw_images(task.split, part, self.fisher_images, seed=task.stream("fisher images", part))
                 F[part] = diagonal_fisher(task.model, images, seed=task.stream("fisher", part))
-                ground.cost.fisher += len(images)
+                descent.cost.fisher += len(images)
         mask = salient(F["forget"], F["retain"], self.gamma)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
             if k % 2:
-                L_r, g_r = ground.gradient("retain")
+                L_r, g_r = descent.gradient("retain")
                 return g_r, {"loss": float(L_r)}
-            x, y = ground.batches["forget"].draw()
-            losses = task.model.loss(x, y, ground.noise)
-            ground.cost.gradients += len(x)
-            g = ground.differentiate((weigh(losses, self.adaptivity) * losses).mean())
+            x, y = descent.batches["forget"].draw()
+            losses = task.model.loss(x, y, descent.noise)
+            descent.cost.gradients += len(x)
+            g = descent.differentiate((weigh(losses, self.adaptivity) * losses).mean())
             alpha = self.alpha * (1 + math.cos(math.pi * k / self.loop.steps)) / 2
             v = {key: alpha * mask[key] * value for key, value in g.items()}
             length = norm(v)
             clip = min(1.0, self.max_norm / length) if length > 0 else 1.0
             return scale(v, -clip), {"forget_loss": float(losses.detach().mean()), "alpha": alpha, "clip": clip}
 
-        update = iterate(ground, self.name, direction)
+        update = iterate(descent, self.name, direction)
         update.details["mask_share"] = sum(int(m.sum()) for m in mask.values()) / sum(m.numel() for m in mask.values())
         return update
 

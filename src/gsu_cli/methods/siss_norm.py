@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from gsu_cli.checks import check_number
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.surgery.vectors import Vector, combine, norm
+from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
 
 class SissNorm:
@@ -51,11 +51,11 @@ class SissNorm:
         return combine([1.0, -s], [g_r, g_f]), s
 
     def __call__(self, task: Task) -> Update:
-        ground = Ground.of(task, self.loop)
+        descent = Descent.of(task, self.loop)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            (L_f, g_f), (L_r, g_r) = ground.gradient("forget"), ground.gradient("retain")
+            (L_f, g_f), (L_r, g_r) = descent.gradient("forget"), descent.gradient("retain")
             v, s = self.direction(g_f, g_r)
             return v, {"loss": float(L_r), "forget_loss": float(L_f), "scale": s}
 
-        return iterate(ground, self.name, direction)
+        return iterate(descent, self.name, direction)

@@ -3,7 +3,7 @@
     theta -= eta A(J),    J = [-g_f; g_r],    A one of PCGrad, MGDA, UPGrad, CAGrad, NashMTL, ...
 
 Descending both rows raises the forget loss and lowers the retain loss; aggregators differ in what they do where the
-rows conflict (``g_f.g_r > 0``); see `gsu_cli.methods.aggregators`. Source: Quinton and Rey, "Jacobian Descent for
+rows conflict (``g_f.g_r > 0``); see `gsu_cli.solvers.aggregators`. Source: Quinton and Rey, "Jacobian Descent for
 Multi-Objective Optimization", arXiv 2406.16232.
 """
 
@@ -15,10 +15,10 @@ from typing import Any
 import torch
 
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.aggregators import build
 from gsu_cli.methods.base import Strength, Task, Update, cosine
-from gsu_cli.methods.iterative import Ground, Loop, iterate
+from gsu_cli.solvers.aggregators import build
 from gsu_cli.surgery.vectors import Vector, flatten, scale, unflatten
+from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
 
 class TorchJd:
@@ -26,7 +26,7 @@ class TorchJd:
 
     Args:
         aggregator: a class of `torchjd.aggregation`, or "MUNBa".
-        options: arguments of that class, over the defaults in `gsu_cli.methods.aggregators`.
+        options: arguments of that class, over the defaults in `gsu_cli.solvers.aggregators`.
         lr: of the optimiser.
         steps: batches of each part.
         batch_size: images of each part a step.
@@ -58,10 +58,10 @@ class TorchJd:
         build(self.aggregator, self.options)  # a wrong option is known before anything is loaded
 
     def __call__(self, task: Task) -> Update:
-        ground, aggregate = Ground.of(task, self.loop), build(self.aggregator, self.options)
+        descent, aggregate = Descent.of(task, self.loop), build(self.aggregator, self.options)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            (L_f, g_f), (L_r, g_r) = ground.gradient("forget"), ground.gradient("retain")
+            (L_f, g_f), (L_r, g_r) = descent.gradient("forget"), descent.gradient("retain")
             rows = scale(g_f, -1.0), g_r
             with torch.random.fork_rng(devices=[]):  # some aggregators draw from torch's global generator
                 torch.manual_seed(task.stream("aggregator", k))
@@ -74,6 +74,6 @@ class TorchJd:
             losses = {"loss": float(L_r), "forget_loss": float(L_f)}
             return v, {**losses, "cosine": cosine(g_f, g_r) or 0.0, **along}
 
-        update = iterate(ground, self.name, direction)
+        update = iterate(descent, self.name, direction)
         update.details["aggregator"] = self.aggregator
         return update

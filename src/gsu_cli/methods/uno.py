@@ -12,9 +12,9 @@ from torch import Tensor
 
 from gsu_cli.checks import check_flag, check_number
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.methods.iterative import Ground, Loop, iterate
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
 
 class Uno:
@@ -52,26 +52,26 @@ class Uno:
         self.loop = Loop(steps, lr, batch_size, scope, optimiser, retain_budget, log_every)
 
     def __call__(self, task: Task) -> Update:
-        ground = Ground.of(task, self.loop)
+        descent = Descent.of(task, self.loop)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
             if self.alternate and k % 2:
-                (L_f, g_f), (L_r, g_r) = ground.gradient("forget"), ground.gradient("retain")
+                (L_f, g_f), (L_r, g_r) = descent.gradient("forget"), descent.gradient("retain")
                 v = project_out(g_r, [g_f]).direction
                 return v, {
                     "loss": float(L_r),
                     "forget_loss": float(L_f),
                     "cosine": float(cosine_squared(g_f, g_r)) ** 0.5,
                 }
-            L_f, g_f = ground.gradient("forget", create_graph=True)
-            L_r, g_r = ground.gradient("retain", create_graph=True)
+            L_f, g_f = descent.gradient("forget", create_graph=True)
+            L_r, g_r = descent.gradient("retain", create_graph=True)
             squared = cosine_squared(g_f, g_r)
-            ground.cost.double_backward += sum(batches.size for batches in ground.batches.values())
-            v = ground.differentiate(L_r + self.weight * squared)
+            descent.cost.double_backward += sum(batches.size for batches in descent.batches.values())
+            v = descent.differentiate(L_r + self.weight * squared)
             found = {"loss": float(L_r.detach()), "forget_loss": float(L_f.detach())}
             return v, {**found, "cosine": float(squared.detach()) ** 0.5}
 
-        return iterate(ground, self.name, direction)
+        return iterate(descent, self.name, direction)
 
 
 def cosine_squared(g_f: Vector, g_r: Vector) -> Tensor:

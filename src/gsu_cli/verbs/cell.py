@@ -30,6 +30,7 @@ from gsu_cli.run.seeds import generator
 from gsu_cli.run.store import Store, content_key, files_in
 from gsu_cli.run.tables import Cell
 from gsu_cli.verbs import parts, settings, unlearn
+from gsu_cli.verbs.build import build
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.protocol import Protocol
 
@@ -114,7 +115,7 @@ class Identities:
         name = str(dataset)
         if name not in self._digests:
             try:
-                found = self._datasets[name] = parts.build(dataset, key="dataset").load()
+                found = self._datasets[name] = build(dataset, key="dataset").load()
                 whole = "" if found.whole is None else f" of {found.whole.digest()}"  # retained may rest on all of it
                 self._digests[name] = f"{found.digest()}{whole}"
             except GsuError as e:

@@ -6,15 +6,15 @@ from dataclasses import asdict
 from typing import Any
 
 from gsu_cli.data.split import Split
-from gsu_cli.methods.base import unlearn
-from gsu_cli.methods.calibrated import Known
 from gsu_cli.metrics.base import Scene, Subject, draw
+from gsu_cli.protocol.trials import Known
 from gsu_cli.report.curve_table import curve_table
 from gsu_cli.report.formats.terminal import grid
 from gsu_cli.report.tradeoff import draw_tradeoff
 from gsu_cli.run.checkpoints import Checkpoint, digest
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
+from gsu_cli.unlearning.unlearn import unlearn
 from gsu_cli.verbs import console, parts
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.protocol import Protocol

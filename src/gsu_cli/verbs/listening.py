@@ -13,7 +13,8 @@ from gsu_cli.errors import UsageError
 from gsu_cli.loggers.base import Logger, Silent, final_points, params_of, update_points
 from gsu_cli.run.session import Session
 from gsu_cli.training.loop import History, Progress
-from gsu_cli.verbs import console, parts
+from gsu_cli.verbs import console
+from gsu_cli.verbs.build import build
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def listening(cfg: DictConfig, session: Session) -> Iterator[Listener]:
     Raises:
         UsageError: its package is not installed, or it cannot start.
     """
-    logger: Logger = Silent() if cfg.get("logger") is None else parts.build(cfg.logger, key="logger")
+    logger: Logger = Silent() if cfg.get("logger") is None else build(cfg.logger, key="logger")
     record = session.record
     try:
         logger.start(session.folder, record.verb, params_of(record.config))

@@ -12,7 +12,6 @@ from omegaconf import DictConfig
 
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import CheckpointError, UsageError
-from gsu_cli.methods.diagnostics import enough
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.plausible import Evidence, examine
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, read_tensors, save_checkpoint
@@ -21,6 +20,7 @@ from gsu_cli.run.foreign_entries import Chosen, few
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.run.weight_files import find_weights
+from gsu_cli.unlearning.diagnostics import enough
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build
 

@@ -11,9 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from gsu_cli.checks import check_share, check_whole
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Method, Strength
-from gsu_cli.methods.calibrated import Calibrated, Known
-from gsu_cli.verbs import parts
+from gsu_cli.protocol.calibrated import Calibrated
+from gsu_cli.protocol.trials import Known
+from gsu_cli.unlearning.contract import Method, Strength
+from gsu_cli.verbs.build import build_choice
 
 CURVE = (0.003, 0.01, 0.03, 0.1)  # budgets of ``curve=true``
 
@@ -45,8 +46,8 @@ class Protocol:
         Raises:
             UsageError: an option is wrong, a strength is needed and unknown, or typed although the protocol chooses it.
         """
-        make = parts.build_choice(cfg, "method", _partial_=True)
-        method = parts.build_choice(cfg, "method")
+        make = build_choice(cfg, "method", _partial_=True)
+        method = build_choice(cfg, "method")
         p = cfg.protocol
         budget = None if p.budget is None else check_share("protocol.budget", p.budget)
         check_whole("images", p.images, 1, group="protocol")

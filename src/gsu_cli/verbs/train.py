@@ -22,6 +22,7 @@ from gsu_cli.run.session import Session
 from gsu_cli.training.loop import History, fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import beside, console, parts, settings
+from gsu_cli.verbs.build import build_choice
 from gsu_cli.verbs.listening import Listener, listening
 from gsu_cli.verbs.models import build_model
 from gsu_cli.verbs.suited import suited
@@ -34,7 +35,7 @@ def main(cfg: DictConfig) -> None:
     """Runs the verb."""
     settings.check(cfg, "train")
     with parts.open_session(cfg) as session, listening(cfg, session) as listener:
-        recipe: Recipe = parts.build_choice(cfg, "training")
+        recipe: Recipe = build_choice(cfg, "training")
         spec, resumed = parts.forget_spec(cfg.forget), _resume(cfg.resume)
         dataset = parts.load_dataset(cfg, session)
         images, left_out = dataset.train, dict[str, Any](forget=None, forget_options=session.record.config["forget"])
@@ -43,7 +44,7 @@ def main(cfg: DictConfig) -> None:
             images, left_out = split.retain_images, beside.forgotten(split, session)
             console.say(f"without {split.describe()}: {split.describe_sizes()}")
         cfg = suited(cfg, dataset, session)
-        recipe = parts.build_choice(cfg, "training")
+        recipe = build_choice(cfg, "training")
         model = build_model(cfg.model, dataset)
         seed = session.record.seeds["train"]
         initialise(model, seed)

@@ -10,7 +10,6 @@ from omegaconf import DictConfig
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import check_needs, unlearn
 from gsu_cli.methods.retrain import train_from_scratch
 from gsu_cli.metrics.base import Subject
 from gsu_cli.models.base import copied
@@ -20,6 +19,7 @@ from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from gsu_cli.run.files import write_text
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
+from gsu_cli.unlearning.unlearn import check_needs, unlearn
 from gsu_cli.verbs import beside, console, curve, parts, settings, tuning
 from gsu_cli.verbs.listening import listening
 from gsu_cli.verbs.measure import Plan, measure

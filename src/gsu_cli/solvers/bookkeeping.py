@@ -1,24 +1,17 @@
-"""What the solvers of Fisher surgery share: first images of a random order, the quadratic model of a loss, costs."""
+"""What Fisher surgery writes down of a step: what it promises to second order, and what it took."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
-from gsu_cli.data.base import Images
-from gsu_cli.methods.base import Update, cosine
-from gsu_cli.methods.candidates import Candidate
-from gsu_cli.methods.iterative import Cost
+from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.surgery.second_order import Parabola, parabola
 from gsu_cli.surgery.streaming import accumulate_product
 from gsu_cli.surgery.vectors import Vector
-
-
-def first(images: Images, n: int) -> Images:
-    """The first ``n`` images, or all where there are fewer."""
-    return images[torch.arange(min(n, len(images)))]
+from gsu_cli.unlearning.contract import Update
+from gsu_cli.unlearning.cost import Cost
+from gsu_cli.unlearning.weights import cosine
 
 
 def quadratic(loss: Any, theta: Vector, d: Vector) -> tuple[Vector, Parabola]:

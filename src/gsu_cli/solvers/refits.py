@@ -10,8 +10,9 @@ from dataclasses import replace
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.candidates import TOLERANCE, Candidate, Ground, choose
 from gsu_cli.models.decoders import decoder_prefix
+from gsu_cli.solvers.candidates import Candidate, choose
+from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
 from gsu_cli.surgery.least_squares import Refit, first_layers
 from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.vectors import Vector, add_scaled, norm, scale
@@ -20,7 +21,7 @@ LENGTHS = (1.5, 1.25)  # of a refit's change of its layer, which least squares s
 WEIGHTS = (0.05, 20.0)  # of what is to be redirected, in weights of what is to stay: where the search begins
 
 
-def refitted(ground: Ground, layers: int, stay: Tensor) -> list[Candidate]:
+def refitted(problem: StepProblem, layers: int, stay: Tensor) -> list[Candidate]:
     """One of the first layers refitted, so that latents to forget are taken for those that draw their targets.
 
     The weight of what is to be redirected is the largest whose refit stays within the budget. So far from a perfect
@@ -29,7 +30,7 @@ def refitted(ground: Ground, layers: int, stay: Tensor) -> list[Candidate]:
     is faint.
 
     Args:
-        ground: where.
+        problem: where.
         layers: how many are tried, from the latents on.
         stay: latents of retained images ``(m, z)``, others than the budget's: a refit spares its own.
 
@@ -39,33 +40,33 @@ def refitted(ground: Ground, layers: int, stay: Tensor) -> list[Candidate]:
     Raises:
         UsageError: the decoder has no such layers, or no refit stays within the budget.
     """
-    decoder, theta, goal = ground.model.decoder, ground.theta, ground.goal
-    scopes = first_layers(decoder, theta, decoder_prefix(ground.model), goal.latents[:1], layers)
+    decoder, theta, goal = problem.model.decoder, problem.theta, problem.goal
+    scopes = first_layers(decoder, theta, decoder_prefix(problem.model), goal.latents[:1], layers)
     refits = {s.module: Refit(decoder, theta, s, goal.latents, goal.meant, stay) for s in scopes}
-    candidates = [c for c in (_within_budget(ground, refit) for refit in refits.values()) if c is not None]
+    candidates = [c for c in (_within_budget(problem, refit) for refit in refits.values()) if c is not None]
     if not candidates:
         raise UsageError(
             "a refit must change a layer, and stay within the budget",
             found=f"none of {layers} layers with such a refit",
             way_out="Raise method.budget, or take another method.solver",
         )
-    refit = refits[str(choose(candidates, ground.before).layer)]
+    refit = refits[str(choose(candidates, problem.before).layer)]
     for length in LENGTHS:
-        longer = _within_budget(ground, refit, length)
+        longer = _within_budget(problem, refit, length)
         if longer is not None:
             candidates.append(replace(longer, images=0))  # none passed again
-            if choose(candidates, ground.before) is candidates[-1]:
+            if choose(candidates, problem.before) is candidates[-1]:
                 break
     return candidates
 
 
-def _within_budget(ground: Ground, refit: Refit, length: float = 1.0) -> Candidate | None:
+def _within_budget(problem: StepProblem, refit: Refit, length: float = 1.0) -> Candidate | None:
     def moved(weight: float) -> Vector:
-        return add_scaled(refit(1 / weight), -1.0, ground.theta)
+        return add_scaled(refit(1 / weight), -1.0, problem.theta)
 
     search = largest_step_within(
-        lambda weight: ground.rise(ground.at(moved(weight), length)),
-        ground.allowed,
+        lambda weight: problem.relative_increase(problem.at(moved(weight), length)),
+        problem.allowed,
         low=WEIGHTS[0],
         high=WEIGHTS[1],
         rel_tol=TOLERANCE,
@@ -77,7 +78,7 @@ def _within_budget(ground: Ground, refit: Refit, length: float = 1.0) -> Candida
     if step == 0:
         return None
     d = scale(change, length / step)
-    reached = ground.reached(ground.at(d, step))
+    reached = problem.reached(problem.at(d, step))
     return Candidate(
         d,
         search,

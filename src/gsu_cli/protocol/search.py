@@ -1,12 +1,4 @@
-"""Any method at its largest strength within a retain budget: the rule by which methods are compared (docs/protocol.md).
-
-    s* = max { s : [L_r(theta_s) - L_r(theta_0)] / |L_r(theta_0)| <= budget }
-
-with ``theta_s`` the method's weights at strength ``s``. L_r is the training loss on retained *training* images, the
-same images under the same noise for every method; no judge and no held-out image is asked. Every trial is a run of the
-method on a copy of the original with the same seed, so the weights at ``s*`` are bit-identical to those of the method
-run by itself at that strength.
-"""
+"""The search for the largest strength within a retain budget: trials of the method, and losses along a ray."""
 
 from __future__ import annotations
 
@@ -14,110 +6,43 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gsu_cli.checks import check_share, check_whole
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import parameters
-from gsu_cli.methods.base import Method, Strength, Task, Update
-from gsu_cli.methods.gauge import Gauge
-from gsu_cli.methods.iterative import CHECK_IMAGES
 from gsu_cli.models.base import copied
-from gsu_cli.models.protocols import Capability
+from gsu_cli.protocol.retain_cost import RetainCost
+from gsu_cli.protocol.trials import Known, Trial
 from gsu_cli.surgery.steps import largest_step_within, power_law
 from gsu_cli.surgery.vectors import Vector, add_scaled
+from gsu_cli.unlearning.contract import Method, Strength, Task, Update
 
 TOLERANCE = 0.05  # share of the budget that a search may leave unspent
 OWN_BUDGET_TOLERANCE = 0.2  # the same below the protocol's budget for a method that spends one by itself
 MOST_ASKED = 3  # runs of a method that stops by itself
 MOST_SLOWED = 3  # divisions of its rate by ten, where no step keeps the budget
 MOST_TRIALS = 12  # runs of the method for one budget
-RAY_TRIALS = 16  # losses along the ray; each costs a forward pass over the gauge's images
+RAY_TRIALS = 16  # losses along the ray; each costs a forward pass over the images of the retain cost
 
 
-@dataclass
-class Trial:
-    """One run of the method.
+@dataclass(frozen=True)
+class Plan:
+    """What is searched for.
 
     Attributes:
-        strength: value of the option.
-        rise: relative raise of the retain loss; None where it is not finite, and ``error`` says what was not.
-        seconds: wall time of the run and of the gauge.
-        gradient_evaluations_per_image: of the run alone; None where the method does not count or did not end.
-        rate: the other option that the search changed, and its value; empty where it changed none.
-    """
-
-    strength: float
-    rise: float | None = None
-    seconds: float = 0.0
-    gradient_evaluations_per_image: float | None = None
-    error: str | None = None
-    rate: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass
-class Known:
-    """What budgets of the same method and task learn from each other: ``(strength, rise)``, and the ray of a probe."""
-
-    trials: list[tuple[float, float]] = field(default_factory=list)
-    ray: tuple[float, Vector] | None = None
-
-
-class Calibrated:
-    """A method made ready for one budget.
-
-    Args:
+        name: of the method.
         make: builds the method, options by keyword; what is not named has the value of the config.
         strength: its option, and where to look.
-        budget: largest relative raise of the retain loss on training images, 0.01 is 1 %.
-        images: retained training images that the budget is measured on, at most.
-        latents: of each of them.
+        budget: largest relative raise of the retain loss.
         known: shared between the budgets of a curve.
-
-    Raises:
-        UsageError: the budget is not in (0, 1], or ``images`` or ``latents`` no integer >= 1.
     """
 
-    def __init__(
-        self,
-        make: Callable[..., Method],
-        strength: Strength,
-        budget: float,
-        images: int = CHECK_IMAGES,
-        known: Known | None = None,
-        latents: int = 1,
-    ) -> None:
-        self.name: str = getattr(make(), "name", "method")
-        self.needs: tuple[Capability, ...] = getattr(make(), "needs", ())
-        self.make, self.strength, self.budget = make, strength, check_share("protocol.budget", budget)
-        check_whole("images", images, 1, group="protocol")
-        check_whole("latents", latents, 1, group="protocol")
-        self.images, self.latents, self.known = images, latents, known or Known()
-
-    def __call__(self, task: Task) -> Update:
-        started = time.perf_counter()
-        with task.stage("gauge"):
-            gauge = Gauge.of(task, self.images, self.latents)
-        search = Search(self, task, gauge)
-        found = search.stopped() if self.strength.stop_option else search.largest()
-        update = found.update
-        if found.weights is not None:
-            task.model.load_state_dict(found.weights)
-        update.details["calibration"] = {
-            "option": self.strength.option,
-            "strength": found.strength,
-            "rate": found.rate,
-            "budget": self.budget,
-            "rise": found.rise,
-            "reason": found.reason,
-            "trials": [asdict(t) for t in search.trials],
-            "ray": [{"strength": s, "rise": r if math.isfinite(r) else None} for s, r in search.along],
-            "images": len(gauge.images),
-            "latents": len(gauge.seeds),
-            "cost": search.cost(time.perf_counter() - started, found.strength),
-        }
-        return update
+    name: str
+    make: Callable[..., Method]
+    strength: Strength
+    budget: float
+    known: Known
 
 
 @dataclass
@@ -135,8 +60,8 @@ class Found:
 class Search:
     """The trials of one budget."""
 
-    def __init__(self, plan: Calibrated, task: Task, gauge: Gauge) -> None:
-        self.plan, self.task, self.gauge = plan, task, gauge
+    def __init__(self, plan: Plan, task: Task, retain_cost: RetainCost) -> None:
+        self.plan, self.task, self.retain_cost = plan, task, retain_cost
         self.trials: list[Trial] = []
         self.along: list[tuple[float, float]] = []
         self.best: Found | None = None
@@ -157,7 +82,7 @@ class Search:
                 trial.strength = update.shots
             trial.gradient_evaluations_per_image = evaluations(update)
             with self.task.stage("gauge"):
-                trial.rise = self.gauge.rise(task.model.eval())
+                trial.rise = self.retain_cost.relative_increase(task.model.eval())
         except NonFiniteError as e:
             trial.error = str(e)
             raise
@@ -268,7 +193,7 @@ class Search:
 
         def rise_of(strength: float) -> float:
             length = (strength / probe) ** float(s.power or 1.0)
-            rise = self.gauge.rise(self.task.model, add_scaled(theta, length, d))
+            rise = self.retain_cost.relative_increase(self.task.model, add_scaled(theta, length, d))
             self.along.append((strength, rise))
             return rise
 
@@ -279,16 +204,16 @@ class Search:
         return found.step or None
 
     def cost(self, seconds: float, chosen: float | None) -> dict[str, Any]:
-        """What finding the strength took, all trials and the gauge's forward passes, and what the chosen one took."""
+        """What the search took, trials and the retain cost's forward passes, and what the chosen one took."""
         passes = len([t for t in self.trials if t.error is None]) + len(self.along) + 1
         own = [t.gradient_evaluations_per_image for t in self.trials if t.gradient_evaluations_per_image is not None]
-        gauge = passes * self.gauge.passes / 3 / len(self.task.split.dataset.train)
+        measured = passes * self.retain_cost.passes / 3 / len(self.task.split.dataset.train)
         final = next((t for t in reversed(self.trials) if t.strength == chosen), self.trials[-1])
         broken = [t for t in self.trials if t.error is not None and t.gradient_evaluations_per_image is None]
         counted = len(own) + len(broken) == len(self.trials) and own  # what broke off counts like the dearest other
         return {
             "seconds": round(seconds, 4),
-            "gradient_evaluations_per_image": sum(own) + len(broken) * max(own) + gauge if counted else None,
+            "gradient_evaluations_per_image": sum(own) + len(broken) * max(own) + measured if counted else None,
             "final_seconds": final.seconds,
             "final_gradient_evaluations_per_image": final.gradient_evaluations_per_image,
         }

@@ -20,12 +20,16 @@ from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
-from gsu_cli.methods.base import Task, Update, add_, draw_images
-from gsu_cli.methods.candidates import Candidate, Ground, Influence, raised
-from gsu_cli.methods.iterative import Cost
-from gsu_cli.methods.surgery_parts import first, foresee
 from gsu_cli.objectives.denoise import FrozenDenoising, Redirection, noised_sites, redirected
+from gsu_cli.solvers.bookkeeping import foresee
+from gsu_cli.solvers.candidates import Candidate
+from gsu_cli.solvers.fisher_solver import FisherSolver
+from gsu_cli.solvers.step_problem import StepProblem, relative_increase
 from gsu_cli.surgery.streaming import accumulate_gradient
+from gsu_cli.unlearning.contract import Task, Update
+from gsu_cli.unlearning.cost import Cost
+from gsu_cli.unlearning.images import draw_images, first
+from gsu_cli.unlearning.weights import add_
 
 ENOUGH = 0.9  # of the decrease of the redirect loss that the whole budget buys
 BISECTIONS = 4  # of the step
@@ -78,8 +82,8 @@ class DenoiserSurgery:
         for shot in range(self.shots):
             limit = base * (1 + self.budget * (shot + 1) / self.shots)
             theta = parameters(model, names)
-            ground = Ground(model, cast(Any, found.sites), cast(Any, cost), theta, paid, limit, redirect)
-            best = self._shot(task, ground, found, cost, statistics, log)
+            problem = StepProblem(model, cast(Any, found.sites), cast(Any, cost), theta, paid, limit, redirect)
+            best = self._shot(task, problem, found, cost, statistics, log)
             if shot == 0:
                 with task.stage("prediction"):
                     foresee(update, checks, origin, best, self.shots)
@@ -92,7 +96,7 @@ class DenoiserSurgery:
         evaluations = sum(c["evaluations"] for c in log)
         update.details = {
             "budget": self.budget,
-            "budget_spent": raised(paid, base),
+            "budget_spent": relative_increase(paid, base),
             "redirect_loss": {"before": redirect_before, "after": redirect},
             "target": {"kind": "bank", "forgotten": found.forgotten, "clamped": found.clamped},
             "images": {"retain": n_r, "forget": n_f, "budget": n_b, "bank": self.bank_images},
@@ -114,14 +118,14 @@ class DenoiserSurgery:
     def _shot(
         self,
         task: Task,
-        ground: Ground,
+        problem: StepProblem,
         goal: Redirection,
         cost: FrozenDenoising,
         retain: Images,
         log: list[dict[str, Any]],
     ) -> Candidate:
-        """The best candidate at the weights of ``ground``."""
-        model, theta = task.model, ground.theta
+        """The best candidate at the weights of ``problem``."""
+        model, theta = task.model, problem.theta
         with task.stage("gradients"):
             g = accumulate_gradient(goal.sites.blocks(model), theta).vector
             g_r = accumulate_gradient(cost.blocks(), theta)
@@ -129,12 +133,12 @@ class DenoiserSurgery:
             seed = task.stream("fisher", len(log))
             fisher = denoiser_fisher(model, retain, list(theta), seed=seed, corrected=self.corrected)
         with task.stage("step"):
-            influence = Influence(ground, g, g_r, fisher)
-            best = shortened(ground, influence.kfac(self.damping))
-        if not best.redirect_loss < ground.before:
+            influence = FisherSolver(problem, g, g_r, fisher)
+            best = shortened(problem, influence.kfac(self.damping))
+        if not best.redirect_loss < problem.before:
             raise UsageError(
                 "a step must lower the redirect loss",
-                found=f"{ground.before:.4g} before and {best.redirect_loss:.4g} after",
+                found=f"{problem.before:.4g} before and {best.redirect_loss:.4g} after",
                 way_out="Raise method.budget, or forget more images at once",
             )
         log.append(
@@ -151,23 +155,23 @@ class DenoiserSurgery:
         return best
 
 
-def shortened(ground: Ground, longest: Candidate) -> Candidate:
+def shortened(problem: StepProblem, longest: Candidate) -> Candidate:
     """The shortest step that lowers the redirect loss `ENOUGH` as far as the longest within the budget does.
 
     What is left of the budget buys little forgetting there, and other images pay for it: ones need a sixth of 1 %.
     """
-    gained = ground.before - longest.redirect_loss
+    gained = problem.before - longest.redirect_loss
     best, low, high = longest, 0.0, longest.step
     for _ in range(BISECTIONS if gained > 0 else 0):
         step = (low + high) / 2
-        theta = ground.at(longest.direction, step)
-        reached = ground.reached(theta)
-        if ground.before - reached >= ENOUGH * gained:
+        theta = problem.at(longest.direction, step)
+        reached = problem.reached(theta)
+        if problem.before - reached >= ENOUGH * gained:
             best, high = replace(longest, step=step, redirect_loss=reached), step
         else:
             low = step
     # where the retain loss is no bowl, a shorter step than the one that was measured may cost more
-    within = best is longest or ground.rise(ground.at(best.direction, best.step)) <= ground.allowed
+    within = best is longest or problem.allows(problem.at(best.direction, best.step))
     return best if within else longest
 
 

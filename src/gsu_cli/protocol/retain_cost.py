@@ -7,12 +7,13 @@ from typing import Any
 
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import mean_loss
-from gsu_cli.methods.base import Task, draw_images
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.contract import Task
+from gsu_cli.unlearning.images import draw_images
 
 
 @dataclass(frozen=True)
-class Gauge:
+class RetainCost:
     """What a budget is measured on.
 
     Attributes:
@@ -26,7 +27,7 @@ class Gauge:
     start: float
 
     @classmethod
-    def of(cls, task: Task, n: int, latents: int = 1) -> Gauge:
+    def of(cls, task: Task, n: int, latents: int = 1) -> RetainCost:
         """The same for every method of a seed; the first latent of the first images is what their stop rule looks at.
 
         Args:
@@ -44,8 +45,8 @@ class Gauge:
         """Forward passes of one measurement, in images."""
         return len(self.images) * len(self.seeds)
 
-    def rise(self, model: Any, theta: Vector | None = None) -> float:
-        """Relative raise of the loss, 0.01 for 1 %; at ``theta`` where given.
+    def relative_increase(self, model: Any, theta: Vector | None = None) -> float:
+        """Relative increase of the loss, 0.01 for 1 %; at ``theta`` where given.
 
         Raises:
             NonFiniteError: the loss is nan or infinite.

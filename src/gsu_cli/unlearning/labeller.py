@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
-from gsu_cli.methods.base import Task, draw_images
-from gsu_cli.methods.iterative import Cost
 from gsu_cli.models.judge_cnn import JudgeCnn
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import share_of
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.unlearning.contract import Task
+from gsu_cli.unlearning.cost import Cost
+from gsu_cli.unlearning.images import draw_images
 
 RETAIN, FORGET = 0, 1
 RECIPE = Recipe(epochs=3, batch_size=128, lr=3e-3)

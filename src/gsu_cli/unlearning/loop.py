@@ -12,57 +12,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from gsu_cli.checks import check_choice, check_number, check_step, check_whole
-from gsu_cli.data.base import Images
-from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import mean_gradient, mean_loss
-from gsu_cli.methods.base import SCOPES, Task, Update, cosine, draw_images, names_in_scope
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector, is_finite
+from gsu_cli.unlearning.batches import Batches
+from gsu_cli.unlearning.contract import Task, Update
+from gsu_cli.unlearning.cost import Cost
+from gsu_cli.unlearning.images import CHECK_IMAGES, draw_images
+from gsu_cli.unlearning.weights import SCOPES, cosine, names_in_scope
 
-CHECK_IMAGES = 1000  # of each part, at most, on which the trajectory is measured
 OPTIMISERS = ("adam", "sgd")
 Part = Literal["forget", "retain"]
 PARTS: tuple[Part, Part] = ("retain", "forget")
 Direction = Callable[[int], tuple[Vector, dict[str, float]]]
 """Step number, from 0 -> what the optimiser receives as gradient, and judge-free quantities by name."""
-
-
-@dataclass
-class Cost:
-    """What an update took, in images; the trajectory's own measurements are left out where no budget rests on them.
-
-    Attributes:
-        gradients: images whose loss was differentiated once.
-        double_backward: images through whose gradient was differentiated again (a Hessian-vector product).
-        fisher: images whose own squared gradient or Kronecker factors were taken.
-        generated: images drawn from the model.
-        forward: images that were only evaluated.
-    """
-
-    gradients: int = 0
-    double_backward: int = 0
-    fisher: int = 0
-    generated: int = 0
-    forward: int = 0
-
-    def record(self, n: int) -> dict[str, float]:
-        """The counts, and ``gradient_evaluations_per_image`` over ``n`` training images.
-
-        A gradient counts 1, differentiating it again 2 more, a Fisher image 1, a forward pass a third.
-
-        >>> Cost(gradients=6, double_backward=3, generated=3).record(2)["gradient_evaluations_per_image"]
-        6.5
-        """
-        total = self.gradients + 2 * self.double_backward + self.fisher + (self.generated + self.forward) / 3
-        return {**asdict(self), "gradient_evaluations_per_image": total / n}
 
 
 @dataclass(frozen=True)
@@ -97,26 +69,9 @@ class Loop:
             check_number("retain_budget", self.retain_budget, more_than=0.0)
 
 
-class Batches:
-    """Endless random batches of one part of the data, each pass in an order of its own; smaller parts come whole."""
-
-    def __init__(self, images: Images, size: int, *, seed: int) -> None:
-        if not len(images):
-            raise UsageError("a method needs at least one image of each part", found=0)
-        self.images, self.size = images, min(size, len(images))
-        self._order, self._generator = torch.empty(0, dtype=torch.int64), generator(seed, "order")
-
-    def draw(self) -> tuple[Tensor, Tensor]:
-        """Pixels in [0, 1] and labels of the next batch."""
-        if len(self._order) < self.size:
-            self._order = torch.randperm(len(self.images), generator=self._generator)
-        index, self._order = self._order[: self.size], self._order[self.size :]
-        return self.images.floats(index), self.images.labels[index]
-
-
 @dataclass
-class Ground:
-    """What an iterative method stands on: the task, the weights it may move, batches, noise, costs."""
+class Descent:
+    """What an iterative method works with: the task, the weights it may move, batches, noise, costs."""
 
     task: Task
     loop: Loop
@@ -126,7 +81,7 @@ class Ground:
     cost: Cost = field(default_factory=Cost)
 
     @classmethod
-    def of(cls, task: Task, loop: Loop) -> Ground:
+    def of(cls, task: Task, loop: Loop) -> Descent:
         """Batches and noise from streams of the task."""
         names = names_in_scope(task.model, loop.scope)
         images = {"forget": task.split.forget_images, "retain": task.split.retain_images}
@@ -152,7 +107,7 @@ class Ground:
         return loss if create_graph else loss.detach(), self.differentiate(loss, create_graph=create_graph)
 
 
-def iterate(ground: Ground, name: str, direction: Direction) -> Update:
+def iterate(descent: Descent, name: str, direction: Direction) -> Update:
     """Runs the loop and says what it did.
 
     Returns:
@@ -162,8 +117,8 @@ def iterate(ground: Ground, name: str, direction: Direction) -> Update:
     Raises:
         NonFiniteError: a direction, loss or weight is not finite; the model is back at the last good logged state.
     """
-    task, loop, model = ground.task, ground.loop, ground.task.model
-    weights = ground.weights
+    task, loop, model = descent.task, descent.loop, descent.task.model
+    weights = descent.weights
     checks = {part: draw_images(task.split, part, CHECK_IMAGES, seed=task.stream("check", part)) for part in PARTS}
     noise = {part: task.stream("check noise", part) for part in PARTS}
 
@@ -171,7 +126,7 @@ def iterate(ground: Ground, name: str, direction: Direction) -> Update:
         return {part: mean_loss(model, checks[part], seed=noise[part]) for part in PARTS}
 
     start = losses()
-    gradients = {part: mean_gradient(model, checks[part], ground.names, seed=noise[part]).vector for part in PARTS}
+    gradients = {part: mean_gradient(model, checks[part], descent.names, seed=noise[part]).vector for part in PARTS}
     update = Update(name, 0, cosine=cosine(gradients["forget"], gradients["retain"]))
     trajectory: dict[str, list[float]] = {"step": [0], "retain": [start["retain"]], "forget": [start["forget"]]}
     trajectory["moved"] = [0.0]
@@ -187,7 +142,7 @@ def iterate(ground: Ground, name: str, direction: Direction) -> Update:
                 values = {**quantities, "": 0.0 if is_finite(v) else math.nan}
                 if bad := [key for key, value in values.items() if not math.isfinite(value)]:
                     raise _not_finite(bad[0] or "the direction", k, good[0])
-                for key, w in zip(ground.names, weights, strict=True):
+                for key, w in zip(descent.names, weights, strict=True):
                     w.grad = v[key].detach()
                 optimiser.step()
                 for key, value in quantities.items():
@@ -196,7 +151,7 @@ def iterate(ground: Ground, name: str, direction: Direction) -> Update:
                 if (k + 1) % loop.log_every and k + 1 < loop.steps:
                     continue
                 if loop.retain_budget is not None:  # else nothing rests on it
-                    ground.cost.forward += len(checks["retain"])
+                    descent.cost.forward += len(checks["retain"])
                 try:
                     now = losses()
                     rise = (now["retain"] - start["retain"]) / abs(start["retain"])
@@ -224,7 +179,7 @@ def iterate(ground: Ground, name: str, direction: Direction) -> Update:
         "trajectory": trajectory,
         "per_step": per_step,
         "stopped": stopped,
-        "cost": ground.cost.record(len(task.split.dataset.train)),
+        "cost": descent.cost.record(len(task.split.dataset.train)),
     }
     return update
 

@@ -1,0 +1,35 @@
+"""What a search for a strength has tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gsu_cli.surgery.vectors import Vector
+
+
+@dataclass
+class Trial:
+    """One run of the method.
+
+    Attributes:
+        strength: value of the option.
+        rise: relative raise of the retain loss; None where it is not finite, and ``error`` says what was not.
+        seconds: wall time of the run and of measuring its cost.
+        gradient_evaluations_per_image: of the run alone; None where the method does not count or did not end.
+        rate: the other option that the search changed, and its value; empty where it changed none.
+    """
+
+    strength: float
+    rise: float | None = None
+    seconds: float = 0.0
+    gradient_evaluations_per_image: float | None = None
+    error: str | None = None
+    rate: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Known:
+    """What budgets of the same method and task learn from each other: ``(strength, rise)``, and the ray of a probe."""
+
+    trials: list[tuple[float, float]] = field(default_factory=list)
+    ray: tuple[float, Vector] | None = None

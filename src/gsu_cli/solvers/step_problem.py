@@ -1,0 +1,66 @@
+"""Where Fisher surgery steps from, and what a step may cost.
+
+``theta`` are the weights that drawing depends on. docs/methods/fisher_surgery.md has the formulas.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from gsu_cli.objectives.frozen_elbo import FrozenElbo
+from gsu_cli.objectives.redirect import Redirect
+from gsu_cli.surgery.vectors import Vector, add_scaled
+
+TOLERANCE = 0.03  # of the budget: a step that spends all but so much of it is long enough
+
+
+@dataclass(frozen=True)
+class StepProblem:
+    """What every solver starts from, at the present weights ``theta``.
+
+    Attributes:
+        model, goal, cost: whose drawings, the redirect loss, the retain loss.
+        theta: the weights that drawing depends on.
+        loss: the retain loss at ``theta``, nats per image.
+        limit: the largest retain loss allowed, nats per image.
+        before: the redirect loss at ``theta``, nats per image.
+    """
+
+    model: Any
+    goal: Redirect
+    cost: FrozenElbo
+    theta: Vector
+    loss: float
+    limit: float
+    before: float
+
+    def relative_increase(self, theta: Vector) -> float:
+        """Relative change of the retain loss."""
+        return relative_increase(self.cost.mean(theta), self.loss)
+
+    def allows(self, theta: Vector) -> bool:
+        """Whether the retain loss stays within the limit."""
+        return self.relative_increase(theta) <= self.allowed
+
+    def reached(self, theta: Vector) -> float:
+        """The redirect loss, nats per image."""
+        return self.goal.mean(self.model, theta)
+
+    def at(self, direction: Vector, step: float) -> Vector:
+        return add_scaled(self.theta, step, direction)
+
+    @property
+    def allowed(self) -> float:
+        """The largest relative raise of the retain loss."""
+        return relative_increase(self.limit, self.loss)
+
+
+def relative_increase(loss: float, start: float) -> float:
+    """Relative raise of a loss, which may be negative.
+
+    >>> round(relative_increase(101.0, 100.0), 9), round(relative_increase(-99.0, -100.0), 9)
+    (0.01, 0.01)
+    """
+    return (loss / start - 1) * math.copysign(1, start)

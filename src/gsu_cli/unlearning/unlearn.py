@@ -1,0 +1,128 @@
+"""One method on a copy of one model: what it needs is asked first, what it did is measured after."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from gsu_cli.data.base import Images
+from gsu_cli.data.split import Split
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.models.base import copied
+from gsu_cli.models.protocols import NATS, lacking, loss_unit
+from gsu_cli.surgery.devices import device_of
+from gsu_cli.surgery.vectors import norm
+from gsu_cli.training.recipe import Recipe
+from gsu_cli.unlearning.contract import Method, Stage, Task, Update
+from gsu_cli.unlearning.diagnostics import diagnose, enough
+from gsu_cli.unlearning.images import draw_images
+
+PARTS: tuple[Literal["forget"], Literal["retain"]] = ("forget", "retain")
+LOWER = "Lower the step (method.lr or method.budget); the original checkpoint is untouched"
+
+
+def unlearn(
+    model: Any,
+    split: Split,
+    method: Method,
+    *,
+    generator: torch.Generator,
+    recipe: Recipe | None = None,
+    stage: Stage | None = None,
+    on_progress: Callable[[int, int, float], None] | None = None,
+    on_trial: Callable[[str], None] | None = None,
+    diagnostics: bool = True,
+) -> tuple[Any, Update]:
+    """Runs ``method`` on a copy of ``model``.
+
+    Args:
+        model: the original; untouched. The work is done on its device.
+        split: forget, retain, held-out.
+        method: any callable of the contract.
+        generator: all of the method's randomness comes from one draw of it.
+        recipe: how the original was trained.
+        stage: times parts of the work: "unlearn" is the method and all that it needs, "diagnostics" comes after it;
+            nothing is timed when None.
+        on_progress: hears of long loops.
+        on_trial: hears of each run of a search, one line.
+        diagnostics: False leaves them out, for a search that unlearns many times.
+
+    Returns:
+        The unlearned model in eval mode, and what was done.
+
+    Raises:
+        NonFiniteError: weights became nan or infinite; the original is whole.
+        UsageError: the model lacks what the method needs.
+    """
+    check_needs(method, model)
+    seed = int(torch.randint(2**62, (), generator=generator))
+    task = Task(
+        model=copied(model).eval(),
+        split=(split := split.to(device_of(model))),
+        recipe=recipe,
+        seed=seed,
+        stage=stage or (lambda _: contextlib.nullcontext()),
+        on_progress=on_progress or (lambda *_: None),
+        on_trial=on_trial or (lambda _: None),
+    )
+    with task.stage("unlearn"), attention_with_all_derivatives():
+        try:
+            update = method(task)
+        except NonFiniteError as e:
+            if e.way_out:
+                raise
+            raise NonFiniteError(
+                f"{e.rule} through {getattr(method, 'name', type(method).__name__)}", found=e.found, way_out=LOWER
+            ) from e
+    for name, p in task.model.named_parameters():
+        if not torch.isfinite(p).all():
+            raise NonFiniteError(
+                f"the weights must stay finite through {update.method}",
+                found=f"nan or inf in {name}",
+                way_out=LOWER,
+            )
+    before = {k: p.detach() for k, p in model.named_parameters()}
+    after = {k: p.detach() for k, p in task.model.named_parameters()}
+    moved = {k: after[k] - before[k] for k in before}
+    update.step_norm = norm(moved)
+    touched = [k for k, v in moved.items() if bool(v.any())]
+    length = norm({k: before[k] for k in touched})
+    update.relative_norm = update.step_norm / length if length > 0 else 0.0
+    if (unit := loss_unit(model)) != NATS:
+        update.details["loss_unit"] = unit
+    update.details["movement_per_layer"] = {
+        k: float(v.norm() / before[k].norm().clamp(min=1e-12)) for k, v in moved.items()
+    }
+    if diagnostics:
+        with task.stage("diagnostics"), attention_with_all_derivatives():
+            n = enough(math.prod(split.dataset.shape))
+            parts: dict[str, Images] = {
+                part: draw_images(split, part, n, seed=task.stream("diagnostics", part)) for part in PARTS
+            }
+            update.details["diagnostics"] = diagnose(model, task.model, parts, seed=task.stream("diagnostics"))
+    return task.model.eval(), update
+
+
+def check_needs(method: object, model: object) -> None:
+    """Refuses a method that ``model`` cannot serve: it names what it needs in a class attribute ``needs``.
+
+    Raises:
+        UsageError: with what the model lacks.
+    """
+    lacks = lacking(model, getattr(method, "needs", ()))
+    if lacks:
+        raise UsageError(
+            f"`method={getattr(method, 'name', type(method).__name__)}` needs a model with {' and '.join(lacks)}",
+            found=type(model).__name__,
+            way_out="docs/diffusion.md says which methods run on a model without them",
+        )
+
+
+def attention_with_all_derivatives() -> contextlib.AbstractContextManager[None]:
+    """Attention by plain matrix products for a while: its fused kernels have no second and no forward derivatives."""
+    return sdpa_kernel(SDPBackend.MATH)

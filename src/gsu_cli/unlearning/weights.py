@@ -1,0 +1,30 @@
+"""Which weights a method may move, moving them, and the angle between two directions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from gsu_cli.surgery.vectors import Vector, VectorLike, dot, norm
+
+SCOPES = ("all", "generator")
+
+
+def names_in_scope(model: Any, scope: str) -> list[str]:
+    """The parameters that a method may move: "all", or the "generator"'s, on which drawing depends."""
+    return list(model.generation_parameters()) if scope == "generator" else [k for k, _ in model.named_parameters()]
+
+
+@torch.no_grad()
+def add_(model: Any, direction: VectorLike, step: float) -> None:
+    """``theta <- theta + step * direction`` in place, for the parameters of ``direction``."""
+    own = dict(model.named_parameters())
+    for name, d in direction.items():
+        own[name].add_(d, alpha=step)
+
+
+def cosine(a: Vector, b: Vector) -> float | None:
+    """cos(a, b); None where one of them is zero."""
+    scale = norm(a) * norm(b)
+    return dot(a, b) / scale if scale > 0 else None
