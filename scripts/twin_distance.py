@@ -2,7 +2,7 @@
 
 Beside stands the original's distance, and the floor, the twin at other latents. All draw as many images.
 
-python scripts/twin_distance.py FOLDER_OF_A_RUN ... --out docs/results/celeba_twins.json
+python scripts/twin_distance.py FOLDER_OF_A_RUN ... --out docs/results/celeba/distance.json
 """
 
 from __future__ import annotations

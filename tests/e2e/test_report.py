@@ -120,7 +120,7 @@ def test_what_is_printed_fits_the_terminal(
 
 
 def test_compacted_records_of_the_docs(gsu: Gsu, tmp_path: Path) -> None:
-    results = Path(__file__).parents[2] / "docs/results/methods_class_1.json"
+    results = Path(__file__).parents[2] / "docs/results/defaults/records.json"
     typed = gsu("report", f"runs={results}", "format=terminal")
     assert typed.code == 0, typed.err
     assert "fisher_surgery" in typed.out

@@ -38,8 +38,8 @@ def test_compacting_twice_changes_nothing(record, tmp_path):
 
 
 def test_lists_from_before_the_schema_are_read():
-    found = read_compact(RESULTS / "methods_class_1.json")
-    entries = json.loads((RESULTS / "methods_class_1.json").read_text())
+    found = read_compact(RESULTS / "defaults/records.json")
+    entries = json.loads((RESULTS / "defaults/records.json").read_text())
     assert [r.update["method"] for r in found] == [e["update"]["method"] for e in entries]
     assert {r.split["forget"] for r in found} == {"class 1"}
     assert all(r.find("feature_ratio", "unlearned", "cnn") for r in found)

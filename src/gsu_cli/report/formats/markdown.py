@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from gsu_cli.report.table import Table, footnotes, written
+from collections.abc import Sequence
+
+from gsu_cli.report.table import Column, Table, footnotes, written
+
+WIDEST = 7  # columns that a page shows without scrolling; what is wider goes on in a further block
 
 
 def render(table: Table) -> str:
-    """The table with its title as a heading and its footnotes as a list."""
+    """The table with its title as a heading and its footnotes as a list.
+
+    A table of more than seven columns becomes several, each with the columns that name a row.
+    """
     shown = written(table)
-    rule = ["---:" if column.side == "right" else "---" for column in table.columns]
     lines = [f"### {table.title}", ""] if table.title else []
-    lines += [_line([_safe(head) for head in shown.heads]), "|" + "|".join(rule) + "|"]
-    for row in shown.rows:
-        lines.append(_line([_safe(text) + (f" [{mark}]" if mark else "") for text, mark in row]))
+    for i, block in enumerate(_blocks(table.columns)):
+        lines += [""] * bool(i) + [_line([_safe(shown.heads[k]) for k in block])]
+        lines.append("|" + "|".join("---:" if table.columns[k].side == "right" else "---" for k in block) + "|")
+        for row in shown.rows:
+            lines.append(
+                _line([_safe(text) + (f" [{mark}]" if mark else "") for text, mark in (row[k] for k in block)])
+            )
     notes = footnotes(table, shown.notes)
     return "\n".join([*lines, *(["", *(f"- {_flat(note)}" for note in notes)] if notes else [])]) + "\n"
+
+
+def _blocks(columns: Sequence[Column]) -> list[list[int]]:
+    """Indices of the columns of each block."""
+    if len(columns) <= WIDEST:
+        return [list(range(len(columns)))]
+    keys = [k for k, column in enumerate(columns) if column.is_key]
+    rest = [k for k in range(len(columns)) if k not in keys]
+    room = max(1, WIDEST - len(keys))
+    return [[*keys, *rest[start : start + room]] for start in range(0, len(rest), room)]
 
 
 def _line(cells: list[str]) -> str:

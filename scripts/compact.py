@@ -1,0 +1,29 @@
+"""Keeps of the records of a sweep or a table what tables need, as one list: what docs/results holds.
+
+python scripts/compact.py outputs/unlearn/sweeps/DATE/TIME docs/results/digits/records.json
+python scripts/compact.py outputs/reproduce/digits/records.json docs/results/digits/records.json
+
+`gsu report runs=docs/results/digits/records.json` makes tables of any shape from such a file.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from gsu_cli.report.compact import write_compact
+from gsu_cli.report.runs import collect
+
+
+def main() -> None:
+    """Failed runs stay, as failed."""
+    *sources, target = map(Path, sys.argv[1:])
+    runs, broken = collect(sources)
+    if broken:
+        raise SystemExit(f"unreadable: {broken}")
+    write_compact(target, [record for _, record in runs])
+    print(f"{len(runs)} records, {sum(record.status != 'done' for _, record in runs)} failed -> {target}")
+
+
+if __name__ == "__main__":
+    main()

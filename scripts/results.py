@@ -1,0 +1,165 @@
+"""Every page of docs/results, from the records beside it: what `gsu reproduce` renders, without its folders of cells.
+
+python scripts/results.py            # all pages; a test compares them with what is kept
+python scripts/results.py paper      # one
+python scripts/compact.py outputs/reproduce/paper/records.json docs/results/paper/records.json   # after a new run
+
+A record belongs to the cell whose words are its command's, places of files and of results aside; cells without one are
+holes. A folder of docs/results is named like a table of conf/table; it holds ``records.json``, ``table.md`` and plots.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from hydra import initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+import faces
+import time_to_forget
+from gsu_cli.report.aggregate import aggregate
+from gsu_cli.report.compact import read_compact
+from gsu_cli.report.formats.markdown import render
+from gsu_cli.report.keys import default_keys
+from gsu_cli.report.reproduced import pictures, table
+from gsu_cli.run.files import sha256_of, write_text
+from gsu_cli.run.pretrained import FOLDER
+from gsu_cli.run.record import Record
+from gsu_cli.run.tables import Outcome, TableSpec
+
+ROOT = Path(__file__).parent.parent
+TABLES, RESULTS = ROOT / "conf" / "table", ROOT / "docs" / "results"
+ARCHIVE = "archive"
+PLACES = ("checkpoint.path=", "checkpoint.twin=", "judge.cnn.path=", "hydra.", "method.prediction_images=", "metric=")
+DEFAULTS = ("method=fisher_surgery", "seed=0")  # the same typed or not
+CHANGES = {"leaderboard_avatars": ["seeds=[1]"]}  # of the yaml: what was run of it
+SECTIONS = {
+    "avatars": (faces.others, faces.fresh),
+    "celeba": (faces.others, faces.distances),
+    "leaderboard_avatars": (faces.fresh,),
+    "time_to_forget": (time_to_forget.section,),
+}  # what stands below a table; each takes the folder
+
+
+def key(words: Iterable[str]) -> frozenset[str]:
+    """What decides the numbers of a command's words.
+
+    >>> sorted(key(["gsu", "unlearn", "seed=1", "method=fisher_surgery", "hydra.run.dir=x", "method.lr=1e-5"]))
+    ['method.lr=1e-05', 'seed=1']
+    """
+    plain = (word.strip("'") for word in words)
+    return frozenset(_spelled(w) for w in plain if "=" in w and not w.startswith(PLACES) and w not in DEFAULTS)
+
+
+def _spelled(word: str) -> str:
+    name, _, value = word.partition("=")
+    try:
+        return f"{name}={float(value)!r}"
+    except ValueError:
+        return word
+
+
+def spec_of(name: str) -> TableSpec:
+    """The table of conf/table, as far as it was run."""
+    config = OmegaConf.merge(OmegaConf.load(TABLES / f"{name}.yaml"), OmegaConf.from_dotlist(CHANGES.get(name, [])))
+    if not isinstance(config, DictConfig):
+        raise SystemExit(f"{name} is no mapping")
+    values = OmegaConf.to_container(config, resolve=True)
+    return TableSpec.of({str(k): v for k, v in dict(values).items()})  # type: ignore[arg-type]  # a mapping: see above
+
+
+def outcomes(name: str, spec: TableSpec) -> list[Outcome]:
+    """The cells with their records.
+
+    Raises:
+        SystemExit: two records of one cell, or one that is of no cell.
+    """
+    found: dict[frozenset[str], Record] = {}
+    for record in read_compact(RESULTS / name / "records.json"):
+        if found.setdefault(key(record.command), record) is not record:
+            raise SystemExit(f"{name}: two records of one cell: {' '.join(record.command)}")
+    with initialize_config_dir(str(TABLES.parent.resolve()), version_base="1.3"):  # for lines with glob(*)
+        cells = [Outcome(cell, "kept", found.pop(key(cell.overrides), None)) for cell in spec.cells()]
+    if found:
+        raise SystemExit(f"{name}: no cell of {[sorted(words) for words in found]}")
+    return cells
+
+
+def weights(records: Iterable[Record]) -> str:
+    """Which originals the numbers are of: files that ship by name, others by their sha256."""
+    shipped = {sha256_of(path): f"{path.parent.name}/{path.stem}" for path in FOLDER.glob("*/*.safetensors")}
+    found = {m.sha256 for r in records for m in r.measurements if m.subject == "original" and m.sha256}
+    return ", ".join(sorted(shipped.get(sha256, f"{sha256[:12]} (does not ship)") for sha256 in found))
+
+
+def facts(records: list[Record]) -> str:
+    versions = {f"torch {v['torch']}" for r in records if (v := r.versions or {}).get("torch")}
+    count = f"{len(records)} runs, {sum(r.status != 'done' for r in records)} failed"
+    return f"{count}. Weights: {weights(records)}. {', '.join(sorted(versions))}."
+
+
+def pages(name: str) -> dict[Path, str]:
+    """File and text of all that is rendered of one table."""
+    spec, folder = spec_of(name), RESULTS / name
+    cells = outcomes(name, spec)
+    changes = "".join(f" 'table.{change}'" for change in CHANGES.get(name, ()))
+    records = [o.record for o in cells if o.record is not None]
+    plots = {folder / file: text for file, text in pictures(spec, cells).items()}
+    parts = [
+        f"# {spec.title or name}",
+        f"```bash\ngsu reproduce table={name}{changes}\n```",
+        f"{facts(records)} Rendered by `python scripts/results.py {name}` from [the records](records.json).",
+        render(table(spec, cells)).split("\n", 2)[2].strip(),
+        *(f"![{file.stem.replace('-', ' ')}]({file.name})" for file in sorted(plots)),
+        *(section(folder).strip() for section in SECTIONS.get(name, ())),
+    ]
+    return {folder / "table.md": "\n\n".join(parts) + "\n", **plots}
+
+
+def archived(path: Path) -> str:
+    """The page of one list in the archive: a row a setting."""
+    records = read_compact(path)
+    body = render(aggregate(records, default_keys(records)))
+    source = f"Rendered from [the records]({path.name}), as `gsu report` groups them; [why it is kept](README.md)."
+    return f"# {path.stem.replace('_', ' ')}\n\n{facts(records)} {source}\n\n{body}"
+
+
+def bench() -> str:
+    """The figures of `make bench`."""
+    found = json.loads((RESULTS / "bench" / "bench.json").read_text("utf-8"))
+    rows = [
+        (f["name"], f"{f['value']:.3g}", "-" if "None" in f["bound"] else f["bound"], f["from"])
+        for f in found["figures"]
+    ]
+    made = f"{found['threads']} threads, torch {found['torch']}, {found['source']}. [Figures](bench.json)."
+    table = faces.grid(("figure", "value", "bound", "from"), rows)
+    return f"# Speed\n\n```bash\nmake bench\n```\n\n{made}\n\n{table}\n"
+
+
+def everything(names: Iterable[str] = ()) -> dict[Path, str]:
+    """All pages, or those of some tables."""
+    wanted = set(names)
+    tables = sorted(path.parent.name for path in RESULTS.glob("*/records.json"))
+    found: dict[Path, str] = {}
+    for name in tables:
+        if not wanted or name in wanted:
+            found |= pages(name)
+    if not wanted or "bench" in wanted:
+        found[RESULTS / "bench" / "table.md"] = bench()
+    if not wanted or ARCHIVE in wanted:
+        found |= {path.with_suffix(".md"): archived(path) for path in sorted((RESULTS / ARCHIVE).glob("*.json"))}
+    return found
+
+
+def main() -> None:
+    for path, text in everything(sys.argv[1:]).items():
+        if not path.exists() or path.read_text("utf-8") != text:
+            write_text(path, text)
+            print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
