@@ -28,7 +28,8 @@ from gsu_cli.report.reproduced import pictures, table
 from gsu_cli.run.files import sha256_of, write_text
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.run.record import Record
-from gsu_cli.run.tables import Outcome, TableSpec
+from gsu_cli.tables.cell import Outcome
+from gsu_cli.tables.spec import TableSpec
 
 ROOT = Path(__file__).parent.parent
 TABLES, RESULTS = ROOT / "conf" / "table", ROOT / "docs" / "results"

@@ -14,7 +14,8 @@ from omegaconf import OmegaConf
 
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.folders import register_resolvers
-from gsu_cli.run.tables import TableSpec, expand
+from gsu_cli.tables.lines import expand
+from gsu_cli.tables.spec import TableSpec
 
 TABLES = sorted(path.stem for path in (conf_dir() / "table").glob("*.yaml"))
 PAGE = (Path(__file__).parents[2] / "docs/reproduce.md").read_text(encoding="utf-8")

@@ -14,7 +14,9 @@ from gsu_cli.errors import UsageError
 from gsu_cli.report.reproduced import missed, table, write_table
 from gsu_cli.report.table import text
 from gsu_cli.run.record import Measurement, Record
-from gsu_cli.run.tables import Cell, Expectation, Outcome, TableSpec
+from gsu_cli.tables.cell import Cell, Outcome
+from gsu_cli.tables.expectation import Expectation
+from gsu_cli.tables.spec import TableSpec
 
 
 def outcome(row: str, column: str, seed: int, cut: float | None, **more: object) -> Outcome:

@@ -24,7 +24,10 @@ from gsu_cli.report.run_table import HEADS
 from gsu_cli.report.table import Cell, Table
 from gsu_cli.run.files import write_text
 from gsu_cli.run.record import Record
-from gsu_cli.run.tables import CELLS, Expectation, Outcome, TableSpec
+from gsu_cli.tables.cell import Outcome
+from gsu_cli.tables.expectation import Expectation
+from gsu_cli.tables.spec import TableSpec
+from gsu_cli.tables.store import CELLS
 
 BY = ("row", "column")
 FORMATS = ("markdown", "csv", "latex", "json")

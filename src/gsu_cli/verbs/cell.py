@@ -27,8 +27,8 @@ from gsu_cli.run.files import sha256_of
 from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.record import FILE, Record, write_record
 from gsu_cli.run.seeds import generator
-from gsu_cli.run.store import Store, content_key, files_in
-from gsu_cli.run.tables import Cell
+from gsu_cli.tables.cell import Cell
+from gsu_cli.tables.store import Store, content_key, files_in
 from gsu_cli.verbs import parts, settings, unlearn
 from gsu_cli.verbs.build import build
 from gsu_cli.verbs.measure import Plan

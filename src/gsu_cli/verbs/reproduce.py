@@ -18,9 +18,10 @@ from gsu_cli.report.numbers import seconds
 from gsu_cli.report.reproduced import missed, print_table, write_table
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.folders import quoted
-from gsu_cli.run.pool import cores, in_processes
-from gsu_cli.run.store import Store
-from gsu_cli.run.tables import CELLS, Outcome, TableSpec
+from gsu_cli.tables.cell import Outcome
+from gsu_cli.tables.pool import cores, in_processes
+from gsu_cli.tables.spec import TableSpec
+from gsu_cli.tables.store import CELLS, Store
 from gsu_cli.verbs import cell as cells
 from gsu_cli.verbs import console, parts, settings
 from gsu_cli.verbs.arguments import check_arguments, fits

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gsu_cli.run.record import Record, write_record
-from gsu_cli.run.store import Store, content_key, files_in
+from gsu_cli.tables.store import Store, content_key, files_in
 
 
 @pytest.fixture

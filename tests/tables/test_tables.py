@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from gsu_cli.errors import UsageError
-from gsu_cli.run.tables import Expectation, TableSpec, expand
+from gsu_cli.tables.expectation import Expectation
+from gsu_cli.tables.lines import expand
+from gsu_cli.tables.spec import TableSpec
 
 VALUES: dict[str, Any] = {
     "name": "tiny",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gsu_cli.run.pool import in_processes
+from gsu_cli.tables.pool import in_processes
 
 
 def job(folder: Path, name: str) -> None:

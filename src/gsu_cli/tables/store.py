@@ -21,6 +21,7 @@ from gsu_cli.errors import GsuError
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.record import Record, read_record, write_record
 
+CELLS = "cells"  # folder of the runs themselves, shared by all tables
 LOCK = ".lock"
 WEIGHTS = ".safetensors"  # a checkpoint may be given as the folder that holds it
 NAMES_A_FILE = ("path", "twin", "sample")  # keys whose value may be the bare name of a file

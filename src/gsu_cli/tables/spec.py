@@ -4,115 +4,17 @@ from __future__ import annotations
 
 import itertools
 import re
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
-
 from gsu_cli.errors import UsageError, did_you_mean
-from gsu_cli.run.record import Record
+from gsu_cli.tables.cell import Cell
+from gsu_cli.tables.expectation import Expectation
+from gsu_cli.tables.lines import expand
+from gsu_cli.tables.store import CELLS
 
 SUBJECTS = ("original", "retrained", "data")
-CELLS = "cells"  # folder of the runs themselves, shared by all tables
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run of a table.
-
-    Attributes:
-        row, column: labels, as the table shows them.
-        seed: what ``seed=`` is set to.
-        words: what follows ``gsu unlearn``, the seed left out.
-        optional: whether missing data leave a hole instead of a failure.
-    """
-
-    row: str
-    column: str
-    seed: int
-    words: tuple[str, ...]
-    optional: bool = False
-
-    @property
-    def overrides(self) -> list[str]:
-        """What follows ``gsu unlearn``."""
-        return [*self.words, f"seed={self.seed}"]
-
-    def __str__(self) -> str:
-        return f"{self.row}, {self.column}, seed {self.seed}"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A cell and what became of it.
-
-    Attributes:
-        cell: what was to be run.
-        key: the name of its folder; empty where it cannot be run, and then the record says why.
-        record: None where it was not run.
-        excused: whether the hole it leaves is no failure.
-    """
-
-    cell: Cell
-    key: str
-    record: Record | None
-    excused: bool = False
-
-    @property
-    def done(self) -> bool:
-        """Whether the cell's own record says so."""
-        return self.record is not None and self.record.status == "done"
-
-    @property
-    def why(self) -> str:
-        """Why it is a hole; empty where it is none."""
-        if self.record is None:
-            return "not run"
-        return "" if self.done else (self.record.error or self.record.status)
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """A number that is pinned.
-
-    Attributes:
-        kind: "change" from the original, relative, or "level".
-        name: of the measurement, with the judge behind a dot: "feature_ratio.cnn".
-        between: least and most that the mean over the cells may be.
-        row, column: labels of the cells; None for all.
-    """
-
-    kind: Literal["change", "level"]
-    name: str
-    between: tuple[float, float]
-    row: str | None = None
-    column: str | None = None
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Expectation:
-        """From a line ``{row: .., column: .., change: feature_ratio.cnn, between: [-1, -0.5]}``.
-
-        Raises:
-            UsageError: it has other keys, or not exactly one of change and level.
-        """
-        if not isinstance(values, Mapping):
-            raise UsageError("a line of `table.expect` must be a mapping", found=values)
-        kinds = [kind for kind in ("change", "level") if kind in values]
-        between = values.get("between")
-        unknown = set(values) - {"row", "column", "between", *kinds}
-        numbers = isinstance(between, Sequence) and all(isinstance(v, int | float) for v in between)
-        if len(kinds) != 1 or unknown or not isinstance(between, Sequence) or not numbers or len(between) != 2:
-            raise UsageError(
-                "a line of `table.expect` must have one of change and level, between, and perhaps row and column",
-                found=dict(values),
-                way_out="For example {column: retrain, change: feature_ratio.cnn, between: [-1, -0.5]}",
-            )
-        kind: Literal["change", "level"] = "change" if kinds == ["change"] else "level"
-        return cls(kind, str(values[kind]), (between[0], between[1]), values.get("row"), values.get("column"))
 
 
 @dataclass(frozen=True)
@@ -236,35 +138,3 @@ def _labelled(what: str, lines: Mapping[str, str]) -> list[tuple[str, str, tuple
     if twice := next((label for label in labels if labels.count(label) > 1), None):
         raise UsageError(f"the labels of `table.{what}` must differ", found=f"{twice} twice")
     return found
-
-
-def expand(key: str, line: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """``(label, words)`` of each combination of the values that a line sweeps over.
-
-    >>> list(expand("digit", "dataset=mnist forget.class=range(0,2)"))
-    [('digit 0', ('dataset=mnist', 'forget.class=0')), ('digit 1', ('dataset=mnist', 'forget.class=1'))]
-    >>> list(expand("plain_ascent", "method=ascent"))
-    [('plain ascent', ('method=ascent',))]
-
-    Raises:
-        UsageError: the line is not one of overrides, or sweeps over an interval.
-    """
-    try:
-        hydra = GlobalHydra.instance()
-        loader = hydra.config_loader() if hydra.is_initialized() else None  # glob(*) looks at the choices of a group
-        overrides = OverridesParser.create(loader).parse_overrides(shlex.split(line))
-    except (HydraException, ValueError) as e:
-        found = f"{line!r} ({str(e).splitlines()[0]})"
-        raise UsageError("a line of a table must be words key=value", found=found) from e
-    choices: list[list[tuple[str, str]]] = []
-    for override in overrides:
-        if not override.is_sweep_override():
-            choices.append([(str(override.input_line), "")])
-        elif override.is_discrete_sweep():
-            name = override.get_key_element()
-            choices.append([(f"{name}={value}", str(value)) for value in override.sweep_string_iterator()])
-        else:
-            raise UsageError("a line of a table must list its values", found=override.input_line)
-    for chosen in itertools.product(*choices):
-        values = [value for _, value in chosen if value]
-        yield " ".join([key.replace("_", " "), *values]).strip(), tuple(word for word, _ in chosen)
