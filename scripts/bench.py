@@ -28,7 +28,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from gsu_cli.curvature.fisher import decoder_fisher
+from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.avatars import Avatars
 from gsu_cli.data.base import Dataset, to_float
 from gsu_cli.data.forget import ForgetSpec
@@ -174,7 +174,7 @@ def faces(what: str) -> dict[str, float]:
         split = ForgetSpec.from_values(attribute="glasses").resolve(dataset, generator=torch.Generator())
         started = time.perf_counter()
         if what == "fisher":
-            decoder_fisher(model, images[torch.arange(4000)], seed=0, corrected=False)
+            kronecker_fisher(model, images[torch.arange(4000)], seed=0, corrected=False)
         elif what == "epoch":
             fit(model, images, Recipe(epochs=1, batch_size=32, lr=1e-5), seed=0)
         else:

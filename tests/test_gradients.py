@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli import gradients
-from gsu_cli.curvature.fisher import decoder_fisher
+from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.models.base import Bernoulli
@@ -143,7 +143,7 @@ def test_the_model_is_left_as_it_was(model):
     before = {k: v.clone() for k, v in model.state_dict().items()}
     gradients.mean_gradient(model, images(), NAMES, seed=0)
     gradients.mean_loss(model, images(), seed=0, theta={k: v + 1 for k, v in gradients.parameters(model).items()})
-    decoder_fisher(model, images(), seed=0)
+    kronecker_fisher(model, images(), seed=0)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert all(m.training for m in model.modules())
     assert all(p.grad is None for p in model.parameters())
@@ -152,7 +152,7 @@ def test_the_model_is_left_as_it_was(model):
 def test_ambient_randomness_is_not_used(model):
     state = torch.get_rng_state()
     gradients.mean_gradient(model, images(), NAMES, seed=0)
-    decoder_fisher(model, images(), seed=0)
+    kronecker_fisher(model, images(), seed=0)
     assert torch.equal(state, torch.get_rng_state())
 
 
@@ -165,18 +165,18 @@ def test_class_gradients_average_to_the_gradient(model):
 
 
 def test_the_decoder_fisher_uses_the_models_names_and_any_block(model):
-    fisher = decoder_fisher(model, images(), seed=0)
+    fisher = kronecker_fisher(model, images(), seed=0)
     assert fisher.names() == [k for k, _ in model.named_parameters() if k.startswith("decoder.")]
     assert fisher.n == len(images())
     # other blocks draw other latents and targets: the same Fisher in expectation
-    other = decoder_fisher(model, images(), seed=0, block=100)
+    other = kronecker_fisher(model, images(), seed=0, block=100)
     assert other.mean_eigenvalue() == pytest.approx(fisher.mean_eigenvalue(), rel=0.1)
-    again = decoder_fisher(model, images(), seed=0)
+    again = kronecker_fisher(model, images(), seed=0)
     assert all(torch.equal(a.eigenvalues, b.eigenvalues) for a, b in zip(fisher.layers, again.layers, strict=True))
 
 
 def test_correction_keeps_the_basis_and_the_scale(model):
-    plain, corrected = (decoder_fisher(model, images(), seed=0, corrected=c) for c in (False, True))
+    plain, corrected = (kronecker_fisher(model, images(), seed=0, corrected=c) for c in (False, True))
     for a, b in zip(plain.layers, corrected.layers, strict=True):
         assert torch.equal(a.U_A, b.U_A)
         assert not torch.equal(a.eigenvalues, b.eigenvalues)

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 import tiny_diffusion
 import tiny_world
-from gsu_cli.curvature.fisher import denoiser_fisher
+from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import image_losses, mean_loss, parameters
 from gsu_cli.methods.fisher_surgery import FisherSurgery
-from gsu_cli.objectives.denoise import FrozenDenoising, bank_posterior, noised_sites, redirected
+from gsu_cli.objectives.denoise import bank_posterior, noised_sites, redirected
+from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.denoiser import bank_of, shortened
 from gsu_cli.solvers.step_problem import Candidate
 from gsu_cli.surgery.layers import has_factors
@@ -34,7 +35,7 @@ def run(method: FisherSurgery, seed: int = 0) -> tuple[Any, Any]:
 
 def test_fixed_sites_are_the_training_loss() -> None:
     model, images = tiny_diffusion.trained(), tiny_world.dataset().train
-    frozen = FrozenDenoising(model, noised_sites(model, images, seed=3))
+    frozen = SiteLoss(model, noised_sites(model, images, seed=3))
     assert frozen.mean(parameters(model)) == pytest.approx(mean_loss(model, images, seed=3), rel=1e-6)
     theta = {k: v + 0.01 for k, v in parameters(model).items()}
     assert frozen.mean(theta) == pytest.approx(mean_loss(model, images, seed=3, theta=theta), rel=1e-6)
@@ -45,7 +46,7 @@ def test_fixed_sites_are_the_training_loss() -> None:
 def test_sites_from_a_level_on_have_no_less_noise() -> None:
     model = tiny_diffusion.fresh()
     sites = noised_sites(model, tiny_world.dataset().train, seed=0, start=20)
-    assert (int(sites.t.min()), int(sites.t.max())) == (20, 49)
+    assert (int(sites.inputs[1].min()), int(sites.inputs[1].max())) == (20, 49)
 
 
 def test_the_posterior_over_a_bank_is_bayes_rule() -> None:
@@ -76,8 +77,9 @@ def test_targets_are_what_a_model_of_the_retained_data_would_say() -> None:
         patch.setattr(model.network, "forward", exact)
         found = redirected(model, split.forget_images, bank, retained, seed=0, start=15)
     sites = found.sites
-    wanted = of(m[retained], sites.x_t, sites.t)
-    torch.testing.assert_close(model.denoised(sites.x_t, sites.t, sites.target), wanted, atol=2e-3, rtol=1e-3)
+    x_t, t = sites.inputs
+    wanted = of(m[retained], x_t, t)
+    torch.testing.assert_close(model.denoised(x_t, t, sites.targets), wanted, atol=2e-3, rtol=1e-3)
     assert 0.3 < found.forgotten <= 1.0, "the noised images are mostly those to be forgotten"
     assert found.clamped == pytest.approx(0.0, abs=1e-6)
     assert bool(retained[bank.labels != 1].all())
@@ -112,7 +114,7 @@ def test_factors_agree_with_a_naive_float64_reference() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Images, "batches", doubles)
         patch.setattr(type(model.network), "forward", watched)
-        fisher = denoiser_fisher(model, images, seed=5)
+        fisher = kronecker_fisher(model, images, seed=5)
     (x, t, _), generator = inputs[0], torch.Generator()
     assert len(x) == 12
     from gsu_cli.gradients import block_generator
@@ -164,27 +166,12 @@ def test_factors_agree_with_a_naive_float64_reference() -> None:
     assert any("norm" in k for k in fisher.diagonal)
 
 
-def test_the_fisher_is_taken_at_the_levels_that_are_redirected() -> None:
-    model, seen = tiny_diffusion.fresh(), list[Tensor]()
-    forward = type(model.network).forward
-
-    def watched(self: Any, x: Tensor, t: Tensor) -> Tensor:
-        seen.append(t)
-        return forward(self, x, t)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(model.network), "forward", watched)
-        denoiser_fisher(model, tiny_world.dataset().train, seed=0, start=30)
-    times = torch.cat(seen)
-    assert (int(times.min()), int(times.max()), len(times)) == (30, 49, 600)
-
-
 def test_the_fisher_is_the_curvature_of_the_loss() -> None:
     """Of the last layer the loss is quadratic: with one place per image the Kronecker form is exact in expectation."""
     model = tiny_diffusion.trained()
     images = tiny_world.dataset().train
     name = "network.head.bias"
-    found = denoiser_fisher(model, images, [name], seed=0)
+    found = kronecker_fisher(model, images, [name], seed=0)
     (layer,) = found.layers
     # d loss / d b_c = 2 / d sum over places, so its curvature is 2 places / d
     expected = 2 * 16 / 64

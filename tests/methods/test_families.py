@@ -19,7 +19,7 @@ from gsu_cli.unlearning.unlearn import unlearn
 
 SMALL = {"steps": 2, "log_every": 2, "batch_size": 32, "epochs": 1, "bank_images": 300}
 NAMES = sorted(path.stem for path in (conf_dir() / "method").glob("*.yaml"))
-NEED_A_DECODER = {"fisher_scrub", "moon", "newton", "salun", "selective_amnesia", "sfr_on"}
+NEED_A_DECODER = {"moon", "salun", "selective_amnesia"}
 
 
 def made(name: str) -> Any:

@@ -6,7 +6,7 @@ import torch
 import tiny_world
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.fisher_surgery import FisherSurgery
-from gsu_cli.objectives.frozen_elbo import FrozenElbo
+from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.surgery.second_order import parabola
 from gsu_cli.surgery.streaming import accumulate_product
 from gsu_cli.surgery.vectors import add_scaled, norm, scale
@@ -64,7 +64,7 @@ def test_the_budget_is_measured_on_images_of_the_retain_set():
     images = draw_images(tiny_world.split(), "retain", method.retain_images, seed=seen["retain"])
     images = images[torch.arange(80)]
     theta = {k: v.detach() for k, v in moved.named_parameters() if k.startswith("decoder.")}
-    frozen = FrozenElbo(model, images, seed=seen["budget"])
+    frozen = frozen_elbo(model, images, seed=seen["budget"])
     before = frozen.mean({k: v.detach() for k, v in model.named_parameters() if k in theta})
     assert frozen.mean(theta) / before - 1 == pytest.approx(update.details["budget_spent"], rel=1e-4)
 
@@ -114,7 +114,7 @@ def test_near_the_original_the_parabola_behind_the_prediction_comes_true():
     d = {k: moved[k].detach() - v for k, v in theta.items()}
     d = scale(d, 1 / norm(d))
     for images in (split.retain_images, split.forget_images):
-        loss = FrozenElbo(model, images, seed=0)
+        loss = frozen_elbo(model, images, seed=0)
         g, Hd = accumulate_product(loss.blocks(), theta, d)
         predicted = parabola(g.vector, Hd, d).change(0.1)
         realised = loss.mean(add_scaled(theta, 0.1, d)) - loss.mean(theta)

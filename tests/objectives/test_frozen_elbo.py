@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 import tiny_world
 from gsu_cli.errors import NonFiniteError
-from gsu_cli.objectives.frozen_elbo import FrozenElbo
+from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.surgery.vectors import norm
@@ -39,14 +39,14 @@ def moved(model):
 
 @pytest.mark.parametrize("change", [lambda m: m, moved], ids=["at the start", "after a step"])
 def test_is_the_models_own_loss_under_the_same_noise(model, images, change):
-    frozen, there = FrozenElbo(model, images, seed=3), change(model)
+    frozen, there = frozen_elbo(model, images, seed=3), change(model)
     with torch.no_grad():
         own = there.loss(images.floats(), None, generator(3, "latents")).double().mean()
     assert frozen.mean(decoder_of(there)) == pytest.approx(float(own), rel=1e-6)
 
 
 def test_several_latents_are_the_models_own_loss_on_repeated_images(model, images):
-    frozen, there = FrozenElbo(model, images, seed=3, latents=3), moved(model)
+    frozen, there = frozen_elbo(model, images, seed=3, latents=3), moved(model)
     with torch.no_grad():
         own = there.loss(images.floats().repeat(3, 1, 1, 1), None, generator(3, "latents")).double()
     assert frozen.mean(decoder_of(there)) == pytest.approx(float(own.mean()), rel=1e-6)
@@ -55,7 +55,7 @@ def test_several_latents_are_the_models_own_loss_on_repeated_images(model, image
 
 
 def test_gradient_agrees_with_a_naive_one_in_float64(model, images):
-    frozen = FrozenElbo(model, images, seed=3)
+    frozen = frozen_elbo(model, images, seed=3)
     found = accumulate_gradient(frozen.blocks(size=32), decoder_of(model))
 
     naive = copy.deepcopy(model).double()
@@ -77,14 +77,14 @@ def test_gradient_agrees_with_a_naive_one_in_float64(model, images):
 
 
 def test_part_of_the_decoder_will_do(model, images):
-    frozen, theta = FrozenElbo(model, images, seed=0), decoder_of(model)
+    frozen, theta = frozen_elbo(model, images, seed=0), decoder_of(model)
     last = {k: theta[k] for k in list(theta)[-2:]}
     assert frozen.mean(last) == frozen.mean(theta)
 
 
 def test_noise_is_fixed_by_the_seed(model, images):
     theta = decoder_of(model)
-    a, b, c = (FrozenElbo(model, images, seed=s).mean(theta) for s in (0, 0, 1))
+    a, b, c = (frozen_elbo(model, images, seed=s).mean(theta) for s in (0, 0, 1))
     assert a == b
     assert a != c
 
@@ -92,4 +92,4 @@ def test_noise_is_fixed_by_the_seed(model, images):
 def test_a_loss_that_is_not_finite_is_named(model, images):
     theta = {k: torch.full_like(v, float("nan")) for k, v in decoder_of(model).items()}
     with pytest.raises(NonFiniteError, match="retain loss must stay finite"):
-        FrozenElbo(model, images, seed=0).mean(theta)
+        frozen_elbo(model, images, seed=0).mean(theta)

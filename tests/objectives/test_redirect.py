@@ -123,9 +123,9 @@ def test_floor_is_the_entropy_of_the_targets(goal):
 
 def test_blocks_make_the_mean_and_lie_above_the_floor(model, goal):
     theta = {k: p.detach() for k, p in model.named_parameters() if k.startswith("decoder.")}
-    by_blocks = torch.cat([f(theta) for f in goal.blocks(model, size=37)]).double().mean()
-    assert goal.mean(model, theta) == pytest.approx(float(by_blocks), rel=1e-6)
-    assert goal.mean(model, theta) > goal.floor
+    by_blocks = torch.cat([f(theta) for f in goal.loss(model).blocks(size=37)]).double().mean()
+    assert goal.loss(model).mean(theta) == pytest.approx(float(by_blocks), rel=1e-6)
+    assert goal.loss(model).mean(theta) > goal.floor
 
 
 def test_same_seed_same_objective(model, parts, goal):

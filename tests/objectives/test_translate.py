@@ -94,7 +94,7 @@ def test_targets_are_drawings_of_the_moved_latents(model, parts):
 def test_a_decoder_that_draws_the_targets_has_the_loss_called_floor(model, parts):
     goal = translate(model, *parts, seed=0)
     theta = {k: p.detach() for k, p in model.named_parameters() if k.startswith("decoder.")}
-    assert 0 <= goal.floor < 1e-2 * goal.mean(model, theta)
+    assert 0 <= goal.floor < 1e-2 * goal.loss(model).mean(theta)
 
 
 def test_the_attribute_goes_and_the_rest_of_the_drawing_stays_unlike_at_the_nearest_latent(model, parts):
@@ -121,7 +121,7 @@ def test_the_attribute_goes_and_the_rest_of_the_drawing_stays_unlike_at_the_near
 
 def test_beyond_goes_further(model, parts):
     theta = {k: p.detach() for k, p in model.named_parameters() if k.startswith("decoder.")}
-    to, past = (translate(model, *parts, seed=0, beyond=b).mean(model, theta) for b in (0.0, 0.5))
+    to, past = (translate(model, *parts, seed=0, beyond=b).loss(model).mean(theta) for b in (0.0, 0.5))
     assert past > 1.1 * to
 
 

@@ -1,4 +1,4 @@
-"""Gauss-Newton products of a decoder's likelihood at given latents."""
+"""Gauss-Newton products of an output loss at given sites."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ import torch
 from torch import Tensor
 
 from gsu_cli.gradients import BLOCK
-from gsu_cli.models.decoders import decoder_prefix
+from gsu_cli.models.decoders import prefix_of, site_maker
+from gsu_cli.models.sites import Sites
 from gsu_cli.surgery.gauss_newton import gauss_newton_product, output_curvature
 from gsu_cli.surgery.vectors import Vector, VectorLike
 
 
-def decoder_gauss_newton(model: Any, theta: Vector, latents: Tensor) -> Callable[[VectorLike], Vector]:
-    """``v -> G v``, the mean over ``latents`` of ``J^T H J`` with J of the decoder's output, H of the likelihood.
+def site_gauss_newton(model: Any, theta: Vector, sites: Sites) -> Callable[[VectorLike], Vector]:
+    """``v -> G v``, the mean over ``sites`` of ``J^T H J`` with J of the network's output, H of the output loss.
 
     Args:
-        model: with ``decoder`` and ``likelihood``.
+        model: with sites, or with ``posterior``, ``decoder`` and ``likelihood``.
         theta: the weights at which it is taken, named as the model names them; ``v`` has the same names.
-        latents: ``(n, z)``.
+        sites: whose inputs count.
     """
-    likelihood, decoder, prefix = model.likelihood, model.decoder, decoder_prefix(model)
+    maker = site_maker(model)
+    prefix, parts = prefix_of(model, maker.network), [part.inputs for part in sites.split(BLOCK // 2)]
 
-    def output(theta: Vector, z: Tensor) -> Tensor:
+    def output(theta: Vector, inputs: tuple[Tensor, ...]) -> Tensor:
         own = {k.removeprefix(prefix): v for k, v in theta.items()}
-        found: Tensor = torch.func.functional_call(decoder, own, (z,))
+        found: Tensor = torch.func.functional_call(maker.network, own, inputs)
         return found
 
-    H = output_curvature(likelihood.nll, likelihood.mean)
-    return lambda v: gauss_newton_product(output, latents.split(BLOCK // 2), H, theta, v)
+    H = output_curvature(maker.output_loss.nll, maker.output_loss.mean)
+    return lambda v: gauss_newton_product(output, parts, H, theta, v)

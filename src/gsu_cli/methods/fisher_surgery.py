@@ -28,15 +28,16 @@ from typing import Any
 from torch import nn
 
 from gsu_cli.checks import check_choice, check_flag, check_number, check_share, check_whole
-from gsu_cli.curvature.fisher import decoder_fisher
+from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
 from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
 from gsu_cli.models.decoders import decoder_prefix
 from gsu_cli.models.protocols import HasDecoder, HasNoiseLevels
-from gsu_cli.objectives.frozen_elbo import FrozenElbo
+from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.redirect import Redirect, posterior, posterior_latents, retained_share
+from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import TARGETS, redirection
 from gsu_cli.solvers.bookkeeping import counted, foresee
 from gsu_cli.solvers.candidates import Candidate, choose
@@ -156,18 +157,19 @@ class FisherSurgery:
             solver = self._solver(task, goal)
             times = REFIT_BUDGET_LATENTS if solver == "least_squares" else 1
             trial = first(retain, n_budget)
-            cost = FrozenElbo(model, trial, seed=task.stream("budget"), latents=times)
+            cost = frozen_elbo(model, trial, seed=task.stream("budget"), latents=times)
             # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
             checks = {
-                "retain": FrozenElbo(model, first(retain, CHECK_IMAGES), seed=task.stream("check retain")),
-                "forget": FrozenElbo(model, first(forget, CHECK_IMAGES), seed=task.stream("check forget")),
+                "retain": frozen_elbo(model, first(retain, CHECK_IMAGES), seed=task.stream("check retain")),
+                "forget": frozen_elbo(model, first(forget, CHECK_IMAGES), seed=task.stream("check forget")),
             }
         names = list(model.generation_parameters())
         start = parameters(model, names)
         origin = {k: v.clone() for k, v in start.items()}
         base = cost.mean(origin)
         before = {part: loss.mean(origin) for part, loss in checks.items()}
-        redirect_before = goal.mean(model, origin)
+        loss = goal.loss(model)
+        redirect_before = loss.mean(origin)
         update = Update(self.name, self.shots)
         log: list[dict[str, Any]] = []
         for shot in range(self.shots):
@@ -183,7 +185,7 @@ class FisherSurgery:
         update.details = {
             "budget": self.budget,
             "budget_spent": relative_increase(cost.mean(now), base),
-            "redirect_loss": {"before": redirect_before, "after": goal.mean(model, now), "floor": goal.floor},
+            "redirect_loss": {"before": redirect_before, "after": loss.mean(now), "floor": goal.floor},
             "clean_targets": goal.clean,
             "target": {
                 "kind": goal.kind,
@@ -194,11 +196,11 @@ class FisherSurgery:
                 "retain": len(retain),
                 "forget": len(forget),
                 "budget": len(trial),
-                "check": len(checks["forget"].x),
+                "check": len(checks["forget"]),
             },
             "shots": log,
             "solver": solver,
-            "cost": counted(self, solver, log, len(retain), len(forget), len(cost.x)).record(len(split.dataset.train)),
+            "cost": counted(self, solver, log, len(retain), len(forget), len(cost)).record(len(split.dataset.train)),
         }
         return update
 
@@ -225,7 +227,7 @@ class FisherSurgery:
         task: Task,
         solver: str,
         goal: Redirect,
-        cost: FrozenElbo,
+        cost: SiteLoss,
         retain: Images,
         names: list[str],
         limit: float,
@@ -234,19 +236,20 @@ class FisherSurgery:
         """The best candidate at the present weights; ``limit`` is the largest retain loss, nats per image."""
         model = task.model
         theta = parameters(model, names)
-        problem = StepProblem(model, goal, cost, theta, cost.mean(theta), limit, goal.mean(model, theta))
+        loss = goal.loss(model)
+        problem = StepProblem(model, loss, cost, theta, cost.mean(theta), limit, loss.mean(theta))
         if solver == "least_squares":
             with task.stage("step"):
                 seed = task.stream("refit", len(log))
                 stay = posterior_latents(*posterior(model, retain), REFIT_LATENTS, seed=seed)
-                found = refitted(problem, self.layers, stay)
+                found = refitted(problem, self.layers, goal.meant, stay)
         else:
             with task.stage("gradients"):
-                g = accumulate_gradient(goal.blocks(model), theta).vector
+                g = accumulate_gradient(loss.blocks(), theta).vector
                 g_r = accumulate_gradient(cost.blocks(), theta)
             with task.stage("statistics"):
                 seed = task.stream("fisher", len(log))
-                fisher = decoder_fisher(model, retain, names, seed=seed, corrected=self.corrected)
+                fisher = kronecker_fisher(model, retain, names, seed=seed, corrected=self.corrected)
             with task.stage("step"):
                 influence = FisherSolver(problem, g, g_r, fisher)
                 if solver == "gauss_newton":

@@ -10,11 +10,11 @@ et al., "Certified Data Removal", ICML 2020. H_r is the Kronecker-factored Fishe
 from __future__ import annotations
 
 from gsu_cli.checks import check_number, check_whole
-from gsu_cli.curvature.fisher import decoder_fisher
+from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import Strength, Task, Update, add_, cosine, draw_images
-from gsu_cli.models.decoders import check_decoder, need_latents
-from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.models.decoders import check_network
+from gsu_cli.models.protocols import IMAGE_SITES
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import CHECK_IMAGES
 
@@ -29,7 +29,7 @@ class Newton:
     """
 
     name = "newton"
-    needs = (HasDecoder,)
+    needs = (IMAGE_SITES,)
     knob = Strength("strength", 1e-2, 1e2, power=1.0)
 
     def __init__(self, damping: float = 0.1, retain_images: int = 10_000, strength: float = 1.0) -> None:
@@ -40,8 +40,7 @@ class Newton:
 
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
-        need_latents(model)
-        check_decoder(model)
+        check_network(model)
         names = list(model.generation_parameters())
         retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
         forget = split.forget_images
@@ -55,7 +54,7 @@ class Newton:
             g_f = mean_gradient(model, forget, names, seed=task.stream("forget")).vector
             g_r = mean_gradient(model, checks["retain"], names, seed=seeds["retain"]).vector
         with task.stage("statistics"):
-            fisher = decoder_fisher(model, retain, names, seed=task.stream("fisher"), corrected=False)
+            fisher = kronecker_fisher(model, retain, names, seed=task.stream("fisher"), corrected=False)
         with task.stage("step"):
             d = fisher.inverse(self.damping, damping_scope="layer").apply(g_f)
             add_(model, d, self.strength * split.n_forget / split.n_retain)

@@ -19,8 +19,7 @@ from gsu_cli.checks import check_number, check_whole
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update, draw_images
-from gsu_cli.models.decoders import need_latents
-from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.models.protocols import IMAGE_SITES
 from gsu_cli.surgery.vectors import Vector, VectorLike, norm, scale
 from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
@@ -43,7 +42,7 @@ class SfrOn:
     """
 
     name = "sfr_on"
-    needs = (HasDecoder,)
+    needs = (IMAGE_SITES,)
     knob = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
@@ -70,7 +69,6 @@ class SfrOn:
         self.loop = Loop(steps, lr, batch_size, "generator", optimiser, retain_budget, log_every)
 
     def __call__(self, task: Task) -> Update:
-        need_latents(task.model)
         descent, F = Descent.of(task, self.loop), dict[str, Vector]()
         with task.stage("statistics"):
             for part in ("forget", "retain"):

@@ -23,20 +23,8 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
 from gsu_cli.models.protocols import HasDecoder, HasPosterior
+from gsu_cli.models.sites import OutputLoss
 from gsu_cli.surgery.devices import coins, device_of, normal
-
-
-class Likelihood(Protocol):
-    """p(x | output), all functions per image."""
-
-    def nll(self, output: Tensor, x: Tensor) -> Tensor:
-        """-log p(x | output) in nats (constants that no parameter moves may be left out), ``(n,)``."""
-
-    def mean(self, output: Tensor) -> Tensor:
-        """E[x | output] in [0, 1]: what is drawn, shape of ``output``."""
-
-    def fisher_residual(self, output: Tensor, generator: torch.Generator) -> Tensor:
-        """D nll(output, x~)/d output for x~ ~ p(. | output): the pseudo-gradient whose covariance is the Fisher."""
 
 
 class Bernoulli:
@@ -133,7 +121,7 @@ class Vae(Model):
     """
 
     latent_dim: int
-    likelihood: Likelihood
+    likelihood: OutputLoss
     encoder: nn.Module
     posterior_head: nn.Linear
     decoder: nn.Sequential
@@ -215,7 +203,7 @@ class LatentGenerator(Generator, Protocol):
 
     latent_dim: int
     decoder: nn.Module
-    likelihood: Likelihood
+    likelihood: OutputLoss
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
     def decode(self, z: Tensor) -> Tensor: ...

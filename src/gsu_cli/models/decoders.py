@@ -1,47 +1,87 @@
-"""What is asked of a model's decoder before it is differentiated by itself."""
+"""Networks of models as makers of sites, and what is asked of them before they are differentiated by themselves."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
+from torch import Tensor, nn
+
 from gsu_cli.errors import UsageError
+from gsu_cli.models.base import decode
+from gsu_cli.models.protocols import HasDecoder, HasImageSites, HasSites
+from gsu_cli.models.sites import OutputLoss, Sites
+from gsu_cli.surgery.devices import normal
+from gsu_cli.surgery.taps import eval_mode
 
 GRADIENTS_ALONE = "Use a method that needs gradients alone, such as method=gradient_surgery"
 
 
-def decoder_prefix(model: Any) -> str:
-    """What stands before the decoder's own parameter names in the model's."""
-    return next(f"{name}." if name else "" for name, module in model.named_modules() if module is model.decoder)
+class DecoderSites:
+    """The sites of a latent-variable model, of this package or of one's own: latents, and the pixels there."""
+
+    sites_at_once = 1_000_000
+
+    def __init__(self, model: HasDecoder) -> None:
+        self.model: Any = model
+        self.network: nn.Module = model.decoder
+        self.output_loss: OutputLoss = model.likelihood
+
+    @torch.no_grad()
+    def sites(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Sites:
+        """``z ~ q(z | x)`` of each image, and the image."""
+        with eval_mode(self.model):
+            mean, sd = self.model.posterior(x)
+            return Sites((mean + sd * normal(mean.shape, generator, mean),), x)
+
+    @torch.no_grad()
+    def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
+        """Latents ``(n, z)``, and what is drawn there now."""
+        return Sites((noise,), decode(self.model, noise))
 
 
-def need_latents(model: Any) -> None:
-    """Refuses a model without latents.
+def site_maker(model: Any) -> HasImageSites:
+    """What makes a model's sites: itself, or its decoder's.
 
     Raises:
-        UsageError: with the way out.
+        UsageError: nothing does.
     """
-    if not all(hasattr(model, name) for name in ("posterior", "decoder", "likelihood", "latent_dim")):
-        raise UsageError(
-            "this method needs a model with posterior(), decoder, likelihood and latent_dim",
-            found=type(model).__name__,
-            way_out=GRADIENTS_ALONE,
-        )
+    if isinstance(model, HasSites):
+        return model  # type: ignore[return-value]  # methods that need those of images say so in `needs`
+    if isinstance(model, HasDecoder):
+        return DecoderSites(model)
+    raise UsageError(
+        "this method needs a model with sites, or with posterior(), decoder and likelihood",
+        found=type(model).__name__,
+        way_out=GRADIENTS_ALONE,
+    )
 
 
-def check_decoder(model: Any) -> None:
-    """Refuses a model whose drawings depend on more than its decoder, or whose decoder computes its own weights.
+def prefix_of(model: Any, network: nn.Module) -> str:
+    """What stands before the own parameter names of a network in the model's."""
+    return next(f"{name}." if name else "" for name, module in model.named_modules() if module is network)
+
+
+def decoder_prefix(model: Any) -> str:
+    """The same of a decoder."""
+    return prefix_of(model, model.decoder)
+
+
+def check_network(model: Any) -> None:
+    """Refuses a model whose drawings depend on more than its network, or whose network computes its own weights.
 
     Raises:
         UsageError: with the parameter.
     """
-    prefix = decoder_prefix(model)
+    network, what = site_maker(model).network, "decoder" if isinstance(model, HasDecoder) else "network"
+    prefix = prefix_of(model, network)
     if outside := [name for name in model.generation_parameters() if not name.startswith(prefix)]:
         raise UsageError(
-            "this method needs a decoder that holds every parameter drawing depends on",
+            f"this method needs a {what} that holds every parameter drawing depends on",
             found=f"{outside[0]} outside of it",
-            way_out=f"Move it into the class's decoder, or: {GRADIENTS_ALONE}",
+            way_out=f"Move it into the class's {what}, or: {GRADIENTS_ALONE}",
         )
-    if computed := [name for name, _ in model.decoder.named_parameters() if name.endswith(("_g", "_orig"))]:
+    if computed := [name for name, _ in network.named_parameters() if name.endswith(("_g", "_orig"))]:
         raise UsageError(
             "this method needs layers whose weights are parameters",
             found=f"{prefix}{computed[0]} of torch.nn.utils.weight_norm or spectral_norm",

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import UnionType
-from typing import Any, Protocol, get_args, runtime_checkable
+from typing import Protocol, get_args, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+from gsu_cli.models.sites import OutputLoss, Sites
 
 NATS = "nats/image"
 
@@ -27,6 +29,26 @@ class HasLoss(Protocol):
 
     def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         """``(n,)``, of images ``(n, c, h, w)`` in [0, 1]."""
+
+
+@runtime_checkable
+class HasSites(Protocol):
+    """A network, an output loss, and the sites of what the model itself draws: all that curvature needs."""
+
+    network: nn.Module
+    output_loss: OutputLoss
+    sites_at_once: int  # that pass the network together where all activations are kept, at most
+
+    def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
+        """Sites of the images that the model draws of ``noise``, whose targets are what it says there now."""
+
+
+@runtime_checkable
+class HasImageSites(HasSites, Protocol):
+    """Sites of given images."""
+
+    def sites(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Sites:
+        """One site of each image ``(n, c, h, w)`` in [0, 1] with label ``(n,)``; its loss is the training loss."""
 
 
 @runtime_checkable
@@ -55,14 +77,11 @@ class HasNoiseLevels(Protocol):
     network: nn.Module
     train_steps: int
 
+    def sites(self, x: Tensor, y: Tensor | None, generator: torch.Generator, start: int = 0) -> Sites:
+        """``(x_t, t)`` of each image at one time from ``start`` on, and what ``network(x_t, t)`` should be."""
+
     def times(self, n: int, generator: torch.Generator, start: int = 0) -> Tensor:
         """Times ``(n,)`` from ``start`` on for ``n`` images; from 0 on the first that ``loss`` draws."""
-
-    def noised(self, x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """``x_t`` of images in [0, 1] at times ``(n,)``."""
-
-    def target(self, x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """What ``network(x_t, t)`` should be."""
 
     def denoised(self, x_t: Tensor, t: Tensor, output: Tensor) -> Tensor:
         """The ``x_0`` that ``output`` implies."""
@@ -79,14 +98,19 @@ class HasDecoder(Protocol):
     """A decoder whose output parametrises a likelihood: what redirection in a latent space and its Fisher need."""
 
     decoder: nn.Module
-    likelihood: Any
+    likelihood: OutputLoss
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 Capability = type | UnionType
+IMAGE_SITES = HasImageSites | HasDecoder
+"""What statistics of images' sites need."""
+
 NAMES: dict[type, str] = {
     HasLoss: "a training loss",
+    HasSites: "a network and an output loss",
+    HasImageSites: "sites of images",
     HasLatents: "latents to decode",
     HasPosterior: "a posterior over latents",
     HasDecoder: "posterior(), decoder and likelihood",

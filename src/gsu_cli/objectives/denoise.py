@@ -17,91 +17,28 @@ high noise it is decided which one it will be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
-from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.gradients import BLOCK, BlockLoss, block_generator
+from gsu_cli.errors import UsageError
+from gsu_cli.gradients import BLOCK, block_generator
 from gsu_cli.models.protocols import HasNoiseLevels
-from gsu_cli.surgery.devices import normal, wide
+from gsu_cli.models.sites import Sites
 
-SIZE = 125  # sites that pass the network at once: their activations are all kept for a gradient
-PREFIX = "network."
 BEYOND = 1.2  # how far outside of [-1, 1] a corrected image may lie
 
 
-@dataclass(frozen=True)
-class NoisedSites:
-    """Inputs of the network and the outputs wanted there.
-
-    Attributes:
-        x_t: noised images, ``(n, c, h, w)``.
-        t: their times, ``(n,)``.
-        target: outputs wanted, ``(n, c, h, w)``.
-    """
-
-    x_t: Tensor
-    t: Tensor
-    target: Tensor
-
-    def blocks(self, model: HasNoiseLevels, size: int = SIZE) -> Iterator[BlockLoss]:
-        """The squared error block by block, as a function of the parameters (named as the model names them)."""
-        for x, t, v in zip(self.x_t.split(size), self.t.split(size), self.target.split(size), strict=True):
-
-            def of(theta: dict[str, Tensor], x: Tensor = x, t: Tensor = t, v: Tensor = v) -> Tensor:
-                own = {k.removeprefix(PREFIX): p for k, p in theta.items()}
-                output: Tensor = torch.func.functional_call(model.network, own, (x, t))
-                return (output - v).square().flatten(1).mean(1)
-
-            yield of
-
-    @torch.no_grad()
-    def mean(self, model: HasNoiseLevels, theta: dict[str, Tensor]) -> float:
-        """The loss at ``theta``.
-
-        Raises:
-            NonFiniteError: it is nan or infinite.
-        """
-        value = float(wide(torch.cat([f(theta) for f in self.blocks(model, BLOCK)])).mean())
-        if not torch.isfinite(torch.tensor(value)):
-            raise NonFiniteError("the loss of a denoiser must stay finite", found=value)
-        return value
-
-
-@dataclass(frozen=True)
-class FrozenDenoising:
-    """The training loss on fixed images at fixed times and noise, as `FrozenElbo` is it for VAEs."""
-
-    model: HasNoiseLevels
-    sites: NoisedSites
-
-    def blocks(self) -> Iterator[BlockLoss]:
-        """The loss block by block."""
-        return self.sites.blocks(self.model)
-
-    def mean(self, theta: dict[str, Tensor]) -> float:
-        """The loss at ``theta``; raises as `NoisedSites.mean`."""
-        return self.sites.mean(self.model, theta)
-
-
 @torch.no_grad()
-def noised_sites(model: HasNoiseLevels, images: Images, *, seed: int, start: int = 0) -> NoisedSites:
+def noised_sites(model: HasNoiseLevels, images: Images, *, seed: int, start: int = 0) -> Sites:
     """Images at stratified times from ``start`` on, with the true targets.
 
     With ``start=0`` the loss of the sites is, image by image, that of `gsu_cli.gradients.image_losses` for ``seed``.
     """
-    parts: list[tuple[Tensor, Tensor, Tensor]] = []
-    for b, (x, _) in enumerate(images.batches(BLOCK)):
-        generator = block_generator(seed, b)
-        t = model.times(len(x), generator, start).to(x.device)
-        eps = normal(x.shape, generator, x)
-        parts.append((model.noised(x, t, eps), t, model.target(x, t, eps)))
-    x_t, t, target = (torch.cat(column) for column in zip(*parts, strict=True))
-    return NoisedSites(x_t, t, target)
+    blocks = enumerate(images.batches(BLOCK))
+    return Sites.joined([model.sites(x, y, block_generator(seed, b), start) for b, (x, y) in blocks])
 
 
 @dataclass(frozen=True)
@@ -115,7 +52,7 @@ class Redirection:
         clamped: share of the pixels of the corrected images that lay outside of the allowed range.
     """
 
-    sites: NoisedSites
+    sites: Sites
     forgotten: float
     clamped: float
 
@@ -144,10 +81,11 @@ def redirected(
             way_out="Raise method.bank_images",
         )
     raw = noised_sites(model, forget, seed=seed, start=start)
-    m = 2 * bank.floats().to(raw.x_t.device).flatten(1) - 1
+    m = 2 * bank.floats().to(raw.targets.device).flatten(1) - 1
     kept = retained.to(m.device)
     targets, forgotten, clamped = [], 0.0, 0.0
-    for x, t in zip(raw.x_t.split(BLOCK), raw.t.split(BLOCK), strict=True):
+    for part in raw.split(BLOCK):
+        x, t = part.inputs
         log_p = bank_posterior(model, x, t, m)
         forgotten += float(torch.softmax(log_p, 1)[:, ~kept].sum())
         everything = torch.softmax(log_p, 1) @ m
@@ -156,7 +94,7 @@ def redirected(
         clamped += float((x_0.abs() > BEYOND).float().mean()) * len(x)
         targets.append(model.output_for(x, t, x_0.clamp(-BEYOND, BEYOND)))
     n = len(forget)
-    return Redirection(NoisedSites(raw.x_t, raw.t, torch.cat(targets)), forgotten / n, clamped / n)
+    return Redirection(Sites(raw.inputs, torch.cat(targets)), forgotten / n, clamped / n)
 
 
 def bank_posterior(model: HasNoiseLevels, x_t: Tensor, t: Tensor, bank: Tensor) -> Tensor:

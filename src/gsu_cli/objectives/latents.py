@@ -8,17 +8,11 @@ import torch
 from torch import Tensor
 
 from gsu_cli.models.base import copied
-from gsu_cli.models.decoders import need_latents
 from gsu_cli.surgery.devices import device_of, normal
 
 
 def frozen(model: Any) -> Any:
-    """A copy in eval mode whose weights have no gradients: the original, while the model moves.
-
-    Raises:
-        UsageError: it is no model with latents.
-    """
-    need_latents(model)
+    """A copy in eval mode whose weights have no gradients: the original, while the model moves."""
     return copied(model).eval().requires_grad_(False)
 
 

@@ -13,7 +13,6 @@ judge is asked. The image likelihood's cross-entropy accepts targets between 0 a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +23,12 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.base import decode
-from gsu_cli.models.decoders import GRADIENTS_ALONE, check_decoder, decoder_prefix
+from gsu_cli.models.decoders import GRADIENTS_ALONE, check_network
+from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.models.sites import Sites
+from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import normal, share_of, wide
-from gsu_cli.surgery.streaming import BlockLoss
 
 COLUMNS = 1024  # of a pool that are float64 at a time: all of them would double the memory of large images
 LEAST_CLEAN = 0.02  # share of the retained means kept as targets when fewer than that are clean
@@ -56,22 +57,9 @@ class Redirect:
     kind: str = "nearest"
     region: float = 1.0
 
-    def blocks(self, model: Any, size: int = BLOCK) -> Iterator[BlockLoss]:
-        """The loss block by block, as a function of the decoder's parameters (named as the model names them)."""
-        prefix = decoder_prefix(model)
-        for z, t in zip(self.latents.split(size), self.targets.split(size), strict=True):
-
-            def of(theta: dict[str, Tensor], z: Tensor = z, t: Tensor = t) -> Tensor:
-                own = {k.removeprefix(prefix): v for k, v in theta.items()}
-                nll: Tensor = model.likelihood.nll(torch.func.functional_call(model.decoder, own, (z,)), t)
-                return nll
-
-            yield of
-
-    @torch.no_grad()
-    def mean(self, model: Any, theta: dict[str, Tensor]) -> float:
-        """The loss at ``theta``, nats per image."""
-        return float(wide(torch.cat([f(theta) for f in self.blocks(model)])).mean())
+    def loss(self, model: Any) -> SiteLoss:
+        """The loss as a function of the weights, nats per image."""
+        return SiteLoss(model, Sites((self.latents,), self.targets), "the redirect loss")
 
 
 def check_latents(model: Any) -> None:
@@ -80,13 +68,13 @@ def check_latents(model: Any) -> None:
     Raises:
         UsageError: with its name.
     """
-    if not all(hasattr(model, name) for name in ("posterior", "decoder", "likelihood")):
+    if not isinstance(model, HasDecoder):
         raise UsageError(
             "redirecting needs a model with posterior(), decoder and likelihood",
             found=type(model).__name__,
             way_out=GRADIENTS_ALONE,
         )
-    check_decoder(model)
+    check_network(model)
 
 
 def latents(model: Any, forget: Images, retain: Images, seed: int) -> tuple[Tensor, Tensor, Tensor]:

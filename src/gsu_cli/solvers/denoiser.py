@@ -11,16 +11,17 @@ docs/methods/fisher_surgery.md has the method, docs/diffusion.md what it earns h
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import torch
 
-from gsu_cli.curvature.fisher import denoiser_fisher
+from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
-from gsu_cli.objectives.denoise import FrozenDenoising, Redirection, noised_sites, redirected
+from gsu_cli.objectives.denoise import Redirection, noised_sites, redirected
+from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.bookkeeping import foresee
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.fisher_solver import FisherSolver
@@ -66,15 +67,16 @@ class DenoiserSurgery:
         with task.stage("objective"):
             found = self._redirection(task, forget)
             trial = first(retain, self.budget_images)
-            cost = FrozenDenoising(model, noised_sites(model, trial, seed=task.stream("budget")))
+            cost = SiteLoss(model, noised_sites(model, trial, seed=task.stream("budget")))
             checks = {
-                part: FrozenDenoising(
+                part: SiteLoss(
                     model, noised_sites(model, first(images, CHECK_IMAGES), seed=task.stream(f"check {part}"))
                 )
                 for part, images in (("retain", retain), ("forget", forget))
             }
         origin = {k: v.clone() for k, v in parameters(model, names).items()}
-        base, redirect_before = cost.mean(origin), found.sites.mean(model, origin)
+        goal = SiteLoss(model, found.sites, "the redirect loss")
+        base, redirect_before = cost.mean(origin), goal.mean(origin)
         before = {part: loss.mean(origin) for part, loss in checks.items()}
         update, log = Update("fisher_surgery", self.shots), list[dict[str, Any]]()
         statistics = first(retain, self.retain_images)
@@ -82,8 +84,8 @@ class DenoiserSurgery:
         for shot in range(self.shots):
             limit = base * (1 + self.budget * (shot + 1) / self.shots)
             theta = parameters(model, names)
-            problem = StepProblem(model, cast(Any, found.sites), cast(Any, cost), theta, paid, limit, redirect)
-            best = self._shot(task, problem, found, cost, statistics, log)
+            problem = StepProblem(model, goal, cost, theta, paid, limit, redirect)
+            best = self._shot(task, problem, goal, cost, statistics, log)
             if shot == 0:
                 with task.stage("prediction"):
                     foresee(update, checks, origin, best, self.shots)
@@ -119,19 +121,19 @@ class DenoiserSurgery:
         self,
         task: Task,
         problem: StepProblem,
-        goal: Redirection,
-        cost: FrozenDenoising,
+        goal: SiteLoss,
+        cost: SiteLoss,
         retain: Images,
         log: list[dict[str, Any]],
     ) -> Candidate:
         """The best candidate at the weights of ``problem``."""
         model, theta = task.model, problem.theta
         with task.stage("gradients"):
-            g = accumulate_gradient(goal.sites.blocks(model), theta).vector
+            g = accumulate_gradient(goal.blocks(), theta).vector
             g_r = accumulate_gradient(cost.blocks(), theta)
         with task.stage("statistics"):
             seed = task.stream("fisher", len(log))
-            fisher = denoiser_fisher(model, retain, list(theta), seed=seed, corrected=self.corrected)
+            fisher = kronecker_fisher(model, retain, list(theta), seed=seed, corrected=self.corrected)
         with task.stage("step"):
             influence = FisherSolver(problem, g, g_r, fisher)
             best = shortened(problem, influence.kfac(self.damping))

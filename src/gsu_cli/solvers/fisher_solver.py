@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from gsu_cli.curvature.gauss_newton import decoder_gauss_newton
+from gsu_cli.curvature.gauss_newton import site_gauss_newton
 from gsu_cli.errors import UsageError
 from gsu_cli.solvers.candidates import TIE, Candidate
 from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
@@ -61,8 +61,8 @@ class FisherSolver:
         b, surviving = self._descent(geometry)
         found = krylov(
             b,
-            decoder_gauss_newton(problem.model, problem.theta, problem.goal.latents[: max(images // 2, 1)]),
-            decoder_gauss_newton(problem.model, problem.theta, problem.cost.z[:images]),
+            site_gauss_newton(problem.model, problem.theta, problem.goal.sites[: max(images // 2, 1)]),
+            site_gauss_newton(problem.model, problem.theta, problem.cost.sites[:images]),
             geometry.apply,
             budget=problem.limit - problem.loss,
             eps=FLOOR * self.fisher.mean_eigenvalue(),

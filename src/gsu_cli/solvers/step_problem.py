@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from gsu_cli.objectives.frozen_elbo import FrozenElbo
-from gsu_cli.objectives.redirect import Redirect
+from gsu_cli.errors import NonFiniteError
+from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.surgery.vectors import Vector, add_scaled
 
 TOLERANCE = 0.03  # of the budget: a step that spends all but so much of it is long enough
@@ -29,8 +29,8 @@ class StepProblem:
     """
 
     model: Any
-    goal: Redirect
-    cost: FrozenElbo
+    goal: SiteLoss
+    cost: SiteLoss
     theta: Vector
     loss: float
     limit: float
@@ -45,8 +45,11 @@ class StepProblem:
         return self.relative_increase(theta) <= self.allowed
 
     def reached(self, theta: Vector) -> float:
-        """The redirect loss, nats per image."""
-        return self.goal.mean(self.model, theta)
+        """The redirect loss, nats per image; nan where it is not finite."""
+        try:
+            return self.goal.mean(theta)
+        except NonFiniteError:
+            return math.nan
 
     def at(self, direction: Vector, step: float) -> Vector:
         return add_scaled(self.theta, step, direction)

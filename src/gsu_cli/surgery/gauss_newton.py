@@ -17,18 +17,20 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import exp
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.surgery.devices import add_wide
+from gsu_cli.surgery.taps import Inputs
 from gsu_cli.surgery.vectors import Vector, VectorLike, add_scaled, combine, dot
 
 LOG_MU = (-14.0, 28.0)  # natural logarithms between which a multiplier is looked for: 1e-6 to 1e12
 
-Network = Callable[[Vector, Tensor], Tensor]
-"""Parameters and inputs ``(n, ...)`` -> outputs ``(n, ...)``."""
+Network = Callable[[Vector, Any], Tensor]
+"""Parameters and inputs, one tensor ``(n, ...)`` or several -> outputs ``(n, ...)``."""
 
 OutputCurvature = Callable[[Tensor, Tensor], Tensor]
 """Outputs and a tangent of the same shape -> ``H`` times the tangent, sample by sample."""
@@ -38,13 +40,13 @@ Precondition = Callable[[VectorLike], Vector]
 
 
 def gauss_newton_product(
-    network: Network, inputs: Iterable[Tensor], curvature: OutputCurvature, theta: VectorLike, v: VectorLike
+    network: Network, inputs: Iterable[Inputs], curvature: OutputCurvature, theta: VectorLike, v: VectorLike
 ) -> Vector:
     """``G v``, the mean over all samples, block by block, summed in float64.
 
     Args:
         network: differentiable forward and backward; called twice per block.
-        inputs: blocks ``(n, ...)``.
+        inputs: blocks, each one tensor ``(n, ...)`` or a tuple of them.
         curvature: of the loss in the outputs, symmetric.
         theta: where.
         v: with the names of ``theta``.
@@ -65,7 +67,7 @@ def gauss_newton_product(
     n = 0
     for block in inputs:
 
-        def outputs(p: Vector, block: Tensor = block) -> Tensor:
+        def outputs(p: Vector, block: Inputs = block) -> Tensor:
             return network(p, block)
 
         with torch.no_grad(), warnings.catch_warnings():
@@ -78,7 +80,7 @@ def gauss_newton_product(
             terms = torch.autograd.grad(weighted, list(leaves.values()), materialize_grads=True)
         for k, term in zip(leaves, terms, strict=True):
             add_wide(sums, k, term)
-        n += len(block)
+        n += len(y)
     if not n:
         raise UsageError("a Gauss-Newton product needs at least one sample", found=0)
     if bad := [k for k, total in sums.items() if not torch.isfinite(total).all()]:

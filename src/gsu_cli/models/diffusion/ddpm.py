@@ -20,6 +20,7 @@ from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.models.base import Model, image_shape, whole, wholes
 from gsu_cli.models.diffusion.schedule import alpha_bars, sampling_times, stratified
 from gsu_cli.models.diffusion.unet import UNet
+from gsu_cli.models.sites import Sites, SquaredError
 from gsu_cli.surgery.devices import device_of, normal
 
 PREDICTIONS = ("eps", "v")
@@ -43,6 +44,8 @@ class Ddpm(Model):
         UsageError: an option is not one of these, or a size does not divide the images.
     """
 
+    sites_at_once = 125  # of which all activations are kept
+
     def __init__(
         self,
         shape: Sequence[int],
@@ -64,6 +67,7 @@ class Ddpm(Model):
         self.train_steps, self.sample_steps = train_steps, whole("sample_steps", sample_steps, 2)
         if self.sample_steps > train_steps:
             raise UsageError(f"`model.sample_steps` must be at most train_steps, {train_steps}", found=sample_steps)
+        self.output_loss = SquaredError()
         self.network = UNet(self.shape, self.channels, self.patch, self.embedding)
         self.signal: Tensor  # sqrt(a_t)
         self.noisiness: Tensor  # sqrt(1 - a_t)
@@ -122,14 +126,24 @@ class Ddpm(Model):
 
         The levels of a batch are stratified: together they cover all of them evenly.
         """
-        t = self.times(len(x), generator).to(x.device)
-        eps = normal(x.shape, generator, x)
-        output: Tensor = self.network(self.noised(x, t, eps), t)
-        return (output - self.target(x, t, eps)).square().flatten(1).mean(1)
+        made = self.sites(x, y, generator)
+        return self.output_loss.nll(self.network(*made.inputs), made.targets)
 
     def times(self, n: int, generator: torch.Generator, start: int = 0) -> Tensor:
         """Noise levels from ``start`` on for ``n`` images, ``(n,)`` on the CPU: stratified, see `stratified`."""
         return stratified(n, self.train_steps, generator, start)
+
+    def sites(self, x: Tensor, y: Tensor | None, generator: torch.Generator, start: int = 0) -> Sites:
+        """Each image at one level of noise, from ``start`` on, and what the network should say there."""
+        t = self.times(len(x), generator, start).to(x.device)
+        eps = normal(x.shape, generator, x)
+        return Sites((self.noised(x, t, eps), t), self.target(x, t, eps))
+
+    @torch.no_grad()
+    def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
+        """The same of the images that are drawn of ``noise``, and what the network says there now."""
+        made = self.sites(self.generate(noise), None, generator)
+        return Sites(made.inputs, torch.cat([self.network(*part.inputs) for part in made.split(CHUNK)]))
 
     def noise(self, n: int, generator: torch.Generator) -> Tensor:
         """``x_T`` of ``n`` images, ``(n, c, h, w)``."""

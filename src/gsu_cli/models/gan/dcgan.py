@@ -1,0 +1,126 @@
+"""A small GAN: a network draws images of latents, a critic compares them with real ones, and both learn.
+
+With a real image ``x``, a drawn one ``y = G(z)`` and ``D`` the critic, each pair of a batch costs
+
+    L_D = f(D(y) - D(x)) + gamma / 2 (|dD/dx|^2 + |dD/dy|^2),   L_G = f(D(x) - D(y)),   f(t) = log(1 + exp t):
+
+relativistic pairing with R1 *and* R2, which alone make training converge locally. Both networks take their step from
+the same batch. There is no loss of an image: nothing says how well an image is explained.
+
+Source: Huang, Gokaslan, Kuleshov and Tompkin, "The GAN is dead; long live the GAN! A Modern GAN Baseline", NeurIPS
+2024; images in [-1, 1], Adam without momentum as there. Pairing after Jolicoeur-Martineau 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gsu_cli.errors import UsageError
+from gsu_cli.models.base import Model, image_shape, whole, wholes
+from gsu_cli.models.gan.networks import SHRUNK, Critic, Drawer, penalty
+from gsu_cli.models.sites import ImageError, Sites
+from gsu_cli.surgery.devices import device_of, normal
+
+BETAS = (0.0, 0.9)  # of Adam: no momentum
+
+
+class Dcgan(Model):
+    """Generator z -> image and critic, both convolutional.
+
+    Args:
+        shape: ``(c, h, w)`` of the images; height and width divisible by 4.
+        latent_dim: z, the number of latents.
+        channels: of the generator's maps at a quarter and at half the size.
+        critic: of the critic's maps at half and at a quarter of the size, and of its last ones.
+        gamma: weight of R1 and R2, >= 0.
+
+    Raises:
+        UsageError: an option is out of range, or the images cannot be halved twice.
+    """
+
+    sites_at_once = 250  # of which all activations are kept
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int = 32,
+        channels: Sequence[int] = (64, 48),
+        critic: Sequence[int] = (32, 64, 96),
+        gamma: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.shape, self.latent_dim = image_shape(shape), whole("latent_dim", latent_dim)
+        self.channels, self.critic = wholes("channels", channels), wholes("critic", critic)
+        for name, values, n in (("channels", self.channels, 2), ("critic", self.critic, 3)):
+            if len(values) != n:
+                raise UsageError(f"`model.{name}` must be {n} integers", found=list(values))
+        if self.shape[1] % SHRUNK or self.shape[2] % SHRUNK:
+            raise UsageError(
+                f"`model=dcgan` needs images whose height and width are divisible by {SHRUNK}",
+                found=f"{self.shape[1]} x {self.shape[2]}",
+                way_out="Scale the images with dataset.size",
+            )
+        if isinstance(gamma, bool) or not isinstance(gamma, int | float) or not 0 <= gamma < float("inf"):
+            raise UsageError("`model.gamma` must be a finite number >= 0", found=repr(gamma))
+        self.gamma = float(gamma)
+        self.network = Drawer(self.shape, self.latent_dim, self.channels)
+        self.discriminator = Critic(self.shape, self.critic)
+        self.output_loss = ImageError()
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "shape": list(self.shape),
+            "latent_dim": self.latent_dim,
+            "channels": list(self.channels),
+            "critic": list(self.critic),
+            "gamma": self.gamma,
+        }
+
+    def generation_parameters(self) -> list[str]:
+        """The generator's parameters: nothing else moves what is drawn."""
+        return [name for name, _ in self.named_parameters() if name.startswith("network.")]
+
+    def noise(self, n: int, generator: torch.Generator) -> Tensor:
+        """Latents of ``n`` images, ``(n, z)``, from N(0, I)."""
+        return normal((n, self.latent_dim), generator).to(device_of(self))
+
+    def generate(self, noise: Tensor) -> Tensor:
+        """Images in [0, 1], ``(n, c, h, w)``, at latents ``(n, z)``."""
+        return self.output_loss.mean(self.network(noise))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The same: latents are all the noise there is."""
+        return self.generate(z)
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """``n`` images in [0, 1] at latents drawn from N(0, I)."""
+        return self.generate(self.noise(n, generator))
+
+    @torch.no_grad()
+    def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
+        """Latents ``(n, z)`` and what is drawn there now."""
+        return Sites((noise,), self.generate(noise))
+
+    def optimisers(self, recipe: Any) -> list[torch.optim.Optimizer]:
+        """One of the critic, one of the generator."""
+        parts = (self.discriminator, self.network)
+        return [
+            torch.optim.AdamW(
+                part.parameters(), lr=recipe.lr, betas=BETAS, weight_decay=recipe.weight_decay, fused=True
+            )
+            for part in parts
+        ]
+
+    def losses(self, x: Tensor, y: Tensor, generator: torch.Generator) -> list[Tensor]:
+        """The critic's loss and the generator's, means over a batch of images ``(n, c, h, w)`` in [0, 1]."""
+        real = (2 * x - 1).requires_grad_()
+        drawn = 2 * self.network(self.noise(len(x), generator)) - 1
+        of_real, of_drawn = self.discriminator(real), self.discriminator(drawn)
+        steep = penalty(of_real, real) + penalty(of_drawn, drawn)
+        critic = F.softplus(of_drawn - of_real) + self.gamma / 2 * steep
+        return [critic.mean(), F.softplus(of_real.detach() - of_drawn).mean()]

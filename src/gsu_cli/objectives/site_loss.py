@@ -1,0 +1,62 @@
+"""The loss of fixed sites as a function of a network's weights: what gradients, line searches and budgets ask for.
+
+    L(theta) = mean_i [ loss(network_theta(inputs_i), target_i) + constant_i ]
+
+What made the sites, an encoder say, stands still, so a loss costs a pass through the network alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsu_cli.errors import NonFiniteError
+from gsu_cli.gradients import BLOCK
+from gsu_cli.models.decoders import prefix_of, site_maker
+from gsu_cli.models.sites import Sites
+from gsu_cli.surgery.devices import wide
+from gsu_cli.surgery.streaming import BlockLoss
+
+
+class SiteLoss:
+    """The mean output loss over ``sites``, in the unit of the model's loss.
+
+    Args:
+        model: with sites, or with ``posterior``, ``decoder`` and ``likelihood``.
+        sites: kept as they are: choose some thousands.
+        what: its name, for messages.
+    """
+
+    def __init__(self, model: Any, sites: Sites, what: str = "the retain loss") -> None:
+        self.maker = site_maker(model)
+        self.prefix, self.sites, self.what = prefix_of(model, self.maker.network), sites, what
+
+    def __len__(self) -> int:
+        return len(self.sites)
+
+    def blocks(self, size: int | None = None) -> Iterator[BlockLoss]:
+        """The loss block by block, for gradients and Hessian-vector products: parameters as the model names them."""
+        for part in self.sites.split(size or min(BLOCK, self.maker.sites_at_once)):
+
+            def of(theta: dict[str, Tensor], part: Sites = part) -> Tensor:
+                own = {k.removeprefix(self.prefix): v for k, v in theta.items()}
+                output = torch.func.functional_call(self.maker.network, own, part.inputs)
+                loss = self.maker.output_loss.nll(output, part.targets)
+                return loss if part.constant is None else loss + part.constant
+
+            yield of
+
+    @torch.no_grad()
+    def mean(self, theta: dict[str, Tensor]) -> float:
+        """The loss at ``theta``.
+
+        Raises:
+            NonFiniteError: it is nan or infinite.
+        """
+        value = wide(torch.cat([f(theta) for f in self.blocks(BLOCK)])).mean()
+        if not torch.isfinite(value):
+            raise NonFiniteError(f"{self.what} must stay finite", found=float(value))
+        return float(value)
