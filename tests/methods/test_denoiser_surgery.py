@@ -19,8 +19,8 @@ from gsu_cli.gradients import image_losses, mean_loss, parameters
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.objectives.denoise import bank_posterior, noised_sites, redirected
 from gsu_cli.objectives.site_loss import SiteLoss
-from gsu_cli.solvers.denoiser import bank_of, shortened
 from gsu_cli.solvers.candidates import Candidate
+from gsu_cli.solvers.denoiser import bank_of, shortened
 from gsu_cli.surgery.layers import has_factors
 from gsu_cli.surgery.steps import StepSearch
 from gsu_cli.unlearning.unlearn import unlearn
