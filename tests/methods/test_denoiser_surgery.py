@@ -213,6 +213,9 @@ def test_a_step_ends_where_forgetting_ends() -> None:
     class Quadratic:
         before, allowed = 1.0, 0.5
 
+        def allows(self, step: float) -> bool:
+            return self.rise(step) <= self.allowed
+
         def at(self, direction: Any, step: float) -> float:
             return step
 
