@@ -35,7 +35,7 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.mnist import Mnist
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.retrain import initialise
-from gsu_cli.models.mlp_vae import MlpVae
+from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.formats import RENDER
 from gsu_cli.report.html.page import render

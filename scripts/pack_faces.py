@@ -14,7 +14,7 @@ from gsu_cli.judges.knn import Knn
 from gsu_cli.metrics.base import Scene, Subject, data_subject, draw, reconstructions
 from gsu_cli.metrics.frechet_distance import FrechetDistance
 from gsu_cli.metrics.neg_elbo import NegElbo
-from gsu_cli.models.conv_vae import ConvVae
+from gsu_cli.models.vae.conv_vae import ConvVae
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.verbs.evaluate import nothing_forgotten
 

@@ -21,8 +21,8 @@ from gsu_cli.metrics.base import Scene, Subject, data_subject, draw, reconstruct
 from gsu_cli.metrics.frechet_distance import FrechetDistance
 from gsu_cli.metrics.neg_elbo import NegElbo
 from gsu_cli.metrics.trust import trust_report
-from gsu_cli.models.attribute_cnn import AttributeCnn
-from gsu_cli.models.judge_cnn import JudgeCnn
+from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
+from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.models.protocols import HasNoiseLevels
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import write_text

@@ -16,8 +16,8 @@ from gsu_cli.data.split import Split
 from gsu_cli.judges.attribute_knn import AttributeKnnJudge
 from gsu_cli.judges.cnn import AttributeCnnJudge
 from gsu_cli.methods.retrain import initialise
-from gsu_cli.models.attribute_cnn import AttributeCnn
-from gsu_cli.models.conv_vae import ConvVae
+from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
+from gsu_cli.models.vae.conv_vae import ConvVae
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe

@@ -10,7 +10,7 @@ import attribute_world
 from gsu_cli.curvature import blocks
 from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.gradients import BLOCK, block_generator
-from gsu_cli.models.conv_vae import ConvVae
+from gsu_cli.models.vae.conv_vae import ConvVae
 from gsu_cli.surgery.kronecker import KroneckerFisher
 
 

@@ -10,7 +10,7 @@ from gsu_cli import gradients
 from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.models.base import Bernoulli
+from gsu_cli.models.likelihoods import Bernoulli
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.surgery.vectors import Vector, VectorLike, add_scaled, norm
 

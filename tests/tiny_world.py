@@ -12,7 +12,7 @@ from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.methods.retrain import initialise
-from gsu_cli.models.mlp_vae import MlpVae
+from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 

@@ -38,6 +38,6 @@ def test_why_not(target: str, parts: tuple[str, ...]) -> None:
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("target", ["own_vae_x.MyVae", "own_vae_x.MyVae.Inner", "gsu_cli.models.mlp_vae.MlpVae"])
+@pytest.mark.parametrize("target", ["own_vae_x.MyVae", "own_vae_x.MyVae.Inner", "gsu_cli.models.vae.mlp_vae.MlpVae"])
 def test_what_is_there(target: str) -> None:
     assert why_not(target, "model") is None

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gsu_cli.models.base import Bernoulli
+from gsu_cli.models.likelihoods import Bernoulli
 
 HIDDEN = 16
 

@@ -14,8 +14,8 @@ from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError
 from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, Unavailable
 from gsu_cli.judges.cnn import CHUNK, AttributeCnnJudge, Cnn
-from gsu_cli.models.attribute_cnn import AttributeCnn
-from gsu_cli.models.judge_cnn import JudgeCnn
+from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
+from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 
 

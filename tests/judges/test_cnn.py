@@ -10,7 +10,7 @@ from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.judges.base import FeatureJudge, Judge, Unavailable
 from gsu_cli.judges.cnn import CHUNK, Cnn, CnnJudge
 from gsu_cli.judges.knn import Knn
-from gsu_cli.models.judge_cnn import JudgeCnn
+from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 
 

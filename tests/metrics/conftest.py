@@ -10,7 +10,7 @@ from gsu_cli.data.split import Split
 from gsu_cli.judges.cnn import CnnJudge
 from gsu_cli.judges.knn import Knn
 from gsu_cli.metrics.base import Scene, Subject, draw
-from gsu_cli.models.judge_cnn import JudgeCnn
+from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe

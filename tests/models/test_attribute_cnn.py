@@ -10,8 +10,8 @@ import torch
 
 import attribute_world
 from gsu_cli.errors import UsageError
-from gsu_cli.models.attribute_cnn import AttributeCnn
-from gsu_cli.models.distortion import distort_faces
+from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
+from gsu_cli.models.classifiers.distortion import distort_faces
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 import attribute_world
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.retrain import initialise
-from gsu_cli.models.base import Generator, LatentGenerator
-from gsu_cli.models.conv_vae import ConvVae
+from gsu_cli.models.protocols import Generator, HasDecoder, HasPosterior
+from gsu_cli.models.vae.conv_vae import ConvVae
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
@@ -88,7 +88,8 @@ def test_shapes_and_protocols(model: ConvVae) -> None:
     assert model.sample(0, seeded()).shape == (0, *model.shape)
     assert model.loss(x, torch.zeros(5, dtype=torch.int64), seeded()).shape == (5,)
     assert isinstance(model, Generator)
-    assert isinstance(model, LatentGenerator)
+    assert isinstance(model, HasDecoder)
+    assert isinstance(model, HasPosterior)
 
 
 def test_samples_are_decoded_latents_in_range(model: ConvVae) -> None:

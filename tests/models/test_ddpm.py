@@ -12,10 +12,9 @@ import tiny_diffusion
 import tiny_world
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import hessian_vector, image_losses, mean_gradient, parameters
-from gsu_cli.models.base import Generator
 from gsu_cli.models.diffusion.ddpm import Ddpm
 from gsu_cli.models.diffusion.schedule import alpha_bars, sampling_times, stratified
-from gsu_cli.models.protocols import HasDecoder, HasLoss, HasNoiseLevels, HasPosterior, lacking, loss_unit
+from gsu_cli.models.protocols import Generator, HasDecoder, HasLoss, HasNoiseLevels, HasPosterior, lacking, loss_unit
 from gsu_cli.surgery.vectors import dot
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gsu_cli.models.distortion import distort_faces
+from gsu_cli.models.classifiers.distortion import distort_faces
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gsu_cli.models.base import Gaussian
+from gsu_cli.models.likelihoods import Gaussian
 
 
 def seeded(seed: int = 0) -> torch.Generator:

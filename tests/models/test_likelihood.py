@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from gsu_cli.models.base import Bernoulli
+from gsu_cli.models.likelihoods import Bernoulli
 
 LOGITS = torch.tensor([-3.0, -1.0, 0.0, 0.5, 2.0])
 

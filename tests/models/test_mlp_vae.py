@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.models.base import Generator, LatentGenerator
-from gsu_cli.models.mlp_vae import MlpVae
+from gsu_cli.models.protocols import Generator, HasDecoder, HasPosterior
+from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 
 CONFIGS: list[dict[str, Any]] = [
@@ -79,7 +79,8 @@ def test_shapes_and_protocols(model: MlpVae) -> None:
     assert model.sample(0, seeded()).shape == (0, *model.shape)
     assert model.loss(x, torch.zeros(5, dtype=torch.int64), seeded()).shape == (5,)
     assert isinstance(model, Generator)
-    assert isinstance(model, LatentGenerator)
+    assert isinstance(model, HasDecoder)
+    assert isinstance(model, HasPosterior)
 
 
 def test_the_divergence_vanishes_where_the_posterior_is_the_prior(model: MlpVae) -> None:

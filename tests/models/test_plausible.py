@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 import tiny_world
 from gsu_cli.errors import CheckpointError
-from gsu_cli.models.base import Bernoulli, Gaussian, Vae
+from gsu_cli.models.likelihoods import Bernoulli, Gaussian
 from gsu_cli.models.plausible import Evidence, examine
+from gsu_cli.models.vae.base import Vae
 
 PATH = Path("theirs.pt")
 

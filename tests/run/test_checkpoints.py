@@ -14,11 +14,11 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError, GsuError, OutputError
-from gsu_cli.models.mlp_vae import MlpVae
+from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.run.checkpoints import digest, load_checkpoint, read_tensors, save_checkpoint
 from gsu_cli.run.files import sha256_of
 
-TARGET = "gsu_cli.models.mlp_vae.MlpVae"
+TARGET = "gsu_cli.models.vae.mlp_vae.MlpVae"
 CONFIG = {"shape": [1, 2, 2], "latent_dim": 1, "hidden": [3]}
 ABOUT = {"dataset": "tiny", "seed": 7, "loss": 0.1 + 0.2}
 TYPES = [torch.bool, torch.uint8, torch.int64, torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -243,7 +243,7 @@ def test_a_training_state_is_no_checkpoint(tmp_path: Path) -> None:
         ("Model", {}, "No module named 'Model'"),
         ("", {}, "invalid format"),
         ("..relative", {}, "invalid format"),
-        ("gsu_cli.models.mlp_vae.Nope", {}, "has no attribute 'Nope'"),
+        ("gsu_cli.models.vae.mlp_vae.Nope", {}, "has no attribute 'Nope'"),
         ("gsu_cli.errors.did_you_mean", {}, "is not a torch module"),
         ("gsu_cli.errors.GsuError", {}, "is not a torch module"),
         (TARGET, {**CONFIG, "depth": 3}, "unexpected keyword argument 'depth'"),

@@ -5,7 +5,10 @@ import pkgutil
 import pytest
 from omegaconf import OmegaConf
 
+from gsu_cli.models.vae.mlp_vae import MlpVae
+from gsu_cli.run.checkpoints import load_checkpoint, read_tensors
 from gsu_cli.run.moved import MOVED, current
+from gsu_cli.run.pretrained import shipped
 from gsu_cli.verbs.build import build
 
 
@@ -21,3 +24,10 @@ def test_a_config_of_an_earlier_version_builds_the_same() -> None:
     made = build(whole.training, key="training")
     assert made.epochs == 3
     assert type(made).__module__ == "gsu_cli.training.recipe"
+
+
+def test_shipped_weights_of_earlier_versions_load() -> None:
+    path = shipped("mnist", "vae")
+    assert path is not None
+    assert read_tensors(path)[0]["target"] in MOVED, "it was written before the class moved"
+    assert type(load_checkpoint(path).model) is MlpVae

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.models.base import Bernoulli, Gaussian
+from gsu_cli.models.likelihoods import Bernoulli, Gaussian
 from gsu_cli.surgery.gauss_newton import gauss_newton_product, krylov, output_curvature
 from gsu_cli.surgery.vectors import Vector, flatten, unflatten
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from gsu_cli.data.base import Dataset, to_float
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.judges.base import AttributeVerdict, Judge, Unavailable, Verdict
-from gsu_cli.models.attribute_cnn import AttributeCnn
-from gsu_cli.models.judge_cnn import JudgeCnn
+from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
+from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.pretrained import shipped
 

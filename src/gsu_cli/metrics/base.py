@@ -18,7 +18,7 @@ from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, Judge, Verdict
-from gsu_cli.models.base import decode
+from gsu_cli.models.model import decode
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import device_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.metrics.base import Scene, Subject, missing, no_judges, reconstructions, share
-from gsu_cli.models.base import reconstructs
+from gsu_cli.models.model import reconstructs
 from gsu_cli.run.record import Measurement
 
 NAME = "feature_ratio"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
-from gsu_cli.models.base import decode
+from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder
 
 N = 2

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
-from gsu_cli.models.base import decode
+from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder, HasImageSites, HasSites
 from gsu_cli.models.sites import OutputLoss, Sites
 from gsu_cli.surgery.devices import normal

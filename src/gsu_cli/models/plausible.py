@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import CheckpointError
-from gsu_cli.models.base import decode
+from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder
 
 LOW = 0.1  # gain below which nothing much was learned, or the class is wrong

@@ -24,6 +24,17 @@ def loss_unit(model: object) -> str:
 
 
 @runtime_checkable
+class Generator(Protocol):
+    """Anything that can be trained, sampled from and made to forget."""
+
+    shape: tuple[int, int, int]
+
+    def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor: ...
+    def sample(self, n: int, generator: torch.Generator) -> Tensor: ...
+    def generation_parameters(self) -> list[str]: ...
+
+
+@runtime_checkable
 class HasLoss(Protocol):
     """A training loss of each image, in `loss_unit`."""
 

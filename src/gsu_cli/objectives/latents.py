@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gsu_cli.models.base import copied
+from gsu_cli.models.model import copied
 from gsu_cli.surgery.devices import device_of, normal
 
 

@@ -22,8 +22,8 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
-from gsu_cli.models.base import decode
 from gsu_cli.models.decoders import GRADIENTS_ALONE, check_network
+from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.site_loss import SiteLoss
@@ -99,7 +99,7 @@ def redirect(
     """Builds the objective at the model's present weights.
 
     Args:
-        model: with ``posterior``, ``decoder``, ``likelihood`` (see `gsu_cli.models.base.LatentGenerator`).
+        model: with ``posterior``, ``decoder``, ``likelihood`` (see `models.protocols.HasDecoder`).
         forget: images to forget.
         retain: images whose latents are the targets' choice; some thousands suffice.
         seed: of the latents' noise.

@@ -23,7 +23,7 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
-from gsu_cli.models.base import decode
+from gsu_cli.models.model import decode
 from gsu_cli.objectives.redirect import Redirect, entropy, latents
 from gsu_cli.surgery.devices import wide
 
@@ -36,7 +36,7 @@ def translate(model: Any, forget: Images, retain: Images, *, seed: int, beyond: 
     """Builds the objective at the model's present weights.
 
     Args:
-        model: with ``posterior``, ``decoder``, ``likelihood`` (see `gsu_cli.models.base.LatentGenerator`).
+        model: with ``posterior``, ``decoder``, ``likelihood`` (see `models.protocols.HasDecoder`).
         forget: images to forget.
         retain: images that do not have it.
         seed: of the latents' noise.

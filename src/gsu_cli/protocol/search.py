@@ -11,7 +11,7 @@ from typing import Any
 
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import parameters
-from gsu_cli.models.base import copied
+from gsu_cli.models.model import copied
 from gsu_cli.protocol.retain_cost import RetainCost
 from gsu_cli.protocol.trials import Known, Trial
 from gsu_cli.surgery.steps import largest_step_within, power_law

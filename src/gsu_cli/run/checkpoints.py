@@ -65,7 +65,7 @@ def save_checkpoint(path: Path, model: nn.Module, *, about: Mapping[str, Any], h
 
     Args:
         path: final name, conventionally ``*.safetensors``.
-        model: must offer ``config()``; see `gsu_cli.models.base.Model`.
+        model: must offer ``config()``; see `gsu_cli.models.model.Model`.
         about: JSON-able facts.
         half: store floating tensors as float16 (what ships).
 

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 MOVED: dict[str, str] = {
+    "gsu_cli.models.mlp_vae.MlpVae": "gsu_cli.models.vae.mlp_vae.MlpVae",
+    "gsu_cli.models.conv_vae.ConvVae": "gsu_cli.models.vae.conv_vae.ConvVae",
+    "gsu_cli.models.pythae_vae.PythaeVae": "gsu_cli.models.vae.pythae_vae.PythaeVae",
+    "gsu_cli.models.autoencoder_kl.AutoencoderKl": "gsu_cli.models.vae.autoencoder_kl.AutoencoderKl",
+    "gsu_cli.models.judge_cnn.JudgeCnn": "gsu_cli.models.classifiers.judge_cnn.JudgeCnn",
+    "gsu_cli.models.attribute_cnn.AttributeCnn": "gsu_cli.models.classifiers.attribute_cnn.AttributeCnn",
     "gsu_cli.training.Recipe": "gsu_cli.training.recipe.Recipe",
 }
 """Class path of an earlier version -> today's."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
-from gsu_cli.models.judge_cnn import JudgeCnn
+from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import share_of
 from gsu_cli.training.loop import fit

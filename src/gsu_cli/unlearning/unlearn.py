@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.models.base import copied
+from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import NATS, lacking, loss_unit
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.vectors import norm

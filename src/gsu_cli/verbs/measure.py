@@ -13,7 +13,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.judges.base import Judge, JudgeSpec, Unavailable
 from gsu_cli.metrics.base import Checked, Metric, Scene, Subject, draw, heldout_subjects, reconstructions
 from gsu_cli.metrics.trust import trust_report
-from gsu_cli.models.base import reconstructs
+from gsu_cli.models.model import reconstructs
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.session import Session

@@ -12,8 +12,8 @@ from rich.text import Text
 from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError
 from gsu_cli.methods.retrain import initialise
-from gsu_cli.models.attribute_cnn import AttributeCnn
-from gsu_cli.models.judge_cnn import JudgeCnn
+from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
+from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.report.numbers import seconds
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import atomic

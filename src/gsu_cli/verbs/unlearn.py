@@ -12,7 +12,7 @@ from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.retrain import train_from_scratch
 from gsu_cli.metrics.base import Subject
-from gsu_cli.models.base import copied
+from gsu_cli.models.model import copied
 from gsu_cli.report.headline import block
 from gsu_cli.report.summary import render, summary_markdown
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint

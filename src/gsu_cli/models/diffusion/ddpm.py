@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.models.base import Model, image_shape, whole, wholes
 from gsu_cli.models.diffusion.schedule import alpha_bars, sampling_times, stratified
 from gsu_cli.models.diffusion.unet import UNet
+from gsu_cli.models.model import Model
+from gsu_cli.models.options import image_shape, whole, wholes
 from gsu_cli.models.sites import Sites, SquaredError
 from gsu_cli.surgery.devices import device_of, normal
 

@@ -21,8 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.models.base import Model, image_shape, whole, wholes
 from gsu_cli.models.gan.networks import SHRUNK, Critic, Drawer, penalty
+from gsu_cli.models.model import Model
+from gsu_cli.models.options import image_shape, whole, wholes
 from gsu_cli.models.sites import ImageError, Sites
 from gsu_cli.surgery.devices import device_of, normal
 

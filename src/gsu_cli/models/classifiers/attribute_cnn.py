@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.models.distortion import distort_faces
-from gsu_cli.models.strided_cnn import StridedCnn
+from gsu_cli.models.classifiers.distortion import distort_faces
+from gsu_cli.models.classifiers.strided_cnn import StridedCnn
 
 
 class AttributeCnn(StridedCnn):

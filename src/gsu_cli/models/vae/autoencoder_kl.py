@@ -18,8 +18,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError, UsageError
-from gsu_cli.models.base import Gaussian, Vae, image_shape
-from gsu_cli.models.libraries import library, read_config
+from gsu_cli.models.likelihoods import Gaussian
+from gsu_cli.models.options import image_shape
+from gsu_cli.models.vae.base import Vae
+from gsu_cli.models.vae.libraries import library, read_config
 
 OLDER = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 """Names of the attention layers in files of the first releases."""

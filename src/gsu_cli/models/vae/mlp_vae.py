@@ -13,7 +13,9 @@ from typing import Any
 from torch import nn
 
 from gsu_cli.errors import UsageError, did_you_mean
-from gsu_cli.models.base import Bernoulli, Vae, image_shape, whole, wholes
+from gsu_cli.models.likelihoods import Bernoulli
+from gsu_cli.models.options import image_shape, whole, wholes
+from gsu_cli.models.vae.base import Vae
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
 

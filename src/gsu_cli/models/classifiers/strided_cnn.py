@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gsu_cli.models.base import Model, image_shape, whole
+from gsu_cli.models.model import Model
+from gsu_cli.models.options import image_shape, whole
 
 
 class StridedCnn(Model):

@@ -15,8 +15,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError, UsageError
-from gsu_cli.models.base import Bernoulli, Gaussian, Vae, image_shape
-from gsu_cli.models.libraries import library, read_config
+from gsu_cli.models.likelihoods import Bernoulli, Gaussian
+from gsu_cli.models.options import image_shape
+from gsu_cli.models.vae.base import Vae
+from gsu_cli.models.vae.libraries import library, read_config
 
 KINDS = (
     "VAEConfig", "BetaVAEConfig", "BetaTCVAEConfig", "DisentangledBetaVAEConfig", "INFOVAE_MMD_Config", "IWAEConfig",

@@ -17,7 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
-from gsu_cli.models.base import Gaussian, Vae, image_shape, whole, wholes
+from gsu_cli.models.likelihoods import Gaussian
+from gsu_cli.models.options import image_shape, whole, wholes
+from gsu_cli.models.vae.base import Vae
 
 WIDTHS = (32, 64, 128, 128, 128)  # of as many convolutions as the images can be halved
 VALUES = 3 * 64 * 64  # in an image for which sigma = 1 was found; see docs/design/007-faces.md

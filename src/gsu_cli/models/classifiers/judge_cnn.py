@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.models.base import wholes
-from gsu_cli.models.distortion import distort
-from gsu_cli.models.strided_cnn import StridedCnn
+from gsu_cli.models.classifiers.distortion import distort
+from gsu_cli.models.classifiers.strided_cnn import StridedCnn
+from gsu_cli.models.options import wholes
 
 
 class JudgeCnn(StridedCnn):

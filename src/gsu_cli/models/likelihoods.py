@@ -1,0 +1,55 @@
+"""What a decoder's output says of the pixels: p(x | output)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gsu_cli.errors import UsageError
+from gsu_cli.surgery.devices import coins, normal
+
+
+class Bernoulli:
+    """Pixel logits; targets anywhere in [0, 1], so that a drawn image can itself be a target (cross-entropy)."""
+
+    def nll(self, output: Tensor, x: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(output, x, reduction="none").flatten(1).sum(1)
+
+    def mean(self, output: Tensor) -> Tensor:
+        return torch.sigmoid(output)
+
+    def fisher_residual(self, output: Tensor, generator: torch.Generator) -> Tensor:
+        p = torch.sigmoid(output)
+        return p - coins(p, generator)
+
+
+class Gaussian:
+    """Pixels N(output, sigma^2), sigma fixed.
+
+    The constant of the density is left out, so that 0 nats is an image drawn exactly: relative changes of the -ELBO
+    then mean something, which they would not around the arbitrary zero of a density.
+
+    Args:
+        sigma: standard deviation of a pixel, in units of the full range, in (0, 10]. Pixels of an image say much the
+            same as their neighbours; a sigma above their real noise makes up for counting them as independent.
+
+    Raises:
+        UsageError: sigma is not in (0, 10].
+    """
+
+    def __init__(self, sigma: float) -> None:
+        if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 < sigma <= 10:
+            raise UsageError("`model.sigma` must be a number in (0, 10]", found=repr(sigma))
+        self.sigma = float(sigma)
+
+    def nll(self, output: Tensor, x: Tensor) -> Tensor:
+        return (output - x).square().flatten(1).sum(1) / (2 * self.sigma**2)
+
+    def mean(self, output: Tensor) -> Tensor:
+        return output.clamp(0, 1)
+
+    def fisher_residual(self, output: Tensor, generator: torch.Generator) -> Tensor:
+        return (
+            normal(output.shape, generator, output) / self.sigma
+        )  # (output - x~) / sigma^2 for x~ ~ N(output, sigma^2)

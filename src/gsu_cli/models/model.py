@@ -1,0 +1,66 @@
+"""What a model must offer so that every method, judge and metric can work with it.
+
+A generator is an ``nn.Module`` with
+
+* ``loss(x, y, generator) -> (n,)``: the training loss of each image (for a VAE the negative ELBO, nats);
+* ``sample(n, generator) -> (n, c, h, w)`` in [0, 1];
+* ``generation_parameters() -> names`` of the parameters that sampling depends on.
+
+A latent-variable model offers besides ``posterior(x) -> (mean, sd)``, both ``(n, z)``, and a ``decoder`` module
+``z -> output`` whose output parametrises a ``likelihood``; the redirect objective and the Kronecker factors need
+those and nothing else, so a convolutional or a foreign model joins by having them.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gsu_cli.errors import UsageError
+from gsu_cli.models.protocols import HasDecoder, HasPosterior
+from gsu_cli.surgery.devices import device_of
+
+
+def reconstructs(model: Any) -> bool:
+    """Whether images can go through a model and come back."""
+    return isinstance(model, HasDecoder | HasPosterior)
+
+
+def decode(model: Any, z: Tensor) -> Tensor:
+    """Images in [0, 1], ``(n, c, h, w)``, at latents ``(n, z)``: by ``decode``, or the likelihood's mean without it."""
+    found: Tensor = model.decode(z) if hasattr(model, "decode") else model.likelihood.mean(model.decoder(z))
+    return found
+
+
+def copied(model: Any) -> Any:
+    """An independent copy; where the class cannot be copied, it is rebuilt from class, config and state dict.
+
+    Raises:
+        UsageError: it cannot be rebuilt either.
+    """
+    try:
+        return copy.deepcopy(model)
+    except Exception as e:  # noqa: BLE001  # old weight norm, locks, open files: a module can hold anything
+        try:
+            with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
+                again = type(model)(**model.config())
+            again.load_state_dict(model.state_dict())
+        except Exception as again_e:  # noqa: BLE001
+            raise UsageError(
+                f"{type(model).__name__} must be possible to copy, or to rebuild from its config()",
+                found=f"{type(e).__name__}: {' '.join(str(again_e).split())[:160]}",
+            ) from e
+    return again.to(device_of(model)).train(model.training)
+
+
+class Model(nn.Module):
+    """Base of the models in this package; a user's own class needs the same members, not this parent."""
+
+    shape: tuple[int, int, int]
+
+    def config(self) -> dict[str, Any]:
+        """Constructor arguments: with the class path they rebuild the architecture from a checkpoint alone."""
+        raise NotImplementedError

@@ -1,0 +1,47 @@
+"""What the VAEs of this package share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from gsu_cli.models.model import Model
+from gsu_cli.models.sites import OutputLoss
+from gsu_cli.surgery.devices import device_of, normal
+
+
+class Vae(Model):
+    """What VAEs with a Gaussian posterior against N(0, I) share: encoder, head and decoder are the subclass's.
+
+    Source: Kingma and Welling, "Auto-Encoding Variational Bayes", ICLR 2014.
+    """
+
+    latent_dim: int
+    likelihood: OutputLoss
+    encoder: nn.Module
+    posterior_head: nn.Linear
+    decoder: nn.Sequential
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """q(z | x): mean and standard deviation, each ``(n, z)``, of images ``(n, c, h, w)`` in [0, 1]."""
+        mean, log_var = self.posterior_head(self.encoder(x)).chunk(2, dim=1)
+        return mean, (0.5 * log_var).exp()
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Images in [0, 1], ``(n, c, h, w)``, drawn at latents ``(n, z)``."""
+        return self.likelihood.mean(self.decoder(z))
+
+    def loss(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Tensor:
+        """-ELBO of each image in nats, ``(n,)``, with one reparametrised latent; labels are ignored."""
+        mean, sd = self.posterior(x)
+        z = mean + sd * normal(mean.shape, generator, mean)
+        kl = 0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)
+        return self.likelihood.nll(self.decoder(z), x) + kl
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """``n`` images in [0, 1] at latents from the prior N(0, I)."""
+        return self.decode(normal((n, self.latent_dim), generator).to(device_of(self)))
+
+    def generation_parameters(self) -> list[str]:
+        """The decoder's parameters: nothing else moves what is drawn."""
+        return [name for name, _ in self.named_parameters() if name.startswith("decoder.")]
