@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gsu_cli.cli.app import App
-from gsu_cli.cli.complaints import explain
+from gsu_cli.cli.error_messages import explain
 
 LINE = ["unlearn", "-m", "dataset=mnist", "do=nothing,bad_data"]
 

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from gsu_cli.cli import complaints, pages
+from gsu_cli.cli import error_messages as complaints
+from gsu_cli.cli import pages
 from gsu_cli.cli.app import App
 from gsu_cli.cli.pages import VERBS
 from gsu_cli.errors import UsageError

@@ -7,7 +7,7 @@ import shlex
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from gsu_cli.verbs.lines import word
+from gsu_cli.verbs.proposed_lines import word
 
 
 @pytest.mark.parametrize(

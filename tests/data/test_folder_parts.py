@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from gsu_cli.data.folder import Folder
-from gsu_cli.data.parts import kind_of
+from gsu_cli.data.part_names import kind_of
 from gsu_cli.errors import DataError, UsageError
 
 

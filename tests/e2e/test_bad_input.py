@@ -216,16 +216,16 @@ def test_no_room_for_anything_once_the_run_has_begun(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    from gsu_cli.verbs import parts
+    from gsu_cli.verbs import assemble
 
-    load = parts.load_dataset
+    load = assemble.load_dataset
 
     def load_and_fill_the_disk(*args: Any) -> Any:
         dataset = load(*args)
         monkeypatch.setattr(os, "fsync", full)
         return dataset
 
-    monkeypatch.setattr(parts, "load_dataset", load_and_fill_the_disk)
+    monkeypatch.setattr(assemble, "load_dataset", load_and_fill_the_disk)
     typed = gsu(*world.unlearn("method=ascent"))
     assert typed.code == 1
     warning, sentence = typed.err.splitlines()

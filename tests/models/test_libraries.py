@@ -17,7 +17,7 @@ from gsu_cli.models.vae.autoencoder_kl import AutoencoderKl
 from gsu_cli.models.vae.libraries import library
 from gsu_cli.models.vae.pythae_vae import KINDS, PythaeVae
 from gsu_cli.run.checkpoints import load_checkpoint
-from gsu_cli.run.foreign import load_into
+from gsu_cli.run.import_weights import load_into
 
 SHAPE = (1, 12, 12)
 TINY = {

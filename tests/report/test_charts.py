@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from gsu_cli.report.html.along import sweeps
 from gsu_cli.report.html.figure import percent, plain, tick
 from gsu_cli.report.html.pareto import pareto
 from gsu_cli.report.html.scales import Scale
 from gsu_cli.report.html.svg import Chart, Point, Series
+from gsu_cli.report.html.sweep_plot import sweeps
 from made_runs import costly, run
 
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from gsu_cli.errors import CheckpointError
-from gsu_cli.run.foreign import read_foreign, read_state_dict
+from gsu_cli.run.import_weights import read_foreign, read_state_dict
 from gsu_cli.run.weight_files import find_weights
 
 STATE = {"a.w": torch.ones(2), "b.w": torch.zeros(3)}

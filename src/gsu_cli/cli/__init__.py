@@ -14,7 +14,7 @@ from dataclasses import replace
 from gsu_cli import __version__
 from gsu_cli.cli import completion, pages
 from gsu_cli.cli.app import App
-from gsu_cli.cli.complaints import DEFECT, complain
+from gsu_cli.cli.error_messages import DEFECT, complain
 from gsu_cli.cli.flags import arrange
 from gsu_cli.cli.own_class import replaced
 from gsu_cli.cli.recipe import with_recipe

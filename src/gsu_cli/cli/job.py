@@ -23,7 +23,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from gsu_cli.cli.app import App
-from gsu_cli.cli.complaints import complain, explain
+from gsu_cli.cli.error_messages import complain, explain
 from gsu_cli.errors import GsuError, OutputError, UsageError
 from gsu_cli.run import folders
 from gsu_cli.run.record import FILE, Record, write_record

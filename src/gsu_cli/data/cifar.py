@@ -13,7 +13,7 @@ from torch import Tensor
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.cifar_names import FORMS, Form
 from gsu_cli.data.labels import restrict
-from gsu_cli.data.parts import some
+from gsu_cli.data.part_names import some
 from gsu_cli.data.recognise import hint
 from gsu_cli.data.safe_pickle import read_pickle
 from gsu_cli.errors import DataError, UsageError

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.labels import as_list
-from gsu_cli.data.parts import some
+from gsu_cli.data.part_names import some
 from gsu_cli.errors import DataError, UsageError, did_you_mean
 
 LABELS = ("label", "labels", "fine_label", "coarse_label", "class", "target")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gsu_cli.data.image_files import SUFFIXES
 from gsu_cli.data.metadata import NAMES, Row
-from gsu_cli.data.parts import kind_of, some
+from gsu_cli.data.part_names import kind_of, some
 from gsu_cli.data.walk import File, Walk
 from gsu_cli.errors import DataError
 

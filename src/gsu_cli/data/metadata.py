@@ -13,7 +13,7 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from gsu_cli.data.parts import some
+from gsu_cli.data.part_names import some
 from gsu_cli.data.walk import File
 from gsu_cli.errors import DataError
 

@@ -15,7 +15,7 @@ from gsu_cli.data.arrays import Array, images_of, labels_of, named
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.labels import as_list, restrict
 from gsu_cli.data.options import check_draw, check_named
-from gsu_cli.data.parts import choose, draw, kind_of, some
+from gsu_cli.data.part_names import choose, draw, kind_of, some
 from gsu_cli.data.recognise import hint
 from gsu_cli.errors import DataError, UsageError
 

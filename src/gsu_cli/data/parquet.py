@@ -17,7 +17,7 @@ from gsu_cli.data.image_files import DECODING, decode
 from gsu_cli.data.labels import restrict
 from gsu_cli.data.options import check_draw, check_images, check_named
 from gsu_cli.data.parquet_files import Table, find_files, open_table
-from gsu_cli.data.parts import choose, draw
+from gsu_cli.data.part_names import choose, draw
 from gsu_cli.errors import DataError
 
 

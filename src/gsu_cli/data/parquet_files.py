@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gsu_cli.data.parts import kind_of, some
+from gsu_cli.data.part_names import kind_of, some
 from gsu_cli.data.recognise import hint
 from gsu_cli.errors import DataError, UsageError, did_you_mean
 

@@ -15,8 +15,8 @@ from gsu_cli.report.aggregate import Group, table_of
 from gsu_cli.report.compact import write_compact
 from gsu_cli.report.formats import RENDER, SUFFIXES
 from gsu_cli.report.formats.terminal import grid
-from gsu_cli.report.html.along import sweeps
 from gsu_cli.report.html.pareto import pareto
+from gsu_cli.report.html.sweep_plot import sweeps
 from gsu_cli.report.keys import default_keys
 from gsu_cli.report.plots import file_name, standalone
 from gsu_cli.report.quantities import Quantity, discover

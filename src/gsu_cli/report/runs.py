@@ -10,7 +10,7 @@ from gsu_cli.errors import GsuError, UsageError
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.headline import short as no_claim_of
 from gsu_cli.report.numbers import Shift, moved
-from gsu_cli.report.shape import whole
+from gsu_cli.report.validate import whole
 from gsu_cli.report.verdict import verdict
 from gsu_cli.run.record import FILE, Record, read_record
 

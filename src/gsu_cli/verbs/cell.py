@@ -29,7 +29,7 @@ from gsu_cli.run.record import FILE, Record, write_record
 from gsu_cli.run.seeds import generator
 from gsu_cli.tables.cell import Cell
 from gsu_cli.tables.store import Store, content_key, files_in
-from gsu_cli.verbs import parts, settings, unlearn
+from gsu_cli.verbs import assemble, settings, unlearn
 from gsu_cli.verbs.build import build
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.protocol import Protocol
@@ -72,12 +72,12 @@ class Identities:
         """
         config = self._config(cell)
         settings.check(config, VERB)
-        spec = parts.forget_spec(config.forget)
+        spec = assemble.forget_spec(config.forget)
         if spec is None:
             raise UsageError("something must be forgotten", found="no forget.*")
         Protocol.of(config)
         Plan.of(config)
-        here = parts.plain(config)
+        here = assemble.plain(config)
         judges = {f"judge.{name}.path": judge.get("path") for name, judge in (here.get("judge") or {}).items()}
         for key, value in {**{f"checkpoint.{k}": here["checkpoint"][k] for k in ("path", "twin")}, **judges}.items():
             if isinstance(value, str) and not Path(value).expanduser().exists():
@@ -91,7 +91,7 @@ class Identities:
         Raises:
             GsuError: its line does not compose, or its data set cannot be had.
         """
-        here = parts.plain(self._config(cell))
+        here = assemble.plain(self._config(cell))
         inputs = {
             "gsu": __version__,
             "dataset": self._digest(OmegaConf.create(here["dataset"])),

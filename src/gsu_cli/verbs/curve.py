@@ -15,7 +15,7 @@ from gsu_cli.run.checkpoints import Checkpoint, digest
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.unlearning.unlearn import unlearn
-from gsu_cli.verbs import console, parts
+from gsu_cli.verbs import assemble, console
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.protocol import Protocol
 
@@ -37,7 +37,7 @@ def trace(session: Session, protocol: Protocol, plan: Plan, scene: Scene, origin
                 split,
                 protocol.at(budget, known),
                 generator=generator(record.seeds["unlearn"], "unlearn"),
-                recipe=parts.recipe_of(original),
+                recipe=assemble.recipe_of(original),
                 on_trial=console.say,
             )
             record.curve.append(_point(plan, scene, model, update.details["calibration"]))

@@ -12,11 +12,11 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.run.record import Record, read_record
-from gsu_cli.verbs import alone, beside, console, earlier, parts, settings
+from gsu_cli.verbs import assemble, console, earlier_run, references, settings, weights_file
 from gsu_cli.verbs.build import chosen
-from gsu_cli.verbs.listening import listening
 from gsu_cli.verbs.measure import Plan, measure
 from gsu_cli.verbs.places import is_typed, taken_away, typed
+from gsu_cli.verbs.progress import listening
 from gsu_cli.verbs.unlearn import finish
 
 OF_THE_RUN = ("dataset", "forget", "judge", "metric", "evaluation", "seed", "seeds")
@@ -36,33 +36,33 @@ def main(cfg: DictConfig) -> None:
         record = read_record(run)
         cfg = _as_the_run_did(cfg, record)
         chosen(cfg, "dataset")
-        earlier.find_judges(cfg, record)
+        earlier_run.find_judges(cfg, record)
     elif cfg.get("model") is None:
-        alone.take_forget_options(cfg)
-    with parts.open_session(cfg) as session, listening(cfg, session):
-        spec, plan = parts.forget_spec(cfg.forget), Plan.of(cfg)
-        dataset = parts.load_dataset(cfg, session) if run is None else earlier.load_data(cfg, record, session)
-        split = parts.resolve_split(spec, dataset, session) if spec else nothing_forgotten(dataset)
+        weights_file.take_forget_options(cfg)
+    with assemble.open_session(cfg) as session, listening(cfg, session):
+        spec, plan = assemble.forget_spec(cfg.forget), Plan.of(cfg)
+        dataset = assemble.load_dataset(cfg, session) if run is None else earlier_run.load_data(cfg, record, session)
+        split = assemble.resolve_split(spec, dataset, session) if spec else nothing_forgotten(dataset)
         if run is not None:
             folder = run if run.is_dir() else run.parent
             if spec:
-                earlier.check_split(split, record, session)
-            subjects = earlier.open_original(record, folder, dataset, session)
+                earlier_run.check_split(split, record, session)
+            subjects = earlier_run.open_original(record, folder, dataset, session)
         else:
-            subjects = alone.open_subject(cfg, split, session)
+            subjects = weights_file.open_subject(cfg, split, session)
         first = next(iter(subjects.values()))
-        seen = beside.reference(split, first, session)
+        seen = references.reference(split, first, session)
         twin = None
         if spec and run is not None:
-            twin = earlier.open_twin(cfg, record, folder, first, seen, session)
+            twin = earlier_run.open_twin(cfg, record, folder, first, seen, session)
         elif spec:
-            twin = beside.open_twin(cfg, first, seen, session)
+            twin = references.open_twin(cfg, first, seen, session)
         if twin is not None:
             subjects["retrained"] = twin
         scene = plan.scene(seen, session)
-        beside.note_judges(scene, first, session)
+        references.note_judges(scene, first, session)
         if run is not None:
-            earlier.check_judges(scene, record)
+            earlier_run.check_judges(scene, record)
         with console.work_bar("evaluate") as on_progress:
             drawn = measure(plan, scene, session, subjects, on_progress)
         finish(session, seen, drawn)

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from gsu_cli.data.base import Dataset
-from gsu_cli.judges.own import OwnClassifier
+from gsu_cli.judges.own_classifier import OwnClassifier
 from gsu_cli.run.moved import current
 from gsu_cli.verbs.build import build, build_several
 from gsu_cli.verbs.models import import_options

@@ -15,8 +15,8 @@ from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.plausible import Evidence, examine
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, read_tensors, save_checkpoint
-from gsu_cli.run.foreign import load_into, read_foreign
-from gsu_cli.run.foreign_entries import Chosen, few
+from gsu_cli.run.import_entries import Chosen, few
+from gsu_cli.run.import_weights import load_into, read_foreign
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.run.weight_files import find_weights

@@ -13,7 +13,7 @@ from gsu_cli.report.compare import compare
 from gsu_cli.report.filters import FILTERS, matching, present
 from gsu_cli.report.formats.terminal import grid
 from gsu_cli.report.runs import find_runs, short
-from gsu_cli.report.shape import whole
+from gsu_cli.report.validate import whole
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import card_line, shipped_names
 from gsu_cli.run.record import Record, read_record

@@ -21,11 +21,11 @@ from gsu_cli.run.lineage import architecture
 from gsu_cli.run.session import Session
 from gsu_cli.training.loop import History, fit
 from gsu_cli.training.recipe import Recipe
-from gsu_cli.verbs import beside, console, parts, settings
+from gsu_cli.verbs import assemble, console, references, settings
 from gsu_cli.verbs.build import build_choice
-from gsu_cli.verbs.listening import Listener, listening
+from gsu_cli.verbs.default_model import suited
 from gsu_cli.verbs.models import build_model
-from gsu_cli.verbs.suited import suited
+from gsu_cli.verbs.progress import Listener, listening
 
 STATE = "state.safetensors"
 IDENTITY = ("dataset_sha256", "forget", "forget_sha256", "forget_seed")  # of the metadata, what a state goes on with
@@ -34,14 +34,14 @@ IDENTITY = ("dataset_sha256", "forget", "forget_sha256", "forget_seed")  # of th
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
     settings.check(cfg, "train")
-    with parts.open_session(cfg) as session, listening(cfg, session) as listener:
+    with assemble.open_session(cfg) as session, listening(cfg, session) as listener:
         recipe: Recipe = build_choice(cfg, "training")
-        spec, resumed = parts.forget_spec(cfg.forget), _resume(cfg.resume)
-        dataset = parts.load_dataset(cfg, session)
+        spec, resumed = assemble.forget_spec(cfg.forget), _resume(cfg.resume)
+        dataset = assemble.load_dataset(cfg, session)
         images, left_out = dataset.train, dict[str, Any](forget=None, forget_options=session.record.config["forget"])
         if spec is not None:
-            split = parts.resolve_split(spec, dataset, session)
-            images, left_out = split.retain_images, beside.forgotten(split, session)
+            split = assemble.resolve_split(spec, dataset, session)
+            images, left_out = split.retain_images, references.forgotten(split, session)
             console.say(f"without {split.describe()}: {split.describe_sizes()}")
         cfg = suited(cfg, dataset, session)
         recipe = build_choice(cfg, "training")

@@ -20,36 +20,36 @@ from gsu_cli.run.files import write_text
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.unlearning.unlearn import check_needs, unlearn
-from gsu_cli.verbs import beside, console, curve, parts, settings, tuning
-from gsu_cli.verbs.listening import listening
+from gsu_cli.verbs import assemble, console, curve, references, settings, tuning
 from gsu_cli.verbs.measure import Plan, measure
 from gsu_cli.verbs.picture import draw_picture
+from gsu_cli.verbs.progress import listening
 from gsu_cli.verbs.protocol import Protocol
 
 
 def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
     """Runs the verb; with ``tune``, what a sweeper looks at."""
     settings.check(cfg, "unlearn")
-    with parts.open_session(cfg) as session, listening(cfg, session):
-        spec = parts.forget_spec(cfg.forget)
+    with assemble.open_session(cfg) as session, listening(cfg, session):
+        spec = assemble.forget_spec(cfg.forget)
         if spec is None:
             raise UsageError("something must be forgotten", found="no forget.*", way_out="For example forget.class=1")
-        protocol, tuned = Protocol.of(cfg), tuning.quantities(parts.plain(cfg)["tune"])
-        plan, may_retrain = Plan.of(cfg), parts.flag(cfg, "retrain")
-        dataset = parts.load_dataset(cfg, session)
-        split = parts.resolve_split(spec, dataset, session)
+        protocol, tuned = Protocol.of(cfg), tuning.quantities(assemble.plain(cfg)["tune"])
+        plan, may_retrain = Plan.of(cfg), assemble.flag(cfg, "retrain")
+        dataset = assemble.load_dataset(cfg, session)
+        split = assemble.resolve_split(spec, dataset, session)
         console.say(split.describe_sizes())
-        original = parts.open_checkpoint(cfg, dataset, session)
+        original = assemble.open_checkpoint(cfg, dataset, session)
         check_needs(protocol.method(), original.model)
         if tuned:
             _unlearn(session, protocol.method(), original, split)
             return tuning.answer(session.record, tuned)
-        seen = beside.reference(split, original, session)
-        twin = beside.open_twin(cfg, original, seen, session)
+        seen = references.reference(split, original, session)
+        twin = references.open_twin(cfg, original, seen, session)
         if twin is None and may_retrain:
-            beside.check_retrain(original, session)
+            references.check_retrain(original, session)
         scene = plan.scene(seen, session)  # before the work: a judge that cannot be had is known at once
-        beside.note_judges(scene, original, session)
+        references.note_judges(scene, original, session)
         subjects = {"original": original, "unlearned": _unlearn(session, protocol.method(), original, split)}
         if remark := protocol.remark(session.record.update["method"]):
             session.record.update["details"]["calibration"] = remark
@@ -77,15 +77,15 @@ def _unlearn(session: Session, method: Any, original: Checkpoint, split: Split) 
             split,
             method,
             generator=generator(record.seeds["unlearn"], "unlearn"),
-            recipe=parts.recipe_of(original),
+            recipe=assemble.recipe_of(original),
             stage=session.stage,
             on_progress=lambda done, total, loss: on_progress(done, total, f"loss {loss:.2f}"),
             on_trial=console.say,
         )
     record.update = asdict(update)
     about = {
-        **{k: v for k, v in original.about.items() if k in beside.TRAINED},
-        **beside.forgotten(split, session),
+        **{k: v for k, v in original.about.items() if k in references.TRAINED},
+        **references.forgotten(split, session),
         "method": name,
         "parent": original.sha256,
         "seed": record.seeds["unlearn"],
@@ -99,7 +99,7 @@ def _unlearn(session: Session, method: Any, original: Checkpoint, split: Split) 
 
 
 def _retrain(session: Session, original: Checkpoint, split: Split) -> Checkpoint:
-    recipe = parts.recipe_of(original)
+    recipe = assemble.recipe_of(original)
     assert recipe is not None  # noqa: S101  # `check_retrain` has seen to it
     path = session.folder / "retrained.safetensors"
     with console.training_bar("retrain") as on_progress, session.stage("retrain"):
@@ -107,9 +107,9 @@ def _retrain(session: Session, original: Checkpoint, split: Split) -> Checkpoint
         model = copied(original.model)
         history = train_from_scratch(model, split, recipe, seed=seed, on_progress=on_progress)
     about = {
-        **{k: v for k, v in original.about.items() if k in beside.TRAINED},
-        **beside.forgotten(split, session, of=beside.reference_sha256(session)),
-        "dataset_sha256": beside.reference_sha256(session),
+        **{k: v for k, v in original.about.items() if k in references.TRAINED},
+        **references.forgotten(split, session, of=references.reference_sha256(session)),
+        "dataset_sha256": references.reference_sha256(session),
         "recipe": asdict(recipe),
         "seed": seed,
         "n": split.n_retain,
@@ -119,7 +119,7 @@ def _retrain(session: Session, original: Checkpoint, split: Split) -> Checkpoint
     found = load_checkpoint(path)
     found.model.to(session.device)
     session.record.outputs["retrained"] = {"path": path.name, "sha256": found.sha256}
-    session.record.inputs["retrained"] = parts.describe(found)
+    session.record.inputs["retrained"] = assemble.describe(found)
     return found
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gsu_cli.report.formats import comma, data, latex, markdown, terminal
+from gsu_cli.report.formats import csv, json, latex, markdown, terminal
 from gsu_cli.report.table import Table
 
 SUFFIXES = {"markdown": ".md", "latex": ".tex", "csv": ".csv", "json": ".json", "terminal": ".txt"}
 RENDER: dict[str, Callable[[Table], str]] = {
     "markdown": markdown.render,
     "latex": latex.render,
-    "csv": comma.render,
-    "json": data.render,
+    "csv": csv.render,
+    "json": json.render,
     "terminal": terminal.render,
 }

@@ -13,13 +13,13 @@ from markupsafe import Markup
 
 from gsu_cli.report.aggregate import distinct
 from gsu_cli.report.headline import headline
-from gsu_cli.report.html.along import sweeps
 from gsu_cli.report.html.curves import curves
 from gsu_cli.report.html.diagnostics import Diagnostics, diagnostics, measurements
 from gsu_cli.report.html.figure import Figure
 from gsu_cli.report.html.pareto import pareto
 from gsu_cli.report.html.pictures import Gallery, gallery, name
 from gsu_cli.report.html.sheet import Sheet, interval
+from gsu_cli.report.html.sweep_plot import sweeps
 from gsu_cli.report.html.transitions import transitions
 from gsu_cli.report.keys import varied
 from gsu_cli.report.overview import listing, mixed_versions, tables

@@ -12,7 +12,7 @@ from gsu_cli.report.html.page import render
 from gsu_cli.report.keys import default_keys
 from gsu_cli.report.overview import tables
 from gsu_cli.report.runs import collect
-from gsu_cli.report.shape import whole
+from gsu_cli.report.validate import whole
 from gsu_cli.run.record import FILE
 from made_runs import costly, run
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.checkpoints import is_pickle, one_line
-from gsu_cli.run.foreign_entries import Chosen, choose, few
-from gsu_cli.run.foreign_names import Rename, fitted, is_update_count, suggestion, unwrapped, without
+from gsu_cli.run.import_entries import Chosen, choose, few
+from gsu_cli.run.import_names import Rename, fitted, is_update_count, suggestion, unwrapped, without
 from gsu_cli.run.pickles import SHOWN, is_script, types_in
 from gsu_cli.run.weight_files import WeightFiles, find_weights
 

@@ -29,9 +29,9 @@ from gsu_cli.run.weight_files import find_weights
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build, chosen
-from gsu_cli.verbs.lines import dataset_words
 from gsu_cli.verbs.models import import_checkpoint, import_options
 from gsu_cli.verbs.places import absolute
+from gsu_cli.verbs.proposed_lines import dataset_words
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from gsu_cli.data.base import Dataset
 from gsu_cli.run.configs import LARGE, USUAL, conf_dir
 from gsu_cli.run.provenance import config_hash
 from gsu_cli.run.session import Session
-from gsu_cli.verbs import console, parts
+from gsu_cli.verbs import assemble, console
 
 SMALL = 32  # pixels from which on a fully connected model takes long and draws badly
 
@@ -53,6 +53,6 @@ def suited(cfg: DictConfig, dataset: Dataset, session: Session) -> DictConfig:
             OmegaConf.update(found, key.partition(".")[2], OmegaConf.select(cfg, key))
         new[group] = found
     console.say(f"{what}: {', '.join(f'{group}={LARGE[group]}' for group in groups)}")
-    session.record.config = parts.plain(new)
+    session.record.config = assemble.plain(new)
     session.record.config_hash = config_hash(session.record.config)
     return new

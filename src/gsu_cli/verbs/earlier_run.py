@@ -21,7 +21,7 @@ from gsu_cli.run.lineage import brief, differences, sentence
 from gsu_cli.run.pretrained import shipped_by_digest
 from gsu_cli.run.record import Record
 from gsu_cli.run.session import Session
-from gsu_cli.verbs import beside, console, parts
+from gsu_cli.verbs import assemble, console, references
 from gsu_cli.verbs.places import choices, is_typed
 
 
@@ -34,9 +34,9 @@ def load_data(cfg: DictConfig, earlier: Record, session: Session) -> Dataset:
     then = earlier.inputs.get("dataset", {}).get("sha256")
     if then is None:
         console.note("the run does not say which data it saw, so they could not be compared", session.record)
-        return parts.load_dataset(cfg, session)
-    if choices(parts.plain(cfg.dataset)) != choices(earlier.config.get("dataset") or {}):
-        dataset = parts.load_dataset(cfg, session)
+        return assemble.load_dataset(cfg, session)
+    if choices(assemble.plain(cfg.dataset)) != choices(earlier.config.get("dataset") or {}):
+        dataset = assemble.load_dataset(cfg, session)
         if dataset.digest() != then:
             now = session.record.inputs["dataset"]["sha256"]
             console.note(
@@ -48,12 +48,12 @@ def load_data(cfg: DictConfig, earlier: Record, session: Session) -> Dataset:
         found: list[str] = []
         for attempt in _attempts(cfg, node, earlier):
             try:
-                dataset = parts.loaded(attempt)
+                dataset = assemble.loaded(attempt)
             except DataError as e:
                 found.append(str(e))
                 continue
             if dataset.digest() == then:
-                session.record.config["dataset"] = parts.plain(attempt)
+                session.record.config["dataset"] = assemble.plain(attempt)
                 return dataset
             found.append(f"sha256 {brief(dataset.digest())} ({dataset.source})")
         way_out = "Say where they lie now with paths.data_dir= or GSU_DATA_DIR"
@@ -66,7 +66,7 @@ def load_data(cfg: DictConfig, earlier: Record, session: Session) -> Dataset:
             way_out=way_out,
         )
 
-    return parts.load_dataset(cfg, session, load)
+    return assemble.load_dataset(cfg, session, load)
 
 
 def _attempts(cfg: DictConfig, node: DictConfig, earlier: Record) -> list[DictConfig]:
@@ -105,7 +105,7 @@ def check_split(split: Split, earlier: Record, session: Session) -> None:
         return
     keys = {"forget": "slug", "forget_sha256": "sha256", "forget_seed": "seed", "n_forget": "n_forget"}
     names = list(keys)
-    if now["dataset_sha256"] != earlier.inputs.get("dataset", {}).get("sha256") and not beside.is_drawn(split):
+    if now["dataset_sha256"] != earlier.inputs.get("dataset", {}).get("sha256") and not references.is_drawn(split):
         names = ["forget"]  # the same class in other data, as typed
     was, is_now = ({name: source.get(key) for name, key in keys.items()} for source in (then, now))
     found = differences(was, is_now, names)
@@ -166,7 +166,7 @@ def open_original(earlier: Record, folder: Path, dataset: Dataset, session: Sess
             name = "unlearned"  # that run measured a file alone
         found.model.to(session.device)
         subjects[name] = found
-        session.record.inputs[key] = parts.describe(found)
+        session.record.inputs[key] = assemble.describe(found)
     if not subjects:
         raise UsageError(
             "`run` must be a run with weights to measure",
@@ -184,11 +184,11 @@ def open_twin(
     same = earlier.split.get("slug") in (None, split.spec.slug())
     if facts is None or not same or is_typed("checkpoint.twin"):
         cfg.checkpoint.name = (earlier.config.get("checkpoint") or {}).get("name", cfg.checkpoint.name)
-        return beside.open_twin(cfg, checkpoint, split, session)
+        return references.open_twin(cfg, checkpoint, split, session)
     found = _open("retrained", facts, folder, split.dataset)
-    beside.check_twin(found, checkpoint, split, session)
+    references.check_twin(found, checkpoint, split, session)
     found.model.to(session.device)
-    session.record.inputs["retrained"] = parts.describe(found)
+    session.record.inputs["retrained"] = assemble.describe(found)
     return found
 
 

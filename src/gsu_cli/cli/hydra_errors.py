@@ -27,7 +27,7 @@ from omegaconf.errors import (
 )
 
 from gsu_cli.cli.app import App
-from gsu_cli.cli.nearby import known_keys, option_of, suggest_key
+from gsu_cli.cli.suggestions import known_keys, option_of, suggest_key
 from gsu_cli.errors import UsageError, did_you_mean
 
 

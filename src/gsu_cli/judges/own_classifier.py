@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gsu_cli.data.base import Dataset, to_float
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.judges.base import AttributeVerdict, Judge, Verdict
-from gsu_cli.run.foreign import load_into, read_foreign
+from gsu_cli.run.import_weights import load_into, read_foreign
 from gsu_cli.run.weight_files import WeightFiles, find_weights
 
 CHUNK = 250  # images at a time

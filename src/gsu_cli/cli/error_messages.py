@@ -53,7 +53,7 @@ def explain(error: Exception, app: App) -> Complaint:
             return Complaint(str(link), link.exit_code)
     if "hydra" in sys.modules:
         # imported late: before Hydra is there, nothing can have gone wrong inside it
-        from gsu_cli.cli.composition import as_usage_error
+        from gsu_cli.cli.hydra_errors import as_usage_error
 
         usage = as_usage_error(error, app)
         if usage is not None:

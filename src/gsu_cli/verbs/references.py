@@ -19,7 +19,7 @@ from gsu_cli.run.lineage import Difference, Lineage, brief, differences, recipe,
 from gsu_cli.run.pretrained import shipped, twin
 from gsu_cli.run.session import Session
 from gsu_cli.training.recipe import Recipe
-from gsu_cli.verbs import console, parts
+from gsu_cli.verbs import assemble, console
 
 TRAINED = ("dataset", "dataset_sha256", "classes", "attributes", "recipe", "n", "interrupted_after_epoch")
 """Of the metadata of a checkpoint: how it was trained; what is made of it by unlearning carries it on."""
@@ -163,7 +163,7 @@ def open_twin(cfg: DictConfig, checkpoint: Checkpoint, split: Split, session: Se
     Raises:
         CheckpointError: it was made of other data, without other images, with another architecture or recipe.
     """
-    path = parts.weights_file("checkpoint.twin", cfg.checkpoint.twin)
+    path = assemble.weights_file("checkpoint.twin", cfg.checkpoint.twin)
     if path is None and is_shipped(checkpoint, split.dataset.name, cfg.checkpoint.name):
         path = twin(split.dataset.name, cfg.checkpoint.name, split.spec.slug())
     if path is None:
@@ -171,7 +171,7 @@ def open_twin(cfg: DictConfig, checkpoint: Checkpoint, split: Split, session: Se
     found = load_checkpoint(path, shape=split.dataset.shape, key="checkpoint.twin")
     check_twin(found, checkpoint, split, session)
     found.model.to(session.device)
-    session.record.inputs["retrained"] = parts.describe(found)
+    session.record.inputs["retrained"] = assemble.describe(found)
     return found
 
 
@@ -228,7 +228,7 @@ def _accounts(
     found: Checkpoint, checkpoint: Checkpoint, split: Split, session: Session
 ) -> tuple[Lineage, Lineage, list[str]]:
     """What is expected of a twin, what it says, and the fields in which the two are to be compared."""
-    has, own = (replace(Lineage.of(c), recipe=_whole(parts.recipe_of(c))) for c in (found, checkpoint))
+    has, own = (replace(Lineage.of(c), recipe=_whole(assemble.recipe_of(c))) for c in (found, checkpoint))
     known = session.record.split
     expected = replace(
         own,
