@@ -21,6 +21,8 @@ WORK = ROOT / "outputs" / "shipped"
 ATTRIBUTES = ("glasses", "smile", "hat", "beard", "long_hair")
 MNIST = ["dataset=mnist", "dataset.download=false"]
 DIFFUSION = [*MNIST, "model=ddpm", "training=ddpm"]
+CONDITIONAL = [*MNIST, "model=cvae"]
+CONDITIONAL_DIFFUSION = [*MNIST, "model=ddpm_conditional", "training=ddpm"]
 FACES = ["dataset=avatars", "model=conv_vae", "training=faces", "seed=1"]  # docs/design/007-faces.md says why this seed
 PLAN: dict[str, list[str]] = {
     "mnist/vae": MNIST,
@@ -29,6 +31,10 @@ PLAN: dict[str, list[str]] = {
     "mnist/vae_2d": [*MNIST, "model=mlp_vae_2d"],
     "mnist/ddpm": DIFFUSION,
     **{f"mnist/ddpm.without_class_{d}": [*DIFFUSION, f"forget.class={d}"] for d in (1, 8, 9)},
+    "mnist/cvae": CONDITIONAL,
+    "mnist/cvae.without_class_1": [*CONDITIONAL, "forget.class=1"],
+    "mnist/ddpm_conditional": CONDITIONAL_DIFFUSION,
+    "mnist/ddpm_conditional.without_class_1": [*CONDITIONAL_DIFFUSION, "forget.class=1"],
     "avatars/vae": FACES,
     "avatars/judge": ["dataset=avatars", "model=attribute_cnn", "training=judge"],
     **{

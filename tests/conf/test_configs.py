@@ -78,8 +78,10 @@ def test_a_config_composes_and_fits_its_classes(verb: str, word: str) -> None:
         arguments = {key: value for key, value in node.items() if key != "_target_"}
         more: dict[str, Any] = {}
         if where == "model":  # the verb adds what only the data know
-            more = {"shape": [3, 64, 64], "labels": [0, 1, 2], "attributes": ["a", "b"]}
+            more = {"shape": [3, 64, 64], "labels": [0, 1, 2], "attributes": ["a", "b"], "conditions": 3}
             more = {key: value for key, value in more.items() if key in inspect.signature(target).parameters}
+            more = {key: value for key, value in more.items() if arguments.get(key) is None}
+            arguments = {key: value for key, value in arguments.items() if key not in more}
         inspect.signature(target).bind(**arguments, **more)
         assert isinstance(instantiate(node, _convert_="all", **more), target), where
 

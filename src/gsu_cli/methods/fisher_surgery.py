@@ -36,7 +36,7 @@ from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
 from gsu_cli.models.decoders import decoder_prefix
 from gsu_cli.models.protocols import HasDecoder, HasNoiseLevels
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
-from gsu_cli.objectives.redirect import Redirect, posterior, posterior_latents, retained_share
+from gsu_cli.objectives.redirect import Redirect, posterior_codes, retained_share
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import TARGETS, redirection
 from gsu_cli.solvers.bookkeeping import counted, foresee
@@ -241,7 +241,7 @@ class FisherSurgery:
         if solver == "least_squares":
             with task.stage("step"):
                 seed = task.stream("refit", len(log))
-                stay = posterior_latents(*posterior(model, retain), REFIT_LATENTS, seed=seed)
+                stay = posterior_codes(model, retain, REFIT_LATENTS, seed=seed)
                 found = refitted(problem, self.layers, goal.meant, stay)
         else:
             with task.stage("gradients"):

@@ -79,7 +79,7 @@ class Moon:
         with task.stage("labeller"):
             labeller = train_labeller(task, descent.cost, most=self.labeller_images)
         with task.stage("target"):
-            z = prior(f, self.n_generated, generator(task.stream("generated")))
+            z = prior(f, self.n_generated, generator(task.stream("generated")))[0]
             shows = torch.cat([labeller.shows(drawn(f, part)) for part in z.split(CHUNK)])
             z_e = target_vector(z, shows)
             a = projection(z, z_e)
@@ -90,7 +90,7 @@ class Moon:
         descent.cost.forward += self.n_generated + len(moved)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            z = prior(f, self.loop.batch_size, descent.noise)
+            z, _ = prior(f, self.loop.batch_size, descent.noise)
             s = projection(z, z_e) > t
             goal = drawn(f, translate(z, z_e, t))
             found = model.likelihood.mean(model.decoder(z))

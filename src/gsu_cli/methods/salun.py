@@ -68,8 +68,9 @@ class SalUn:
         descent.cost.gradients += len(forget.images)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            z = latents(original, forget.draw()[0], descent.noise)
-            other = latents(original, partners.draw()[0][: len(z)], descent.noise)
+            z = latents(original, *forget.draw(), descent.noise)
+            x_p, y_p = partners.draw()
+            other = latents(original, x_p[: len(z)], y_p[: len(z)], descent.noise)
             random_label = model.likelihood.nll(model.decoder(z), drawn(original, other)[: len(z)]).mean()
             x, y = retain.draw()
             L_r = model.loss(x, y, descent.noise).mean()

@@ -20,6 +20,7 @@ from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update
+from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.objectives.latents import drawn, frozen, latents, prior
 from gsu_cli.run.seeds import generator
@@ -100,7 +101,7 @@ class SelectiveAmnesia:
             return pool.floats(torch.randint(len(pool), (n,), generator=descent.noise))
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            z = latents(original, descent.batches["forget"].draw()[0], descent.noise)
+            z = latents(original, *descent.batches["forget"].draw(), descent.noise)
             corrupt = model.likelihood.nll(model.decoder(z), surrogate(len(z))).mean()
             x, y = batches.draw()
             remember = model.loss(x, y, descent.noise).mean()
@@ -118,10 +119,10 @@ class SelectiveAmnesia:
 
 
 def generated(model: Any, n: int, *, seed: int) -> Images:
-    """``n`` drawings at prior latents, 8 bits a pixel, all labelled 0."""
-    z = prior(model, n, generator(seed))
+    """``n`` drawings at prior latents, 8 bits a pixel, labelled with what was asked for (nothing: 0)."""
+    z, y = prior(model, n, generator(seed))
     pixels = torch.cat([(255 * drawn(model, part)).round().to(torch.uint8) for part in z.split(CHUNK)])
-    return Images(pixels, torch.zeros(n, dtype=torch.int64, device=pixels.device))
+    return Images(pixels, y if conditions_of(model) else torch.zeros_like(y))
 
 
 def replay(model: Any, labeller: Labeller, n: int, *, seed: int) -> Images:

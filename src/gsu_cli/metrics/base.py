@@ -18,6 +18,7 @@ from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, Judge, Verdict
+from gsu_cli.models.conditions import code, posterior
 from gsu_cli.models.model import decode
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
@@ -154,7 +155,10 @@ def reconstructions(model: Any, images: Images, chunk: int = 500) -> Tensor:
         NonFiniteError: a reconstruction holds nan.
     """
     device = device_of(model)
-    parts = [decode(model, model.posterior(x.to(device))[0]).cpu() for x, _ in images.batches(chunk)]
+    parts = []
+    for pixels, labels in images.batches(chunk):
+        x, y = pixels.to(device), labels.to(device)
+        parts.append(decode(model, code(model, posterior(model, x, y)[0], y)).cpu())
     drawn = torch.cat(parts) if parts else images.floats()
     if drawn.isnan().any():
         raise NonFiniteError("reconstructions must be finite", found="nan")

@@ -9,13 +9,17 @@ and says in nats per image how strange it finds what is there.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import image_losses
 from gsu_cli.metrics.base import NO_IMAGES, Scene, Subject, mean_of, missing, whole_number
 from gsu_cli.metrics.heldout import change_from_original
+from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.protocols import NATS, loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
@@ -54,11 +58,31 @@ class NegElboDrawn:
         pixels = subject.pixels[: self.images]
         if not len(pixels):
             return [missing(NAME, subject, NO_IMAGES, unit=NATS)]
-        unlabelled = Images(pixels, torch.zeros(len(pixels), dtype=torch.int64))
         try:
-            losses = image_losses(scene.retrained.model, unlabelled, seed=derive(scene.seed, "elbo", "drawn")).double()
+            losses = unlabelled_losses(scene.retrained.model, pixels, seed=derive(scene.seed, "elbo", "drawn"))
         except NonFiniteError as e:
             return [missing(NAME, subject, str(e).rstrip("."), unit=NATS)]
         paired = subject.name in ("original", "unlearned")  # others draw at latents of their own
         change = change_from_original(losses, subject, scene.cache, NAME) if paired else None
         return [mean_of(NAME, subject, losses, NATS, None, change=change)]
+
+
+def unlabelled_losses(model: Any, pixels: Tensor, *, seed: int) -> Tensor:
+    """The -ELBO of images whose class nobody knows, ``(n,)`` float64, nats.
+
+    Of a conditional model that is ``-log sum_c p(c) exp(ELBO(x | c))``, with ``p(c)`` the shares in its training data:
+    a bound on ``-log p(x)`` as well.
+
+    Args:
+        model: the retrained one.
+        pixels: uint8 ``(n, c, h, w)``.
+        seed: of the noise.
+    """
+    if not conditions_of(model):
+        return image_losses(model, Images(pixels, torch.zeros(len(pixels), dtype=torch.int64)), seed=seed).double()
+    shares = model.condition_shares.double().cpu()
+    met = shares.nonzero()[:, 0]
+    parts = [
+        image_losses(model, Images(pixels, torch.full((len(pixels),), c)), seed=seed).double() for c in met.tolist()
+    ]
+    return -torch.logsumexp((shares[met] / shares.sum()).log()[:, None] - torch.stack(parts), 0)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
+from gsu_cli.models.conditions import code, conditions_of, posterior
 from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder
 
@@ -51,13 +52,18 @@ def _try_all(model: Any, size: tuple[int, ...]) -> None:
             found=strange[0] if isinstance(strange, list) and strange else repr(strange),
             way_out=PAGE,
         )
+    y = torch.zeros(N, dtype=torch.int64)
+    if conditional := bool(conditions_of(model)):
+        told = "noise(n, generator) and generate(noise, condition)"
+        _is(kind, told, size, lambda: model.generate(model.noise(N, g), y))
     if not callable(getattr(model, "posterior", None)):
         return
-    found = _tried(kind, "posterior(x)", lambda: model.posterior(x))
+    member = "posterior(x, condition)" if conditional else "posterior(x)"
+    found = _tried(kind, member, lambda: posterior(model, x, y))
     shapes = [tuple(t.shape) if isinstance(t, Tensor) else type(t).__name__ for t in found] if _pair(found) else found
     if not _pair(found) or shapes[0] != shapes[1] or not isinstance(shapes[0], tuple) or len(shapes[0]) != 2:
         raise UsageError(
-            f"posterior(x) of {kind} must give mean and standard deviation, each (n, z)",
+            f"{member} of {kind} must give mean and standard deviation, each (n, z)",
             found=f"{shapes} for n = {N}" if _pair(found) else f"a {type(found).__name__}",
             way_out="Maps of latents are flattened in posterior() and unflattened in decoder; " + PAGE,
         )
@@ -79,11 +85,12 @@ def _try_all(model: Any, size: tuple[int, ...]) -> None:
             f"decoder of {kind} must be a torch module that belongs to it", found=type(model.decoder).__name__
         )
     else:
-        _is(kind, "decoder(z)", size, lambda: model.decoder(z))
-        output = model.decoder(z)
+        codes = code(model, z, y)
+        _is(kind, "decoder([z, s(c)])" if conditional else "decoder(z)", size, lambda: model.decoder(codes))
+        output = model.decoder(codes)
         _is(kind, "likelihood.nll(output, x)", (N,), lambda: model.likelihood.nll(output, x))
         _is(kind, "likelihood.mean(output)", size, lambda: model.likelihood.mean(output))
-    _is(kind, "decode(z)", size, lambda: decode(model, z))
+    _is(kind, "decode(z)", size, lambda: decode(model, code(model, z, y)))
 
 
 def _draws(kind: str, member: str, call: Callable[[torch.Generator], Tensor]) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
+from gsu_cli.models.conditions import NULL, code, posterior, usual_conditions
 from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder, HasImageSites, HasSites
 from gsu_cli.models.sites import OutputLoss, Sites
@@ -31,13 +32,16 @@ class DecoderSites:
     def sites(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Sites:
         """``z ~ q(z | x)`` of each image, and the image."""
         with eval_mode(self.model):
-            mean, sd = self.model.posterior(x)
-            return Sites((mean + sd * normal(mean.shape, generator, mean),), x)
+            labels = torch.full((len(x),), NULL, device=x.device) if y is None else y
+            mean, sd = posterior(self.model, x, labels)
+            z = mean + sd * normal(mean.shape, generator, mean)
+            return Sites((code(self.model, z, labels),), x)
 
     @torch.no_grad()
     def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
-        """Latents ``(n, z)``, and what is drawn there now."""
-        return Sites((noise,), decode(self.model, noise))
+        """Latents ``(n, z)``, at the conditions that are usually asked for, and what is drawn there now."""
+        codes = code(self.model, noise, usual_conditions(self.model, len(noise), generator))
+        return Sites((codes,), decode(self.model, codes))
 
 
 def site_maker(model: Any) -> HasImageSites:

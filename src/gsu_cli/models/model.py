@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
+from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.protocols import HasDecoder, HasPosterior
 from gsu_cli.surgery.devices import device_of
 
@@ -29,9 +30,13 @@ def reconstructs(model: Any) -> bool:
     return isinstance(model, HasDecoder | HasPosterior)
 
 
-def decode(model: Any, z: Tensor) -> Tensor:
-    """Images in [0, 1], ``(n, c, h, w)``, at latents ``(n, z)``: by ``decode``, or the likelihood's mean without it."""
-    found: Tensor = model.decode(z) if hasattr(model, "decode") else model.likelihood.mean(model.decoder(z))
+def decode(model: Any, codes: Tensor) -> Tensor:
+    """Images in [0, 1], ``(n, c, h, w)``, at latents or, of a conditional model, codes (see `models.conditions`).
+
+    By ``decode``; without it, and at codes, by the likelihood's mean.
+    """
+    plain = hasattr(model, "decode") and not conditions_of(model)
+    found: Tensor = model.decode(codes) if plain else model.likelihood.mean(model.decoder(codes))
     return found
 
 

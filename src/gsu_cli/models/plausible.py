@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import CheckpointError
+from gsu_cli.models.conditions import Told, conditions_of
 from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder
 
@@ -58,6 +59,8 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
         CheckpointError: it is worse than the best constant image, its drawings lie outside of [0, 1], or its posterior
             has standard deviations below 0.
     """
+    if conditions_of(model) and isinstance(model, HasDecoder):
+        model = Told(model, y)
     drawings = model.sample(64, generator)
     outside = ((drawings < -0.01) | (drawings > 1.01)).double().mean()
     if outside > 0.01:

@@ -85,12 +85,12 @@ def redirected(
     kept = retained.to(m.device)
     targets, forgotten, clamped = [], 0.0, 0.0
     for part in raw.split(BLOCK):
-        x, t = part.inputs
+        x, t = part.inputs[:2]
         log_p = bank_posterior(model, x, t, m)
         forgotten += float(torch.softmax(log_p, 1)[:, ~kept].sum())
         everything = torch.softmax(log_p, 1) @ m
         without = torch.softmax(log_p.masked_fill(~kept, -torch.inf), 1) @ m
-        x_0 = model.denoised(x, t, model.network(x, t)) + (without - everything).view_as(x)
+        x_0 = model.denoised(x, t, model.network(*part.inputs)) + (without - everything).view_as(x)
         clamped += float((x_0.abs() > BEYOND).float().mean()) * len(x)
         targets.append(model.output_for(x, t, x_0.clamp(-BEYOND, BEYOND)))
     n = len(forget)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from gsu_cli.data.base import Images
+from gsu_cli.models.conditions import code
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.redirect import posterior, posterior_latents
 from gsu_cli.objectives.site_loss import SiteLoss
@@ -26,6 +27,6 @@ def frozen_elbo(model: Any, images: Images, *, seed: int, latents: int = 1) -> S
     """
     mean, sd = posterior(model, images)
     x = images.floats()
-    z = posterior_latents(mean, sd, latents, seed=seed)
+    z = code(model, posterior_latents(mean, sd, latents, seed=seed), images.labels.repeat(latents))
     kl = (0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)).repeat(latents)
     return SiteLoss(model, Sites((z,), x.repeat(latents, 1, 1, 1) if latents > 1 else x, kl))

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gsu_cli.models.conditions import code, posterior, usual_conditions
 from gsu_cli.models.model import copied
 from gsu_cli.surgery.devices import device_of, normal
 
@@ -17,10 +18,10 @@ def frozen(model: Any) -> Any:
 
 
 @torch.no_grad()
-def latents(model: Any, x: Tensor, generator: torch.Generator) -> Tensor:
-    """``z ~ q(z | x)``, one per image, ``(n, z)``."""
-    mean, sd = model.posterior(x)
-    return mean + sd * normal(mean.shape, generator, mean)  # type: ignore[no-any-return]
+def latents(model: Any, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+    """``z ~ q(z | x)``, one per image, ``(n, z)``; of a conditional model codes at the images' labels ``y``."""
+    mean, sd = posterior(model, x, y)
+    return code(model, mean + sd * normal(mean.shape, generator, mean), y)
 
 
 @torch.no_grad()
@@ -30,6 +31,11 @@ def drawn(model: Any, z: Tensor) -> Tensor:
     return images.clamp(0.0, 1.0)
 
 
-def prior(model: Any, n: int, generator: torch.Generator) -> Tensor:
-    """``z ~ N(0, I)``, ``(n, z)``, where the model lies."""
-    return normal((n, model.latent_dim), generator).to(device_of(model))
+def prior(model: Any, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """``z ~ N(0, I)``, ``(n, z)``, where the model lies, and the conditions ``(n,)`` that it is usually asked for.
+
+    Of a conditional model the first are codes, of any other the second are null.
+    """
+    z = normal((n, model.latent_dim), generator).to(device_of(model))
+    y = usual_conditions(model, n, generator).to(z.device)
+    return code(model, z, y), y

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import BLOCK
+from gsu_cli.models.conditions import code, posterior
 from gsu_cli.models.model import decode
 from gsu_cli.objectives.redirect import Redirect, clean_means, latents, nearest
 
@@ -51,11 +52,11 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
     doubles = torch.cat([decode(model, part) for part in pool.split(BLOCK)])
     looks = (doubles * weight).flatten(1)
     targets, meant = [], []
-    for part in z.split(BLOCK):
+    for part, y in zip(z.split(BLOCK), forget.labels.split(BLOCK), strict=True):
         drawn = decode(model, part)
         double = doubles[nearest((drawn * weight).flatten(1), looks, 1)[:, 0]]
         targets.append(drawn + w * (double - drawn))
-        meant.append(model.posterior(targets[-1])[0])
+        meant.append(code(model, posterior(model, targets[-1], y)[0], y))
     return Redirect(z, torch.cat(targets), torch.cat(meant), clean, None, kind="local", region=float(w.mean()))
 
 

@@ -22,6 +22,8 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
+from gsu_cli.models import conditions
+from gsu_cli.models.conditions import NULL, code
 from gsu_cli.models.decoders import GRADIENTS_ALONE, check_network
 from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder
@@ -81,7 +83,8 @@ def latents(model: Any, forget: Images, retain: Images, seed: int) -> tuple[Tens
     """Where what is to be forgotten is drawn, and the posterior means of both parts.
 
     Returns:
-        A draw of ``q(z | x)`` for each image to forget, ``(n_f, z)``; the means, ``(n_f, z)`` and ``(n_r, z)``.
+        A draw of ``q(z | x)`` for each image to forget, ``(n_f, z)``; the means, ``(n_f, z)`` and ``(n_r, z)``. Of a
+        conditional model codes, at the images' labels.
 
     Raises:
         UsageError: the model has no latents to redirect.
@@ -89,7 +92,8 @@ def latents(model: Any, forget: Images, retain: Images, seed: int) -> tuple[Tens
     check_latents(model)
     mean_f, sd_f = posterior(model, forget)
     mean_r, _ = posterior(model, retain)
-    return posterior_latents(mean_f, sd_f, 1, seed=seed), mean_f, mean_r
+    z = posterior_latents(mean_f, sd_f, 1, seed=seed)
+    return code(model, z, forget.labels), code(model, mean_f, forget.labels), code(model, mean_r, retain.labels)
 
 
 @torch.no_grad()
@@ -150,8 +154,8 @@ def _alike(images: Tensor, drawn: Tensor, index: Tensor) -> Tensor:
 
 @torch.no_grad()
 def posterior(model: Any, images: Images) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of q(z | x), each ``(n, z)``."""
-    parts = [model.posterior(x) for x, _ in images.batches(2000)]
+    """Mean and standard deviation of q(z | x), or q(z | x, c) at the images' labels, each ``(n, z)``."""
+    parts = [conditions.posterior(model, x, y) for x, y in images.batches(2000)]
     return torch.cat([m for m, _ in parts]), torch.cat([s for _, s in parts])
 
 
@@ -159,6 +163,11 @@ def posterior_latents(mean: Tensor, sd: Tensor, times: int, *, seed: int) -> Ten
     """``times`` latents of each image, ``(times * n, z)``: all images at one, then at the next."""
     noise = normal((times, *mean.shape), generator(seed, "latents"), mean)
     return (mean + sd * noise).flatten(0, 1)
+
+
+def posterior_codes(model: Any, images: Images, times: int, *, seed: int) -> Tensor:
+    """`posterior_latents` of images, as the decoder takes them."""
+    return code(model, posterior_latents(*posterior(model, images), times, seed=seed), images.labels.repeat(times))
 
 
 @torch.no_grad()
@@ -174,7 +183,9 @@ def retained_share(model: Any, targets: Tensor, forget: Images, retain: Images, 
     n = min(len(forget), len(retain))
     index = torch.arange(n)
     pool = torch.cat([posterior(model, part[index])[0] for part in (retain, forget)])
-    means = torch.cat([model.posterior(part)[0] for part in targets.split(BLOCK)])
+    unlabelled = torch.full((len(targets),), NULL, device=targets.device)
+    parts = zip(targets.split(BLOCK), unlabelled.split(BLOCK), strict=True)
+    means = torch.cat([conditions.posterior(model, part, y)[0] for part, y in parts])
     return share_of(nearest(means, pool, min(neighbours, 2 * n)) < n)
 
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from gsu_cli.data.base import Images, to_float
 from gsu_cli.errors import DataError, NonFiniteError
+from gsu_cli.models.conditions import Conditional
 from gsu_cli.run.seeds import derive, generator
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.training.averaging import Average
@@ -97,6 +98,8 @@ def fit(
     if state is not None and state.exists():
         history.losses = restore(state, model, optimiser, schedule, average, facts)
         history.resumed_at_epoch = len(history.losses)
+    if isinstance(model, Conditional):
+        model.meets(images.labels)
     last_good = _measured(model, average), list(history.losses)  # one name for both: Ctrl-C must not come between them
     started, last_report = time.perf_counter(), 0.0
     model.train()

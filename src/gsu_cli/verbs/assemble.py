@@ -29,6 +29,7 @@ from gsu_cli.run.weight_files import find_weights
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build, chosen
+from gsu_cli.verbs.conditions import check_conditions
 from gsu_cli.verbs.models import import_checkpoint, import_options
 from gsu_cli.verbs.places import absolute
 from gsu_cli.verbs.proposed_lines import dataset_words
@@ -174,6 +175,7 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
             "`checkpoint.path` must hold a generator",
             found=f"{type(checkpoint.model).__name__}, which has no {missing[0]}(), in {path}",
         )
+    check_conditions(checkpoint.model, dataset, checkpoint.path)
     checkpoint.model.to(session.device)
     session.record.inputs["checkpoint"] = describe(checkpoint)
     return checkpoint

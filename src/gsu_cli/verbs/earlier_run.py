@@ -22,6 +22,7 @@ from gsu_cli.run.pretrained import shipped_by_digest
 from gsu_cli.run.record import Record
 from gsu_cli.run.session import Session
 from gsu_cli.verbs import assemble, console, references
+from gsu_cli.verbs.conditions import check_conditions
 from gsu_cli.verbs.places import choices, is_typed
 
 
@@ -204,4 +205,6 @@ def _open(name: str, facts: Mapping[str, Any], folder: Path, dataset: Dataset) -
             found=f"sha256 {brief(sha256_of(there[0]))} instead of {brief(sha256)} in {there[0]}",
             way_out="Evaluate the file itself with checkpoint.path=",
         )
-    return load_checkpoint(found or path, shape=dataset.shape, key=f"the {name} weights of run")
+    checkpoint = load_checkpoint(found or path, shape=dataset.shape, key=f"the {name} weights of run")
+    check_conditions(checkpoint.model, dataset, checkpoint.path)
+    return checkpoint

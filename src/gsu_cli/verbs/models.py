@@ -23,6 +23,7 @@ from gsu_cli.run.weight_files import find_weights
 from gsu_cli.unlearning.diagnostics import enough
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build
+from gsu_cli.verbs.conditions import conditions_for
 
 IMPORTED = "imported.safetensors"
 CONTRACT = ("loss", "config")
@@ -48,6 +49,8 @@ def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) 
         "attributes": list(dataset.attribute_names),
     }
     takes = arguments_of(kind)
+    if "conditions" in takes and cfg.get("conditions") != 0:
+        known["conditions"] = conditions_for(dataset, cfg.get("conditions"))
     more = beside(weights) if weights is not None and callable(beside) else {}
     model = build(cfg, key="model", **{k: v for k, v in known.items() if k in takes}, **more)
     judges = bool({"labels", "attributes"} & set(takes))  # and draws nothing

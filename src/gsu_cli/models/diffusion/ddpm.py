@@ -5,7 +5,8 @@ With ``x_0`` in [-1, 1], ``a = a_t`` and ``x_t = sqrt(a) x_0 + sqrt(1 - a) eps``
 more, so an image is a function of its noise and the weights, and two models are compared at the same noise.
 
 Sources: Ho, Jain and Abbeel, NeurIPS 2020 (loss); Salimans and Ho, ICLR 2022, appendix D (v); Song, Meng and Ermon,
-"Denoising Diffusion Implicit Models", ICLR 2021, equation 12 (sampling).
+"Denoising Diffusion Implicit Models", ICLR 2021, equation 12 (sampling). Conditional, with hidden conditions and
+guidance: Ho and Salimans, "Classifier-Free Diffusion Guidance", 2021; their ``w`` is ``guidance - 1``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.models.conditions import NULL, Conditional, network_inputs, usual_conditions
+from gsu_cli.models.diffusion.guidance import check_guidance
 from gsu_cli.models.diffusion.schedule import alpha_bars, sampling_times, stratified
 from gsu_cli.models.diffusion.unet import UNet
 from gsu_cli.models.model import Model
@@ -28,8 +31,8 @@ PREDICTIONS = ("eps", "v")
 CHUNK = 500  # images that are denoised together
 
 
-class Ddpm(Model):
-    """An unconditional diffusion model of images.
+class Ddpm(Conditional, Model):
+    """A diffusion model of images, told the class of an image where ``conditions`` is not 0.
 
     Args:
         shape: ``(c, h, w)`` of the images.
@@ -40,6 +43,10 @@ class Ddpm(Model):
         schedule: "cosine" or "linear".
         train_steps: ``T``, the number of noise levels.
         sample_steps: of them that DDIM visits, both ends included.
+        conditions: ``C``, the number of classes; 0: unconditional.
+        drop: share of the training images whose condition is hidden.
+        guidance: how far sampling goes from the null condition's prediction to the condition's: 1 is the condition's
+            own, more is beyond it. May be set on a model; training does not use it.
 
     Raises:
         UsageError: an option is not one of these, or a size does not divide the images.
@@ -57,6 +64,9 @@ class Ddpm(Model):
         schedule: str = "cosine",
         train_steps: int = 1000,
         sample_steps: int = 25,
+        conditions: int | None = 0,
+        drop: float = 0.1,
+        guidance: float = 1.0,
     ) -> None:
         super().__init__()
         if prediction not in PREDICTIONS:
@@ -69,7 +79,9 @@ class Ddpm(Model):
         if self.sample_steps > train_steps:
             raise UsageError(f"`model.sample_steps` must be at most train_steps, {train_steps}", found=sample_steps)
         self.output_loss = SquaredError()
-        self.network = UNet(self.shape, self.channels, self.patch, self.embedding)
+        self._expect(conditions, drop)
+        self.guidance = check_guidance(guidance, self.conditions)
+        self.network = UNet(self.shape, self.channels, self.patch, self.embedding, self.conditions)
         self.signal: Tensor  # sqrt(a_t)
         self.noisiness: Tensor  # sqrt(1 - a_t)
         self.register_buffer("signal", bars.sqrt().float(), persistent=False)
@@ -90,6 +102,8 @@ class Ddpm(Model):
             "schedule": self.schedule,
             "train_steps": self.train_steps,
             "sample_steps": self.sample_steps,
+            **({"conditions": self.conditions, "drop": self.drop} if self.conditions else {}),
+            **({"guidance": self.guidance} if self.guidance != 1 else {}),
         }
 
     def generation_parameters(self) -> list[str]:
@@ -123,7 +137,7 @@ class Ddpm(Model):
         return self.signal[t].view(-1, 1, 1, 1), self.noisiness[t].view(-1, 1, 1, 1)
 
     def loss(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Tensor:
-        """Mean squared error of the prediction for each image, ``(n,)``, at one noise level each; labels are ignored.
+        """Mean squared error of the prediction for each image given its class, ``(n,)``, at one noise level each.
 
         The levels of a batch are stratified: together they cover all of them evenly.
         """
@@ -138,25 +152,34 @@ class Ddpm(Model):
         """Each image at one level of noise, from ``start`` on, and what the network should say there."""
         t = self.times(len(x), generator, start).to(x.device)
         eps = normal(x.shape, generator, x)
-        return Sites((self.noised(x, t, eps), t), self.target(x, t, eps))
+        y = torch.full((len(x),), NULL) if y is None else y
+        y = self.masked(y, generator) if self.conditions else y
+        return Sites(network_inputs(self, self.noised(x, t, eps), t, y), self.target(x, t, eps))
 
     @torch.no_grad()
     def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
         """The same of the images that are drawn of ``noise``, and what the network says there now."""
-        made = self.sites(self.generate(noise), None, generator)
+        y = usual_conditions(self, len(noise), generator)
+        made = self.sites(self.generate(noise, y), y, generator)
         return Sites(made.inputs, torch.cat([self.network(*part.inputs) for part in made.split(CHUNK)]))
 
     def noise(self, n: int, generator: torch.Generator) -> Tensor:
         """``x_T`` of ``n`` images, ``(n, c, h, w)``."""
         return normal((n, *self.shape), generator).to(device_of(self))
 
-    def generate(self, noise: Tensor) -> Tensor:
-        """Images in [0, 1], ``(n, c, h, w)``, a function of ``noise`` and the weights alone.
+    def generate(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Images in [0, 1], ``(n, c, h, w)``, a function of ``noise``, ``condition`` and the weights alone.
+
+        Args:
+            noise: ``(n, c, h, w)``.
+            condition: ``(n,)``; the null condition where none is given.
 
         Raises:
             NonFiniteError: sampling diverged.
         """
-        images = torch.cat([self._ddim(part) for part in noise.split(CHUNK)])
+        y = torch.full((len(noise),), NULL) if condition is None else condition
+        parts = zip(noise.split(CHUNK), y.to(noise.device).split(CHUNK), strict=True)
+        images = torch.cat([self._ddim(part, c) for part, c in parts])
         if not torch.isfinite(images).all():
             raise NonFiniteError(
                 "generated images must be finite",
@@ -166,15 +189,28 @@ class Ddpm(Model):
         return images
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """``n`` images in [0, 1] at noise drawn from N(0, I)."""
-        return self.generate(self.noise(n, generator))
+        """``n`` images in [0, 1] at noise drawn from N(0, I), and conditions as often as training met them."""
+        noise = self.noise(n, generator)
+        return self.generate(noise, usual_conditions(self, n, generator))
 
-    def _ddim(self, x: Tensor) -> Tensor:
+    def condition_column(self, c: int) -> tuple[str, int]:
+        """The embedding of condition ``c``: a parameter, and which of its columns."""
+        return "network.condition.weight", c
+
+    def _ddim(self, x: Tensor, y: Tensor) -> Tensor:
         times = sampling_times(self.train_steps, self.sample_steps)
         for i, t in enumerate(times.tolist()):
             at = torch.full((len(x),), t, device=x.device)
             a, s = self.levels(at)
-            x_0 = self.denoised(x, at, self.network(x, at)).clamp(-1, 1)
+            x_0 = self.denoised(x, at, self._predicted(x, at, y)).clamp(-1, 1)
             next_a, next_s = self.levels(times[i + 1 : i + 2]) if i + 1 < len(times) else (1.0, 0.0)
             x = next_a * x_0 + next_s * (x - a * x_0) / s
         return x / 2 + 0.5
+
+    def _predicted(self, x: Tensor, at: Tensor, y: Tensor) -> Tensor:
+        """The network's word, guided."""
+        told: Tensor = self.network(*network_inputs(self, x, at, y))
+        if self.guidance == 1 or not self.conditions:
+            return told
+        untold: Tensor = self.network(*network_inputs(self, x, at, torch.full_like(y, NULL)))
+        return untold + self.guidance * (told - untold)

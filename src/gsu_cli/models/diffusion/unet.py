@@ -62,19 +62,22 @@ class Attention(nn.Module):
 
 
 class UNet(nn.Module):
-    """``(x_t, t) -> prediction``, both images ``(n, c, h, w)``.
+    """``(x_t, t) -> prediction``, both images ``(n, c, h, w)``; with conditions ``(x_t, t, s(c)) -> prediction``.
 
     Args:
         shape: ``(c, h, w)``; height and width must be divisible by ``patch * 2**(len(channels) - 1)``.
         channels: of each level, from fine to coarse; multiples of 8.
         patch: side of the square of pixels that is one place of the first level.
         embedding: width of the time embedding.
+        conditions: number of conditions, whose embedding is added to that of the time; 0 for none.
 
     Raises:
         UsageError: a size does not divide the images, or channels are no multiples of 8.
     """
 
-    def __init__(self, shape: Sequence[int], channels: Sequence[int], patch: int, embedding: int) -> None:
+    def __init__(
+        self, shape: Sequence[int], channels: Sequence[int], patch: int, embedding: int, conditions: int = 0
+    ) -> None:
         super().__init__()
         c, h, w = shape
         factor = patch * 2 ** (len(channels) - 1)
@@ -91,6 +94,7 @@ class UNet(nn.Module):
         self.time = nn.Sequential(
             nn.Linear(2 * FREQUENCIES, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
         )
+        self.condition = nn.Linear(conditions, embedding, bias=False) if conditions else None
         self.patches, self.pixels = nn.PixelUnshuffle(patch), nn.PixelShuffle(patch)
         self.stem = nn.Conv2d(places, channels[0], 3, padding=1)
         self.down = nn.ModuleList(ResidualBlock(i, embedding) for i in channels)
@@ -104,7 +108,9 @@ class UNet(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def reset_parameters(self) -> None:
-        """Blocks begin as the identity and the prediction as 0: their last layers are zeroed."""
+        """Blocks begin as the identity, the prediction as 0, conditions as the null one: these layers are zeroed."""
+        if self.condition is not None:
+            nn.init.zeros_(self.condition.weight)
         for module in self.modules():
             last = {ResidualBlock: "conv2", Attention: "out", UNet: "head"}.get(type(module))
             if last is not None:
@@ -112,8 +118,11 @@ class UNet(nn.Module):
                 nn.init.zeros_(layer.get_parameter("weight"))
                 nn.init.zeros_(layer.get_parameter("bias"))
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        e = self.time(time_embedding(t.to(x.dtype)))
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
+        e = self.time[:-1](time_embedding(t.to(x.dtype)))
+        if self.condition is not None and condition is not None:
+            e = e + self.condition(condition)
+        e = self.time[-1](e)
         h = self.stem(self.patches(x).contiguous(memory_format=torch.channels_last))
         skips = []
         for level, block in enumerate(self.down):

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 from torch import nn
 
-from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.models.likelihoods import Bernoulli
 from gsu_cli.models.options import image_shape, whole, wholes
 from gsu_cli.models.vae.base import Vae
-
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
+from gsu_cli.models.vae.mlp import check_activation, stack
 
 
 class MlpVae(Vae):
@@ -42,20 +39,14 @@ class MlpVae(Vae):
     ) -> None:
         super().__init__()
         self.shape, self.latent_dim = image_shape(shape), whole("latent_dim", latent_dim)
-        self.hidden, self.activation = wholes("hidden", hidden), activation
-        if activation not in ACTIVATIONS:
-            raise UsageError(
-                f"`model.activation` must be one of {', '.join(ACTIVATIONS)}",
-                found=repr(activation),
-                way_out=did_you_mean(str(activation), ACTIVATIONS).strip(),
-            )
+        self.hidden, self.activation = wholes("hidden", hidden), check_activation(activation)
         self.likelihood = Bernoulli()
         pixels = math.prod(self.shape)
         widths = (pixels, *self.hidden)
-        self.encoder = nn.Sequential(nn.Flatten(), *_stack(widths, activation))
+        self.encoder = nn.Sequential(nn.Flatten(), *stack(widths, activation))
         self.posterior_head = nn.Linear(widths[-1], 2 * self.latent_dim)  # mean, log variance
         self.decoder = nn.Sequential(
-            *_stack((self.latent_dim, *reversed(self.hidden)), activation),
+            *stack((self.latent_dim, *reversed(self.hidden)), activation),
             nn.Linear(self.hidden[0], pixels),
             nn.Unflatten(1, self.shape),
         )
@@ -67,10 +58,3 @@ class MlpVae(Vae):
             "hidden": list(self.hidden),
             "activation": self.activation,
         }
-
-
-def _stack(widths: Sequence[int], activation: str) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for i, o in pairwise(widths):
-        layers += [nn.Linear(i, o), ACTIVATIONS[activation]()]
-    return layers

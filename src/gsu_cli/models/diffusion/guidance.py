@@ -1,0 +1,32 @@
+"""How strongly sampling heeds a condition.
+
+Source: Ho and Salimans, "Classifier-Free Diffusion Guidance", 2021; their ``w`` is the scale minus 1.
+"""
+
+from __future__ import annotations
+
+import math
+
+from gsu_cli.errors import UsageError
+
+
+def check_guidance(value: object, conditions: int, option: str = "model.guidance") -> float:
+    """``value`` as a guidance scale.
+
+    Args:
+        value: 0 is the null condition, 1 the condition itself; above it goes beyond.
+        conditions: of the model; 0 of one that has none.
+        option: its name, for messages.
+
+    Raises:
+        UsageError: it is no finite number >= 0, or other than 1 for a model without conditions.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise UsageError(f"`{option}` must be a finite number >= 0", found=repr(value))
+    if value != 1 and not conditions:
+        raise UsageError(
+            f"`{option}` needs a conditional model: it goes from the null condition's prediction to the condition's",
+            found=f"{value:g} for a model without conditions",
+            way_out="Train one with `gsu train model=ddpm_conditional training=ddpm`, or leave it out",
+        )
+    return float(value)
