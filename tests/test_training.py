@@ -394,16 +394,14 @@ def test_a_damaged_state_is_refused(state: Path, damage: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        *[
-            ({"epochs": v}, f"`training.epochs` must be an integer >= 1; found {v!r}.")
-            for v in (0, -1, 1.5, "3", None, True)
-        ],
+        *[({"epochs": v}, f"`training.epochs` must be an integer >= 1; found {v!r}.") for v in (0, -1, 1.5, "3", True)],
+        ({"epochs": None}, "`training.epochs` must be an integer >= 1; found null."),
         *[({"batch_size": v}, f"`training.batch_size` must be an integer >= 1; found {v!r}.") for v in (0, 2.0, False)],
         *[
             ({"lr": v}, f"`training.lr` must be a finite number > 0; found {v!r}.")
             for v in (0, 0.0, -1e-3, nan, inf, -inf, "x", True, [1e-3])
         ],
-        ({"lr": None}, "`training.lr` must be a finite number > 0; found None."),
+        ({"lr": None}, "`training.lr` must be a finite number > 0; found null."),
         *[
             ({"weight_decay": v}, f"`training.weight_decay` must be a finite number >= 0; found {v!r}.")
             for v in (-1, nan, inf, "x", True)

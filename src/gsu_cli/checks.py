@@ -1,4 +1,7 @@
-"""What an option of a method may be; the sentence where it is not."""
+"""What an option may be, and the sentence where it is not. Every check returns the value as the type that it asks for.
+
+A key is the whole one, as it is typed: ``method.steps``, ``model.width``.
+"""
 
 from __future__ import annotations
 
@@ -8,71 +11,100 @@ from collections.abc import Sequence
 from gsu_cli.errors import UsageError, did_you_mean
 
 
-def check_choice(key: str, value: object, choices: Sequence[str]) -> None:
-    """Refuses a word that is not among ``choices``.
+def is_int(value: object, least: int) -> bool:
+    """An integer of at least ``least``; True is no number."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def is_number(value: object) -> bool:
+    """A finite number; True is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def as_choice(key: str, value: object, choices: Sequence[str]) -> str:
+    """A word among ``choices``.
 
     Raises:
-        UsageError: with the nearest choice.
+        UsageError: it is not among them; with the nearest choice.
     """
     if value not in choices:
         near = did_you_mean(str(value), choices).strip()
-        raise UsageError(f"`method.{key}` must be one of {', '.join(choices)}", found=value, way_out=near)
+        raise UsageError(f"`{key}` must be one of {', '.join(choices)}", found=value, way_out=near)
+    return str(value)
 
 
-def check_whole(key: str, value: object, least: int, *, group: str = "method") -> None:
-    """Refuses what is not an integer of at least ``least``.
-
-    Raises:
-        UsageError: with the value.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UsageError(f"`{group}.{key}` must be an integer >= {least}", found=value)
-
-
-def check_share(key: str, value: object) -> float:
-    """``value`` as a budget.
+def as_int(key: str, value: object, least: int = 1) -> int:
+    """An integer of at least ``least``.
 
     Raises:
-        UsageError: it is no share in (0, 1].
+        UsageError: it is none.
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < float(value) <= 1:  # type: ignore[arg-type]
-        raise UsageError(f"`{key}` must be a share in (0, 1], 0.01 being 1 %", found=value)
+    if not is_int(value, least):
+        raise UsageError(f"`{key}` must be an integer >= {least}", found=_quoted(value))
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def as_ints(key: str, values: object, least: int = 1, *, empty: bool = False) -> tuple[int, ...]:
+    """A list of integers of at least ``least``, at least one unless ``empty``.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(values, Sequence) or isinstance(values, str) or not (empty or len(values)):
+        at_least = "" if empty else ", at least one"
+        raise UsageError(f"`{key}` must be a list of integers{at_least}", found=_quoted(values))
+    return tuple(as_int(f"{key}[{i}]", value, least) for i, value in enumerate(values))
+
+
+def as_shape(key: str, values: object) -> tuple[int, int, int]:
+    """Channels, height and width.
+
+    Raises:
+        UsageError: they are not three integers >= 1.
+    """
+    shape = as_ints(key, values)
+    if len(shape) != 3:
+        raise UsageError(f"`{key}` must be channels, height and width", found=list(shape))
+    return shape[0], shape[1], shape[2]
+
+
+def as_share(key: str, value: object) -> float:
+    """A share in (0, 1], a budget for example.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not (is_number(value) and 0 < float(value) <= 1):  # type: ignore[arg-type]
+        raise UsageError(f"`{key}` must be a share in (0, 1], 0.01 being 1 %", found=_quoted(value))
     return float(value)  # type: ignore[arg-type]
 
 
-def check_flag(key: str, value: object) -> bool:
-    """The value, where it is one: Hydra reads `no` as a word, which would count as true.
+def as_flag(key: str, value: object) -> bool:
+    """True or false; Hydra reads `no` as a word, which would count as true.
 
     Raises:
-        UsageError: it is neither true nor false.
+        UsageError: it is neither.
     """
     if not isinstance(value, bool):
-        raise UsageError(f"`method.{key}` must be true or false", found=value)
+        raise UsageError(f"`{key}` must be true or false", found="null" if value is None else value)
     return value
 
 
-def check_step(lr: object, shots: object) -> None:
-    """Refuses steps that are no steps.
-
-    Raises:
-        UsageError: lr is not a finite number > 0, or shots not an integer >= 1.
-    """
-    if isinstance(lr, bool) or not isinstance(lr, int | float) or not math.isfinite(lr) or lr <= 0:
-        raise UsageError("`method.lr` must be a finite number > 0", found=lr)
-    check_whole("shots", shots, 1)
-
-
-def check_number(
+def as_number(
     key: str, value: object, *, least: float = -math.inf, more_than: float = -math.inf, most: float = math.inf
-) -> None:
-    """Refuses what is not a finite number within the bounds.
+) -> float:
+    """A finite number within the bounds.
 
     Raises:
-        UsageError: with the value.
+        UsageError: it is none.
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or not (least <= value <= most and value > more_than):  # type: ignore[operator]
+    if not is_number(value) or not (least <= value <= most and value > more_than):  # type: ignore[operator]
         low = f" > {more_than:g}" if more_than > -math.inf else f" >= {least:g}" if least > -math.inf else ""
         high = f" and <= {most:g}" if most < math.inf else ""
-        raise UsageError(f"`method.{key}` must be a finite number{low}{high}", found=value)
+        raise UsageError(f"`{key}` must be a finite number{low}{high}", found=_quoted(value))
+    return float(value)  # type: ignore[arg-type]
+
+
+def _quoted(value: object) -> object:
+    """A word in quotes, so that '3' is not taken for 3; nothing as it is typed; anything else as it is."""
+    return "null" if value is None else repr(value) if isinstance(value, str) else value

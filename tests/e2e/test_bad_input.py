@@ -34,7 +34,7 @@ LINES = [
     (["unlearn", "1"], 2, "must read key=value"),
     (["unlearn", "class=1"], 2, "Did you mean 'forget.class'?"),
     (["show", "nothing"], 2, "`what` must be one of"),
-    (["show", "last=x"], 2, "`last` must be an integer >= 1; found x"),
+    (["show", "last=x"], 2, "`last` must be an integer >= 1; found 'x'"),
     (["show", "last=0"], 2, "`last`"),
 ]
 UNLEARN = [

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import tiny_world
-from gsu_cli.checks import check_number
+from gsu_cli.checks import as_number
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.surgery.vectors import scale
 from gsu_cli.unlearning.batches import Batches
@@ -92,7 +92,7 @@ def test_options_are_checked(options):
 def test_numbers_are_checked():
     for value in (math.nan, True, "1", 2.0, -1.0):
         with pytest.raises(UsageError):
-            check_number("alpha", value, least=0.0, most=1.0)
+            as_number("method.alpha", value, least=0.0, most=1.0)
 
 
 def test_costs_add_up():

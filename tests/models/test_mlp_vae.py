@@ -145,7 +145,7 @@ def test_default_size() -> None:
         ({"latent_dim": -2}, "`model.latent_dim` must be an integer >= 1; found -2."),
         ({"latent_dim": 2.5}, "`model.latent_dim` must be an integer >= 1; found 2.5."),
         ({"latent_dim": True}, "`model.latent_dim` must be an integer >= 1; found True."),
-        ({"latent_dim": None}, "`model.latent_dim` must be an integer >= 1; found None."),
+        ({"latent_dim": None}, "`model.latent_dim` must be an integer >= 1; found null."),
         ({"latent_dim": "8"}, "`model.latent_dim` must be an integer >= 1; found '8'."),
         ({"activation": "tanh"}, "`model.activation` must be one of relu, silu, gelu; found 'tanh'."),
         (

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gsu_cli.checks import as_int
 from gsu_cli.data.array_cache import cached, key_of
 from gsu_cli.data.avatar_layers import SHARES, SIZE, draw_layers, plans, stack
 from gsu_cli.data.base import Dataset, Images, OnProgress
-from gsu_cli.errors import DataError, UsageError
+from gsu_cli.errors import DataError
 
 HELD_OUT = 8  # one in so many
 DRAWN_BY = ("dicebear-core", "dicebear-styles", "resvg-py")
@@ -36,8 +37,7 @@ class Avatars:
 
     def __init__(self, cache_dir: str | Path, n: int = 8_000, seed: int = 0, name: str = "avatars") -> None:
         for key, value, least in (("n", n, 2 * HELD_OUT), ("seed", seed, 0)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise UsageError(f"`dataset.{key}` must be an integer >= {least}", found=repr(value))
+            as_int(f"dataset.{key}", value, least)
         self.cache_dir, self.n, self.seed, self.name = Path(cache_dir).expanduser(), n, seed, name
 
     def load(self, on_progress: OnProgress | None = None) -> Dataset:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gsu_cli.checks import as_flag
 from gsu_cli.data.array_cache import cached, key_of
 from gsu_cli.data.base import Dataset, Images, OnProgress
 from gsu_cli.data.celeba_files import Attributes, Files, find_files, read_attributes, read_numbers
@@ -58,8 +59,7 @@ class Celeba:
         _check("crop", crop, most=WIDTH)
         if limit is not None:
             _check("limit", limit)
-        if not isinstance(partial, bool):
-            raise UsageError("`dataset.partial` must be true or false", found=partial)
+        as_flag("dataset.partial", partial)
         self.data_dir, self.cache_dir = _folder("data_dir", data_dir), _folder("cache_dir", cache_dir)
         self.size, self.crop, self.limit, self.partial, self.name = size, crop, limit, partial, name
 

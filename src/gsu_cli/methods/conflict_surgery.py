@@ -9,7 +9,7 @@ from gradient surgery: when the two gradients point apart, projecting would give
 
 from __future__ import annotations
 
-from gsu_cli.checks import check_choice, check_step
+from gsu_cli.checks import as_choice, as_int, as_number
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, draw_images, names_in_scope
 from gsu_cli.surgery.conflict import project_conflicts
@@ -31,8 +31,9 @@ class ConflictSurgery:
     knob = Strength("lr", 1e-3, 1e2, power=1.0)
 
     def __init__(self, lr: float = 5e-4, scope: str = "all", shots: int = 1) -> None:
-        check_step(lr, shots)
-        check_choice("scope", scope, SCOPES)
+        as_number("method.lr", lr, more_than=0.0)
+        as_int("method.shots", shots)
+        as_choice("method.scope", scope, SCOPES)
         self.lr, self.scope, self.shots = float(lr), scope, shots
 
     def __call__(self, task: Task) -> Update:

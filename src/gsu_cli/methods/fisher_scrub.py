@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from gsu_cli.checks import check_number, check_whole
+from gsu_cli.checks import as_int, as_number
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
@@ -34,9 +34,9 @@ class FisherScrub:
     knob = Strength("alpha", 1e-8, 1e-2, power=0.5)
 
     def __init__(self, alpha: float = 1e-6, clamp: float = 1e3, retain_images: int = 10_000) -> None:
-        check_number("alpha", alpha, more_than=0.0)
-        check_number("clamp", clamp, more_than=0.0)
-        check_whole("retain_images", retain_images, 1)
+        as_number("method.alpha", alpha, more_than=0.0)
+        as_number("method.clamp", clamp, more_than=0.0)
+        as_int("method.retain_images", retain_images, 1)
         self.alpha, self.clamp, self.retain_images = float(alpha), float(clamp), retain_images
 
     def variance(self, F: torch.Tensor) -> torch.Tensor:

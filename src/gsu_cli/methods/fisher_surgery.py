@@ -27,7 +27,7 @@ from typing import Any
 
 from torch import nn
 
-from gsu_cli.checks import check_choice, check_flag, check_number, check_share, check_whole
+from gsu_cli.checks import as_choice, as_flag, as_int, as_number, as_share
 from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
@@ -105,23 +105,23 @@ class FisherSurgery:
         noise_from: float = 0.5,
         bank_images: int = 8_000,
     ) -> None:
-        check_whole("shots", shots, 1)
+        as_int("method.shots", shots, 1)
         candidates = [damping] if isinstance(damping, int | float) else list(damping)
         if not candidates or not all(_number(c) and c > 0 for c in candidates):
             raise UsageError("`method.damping` must be one or more finite numbers > 0", found=damping)
         sizes = {"retain_images": retain_images, "forget_images": forget_images, "budget_images": budget_images}
         for key, value in {**sizes, "bank_images": bank_images}.items():
             if value is not None:
-                check_whole(key, value, 2)
-        check_number("noise_from", noise_from, least=0.0, most=0.99)
-        self.budget, self.shots = check_share("method.budget", budget), shots
+                as_int(f"method.{key}", value, 2)
+        as_number("method.noise_from", noise_from, least=0.0, most=0.99)
+        self.budget, self.shots = as_share("method.budget", budget), shots
         self.damping = [float(c) for c in candidates]
-        check_choice("target", target, TARGETS)
-        check_choice("solver", solver, SOLVERS)
-        check_whole("iterations", iterations, 1)
-        check_whole("curvature_images", curvature_images, 2)
-        check_whole("layers", layers, 1)
-        self.corrected, self.target, self.solver = check_flag("corrected", corrected), target, solver
+        as_choice("method.target", target, TARGETS)
+        as_choice("method.solver", solver, SOLVERS)
+        as_int("method.iterations", iterations, 1)
+        as_int("method.curvature_images", curvature_images, 2)
+        as_int("method.layers", layers, 1)
+        self.corrected, self.target, self.solver = as_flag("method.corrected", corrected), target, solver
         self.iterations, self.curvature_images, self.layers = iterations, curvature_images, layers
         self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
         self.noise_from, self.bank_images = float(noise_from), bank_images

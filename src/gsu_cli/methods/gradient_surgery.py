@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from gsu_cli.checks import check_choice, check_step, check_whole
+from gsu_cli.checks import as_choice, as_int, as_number
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.gradients import class_gradients, hessian_vector, mean_gradient, mean_loss
@@ -54,11 +54,12 @@ class GradientSurgery:
         shots: int = 1,
         prediction_images: int = 5000,
     ) -> None:
-        check_step(lr, shots)
+        as_number("method.lr", lr, more_than=0.0)
+        as_int("method.shots", shots)
         for key, value in (("scope", scope), ("retain_basis", retain_basis), ("when", when)):
-            check_choice(key, value, CHOICES[key])
-        check_whole("batches", batches, 1)
-        check_whole("prediction_images", prediction_images, 1)
+            as_choice(f"method.{key}", value, CHOICES[key])
+        as_int("method.batches", batches, 1)
+        as_int("method.prediction_images", prediction_images, 1)
         self.lr, self.scope, self.retain_basis, self.batches = float(lr), scope, retain_basis, batches
         self.when, self.shots, self.prediction_images = when, shots, prediction_images
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gsu_cli.checks import check_choice, check_number, check_whole
+from gsu_cli.checks import as_choice, as_int, as_number
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.models.protocols import HasDecoder
@@ -63,13 +63,13 @@ class Moon:
         retain_budget: float | None = None,
         log_every: int = 10,
     ) -> None:
-        check_number("alpha", alpha, more_than=0.0)
+        as_number("method.alpha", alpha, more_than=0.0)
         if isinstance(t, str):
-            check_choice("t", t, ("midpoint",))
+            as_choice("method.t", t, ("midpoint",))
         else:
-            check_number("t", t)
-        check_whole("n_generated", n_generated, 2)
-        check_whole("labeller_images", labeller_images, 1)
+            as_number("method.t", t)
+        as_int("method.n_generated", n_generated, 2)
+        as_int("method.labeller_images", labeller_images, 1)
         self.alpha, self.t = float(alpha), t
         self.n_generated, self.labeller_images = n_generated, labeller_images
         self.loop = Loop(steps, lr, batch_size, "generator", optimiser, retain_budget, log_every)

@@ -5,7 +5,7 @@ Source: Kurmanji, Triantafillou, Hayes and Triantafillou, "Towards Unbounded Mac
 
 from __future__ import annotations
 
-from gsu_cli.checks import check_number
+from gsu_cli.checks import as_number
 from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.surgery.vectors import Vector, combine
 from gsu_cli.unlearning.loop import Descent, Loop, iterate
@@ -39,7 +39,7 @@ class NegGradPlus:
         retain_budget: float | None = None,
         log_every: int = 10,
     ) -> None:
-        check_number("alpha", alpha, least=0.0, most=1.0)
+        as_number("method.alpha", alpha, least=0.0, most=1.0)
         self.alpha = float(alpha)
         self.loop = Loop(steps, lr, batch_size, scope, optimiser, retain_budget, log_every)
 

@@ -9,7 +9,7 @@ et al., "Certified Data Removal", ICML 2020. H_r is the Kronecker-factored Fishe
 
 from __future__ import annotations
 
-from gsu_cli.checks import check_number, check_whole
+from gsu_cli.checks import as_int, as_number
 from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import Strength, Task, Update, add_, cosine, draw_images
@@ -33,9 +33,9 @@ class Newton:
     knob = Strength("strength", 1e-2, 1e2, power=1.0)
 
     def __init__(self, damping: float = 0.1, retain_images: int = 10_000, strength: float = 1.0) -> None:
-        check_number("damping", damping, more_than=0.0)
-        check_number("strength", strength, more_than=0.0)
-        check_whole("retain_images", retain_images, 1)
+        as_number("method.damping", damping, more_than=0.0)
+        as_number("method.strength", strength, more_than=0.0)
+        as_int("method.retain_images", retain_images, 1)
         self.damping, self.retain_images, self.strength = float(damping), retain_images, float(strength)
 
     def __call__(self, task: Task) -> Update:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from gsu_cli.checks import check_whole
+from gsu_cli.checks import as_int
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, Update
@@ -70,7 +70,7 @@ class Retrain:
 
     def __init__(self, epochs: int | None = None) -> None:
         if epochs is not None:
-            check_whole("epochs", epochs, 1)
+            as_int("method.epochs", epochs, 1)
         self.epochs = epochs
 
     def __call__(self, task: Task) -> Update:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import torch
 
-from gsu_cli.checks import check_number
+from gsu_cli.checks import as_number
 from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.models.protocols import HasDecoder
@@ -53,8 +53,8 @@ class SalUn:
         retain_budget: float | None = None,
         log_every: int = 10,
     ) -> None:
-        check_number("keep", keep, more_than=0.0, most=1.0)
-        check_number("alpha", alpha, least=0.0)
+        as_number("method.keep", keep, more_than=0.0, most=1.0)
+        as_number("method.alpha", alpha, least=0.0)
         self.keep, self.alpha = float(keep), float(alpha)
         self.loop = Loop(steps, lr, batch_size, scope, optimiser, retain_budget, log_every)
 

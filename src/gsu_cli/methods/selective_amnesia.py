@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gsu_cli.checks import check_choice, check_number, check_whole
+from gsu_cli.checks import as_choice, as_int, as_number
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
@@ -71,11 +71,11 @@ class SelectiveAmnesia:
         retain_budget: float | None = None,
         log_every: int = 10,
     ) -> None:
-        check_choice("surrogate", surrogate, SURROGATES)
-        check_number("gamma", gamma, least=0.0)
-        check_number("ewc", ewc, least=0.0)
+        as_choice("method.surrogate", surrogate, SURROGATES)
+        as_number("method.gamma", gamma, least=0.0)
+        as_number("method.ewc", ewc, least=0.0)
         for key, value in {"n_fisher": n_fisher, "n_replay": n_replay, "labeller_images": labeller_images}.items():
-            check_whole(key, value, 1)
+            as_int(f"method.{key}", value, 1)
         self.surrogate, self.gamma, self.ewc = surrogate, float(gamma), float(ewc)
         self.n_fisher, self.n_replay, self.labeller_images = n_fisher, n_replay, labeller_images
         self.loop = Loop(steps, lr, batch_size, "generator", optimiser, retain_budget, log_every)

@@ -15,7 +15,7 @@ import math
 
 from torch import Tensor
 
-from gsu_cli.checks import check_number, check_whole
+from gsu_cli.checks import as_int, as_number
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update, draw_images
@@ -59,11 +59,11 @@ class SfrOn:
         retain_budget: float | None = None,
         log_every: int = 20,
     ) -> None:
-        check_number("alpha", alpha, more_than=0.0)
-        check_number("gamma", gamma, more_than=0.0)
-        check_number("adaptivity", adaptivity, least=0.0)
-        check_number("max_norm", max_norm, more_than=0.0)
-        check_whole("fisher_images", fisher_images, 1)
+        as_number("method.alpha", alpha, more_than=0.0)
+        as_number("method.gamma", gamma, more_than=0.0)
+        as_number("method.adaptivity", adaptivity, least=0.0)
+        as_number("method.max_norm", max_norm, more_than=0.0)
+        as_int("method.fisher_images", fisher_images, 1)
         self.alpha, self.gamma, self.adaptivity = float(alpha), float(gamma), float(adaptivity)
         self.max_norm, self.fisher_images = float(max_norm), fisher_images
         self.loop = Loop(steps, lr, batch_size, "generator", optimiser, retain_budget, log_every)

@@ -6,7 +6,7 @@ is held at a tenth of the descent term's norm.
 
 from __future__ import annotations
 
-from gsu_cli.checks import check_number
+from gsu_cli.checks import as_number
 from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.surgery.vectors import Vector, combine, norm
 from gsu_cli.unlearning.loop import Descent, Loop, iterate
@@ -40,7 +40,7 @@ class SissNorm:
         retain_budget: float | None = None,
         log_every: int = 20,
     ) -> None:
-        check_number("share", share, more_than=0.0)
+        as_number("method.share", share, more_than=0.0)
         self.share = float(share)
         self.loop = Loop(steps, lr, batch_size, scope, optimiser, retain_budget, log_every)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gsu_cli.checks import check_flag, check_number
+from gsu_cli.checks import as_flag, as_number
 from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import Vector
@@ -47,8 +47,8 @@ class Uno:
         retain_budget: float | None = None,
         log_every: int = 5,
     ) -> None:
-        check_number("weight", weight, least=0.0)
-        self.weight, self.alternate = float(weight), check_flag("alternate", alternate)
+        as_number("method.weight", weight, least=0.0)
+        self.weight, self.alternate = float(weight), as_flag("method.alternate", alternate)
         self.loop = Loop(steps, lr, batch_size, scope, optimiser, retain_budget, log_every)
 
     def __call__(self, task: Task) -> Update:

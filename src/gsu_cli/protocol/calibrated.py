@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 
-from gsu_cli.checks import check_share, check_whole
+from gsu_cli.checks import as_int, as_share
 from gsu_cli.models.protocols import Capability
 from gsu_cli.protocol.retain_cost import RetainCost
 from gsu_cli.protocol.search import Plan, Search
@@ -50,9 +50,9 @@ class Calibrated:
     ) -> None:
         self.name: str = getattr(make(), "name", "method")
         self.needs: tuple[Capability, ...] = getattr(make(), "needs", ())
-        self.make, self.strength, self.budget = make, strength, check_share("protocol.budget", budget)
-        check_whole("images", images, 1, group="protocol")
-        check_whole("latents", latents, 1, group="protocol")
+        self.make, self.strength, self.budget = make, strength, as_share("protocol.budget", budget)
+        as_int("protocol.images", images, 1)
+        as_int("protocol.latents", latents, 1)
         self.images, self.latents, self.known = images, latents, known or Known()
 
     def __call__(self, task: Task) -> Update:

@@ -22,7 +22,7 @@ from typing import Any, Literal, get_args, get_origin
 import torch
 from torch import Tensor
 
-from gsu_cli.checks import check_choice
+from gsu_cli.checks import as_choice
 from gsu_cli.errors import UsageError
 from gsu_cli.surgery.devices import wide
 
@@ -67,7 +67,7 @@ def build(name: str, options: Mapping[str, Any]) -> Aggregator:
     Raises:
         UsageError: an argument that it does not take, a value that does not suit, or a solver that is not installed.
     """
-    check_choice("aggregator", name, list(AGGREGATORS))
+    as_choice("method.aggregator", name, list(AGGREGATORS))
     if name == "MUNBa":
         if options:
             raise UsageError("`method.options` must stay empty for MUNBa", found=dict(options))
@@ -127,7 +127,7 @@ def _value(key: str, value: Any, annotation: Any) -> Any:
     if value is None and type(None) in choices:
         return None
     if get_origin(annotation) is Literal:
-        check_choice(f"options.{key}", value, list(choices))
+        as_choice(f"method.options.{key}", value, list(choices))
         return value
     if _is_list(annotation) and not (number and float in choices):
         entries = list(value) if isinstance(value, list | tuple) else []

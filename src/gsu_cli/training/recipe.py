@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from gsu_cli.checks import as_int, as_number
 from gsu_cli.errors import UsageError
 
 
@@ -27,17 +27,10 @@ class Recipe:
     ema: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise UsageError(f"`training.{name}` must be an integer >= {least}", found=repr(value))
-        if not (_is_number(self.lr) and 0 < self.lr < math.inf):
-            raise UsageError("`training.lr` must be a finite number > 0", found=repr(self.lr))
-        if not (_is_number(self.weight_decay) and 0 <= self.weight_decay < math.inf):
-            raise UsageError("`training.weight_decay` must be a finite number >= 0", found=repr(self.weight_decay))
-        if not (_is_number(self.ema) and 0 <= self.ema < 1):
-            raise UsageError("`training.ema` must be a number in [0, 1)", found=repr(self.ema))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+        as_int("training.epochs", self.epochs)
+        as_int("training.batch_size", self.batch_size)
+        as_number("training.lr", self.lr, more_than=0.0)
+        as_number("training.weight_decay", self.weight_decay, least=0.0)
+        as_number("training.ema", self.ema, least=0.0)
+        if self.ema >= 1:
+            raise UsageError("`training.ema` must be a number in [0, 1)", found=self.ema)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from gsu_cli.checks import check_choice, check_number, check_step, check_whole
+from gsu_cli.checks import as_choice, as_int, as_number
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.run.seeds import generator
@@ -60,13 +60,13 @@ class Loop:
     log_every: int = 10
 
     def __post_init__(self) -> None:
-        check_step(self.lr, 1)
+        as_number("method.lr", self.lr, more_than=0.0)
         for key in ("steps", "batch_size", "log_every"):
-            check_whole(key, getattr(self, key), 1)
-        check_choice("scope", self.scope, SCOPES)
-        check_choice("optimiser", self.optimiser, OPTIMISERS)
+            as_int(f"method.{key}", getattr(self, key), 1)
+        as_choice("method.scope", self.scope, SCOPES)
+        as_choice("method.optimiser", self.optimiser, OPTIMISERS)
         if self.retain_budget is not None:
-            check_number("retain_budget", self.retain_budget, more_than=0.0)
+            as_number("method.retain_budget", self.retain_budget, more_than=0.0)
 
 
 @dataclass

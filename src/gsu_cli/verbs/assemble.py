@@ -12,6 +12,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from gsu_cli.checks import as_flag, as_int
 from gsu_cli.data.base import Dataset, OnProgress
 from gsu_cli.data.contents import counts, describe_counts, repeated
 from gsu_cli.data.forget import ForgetSpec
@@ -54,12 +55,9 @@ def open_session(cfg: DictConfig) -> Session:
 
 
 def _seed(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        digits = isinstance(value, str) and value.isdecimal()
-        way_out = f"Type {name}={int(str(value))}" if digits else ""
-        found = "null" if value is None else repr(value) if isinstance(value, str) else value
-        raise UsageError(f"`{name}` must be an integer >= 0", found=found, way_out=way_out)
-    return value
+    if isinstance(value, str) and value.isdecimal():
+        raise UsageError(f"`{name}` must be an integer >= 0", found=repr(value), way_out=f"Type {name}={int(value)}")
+    return as_int(name, value, 0)
 
 
 def load_dataset(cfg: DictConfig, session: Session, load: Callable[[DictConfig], Dataset] | None = None) -> Dataset:
@@ -105,10 +103,7 @@ def flag(cfg: DictConfig, key: str) -> bool:
     Raises:
         UsageError: it is neither.
     """
-    value = OmegaConf.select(cfg, key)
-    if not isinstance(value, bool):
-        raise UsageError(f"`{key}` must be true or false", found=value)
-    return value
+    return as_flag(key, OmegaConf.select(cfg, key))
 
 
 def forget_spec(forget: DictConfig) -> ForgetSpec | None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from gsu_cli.checks import as_int
 from gsu_cli.data.split import Split
-from gsu_cli.errors import UsageError
 from gsu_cli.judges.base import Judge, JudgeSpec, Unavailable
 from gsu_cli.metrics.base import Checked, Metric, Scene, Subject, draw, heldout_subjects, reconstructions
 from gsu_cli.metrics.trust import trust_report
@@ -53,12 +53,7 @@ class Plan:
         Raises:
             UsageError: an option of these is wrong.
         """
-        samples = cfg.evaluation.samples
-        if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
-            raise UsageError(
-                "`evaluation.samples` must be an integer >= 2",
-                found=repr(samples) if isinstance(samples, str) else samples,
-            )
+        samples = as_int("evaluation.samples", cfg.evaluation.samples, 2)
         return cls(samples, build_several(cfg, "metric"), build_judges(cfg))
 
     def scene(self, split: Split, session: Session) -> Scene:

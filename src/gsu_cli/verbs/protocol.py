@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from gsu_cli.checks import check_share, check_whole
+from gsu_cli.checks import as_int, as_share
 from gsu_cli.errors import UsageError
 from gsu_cli.protocol.calibrated import Calibrated
 from gsu_cli.protocol.trials import Known
@@ -49,9 +49,9 @@ class Protocol:
         make = build_choice(cfg, "method", _partial_=True)
         method = build_choice(cfg, "method")
         p = cfg.protocol
-        budget = None if p.budget is None else check_share("protocol.budget", p.budget)
-        check_whole("images", p.images, 1, group="protocol")
-        check_whole("latents", p.latents, 1, group="protocol")
+        budget = None if p.budget is None else as_share("protocol.budget", p.budget)
+        as_int("protocol.images", p.images, 1)
+        as_int("protocol.latents", p.latents, 1)
         curve = _budgets(OmegaConf.to_object(cfg.curve) if OmegaConf.is_config(cfg.curve) else cfg.curve)
         if budget is None and not curve:
             return cls(make, None, None, (), p.images, p.latents)
@@ -122,7 +122,7 @@ def _budgets(curve: object) -> tuple[float, ...]:
         raise UsageError(
             "`curve` must be true, false or a list of budgets", found=curve, way_out="Type curve=[0.01,0.03]"
         )
-    return tuple(sorted({check_share("curve", value) for value in values}))
+    return tuple(sorted({as_share("curve", value) for value in values}))
 
 
 def _refuse_typed(option: str) -> None:

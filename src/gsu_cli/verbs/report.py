@@ -14,6 +14,7 @@ from omegaconf import DictConfig, ListConfig
 from rich.text import Text
 
 from gsu_cli import __version__
+from gsu_cli.checks import as_int
 from gsu_cli.errors import GsuError, UsageError, did_you_mean
 from gsu_cli.report import columns
 from gsu_cli.report.formats import RENDER, SUFFIXES, terminal
@@ -67,8 +68,7 @@ class Options:
                 found=f"{output} for {', '.join(files)}",
                 way_out="Type format=html, say, for a single file",
             )
-        if isinstance(cfg.pictures, bool) or not isinstance(cfg.pictures, int) or cfg.pictures < 0:
-            raise UsageError("`pictures` must be an integer >= 0", found=cfg.pictures)
+        as_int("pictures", cfg.pictures, 0)
         where = str(places[0]) if len(places) == 1 else f"{len(places)} places"
         title = f"Runs in {where}" if cfg.title is None else str(cfg.title)
         asked = None if cfg.columns is None else list(dict.fromkeys(_words(cfg.columns)))

@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from gsu_cli.checks import as_int
 from gsu_cli.errors import CheckpointError, DataError, GsuError, UsageError
 from gsu_cli.report.numbers import seconds
 from gsu_cli.report.reproduced import missed, print_table, write_table
@@ -70,9 +71,7 @@ def _table(chosen: Any) -> TableSpec:
 def _workers(value: object) -> int:
     if value is None:
         return cores()
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError("`workers` must be an integer >= 1 or null", found=value)
-    return value
+    return as_int("workers", value)
 
 
 def _shared(cfg: DictConfig) -> list[str]:

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, ListConfig
 from rich.table import Table
 from rich.text import Text
 
+from gsu_cli.checks import as_int
 from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.report.compare import compare
 from gsu_cli.report.filters import FILTERS, matching, present
@@ -41,8 +42,7 @@ def main(cfg: DictConfig) -> None:
         raise UsageError(
             f"`what` must be one of {', '.join(TOPICS)}", found=what, way_out=did_you_mean(str(what), TOPICS).strip()
         )
-    if isinstance(cfg.last, bool) or not isinstance(cfg.last, int) or cfg.last < 1:
-        raise UsageError("`last` must be an integer >= 1", found=cfg.last)
+    as_int("last", cfg.last)
     wanted = _filters(cfg.filter)
     if wanted and what not in (None, "runs"):
         raise UsageError(

@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gsu_cli.checks import as_ints
 from gsu_cli.errors import UsageError
 from gsu_cli.models.classifiers.distortion import distort
 from gsu_cli.models.classifiers.strided_cnn import StridedCnn
-from gsu_cli.models.options import wholes
 
 
 class JudgeCnn(StridedCnn):
@@ -35,7 +35,7 @@ class JudgeCnn(StridedCnn):
     labels: Tensor
 
     def __init__(self, shape: Sequence[int], labels: Sequence[int], width: int = 32, feature_dim: int = 64) -> None:
-        if len(set(wholes("labels", labels, least=0))) < len(labels):
+        if len(set(as_ints("model.labels", labels, least=0))) < len(labels):
             raise UsageError("`model.labels` must name each label once", found=list(labels))
         super().__init__(shape, len(labels), width=width, feature_dim=feature_dim, kernels=(5, 5))
         self.register_buffer("labels", torch.tensor(list(labels), dtype=torch.int64))

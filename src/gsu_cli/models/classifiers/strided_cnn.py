@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gsu_cli.checks import as_int, as_shape
 from gsu_cli.models.model import Model
-from gsu_cli.models.options import image_shape, whole
 
 
 class StridedCnn(Model):
@@ -29,8 +29,8 @@ class StridedCnn(Model):
         self, shape: Sequence[int], outputs: int, *, width: int, feature_dim: int, kernels: Sequence[int]
     ) -> None:
         super().__init__()
-        self.shape = c, h, w = image_shape(shape)
-        self.width, self.feature_dim = whole("width", width), whole("feature_dim", feature_dim)
+        self.shape = c, h, w = as_shape("model.shape", shape)
+        self.width, self.feature_dim = as_int("model.width", width), as_int("model.feature_dim", feature_dim)
         layers: list[nn.Module] = []
         for i, kernel in enumerate(kernels):
             wide = width if i == 0 else 2 * width

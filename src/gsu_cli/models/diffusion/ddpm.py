@@ -17,13 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gsu_cli.checks import as_int, as_ints, as_shape
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.models.conditions import NULL, Conditional, network_inputs, usual_conditions
 from gsu_cli.models.diffusion.guidance import check_guidance
 from gsu_cli.models.diffusion.schedule import alpha_bars, sampling_times, stratified
 from gsu_cli.models.diffusion.unet import UNet
 from gsu_cli.models.model import Model
-from gsu_cli.models.options import image_shape, whole, wholes
 from gsu_cli.models.sites import Sites, SquaredError
 from gsu_cli.surgery.devices import device_of, normal
 
@@ -71,11 +71,11 @@ class Ddpm(Conditional, Model):
         super().__init__()
         if prediction not in PREDICTIONS:
             raise UsageError(f"`model.prediction` must be one of {', '.join(PREDICTIONS)}", found=repr(prediction))
-        self.shape, self.channels = image_shape(shape), wholes("channels", channels)
-        self.patch, self.embedding = whole("patch", patch), whole("embedding", embedding)
+        self.shape, self.channels = as_shape("model.shape", shape), as_ints("model.channels", channels)
+        self.patch, self.embedding = as_int("model.patch", patch), as_int("model.embedding", embedding)
         self.prediction, self.schedule = prediction, schedule
         bars = alpha_bars(schedule, train_steps)
-        self.train_steps, self.sample_steps = train_steps, whole("sample_steps", sample_steps, 2)
+        self.train_steps, self.sample_steps = train_steps, as_int("model.sample_steps", sample_steps, 2)
         if self.sample_steps > train_steps:
             raise UsageError(f"`model.sample_steps` must be at most train_steps, {train_steps}", found=sample_steps)
         self.output_loss = SquaredError()

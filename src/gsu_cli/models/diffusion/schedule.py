@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from gsu_cli.errors import UsageError
+from gsu_cli.checks import as_choice, as_int
 
 SCHEDULES = ("cosine", "linear")
 LARGEST_BETA = 0.999
@@ -35,10 +35,8 @@ def alpha_bars(kind: str, steps: int) -> Tensor:
     >>> bool((a[1:] < a[:-1]).all()), round(float(a[0]), 5), round(float(a[499]), 3)
     (True, 0.99996, 0.494)
     """
-    if kind not in SCHEDULES:
-        raise UsageError(f"`model.schedule` must be one of {', '.join(SCHEDULES)}", found=repr(kind))
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
-        raise UsageError("`model.train_steps` must be an integer >= 2", found=repr(steps))
+    as_choice("model.schedule", kind, SCHEDULES)
+    as_int("model.train_steps", steps, 2)
     if kind == "linear":
         scale = 1000 / steps
         beta = torch.linspace(1e-4 * scale, 0.02 * scale, steps, dtype=torch.float64)

@@ -20,10 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gsu_cli.checks import as_int, as_ints, as_shape
 from gsu_cli.errors import UsageError
 from gsu_cli.models.gan.networks import SHRUNK, Critic, Drawer, penalty
 from gsu_cli.models.model import Model
-from gsu_cli.models.options import image_shape, whole, wholes
 from gsu_cli.models.sites import ImageError, Sites
 from gsu_cli.surgery.devices import device_of, normal
 
@@ -55,8 +55,8 @@ class Dcgan(Model):
         gamma: float = 1.0,
     ) -> None:
         super().__init__()
-        self.shape, self.latent_dim = image_shape(shape), whole("latent_dim", latent_dim)
-        self.channels, self.critic = wholes("channels", channels), wholes("critic", critic)
+        self.shape, self.latent_dim = as_shape("model.shape", shape), as_int("model.latent_dim", latent_dim)
+        self.channels, self.critic = as_ints("model.channels", channels), as_ints("model.critic", critic)
         for name, values, n in (("channels", self.channels, 2), ("critic", self.critic, 3)):
             if len(values) != n:
                 raise UsageError(f"`model.{name}` must be {n} integers", found=list(values))

@@ -17,9 +17,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gsu_cli.checks import as_shape
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.likelihoods import Gaussian
-from gsu_cli.models.options import image_shape
 from gsu_cli.models.vae.base import Vae
 from gsu_cli.models.vae.libraries import library, read_config
 
@@ -41,7 +41,7 @@ class AutoencoderKl(Vae):
 
     def __init__(self, shape: Sequence[int], options: Mapping[str, Any] | None = None, sigma: float = 1.0) -> None:
         super().__init__()
-        self.shape = image_shape(shape)
+        self.shape = as_shape("model.shape", shape)
         self.options = dict(options or {"in_channels": self.shape[0], "out_channels": self.shape[0]})
         self.likelihood = Gaussian(sigma)
         kind = self.options.get("_class_name", "AutoencoderKL")

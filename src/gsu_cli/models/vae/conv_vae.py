@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gsu_cli.checks import as_int, as_ints, as_shape
 from gsu_cli.errors import UsageError
 from gsu_cli.models.likelihoods import Gaussian
-from gsu_cli.models.options import image_shape, whole, wholes
 from gsu_cli.models.vae.base import Vae
 
 WIDTHS = (32, 64, 128, 128, 128)  # of as many convolutions as the images can be halved
@@ -53,10 +53,10 @@ class ConvVae(Vae):
         mapping: Sequence[int] = (),
     ) -> None:
         super().__init__()
-        self.shape, self.latent_dim = image_shape(shape), whole("latent_dim", latent_dim)
+        self.shape, self.latent_dim = as_shape("model.shape", shape), as_int("model.latent_dim", latent_dim)
         c, h, w = self.shape
-        self.channels = wholes("channels", _fitting(h, w) if channels is None else channels)
-        self.mapping = wholes("mapping", mapping, empty=True)
+        self.channels = as_ints("model.channels", _fitting(h, w) if channels is None else channels)
+        self.mapping = as_ints("model.mapping", mapping, empty=True)
         self.likelihood = Gaussian(min(10.0, sqrt(c * h * w / VALUES)) if sigma is None else sigma)
         self.sigma = self.likelihood.sigma
         factor = 2 ** len(self.channels)

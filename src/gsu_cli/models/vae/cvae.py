@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gsu_cli.checks import as_int, as_ints, as_shape
 from gsu_cli.models.conditions import NULL, Conditional, code, signal, usual_conditions
 from gsu_cli.models.likelihoods import Bernoulli
-from gsu_cli.models.options import image_shape, whole, wholes
 from gsu_cli.models.vae.base import Vae
 from gsu_cli.models.vae.mlp import check_activation, stack
 from gsu_cli.surgery.devices import device_of, normal
@@ -51,8 +51,8 @@ class CVae(Conditional, Vae):
         drop: float = 0.1,
     ) -> None:
         super().__init__()
-        self.shape, self.latent_dim = image_shape(shape), whole("latent_dim", latent_dim)
-        self.hidden, self.activation = wholes("hidden", hidden), check_activation(activation)
+        self.shape, self.latent_dim = as_shape("model.shape", shape), as_int("model.latent_dim", latent_dim)
+        self.hidden, self.activation = as_ints("model.hidden", hidden), check_activation(activation)
         self._expect(conditions, drop, least=2)
         self.likelihood = Bernoulli()
         pixels, widths = math.prod(self.shape), self.hidden

@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import nn
 
+from gsu_cli.checks import as_int, as_ints, as_shape
 from gsu_cli.models.likelihoods import Bernoulli
-from gsu_cli.models.options import image_shape, whole, wholes
 from gsu_cli.models.vae.base import Vae
 from gsu_cli.models.vae.mlp import check_activation, stack
 
@@ -38,8 +38,8 @@ class MlpVae(Vae):
         activation: str = "relu",
     ) -> None:
         super().__init__()
-        self.shape, self.latent_dim = image_shape(shape), whole("latent_dim", latent_dim)
-        self.hidden, self.activation = wholes("hidden", hidden), check_activation(activation)
+        self.shape, self.latent_dim = as_shape("model.shape", shape), as_int("model.latent_dim", latent_dim)
+        self.hidden, self.activation = as_ints("model.hidden", hidden), check_activation(activation)
         self.likelihood = Bernoulli()
         pixels = math.prod(self.shape)
         widths = (pixels, *self.hidden)

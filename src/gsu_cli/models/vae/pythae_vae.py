@@ -14,9 +14,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gsu_cli.checks import as_shape
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.likelihoods import Bernoulli, Gaussian
-from gsu_cli.models.options import image_shape
 from gsu_cli.models.vae.base import Vae
 from gsu_cli.models.vae.libraries import library, read_config
 
@@ -48,7 +48,7 @@ class PythaeVae(Vae):
         decoder: str | None = None,
     ) -> None:
         super().__init__()
-        self.shape, self.options = image_shape(shape), dict(options or {"name": "VAEConfig"})
+        self.shape, self.options = as_shape("model.shape", shape), dict(options or {"name": "VAEConfig"})
         self.paths = {"encoder": encoder, "decoder": decoder}
         kind = self.options.get("name")
         if kind not in KINDS:
