@@ -21,7 +21,7 @@ class AscentDescent:
     """
 
     name = "ascent_descent"
-    knob = Strength("steps", 1, 1000, stop_option="retain_budget", rate="lr")
+    strength = Strength("steps", 1, 1000, stop_option="retain_budget", rate="lr")
 
     def __init__(
         self,

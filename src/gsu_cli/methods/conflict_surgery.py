@@ -28,7 +28,7 @@ class ConflictSurgery:
     """
 
     name = "conflict_surgery"
-    knob = Strength("lr", 1e-3, 1e2, power=1.0)
+    strength = Strength("lr", 1e-3, 1e2, power=1.0)
 
     def __init__(self, lr: float = 5e-4, scope: str = "all", shots: int = 1) -> None:
         as_number("method.lr", lr, more_than=0.0)

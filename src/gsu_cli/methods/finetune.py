@@ -19,7 +19,7 @@ class Finetune:
     """
 
     name = "finetune"
-    knob = None
+    strength = None
 
     def __init__(self, epochs: int = 1, lr: float = 1e-3, batch_size: int = 256) -> None:
         try:

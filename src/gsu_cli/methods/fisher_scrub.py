@@ -31,7 +31,7 @@ class FisherScrub:
 
     name = "fisher_scrub"
     needs = (IMAGE_SITES,)
-    knob = Strength("alpha", 1e-8, 1e-2, power=0.5)
+    strength = Strength("alpha", 1e-8, 1e-2, power=0.5)
 
     def __init__(self, alpha: float = 1e-6, clamp: float = 1e3, retain_images: int = 10_000) -> None:
         as_number("method.alpha", alpha, more_than=0.0)

@@ -86,7 +86,7 @@ class FisherSurgery:
 
     name = "fisher_surgery"
     needs = (HasDecoder | HasNoiseLevels,)
-    knob = Strength("budget", 1e-3, 0.1, is_budget=True)
+    strength = Strength("budget", 1e-3, 0.1, is_budget=True)
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
     d = g_f - (g_f.g_r / g_r.g_r) g_r,   theta = theta_0 + eta d
 
 Source: Bae, Kim, Jung and Lim, arXiv 2307.04550; eta 5e-4 on MNIST. Full-data gradients, all parameters, one step.
-docs/methods/gradient_surgery.md numbers what the paper leaves open and what the knobs change.
+docs/methods/gradient_surgery.md numbers what the paper leaves open and what the options change.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class GradientSurgery:
     """
 
     name = "gradient_surgery"
-    knob = Strength("lr", 1e-3, 1e2, power=1.0)
+    strength = Strength("lr", 1e-3, 1e2, power=1.0)
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ class Moon:
 
     name = "moon"
     needs = (HasDecoder,)
-    knob = Strength("lr", 1e-6, 1e-2)
+    strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ class NegGradPlus:
     """
 
     name = "neggrad_plus"
-    knob = Strength("steps", 1, 1000, stop_option="retain_budget", rate="lr")
+    strength = Strength("steps", 1, 1000, stop_option="retain_budget", rate="lr")
 
     def __init__(
         self,

@@ -30,13 +30,13 @@ class Newton:
 
     name = "newton"
     needs = (IMAGE_SITES,)
-    knob = Strength("strength", 1e-2, 1e2, power=1.0)
+    strength = Strength("strength", 1e-2, 1e2, power=1.0)
 
     def __init__(self, damping: float = 0.1, retain_images: int = 10_000, strength: float = 1.0) -> None:
         as_number("method.damping", damping, more_than=0.0)
         as_number("method.strength", strength, more_than=0.0)
         as_int("method.retain_images", retain_images, 1)
-        self.damping, self.retain_images, self.strength = float(damping), retain_images, float(strength)
+        self.damping, self.retain_images, self.factor = float(damping), retain_images, float(strength)
 
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
@@ -57,7 +57,7 @@ class Newton:
             fisher = kronecker_fisher(model, retain, names, seed=task.stream("fisher"), corrected=False)
         with task.stage("step"):
             d = fisher.inverse(self.damping, damping_scope="layer").apply(g_f)
-            add_(model, d, self.strength * split.n_forget / split.n_retain)
+            add_(model, d, self.factor * split.n_forget / split.n_retain)
         after = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
         update = Update(self.name, cosine=cosine(g_f, g_r), realised={k: after[k] - before[k] for k in checks})
         cost = Cost(gradients=len(forget), fisher=len(retain))

@@ -27,7 +27,7 @@ class RetainSurgery:
     """
 
     name = "retain_surgery"
-    knob = Strength("lr", 1e-6, 1e-2)
+    strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

@@ -66,7 +66,7 @@ class Retrain:
     """
 
     name = "retrain"
-    knob = None
+    strength = None
 
     def __init__(self, epochs: int | None = None) -> None:
         if epochs is not None:

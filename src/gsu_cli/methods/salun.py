@@ -39,7 +39,7 @@ class SalUn:
 
     name = "salun"
     needs = (HasDecoder,)
-    knob = Strength("lr", 1e-6, 1e-2)
+    strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

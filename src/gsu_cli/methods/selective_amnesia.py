@@ -54,7 +54,7 @@ class SelectiveAmnesia:
 
     name = "selective_amnesia"
     needs = (HasDecoder,)
-    knob = Strength("lr", 1e-6, 1e-2)
+    strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

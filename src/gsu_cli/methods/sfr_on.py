@@ -43,7 +43,7 @@ class SfrOn:
 
     name = "sfr_on"
     needs = (IMAGE_SITES,)
-    knob = Strength("lr", 1e-6, 1e-2)
+    strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

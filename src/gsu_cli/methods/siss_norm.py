@@ -27,7 +27,7 @@ class SissNorm:
     """
 
     name = "siss_norm"
-    knob = Strength("lr", 1e-6, 1e-2)
+    strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

@@ -37,7 +37,7 @@ class TorchJd:
     """
 
     name = "torchjd"
-    knob = Strength("lr", 1e-5, 1.0)
+    strength = Strength("lr", 1e-5, 1.0)
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ class Uno:
     """
 
     name = "uno"
-    knob = Strength("lr", 1e-6, 1e-2)
+    strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
         self,

@@ -76,7 +76,7 @@ class Update:
 class Strength:
     """The option that says how hard a method pushes; the protocol chooses it (docs/protocol.md).
 
-    A method names it in a class attribute ``knob``; None there says that it has none.
+    A method names it in a class attribute ``strength``; None there says that it has none.
 
     Attributes:
         option: the constructor's argument.
@@ -99,7 +99,7 @@ class Strength:
 
 
 class Method(Protocol):
-    """One file and one yaml each; the class names its `Strength` in ``knob``."""
+    """One file and one yaml each; the class names its `Strength` in ``strength``."""
 
     def __call__(self, task: Task) -> Update:
         """Moves ``task.model`` in place."""

@@ -83,7 +83,8 @@ class Protocol:
 
 def _strength(method: Any, p: DictConfig) -> Strength | None:
     """The method's own strength, with what was typed in its place."""
-    found = getattr(method, "knob", Strength)  # the class stands for: it does not say
+    kind = type(method)  # an instance may hold the value of an option of that name
+    found = getattr(kind, "strength", getattr(kind, "knob", Strength))  # the class stands for: it does not say
     if isinstance(found, Strength | None) and p.strength is None:
         if found is None:
             return None
@@ -93,7 +94,7 @@ def _strength(method: Any, p: DictConfig) -> Strength | None:
             "the protocol needs to know which option is the strength, and where to look",
             found=f"{_name(method)}, which does not say",
             way_out="Type protocol.strength=OPTION protocol.low=VALUE protocol.high=VALUE, or give the class an "
-            "attribute `knob = Strength(option, low, high)`",
+            "attribute `strength = Strength(option, low, high)`",
         )
     return Strength(str(p.strength), _bound(p, "low", 0.0), _bound(p, "high", 0.0))
 

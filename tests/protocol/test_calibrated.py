@@ -46,7 +46,7 @@ MAKERS = {
 
 def calibrated(name, budget=BUDGET, **options):
     make = MAKERS[name]
-    return Calibrated(make, make.func.knob, budget, **options)
+    return Calibrated(make, make.func.strength, budget, **options)
 
 
 @functools.cache
@@ -60,7 +60,7 @@ def test_the_budget_is_kept_and_nearly_spent(name):
     _, update, found = outcome(name)
     assert update.method == name
     assert 0 < found["rise"] <= BUDGET
-    if MAKERS[name].func.knob.stop_option is None:  # a step is a coarse measure on so small a world
+    if MAKERS[name].func.strength.stop_option is None:  # a step is a coarse measure on so small a world
         assert found["rise"] >= 0.6 * BUDGET
         assert found["reason"] is None
     else:  # and then it is said
@@ -135,8 +135,8 @@ def test_a_method_on_a_ray_runs_twice(name):
 
 def test_a_ray_that_is_none_costs_trials_and_no_truth():
     """Three shots bend the ray: its guess may miss, the runs that follow do not."""
-    knob = Strength("lr", 1e-3, 1e2, power=1.0)
-    _, update = run(Calibrated(functools.partial(Ascent, scope="generator", shots=3), knob, BUDGET))
+    strength = Strength("lr", 1e-3, 1e2, power=1.0)
+    _, update = run(Calibrated(functools.partial(Ascent, scope="generator", shots=3), strength, BUDGET))
     found = update.details["calibration"]
     assert 0.6 * BUDGET <= found["rise"] <= BUDGET
     assert len(found["trials"]) > 2
@@ -167,7 +167,7 @@ def test_who_waits_hears_of_every_trial(name):
 class Explodes:
     """theta + lr on the decoder's first bias; not finite beyond 1."""
 
-    name, knob = "explodes", Strength("lr", 1e-2, 1e2)
+    name, strength = "explodes", Strength("lr", 1e-2, 1e2)
 
     def __init__(self, lr=1.0, cost=True):
         self.lr, self.cost = lr, cost
@@ -182,7 +182,7 @@ class Explodes:
 
 def test_what_breaks_off_is_beyond_the_budget_and_counts_like_the_dearest():
     lines = []
-    _, update = run(Calibrated(Explodes, Explodes.knob, 0.5), on_trial=lines.append)
+    _, update = run(Calibrated(Explodes, Explodes.strength, 0.5), on_trial=lines.append)
     found = update.details["calibration"]
     broken = [t for t in found["trials"] if t["error"]]
     assert broken
@@ -194,7 +194,7 @@ def test_what_breaks_off_is_beyond_the_budget_and_counts_like_the_dearest():
 
 
 def test_what_is_not_counted_is_null():
-    _, update = run(Calibrated(functools.partial(Explodes, cost=False), Explodes.knob, 0.01))
+    _, update = run(Calibrated(functools.partial(Explodes, cost=False), Explodes.strength, 0.01))
     assert update.details["calibration"]["cost"]["gradient_evaluations_per_image"] is None
 
 
@@ -235,7 +235,7 @@ def test_steps_that_do_not_spend_it_are_all_taken_and_it_says_so():
 class Spender:
     """Spends a budget by measures of its own: a multiple of it, in nats of the decoder's first bias."""
 
-    name, knob = "spender", Strength("budget", 1e-3, 0.1, is_budget=True)
+    name, strength = "spender", Strength("budget", 1e-3, 0.1, is_budget=True)
 
     def __init__(self, budget=0.01, factor=1.0):
         self.budget, self.factor = budget, factor
@@ -247,14 +247,14 @@ class Spender:
 
 
 def test_an_own_budget_is_the_protocols_and_never_more():
-    _, update = run(Calibrated(functools.partial(Spender, factor=0.1), Spender.knob, 0.02))
+    _, update = run(Calibrated(functools.partial(Spender, factor=0.1), Spender.strength, 0.02))
     found = update.details["calibration"]
     assert (found["strength"], len(found["trials"]), found["reason"]) == (0.02, 1, None)
     assert found["rise"] < 0.5 * 0.02, "most of it is not spent, and that is fine"
 
 
 def test_an_own_budget_that_oversteps_is_lowered():
-    _, update = run(Calibrated(functools.partial(Spender, factor=300.0), Spender.knob, 0.02))
+    _, update = run(Calibrated(functools.partial(Spender, factor=300.0), Spender.strength, 0.02))
     found = update.details["calibration"]
     assert found["strength"] < 0.02
     assert found["trials"][0]["strength"] == 0.02
@@ -265,7 +265,7 @@ def test_an_own_budget_that_oversteps_is_lowered():
 class Steep:
     """Stops by itself; its very first step at a rate above 0.02 is beyond any budget."""
 
-    name, knob = "steep", Strength("steps", 1, 100, stop_option="stop_at", rate="lr")
+    name, strength = "steep", Strength("steps", 1, 100, stop_option="stop_at", rate="lr")
 
     def __init__(self, lr=1.0, steps=7, stop_at=None, *, breaks=False):
         self.lr, self.steps, self.stop_at, self.breaks = lr, steps, stop_at, breaks
@@ -283,7 +283,7 @@ class Steep:
 @pytest.mark.parametrize("breaks", [False, True])
 def test_a_rate_whose_first_steps_are_too_long_is_lowered(breaks):
     lines = []
-    _, update = run(Calibrated(functools.partial(Steep, breaks=breaks), Steep.knob, 0.5), on_trial=lines.append)
+    _, update = run(Calibrated(functools.partial(Steep, breaks=breaks), Steep.strength, 0.5), on_trial=lines.append)
     found = update.details["calibration"]
     assert (found["strength"], found["rate"], found["reason"]) == (5, {"lr": pytest.approx(0.01)}, None)
     assert [t["rate"].get("lr") for t in found["trials"]] == [None, pytest.approx(0.1), pytest.approx(0.01)]
@@ -292,7 +292,7 @@ def test_a_rate_whose_first_steps_are_too_long_is_lowered(breaks):
 
 def test_a_rate_is_not_lowered_for_ever():
     model = tiny_world.trained()
-    moved, update = run(Calibrated(functools.partial(Steep, lr=1e9), Steep.knob, 0.5), model)
+    moved, update = run(Calibrated(functools.partial(Steep, lr=1e9), Steep.strength, 0.5), model)
     found = update.details["calibration"]
     assert same(weights(moved), weights(model))
     assert (found["strength"], found["rate"]) == (None, {})
@@ -303,7 +303,7 @@ def test_a_rate_is_not_lowered_for_ever():
 
 def test_the_weights_are_those_of_the_method_at_the_lowered_rate():
     make = functools.partial(AscentDescent, log_every=1, lr=50.0)
-    model, update = run(Calibrated(make, AscentDescent.knob, BUDGET))
+    model, update = run(Calibrated(make, AscentDescent.strength, BUDGET))
     found = update.details["calibration"]
     assert found["rate"]["lr"] < 50.0
     assert update.shots > 0
@@ -342,13 +342,13 @@ def test_budgets_are_shares(budget):
 def test_every_method_says_what_its_strength_is(path):
     config = OmegaConf.load(path)
     kind = get_object(config["_target_"])
-    knob = kind.knob
-    if knob is None:
+    strength = kind.strength
+    if strength is None:
         assert path.stem in ("retrain", "finetune")
         return
     options = inspect.signature(kind).parameters
-    assert knob.option in options
-    assert knob.stop_option is None or knob.stop_option in options
-    assert knob.rate is None or (knob.rate in options and knob.stop_option)
-    assert 0 < knob.low < knob.high
-    assert knob.option in config, "what the protocol chooses can be typed"
+    assert strength.option in options
+    assert strength.stop_option is None or strength.stop_option in options
+    assert strength.rate is None or (strength.rate in options and strength.stop_option)
+    assert 0 < strength.low < strength.high
+    assert strength.option in config, "what the protocol chooses can be typed"
