@@ -7,8 +7,7 @@ import torch
 
 from gsu_cli.methods.ascent_descent import AscentDescent
 from gsu_cli.unlearning.loop import Descent
-
-from ._smoke import assert_smoke, run
+from method_runs import assert_smoke, run
 
 
 def test_smoke():

@@ -8,9 +8,8 @@ from gsu_cli.methods.ascent import Ascent
 from gsu_cli.methods.conflict_surgery import ConflictSurgery
 from gsu_cli.methods.gradient_surgery import GradientSurgery
 from gsu_cli.surgery.vectors import dot
+from method_runs import assert_smoke, run
 from tiny_world import same, weights
-
-from ._smoke import assert_smoke, run
 
 
 def first_order_change(seed):

@@ -6,8 +6,7 @@ import torch
 import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.fisher_scrub import FisherScrub
-
-from ._smoke import assert_smoke, run
+from method_runs import assert_smoke, run
 
 
 def test_smoke():

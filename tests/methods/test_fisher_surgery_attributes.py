@@ -10,6 +10,7 @@ import torch
 
 import attribute_world
 import tiny_world
+from forget_upright import forget_upright
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_loss
@@ -18,8 +19,6 @@ from gsu_cli.metrics.base import draw, reconstructions
 from gsu_cli.solvers import refits
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
-
-from ._attribute_world import forget_upright
 
 SAMPLES = 600
 

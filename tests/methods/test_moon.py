@@ -4,12 +4,11 @@ import pytest
 import torch
 
 import tiny_world
+from forget_upright import drawn_upright, forget_upright
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.moon import Moon, projection, target_vector, translate
 from gsu_cli.unlearning.unlearn import unlearn
-
-from ._attribute_world import drawn_upright, forget_upright
-from ._smoke import assert_smoke, run
+from method_runs import assert_smoke, run
 
 QUICK = {"n_generated": 600, "labeller_images": 200}
 

@@ -5,8 +5,7 @@ import torch
 
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.neggrad_plus import NegGradPlus
-
-from ._smoke import assert_smoke, run
+from method_runs import assert_smoke, run
 
 
 def test_smoke():

@@ -9,8 +9,7 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.newton import Newton
 from gsu_cli.unlearning.unlearn import unlearn
-
-from ._smoke import assert_smoke
+from method_runs import assert_smoke
 
 
 class HalfSquare:

@@ -9,8 +9,7 @@ from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.retain_surgery import RetainSurgery
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import add_scaled, dot, norm, scale
-
-from ._smoke import assert_smoke, run
+from method_runs import assert_smoke, run
 
 SEED = 5
 

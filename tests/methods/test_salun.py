@@ -4,14 +4,13 @@ import pytest
 import torch
 
 import tiny_world
+from forget_upright import drawn_upright, forget_upright
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.salun import SalUn, largest
 from gsu_cli.unlearning.contract import Task
+from method_runs import assert_smoke, run
 from tiny_world import weights
-
-from ._attribute_world import drawn_upright, forget_upright
-from ._smoke import assert_smoke, run
 
 
 def moved_entries(keep: float, scope: str = "all", optimiser: str = "adam") -> tuple[dict, dict]:

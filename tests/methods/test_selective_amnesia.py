@@ -4,15 +4,14 @@ import pytest
 import torch
 
 import tiny_world
+from forget_upright import drawn_upright, forget_upright
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.selective_amnesia import SelectiveAmnesia, generated, replay
 from gsu_cli.objectives.latents import frozen
 from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.labeller import Labeller
-
-from ._attribute_world import drawn_upright, forget_upright
-from ._smoke import assert_smoke, run
+from method_runs import assert_smoke, run
 
 QUICK = {"n_fisher": 300, "n_replay": 300, "labeller_images": 200, "batch_size": 64}
 

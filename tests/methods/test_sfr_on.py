@@ -6,15 +6,14 @@ import pytest
 import torch
 
 import tiny_world
+from forget_upright import forget_upright
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.sfr_on import SfrOn, salient, weigh
 from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.images import draw_images
+from method_runs import assert_smoke, run
 from tiny_world import weights
-
-from ._attribute_world import forget_upright
-from ._smoke import assert_smoke, run
 
 
 def test_images_that_the_model_knows_well_weigh_most() -> None:

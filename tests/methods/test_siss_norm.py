@@ -6,8 +6,7 @@ import torch
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.siss_norm import SissNorm
 from gsu_cli.surgery.vectors import add_scaled, norm
-
-from ._smoke import assert_smoke
+from method_runs import assert_smoke
 
 
 def test_smoke():

@@ -11,8 +11,7 @@ from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.methods import torchjd as module
 from gsu_cli.methods.torchjd import TorchJd
 from gsu_cli.solvers.aggregators import AGGREGATORS, build, munba
-
-from ._smoke import assert_smoke, run
+from method_runs import assert_smoke, run
 
 FOR_MORE_ROWS = {"Krum", "TrimmedMean"}
 PROMISED = {"UPGrad", "MGDA", "DualProj"}  # those whose theory promises no conflict for any rows

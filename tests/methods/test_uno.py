@@ -7,8 +7,7 @@ import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.uno import Uno, cosine_squared
 from gsu_cli.unlearning.loop import Descent
-
-from ._smoke import assert_smoke, run
+from method_runs import assert_smoke, run
 
 
 def test_smoke():

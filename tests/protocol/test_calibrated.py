@@ -28,9 +28,8 @@ from gsu_cli.run.configs import conf_dir
 from gsu_cli.unlearning.contract import Strength, Update
 from gsu_cli.unlearning.images import draw_images
 from gsu_cli.unlearning.unlearn import unlearn
+from method_runs import run
 from tiny_world import same, weights
-
-from ._smoke import run
 
 BUDGET = 0.02
 MAKERS = {

@@ -13,9 +13,8 @@ from gsu_cli.unlearning.batches import Batches
 from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.loop import Descent, Loop, iterate
+from method_runs import run
 from tiny_world import same, weights
-
-from ._smoke import run
 
 
 class Climb:

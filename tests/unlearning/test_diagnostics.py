@@ -13,8 +13,7 @@ from gsu_cli.surgery.vectors import dot
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.diagnostics import diagnose
 from gsu_cli.unlearning.unlearn import unlearn
-
-from ._smoke import run
+from method_runs import run
 
 SPLIT = tiny_world.split()
 PARTS = {"forget": SPLIT.forget_images, "retain": SPLIT.retain_images}

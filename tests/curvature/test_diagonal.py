@@ -5,11 +5,10 @@ import torch
 from torch import nn
 
 import tiny_world
+from forget_upright import ConvVae
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import block_generator
-
-from ._attribute_world import ConvVae
 
 
 @pytest.mark.parametrize("build", [tiny_world.trained, ConvVae])
