@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 import faces
 import time_to_forget
+from gsu_cli.report import run_table
 from gsu_cli.report.aggregate import aggregate
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.formats.markdown import render
@@ -33,7 +34,7 @@ from gsu_cli.tables.spec import TableSpec
 
 ROOT = Path(__file__).parent.parent
 TABLES, RESULTS = ROOT / "conf" / "table", ROOT / "docs" / "results"
-ARCHIVE = "archive"
+ARCHIVE, DEMO = "archive", "demo"
 PLACES = ("checkpoint.path=", "checkpoint.twin=", "judge.cnn.path=", "hydra.", "method.prediction_images=", "metric=")
 DEFAULTS = ("method=fisher_surgery", "seed=0")  # the same typed or not
 CHANGES = {"leaderboard_avatars": ["seeds=[1]"]}  # of the yaml: what was run of it
@@ -128,6 +129,13 @@ def archived(path: Path) -> str:
     return f"# {path.stem.replace('_', ' ')}\n\n{facts(records)} {source}\n\n{body}"
 
 
+def demo(path: Path) -> str:
+    """The closing table of the one run that `make demo` makes."""
+    (record,) = read_compact(path)
+    body = run_table.markdown(record)
+    return f"# The demo\n\n```bash\nmake demo\n```\n\n{facts([record])} [Record](records.json).\n\n{body}"
+
+
 def bench() -> str:
     """The figures of `make bench`."""
     found = json.loads((RESULTS / "bench" / "bench.json").read_text("utf-8"))
@@ -143,11 +151,13 @@ def bench() -> str:
 def everything(names: Iterable[str] = ()) -> dict[Path, str]:
     """All pages, or those of some tables."""
     wanted = set(names)
-    tables = sorted(path.parent.name for path in RESULTS.glob("*/records.json"))
+    tables = sorted(path.parent.name for path in RESULTS.glob("*/records.json") if path.parent.name != DEMO)
     found: dict[Path, str] = {}
     for name in tables:
         if not wanted or name in wanted:
             found |= pages(name)
+    if not wanted or DEMO in wanted:
+        found[RESULTS / DEMO / "table.md"] = demo(RESULTS / DEMO / "records.json")
     if not wanted or "bench" in wanted:
         found[RESULTS / "bench" / "table.md"] = bench()
     if not wanted or ARCHIVE in wanted:

@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+RESULTS = ROOT / "docs/results"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SETTLED = ("--help", "--version", "help", "--completion")
 
@@ -103,6 +104,33 @@ def test_every_method_has_its_page_with_the_same_headings() -> None:
         assert [line for line in text.splitlines() if line.startswith("## ")] == heads, name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_tables_have_at_most_seven_columns(page: Path) -> None:
+    rules = re.findall(r"^\|(?: ?:?-+:? ?\|)+$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert max((rule.count("|") - 1 for rule in rules), default=0) <= 7
+
+
+def test_the_first_pages_are_short_and_count_the_methods_right() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
+    assert text.splitlines()[4].startswith("![")  # the picture is on the first screen
+    others = len(list((ROOT / "conf/method").glob("*.yaml"))) - 2  # the published one and Fisher surgery
+    for page in ("README.md", "docs/index.md"):
+        assert re.findall(r"(\d+)\s+baselines", (ROOT / page).read_text(encoding="utf-8")) == [str(others)], page
+
+
+def test_the_table_of_the_readme_is_that_of_its_record() -> None:
+    from gsu_cli.report.compact import read_compact
+
+    (record,) = read_compact(RESULTS / "demo/records.json")
+    held = [f"{m.value:.4f}" for m in record.measurements if m.value is not None]
+    held += [f"{m.value:.2f}" for m in record.measurements if m.value is not None]
+    (text,) = [block for kind, block in FENCE.findall((ROOT / "README.md").read_text("utf-8")) if "original" in block]
+    found = re.findall(r"(?<=\s)\d+\.\d+(?=\s)", text)
+    assert len(found) > 20
+    assert [number for number in found if number not in held] == []
+
+
 def test_what_ships_is_whole() -> None:
     """Each of the weights has a card that quotes the sha256 of the file; 40 MB at most."""
     from gsu_cli.run.files import sha256_of
@@ -116,7 +144,6 @@ def test_what_ships_is_whole() -> None:
         assert sha256_of(path) in path.with_suffix(".md").read_text(encoding="utf-8"), path.name
 
 
-RESULTS = ROOT / "docs/results"
 KEPT = sorted([*RESULTS.glob("*/records.json"), *RESULTS.glob("archive/*.json")])
 
 

@@ -1,4 +1,4 @@
-"""``samples.png``: the same latents through every subject, with what the judge sees written below each image."""
+"""``samples.png``: the same noise through every model, with what the judge sees written below each image."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ INK, PAPER, HIT = (40, 40, 40), (255, 255, 255), (214, 39, 40)
 
 
 def choose(hits: Tensor, columns: int, rows: int) -> tuple[Tensor, Tensor]:
-    """Latents to show: the first in which the judge saw the feature, and the first others.
+    """Samples to show: the first in which the judge saw the feature, and the first others.
 
-    Of each at most ``rows * columns``. The order is that of drawing, so nothing is picked for its looks.
+    Of each at most ``rows * columns``. The order is that of sampling, so nothing is picked for its looks.
     """
     return hits.nonzero()[: rows * columns, 0], (~hits).nonzero()[: rows * columns, 0]
 
@@ -56,18 +56,18 @@ def contact_sheet(
     most: Sequence[int] = (),
     most_title: str = "",
 ) -> None:
-    """Writes the sheet: a block for latents that showed the feature before, one for the others, one for what changed.
+    """Writes the sheet: a block for samples that showed the feature before, one for the others, one for what changed.
 
     Args:
         path: of the PNG, written atomically.
-        drawings: subject -> uint8 ``(n, c, h, w)``, the same latents in each; the first is the original.
+        drawings: subject -> uint8 ``(n, c, h, w)``, the same noise in each; the first is the original.
         labels: subject -> ``(n,)`` what the judge names, in red where it is a target.
         names: label -> name.
         targets: labels that were to be forgotten.
         what: their description for the headings.
         columns, rows: of each block, per subject.
         before: blocks of other pictures, to stand first.
-        most: latents whose picture changed most, though none of them showed the feature.
+        most: samples whose picture changed most, though none of them showed the feature.
         most_title: heading of theirs.
     """
     first = next(iter(drawings))
@@ -85,11 +85,11 @@ def contact_sheet(
     everyone = list(drawings)
     blocks = [*before]
     if len(targets) and len(shown):
-        title = f"latents at which the {first} draws {what}: {int(hits.sum()):,} of {len(hits):,}"
+        title = f"samples of the {first} that show {what}: {int(hits.sum()):,} of {len(hits):,}"
         blocks.append(block(title, shown, everyone))
     if len(others):
-        none = "the first latents" + (f"; none draws {what}" if len(targets) else "")
-        blocks.append(block("other latents" if len(targets) and len(shown) else none, others, everyone))
+        none = "the first samples" + (f"; none shows {what}" if len(targets) else "")
+        blocks.append(block("other samples" if len(targets) and len(shown) else none, others, everyone))
     if len(most):
         pair = [name for name in (first, "unlearned") if name in drawings]
         blocks.append(block(most_title, torch.tensor(list(most[:columns]), dtype=torch.int64), pair))

@@ -36,7 +36,7 @@ def draw_picture(session: Session, split: Split, subjects: Mapping[str, Subject]
     most_title = ""
     if moved:
         farthest, spread = moved["quantiles"]["1"], moved["between_neighbours"]
-        which = "latents without it" if targets else "latents"
+        which = "samples without it" if targets else "samples"
         apart = f"up to {farthest:.0f} grey levels; neighbours are {spread:.0f} apart"
         most_title = f"{which} that changed most: {apart}"
     contact_sheet(
