@@ -162,4 +162,4 @@ def test_kept_records_make_a_report(path: Path) -> None:
     runs = [(Path(f"{path}:{i}"), record) for i, record in enumerate(records)]
     page = render(runs, [], default_keys(records), title="kept", command="gsu report", about="")
     assert page.count("<html") == 1
-    assert len(records) > 1
+    assert records

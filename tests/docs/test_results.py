@@ -32,15 +32,6 @@ def test_every_page_is_what_its_records_render(results: ModuleType) -> None:
     assert "results" in sys.modules
 
 
-def test_the_reference_is_what_ships(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(ROOT / "scripts")
-    monkeypatch.setenv("COLUMNS", "80")
-    import reference  # type: ignore[import-not-found]  # a script
-
-    stale = [str(path) for path, text in reference.everything().items() if path.read_text("utf-8") != text]
-    assert not stale, f"run python scripts/reference.py: {stale}"
-
-
 def test_every_folder_is_a_table() -> None:
     tables = {path.stem for path in (ROOT / "conf/table").glob("*.yaml")}
     assert {path.name for path in RESULTS.iterdir() if path.is_dir()} == {*tables, "archive", "bench", "demo"}

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+CONF = ROOT / "conf"
 NAVIGATION = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
 
 
@@ -37,6 +38,14 @@ def test_it_builds_with_no_dead_link_or_anchor(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     page = (tmp_path / "site/concepts.html").read_text(encoding="utf-8")
     assert "Glossary" in page
+    verbs, configs = ((tmp_path / f"site/reference/{name}.html").read_text("utf-8") for name in ("verbs", "configs"))
+    for name in ("train", "unlearn", "evaluate", "reproduce", "report", "show"):
+        assert f"gsu {name}: " in verbs, name
+    choices = {path.relative_to(CONF) for path in CONF.rglob("*.yaml")}
+    unsaid = [
+        c for c in choices if c.parts[0] != "hydra" and f"{c.parts[-1].removesuffix('.yaml')}</strong>" not in configs
+    ]
+    assert unsaid == []
     assert (tmp_path / "site/search/search_index.json").is_file()
     fetched = re.findall(r'(?:src|href)="(https?://[^"]+)"', page.split("<body")[0])
     assert fetched == []  # a page that is opened offline is whole
@@ -49,7 +58,10 @@ def test_a_dead_link_and_a_dead_anchor_stop_the_build(tmp_path: Path) -> None:
     (docs / "index.md").write_text("[gone](nowhere.md)\n\n[no such place](#nowhere)\n", encoding="utf-8")
     settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[0]
     config = tmp_path / "mkdocs.yml"
-    config.write_text(settings.replace("docs_dir: docs", f"docs_dir: {docs}"), encoding="utf-8")
+    config.write_text(
+        settings.replace("docs_dir: docs", f"docs_dir: {docs}").replace("[scripts/", f"[{ROOT}/scripts/"),
+        encoding="utf-8",
+    )
     run = build(tmp_path / "site", "--config-file", str(config))
     assert run.returncode == 1
     assert "'nowhere.md'" in run.stderr
