@@ -38,6 +38,14 @@ def trained() -> CVae:
 
 
 @cache
+def retrained() -> CVae:
+    """A model trained without class 1; not to be moved."""
+    model = fresh()
+    fit(model, tiny_world.split().retain_images, RECIPE, seed=0)
+    return model.eval()
+
+
+@cache
 def _template(label: int) -> torch.Tensor:
     images = tiny_world.dataset().train
     return images.floats()[images.labels == label].mean(0).flatten()

@@ -18,7 +18,7 @@ from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, Judge, Verdict
-from gsu_cli.models.conditions import code, posterior
+from gsu_cli.models.conditions import code, conditions_of, posterior, usual_conditions
 from gsu_cli.models.model import decode
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
@@ -121,13 +121,15 @@ class Checked(Protocol):
 
 
 @torch.no_grad()
-def draw(model: Any, n: int, seed: int, *, chunk: int = 2000) -> Tensor:
+def draw(model: Any, n: int, seed: int, condition: Tensor | None = None, *, chunk: int = 2000) -> Tensor:
     """``n`` drawings as uint8, at latents that depend on ``seed`` alone: the same for every model of that latent size.
 
     Args:
-        model: offers ``sample(n, generator)``.
+        model: offers ``sample(n, generator)``; a conditional one ``noise`` and ``generate``.
         n: drawings.
         seed: evaluation seed.
+        condition: ``(n,)``, what a conditional model is asked for; None: what it is usually asked for, drawn after the
+            noise, see `asked_conditions`.
         chunk: drawings at a time; part of what fixes the latents, so it is no option.
 
     Raises:
@@ -135,10 +137,28 @@ def draw(model: Any, n: int, seed: int, *, chunk: int = 2000) -> Tensor:
     """
     parts = []
     for k, start in enumerate(range(0, n, chunk)):
-        x = model.sample(min(chunk, n - start), generator(seed, "latents", k))
+        g, m = generator(seed, "latents", k), min(chunk, n - start)
+        if conditions_of(model):
+            noise = model.noise(m, g)
+            y = usual_conditions(model, m, g) if condition is None else condition[start : start + m]
+            x = model.generate(noise, y)
+        else:
+            x = model.sample(m, g)
         if x.isnan().any():  # a cast to uint8 would make a picture of it
             raise NonFiniteError("drawings must be finite", found=f"nan among drawings {start} to {start + len(x) - 1}")
         parts.append((x.clamp(0, 1) * 255).round_().to(torch.uint8).cpu())
+    return torch.cat(parts)
+
+
+def asked_conditions(model: Any, n: int, seed: int, *, chunk: int = 2000) -> Tensor:
+    """The conditions ``(n,)`` that `draw` asks for where none are given; null of an unconditional model."""
+    if not conditions_of(model):
+        return usual_conditions(model, n, generator(seed))
+    parts = []
+    for k, start in enumerate(range(0, n, chunk)):
+        g, m = generator(seed, "latents", k), min(chunk, n - start)
+        model.noise(m, g)
+        parts.append(usual_conditions(model, m, g))
     return torch.cat(parts)
 
 

@@ -6,7 +6,7 @@ asked for. What a model lacks is refused in one sentence, or stands in tables as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import UnionType
 from typing import Protocol, get_args, runtime_checkable
 
@@ -112,6 +112,19 @@ class HasDecoder(Protocol):
     likelihood: OutputLoss
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+@runtime_checkable
+class HasEmbeddings(Protocol):
+    """A conditional model whose word for a condition is one column of a parameter."""
+
+    conditions: int
+
+    def condition_column(self, c: int) -> tuple[str, int]:
+        """The parameter's name, and which of its columns is the embedding of condition ``c``."""
+
+    def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor: ...
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
 
 
 Capability = type | UnionType

@@ -14,7 +14,9 @@ from gsu_cli.report.run_table import RECORD_ONLY, TITLES
 from gsu_cli.report.table import Column, Form
 from gsu_cli.run.record import Measurement, Record
 
-ORDER = ("feature_ratio", "feature_ratio_reconstructions", "gained", "retained_moved",
+ORDER = ("feature_ratio", "feature_ratio_asked_forgotten", "feature_ratio_asked_others",
+         "feature_ratio_asked_nothing", "feature_ratio_relearned",
+         "feature_ratio_reconstructions", "gained", "retained_moved",
          "identity_distance", "identity_distance_features",
          "neg_elbo_retain", "neg_elbo_forget", "neg_elbo_drawn", "heldout_loss_retain", "heldout_loss_forget",
          "frechet_distance", "fid", "kid",

@@ -9,6 +9,10 @@ from gsu_cli.run.record import Measurement, Record
 
 TITLES = {
     "feature_ratio": "feature ratio",
+    "feature_ratio_asked_forgotten": "asked for it",
+    "feature_ratio_asked_others": "asked for others",
+    "feature_ratio_asked_nothing": "asked for nothing",
+    "feature_ratio_relearned": "asked for it, word relearnt",
     "feature_ratio_reconstructions": "in reconstructions",
     "identity_distance": "identity, grey levels",
     "identity_distance_features": "identity, features",

@@ -1,0 +1,80 @@
+"""What a conditional model draws when it is asked for what was to be forgotten, for something else, or for nothing.
+
+The feature ratio itself is of conditions as often as training met them: a mixture. It falls to nothing when the
+forgotten condition alone is broken, whatever the others draw. So each way of asking has a ratio of its own. Real
+images have none: nobody asked for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.metrics.base import Scene, Subject, asked_conditions, draw, missing, no_judges, share, whole_number
+from gsu_cli.models.conditions import NULL, Conditional, conditions_of
+from gsu_cli.run.record import Measurement
+
+FORGOTTEN, OTHERS, NOTHING = (f"feature_ratio_asked_{what}" for what in ("forgotten", "others", "nothing"))
+
+
+class Asked:
+    """Share of drawings that show what is forgotten, by what was asked for, each with Wilson's interval.
+
+    ``feature_ratio_asked_forgotten``: the forgotten classes, in turn. ``feature_ratio_asked_others``: of the drawings
+    of the mixture those that were asked for a retained class. ``feature_ratio_asked_nothing``: the null condition,
+    where training hid some conditions. The noise is the same for every subject. Unconditional models have no such row.
+
+    Args:
+        samples: drawings for the forgotten classes, and as many for the null condition, at most those of a run.
+
+    Raises:
+        UsageError: ``samples`` is no integer >= 2.
+    """
+
+    def __init__(self, samples: int = 1000) -> None:
+        if not whole_number(samples, 2):
+            raise UsageError("`metric.asked.samples` must be an integer >= 2", found=samples)
+        self.samples = samples
+
+    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
+        model, targets = subject.model, scene.split.target_classes
+        if not conditions_of(model) or not targets:
+            return []
+        n = min(self.samples, len(subject.pixels))
+        turns = torch.tensor(targets)[torch.arange(n) % len(targets)]
+        rows = self._drawn(FORGOTTEN, subject, scene, turns)
+        others = ~torch.isin(asked_conditions(model, len(subject.pixels), scene.seed), torch.tensor(targets))
+        index = others.nonzero()[:, 0]
+        part = Subject(subject.name, subject.pixels[index], model, subject.sha256, part_of=(subject, index))
+        rows += shares(OTHERS, part, scene)
+        if isinstance(model, Conditional) and model.drop:
+            rows += self._drawn(NOTHING, subject, scene, torch.full((n,), NULL))
+        return rows
+
+    def _drawn(self, name: str, subject: Subject, scene: Scene, condition: Tensor) -> list[Measurement]:
+        return of_drawings(name, subject, scene, lambda: draw(subject.model, len(condition), scene.seed, condition))
+
+
+def of_drawings(name: str, subject: Subject, scene: Scene, make: Callable[[], Tensor]) -> list[Measurement]:
+    """The rows ``name`` of the drawings that ``make`` gives; nulls where they are not finite."""
+    try:
+        pixels = make()
+    except NonFiniteError as e:
+        return [missing(name, subject, str(e).rstrip("."), unit="share", better="lower")]
+    return shares(name, Subject(subject.name, pixels, subject.model, subject.sha256), scene)
+
+
+def shares(name: str, subject: Subject, scene: Scene) -> list[Measurement]:
+    """The share in which what is forgotten shows, by each judge."""
+    rows = no_judges(name, subject, scene)
+    for judge in scene.judges.values():
+        hits = subject.verdict(judge).shows(scene.split)
+        if hits is None:
+            reason = f"judge {judge.name} does not look for {scene.split.describe()}"
+            rows.append(missing(name, subject, reason, unit="share", better="lower", judge=judge.name))
+        else:
+            rows.append(share(name, subject, judge, hits, "lower"))
+    return rows

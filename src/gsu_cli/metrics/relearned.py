@@ -1,0 +1,95 @@
+"""What a conditional model draws once its word for the forgotten condition is thrown away and learnt anew.
+
+    e* = argmin_e E loss(x, e),   x forgotten training images, e the embedding of their condition, all else fixed
+
+A model can lose the word and keep the thing: when the embedding of a condition is zeroed, exchanged or scrambled,
+asking for it draws something else, and all that the network knows is still there. The embedding is learnt from zero,
+the null condition, so what a method did to it alone changes nothing here: the original's number comes back to the
+digit. How low it can fall, the retrained model says: it, too, learns a word for what it never saw.
+
+After Gal et al., "An Image is Worth One Word: Textual Inversion", ICLR 2023, and Pham et al., "Circumventing Concept
+Erasure Methods for Text-to-Image Generative Models", ICLR 2024, who attack erased concepts so.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from gsu_cli.data.base import Images
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.metrics.asked import shares
+from gsu_cli.metrics.base import Scene, Subject, draw, missing, whole_number
+from gsu_cli.models.model import copied
+from gsu_cli.models.protocols import HasEmbeddings
+from gsu_cli.run.record import Measurement
+from gsu_cli.run.seeds import generator
+
+NAME = "feature_ratio_relearned"
+RATE = 0.05  # of Adam, falling to 0 along a cosine
+BATCH = 128
+
+
+class Relearned:
+    """Share of drawings that show what is forgotten, asked for it with the embedding learnt anew; Wilson's interval.
+
+    Of several forgotten classes each has its embedding learnt, and its share of the drawings.
+
+    Args:
+        steps: of 128 forgotten training images each.
+        samples: drawings, at most those of a run.
+
+    Raises:
+        UsageError: an option is out of range.
+    """
+
+    def __init__(self, steps: int = 300, samples: int = 1000) -> None:
+        for name, value, least in (("steps", steps, 1), ("samples", samples, 2)):
+            if not whole_number(value, least):
+                raise UsageError(f"`metric.relearned.{name}` must be an integer >= {least}", found=value)
+        self.steps, self.samples = steps, samples
+
+    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
+        split = scene.split
+        if not isinstance(subject.model, HasEmbeddings) or not subject.model.conditions or not split.target_classes:
+            return []
+        n, targets = min(self.samples, len(subject.pixels)), split.target_classes
+        forgotten = split.forget_images
+        taught = copied(subject.model).eval().requires_grad_(False)
+        try:
+            for c in targets:
+                images = forgotten[(forgotten.labels == c).nonzero()[:, 0]]
+                relearn(taught, images, c, steps=self.steps, seed=scene.seed)
+            pixels = draw(taught, n, scene.seed, torch.tensor(targets)[torch.arange(n) % len(targets)])
+        except NonFiniteError as e:
+            return [missing(NAME, subject, str(e).rstrip("."), unit="share", better="lower")]
+        return shares(NAME, Subject(subject.name, pixels, taught, subject.sha256), scene)
+
+
+def relearn(model: HasEmbeddings, images: Images, c: int, *, steps: int, seed: int) -> None:
+    """Learns the embedding of condition ``c`` from zero, in place; no other weight moves.
+
+    Args:
+        model: in eval mode, without gradients.
+        images: of condition ``c``.
+        c: the condition.
+        steps: of Adam.
+        seed: of order and noise.
+    """
+    name, column = model.condition_column(c)
+    weights = dict(model.named_parameters())[name].requires_grad_(True)
+    e = torch.zeros_like(weights[:, column])
+    optimiser = torch.optim.Adam([e], lr=RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    rng, device = generator(seed, "relearn", c), weights.device
+    for _ in range(steps):
+        with torch.no_grad():
+            weights[:, column] = e
+        index = torch.randint(len(images), (BATCH,), generator=rng)
+        x, y = images.floats(index).to(device), torch.full((BATCH,), c, device=device)
+        loss = model.loss(x, y, rng).mean()
+        e.grad = torch.autograd.grad(loss, weights)[0][:, column]
+        optimiser.step()
+        schedule.step()
+    with torch.no_grad():
+        weights[:, column] = e
+    weights.requires_grad_(False)
