@@ -17,7 +17,6 @@ from gsu_cli.cli.app import App
 from gsu_cli.cli.error_messages import DEFECT, complain
 from gsu_cli.cli.flags import arrange
 from gsu_cli.cli.own_class import replaced
-from gsu_cli.cli.recipe import with_recipe
 from gsu_cli.errors import UsageError, did_you_mean
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -72,7 +71,7 @@ def _dispatch(words: list[str], app: App) -> int:
 def _run(app: App, words: list[str]) -> int:
     try:
         line = arrange(words)
-        line = replace(line, overrides=with_recipe(app.verb, replaced(line.overrides)))
+        line = replace(line, overrides=replaced(line.overrides))
         if line.has("--help"):
             print(pages.page(app.verb, app.conf_dir), end="")
             return 0

@@ -22,11 +22,22 @@ LARGE: dict[str, str] = {"model": "conv_vae_images", "training": "faces"}
 """Group -> what takes the place of "" where the images, once loaded, are coloured or of 32 pixels and more."""
 
 
-def usual(group: str, dataset: str) -> str:
+RECIPES: dict[str, str] = {"ddpm": "ddpm"}
+"""Model -> its recipe, whatever the data set."""
+
+
+def usual(group: str, dataset: str, model: str | None = None) -> str:
     """The choice of a group that suits a data set: ``${gsu.usual:model,${dataset}}`` in a defaults list.
 
-    >>> usual("model", "celeba"), usual("model", "pets")
-    ('conv_vae_photos', 'mlp_vae')
+    Args:
+        group: to choose from.
+        dataset: the choice of that group.
+        model: the choice of that group, where a line or an experiment names one; it may bring its recipe.
+
+    >>> usual("model", "celeba"), usual("model", "pets"), usual("training", "celeba", "ddpm")
+    ('conv_vae_photos', 'mlp_vae', 'ddpm')
     """
+    if group == "training" and model in RECIPES:
+        return RECIPES[model]
     choices = USUAL[group]
     return choices.get(dataset, choices[""])

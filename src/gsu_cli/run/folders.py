@@ -184,7 +184,7 @@ def cache_dir() -> str:
 
 
 def register_resolvers() -> None:
-    """Teach OmegaConf ``${gsu.cell:...}``, ``${gsu.cache_dir:}`` and ``${gsu.usual:group,dataset}``."""
+    """Teach OmegaConf ``${gsu.cell:...}``, ``${gsu.cache_dir:}`` and ``${gsu.usual:group,dataset,model}``."""
     OmegaConf.register_new_resolver("gsu.cell", cell_name, replace=True)
     OmegaConf.register_new_resolver("gsu.cache_dir", cache_dir, replace=True)
     OmegaConf.register_new_resolver("gsu.usual", usual, replace=True)
