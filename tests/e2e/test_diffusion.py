@@ -33,7 +33,6 @@ def unlearn(world: World, diffusion: Run, *words: str) -> list[str]:
 def test_a_model_brings_its_recipe(diffusion: Run) -> None:
     recipe = diffusion.record["config"]["training"]
     assert (recipe["epochs"], recipe["ema"]) == (3, 0.9)
-    assert "training=ddpm" in diffusion.record["command"]
     losses = diffusion.record["training"]["losses"]
     assert losses[-1] < losses[0]
 
