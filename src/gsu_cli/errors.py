@@ -60,6 +60,15 @@ class OutputError(GsuError):
     """Results cannot be written."""
 
 
+class ProcessError(GsuError):
+    """Of several processes that compute together one has ended, or came to other results."""
+
+    @classmethod
+    def of_a_lost_one(cls, why: str) -> ProcessError:
+        """For a process that waits for one that has gone; ``why`` is what tells so."""
+        return cls("all processes must live until the work is done", found=f"one that ended ({why.splitlines()[0]})")
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """``"Did you mean 'x'? "`` for the nearest choice, or the empty string.
 

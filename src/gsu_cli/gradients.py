@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.surgery.devices import device_of, wide
+from gsu_cli.surgery.ranks import ranks
 from gsu_cli.surgery.streaming import BlockLoss, LossGradient, accumulate_gradient, accumulate_product, check_finite
 from gsu_cli.surgery.taps import eval_mode
 from gsu_cli.surgery.vectors import Vector, VectorLike, select
@@ -80,7 +81,9 @@ def image_losses(
     """
     with torch.no_grad(), eval_mode(model):
         blocks = _blocks(model, images, seed, loss, block)
-        return torch.cat([check_finite(f(dict(theta or {})), b * block).cpu() for b, f in enumerate(blocks)])
+        point = dict(theta or {})
+        parts = ranks().in_order(blocks, lambda b, f: {"losses": check_finite(f(point), b * block).cpu()})
+        return torch.cat([part["losses"] for part in parts])
 
 
 def mean_loss(model: nn.Module, images: Images, *, seed: int, **options: Any) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gsu_cli import __version__
-from gsu_cli.cli import completion, pages
+from gsu_cli.cli import completion, pages, several
 from gsu_cli.cli.app import App
 from gsu_cli.cli.error_messages import DEFECT, complain
 from gsu_cli.cli.flags import arrange
@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None, app: App | None = None) -> int:
         argv: the words after ``gsu``; those of the process if None.
         app: other configs and verbs than our own, for tests.
     """
+    several.hush()
     app = app or App()
     full = "1" in (os.environ.get("GSU_FULL_ERROR"), os.environ.get("HYDRA_FULL_ERROR"))
     app = replace(app, full_error=app.full_error or full)
@@ -85,7 +86,10 @@ def _run(app: App, words: list[str]) -> int:
 
         line = replace(line, overrides=reworded(line.overrides, app))
 
-        run_verb(app, line.words)
+        if not several.takes_part(app.verb, line.words):
+            return 0
+        with several.together(), several.folder_of_its_own(line.words) as own:
+            run_verb(app, own)
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - as above; `app` now knows the verb and can suggest its keys

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gsu_cli.cli.app import App
+from gsu_cli.cli.several import said_by_this_one
 from gsu_cli.errors import GsuError, OutputError
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
@@ -38,11 +39,15 @@ def complain(error: Exception, app: App, *, where: str = "") -> int:
         where: the cell of a sweep, if it was one.
     """
     complaint = explain(error, app)
-    if complaint.exit_code == DEFECT or app.full_error:
-        traceback.print_exception(error)
+    whole = complaint.exit_code == DEFECT or app.full_error
+    lines = "".join(traceback.format_exception(error)) if whole else ""
+    told = said_by_this_one(error, f"{where + ': ' if where else ''}{complaint.sentence}", lines)
+    if told is None:
+        return complaint.exit_code
+    sys.stderr.write(lines)
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
     name = "\033[1;31mgsu:\033[0m" if colour else "gsu:"
-    print(f"{name} {where + ': ' if where else ''}{complaint.sentence}", file=sys.stderr, flush=True)
+    print(f"{name} {told}", file=sys.stderr, flush=True)
     return complaint.exit_code
 
 

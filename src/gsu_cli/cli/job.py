@@ -22,6 +22,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from gsu_cli.cli import several
 from gsu_cli.cli.app import App
 from gsu_cli.cli.error_messages import complain, explain
 from gsu_cli.errors import GsuError, OutputError, UsageError
@@ -49,6 +50,7 @@ class Task:
             if in_sweep:
                 refuse_shared_folder(config)
             refuse_missing(config)
+            several.writes_to(Path(HydraConfig.get().runtime.output_dir))
             return self.app.call_verb(config)
         except Exception as error:
             log.info("failed", exc_info=error)

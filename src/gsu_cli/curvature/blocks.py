@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
+from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import BLOCK, block_generator
@@ -16,9 +18,11 @@ VALUES = 1_000_000
 """Target values that pass a network at once where all activations are kept: 81 RGB images of 64 x 64."""
 
 
-def site_blocks(
-    maker: HasImageSites, source: Images | Sites, *, seed: int, block: int = BLOCK
-) -> Iterator[tuple[Sites, torch.Generator]]:
+MadeSites = Callable[[], tuple[Sites, torch.Generator]]
+"""A block of sites that is made when it is asked for: of several processes each makes its own."""
+
+
+def site_blocks(maker: HasImageSites, source: Images | Sites, *, seed: int, block: int = BLOCK) -> Iterator[MadeSites]:
     """Sites of images, made block by block with its generator, or given ones; the generator goes on after them.
 
     Args:
@@ -30,11 +34,20 @@ def site_blocks(
     device = device_of(maker.network)
     if isinstance(source, Sites):
         for b, part in enumerate(source.split(block)):
-            yield part, block_generator(seed, b)
+            yield partial(_given, part, block_generator(seed, b))
         return
     for b, (x, y) in enumerate(source.batches(block)):
-        generator = block_generator(seed, b)
-        yield maker.sites(x.to(device), y.to(device), generator), generator
+        yield partial(_made, maker, x, y, device, block_generator(seed, b))
+
+
+def _given(sites: Sites, generator: torch.Generator) -> tuple[Sites, torch.Generator]:
+    return sites, generator
+
+
+def _made(
+    maker: HasImageSites, x: Tensor, y: Tensor, device: torch.device, generator: torch.Generator
+) -> tuple[Sites, torch.Generator]:
+    return maker.sites(x.to(device), y.to(device), generator), generator
 
 
 def passes(maker: HasImageSites, sites: Sites) -> Iterator[Sites]:

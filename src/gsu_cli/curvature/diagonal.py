@@ -6,18 +6,19 @@ The squares of every site's own gradient come from one backward pass: ``sum_i g_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gsu_cli.curvature.blocks import passes, site_blocks
+from gsu_cli.curvature.blocks import MadeSites, passes, site_blocks
 from gsu_cli.data.base import Images
 from gsu_cli.models.decoders import check_network, prefix_of, site_maker
 from gsu_cli.models.sites import Sites
 from gsu_cli.surgery.devices import add_wide, wide
 from gsu_cli.surgery.layers import find_scopes, maps_patches, rows, squared_gradients
+from gsu_cli.surgery.ranks import ranks
 from gsu_cli.surgery.taps import Use, capture, eval_mode
 from gsu_cli.surgery.vectors import Vector
 
@@ -42,7 +43,9 @@ def diagonal_fisher(model: Any, source: Images | Sites, *, seed: int, targets: s
     sums: Vector = {}
     scopes = find_scopes(maker.network, None, prefix_of(model, maker.network))
     layers: dict[str, nn.Module] = {s.module: maker.network.get_submodule(s.module) for s in scopes}
-    for whole, g in site_blocks(maker, source, seed=seed):
+
+    def terms(_: int, made: MadeSites) -> Iterator[Vector]:
+        whole, g = made()
         for sites in passes(maker, whole):
 
             def residual(output: Tensor, x: Tensor = sites.targets, g: torch.Generator = g) -> Tensor:
@@ -53,9 +56,14 @@ def diagonal_fisher(model: Any, source: Images | Sites, *, seed: int, targets: s
                     return torch.autograd.grad(maker.output_loss.nll(leaf, x).sum(), leaf)[0]
 
             taps = capture(maker.network, layers, sites.inputs, residual)
+            found: Vector = {}
             for s in scopes:
-                for k, square in _squares(layers[s.module], s.own, taps[s.module]).items():
-                    add_wide(sums, k, square)
+                found |= _squares(layers[s.module], s.own, taps[s.module])
+            yield found
+
+    for part in ranks().parts_in_order(site_blocks(maker, source, seed=seed), terms):
+        for k, square in part.items():
+            add_wide(sums, k, square)
     own = dict(model.named_parameters())
     return {k: (v / len(source)).to(own[k]) for k, v in sums.items()}
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from gsu_cli.curvature.blocks import passes, site_blocks
+from gsu_cli.curvature.blocks import MadeSites, passes, site_blocks
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.decoders import prefix_of, site_maker
@@ -14,6 +14,8 @@ from gsu_cli.models.sites import Sites
 from gsu_cli.surgery.ekfac import EigenvalueBuilder
 from gsu_cli.surgery.kfac import KroneckerBuilder
 from gsu_cli.surgery.kronecker import KroneckerFisher
+from gsu_cli.surgery.ranks import ranks
+from gsu_cli.surgery.vectors import Vector
 
 LOCATIONS = 64
 """Of a convolution's output, per site, for its Kronecker factors: 8 x 8; larger maps see a part of the sites."""
@@ -48,10 +50,14 @@ def kronecker_fisher(
     prefix = prefix_of(model, maker.network)
 
     def stream(builder: KroneckerBuilder | EigenvalueBuilder) -> None:
-        for sites, generator in site_blocks(maker, source, seed=seed, block=block):
+        def terms(_: int, made: MadeSites) -> Iterator[Vector]:
+            sites, generator = made()
             residual = partial(maker.output_loss.fisher_residual, generator=generator)
             for part in passes(maker, sites):
-                builder.accumulate(part.inputs, residual)
+                yield builder.terms(part.inputs, residual)
+
+        for found in ranks().parts_in_order(site_blocks(maker, source, seed=seed, block=block), terms):
+            builder.add(found)
 
     factors = KroneckerBuilder(maker.network, names, prefix=prefix, locations=LOCATIONS)
     stream(factors)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images, to_float
 from gsu_cli.judges.base import AttributeVerdict
+from gsu_cli.surgery.ranks import joined
 
 COMPONENTS = 100  # principal components, at most, for Fisher's linear discriminant
 KERNEL_COMPONENTS = 200  # of them, at most, beside likenesses
@@ -65,7 +66,7 @@ class AttributeKnnJudge:
         return {"name": self.name, "k": self.k, "references": self.n, **shape}
 
     def __call__(self, pixels: Tensor) -> AttributeVerdict:
-        shares = torch.cat([self._votes(self.describe(c)) for c in pixels.split(CHUNK)])
+        shares = joined(pixels.split(CHUNK), lambda c: self._votes(self.describe(c)))
         confidence = torch.maximum(shares, 1 - shares)
         return AttributeVerdict(self.names, shares > 0.5, confidence, 2 * confidence - 1 < ABSTAIN)
 

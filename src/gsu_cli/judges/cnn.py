@@ -15,6 +15,7 @@ from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
 from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.pretrained import shipped
+from gsu_cli.surgery.ranks import joined
 
 CHUNK = 250  # images at a time: their activations stay in the cache, twice as fast as 2,000
 
@@ -89,7 +90,7 @@ class _Network:
 
     @torch.no_grad()
     def features(self, pixels: Tensor) -> Tensor:
-        return torch.cat([self.model.features(to_float(chunk)) for chunk in pixels.split(CHUNK)])
+        return joined(pixels.split(CHUNK), lambda chunk: self.model.features(to_float(chunk)))
 
 
 class CnnJudge(_Network):

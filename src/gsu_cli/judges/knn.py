@@ -10,6 +10,8 @@ from gsu_cli.errors import UsageError
 from gsu_cli.judges.attribute_knn import LANDMARKS, AttributeKnnJudge
 from gsu_cli.judges.base import Judge, Verdict
 from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.ranks import ranks
+from gsu_cli.surgery.vectors import Vector
 
 CHUNK = 500  # queries at a time: their distances to 10,000 references take 20 MB, 40 MB in float64
 GREY = 128  # taken off every pixel, so that what is left is at most 2^7 in size
@@ -72,17 +74,18 @@ class KnnJudge:
         return {"name": self.name, "k": self.k, "references": len(self.points)}
 
     def __call__(self, pixels: Tensor) -> Verdict:
-        labels, confidence = [], []
         product = torch.empty(min(CHUNK, len(pixels)), len(self.points))  # reused: fresh pages would cost a third
-        for chunk in pixels.split(CHUNK):
+
+        def votes_on(_: int, chunk: Tensor) -> Vector:
             near = self._nearest(self._centred(chunk.flatten(1)), product[: len(chunk)])
             votes = self.labels[near]  # (m, k), nearest first
             same = (votes[:, :, None] == votes[:, None, :]).sum(2)  # votes that agree with each neighbour's
             best = same.argmax(1, keepdim=True)  # the first maximum is the nearest of the tied
-            labels.append(votes.gather(1, best)[:, 0])
-            confidence.append(same.gather(1, best)[:, 0] / self.k)
-        share = torch.cat(confidence)
-        return Verdict(torch.cat(labels), share, share <= 0.5)
+            return {"labels": votes.gather(1, best)[:, 0], "share": same.gather(1, best)[:, 0] / self.k}
+
+        found = list(ranks().in_order(pixels.split(CHUNK), votes_on))
+        labels, share = (torch.cat([part[k] for part in found]) for k in ("labels", "share"))
+        return Verdict(labels, share, share <= 0.5)
 
     def _nearest(self, x: Tensor, product: Tensor) -> Tensor:
         """Indices of the ``k`` nearest references, ``(m, k)``, nearest first: ranks are those of ``|p|^2 - 2 x.p``."""

@@ -18,6 +18,7 @@ from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.judges.base import AttributeVerdict, Judge, Verdict
 from gsu_cli.run.import_weights import load_into, read_foreign
 from gsu_cli.run.weight_files import WeightFiles, find_weights
+from gsu_cli.surgery.ranks import joined
 
 CHUNK = 250  # images at a time
 
@@ -157,8 +158,9 @@ class _Net:
 
     def features(self, pixels: Tensor) -> Tensor:
         if self.last is None:
-            return torch.cat([self.logits(chunk) for chunk in pixels.split(CHUNK)])
-        return torch.cat([self._through(self.last, chunk)[0][0] for chunk in pixels.split(CHUNK)])
+            return joined(pixels.split(CHUNK), self.logits)
+        last = self.last
+        return joined(pixels.split(CHUNK), lambda chunk: self._through(last, chunk)[0][0])
 
     @torch.no_grad()
     def head(self, features: Tensor) -> Tensor:

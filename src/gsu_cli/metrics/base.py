@@ -23,6 +23,8 @@ from gsu_cli.models.model import decode
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import device_of
+from gsu_cli.surgery.ranks import Ranks, joined, ranks
+from gsu_cli.surgery.vectors import Vector
 
 Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 NO_IMAGES = "there are no images to judge"
@@ -135,8 +137,8 @@ def draw(model: Any, n: int, seed: int, condition: Tensor | None = None, *, chun
     Raises:
         NonFiniteError: a drawing holds nan.
     """
-    parts = []
-    for k, start in enumerate(range(0, n, chunk)):
+
+    def drawn(k: int, start: int) -> Vector:
         g, m = generator(seed, "latents", k), min(chunk, n - start)
         if conditions_of(model):
             noise = model.noise(m, g)
@@ -146,8 +148,11 @@ def draw(model: Any, n: int, seed: int, condition: Tensor | None = None, *, chun
             x = model.sample(m, g)
         if x.isnan().any():  # a cast to uint8 would make a picture of it
             raise NonFiniteError("drawings must be finite", found=f"nan among drawings {start} to {start + len(x) - 1}")
-        parts.append((x.clamp(0, 1) * 255).round_().to(torch.uint8).cpu())
-    return torch.cat(parts)
+        return {"pixels": (x.clamp(0, 1) * 255).round_().to(torch.uint8).cpu()}
+
+    starts = range(0, n, chunk)
+    share = ranks() if len(starts) >= ranks().size else Ranks()  # a model that draws in parts of its own shares these
+    return torch.cat([part["pixels"] for part in share.in_order(starts, drawn)])
 
 
 def asked_conditions(model: Any, n: int, seed: int, *, chunk: int = 2000) -> Tensor:
@@ -175,11 +180,12 @@ def reconstructions(model: Any, images: Images, chunk: int = 500) -> Tensor:
         NonFiniteError: a reconstruction holds nan.
     """
     device = device_of(model)
-    parts = []
-    for pixels, labels in images.batches(chunk):
-        x, y = pixels.to(device), labels.to(device)
-        parts.append(decode(model, code(model, posterior(model, x, y)[0], y)).cpu())
-    drawn = torch.cat(parts) if parts else images.floats()
+
+    def back(part: tuple[Tensor, Tensor]) -> Tensor:
+        x, y = (t.to(device) for t in part)
+        return decode(model, code(model, posterior(model, x, y)[0], y)).cpu()
+
+    drawn = joined(images.batches(chunk), back) if len(images) else images.floats()
     if drawn.isnan().any():
         raise NonFiniteError("reconstructions must be finite", found="nan")
     return (drawn.clamp(0, 1) * 255).round_().to(torch.uint8)

@@ -31,6 +31,7 @@ from gsu_cli.metrics.base import Scene, Subject, missing, whole_number
 from gsu_cli.metrics.frechet import Gaussian, frechet
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.ranks import joined
 
 NAME = "fid"
 WEIGHTS = "pt_inception-2015-12-05-6726825d.pth"
@@ -87,11 +88,12 @@ class Fid:
 
     @torch.no_grad()
     def _features(self, net: Any, pixels: Tensor) -> Tensor:
-        parts = []
-        for chunk in pixels.split(self.batch_size):
+        def features(chunk: Tensor) -> Tensor:
             x = to_float(chunk)
-            parts.append(net(x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x)[0].flatten(1))  # grey as RGB
-        return torch.cat(parts)
+            found: Tensor = net(x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x)[0].flatten(1)  # grey as RGB
+            return found
+
+        return joined(pixels.split(self.batch_size), features)
 
 
 @contextlib.contextmanager

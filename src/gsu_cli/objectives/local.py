@@ -24,6 +24,7 @@ from gsu_cli.gradients import BLOCK
 from gsu_cli.models.conditions import code, posterior
 from gsu_cli.models.model import decode
 from gsu_cli.objectives.redirect import Redirect, clean_means, latents, nearest
+from gsu_cli.surgery.ranks import joined
 
 REGION_IMAGES = 1000  # of each part, at most
 LEVELS = 32  # of grey at which distribution functions are compared
@@ -49,7 +50,7 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
     pool, clean = clean_means(mean_f, mean_r)
     w = region(forget, retain)
     weight = 1 - (1 - INSIDE) * w
-    doubles = torch.cat([decode(model, part) for part in pool.split(BLOCK)])
+    doubles = joined(pool.split(BLOCK), lambda part: decode(model, part))
     looks = (doubles * weight).flatten(1)
     targets, meant = [], []
     for part, y in zip(z.split(BLOCK), forget.labels.split(BLOCK), strict=True):

@@ -31,6 +31,7 @@ from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import normal, share_of, wide
+from gsu_cli.surgery.ranks import joined
 
 COLUMNS = 1024  # of a pool that are float64 at a time: all of them would double the memory of large images
 LEAST_CLEAN = 0.02  # share of the retained means kept as targets when fewer than that are clean
@@ -115,14 +116,14 @@ def redirect(
     """
     z, mean_f, mean_r = latents(model, forget, retain, seed)
     pool, clean = clean_means(mean_f, mean_r, neighbours)
-    drawn = torch.cat([decode(model, part) for part in pool.split(BLOCK)])
+    drawn = joined(pool.split(BLOCK), lambda part: decode(model, part))
     parts = z.split(BLOCK)
     if shortlist is None:
         looks = drawn.flatten(1)
-        chosen = torch.cat([nearest(decode(model, part).flatten(1), looks, 1)[:, 0] for part in parts])
+        chosen = joined(parts, lambda part: nearest(decode(model, part).flatten(1), looks, 1)[:, 0])
     else:
         near = nearest(z, pool, min(shortlist, len(pool))).split(BLOCK)
-        chosen = torch.cat([_alike(decode(model, a), drawn, b) for a, b in zip(parts, near, strict=True)])
+        chosen = joined(zip(parts, near, strict=True), lambda pair: _alike(decode(model, pair[0]), drawn, pair[1]))
     targets, meant = drawn[chosen], pool[chosen]
     kind = "nearest" if shortlist else "alike"
     return Redirect(z, targets, meant, clean, entropy(model, meant, targets), kind=kind)
@@ -185,7 +186,7 @@ def retained_share(model: Any, targets: Tensor, forget: Images, retain: Images, 
     pool = torch.cat([posterior(model, part[index])[0] for part in (retain, forget)])
     unlabelled = torch.full((len(targets),), NULL, device=targets.device)
     parts = zip(targets.split(BLOCK), unlabelled.split(BLOCK), strict=True)
-    means = torch.cat([conditions.posterior(model, part, y)[0] for part, y in parts])
+    means = joined(parts, lambda part: conditions.posterior(model, *part)[0])
     return share_of(nearest(means, pool, min(neighbours, 2 * n)) < n)
 
 
@@ -198,17 +199,18 @@ def nearest(points: Tensor, pool: Tensor, k: int) -> Tensor:
     squares = torch.stack([wide(p).square().sum(1) for p in columns]).sum(0)
     # reused: fresh memory for every part costs more than the distances
     buffer = squares.new_empty(256, len(pool))
-    parts = []
-    for part in points.split(256):
+
+    def indices(part: Tensor) -> Tensor:
         distances = buffer[: len(part)].copy_(squares.expand(len(part), -1))
         for x, p in zip(part.split(COLUMNS, 1), columns, strict=True):
             distances.addmm_(wide(x), wide(p).T, alpha=-2.0)
-        parts.append(distances.argmin(1, keepdim=True) if k == 1 else distances.topk(k, largest=False).indices)
-    return torch.cat(parts).to(pool.device)
+        return distances.argmin(1, keepdim=True) if k == 1 else distances.topk(k, largest=False).indices
+
+    return joined(points.split(256), indices).to(pool.device)
 
 
 @torch.no_grad()
 def entropy(model: Any, z: Tensor, targets: Tensor) -> float:
     """The loss of drawing exactly ``targets``, the means at latents ``z``, nats per image."""
     parts = zip(z.split(BLOCK), targets.split(BLOCK), strict=True)
-    return float(wide(torch.cat([model.likelihood.nll(model.decoder(a), t) for a, t in parts])).mean())
+    return float(wide(joined(parts, lambda part: model.likelihood.nll(model.decoder(part[0]), part[1]))).mean())

@@ -18,7 +18,7 @@ from gsu_cli.gradients import BLOCK
 from gsu_cli.models.decoders import prefix_of, site_maker
 from gsu_cli.models.sites import Sites
 from gsu_cli.surgery.devices import wide
-from gsu_cli.surgery.streaming import BlockLoss
+from gsu_cli.surgery.streaming import BlockLoss, losses_of
 
 
 class SiteLoss:
@@ -56,7 +56,7 @@ class SiteLoss:
         Raises:
             NonFiniteError: it is nan or infinite.
         """
-        value = wide(torch.cat([f(theta) for f in self.blocks(BLOCK)])).mean()
+        value = wide(losses_of(self.blocks(BLOCK), theta)).mean()
         if not torch.isfinite(value):
             raise NonFiniteError(f"{self.what} must stay finite", found=float(value))
         return float(value)

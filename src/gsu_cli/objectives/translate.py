@@ -26,6 +26,7 @@ from gsu_cli.gradients import BLOCK
 from gsu_cli.models.model import decode
 from gsu_cli.objectives.redirect import Redirect, entropy, latents
 from gsu_cli.surgery.devices import wide
+from gsu_cli.surgery.ranks import joined
 
 RIDGE = 1e-3  # of the mean variance, added to S: latents that the encoder ignores have next to none
 TINY = 1e-12
@@ -47,7 +48,7 @@ def translate(model: Any, forget: Images, retain: Images, *, seed: int, beyond: 
     """
     z, mean_f, mean_r = latents(model, forget, retain, seed)
     moved = translated(z, mean_f, mean_r, beyond=beyond)
-    targets = torch.cat([decode(model, part) for part in moved.split(BLOCK)])
+    targets = joined(moved.split(BLOCK), lambda part: decode(model, part))
     return Redirect(z, targets, moved, 1.0, entropy(model, moved, targets), kind="translate")
 
 

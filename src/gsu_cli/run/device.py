@@ -12,6 +12,8 @@ from typing import Any
 import torch
 
 from gsu_cli.errors import UsageError, did_you_mean
+from gsu_cli.run.world import beside
+from gsu_cli.surgery.ranks import ranks
 
 AUTO = "auto"
 
@@ -34,6 +36,8 @@ def choose(name: object) -> torch.device:
     here = available()
     if name == AUTO:
         name = here[1] if len(here) > 1 else "cpu"
+    if name != "cpu" and (place := beside())[1] > 1:
+        name = _one_each(name, here, *place)
     plain = str(name).removesuffix(":0")
     if not isinstance(name, str) or plain not in here:
         near = did_you_mean(str(name), [AUTO, *here]).strip()
@@ -41,6 +45,24 @@ def choose(name: object) -> torch.device:
             f"`device` must be auto or one that torch finds here ({', '.join(here)})", found=name, way_out=near
         )
     return torch.device(plain if plain in ("cpu", "mps") or ":" in plain else f"{plain}:0")
+
+
+def _one_each(name: object, here: list[str], local: int, n: int) -> object:
+    """The device of one of ``n`` processes on this machine."""
+    own = f"{name}:{local}"
+    if name in here and own not in (f"{name}:0", *here):
+        raise UsageError(
+            "each process of torchrun on a machine needs a device of its own",
+            found=f"{n} processes and {len([x for x in here if x.startswith(str(name))])} of {name}",
+            way_out="Start fewer with --nproc-per-node, or type device=cpu",
+        )
+    if ":" in str(name):
+        raise UsageError(
+            "`device` must name no single card where torchrun starts several processes, since each has its own",
+            found=name,
+            way_out=f"Type device={str(name).partition(':')[0]}",
+        )
+    return own if name in here else name
 
 
 def synchronise(device: torch.device) -> None:
@@ -72,6 +94,7 @@ def describe(device: torch.device) -> dict[str, Any]:
         "machine": platform.machine(),
         "system": platform.system(),
         "threads": torch.get_num_threads(),
+        "processes": ranks().size,
         "tf32": False,
         "autocast": None,
     }

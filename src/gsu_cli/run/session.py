@@ -13,10 +13,11 @@ from typing import Any, Self
 
 import torch
 
-from gsu_cli.errors import NonFiniteError
+from gsu_cli.errors import NonFiniteError, ProcessError
 from gsu_cli.run import device as devices
 from gsu_cli.run import provenance
 from gsu_cli.run.record import Record, write_record
+from gsu_cli.surgery.ranks import ranks
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +86,9 @@ class Session:
         if error is None:
             r.status = "done"
             try:
+                self.agree()
                 self.save()
-            except NonFiniteError as e:  # the run is not done: a number of it is none
+            except (NonFiniteError, ProcessError) as e:  # the run is not done: a number of it is none, or not sure
                 self._fail(e)
                 raise
         else:
@@ -99,6 +101,14 @@ class Session:
             self.save(nan_as_null=True)
         except Exception as e:  # noqa: BLE001 - no other error may stand before the one that ended the run
             log.warning("record.json could not say how the run ended: %s", e)
+
+    def agree(self) -> None:
+        """Checks that all processes of this run have come to the same weights and numbers.
+
+        Raises:
+            ProcessError: they have not.
+        """
+        ranks().agree([self.record.outputs, self.record.measurements])
 
     def save(self, *, nan_as_null: bool = False) -> None:
         """Writes the record as it stands; see `write_record`."""

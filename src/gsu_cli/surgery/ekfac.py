@@ -19,6 +19,7 @@ from gsu_cli.surgery.devices import device_of, wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.layers import rows
 from gsu_cli.surgery.taps import Inputs, OutputGradient, as_tuple, capture
+from gsu_cli.surgery.vectors import Vector
 
 
 class EigenvalueBuilder:
@@ -41,18 +42,31 @@ class EigenvalueBuilder:
 
     def accumulate(self, inputs: Inputs, output_gradient: OutputGradient) -> None:
         """Add a batch; arguments as for ``KroneckerBuilder.accumulate``."""
+        self.add(self.terms(inputs, output_gradient))
+
+    def terms(self, inputs: Inputs, output_gradient: OutputGradient) -> Vector:
+        """What a batch adds, for `add`; the builder stays as it is."""
         taps = capture(self.module, self._layers, inputs, output_gradient)
-        for layer, (U_A, U_G), total in zip(self.fisher.layers, self._bases, self._sums, strict=True):
+        found: Vector = {"n": torch.tensor(len(as_tuple(inputs)[0]))}
+        for i, (layer, (U_A, U_G)) in enumerate(zip(self.fisher.layers, self._bases, strict=True)):
             name = layer.scope.module
             uses = [rows(self._layers[name], layer.scope.own, *use) for use in taps[name]]
             # a sample's gradient is a sum over the calls of a layer, as it is over locations
             a, g = (torch.cat(t, -2) if len(uses) > 1 else t[0] for t in zip(*uses, strict=True))
             if layer.scope.groups == 1:
-                total.add_(_squares(a @ U_A, g @ U_G))
+                found[str(i)] = _squares(a @ U_A, g @ U_G)
             else:
-                for group, square in enumerate(total):
-                    square.add_(_squares(a[group] @ U_A[group], g[group] @ U_G[group]))
-        self._n += len(as_tuple(inputs)[0])
+                pairs = zip(a, U_A, g, U_G, strict=True)
+                found[str(i)] = torch.stack([_squares(x @ U, y @ V) for x, U, y, V in pairs])
+        return found
+
+    def add(self, terms: Vector) -> None:
+        """Adds the terms of a batch."""
+        for key, term in terms.items():
+            if key == "n":
+                self._n += int(term)
+            else:
+                self._sums[int(key)].add_(term)
 
     def finish(self) -> KroneckerFisher:
         """The same Fisher with measured eigenvalues.

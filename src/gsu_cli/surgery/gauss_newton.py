@@ -24,6 +24,7 @@ from torch import Tensor
 
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.surgery.devices import add_wide
+from gsu_cli.surgery.ranks import ranks
 from gsu_cli.surgery.taps import Inputs
 from gsu_cli.surgery.vectors import Vector, VectorLike, add_scaled, combine, dot
 
@@ -63,11 +64,9 @@ def gauss_newton_product(
     """
     point = {k: x.detach() for k, x in theta.items()}
     tangent = {k: v[k].detach() for k in point}
-    sums: Vector = {}
-    n = 0
-    for block in inputs:
 
-        def outputs(p: Vector, block: Inputs = block) -> Tensor:
+    def terms(_: int, block: Inputs) -> Vector:
+        def outputs(p: Vector) -> Tensor:
             return network(p, block)
 
         with torch.no_grad(), warnings.catch_warnings():
@@ -77,10 +76,15 @@ def gauss_newton_product(
         leaves = {k: x.clone().requires_grad_() for k, x in point.items()}
         with torch.enable_grad():
             weighted = (outputs(leaves) * HJv).sum()
-            terms = torch.autograd.grad(weighted, list(leaves.values()), materialize_grads=True)
-        for k, term in zip(leaves, terms, strict=True):
+            found = torch.autograd.grad(weighted, list(leaves.values()), materialize_grads=True)
+        return {"": torch.tensor(len(y)), **dict(zip(leaves, found, strict=True))}
+
+    sums: Vector = {}
+    n = 0
+    for part in ranks().in_order(inputs, terms):
+        n += int(part.pop(""))
+        for k, term in part.items():
             add_wide(sums, k, term)
-        n += len(y)
     if not n:
         raise UsageError("a Gauss-Newton product needs at least one sample", found=0)
     if bad := [k for k, total in sums.items() if not torch.isfinite(total).all()]:

@@ -80,23 +80,42 @@ class KroneckerBuilder:
                 model itself (``likelihood.fisher_residual``) the result is the true Fisher, with the data's targets
                 the empirical one.
         """
+        self.add(self.terms(inputs, output_gradient))
+
+    def terms(self, inputs: Inputs, output_gradient: OutputGradient) -> Vector:
+        """What a batch adds, for `add`: products by kind, layer and call, and counts. The builder stays as it is."""
         taps = capture(self.module, self._layers, inputs, output_gradient)
-        for scope in self.scopes:
+        found: Vector = {"n": torch.tensor(len(as_tuple(inputs)[0]))}
+        for i, scope in enumerate(self.scopes):
             layer, uses = self._layers[scope.module], taps[scope.module]
             if not scope.kronecker:
                 with eval_mode(layer):
                     squares = squared_gradients(layer, scope.own, uses)
-                for k, square in squares.items():
-                    add_wide(self._diagonal, scope.own[k], square)
+                found |= {f"diagonal {scope.own[k]}": square for k, square in squares.items()}
                 continue
             used = self._share(layer, uses)
-            for x, y in uses:
+            for call, (x, y) in enumerate(uses):
                 a, g = (r.flatten(-3, -2) for r in rows(layer, scope.own, x[:used], y[:used]))
-                add_wide(self._A, scope.module, a.mT @ a)
-                add_wide(self._G, scope.module, g.mT @ g)
-                self._locations[scope.module] = self._locations.get(scope.module, 0) + a.shape[-2]
-            self._samples[scope.module] = self._samples.get(scope.module, 0) + used
-        self._n += len(as_tuple(inputs)[0])
+                found[f"A {i} {call}"], found[f"G {i} {call}"] = a.mT @ a, g.mT @ g
+                found[f"counts {i} {call}"] = torch.tensor([0 if call else used, a.shape[-2]])
+        return found
+
+    def add(self, terms: Vector) -> None:
+        """Adds the terms of a batch."""
+        for key, term in terms.items():
+            kind, _, rest = key.partition(" ")
+            if kind == "n":
+                self._n += int(term)
+            elif kind == "diagonal":
+                add_wide(self._diagonal, rest, term)
+            else:
+                name = self.scopes[int(rest.split()[0])].module
+                if kind == "counts":
+                    used, locations = term.tolist()
+                    self._samples[name] = self._samples.get(name, 0) + used
+                    self._locations[name] = self._locations.get(name, 0) + locations
+                else:
+                    add_wide(self._A if kind == "A" else self._G, name, term)
 
     def _share(self, layer: nn.Module, uses: Sequence[Use]) -> int:
         """How many samples of a batch, whose order is random, a layer is shown."""

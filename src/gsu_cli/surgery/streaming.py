@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.surgery.devices import add_wide
+from gsu_cli.surgery.ranks import joined, ranks
 from gsu_cli.surgery.second_order import hessian_vector_product
 from gsu_cli.surgery.vectors import Vector, VectorLike
 
@@ -42,10 +43,7 @@ def accumulate_gradient(blocks: Iterable[BlockLoss], theta: VectorLike) -> LossG
         >>> found.vector["w"].item(), found.loss, found.n
         (2.0, 4.0, 2)
     """
-    total = _Sum()
-    for b, f in enumerate(blocks):
-        total.add_block(f, theta, b)
-    return total.mean(theta)
+    return _Sum.of(blocks, theta).mean(theta)
 
 
 def accumulate_product(blocks: Iterable[BlockLoss], theta: VectorLike, v: VectorLike) -> tuple[LossGradient, Vector]:
@@ -57,10 +55,13 @@ def accumulate_product(blocks: Iterable[BlockLoss], theta: VectorLike, v: Vector
         >>> Hv["w"].item()
         4.0
     """
-    total = _Sum()
-    for b, f in enumerate(blocks):
-        total.add_block(f, theta, b, v)
+    total = _Sum.of(blocks, theta, v)
     return total.mean(theta), total.mean_product(theta)
+
+
+def losses_of(blocks: Iterable[BlockLoss], theta: Vector) -> Tensor:
+    """The loss of each image, ``(n,)``."""
+    return joined(blocks, lambda f: f(theta))
 
 
 class _Sum:
@@ -71,29 +72,22 @@ class _Sum:
         self.g: Vector = {}
         self.Hv: Vector = {}
 
-    def add_block(self, f: BlockLoss, theta: VectorLike, b: int, v: VectorLike | None = None) -> None:
-        sizes: list[int] = []
+    @classmethod
+    def of(cls, blocks: Iterable[BlockLoss], theta: VectorLike, v: VectorLike | None = None) -> _Sum:
+        found = cls()
+        for b, terms in enumerate(ranks().in_order(blocks, lambda _, f: _terms(f, theta, v))):
+            found._add(terms, b)
+        return found
 
-        def total(p: Vector) -> Tensor:
-            losses = check_finite(f(p), self.n)
-            sizes.append(len(losses))
-            return losses.sum()
-
-        if v is None:
-            leaves = {k: x.detach().clone().requires_grad_() for k, x in theta.items()}
-            with torch.enable_grad():
-                value = total(leaves)
-                g = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
-            terms = [(self.g, dict(zip(leaves, g, strict=True)))]
-        else:
-            value, gradient, Hv = hessian_vector_product(total, theta, v)
-            terms = [(self.g, gradient), (self.Hv, Hv)]
-        for sums, term in terms:
-            for k, x in term.items():
-                if not torch.isfinite(x).all():
-                    raise NonFiniteError("gradients must be finite", found=f"nan or inf in {k}, block {b}")
-                add_wide(sums, k, x)
-        self.n, self.loss = self.n + sizes[0], self.loss + float(value.detach())
+    def _add(self, terms: Vector, b: int) -> None:
+        check_finite(terms.pop("losses"), self.n)
+        n, value = int(terms.pop("n")), float(terms.pop("sum"))
+        for name, x in terms.items():
+            kind, _, k = name.partition(" ")
+            if not torch.isfinite(x).all():
+                raise NonFiniteError("gradients must be finite", found=f"nan or inf in {k}, block {b}")
+            add_wide(self.g if kind == "g" else self.Hv, k, x)
+        self.n, self.loss = self.n + n, self.loss + value
 
     def mean(self, like: VectorLike) -> LossGradient:
         if not self.n:
@@ -102,6 +96,28 @@ class _Sum:
 
     def mean_product(self, like: VectorLike) -> Vector:
         return {k: (x / self.n).to(like[k]) for k, x in self.Hv.items()}
+
+
+def _terms(f: BlockLoss, theta: VectorLike, v: VectorLike | None) -> Vector:
+    """What a block adds: its losses, their number and sum, and its part of ``g`` and ``H v``."""
+    seen: list[Tensor] = []
+
+    def total(p: Vector) -> Tensor:
+        losses = f(p)
+        seen.append(losses.detach())
+        return losses.sum()
+
+    if v is None:
+        leaves = {k: x.detach().clone().requires_grad_() for k, x in theta.items()}
+        with torch.enable_grad():
+            value = total(leaves)
+            g = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
+        vectors = {"g": dict(zip(leaves, g, strict=True))}
+    else:
+        value, gradient, Hv = hessian_vector_product(total, theta, v)
+        vectors = {"g": gradient, "Hv": Hv}
+    named = {f"{kind} {k}": x for kind, vector in vectors.items() for k, x in vector.items()}
+    return {"losses": seen[0], "n": torch.tensor(len(seen[0])), "sum": value.detach(), **named}
 
 
 def check_finite(losses: Tensor, first: int) -> Tensor:

@@ -24,6 +24,7 @@ from gsu_cli.errors import DataError, NonFiniteError
 from gsu_cli.models.conditions import Conditional
 from gsu_cli.run.seeds import derive, generator
 from gsu_cli.surgery.devices import device_of
+from gsu_cli.surgery.ranks import ranks
 from gsu_cli.training.averaging import Average
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.training.state import keep, restore, weights_of
@@ -87,9 +88,11 @@ def fit(
         raise DataError("training needs at least one image", found=0)
     images = images.to(device_of(model))
     targets = _targets(model, images)
+    ranks().check_trainable(model)
+    parameters = list(model.parameters())
     steps_per_epoch = math.ceil(len(images) / recipe.batch_size)
     total = recipe.epochs * steps_per_epoch
-    optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+    optimiser = torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.lr, total_steps=total + 1)
     average = Average(model, recipe.ema) if recipe.ema else None
     facts = {"recipe": asdict(recipe), "seed": seed, "n": len(images), **(identity or {})}
@@ -111,16 +114,17 @@ def fit(
             order = torch.randperm(len(images), generator=rng)
             sum_of_losses, seen = 0.0, 0
             for k, index in enumerate(order.split(recipe.batch_size)):
-                loss = model.loss(to_float(images.pixels[index]), targets[index], rng).mean()  # type: ignore[operator]
-                value = loss.item()
+                x, y = to_float(images.pixels[index]), targets[index]
+                value = ranks().backward(
+                    lambda rows, x=x, y=y, rng=rng: model.loss(x[rows], y[rows], rng),  # type: ignore[misc, operator]
+                    len(index), parameters, rng,
+                )  # fmt: skip
                 if not math.isfinite(value):
                     raise NonFiniteError(
                         f"the training loss must stay finite (epoch {epoch + 1}, step {k + 1} of {steps_per_epoch})",
                         found=value,
                         way_out="Lower training.lr; the state after the last whole epoch is kept",
                     )
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
                 optimiser.step()
                 schedule.step()
                 if average is not None:
@@ -134,7 +138,7 @@ def fit(
             last_good = _measured(model, average), [*history.losses, sum_of_losses / seen]
             history.losses = list(last_good[1])
             log.info("epoch %d/%d: mean loss %.6g", epoch + 1, recipe.epochs, history.losses[-1])
-            if state is not None:
+            if state is not None and not ranks().index:
                 keep(state, model, optimiser, schedule, average, history.losses, facts)
         model.load_state_dict(last_good[0])
     except BaseException:

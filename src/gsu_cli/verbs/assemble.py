@@ -27,6 +27,7 @@ from gsu_cli.run.pretrained import shipped, shipped_names
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.run.weight_files import find_weights
+from gsu_cli.surgery.ranks import ranks
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build, chosen
@@ -63,7 +64,8 @@ def _seed(name: str, value: object) -> int:
 def load_dataset(cfg: DictConfig, session: Session, load: Callable[[DictConfig], Dataset] | None = None) -> Dataset:
     """Loads ``cfg.dataset``, by ``load`` where one is given, records what was really seen, and says so."""
     with session.stage("load"):
-        dataset = (load or loaded)(chosen(cfg, "dataset"))
+        with ranks().first_alone():  # what it downloads or caches, the others find
+            dataset = (load or loaded)(chosen(cfg, "dataset"))
         remarks = [*dataset.remarks, *filter(None, [repeated(dataset)])]
         dataset = replace(dataset, words=dataset_words(cfg.dataset))
         session.record.inputs["dataset"] = {

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from gsu_cli.errors import UsageError
 from gsu_cli.loggers.base import Logger, Silent, final_points, params_of, update_points
 from gsu_cli.run.session import Session
+from gsu_cli.surgery.ranks import ranks
 from gsu_cli.training.loop import History, Progress
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build
@@ -69,7 +70,7 @@ def listening(cfg: DictConfig, session: Session) -> Iterator[Listener]:
     Raises:
         UsageError: its package is not installed, or it cannot start.
     """
-    logger: Logger = Silent() if cfg.get("logger") is None else build(cfg.logger, key="logger")
+    logger: Logger = Silent() if cfg.get("logger") is None or ranks().index else build(cfg.logger, key="logger")
     record = session.record
     try:
         logger.start(session.folder, record.verb, params_of(record.config))

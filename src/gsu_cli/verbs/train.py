@@ -98,6 +98,7 @@ def _train(
         raise
     path = _export(session, model, history, recipe, about)
     found = load_checkpoint(path)
+    session.agree()
     state.unlink(missing_ok=True)
     session.save()
     console.console.print(

@@ -127,6 +127,7 @@ def finish(session: Session, split: Split, subjects: Mapping[str, Subject]) -> N
     """Picture, summary and closing table, all from the record and the drawings in memory."""
     with session.stage("report"):
         draw_picture(session, split, subjects)
+    session.agree()
     session.record.verdict = block(session.record)
     session.record.status = "done"
     session.save()

@@ -26,6 +26,8 @@ from gsu_cli.models.diffusion.unet import UNet
 from gsu_cli.models.model import Model
 from gsu_cli.models.sites import Sites, SquaredError
 from gsu_cli.surgery.devices import device_of, normal
+from gsu_cli.surgery.pieces import for_all
+from gsu_cli.surgery.ranks import joined
 
 PREDICTIONS = ("eps", "v")
 CHUNK = 500  # images that are denoised together
@@ -146,7 +148,7 @@ class Ddpm(Conditional, Model):
 
     def times(self, n: int, generator: torch.Generator, start: int = 0) -> Tensor:
         """Noise levels from ``start`` on for ``n`` images, ``(n,)`` on the CPU: stratified, see `stratified`."""
-        return stratified(n, self.train_steps, generator, start)
+        return for_all(n, lambda n: stratified(n, self.train_steps, generator, start))
 
     def sites(self, x: Tensor, y: Tensor | None, generator: torch.Generator, start: int = 0) -> Sites:
         """Each image at one level of noise, from ``start`` on, and what the network should say there."""
@@ -179,7 +181,7 @@ class Ddpm(Conditional, Model):
         """
         y = torch.full((len(noise),), NULL) if condition is None else condition
         parts = zip(noise.split(CHUNK), y.to(noise.device).split(CHUNK), strict=True)
-        images = torch.cat([self._ddim(part, c) for part, c in parts])
+        images = joined(parts, lambda part: self._ddim(*part))
         if not torch.isfinite(images).all():
             raise NonFiniteError(
                 "generated images must be finite",
