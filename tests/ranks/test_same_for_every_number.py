@@ -19,7 +19,6 @@ from gsu_cli.curvature import blocks, fisher
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.judges.knn import KnnJudge
-from gsu_cli.methods.base import Method, unlearn
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.gradient_surgery import GradientSurgery
 from gsu_cli.metrics.base import draw, reconstructions
@@ -28,6 +27,8 @@ from gsu_cli.surgery.ranks import Group, ranks
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.unlearning.contract import Method
+from gsu_cli.unlearning.unlearn import unlearn
 from ranks_world import in_ranks
 
 FRESH = {"vae": tiny_world.fresh, "ddpm": tiny_diffusion.fresh}
