@@ -264,7 +264,7 @@ def test_an_attribute_is_forgotten(loaded: Dataset) -> None:
     assert cut.heldout_forget.tolist() == [k for k, i in enumerate(heldout) if has(i, "Male")]
     assert (cut.target_attribute, cut.target_classes) == ("Male", None)
     assert cut.n_forget + cut.n_retain == N_TRAIN
-    assert cut.describe() == "attribute Male"
+    assert cut.words == "attribute Male"
 
 
 NOT_ALL = "the forget spec must take at least one and not all of the 8 training images of celeba; found "

@@ -210,8 +210,7 @@ def test_words_and_slugs(values: dict[str, Any], words: str, slug: str) -> None:
 def test_names_become_labels_on_resolution(digits: Dataset) -> None:
     pets = Dataset("pets", digits.train, digits.heldout, {k: f"pet {k}" for k in range(10)}, "memory")
     s = split(pets, class_="pet 3")
-    assert s.spec == ForgetSpec(classes=(3,))
-    assert (s.describe(), s.spec.slug(), s.target_classes) == ("class 3 (pet 3)", "class_3", (3,))
+    assert (s.words, s.slug, s.target_classes) == ("class 3 (pet 3)", "class_3", (3,))
 
 
 def test_optional() -> None:
@@ -252,7 +251,6 @@ def test_a_split_that_lies_cannot_be_built(digits: Dataset, forget: list[int], r
     with pytest.raises(RuntimeError, match="defect"):
         Split(
             digits,
-            ForgetSpec(sample=(0,)),
             torch.tensor(forget),
             torch.tensor(list(retain)),
             torch.tensor([], dtype=torch.int64),

@@ -27,7 +27,7 @@ def test_classes_left_out_are_retained(spec: dict[str, object]) -> None:
     assert torch.equal(whole.forget_images.pixels, part.forget_images.pixels)
     assert torch.equal(whole.heldout_forget_images.pixels, part.heldout_forget_images.pixels)
     assert whole.n_retain == len(dataset().train) - part.n_forget
-    assert (whole.spec, whole.target_classes) == (part.spec, part.target_classes)
+    assert (whole.slug, whole.words, whole.target_classes) == (part.slug, part.words, part.target_classes)
 
 
 @pytest.mark.parametrize("spec", SPECS)

@@ -83,7 +83,7 @@ def test_columns_are_found_by_name(weights: Path) -> None:
 def test_where_nothing_is_forgotten_every_answer_counts() -> None:
     data = attribute_world.dataset()
     n, none = len(data.heldout), torch.empty(0, dtype=torch.int64)
-    split = Split(data, attribute_world.split().spec, none, torch.arange(len(data.train)), none, torch.arange(n))
+    split = Split(data, none, torch.arange(len(data.train)), none, torch.arange(n))
     truth = data.heldout.attributes
     verdict = AttributeVerdict(data.attribute_names, truth.clone(), truth.double(), truth.clone())
     verdict.shown[:50, 1] = ~truth[:50, 1]

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 import tiny_world
-from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import block_generator
@@ -56,10 +55,10 @@ def test_an_empty_retain_part_says_so(subject, knn):
         torch.arange(len(data.heldout)),
         torch.arange(len(data.train)),
     )
-    split = Split(data, ForgetSpec(), none, train, every, none)
+    split = Split(data, none, train, every, none)
     (m,) = NegElbo("retain")(subject, scene_of(split, knn))
     assert m.reason == "no held-out image belongs to the retain set"
-    split = Split(data, ForgetSpec(), none, train, none, every)
+    split = Split(data, none, train, none, every)
     (m,) = NegElbo("forget")(subject, scene_of(split, knn))
     assert m.reason == "no held-out image belongs to the forget set"
 

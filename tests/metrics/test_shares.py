@@ -84,7 +84,7 @@ def test_why_there_is_no_ratio(knn):
     (m,) = FeatureRatio()(TEN, scene_of(tiny_world.split_of(sample=[3]), knn))
     assert m.reason == "single samples have no class that a judge could look for"
     none = torch.empty(0, dtype=torch.int64)
-    split = Split(data, ForgetSpec(), none, torch.arange(len(data.train)), none, torch.arange(len(data.heldout)))
+    split = Split(data, none, torch.arange(len(data.train)), none, torch.arange(len(data.heldout)))
     (m,) = FeatureRatio()(TEN, scene_of(split, knn))
     assert m.reason == "nothing is to be forgotten"
     spec = ForgetSpec(attribute="Male")

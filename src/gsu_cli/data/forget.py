@@ -112,13 +112,16 @@ class ForgetSpec:
         heldout = spec._shown_by(dataset, dataset.heldout)
         return Split(
             dataset=dataset,
-            spec=spec,
             forget=chosen,
             retain=_complement(chosen, n),
             heldout_forget=heldout,
             heldout_retain=_complement(heldout, len(dataset.heldout)),
             target_classes=spec._labels() or None,
             target_attribute=spec.attribute,
+            slug=spec.slug(),
+            words=spec.describe(dataset.class_names),
+            fraction=spec.fraction,
+            by_index=spec.sample is not None,
         )
 
     def describe(self, class_names: Mapping[int, str] | None = None) -> str:

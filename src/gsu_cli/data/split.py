@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Dataset, Images
-
-if TYPE_CHECKING:  # forget.py builds splits, so it imports this module
-    from gsu_cli.data.forget import ForgetSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,26 +20,32 @@ class Split:
 
     Attributes:
         dataset: what the indices point into.
-        spec: what was asked for, with class names turned into labels.
         forget: indices into ``dataset.train``, ``(n_f,)`` int64, ascending.
         retain: the rest of ``dataset.train``, ``(n_r,)`` int64, ascending.
         heldout_forget: held-out images with the class or attribute, ascending; empty for samples and a bare fraction.
         heldout_retain: the rest of ``dataset.heldout``, ascending.
         target_classes: labels that a judge must look for in generated images; None when no class is forgotten.
         target_attribute: the attribute a judge must look for; None when none is forgotten.
+        slug: what was asked for, as part of a file name: "class_1".
+        words: the same for people: "class 1", "class 2 (dog)", "5 % of class 1".
+        fraction: share of those asked for that was drawn at random; None: all of them.
+        by_index: whether single images were asked for.
 
     Raises:
         RuntimeError: the index sets overlap, leave something out or are not ascending int64; a defect of gsu.
     """
 
     dataset: Dataset
-    spec: ForgetSpec
     forget: Tensor
     retain: Tensor
     heldout_forget: Tensor
     heldout_retain: Tensor
     target_classes: tuple[int, ...] | None = None
     target_attribute: str | None = None
+    slug: str = "any"
+    words: str = "the training set"
+    fraction: float | None = None
+    by_index: bool = False
 
     def __post_init__(self) -> None:
         _prove_partition(self.forget, self.retain, len(self.dataset.train), "training set")
@@ -85,10 +87,6 @@ class Split:
     def digest(self) -> str:
         """sha256 of the forgotten indices, ascending, as int64: which images, whatever words chose them."""
         return hashlib.sha256(self.forget.contiguous().numpy().data).hexdigest()
-
-    def describe(self) -> str:
-        """What is forgotten, in words: "class 1", "class 2 (dog)", "5 % of class 1"."""
-        return self.spec.describe(self.dataset.class_names)
 
     def describe_sizes(self) -> str:
         """``"forget 6,742 and retain 53,258 training images; held out 1,135 to forget and 8,865 to retain"``."""

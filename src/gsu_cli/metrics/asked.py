@@ -73,7 +73,7 @@ def shares(name: str, subject: Subject, scene: Scene) -> list[Measurement]:
     for judge in scene.judges.values():
         hits = subject.verdict(judge).shows(scene.split)
         if hits is None:
-            reason = f"judge {judge.name} does not look for {scene.split.describe()}"
+            reason = f"judge {judge.name} does not look for {scene.split.words}"
             rows.append(missing(name, subject, reason, unit="share", better="lower", judge=judge.name))
         else:
             rows.append(share(name, subject, judge, hits, "lower"))

@@ -28,7 +28,7 @@ class ReconstructionRatio:
             return []
         images = scene.split.heldout_forget_images
         if not len(images):
-            reason = f"no held-out image shows {scene.split.describe()}"
+            reason = f"no held-out image shows {scene.split.words}"
             return [missing(self.name, subject, reason, unit="share", better="lower")]
         if not reconstructs(subject.model):
             reason = f"{type(subject.model).__name__} has no posterior to reconstruct from"
@@ -48,7 +48,7 @@ def _rows(name: str, subject: Subject, scene: Scene) -> list[Measurement]:
     for judge in scene.judges.values():
         hits = subject.verdict(judge).shows(split)
         if hits is None:
-            reason = f"judge {judge.name} does not look for {split.describe()}"
+            reason = f"judge {judge.name} does not look for {split.words}"
             rows.append(missing(name, subject, reason, unit="share", better="lower", judge=judge.name))
         else:
             rows.append(share(name, subject, judge, hits, "lower"))

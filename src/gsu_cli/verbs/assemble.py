@@ -121,10 +121,10 @@ def resolve_split(spec: ForgetSpec, dataset: Dataset, session: Session) -> Split
     """Index sets of the spec, recorded."""
     split = spec.resolve(dataset, generator=generator(session.record.seeds["unlearn"], "forget", "fraction"))
     session.record.split = {
-        "forget": split.describe(),
-        "slug": split.spec.slug(),
+        "forget": split.words,
+        "slug": split.slug,
         "sha256": split.digest(),
-        "seed": None if split.spec.fraction is None else session.record.seeds["unlearn"],
+        "seed": None if split.fraction is None else session.record.seeds["unlearn"],
         "dataset_sha256": session.record.inputs["dataset"]["sha256"],
         "n_forget": split.n_forget,
         "n_retain": split.n_retain,

@@ -8,7 +8,6 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from gsu_cli.data.base import Dataset
-from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.run.record import Record, read_record
@@ -72,7 +71,7 @@ def nothing_forgotten(dataset: Dataset) -> Split:
     """The split of a plain evaluation: everything is retained."""
     none = torch.empty(0, dtype=torch.int64)
     every, heldout = torch.arange(len(dataset.train)), torch.arange(len(dataset.heldout))
-    return Split(dataset, ForgetSpec(), none, every, none, heldout)
+    return Split(dataset, none, every, none, heldout)
 
 
 def _as_the_run_did(cfg: DictConfig, record: Record) -> DictConfig:

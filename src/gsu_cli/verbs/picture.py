@@ -45,7 +45,7 @@ def draw_picture(session: Session, split: Split, subjects: Mapping[str, Subject]
         labels,
         names,
         targets,
-        what=split.describe(),
+        what=split.words,
         before=samples(split, subjects),
         most=moved.get("most", ()),
         most_title=most_title,

@@ -35,7 +35,7 @@ def forgotten(split: Split, session: Session, *, of: str | None = None) -> dict[
     """
     known = session.record.split
     return {
-        "forget": split.spec.slug(),
+        "forget": split.slug,
         "forget_options": dict(session.record.config["forget"]),
         "forget_sha256": split.digest(),
         "forget_seed": known["seed"],
@@ -45,7 +45,7 @@ def forgotten(split: Split, session: Session, *, of: str | None = None) -> dict[
 
 def is_drawn(split: Split) -> bool:
     """Whether it counts images, so that it means nothing for other data: samples, or a fraction."""
-    return split.spec.sample is not None or split.spec.fraction is not None
+    return split.by_index or split.fraction is not None
 
 
 def reference(split: Split, checkpoint: Checkpoint, session: Session) -> Split:
@@ -56,16 +56,15 @@ def reference(split: Split, checkpoint: Checkpoint, session: Session) -> Split:
     about, loaded = checkpoint.about, session.record.inputs["dataset"]
     its_own = about.get("dataset_sha256")
     slug = about.get("forget")
-    if slug is not None and split.n_forget and slug != split.spec.slug():
+    if slug is not None and split.n_forget and slug != split.slug:
         made = "made to forget" if "method" in about else "trained without"
         console.note(
-            f"the checkpoint was {made} {slug}; here {split.describe()} is to be forgotten, and all else counts as "
-            "retained",
+            f"the checkpoint was {made} {slug}; here {split.words} is to be forgotten, and all else counts as retained",
             session.record,
         )
     elif slug is not None and split.n_forget and session.record.verb == "unlearn":
         same = not is_drawn(split) or about.get("forget_sha256") in (None, split.digest())
-        what = split.describe() if same else f"{split.describe()}, other images than here"
+        what = split.words if same else f"{split.words}, other images than here"
         made = (
             f"{about['method']} made the checkpoint forget"
             if "method" in about
@@ -165,7 +164,7 @@ def open_twin(cfg: DictConfig, checkpoint: Checkpoint, split: Split, session: Se
     """
     path = assemble.weights_file("checkpoint.twin", cfg.checkpoint.twin)
     if path is None and is_shipped(checkpoint, split.dataset.name, cfg.checkpoint.name):
-        path = twin(split.dataset.name, cfg.checkpoint.name, split.spec.slug())
+        path = twin(split.dataset.name, cfg.checkpoint.name, split.slug)
     if path is None:
         return None
     found = load_checkpoint(path, shape=split.dataset.shape, key="checkpoint.twin")
@@ -191,9 +190,9 @@ def check_twin(found: Checkpoint, checkpoint: Checkpoint, split: Split, session:
     seed = session.record.split["seed"]
     draw = "" if seed is None else f", with seeds.unlearn={seed}"
     way_out = f"Make it with `gsu train` and the same forget, dataset, model and training options{draw}"
-    if slug != split.spec.slug():
+    if slug != split.slug:
         raise CheckpointError(
-            f"`checkpoint.twin` must have been trained without {split.describe()}",
+            f"`checkpoint.twin` must have been trained without {split.words}",
             found=f"one trained without {slug or 'leaving anything out'}: {found.path}",
             way_out=way_out,
         )
@@ -210,7 +209,7 @@ def check_twin(found: Checkpoint, checkpoint: Checkpoint, split: Split, session:
         wrong.append(Difference("dataset_sha256", loaded, has.dataset_sha256))  # whose indices the spec counts
     if wrong:
         raise CheckpointError(
-            f"`checkpoint.twin` must be what training the checkpoint without {split.describe()} gives",
+            f"`checkpoint.twin` must be what training the checkpoint without {split.words} gives",
             found=f"{sentence(wrong)} in {found.path}",
             way_out=way_out,
         )
@@ -233,7 +232,7 @@ def _accounts(
     expected = replace(
         own,
         dataset_sha256=own.dataset_sha256 or reference_sha256(session),
-        forget=split.spec.slug(),
+        forget=split.slug,
         forget_sha256=split.digest(),
         forget_seed=known["seed"],
     )
@@ -241,7 +240,7 @@ def _accounts(
     if None in (expected.dataset_sha256, has.dataset_sha256):
         names.append("dataset")
     if has.dataset_sha256 in (None, reference_sha256(session)):  # else these are the indices of other data
-        drawn = split.spec.fraction is not None
+        drawn = split.fraction is not None
         told = has.forget_sha256 is not None
         names += ["forget_sha256"] * (drawn or told) + ["forget_seed"] * (drawn and not told)
         if told and has.forget_sha256 != expected.forget_sha256:

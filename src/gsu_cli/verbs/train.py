@@ -42,7 +42,7 @@ def main(cfg: DictConfig) -> None:
         if spec is not None:
             split = assemble.resolve_split(spec, dataset, session)
             images, left_out = split.retain_images, references.forgotten(split, session)
-            console.say(f"without {split.describe()}: {split.describe_sizes()}")
+            console.say(f"without {split.words}: {split.describe_sizes()}")
         cfg = suited(cfg, dataset, session)
         recipe = build_choice(cfg, "training")
         model = build_model(cfg.model, dataset)

@@ -44,7 +44,7 @@ def open_subject(cfg: DictConfig, split: Split, session: Session) -> dict[str, C
     """
     checkpoint = assemble.open_checkpoint(cfg, split.dataset, session)
     taken = checkpoint.about.get("forget_options") and not is_typed("forget")
-    if split.n_forget and (taken or checkpoint.about.get("forget") == split.spec.slug()):
+    if split.n_forget and (taken or checkpoint.about.get("forget") == split.slug):
         _check_forgotten(checkpoint, split, session)
     return {"unlearned" if "method" in checkpoint.about else "original": checkpoint}
 
@@ -58,10 +58,10 @@ def _check_forgotten(checkpoint: Checkpoint, split: Split, session: Session) -> 
         wrong = [Difference("dataset_sha256", counted, known["dataset_sha256"])]
     else:
         has = Lineage.of(checkpoint)
-        here = Lineage(forget=split.spec.slug(), forget_sha256=split.digest(), forget_seed=known["seed"])
+        here = Lineage(forget=split.slug, forget_sha256=split.digest(), forget_seed=known["seed"])
         names = ["forget", "forget_sha256"]
         wrong = differences(has, here, names) and differences(has, here, [*names, "forget_seed"])
-        if has.forget_sha256 is None and split.spec.fraction is not None:
+        if has.forget_sha256 is None and split.fraction is not None:
             console.note(
                 f"the weights do not say which images they were made without; seed {known['seed']} was taken to have "
                 "drawn them",
