@@ -21,6 +21,7 @@ WORK = ROOT / "outputs" / "shipped"
 ATTRIBUTES = ("glasses", "smile", "hat", "beard", "long_hair")
 MNIST = ["dataset=mnist", "dataset.download=false"]
 DIFFUSION = [*MNIST, "model=ddpm", "training=ddpm"]
+GAN = [*MNIST, "model=dcgan", "training=dcgan"]
 CONDITIONAL = [*MNIST, "model=cvae"]
 CONDITIONAL_DIFFUSION = [*MNIST, "model=ddpm_conditional", "training=ddpm"]
 FACES = ["dataset=avatars", "model=conv_vae", "training=faces", "seed=1"]  # docs/design/007-faces.md says why this seed
@@ -35,6 +36,8 @@ PLAN: dict[str, list[str]] = {
     "mnist/cvae.without_class_1": [*CONDITIONAL, "forget.class=1"],
     "mnist/ddpm_conditional": CONDITIONAL_DIFFUSION,
     "mnist/ddpm_conditional.without_class_1": [*CONDITIONAL_DIFFUSION, "forget.class=1"],
+    "mnist/dcgan": GAN,
+    **{f"mnist/dcgan.without_class_{d}": [*GAN, f"forget.class={d}"] for d in (1, 8, 9)},
     "avatars/vae": FACES,
     "avatars/judge": ["dataset=avatars", "model=attribute_cnn", "training=judge"],
     **{

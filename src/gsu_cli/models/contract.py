@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import code, conditions_of, posterior
 from gsu_cli.models.model import decode
-from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.models.protocols import HasDecoder, HasLoss, Trainable
 
 N = 2
 PAGE = "docs/own-model.md has an example"
 
 
 def check_generator(model: Any, shape: Sequence[int]) -> None:
-    """Tries ``loss``, ``sample``, ``generation_parameters`` and, where there is one, ``posterior`` with its fellows.
+    """Tries what learns, ``sample``, ``generation_parameters`` and, where there is one, ``posterior`` with its fellows.
 
     Args:
         model: left in the mode and with the random state of before.
@@ -39,9 +39,15 @@ def check_generator(model: Any, shape: Sequence[int]) -> None:
 def _try_all(model: Any, size: tuple[int, ...]) -> None:
     kind, g = type(model).__name__, torch.Generator().manual_seed(0)
     x = torch.rand(size, generator=g)
-    _is(kind, "loss(x, y, generator)", (N,), lambda: model.loss(x, torch.zeros(N, dtype=torch.int64), g))
+    y = torch.zeros(N, dtype=torch.int64)
+    if isinstance(model, HasLoss):
+        _is(kind, "loss(x, y, generator)", (N,), lambda: model.loss(x, y, g))
     _is(kind, "sample(n, generator)", size, lambda: model.sample(N, g))
-    _draws(kind, "loss(x, y, generator)", lambda g: model.loss(x, torch.zeros(N, dtype=torch.int64), g))
+    if isinstance(model, HasLoss):
+        _draws(kind, "loss(x, y, generator)", lambda g: model.loss(x, y, g))
+    elif isinstance(model, Trainable):
+        with torch.enable_grad():
+            _draws(kind, "losses(x, y, generator)", lambda g: torch.stack(model.losses(x, y, g)).detach())
     _draws(kind, "sample(n, generator)", lambda g: model.sample(N, g))
     names = _tried(kind, "generation_parameters()", model.generation_parameters)
     own = dict(model.named_parameters())
@@ -52,7 +58,6 @@ def _try_all(model: Any, size: tuple[int, ...]) -> None:
             found=strange[0] if isinstance(strange, list) and strange else repr(strange),
             way_out=PAGE,
         )
-    y = torch.zeros(N, dtype=torch.int64)
     if conditional := bool(conditions_of(model)):
         told = "noise(n, generator) and generate(noise, condition)"
         _is(kind, told, size, lambda: model.generate(model.noise(N, g), y))

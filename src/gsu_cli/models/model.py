@@ -2,7 +2,8 @@
 
 A generator is an ``nn.Module`` with
 
-* ``loss(x, y, generator) -> (n,)``: the training loss of each image (for a VAE the negative ELBO, nats);
+* ``loss(x, y, generator) -> (n,)``: the training loss of each image (for a VAE the negative ELBO, nats); networks that
+  learn against each other have ``optimisers`` and ``losses`` instead;
 * ``sample(n, generator) -> (n, c, h, w)`` in [0, 1];
 * ``generation_parameters() -> names`` of the parameters that sampling depends on.
 
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import conditions_of
-from gsu_cli.models.protocols import HasDecoder, HasPosterior
+from gsu_cli.models.protocols import Decodes, HasDecoder, HasPosterior
 from gsu_cli.surgery.devices import device_of
 
 
@@ -35,7 +36,7 @@ def decode(model: Any, codes: Tensor) -> Tensor:
 
     By ``decode``; without it, and at codes, by the likelihood's mean.
     """
-    plain = hasattr(model, "decode") and not conditions_of(model)
+    plain = isinstance(model, Decodes) and not conditions_of(model)
     found: Tensor = model.decode(codes) if plain else model.likelihood.mean(model.decoder(codes))
     return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from types import UnionType
-from typing import Protocol, get_args, runtime_checkable
+from typing import Any, Protocol, get_args, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -25,11 +25,10 @@ def loss_unit(model: object) -> str:
 
 @runtime_checkable
 class Generator(Protocol):
-    """Anything that can be trained, sampled from and made to forget."""
+    """Anything that images can be drawn from."""
 
     shape: tuple[int, int, int]
 
-    def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor: ...
     def sample(self, n: int, generator: torch.Generator) -> Tensor: ...
     def generation_parameters(self) -> list[str]: ...
 
@@ -40,6 +39,17 @@ class HasLoss(Protocol):
 
     def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         """``(n,)``, of images ``(n, c, h, w)`` in [0, 1]."""
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """A model whose networks learn against each other: a loss and an optimiser for each."""
+
+    def optimisers(self, recipe: Any) -> list[torch.optim.Optimizer]:
+        """One for each loss, over parameters that no other has; ``recipe`` has ``lr`` and ``weight_decay``."""
+
+    def losses(self, x: Tensor, y: Tensor, generator: torch.Generator) -> list[Tensor]:
+        """Means over a batch of images ``(n, c, h, w)`` in [0, 1], in the order of the optimisers."""
 
 
 @runtime_checkable
@@ -63,12 +73,17 @@ class HasImageSites(HasSites, Protocol):
 
 
 @runtime_checkable
-class HasLatents(Protocol):
-    """Images are decoded from latents ``(n, z)``."""
-
-    latent_dim: int
+class Decodes(Protocol):
+    """Images in [0, 1] at latents ``(n, z)``."""
 
     def decode(self, z: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class HasLatents(Decodes, Protocol):
+    """Images are decoded from latents ``(n, z)`` whose prior is N(0, I)."""
+
+    latent_dim: int
 
 
 @runtime_checkable
@@ -133,6 +148,7 @@ IMAGE_SITES = HasImageSites | HasDecoder
 
 NAMES: dict[type, str] = {
     HasLoss: "a training loss",
+    Trainable: "optimisers() and losses()",
     HasSites: "a network and an output loss",
     HasImageSites: "sites of images",
     HasLatents: "latents to decode",

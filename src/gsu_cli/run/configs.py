@@ -22,7 +22,7 @@ LARGE: dict[str, str] = {"model": "conv_vae_images", "training": "faces"}
 """Group -> what takes the place of "" where the images, once loaded, are coloured or of 32 pixels and more."""
 
 
-RECIPES: dict[str, str] = {"ddpm": "ddpm", "ddpm_conditional": "ddpm"}
+RECIPES: dict[str, str] = {"ddpm": "ddpm", "ddpm_conditional": "ddpm", "dcgan": "dcgan"}
 """Model -> its recipe, whatever the data set."""
 
 

@@ -26,6 +26,7 @@ from gsu_cli.run.seeds import derive, generator
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.ranks import ranks
 from gsu_cli.training.averaging import Average
+from gsu_cli.training.optimisers import Optimisers
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.training.state import keep, restore, weights_of
 
@@ -66,7 +67,7 @@ def fit(
     """Trains ``model`` in place.
 
     Args:
-        model: offers ``loss(x, y, generator) -> (n,)``; ``y`` are labels, or attributes where ``wants_attributes``.
+        model: offers ``loss(x, y, generator) -> (n,)``, or is `Trainable`; ``y`` are labels, or attributes where ``wants_attributes``.
         images: the training set, moved to the model's device; the last batch of an epoch may be smaller.
         recipe: epochs, batch size, learning rate.
         seed: of order and noise.
@@ -89,17 +90,15 @@ def fit(
     images = images.to(device_of(model))
     targets = _targets(model, images)
     ranks().check_trainable(model)
-    parameters = list(model.parameters())
     steps_per_epoch = math.ceil(len(images) / recipe.batch_size)
     total = recipe.epochs * steps_per_epoch
-    optimiser = torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.lr, total_steps=total + 1)
+    optimisers = Optimisers(model, recipe, total)
     average = Average(model, recipe.ema) if recipe.ema else None
     facts = {"recipe": asdict(recipe), "seed": seed, "n": len(images), **(identity or {})}
     history = History() if history is None else history
     history.losses, history.resumed_at_epoch = [], 0
     if state is not None and state.exists():
-        history.losses = restore(state, model, optimiser, schedule, average, facts)
+        history.losses = restore(state, model, optimisers, average, facts)
         history.resumed_at_epoch = len(history.losses)
     if isinstance(model, Conditional):
         model.meets(images.labels)
@@ -114,19 +113,14 @@ def fit(
             order = torch.randperm(len(images), generator=rng)
             sum_of_losses, seen = 0.0, 0
             for k, index in enumerate(order.split(recipe.batch_size)):
-                x, y = to_float(images.pixels[index]), targets[index]
-                value = ranks().backward(
-                    lambda rows, x=x, y=y, rng=rng: model.loss(x[rows], y[rows], rng),  # type: ignore[misc, operator]
-                    len(index), parameters, rng,
-                )  # fmt: skip
+                value = optimisers.backward(to_float(images.pixels[index]), targets[index], rng)
                 if not math.isfinite(value):
                     raise NonFiniteError(
                         f"the training loss must stay finite (epoch {epoch + 1}, step {k + 1} of {steps_per_epoch})",
                         found=value,
                         way_out="Lower training.lr; the state after the last whole epoch is kept",
                     )
-                optimiser.step()
-                schedule.step()
+                optimisers.step()
                 if average is not None:
                     average.update(model)
                 sum_of_losses, seen = sum_of_losses + value * len(index), seen + len(index)
@@ -139,7 +133,7 @@ def fit(
             history.losses = list(last_good[1])
             log.info("epoch %d/%d: mean loss %.6g", epoch + 1, recipe.epochs, history.losses[-1])
             if state is not None and not ranks().index:
-                keep(state, model, optimiser, schedule, average, history.losses, facts)
+                keep(state, model, optimisers, average, history.losses, facts)
         model.load_state_dict(last_good[0])
     except BaseException:
         model.load_state_dict(last_good[0])

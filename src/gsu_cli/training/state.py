@@ -16,6 +16,7 @@ from gsu_cli.run.checkpoints import digest, in_one_line, read_tensors
 from gsu_cli.run.files import atomic
 from gsu_cli.run.lineage import brief, differences
 from gsu_cli.training.averaging import Average
+from gsu_cli.training.optimisers import Optimisers
 
 ANEW = "Type the same command, or train anew without resume"
 
@@ -28,8 +29,7 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
 def keep(
     path: Path,
     model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
+    optimisers: Optimisers,
     average: Average | None,
     losses: list[float],
     facts: Mapping[str, Any],
@@ -38,12 +38,12 @@ def keep(
 
     Args:
         path: of the state.
-        model, optimiser, schedule: as they stand after a whole epoch.
+        model, optimisers: as they stand after a whole epoch.
         average: of the weights, where one is kept.
         losses: mean loss of each finished epoch.
         facts: that must be the same for it to be gone on with.
     """
-    inner = optimiser.state_dict()
+    inner = optimisers.state_dict()
     tensors = {f"model/{k}": v for k, v in weights_of(model).items()}  # copies: safetensors refuses tied weights
     tensors |= {f"average/{k}": v for k, v in (average.weights if average is not None else {}).items()}
     tensors = {k: v.cpu().contiguous() for k, v in tensors.items()}
@@ -55,7 +55,7 @@ def keep(
         "losses": losses,
         "averaged": 0 if average is None else average.step,
         "groups": inner["param_groups"],
-        "schedule": {k: v for k, v in schedule.state_dict().items() if isinstance(v, int | float | list)},
+        "schedule": optimisers.schedule_state(),
     }
     data = save(tensors, metadata={"gsu": json.dumps(meta)})
     with atomic(path) as temporary:
@@ -65,12 +65,11 @@ def keep(
 def restore(
     path: Path,
     model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
+    optimisers: Optimisers,
     average: Average | None,
     facts: Mapping[str, Any],
 ) -> list[float]:
-    """Puts a state back into model, optimiser, schedule and average, and returns the losses of its epochs.
+    """Puts a state back into model, optimisers and average, and returns the losses of its epochs.
 
     Raises:
         CheckpointError: no whole state, or facts, names or shapes that are not what they were; ``model`` is untouched.
@@ -105,14 +104,14 @@ def restore(
             )
         average.restore(averages, int(meta.get("averaged", 0)))
     slots: dict[int, dict[str, Tensor]] = {}
-    parameters = list(model.parameters())
+    parameters = optimisers.parameters()
     for key, t in tensors.items():
         if key.startswith("optimiser/"):
             _, i, slot = key.split("/")
             slots.setdefault(int(i), {})[slot] = _laid_out_like(parameters[int(i)], t)
     groups = [{**g, "betas": tuple(g["betas"])} for g in meta["groups"]]
-    optimiser.load_state_dict({"state": slots, "param_groups": groups})
-    schedule.load_state_dict(meta["schedule"])
+    optimisers.load_state_dict({"state": slots, "param_groups": groups})
+    optimisers.load_schedule_state(meta["schedule"])
     model.load_state_dict(weights)
     return list(meta["losses"])
 

@@ -164,7 +164,7 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
         checkpoint = load_checkpoint(path, shape=dataset.shape)
     else:
         checkpoint = import_checkpoint(cfg, path, dataset, session)
-    missing = [m for m in ("loss", "sample", "generation_parameters") if not hasattr(checkpoint.model, m)]
+    missing = [m for m in ("sample", "generation_parameters") if not callable(getattr(checkpoint.model, m, None))]
     if not missing and not type(checkpoint.model).__module__.startswith("gsu_cli."):
         check_generator(checkpoint.model, dataset.shape)  # one of somebody's own may have changed since
     if missing:

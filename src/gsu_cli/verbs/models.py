@@ -14,6 +14,7 @@ from gsu_cli.data.base import Dataset
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.plausible import Evidence, examine
+from gsu_cli.models.protocols import HasLoss, Trainable
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, read_tensors, save_checkpoint
 from gsu_cli.run.import_entries import Chosen, few
 from gsu_cli.run.import_weights import load_into, read_foreign
@@ -26,7 +27,7 @@ from gsu_cli.verbs.build import build
 from gsu_cli.verbs.conditions import conditions_for
 
 IMPORTED = "imported.safetensors"
-CONTRACT = ("loss", "config")
+CONTRACT = ("config",)
 GENERATOR = ("sample", "generation_parameters")
 
 
@@ -55,7 +56,10 @@ def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) 
     model = build(cfg, key="model", **{k: v for k, v in known.items() if k in takes}, **more)
     judges = bool({"labels", "attributes"} & set(takes))  # and draws nothing
     needed = CONTRACT if judges else (*CONTRACT, *GENERATOR)
-    if missing := [f"{name}()" for name in needed if not callable(getattr(model, name, None))]:
+    missing = [f"{name}()" for name in needed if not callable(getattr(model, name, None))]
+    if not isinstance(model, HasLoss | Trainable):
+        missing = ["loss()", *missing]
+    if missing:
         raise UsageError(
             "a model needs loss(), config(), sample() and generation_parameters()",
             found=f"{type(model).__name__} without {', '.join(missing)}",

@@ -25,9 +25,9 @@ from gsu_cli.errors import UsageError
 from gsu_cli.models.gan.networks import SHRUNK, Critic, Drawer, penalty
 from gsu_cli.models.model import Model
 from gsu_cli.models.sites import ImageError, Sites
-from gsu_cli.surgery.devices import device_of, normal
+from gsu_cli.surgery.devices import normal
 
-BETAS = (0.0, 0.9)  # of Adam: no momentum
+BETAS = (0.0, 0.99)  # of Adam: no momentum; the second is what the source ends with
 
 
 class Dcgan(Model):
@@ -72,6 +72,7 @@ class Dcgan(Model):
         self.network = Drawer(self.shape, self.latent_dim, self.channels)
         self.discriminator = Critic(self.shape, self.critic)
         self.output_loss = ImageError()
+        self.to(memory_format=torch.channels_last)  # what oneDNN computes in: the same numbers, faster
 
     def config(self) -> dict[str, Any]:
         return {
@@ -88,7 +89,7 @@ class Dcgan(Model):
 
     def noise(self, n: int, generator: torch.Generator) -> Tensor:
         """Latents of ``n`` images, ``(n, z)``, from N(0, I)."""
-        return normal((n, self.latent_dim), generator).to(device_of(self))
+        return normal((n, self.latent_dim), generator, self.network.first.weight)
 
     def generate(self, noise: Tensor) -> Tensor:
         """Images in [0, 1], ``(n, c, h, w)``, at latents ``(n, z)``."""

@@ -81,7 +81,7 @@ class Critic(nn.Module):
             nn.Conv2d(coarse, last, 3, padding=1),
             nn.LeakyReLU(SLOPE),
             nn.Flatten(),
-            nn.Linear(last * (h // SHRUNK) * (w // SHRUNK), 1),
+            nn.Linear(last * (h // SHRUNK) * (w // SHRUNK), 1, bias=False),  # only differences count
         )
 
     def forward(self, x: Tensor) -> Tensor:
