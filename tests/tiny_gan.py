@@ -13,7 +13,7 @@ from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 
 SMALL: dict[str, Any] = {"latent_dim": 4, "channels": (8, 8), "critic": (8, 16, 16), "gamma": 0.1}
-RECIPE = Recipe(epochs=30, batch_size=50, lr=1e-2, ema=0.95)
+RECIPE = Recipe(epochs=15, batch_size=50, lr=1e-2, ema=0.95)
 
 
 def fresh(seed: int = 0, **options: Any) -> Dcgan:

@@ -67,7 +67,8 @@ def fit(
     """Trains ``model`` in place.
 
     Args:
-        model: offers ``loss(x, y, generator) -> (n,)``, or is `Trainable`; ``y`` are labels, or attributes where ``wants_attributes``.
+        model: offers ``loss(x, y, generator) -> (n,)``, or is `Trainable`; ``y`` are labels, or attributes where
+            ``wants_attributes``.
         images: the training set, moved to the model's device; the last batch of an epoch may be smaller.
         recipe: epochs, batch size, learning rate.
         seed: of order and noise.
