@@ -13,7 +13,7 @@ from gsu_cli.judges.cnn import AttributeCnnJudge
 from gsu_cli.judges.knn import Knn
 from gsu_cli.metrics.base import Scene, Subject, data_subject, draw, reconstructions
 from gsu_cli.metrics.frechet_distance import FrechetDistance
-from gsu_cli.metrics.neg_elbo import NegElbo
+from gsu_cli.metrics.heldout_loss import HeldoutLoss
 from gsu_cli.models.vae.conv_vae import ConvVae
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.verbs.evaluate import nothing_forgotten
@@ -44,7 +44,7 @@ def face_lines(path: Path, dataset: Dataset) -> list[str]:
     drawn = Subject("original", draw(model, SAMPLES, SEED), model, c.sha256)
     real = data_subject(split.heldout_retain_images)
     distance, floor = (FrechetDistance()(s, scene)[0] for s in (drawn, real))
-    elbo = NegElbo("retain")(drawn, scene)[0]
+    elbo = HeldoutLoss("retain")(drawn, scene)[0]
     truth = dataset.train[split.retain].attributes
     if truth is None:
         raise SystemExit("faces need attributes")

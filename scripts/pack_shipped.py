@@ -19,7 +19,7 @@ from gsu_cli.judges.cnn import Cnn, CnnJudge
 from gsu_cli.judges.knn import Knn
 from gsu_cli.metrics.base import Scene, Subject, data_subject, draw, reconstructions
 from gsu_cli.metrics.frechet_distance import FrechetDistance
-from gsu_cli.metrics.neg_elbo import NegElbo
+from gsu_cli.metrics.heldout_loss import HeldoutLoss
 from gsu_cli.metrics.trust import trust_report
 from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
 from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
@@ -88,7 +88,7 @@ def vae_lines(path: Path, dataset: Dataset) -> list[str]:
     drawn = Subject("original", draw(c.model, SAMPLES, SEED), c.model, c.sha256)
     real = data_subject(split.heldout_retain_images)
     distance, floor = (FrechetDistance()(s, scene)[0] for s in (drawn, real))
-    elbo = NegElbo("retain")(drawn, scene)[0]
+    elbo = HeldoutLoss("retain")(drawn, scene)[0]
     verdict, on_real = drawn.verdict(judge), real.verdict(judge)
     if not (isinstance(verdict, Verdict) and isinstance(on_real, Verdict)):
         raise SystemExit("the digits need a judge of classes")

@@ -61,7 +61,7 @@ def line(method: str, runs: list[Record]) -> tuple[float, list[str]]:
         strength(best),
         str(len(runs)),
         both(best, "feature_ratio"),
-        moved(best, "neg_elbo_retain"),
+        moved(best, "heldout_loss_retain"),
         f"{best.seconds['unlearn']:.1f}",
     ]
     return (best.seconds["unlearn"] if good else float("inf")), row

@@ -73,8 +73,13 @@ def test_an_attribute_is_forgotten_and_the_record_says_what_of(
     assert (typed.code, typed.err) == (0, ""), typed.err
     (run,) = runs(tmp_path)
     summary = (run.folder / "summary.md").read_text(encoding="utf-8")
-    assert summary.startswith("# Forgot attribute bar: drawn -")
-    for title in ("feature ratio (CNN)", "in reconstructions (kNN)", "square (CNN)", "square (kNN)", "identity, grey"):
+    assert summary.startswith("# Forgot attribute bar: feature ratio -")
+    for title in (
+        "feature ratio (CNN)",
+        "feature ratio in reconstructions (kNN)",
+        "square (CNN)",
+        "retained shift (grey",
+    ):
         assert f"| {title}" in summary, title
     assert strays(tmp_path) == []
     record = run.record
@@ -89,7 +94,7 @@ def test_an_attribute_is_forgotten_and_the_record_says_what_of(
         assert floor < 0.05, "real images without a bar"
         real = by(record, "attribute_square", "data", judge)["value"]
         assert abs(real - 0.5) < 0.2
-    assert by(record, "identity_distance", "unlearned")["unit"] == "grey levels"
+    assert by(record, "retained_shift", "unlearned")["unit"] == "grey levels"
     trust = {j["name"]: j["trust"] for j in record["judges"]}
     for judge in ("cnn", "knn"):
         assert trust[judge]["real"]["value"] > 0.9

@@ -53,7 +53,7 @@ def test_unlearning_by_a_method_that_needs_the_loss_alone(
             assert m["unit"] == "MSE of v"
             assert 0 < m["value"] < 2
             assert m["n"] == (60 if part == "retain" else 30)
-            n_a = rows[f"neg_elbo_{part}", subject, None]
+            n_a = rows[f"heldout_loss_{part}", subject, None]
             assert n_a["value"] is None
             assert n_a["reason"] == "Ddpm has no -ELBO: its loss is the MSE of v"
         moved = rows[f"heldout_loss_{part}", "unlearned", None]

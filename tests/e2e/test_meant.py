@@ -359,7 +359,7 @@ def test_a_file_alone_needs_the_data_whose_images_it_counts(world: World, run_of
 
 
 def test_classes_left_out_are_retained_in_the_numbers(world: World, gsu: Gsu, tmp_path: Path) -> None:
-    metrics = ("metric=[neg_elbo_retain,neg_elbo_forget,frechet_distance]", *QUICK[1:])
+    metrics = ("metric=[heldout_loss_retain,heldout_loss_forget,frechet_distance]", *QUICK[1:])
     whole = world.unlearn(*metrics)
     assert gsu(*whole, "hydra.run.dir=whole").code == 0
     typed = gsu(*whole, "dataset.classes=[0,1]", "hydra.run.dir=part")
@@ -391,7 +391,7 @@ def test_other_data_than_the_checkpoints_are_said(world: World, gsu: Gsu, tmp_pa
 @pytest.mark.slow
 def test_a_checkpoint_that_never_saw_a_class_is_not_measured_on_it(world: World, gsu: Gsu, tmp_path: Path) -> None:
     assert gsu(*world.train("dataset.classes=[0,1]"), "hydra.run.dir=two").code == 0
-    line = ["evaluate", *world.data, "checkpoint.path=two", *world.judged, "metric=[neg_elbo_retain]"]
+    line = ["evaluate", *world.data, "checkpoint.path=two", *world.judged, "metric=[heldout_loss_retain]"]
     assert gsu(*line, "hydra.run.dir=run").code == 0
     record = Run(tmp_path / "run").record
     assert next(m for m in record["measurements"] if m["subject"] == "original")["n"] == 60

@@ -109,7 +109,7 @@ SAID = [
     ("+metric.foo=3", 2, "`metric.foo` must name a class in _target_; found 3."),
     ("judge.knn=3", 2, "`judge.knn` must name a class in _target_; found 3."),
     ("+metric.fid=null", 0, ""),
-    ("+metric.identity.depth=3", 2, "`metric.identity` must hold options of Identity"),
+    ("+metric.retained_shift.depth=3", 2, "`metric.retained_shift` must hold options of RetainedShift"),
     ("+method.lrr=1", 2, "`method` must hold options of Ascent: lr, scope, shots; found lrr. Did you mean 'lr'?"),
     ("method={lrr: 1}", 2, "found lrr. Did you mean 'lr'?"),
     ("+method._partial_=true", 2, "`method` must build something whole; found _partial_."),
@@ -177,12 +177,12 @@ def test_a_line_without_metrics_makes_weights(world: World, gsu: Gsu, tmp_path: 
 
 @pytest.mark.parametrize(
     ("word", "gone"),
-    [("~metric.identity", "identity"), ("metric.abstention=null", "abstention"), ("~judge.knn", "knn")],
+    [("~metric.retained_shift", "identity"), ("metric.abstention=null", "abstention"), ("~judge.knn", "knn")],
 )
 def test_what_is_taken_away_is_not_measured(
     world: World, earlier: Run, gsu: Gsu, tmp_path: Path, word: str, gone: str
 ) -> None:
-    few = "metric=[identity,abstention,neg_elbo_retain]"
+    few = "metric=[retained_shift,abstention,heldout_loss_retain]"
     for words in (world.unlearn("method=ascent", few, word), [*base("evaluate", world, earlier), few, word]):
         assert gsu(*words).code == 0
     found = [run.record for run in runs(tmp_path)]

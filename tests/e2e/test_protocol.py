@@ -12,7 +12,7 @@ import torch
 from e2e_world import Run, World, runs, strays
 
 Gsu = Callable[..., Any]
-QUICK = ("metric=[feature_ratio,neg_elbo_retain]",)
+QUICK = ("metric=[feature_ratio,heldout_loss_retain]",)
 
 
 def one(tmp_path: Path) -> Run:
@@ -54,7 +54,7 @@ def test_a_curve_is_measured_point_by_point_and_drawn(world: World, gsu: Gsu, tm
     assert small["strength"] < large["strength"]
     assert small["sha256"] != large["sha256"]
     for point in (small, large):
-        assert {m["name"] for m in point["measurements"]} == {"feature_ratio", "neg_elbo_retain"}
+        assert {m["name"] for m in point["measurements"]} == {"feature_ratio", "heldout_loss_retain"}
         assert {m["sha256"] for m in point["measurements"]} == {point["sha256"]}
         assert all(m["subject"] == "unlearned" and m["n"] > 0 and m["low"] <= m["value"] for m in point["measurements"])
     printed = [line.rstrip() for line in typed.out.splitlines() if line.strip()]

@@ -44,7 +44,7 @@ def tiny(world: World, tmp_path: Path) -> Callable[..., list[str]]:
             f"checkpoint.path={world.vae}",
             *world.judged,
             *EVALUATION,
-            "metric=[feature_ratio,neg_elbo_retain]",
+            "metric=[feature_ratio,heldout_loss_retain]",
         ]
         spec = {
             "name": "tiny",
@@ -54,7 +54,7 @@ def tiny(world: World, tmp_path: Path) -> Callable[..., list[str]]:
             "seeds": [0, 1],
             "beside": ["original"],
             "mean": True,
-            "show": ["feature_ratio", "neg_elbo_retain"],
+            "show": ["feature_ratio", "heldout_loss_retain"],
         }
         conf = tmp_path / "conf/table"
         conf.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def test_a_table_holds_the_numbers_of_a_run_typed_by_hand(
 ) -> None:
     assert gsu(*tiny(seeds=[1], rows={"class 1": "forget.class=1"})).code == 0
     (inside,) = tmp_path.glob("outputs/reproduce/cells/*/record.json")
-    words = [*world.unlearn("method=ascent", "method.lr=1e-3", "metric=[feature_ratio,neg_elbo_retain]", "seed=1")]
+    words = [*world.unlearn("method=ascent", "method.lr=1e-3", "metric=[feature_ratio,heldout_loss_retain]", "seed=1")]
     assert gsu(*words).code == 0
     (by_hand,) = tmp_path.glob("outputs/unlearn/*/*/record.json")
     ours, typed = (json.loads(path.read_text()) for path in (inside, by_hand))
@@ -156,12 +156,12 @@ def test_missing_data_are_a_hole_that_is_excused(tiny: Callable[..., list[str]],
 
 
 def test_what_is_pinned(tiny: Callable[..., list[str]], gsu: Gsu) -> None:
-    pinned = {"row": "class 0", "change": "neg_elbo_retain", "between": [-0.5, 5]}
+    pinned = {"row": "class 0", "change": "heldout_loss_retain", "between": [-0.5, 5]}
     small = {"seeds": [0], "rows": {"class 0": "forget.class=0"}}
     assert gsu(*tiny(**small, expect=[pinned])).code == 0
     typed = gsu(*tiny(**small, expect=[pinned | {"between": [5, 6]}, {"level": "fid", "between": [0, 1]}]))
     assert typed.code == 1
-    assert "change of neg_elbo_retain for class 0 is " in typed.err
+    assert "change of heldout_loss_retain for class 0 is " in typed.err
     assert "not within 5 and 6; level of fid for all cells has no number" in typed.err
 
 

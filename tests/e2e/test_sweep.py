@@ -25,7 +25,7 @@ def test_one_cell_fails(world: World, gsu: Gsu, tmp_path: Path) -> None:
 
 
 def test_a_cell_refused_before_it_began_is_a_row_too(world: World, gsu: Gsu, tmp_path: Path) -> None:
-    typed = gsu(*world.unlearn("method=ascent", "metric=[neg_elbo_retain]"), "-m", "seed=0,-1")
+    typed = gsu(*world.unlearn("method=ascent", "metric=[heldout_loss_retain]"), "-m", "seed=0,-1")
     assert typed.code == 1
     assert {run.folder.name: run.record["status"] for run in runs(tmp_path)} == {"seed=0": "done", "seed=-1": "failed"}
     table = typed.out[typed.out.rindex("sweep in") :]
@@ -35,7 +35,7 @@ def test_a_cell_refused_before_it_began_is_a_row_too(world: World, gsu: Gsu, tmp
 
 
 def test_seeds_have_folders_of_their_own(world: World, gsu: Gsu, tmp_path: Path) -> None:
-    typed = gsu(*world.unlearn("method=ascent", "metric=[neg_elbo_retain]"), "-m", "seed=0,1")
+    typed = gsu(*world.unlearn("method=ascent", "metric=[heldout_loss_retain]"), "-m", "seed=0,1")
     assert (typed.code, typed.err) == (0, "")
     folders = {run.folder.name for run in runs(tmp_path)}
     assert folders == {"seed=0", "seed=1"}

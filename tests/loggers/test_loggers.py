@@ -29,7 +29,7 @@ RECORD = Record(
     measurements=[
         Measurement("feature_ratio", "unlearned", 0.25, judge="cnn"),
         Measurement("feature_ratio", "unlearned", None, judge="knn", reason="no judge"),
-        Measurement("neg_elbo_retain", "original", 100.0),
+        Measurement("heldout_loss_retain", "original", 100.0),
     ],
 )
 
@@ -43,7 +43,7 @@ def test_what_a_logger_hears() -> None:
     ]
     assert list(final_points(RECORD)) == [
         ("unlearned/feature_ratio/cnn", 0.25, 0),
-        ("original/neg_elbo_retain", 100.0, 0),
+        ("original/heldout_loss_retain", 100.0, 0),
     ]
 
 

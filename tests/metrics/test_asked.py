@@ -14,8 +14,8 @@ from gsu_cli.judges.base import Verdict
 from gsu_cli.metrics.asked import Asked
 from gsu_cli.metrics.base import Scene, Subject, asked_conditions, draw
 from gsu_cli.metrics.feature_ratio import FeatureRatio
-from gsu_cli.metrics.neg_elbo_drawn import unlabelled_losses
 from gsu_cli.metrics.relearned import Relearned
+from gsu_cli.metrics.sample_nll import unlabelled_losses
 from gsu_cli.models.vae.cvae import CVae
 
 N = 300

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gsu_cli.run.record import Measurement, Record
+from gsu_cli.run.record import Record
+from made_runs import Measurement
 
 
 @pytest.fixture
@@ -14,7 +15,9 @@ def record() -> Record:
 
     def elbo(part, subject, value):
         better = "lower" if part == "retain" else None
-        return Measurement(f"neg_elbo_{part}", subject, value, value - 0.5, value + 0.5, 8865, "nats/image", better)
+        return Measurement(
+            f"heldout_loss_{part}", subject, value, value - 0.5, value + 0.5, 8865, "-ELBO, nats", better
+        )
 
     return Record(
         "unlearn",
@@ -30,19 +33,23 @@ def record() -> Record:
         },
         seconds={"load": 0.4, "unlearn": 3.25, "total": 72.0},
         judges=[
-            {"name": "fancy", "unavailable": "none ships"},
-            {"name": "cnn", "trust": {"real": {"value": 0.991, "n": 10_000}, "reconstructions": {"value": 0.97}}},
-            {"name": "knn", "trust": {"real": {"value": 0.948, "n": 10_000}, "reconstructions": None}},
+            {"name": "fancy", "label": "fancy", "unavailable": "none ships"},
+            {
+                "name": "cnn",
+                "label": "CNN",
+                "trust": {"real": {"value": 0.991, "n": 10_000}, "reconstructions": {"value": 0.97}},
+            },
+            {"name": "knn", "label": "kNN", "trust": {"real": {"value": 0.948, "n": 10_000}, "reconstructions": None}},
         ],
         measurements=[
             ratio("original", 0.1, 0.0943, 0.106, "cnn"),
             ratio("original", 0.2, 0.1923, 0.208, "knn"),
             elbo("retain", "original", 100.0),
-            Measurement("neg_elbo_forget", "original", None, reason="no held-out image"),
+            Measurement("heldout_loss_forget", "original", None, reason="no held-out image"),
             ratio("unlearned", 0.01, 0.0082, 0.0122, "cnn"),
             ratio("unlearned", 0.05, 0.0459, 0.0544, "knn"),
             elbo("retain", "unlearned", 100.8),
-            Measurement("neg_elbo_forget", "unlearned", None, reason="no held-out image"),
+            Measurement("heldout_loss_forget", "unlearned", None, reason="no held-out image"),
             Measurement("frechet_distance", "original", 110.0, 108.0, 112.0, 10_000, "", "lower", "cnn"),
             Measurement("frechet_distance", "unlearned", 96.0, 94.5, 97.5, 10_000, "", "lower", "cnn"),
             Measurement("frechet_distance", "data", 3.0, 2.5, 3.5, 8865, "", "lower", "cnn"),

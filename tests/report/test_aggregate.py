@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 
 import pytest
 from scipy import stats
@@ -10,10 +11,10 @@ from scipy import stats
 from gsu_cli.errors import UsageError
 from gsu_cli.report.aggregate import aggregate, distinct, group, interval
 from gsu_cli.report.keys import check_keys, default_keys, key
-from gsu_cli.report.quantities import GRADIENTS, SECONDS, Quantity, cut, discover
+from gsu_cli.report.quantities import GRADIENTS, SECONDS, Quantity, discover
 from gsu_cli.report.table import Cell, Table
-from gsu_cli.run.record import Measurement, Record
-from made_runs import run
+from gsu_cli.run.record import Record
+from made_runs import Measurement, cut, run
 
 
 def column(table: Table, head: str) -> list[Cell]:
@@ -148,7 +149,7 @@ def test_other_inputs_are_another_run():
 def test_quantities_are_those_that_were_measured():
     found = discover([run()])
     assert found == [
-        Quantity("change", "feature_ratio", "cnn", better="lower", unit="share"),
+        replace(cut("cnn"), label="feature ratio", by="CNN"),
         Quantity("level", "identity", better="lower", unit="share"),  # no original to compare with
         SECONDS,
         GRADIENTS,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gsu_cli.report.run_table import markdown, rows
 from gsu_cli.report.summary import sentences
-from gsu_cli.run.record import Measurement, Record
+from gsu_cli.run.record import Record
+from made_runs import Measurement
 
 
 def measured(name: str, subject: str, value: float, judge: str | None = None, unit: str = "share") -> Measurement:
@@ -15,15 +16,18 @@ RECORD = Record(
     "unlearn",
     inputs={"dataset": {"name": "avatars", "attributes": ["hat", "long_hair"]}},
     split={"forget": "attribute hat", "target_attribute": "hat"},
-    judges=[{"name": "knn", "trust": {"real": {"value": 0.98, "n": 1000}, "reconstructions": None}}],
+    judges=[
+        {"name": "cnn", "label": "CNN"},
+        {"name": "knn", "label": "kNN", "trust": {"real": {"value": 0.98, "n": 1000}, "reconstructions": None}},
+    ],
     measurements=[
         measured("feature_ratio", "original", 0.3, "cnn"),
         measured("feature_ratio_reconstructions", "original", 0.9, "knn"),
         measured("attribute_long_hair", "original", 0.4, "cnn"),
         measured("attribute_long_hair", "original", 0.42, "knn"),
         measured("attribute_long_hair", "unlearned", 0.4, "cnn"),
-        measured("identity_distance", "unlearned", 3.0, None, "grey levels"),
-        measured("identity_distance_features", "unlearned", 0.1, "cnn", "spreads of the features"),
+        measured("retained_shift", "unlearned", 3.0, None, "grey levels"),
+        measured("retained_shift_features", "unlearned", 0.1, "cnn", "spreads of the features"),
     ],
 )
 
@@ -31,19 +35,19 @@ RECORD = Record(
 def test_titles() -> None:
     assert [row.title for row in rows(RECORD)] == [
         "feature ratio (CNN)",
-        "in reconstructions (kNN)",
-        "long_hair (CNN)",
-        "long_hair (kNN)",
-        "identity, grey levels",
-        "identity, features",
+        "feature ratio in reconstructions (kNN)",
+        "long hair (CNN)",
+        "long hair (kNN)",
+        "retained shift (grey levels)",
+        "retained shift, features (spreads of the features)",
     ]
 
 
 def test_an_attribute_that_was_to_stay_has_no_good_or_bad_direction() -> None:
-    row = next(row for row in rows(RECORD) if row.title == "long_hair (CNN)")
+    row = next(row for row in rows(RECORD) if row.title == "long hair (CNN)")
     assert str(row.change) == "+0.0%"
     assert row.verdict() == ""
-    assert "| identity, grey levels | - | 3.0" in markdown(RECORD)
+    assert "| retained shift (grey levels) | - | 3.0" in markdown(RECORD)
 
 
 def test_right_on_images_or_on_answers() -> None:

@@ -118,7 +118,7 @@ def test_what_started_elsewhere_is_in_another_chart_with_a_front_of_its_own():
         figure = pareto(runs, by)
         assert len(figure.charts) == 2
         titles = [re.search(r'class="head"[^>]*>([^<]*)<', chart)[1] for chart in figure.charts]
-        assert titles == ["judge: CNN, faces", "judge: CNN, mnist"]
+        assert titles == ["feature ratio (CNN), faces", "feature ratio (CNN), mnist"]
         for chart, best in zip(figure.charts, ("hard", "easy"), strict=True):
             (label,) = re.findall(r'<text class="label"[^>]*>([^<]*)</text>', chart)
             assert best in label

@@ -12,8 +12,7 @@ from gsu_cli.report.aggregate import aggregate
 from gsu_cli.report.formats import terminal
 from gsu_cli.report.overview import listing, tables
 from gsu_cli.report.table import Cell, Column, Table, written
-from gsu_cli.run.record import Measurement
-from made_runs import costly, run
+from made_runs import Measurement, costly, run
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import pytest
 from gsu_cli.report.compare import compare
 from gsu_cli.report.filters import matching, present
 from gsu_cli.report.table import Table, text
-from gsu_cli.run.record import Measurement
-from made_runs import costly, run
+from made_runs import Measurement, costly, run
 
 
 def words(table: Table) -> list[list[str]]:

@@ -61,6 +61,6 @@ def test_measurements_with_holes_and_reasons(record):
     rows = {row[0]: row[1:] for row in words(table)}
     assert [c.head for c in table.columns] == ["quantity", "original", "unlearned", "real data", "change"]
     assert rows["feature ratio (CNN)"] == ["0.1000", "0.0100", "-", "-90.0%"]
-    assert rows["-ELBO forget"] == ["-", "-", "-", "-"]
+    assert rows["forget loss"] == ["-", "-", "-", "-"]
     assert table.rows[3][1].note == "not measured: no held-out image"
     assert measurements(Record("train")) is None

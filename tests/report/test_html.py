@@ -128,7 +128,7 @@ def test_pictures_and_charts_speak(read):
     assert len(images) == 18
     for image in images:
         assert image["src"].startswith("data:image/webp;base64,")
-        assert image["alt"].startswith("The same latents drawn by original, unlearned: mnist, forget class")
+        assert image["alt"].startswith("Samples at the same latents by original, unlearned: mnist, forget class")
         assert "0.1000 before" in image["alt"]
         assert int(image["width"]) > 0
     charts = [svg for svg in read.all("svg") if svg.get("role") == "img"]

@@ -10,10 +10,15 @@ from gsu_cli.report.compact import compact
 from gsu_cli.report.html.page import render
 from gsu_cli.report.html.pareto import pareto
 from gsu_cli.report.runs import short
-from gsu_cli.run.record import Measurement, record_of
-from made_runs import costly, run
+from gsu_cli.run.record import record_of
+from made_runs import Measurement, costly, run
 
-BLIND = {"name": "cnn", "classes": 10, "trust": {"real": {"value": 0.12, "low": 0.1, "high": 0.14, "n": 1000}}}
+BLIND = {
+    "name": "cnn",
+    "label": "CNN",
+    "classes": 10,
+    "trust": {"real": {"value": 0.12, "low": 0.1, "high": 0.14, "n": 1000}},
+}
 
 
 def notes(records: list, head: str = "feature ratio (CNN)") -> list[str]:
@@ -32,11 +37,11 @@ def test_a_mean_says_how_many_of_its_runs_support_no_claim() -> None:
 
 def test_a_ruined_model_and_a_budget_overspent() -> None:
     (ratio,) = notes([costly(26.6, 0.01)])
-    assert ratio == "the run supports no claim: the model is ruined: +2660.0% retain -ELBO"
+    assert ratio == "the run supports no claim: the model is ruined: +2660.0% retain loss"
     over = costly(0.03, 0.01)
     over.config["method"]["budget"] = 0.01
     over.measurements[-1] = replace(over.measurements[-1], change_low=0.02, change_high=0.04)
-    assert notes([over], "-ELBO retain") == ["above the budget of 1% on held-out images"]
+    assert notes([over], "retain loss") == ["above the budget of 1% on held-out images"]
 
 
 def test_a_change_from_near_zero_is_shown_and_not_averaged() -> None:
@@ -79,12 +84,14 @@ def test_the_page_has_the_headline_and_the_transitions() -> None:
         "moved": {"between_neighbours": 15.6, "quantiles": {"1": 33.0}, "most": [1, 2]},
     }
     record.measurements += [
-        Measurement("gained", "unlearned", 0.07, 0.03, 0.14, 100, "share", "lower", "cnn"),
+        Measurement(
+            "gained", "unlearned", 0.07, 0.03, 0.14, 100, "share", "lower", "cnn", detail="each other gains 1.20%"
+        ),
         Measurement("retained_moved", "unlearned", 0.0619, 0.05, 0.07, 3664, "share", "lower"),
     ]
     page = render([(Path("a"), record)], [], ["method"], title="t", command="gsu report", about="")
-    assert "Ruined the model: +2660.0% retain -ELBO. Its ratios say nothing about class 1." in page
+    assert "Ruined the model: +2660.0% retain loss. Its ratios say nothing about class 1." in page
     assert "What samples turned into, at the same latents" in page
-    assert "7.00% of 100 became class 1 by the CNN judge (each other gains 1.20%)" in page
-    assert "6.19% moved farther than to a neighbour (15.6 grey levels)" in page
+    assert "retained samples that gained it (CNN) 7.00% of 100 (each other gains 1.20%)" in page
+    assert "retained samples that moved 6.19% of 3,664" in page
     assert page.count('data-value="7.0"') == 1

@@ -8,7 +8,7 @@ import torch
 
 from gsu_cli.metrics.base import wilson
 from gsu_cli.report.numbers import Z95, Shift, change, digits, moved, seconds, shift
-from gsu_cli.run.record import Measurement
+from made_runs import Measurement
 
 
 def share(hits: int, n: int, high: float | None = None) -> Measurement:
@@ -16,7 +16,7 @@ def share(hits: int, n: int, high: float | None = None) -> Measurement:
 
 
 def nats(value: float) -> Measurement:
-    return Measurement("neg_elbo_retain", "original", value, value - 1, value + 1, 100, "nats/image", "lower")
+    return Measurement("heldout_loss_retain", "original", value, value - 1, value + 1, 100, "-ELBO, nats", "lower")
 
 
 def test_change_of_a_share_has_katz_interval():

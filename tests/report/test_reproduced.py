@@ -13,10 +13,11 @@ import pytest
 from gsu_cli.errors import UsageError
 from gsu_cli.report.reproduced import missed, table, write_table
 from gsu_cli.report.table import text
-from gsu_cli.run.record import Measurement, Record
+from gsu_cli.run.record import Record
 from gsu_cli.tables.cell import Cell, Outcome
 from gsu_cli.tables.expectation import Expectation
 from gsu_cli.tables.spec import TableSpec
+from made_runs import JUDGES, Measurement
 
 
 def outcome(row: str, column: str, seed: int, cut: float | None, **more: object) -> Outcome:
@@ -24,6 +25,7 @@ def outcome(row: str, column: str, seed: int, cut: float | None, **more: object)
     cell = Cell(row, column, seed, (f"forget.class={row}", f"method={column}"))
     config = {"method": {"_target_": f"x.{column}.X", "lr": float(more.get("lr", 1.0))}, "forget": {"class": int(row)}}  # type: ignore[arg-type]
     record = Record("unlearn", status="done", command=["gsu", "unlearn", *cell.overrides], config=config)
+    record.judges = [*JUDGES]
     if cut is None:
         return Outcome(cell, "key", replace(record, status="failed", error="DataError: gone"))
     record.update = {"method": column}
@@ -135,7 +137,9 @@ def costly(o: Outcome, cost: float) -> Outcome:
     """The same run, with what it cost."""
     assert o.record is not None
     for subject, value in (("original", 100.0), ("unlearned", 100.0 * (1 + cost)), ("retrained", 101.0)):
-        o.record.measurements.append(Measurement("neg_elbo_retain", subject, value, n=10, unit="nats", better="lower"))
+        o.record.measurements.append(
+            Measurement("heldout_loss_retain", subject, value, n=10, unit="nats", better="lower")
+        )
     o.record.measurements.append(
         Measurement("feature_ratio", "retrained", 0.001, n=1000, unit="share", better="lower", judge="cnn")
     )

@@ -7,8 +7,9 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from gsu_cli.report.quantities import brief, discover
 from gsu_cli.report.runs import find_runs, short
-from gsu_cli.report.sweep import HEADS, cells, print_sweep
+from gsu_cli.report.sweep import cells, print_sweep
 from gsu_cli.run.record import FILE, Record, write_record
 
 
@@ -56,8 +57,11 @@ def test_short(record):
 
 
 def test_the_cells_of_a_row(record):
-    assert cells(record) == ("-90.0%", "-75.0%", "+0.8%", "-", "-12.7%", "3.2")
-    assert cells(Record("unlearn")) == ("-",) * (len(HEADS) - 2)
+    shown = brief(discover([record]))
+    assert [q.title for q in shown] == ["feature ratio (CNN)", "feature ratio (kNN)", "retain loss", "Frechet distance"]
+    assert cells(record, shown)[:2] == ("-90.0%", "-75.0%")
+    assert cells(record, shown)[2:] == ("+0.8%", "-12.7%", "3.2")
+    assert cells(Record("unlearn"), shown) == ("-",) * (len(shown) + 1)
 
 
 def test_the_sweep_table_counts_failed_and_broken_cells(folder, capsys, monkeypatch):

@@ -10,8 +10,8 @@ from gsu_cli.report.aggregate import aggregate, distinct, group
 from gsu_cli.report.keys import default_keys, key
 from gsu_cli.report.quantities import Quantity
 from gsu_cli.report.settings import making
-from gsu_cli.run.record import Measurement, Record
-from made_runs import run
+from gsu_cli.run.record import Record
+from made_runs import Measurement, run
 
 CUT = Quantity("change", "feature_ratio", "cnn", better="lower", unit="share")
 WHOLE = {"evaluation": {"samples": 10_000}, "judge": {"knn": {"k": 5}}, "model": {"_target_": "a.B", "width": 8}}

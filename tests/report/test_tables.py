@@ -10,7 +10,8 @@ from rich.console import Console
 
 from gsu_cli.report.run_table import markdown, rows, subjects
 from gsu_cli.report.summary import headline, render, sentences, summary_markdown
-from gsu_cli.run.record import Measurement, Record
+from gsu_cli.run.record import Record
+from made_runs import Measurement
 
 
 def test_rows_and_columns(record):
@@ -18,8 +19,8 @@ def test_rows_and_columns(record):
     assert [r.title for r in rows(record)] == [
         "feature ratio (CNN)",
         "feature ratio (kNN)",
-        "-ELBO retain",
-        "-ELBO forget",
+        "retain loss (-ELBO, nats)",
+        "forget loss",
         "Frechet distance",
         "feature ratio (fancy)",
     ]
@@ -28,11 +29,11 @@ def test_rows_and_columns(record):
 def test_verdicts(record):
     verdicts = {r.title: r.verdict() for r in rows(record)}
     assert verdicts["feature ratio (CNN)"] == verdicts["Frechet distance"] == "good"
-    assert verdicts["-ELBO forget"] == verdicts["feature ratio (fancy)"] == ""
+    assert verdicts["forget loss"] == verdicts["feature ratio (fancy)"] == ""
 
 
 def test_a_cost_in_elbo_is_red_although_its_intervals_overlap(record):
-    row = next(r for r in rows(record) if r.title == "-ELBO retain")
+    row = next(r for r in rows(record) if r.title.startswith("retain loss"))
     assert row.cells["original"].high > row.cells["unlearned"].low
     assert row.verdict() == "bad"
 
@@ -48,7 +49,7 @@ def test_a_change_within_the_intervals_is_neither_good_nor_bad():
 
 def test_a_change_too_small_to_print_is_neither():
     a, b = (
-        Measurement("neg_elbo_retain", s, v, v - 1, v + 1, 100, "nats/image", "lower")
+        Measurement("heldout_loss_retain", s, v, v - 1, v + 1, 100, "-ELBO, nats", "lower")
         for s, v in (("original", 100.0), ("unlearned", 100.01))
     )
     (row,) = rows(Record("unlearn", measurements=[a, b]))
@@ -62,8 +63,8 @@ def test_markdown_has_intervals_gaps_and_reasons(record):
     assert lines[2] == (
         "| feature ratio (CNN) | 0.1000 [0.0943, 0.1060] | 0.0100 [0.0082, 0.0122] | - | -90.0% (-91.8% to -87.7%) |"
     )
-    assert "| -ELBO forget | - | - | - | - |" in lines
-    assert text.count("- -ELBO forget: not measured, no held-out image\n") == 1
+    assert "| forget loss | - | - | - | - |" in lines
+    assert text.count("- forget loss: not measured, no held-out image\n") == 1
     assert "- feature ratio (fancy): not measured, none ships" in lines
     widths = {line.count("|") for line in lines if line.startswith("|")}
     assert widths == {6}
@@ -71,7 +72,8 @@ def test_markdown_has_intervals_gaps_and_reasons(record):
 
 def test_two_reasons_in_one_row_are_both_told():
     gaps = [
-        Measurement("neg_elbo_retain", s, None, reason=why) for s, why in (("original", "one"), ("unlearned", "two"))
+        Measurement("heldout_loss_retain", s, None, reason=why)
+        for s, why in (("original", "one"), ("unlearned", "two"))
     ]
     text = markdown(Record("unlearn", measurements=gaps))
     assert "not measured, one" in text
@@ -80,7 +82,7 @@ def test_two_reasons_in_one_row_are_both_told():
 
 def test_headline_of_a_run(record):
     assert headline(record) == (
-        "Forgot class 1: drawn -90.0% by the CNN judge and -75.0% by the kNN judge, at +0.8% retain -ELBO. "
+        "Forgot class 1: feature ratio -90.0% by the CNN judge and -75.0% by the kNN judge, at +0.8% retain loss. "
         "Not counted: the fancy judge is not available: none ships."
     )
 
@@ -91,16 +93,16 @@ def test_headline_claims_no_more_than_was_measured(record):
     assert headline(replace(record, measurements=[])) == "Measured nothing, with class 1 to be forgotten."
     unjudged = replace(record, measurements=[m for m in record.measurements if m.name != "feature_ratio"])
     assert headline(unjudged) == (
-        "Nothing can be said about class 1: the fancy judge is not available: none ships, at +0.8% retain -ELBO."
+        "Nothing can be said about class 1: the fancy judge is not available: none ships, at +0.8% retain loss."
     )
     unasked = replace(unjudged, judges=[])
-    assert headline(unasked) == "Nothing can be said about class 1: no judge looked for it, at +0.8% retain -ELBO."
+    assert headline(unasked) == "Nothing can be said about class 1: no judge looked for it, at +0.8% retain loss."
 
 
 def test_headline_of_a_failure_to_forget(record):
     swap = {"original": "unlearned", "unlearned": "original", "data": "data"}
     worse = replace(record, measurements=[replace(m, subject=swap[m.subject]) for m in record.measurements])
-    assert headline(worse).startswith("Did not measurably forget class 1: drawn +900.0% by the CNN judge")
+    assert headline(worse).startswith("Did not measurably forget class 1: feature ratio +900.0% by the CNN judge")
 
 
 def test_notes_stand_first_and_under_the_headline(record):
@@ -109,7 +111,7 @@ def test_notes_stand_first_and_under_the_headline(record):
     out = io.StringIO()
     render(noted, "outputs/x", Console(file=out, width=120, highlight=False))
     text = out.getvalue()
-    assert text.index("NOTE  one") < text.index("NOTE  two") < text.index("feature ratio")
+    assert text.index("NOTE  one") < text.index("NOTE  two") < text.index("feature ratio (CNN)")
     assert text.count("NOTE  one") == 1
     page = summary_markdown(noted)
     assert page.index("- NOTE  two") < page.index("| ")
@@ -131,15 +133,15 @@ def test_sentences(record):
 @pytest.mark.parametrize(("low", "high", "verdict"), [(0.004, 0.016, "bad"), (-0.001, 0.021, ""), (None, None, "bad")])
 def test_the_interval_of_a_paired_change_decides_where_it_is_known(record, low, high, verdict):
     record.measurements = [
-        Measurement("neg_elbo_retain", "original", 100.0, 98.0, 102.0, 500, "nats/image", "lower"),
+        Measurement("heldout_loss_retain", "original", 100.0, 98.0, 102.0, 500, "-ELBO, nats", "lower"),
         Measurement(
-            "neg_elbo_retain",
+            "heldout_loss_retain",
             "unlearned",
             101.0,
             99.0,
             103.0,
             500,
-            "nats/image",
+            "-ELBO, nats",
             "lower",
             change_low=low,
             change_high=high,

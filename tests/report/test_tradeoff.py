@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from gsu_cli.report.tradeoff import draw_tradeoff, tradeoff
-from gsu_cli.run.record import Measurement, Record
+from gsu_cli.run.record import Record
+from made_runs import Measurement
 
 
 def ratio(subject: str, value: float | None, reason: str | None = None) -> Measurement:
@@ -18,7 +19,7 @@ def ratio(subject: str, value: float | None, reason: str | None = None) -> Measu
 
 
 def cost(subject: str, value: float) -> Measurement:
-    return Measurement("neg_elbo_retain", subject, value, unit="nats/image")
+    return Measurement("heldout_loss_retain", subject, value, unit="-ELBO, nats")
 
 
 def record() -> Record:
@@ -27,6 +28,7 @@ def record() -> Record:
         "unlearn",
         split={"forget": "class 1"},
         update={"method": "newton"},
+        judges=[{"name": "cnn", "label": "CNN"}],
         measurements=[
             ratio("original", 0.1), cost("original", 100.0), ratio("retrained", 0.03), cost("retrained", 101.0)
         ],
@@ -38,10 +40,10 @@ def record() -> Record:
 
 def test_points_are_changes_from_the_original_and_holes_are_left_out() -> None:
     points, twin = tradeoff(record(), "cnn")
-    assert [(p.rise, p.ratio) for p in points] == [(pytest.approx(0.02), 0.05), (pytest.approx(0.1), 0.02)]
+    assert [(p.increase, p.ratio) for p in points] == [(pytest.approx(0.02), 0.05), (pytest.approx(0.1), 0.02)]
     assert (points[0].low, points[0].high) == (pytest.approx(0.04), pytest.approx(0.06))
     assert twin is not None
-    assert (twin.rise, twin.ratio) == (pytest.approx(0.01), 0.03)
+    assert (twin.increase, twin.ratio) == (pytest.approx(0.01), 0.03)
 
 
 def test_nothing_is_made_up_for_a_judge_that_was_not_there() -> None:

@@ -9,9 +9,11 @@ import pytest
 
 from gsu_cli.metrics.base import wilson
 from gsu_cli.report.headline import block, headline
+from gsu_cli.report.quantities import brief, discover
 from gsu_cli.report.sweep import cells
 from gsu_cli.report.verdict import RULE, verdict
-from gsu_cli.run.record import Measurement, Record
+from gsu_cli.run.record import Record
+from made_runs import Measurement
 
 
 def share(name: str, subject: str, hits: int, n: int = 10_000, judge: str | None = "cnn") -> Measurement:
@@ -21,7 +23,7 @@ def share(name: str, subject: str, hits: int, n: int = 10_000, judge: str | None
 def elbo(subject: str, value: float, change: tuple[float, float] | tuple[None, None] = (None, None)) -> Measurement:
     better, n, half = "lower", 900, 2.0  # images spread by 30 nats
     return Measurement(
-        "neg_elbo_retain", subject, value, value - half, value + half, n, "nats/image", better,
+        "heldout_loss_retain", subject, value, value - half, value + half, n, "-ELBO, nats", better,
         change_low=change[0], change_high=change[1],
     )  # fmt: skip
 
@@ -35,6 +37,9 @@ def trust(right: float = 0.99, recall: float = 0.98, alarms: float = 0.01, n: in
         "false_alarms_real": share("judge_false_alarms", "data", round(alarms * n * 0.9), n * 9 // 10),
     }
     return {name: asdict(m) for name, m in rows.items()}
+
+
+LABELS = {"cnn": "CNN", "knn": "kNN"}
 
 
 def made(
@@ -63,7 +68,10 @@ def made(
         command=["gsu", "unlearn"],
         split={"forget": "class 1", "slug": "class_1"},
         config={"method": {"budget": 0.01}},
-        judges=[{"name": name, "classes": 10, "trust": found} for name, found in judges.items()],
+        judges=[
+            {"name": name, "label": LABELS.get(name, name), "classes": 10, "trust": found}
+            for name, found in judges.items()
+        ],
         measurements=[*rows, *more],
     )
 
@@ -82,15 +90,23 @@ def gone(judge: str, why: str = "no judge ships") -> Measurement:
 
 BLIND = trust(right=0.12, recall=1.0, alarms=0.98)
 TABLE = {
-    "both judges": (made(), "forgot", "Forgot class 1: drawn -94.7% by the CNN judge and -72.2% by the kNN judge"),
-    "less than half by one": (made(knn=(1567, 1200)), "partly", "Partly forgot class 1: drawn -94.7%"),
+    "both judges": (
+        made(),
+        "forgot",
+        "Forgot class 1: feature ratio -94.7% by the CNN judge and -72.2% by the kNN judge",
+    ),
+    "less than half by one": (made(knn=(1567, 1200)), "partly", "Partly forgot class 1: feature ratio -94.7%"),
     "as far as retraining": (
         made(knn=(1567, 1200), more=(share("feature_ratio", "retrained", 1190, judge="knn"),)),
         "forgot",
         "Forgot class 1",
     ),
     "one saw nothing": (made(knn=(1567, 1560)), "one_judge", "By the CNN judge alone, forgot class 1"),
-    "one saw more": (made(cnn=(870, 990), knn=(1567, 1207)), "disagree", "Judges disagree on class 1: drawn +13.8%"),
+    "one saw more": (
+        made(cnn=(870, 990), knn=(1567, 1207)),
+        "disagree",
+        "Judges disagree on class 1: feature ratio +13.8%",
+    ),
     "neither": (made(cnn=(870, 870), knn=(1567, 1600)), "not_forgotten", "Did not measurably forget class 1"),
     "right on 12 %": (
         made(reports={"cnn": BLIND}),
@@ -116,7 +132,7 @@ TABLE = {
     "sees half of it and hardly anything else": (
         made(reports={"knn": trust(right=0.9, recall=0.52, alarms=0.007)}),
         "forgot",
-        "Forgot class 1: drawn -94.7% by the CNN judge and -72.2% by the kNN judge",
+        "Forgot class 1: feature ratio -94.7% by the CNN judge and -72.2% by the kNN judge",
     ),
     "old report, right on 12 %": (
         made(reports={"cnn": {"real": asdict(share("judge_accuracy", "data", 120, 1000))}}),
@@ -128,7 +144,7 @@ TABLE = {
     "abstains": (
         made(more=(share("abstention", "unlearned", 9000), share("abstention", "original", 1500))),
         "one_judge",
-        "the CNN judge abstains on 90.0% of the samples, 15.0% before",
+        "the CNN judge has abstention 90.0% on the samples, 15.0% before",
     ),
     "one at the floor": (
         made(cnn=(105, 60)),
@@ -146,13 +162,13 @@ TABLE = {
         "Nothing can be said about class 1",
     ),
     "none before": (made(cnn=(0, 0), knn=(0, 3)), "nothing_to_forget", "the CNN judge saw none of it before"),
-    "+2,660 %": (made(cost=26.6), "ruined", "Ruined the model: +2660.0% retain -ELBO. Its ratios say nothing about"),
-    "+60 %": (made(cost=0.6), "ruined", "Ruined the model: +60.0% retain -ELBO"),
-    "+40 %": (made(cost=0.4), "forgot", "at +40.0% retain -ELBO, above its budget of 1%."),
+    "+2,660 %": (made(cost=26.6), "ruined", "Ruined the model: +2660.0% retain loss. Its ratios say nothing about"),
+    "+60 %": (made(cost=0.6), "ruined", "Ruined the model: +60.0% retain loss"),
+    "+40 %": (made(cost=0.4), "forgot", "at +40.0% retain loss, above its budget of 1%."),
     "loss without a value": (
-        made(more=(Measurement("neg_elbo_retain", "unlearned", None, reason="a loss is nan"),)),
+        made(more=(Measurement("heldout_loss_retain", "unlearned", None, reason="a loss is nan"),)),
         "ruined",
-        "its retain -ELBO has no value (a loss is nan)",
+        "its retain loss has no value (a loss is nan)",
     ),
     "Frechet exploded": (
         made(more=(frechet("original", 23.0), frechet("unlearned", 110.0))),
@@ -162,18 +178,22 @@ TABLE = {
     "black images": (
         made(cnn=(870, 0), knn=(1567, 0), more=(variety("original", 57.0), variety("unlearned", 0.0))),
         "ruined",
-        "samples became alike: 0 grey levels from their mean, 57 before",
+        "spread of samples 57 grey levels before, 0 after",
     ),
-    "within the budget's interval": (made(cost=0.0108), "forgot", "at +1.1% retain -ELBO."),
+    "within the budget's interval": (made(cost=0.0108), "forgot", "at +1.1% retain loss."),
     "cost not measured": (
-        made(drop=(("neg_elbo_retain", "original", None), ("neg_elbo_retain", "unlearned", None))),
+        made(drop=(("heldout_loss_retain", "original", None), ("heldout_loss_retain", "unlearned", None))),
         "forgot",
         "at a cost that was not measured.",
     ),
-    "a loss near zero": (made(base=5.0, cost=2.0), "forgot", "at +10.00 nats retain -ELBO, above its budget"),
-    "a loss near zero, ruined": (made(base=5.0, cost=7.0), "ruined", "Ruined the model: +35.00 nats retain -ELBO"),
-    "a negative loss": (made(base=-100.0, cost=-0.9), "ruined", "Ruined the model: +90.0% retain -ELBO"),
-    "a ratio near zero": (made(cnn=(95, 11), drop=(("feature_ratio", "data", "cnn"),)), "forgot", "drawn -0.84 points"),
+    "a loss near zero": (made(base=5.0, cost=2.0), "forgot", "at +10.00 nats retain loss, above its budget"),
+    "a loss near zero, ruined": (made(base=5.0, cost=7.0), "ruined", "Ruined the model: +35.00 nats retain loss"),
+    "a negative loss": (made(base=-100.0, cost=-0.9), "ruined", "Ruined the model: +90.0% retain loss"),
+    "a ratio near zero": (
+        made(cnn=(95, 11), drop=(("feature_ratio", "data", "cnn"),)),
+        "forgot",
+        "feature ratio -0.84 points",
+    ),
     "a share of no images": (
         made(more=tuple(replace(share("feature_ratio", s, 10, 100), n=0) for s in ("original", "unlearned"))),
         "one_judge",
@@ -196,9 +216,9 @@ def test_single_samples_have_no_ratio_to_quote() -> None:
     why = "single samples have no class that a judge could look for"
     rows = [Measurement("feature_ratio", s, None, reason=why, unit="share") for s in ("original", "unlearned")]
     record = made()
-    rows += [m for m in record.measurements if m.name == "neg_elbo_retain"]
+    rows += [m for m in record.measurements if m.name == "heldout_loss_retain"]
     alone = replace(record, measurements=rows, split={"forget": "samples (3)"})
-    assert headline(alone) == f"Nothing can be said about samples (3): {why}, at +0.9% retain -ELBO."
+    assert headline(alone) == f"Nothing can be said about samples (3): {why}, at +0.9% retain loss."
 
 
 def test_nothing_is_said_of_what_was_not_unlearned() -> None:
@@ -224,6 +244,7 @@ def test_the_budget_at_which_a_method_stops_is_one() -> None:
 
 
 def test_a_sweep_marks_what_supports_no_claim() -> None:
-    assert cells(made())[:3] == ("-94.7%", "-72.2%", "+0.9%")
-    assert cells(made(reports={"cnn": BLIND}, cost=0.03))[:3] == ("-94.7%*", "-72.2%", "+3.0%*")
-    assert cells(made(cost=26.6))[:2] == ("-94.7%*", "-72.2%*")
+    shown = brief(discover([made()]))
+    assert cells(made(), shown)[:3] == ("-94.7%", "-72.2%", "+0.9%")
+    assert cells(made(reports={"cnn": BLIND}, cost=0.03), shown)[:3] == ("-94.7%*", "-72.2%", "+3.0%*")
+    assert cells(made(cost=26.6), shown)[:2] == ("-94.7%*", "-72.2%*")

@@ -45,6 +45,7 @@ class AttributeKnnJudge:
     """
 
     name = "knn"
+    label = "kNN"
 
     def __init__(self, images: Images, names: tuple[str, ...], k: int = 51, landmarks: int = LANDMARKS) -> None:
         if images.attributes is None:

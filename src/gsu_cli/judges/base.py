@@ -93,7 +93,7 @@ class AttributeVerdict:
 
 @runtime_checkable
 class Judge(Protocol):
-    """Ready to judge images of one data set."""
+    """Ready to judge images of one data set; tables call it by its ``label``, where it has one, or its name."""
 
     name: str
 
@@ -130,6 +130,12 @@ class JudgeSpec(Protocol):
         Raises:
             Unavailable: it cannot judge this data set; numbers that need it become null with the reason.
         """
+
+
+def label_of(judge: Judge | JudgeSpec, name: str) -> str:
+    """What tables call a judge: its ``label``, where it has one, or its name."""
+    label = getattr(judge, "label", None)
+    return label if isinstance(label, str) and label else name
 
 
 class Unavailable(Exception):  # noqa: N818  # a state to be recorded, not an error of anyone

@@ -18,6 +18,7 @@ from gsu_cli.run.pretrained import shipped
 from gsu_cli.surgery.ranks import joined
 
 CHUNK = 250  # images at a time: their activations stay in the cache, twice as fast as 2,000
+LABEL = "CNN"
 
 
 class Cnn:
@@ -28,6 +29,8 @@ class Cnn:
             that ship for the data set.
         threshold: abstains below this probability of a class, or where yes and no to an attribute differ by less.
     """
+
+    label = LABEL
 
     def __init__(self, path: str | None = None, threshold: float = 0.5) -> None:
         number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
@@ -77,6 +80,7 @@ class _Network:
     """What both judges share: weights, and features, the penultimate layer's activations."""
 
     name = "cnn"
+    label = LABEL
 
     def __init__(self, checkpoint: Checkpoint, threshold: float = 0.5) -> None:
         self.checkpoint, self.threshold = checkpoint, threshold

@@ -29,6 +29,8 @@ class Knn:
         landmarks: references to whom likeness is measured, for attributes; 0 takes a linear discriminant.
     """
 
+    label = "kNN"
+
     def __init__(self, k: int = 5, references: int = 10_000, attribute_k: int = 51, landmarks: int = LANDMARKS) -> None:
         given = {"k": k, "references": references, "attribute_k": attribute_k, "landmarks": landmarks}
         whole = all(isinstance(value, int) and not isinstance(value, bool) for value in given.values())
@@ -59,6 +61,7 @@ class KnnJudge:
     """
 
     name = "knn"
+    label = "kNN"
 
     def __init__(self, images: Images, k: int = 5) -> None:
         self.k = min(k, len(images))

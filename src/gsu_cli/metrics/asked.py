@@ -13,11 +13,14 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.metrics.base import Scene, Subject, asked_conditions, draw, missing, no_judges, share, whole_number
+from gsu_cli.metrics.base import Kind, Scene, Subject, asked_conditions, draw, whole_number
 from gsu_cli.models.conditions import NULL, Conditional, conditions_of
 from gsu_cli.run.record import Measurement
 
-FORGOTTEN, OTHERS, NOTHING = (f"feature_ratio_asked_{what}" for what in ("forgotten", "others", "nothing"))
+FORGOTTEN, OTHERS, NOTHING = (
+    Kind(f"feature_ratio_asked_{what}", f"feature ratio, asked for {words}", "forgetting", "share", "lower")
+    for what, words in (("forgotten", "it"), ("others", "others"), ("nothing", "nothing"))
+)
 
 
 class Asked:
@@ -54,27 +57,27 @@ class Asked:
             rows += self._drawn(NOTHING, subject, scene, torch.full((n,), NULL))
         return rows
 
-    def _drawn(self, name: str, subject: Subject, scene: Scene, condition: Tensor) -> list[Measurement]:
-        return of_drawings(name, subject, scene, lambda: draw(subject.model, len(condition), scene.seed, condition))
+    def _drawn(self, kind: Kind, subject: Subject, scene: Scene, condition: Tensor) -> list[Measurement]:
+        return of_drawings(kind, subject, scene, lambda: draw(subject.model, len(condition), scene.seed, condition))
 
 
-def of_drawings(name: str, subject: Subject, scene: Scene, make: Callable[[], Tensor]) -> list[Measurement]:
-    """The rows ``name`` of the drawings that ``make`` gives; nulls where they are not finite."""
+def of_drawings(kind: Kind, subject: Subject, scene: Scene, make: Callable[[], Tensor]) -> list[Measurement]:
+    """The rows ``kind`` of the drawings that ``make`` gives; nulls where they are not finite."""
     try:
         pixels = make()
     except NonFiniteError as e:
-        return [missing(name, subject, str(e).rstrip("."), unit="share", better="lower")]
-    return shares(name, Subject(subject.name, pixels, subject.model, subject.sha256), scene)
+        return [kind.missing(subject, str(e).rstrip("."))]
+    return shares(kind, Subject(subject.name, pixels, subject.model, subject.sha256), scene)
 
 
-def shares(name: str, subject: Subject, scene: Scene) -> list[Measurement]:
+def shares(kind: Kind, subject: Subject, scene: Scene) -> list[Measurement]:
     """The share in which what is forgotten shows, by each judge."""
-    rows = no_judges(name, subject, scene)
+    rows = kind.no_judges(subject, scene)
     for judge in scene.judges.values():
         hits = subject.verdict(judge).shows(scene.split)
         if hits is None:
             reason = f"judge {judge.name} does not look for {scene.split.words}"
-            rows.append(missing(name, subject, reason, unit="share", better="lower", judge=judge.name))
+            rows.append(kind.missing(subject, reason, judge=judge))
         else:
-            rows.append(share(name, subject, judge, hits, "lower"))
+            rows.append(kind.share(subject, judge, hits))
     return rows

@@ -20,7 +20,7 @@ from gsu_cli.errors import NonFiniteError
 from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, Judge, Verdict
 from gsu_cli.models.conditions import code, conditions_of, posterior, usual_conditions
 from gsu_cli.models.model import decode
-from gsu_cli.run.record import Measurement
+from gsu_cli.run.record import Measurement, Place, Role
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.ranks import Ranks, joined, ranks
@@ -28,6 +28,7 @@ from gsu_cli.surgery.vectors import Vector
 
 Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 NO_IMAGES = "there are no images to judge"
+Better = Literal["lower", "higher"]
 
 
 @dataclass
@@ -87,6 +88,7 @@ class Scene:
         seed: of the evaluation's own randomness.
         original: the drawings before forgetting, for metrics that compare at the same latents; None if not known.
         retrained: the model that never saw the forgotten data, and its drawings; None where none stands beside.
+        labels: by name of a judge, what tables call it.
         notes: what a metric has to say that is no number, by field of the record.
     """
 
@@ -97,17 +99,29 @@ class Scene:
     original: Subject | None = None
     retrained: Subject | None = None
     cache: dict[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
 
     def feature_judge(self) -> FeatureJudge | None:
         """The first judge that has features."""
         return next((j for j in self.judges.values() if isinstance(j, FeatureJudge)), None)
 
+    def no_features(self) -> str:
+        """Why no judge with features is there."""
+        return "; ".join(self.unavailable.values()) or "no judge with features was chosen"
+
 
 class Metric(Protocol):
     """One file in this folder each."""
 
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]: ...
+
+
+@runtime_checkable
+class HasFloor(Protocol):
+    """A metric that is taken of real held-out retain images, too, where ``of_real_images`` says so."""
+
+    of_real_images: bool
 
 
 @runtime_checkable
@@ -205,63 +219,89 @@ def pixel_distance(a: Tensor, b: Tensor, index: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def missing(name: str, subject: Subject, reason: str, **more: Any) -> Measurement:
-    """A number that could not be computed: null, with the reason."""
-    return Measurement(name, subject.name, None, sha256=subject.sha256, reason=reason, **more)
+@dataclass(frozen=True)
+class Kind:
+    """What a metric says of each of its numbers, whoever they describe. Tables, pictures and headlines go by it alone.
 
-
-def mean_of(
-    name: str,
-    subject: Subject,
-    values: Tensor,
-    unit: str,
-    better: Literal["lower", "higher"] | None,
-    *,
-    judge: str | None = None,
-    least: float = -math.inf,
-    change: tuple[float, float] | None = None,
-) -> Measurement:
-    """The mean of ``values``, ``(n,)`` float64, with its normal interval; of one value without.
-
-    Args:
-        name, unit, better, judge: as in a `Measurement`.
-        subject: whose values.
-        values: at least one.
-        least: below which no mean can lie.
-        change: interval of the change from the original, where images were paired.
+    Attributes:
+        name: of the measurement.
+        label: its head in tables and pictures; the name where empty.
+        role, unit, better, place, ruined_at: as in a `Measurement`.
     """
-    n, mean = len(values), values.mean().item()
-    half = Z95 * values.std().item() / n**0.5 if n > 1 else None
-    low, high = (None, None) if half is None else (max(least, mean - half), mean + half)
-    change_low, change_high = change or (None, None)
-    return Measurement(
-        name, subject.name, mean, low, high, n, unit, better, judge, subject.sha256,
-        change_low=change_low, change_high=change_high,
-    )  # fmt: skip
 
+    name: str
+    label: str = ""
+    role: Role | None = None
+    unit: str = ""
+    better: Better | None = None
+    place: Place = "table"
+    ruined_at: float | None = None
 
-def share(
-    name: str, subject: Subject, judge: Judge, hits: Tensor, better: Literal["lower", "higher"] | None
-) -> Measurement:
-    """The share of true entries of ``hits``, ``(n,)`` bool, with Wilson's interval; null for no images."""
-    found, n = int(hits.sum()), len(hits)
-    if n == 0:
-        return missing(name, subject, NO_IMAGES, judge=judge.name, unit="share", better=better)
-    low, high = wilson(found, n)
-    return Measurement(name, subject.name, found / n, low, high, n, "share", better, judge.name, subject.sha256)
+    def of(
+        self,
+        subject: Subject,
+        value: float | None,
+        low: float | None = None,
+        high: float | None = None,
+        n: int = 0,
+        *,
+        judge: Judge | str | None = None,
+        change: tuple[float, float] | None = None,
+        reason: str | None = None,
+        detail: str = "",
+    ) -> Measurement:
+        """A number of ``subject`` with its interval, the images that it rests on, and perhaps that of its change."""
+        change_low, change_high = change or (None, None)
+        by = judge if judge is None or isinstance(judge, str) else judge.name
+        return Measurement(
+            self.name, subject.name, value, low, high, n, self.unit, self.better, by, subject.sha256, reason,
+            change_low, change_high, self.role, self.label, self.place, self.ruined_at, detail,
+        )  # fmt: skip
+
+    def missing(self, subject: Subject, reason: str, *, judge: Judge | str | None = None) -> Measurement:
+        """A number that could not be computed: null, with the reason."""
+        return self.of(subject, None, reason=reason, judge=judge)
+
+    def mean(
+        self,
+        subject: Subject,
+        values: Tensor,
+        *,
+        judge: Judge | str | None = None,
+        least: float = -math.inf,
+        change: tuple[float, float] | None = None,
+    ) -> Measurement:
+        """The mean of ``values``, ``(n,)`` float64, with its normal interval; of one value without.
+
+        Args:
+            subject: whose values.
+            values: at least one.
+            judge: who decided, or in whose features.
+            least: below which no mean can lie.
+            change: interval of the change from the original, where images were paired.
+        """
+        n, mean = len(values), values.mean().item()
+        half = Z95 * values.std().item() / n**0.5 if n > 1 else None
+        low, high = (None, None) if half is None else (max(least, mean - half), mean + half)
+        return self.of(subject, mean, low, high, n, judge=judge, change=change)
+
+    def share(self, subject: Subject, judge: Judge, hits: Tensor, detail: str = "") -> Measurement:
+        """The share of true entries of ``hits``, ``(n,)`` bool, with Wilson's interval; null for no images."""
+        found, n = int(hits.sum()), len(hits)
+        if n == 0:
+            return self.missing(subject, NO_IMAGES, judge=judge)
+        return self.of(subject, found / n, *wilson(found, n), n, judge=judge, detail=detail)
+
+    def no_judges(self, subject: Subject, scene: Scene) -> list[Measurement]:
+        """A null for each judge that could not be prepared, or one null where none was chosen."""
+        if not scene.judges and not scene.unavailable:
+            return [self.missing(subject, "no judge was chosen")]
+        return [self.missing(subject, why, judge=judge) for judge, why in scene.unavailable.items()]
 
 
 def whole_number(value: object, least: int) -> bool:
     """An int of at least ``least``; True is no number."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def no_judges(name: str, subject: Subject, scene: Scene) -> list[Measurement]:
-    """A null for each judge that could not be prepared, or one null where none was chosen."""
-    common: dict[str, Any] = {"unit": "share", "better": "lower"}
-    if not scene.judges and not scene.unavailable:
-        return [missing(name, subject, "no judge was chosen", **common)]
-    return [missing(name, subject, why, judge=judge, **common) for judge, why in scene.unavailable.items()]
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:

@@ -27,13 +27,14 @@ from torch import Tensor
 
 from gsu_cli.data.base import to_float
 from gsu_cli.errors import CheckpointError, UsageError
-from gsu_cli.metrics.base import Scene, Subject, missing, whole_number
+from gsu_cli.metrics.base import Kind, Scene, Subject, whole_number
 from gsu_cli.metrics.frechet import Gaussian, frechet
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.ranks import joined
 
 NAME = "fid"
+FID = Kind(NAME, "FID (Inception)", "quality", "", "lower")
 WEIGHTS = "pt_inception-2015-12-05-6726825d.pth"
 LOADER = "pytorch_fid.inception.load_state_dict_from_url"
 WAY_OUT = (
@@ -43,13 +44,15 @@ WAY_OUT = (
 
 
 class Fid:
-    """FID of drawings against real retain images.
+    """FID of samples against real retain images.
 
     Args:
         weights_path: the Inception weights of pytorch-fid; None lets pytorch-fid download them.
-        samples: drawings and, at most, references; FID is biased upwards for few of them, so compare equal n only.
+        samples: generated images and, at most, references; FID is biased upwards for few: compare equal n only.
         batch_size: images a forward pass.
     """
+
+    of_real_images = True
 
     def __init__(self, weights_path: str | None = None, samples: int = 2048, batch_size: int = 64) -> None:
         for key, value, least in (("samples", samples, 2), ("batch_size", batch_size, 1)):
@@ -67,7 +70,7 @@ class Fid:
         few = min(len(subject.pixels), scene.split.n_retain)
         if few < 2:
             reason = f"a covariance needs at least two images, here is {few}"
-            return [missing(NAME, subject, reason, unit="", better="lower")]
+            return [FID.missing(subject, reason)]
         net = self._network()
         key = f"{NAME}/{self.samples}"
         if key not in scene.cache:
@@ -76,7 +79,7 @@ class Fid:
             scene.cache[key] = Gaussian.of(self._features(net, scene.split.dataset.train.pixels[index[order]]))
         features = self._features(net, subject.pixels[: self.samples])
         value = frechet(Gaussian.of(features), scene.cache[key])
-        return [Measurement(NAME, subject.name, value, None, None, len(features), "", "lower", None, subject.sha256)]
+        return [FID.of(subject, value, n=len(features))]
 
     def _network(self) -> Any:
         if self._net is None:

@@ -1,4 +1,4 @@
-"""Frechet distance between drawings and real *retain* images in the features of a judge.
+"""Frechet distance between generated and real *retain* images in the features of a judge.
 
 Source: Dowson and Landau 1982 for the distance, Heusel et al. 2017 (arXiv 1706.08500) for its use on features. The
 reference never holds what was to be forgotten, so forgetting itself cannot make the figure worse.
@@ -10,24 +10,27 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.metrics.base import Z95, Scene, Subject, missing, whole_number
+from gsu_cli.metrics.base import Z95, Kind, Scene, Subject, whole_number
 from gsu_cli.metrics.frechet import Gaussian, frechet
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 
 NAME = "frechet_distance"
+FRECHET = Kind(NAME, "Frechet distance", "quality", "", "lower", ruined_at=4.0)
 
 
 class FrechetDistance:
-    """Distance to at most ``references`` real retain images in the CNN judge's features.
+    """Distance to at most ``references`` real retain images in the features of the first judge that has some.
 
-    The interval is value +- 1.96 bootstrap standard deviations (drawings resampled; a percentile interval would be
+    The interval is value +- 1.96 bootstrap standard deviations (samples resampled; a percentile interval would be
     shifted upwards by the estimator's own bias). The floor is the "data" row: held-out real retain images.
 
     Args:
         references: real training images of the retain set.
         resamples: of the bootstrap; 0 gives no interval.
     """
+
+    of_real_images = True
 
     def __init__(self, references: int = 10_000, resamples: int = 50) -> None:
         if not (whole_number(references, 2) and whole_number(resamples, 0) and resamples != 1):
@@ -40,12 +43,11 @@ class FrechetDistance:
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
         judge = scene.feature_judge()
         if judge is None:
-            reason = scene.unavailable.get("cnn", "no judge with features was chosen")
-            return [missing(NAME, subject, reason, unit="", better="lower")]
+            return [FRECHET.missing(subject, scene.no_features())]
         few = min(len(subject.pixels), scene.split.n_retain)
         if few < 2:
             reason = f"a covariance needs at least two images, here is {few}"
-            return [missing(NAME, subject, reason, unit="", better="lower", judge=judge.name)]
+            return [FRECHET.missing(subject, reason, judge=judge)]
         key = f"{NAME}/{judge.name}/{self.references}"
         if key not in scene.cache:
             index = scene.split.retain
@@ -55,8 +57,7 @@ class FrechetDistance:
         features = subject.features(judge).double()
         value = frechet(Gaussian.of(features), reference)
         low, high = self._interval(value, features, reference, scene.seed)
-        n = len(features)
-        return [Measurement(NAME, subject.name, value, low, high, n, "", "lower", judge.name, subject.sha256)]
+        return [FRECHET.of(subject, value, low, high, len(features), judge=judge)]
 
     def _interval(
         self, value: float, features: Tensor, reference: Gaussian, seed: int

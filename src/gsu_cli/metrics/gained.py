@@ -18,10 +18,11 @@ from torch import Tensor
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.judges.base import AttributeVerdict, Verdict
-from gsu_cli.metrics.base import Scene, Subject, missing, pixel_distance, share, whole_number, wilson
+from gsu_cli.metrics.base import Kind, Scene, Subject, pixel_distance, whole_number, wilson
 from gsu_cli.run.record import Measurement
 
-NAME, MOVED = "gained", "retained_moved"
+GAINED = Kind("gained", "retained samples that gained it", "cost", "share", "lower", "aside")
+MOVED = Kind("retained_moved", "retained samples that moved", "cost", "share", "lower", "aside")
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 MOST = 16  # samples that changed most, for the picture
 
@@ -60,8 +61,10 @@ class Gained:
             if was is None or now is None:
                 continue
             seen.append(was)
-            rows.append(share(NAME, subject, judge, now[~was], "lower"))
-            judged[judge.name] = transitions(old, new, was, now, scene.split)
+            judged[judge.name] = turned = transitions(old, new, was, now, scene.split)
+            others = turned["others_gain"]
+            detail = "" if others is None else f"each other gains {others:.2%}"
+            rows.append(GAINED.share(subject, judge, now[~was], detail))
         moved, about = self._moved(before, subject, seen)
         scene.notes["transitions"] = {"judged": judged, **({"moved": about} if about else {})}
         return [*rows, moved]
@@ -71,7 +74,7 @@ class Gained:
         spared = (~torch.stack([none, *seen]).any(0)).nonzero()[:, 0]
         if len(spared) < 2:
             reason = "judges saw what is to be forgotten in all samples but one, or in all"
-            return missing(MOVED, subject, reason, unit="share", better="lower"), {}
+            return MOVED.missing(subject, reason), {}
         far = pixel_distance(before.pixels, subject.pixels, spared)
         spread = nearest(before.pixels[spared[: self.neighbours]]).median().item()
         hits, n = int((far > spread).sum()), len(far)
@@ -85,7 +88,8 @@ class Gained:
             "quantiles": {f"{q:g}": end for q, end in zip(QUANTILES, ends, strict=True)},
             "most": most.tolist(),
         }
-        return Measurement(MOVED, subject.name, hits / n, low, high, n, "share", "lower", None, subject.sha256), about
+        detail = f"neighbours lie {spread:.1f} grey levels apart"
+        return MOVED.of(subject, hits / n, low, high, n, detail=detail), about
 
 
 def nearest(pixels: Tensor) -> Tensor:

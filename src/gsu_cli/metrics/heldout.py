@@ -40,11 +40,6 @@ class HeldoutPart:
             raise UsageError(f"`metric.{metric}.part` must be retain or forget", found=part)
         return cls(part)
 
-    @property
-    def better(self) -> Literal["lower"] | None:
-        """The direction that a practitioner wants."""
-        return "lower" if self.part == "retain" else None
-
     def images(self, split: Split) -> Images:
         """Those of the part; there may be none."""
         return split.dataset.heldout[split.heldout_retain if self.part == "retain" else split.heldout_forget]

@@ -1,4 +1,9 @@
-"""The training loss on held-out images, for models whose loss is no -ELBO: what forgetting cost, and what it reached.
+"""The training loss on held-out images, of every family in its own unit: what forgetting cost, and what it reached.
+
+What a ratio and a Frechet distance cannot see, a blinded encoder, shows here at once. Every subject sees the same
+images and the same noise, so a change from the original is far more precise than the interval of each (which is the
+spread between images) suggests: it has an interval of its own. Of fewer than `heldout.DRAWS` images each is looked at
+several times, up to `heldout.MOST`, and its mean loss counts.
 
 A diffusion model's loss is the mean squared error of its prediction, at noise levels that are stratified over the
 images and the same for every subject, as is the noise: the change from the original is image by image. The record also
@@ -8,6 +13,7 @@ is low.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -16,12 +22,16 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import BLOCK, block_generator, image_losses
-from gsu_cli.metrics.base import Scene, Subject, mean_of, missing
+from gsu_cli.metrics.base import Kind, Scene, Subject
 from gsu_cli.metrics.heldout import HeldoutPart, change_from_original
 from gsu_cli.models.protocols import NATS, HasNoiseLevels, loss_unit
 from gsu_cli.run.record import Measurement
 
 BANDS = 5
+UNITS = {NATS: "-ELBO, nats"}  # of losses that have a name
+STREAMS = {NATS: "elbo"}  # of noise
+RETAIN = Kind("heldout_loss_retain", "retain loss", "cost", better="lower", place="lead")
+FORGET = Kind("heldout_loss_forget", "forget loss", "forgetting")  # how high is right, retraining tells
 
 
 class HeldoutLoss:
@@ -34,23 +44,23 @@ class HeldoutLoss:
 
     def __init__(self, part: Literal["retain", "forget"]) -> None:
         self.part = HeldoutPart.of(part, "heldout_loss")
-        self.name = f"heldout_loss_{part}"
+        self.kind = RETAIN if part == "retain" else FORGET
 
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
-        unit = loss_unit(subject.model)
-        if subject.model is None or unit == NATS:  # neg_elbo_retain and neg_elbo_forget measure those
+        if subject.model is None:
             return []
-        common: dict[str, Any] = {"unit": unit, "better": self.part.better}
+        unit = loss_unit(subject.model)
+        kind = replace(self.kind, unit=UNITS.get(unit, unit))
         images = self.part.images(scene.split)
         if not len(images):
-            return [missing(self.name, subject, self.part.none(scene.split), **common)]
-        seeds = self.part.seeds(len(images), scene.seed, "heldout loss")
+            return [kind.missing(subject, self.part.none(scene.split))]
+        seeds = self.part.seeds(len(images), scene.seed, STREAMS.get(unit, "heldout loss"))
         try:
             losses = torch.stack([image_losses(subject.model, images, seed=s).double() for s in seeds])
         except NonFiniteError as e:  # a model that a method has blown up is a finding, and its other numbers count
-            return [missing(self.name, subject, str(e).rstrip("."), **common)]
-        change = change_from_original(losses.mean(0), subject, scene.cache, self.name)
-        rows = [mean_of(self.name, subject, losses.mean(0), unit, self.part.better, change=change)]
+            return [kind.missing(subject, str(e).rstrip("."))]
+        change = change_from_original(losses.mean(0), subject, scene.cache, kind.name)
+        rows = [kind.mean(subject, losses.mean(0), change=change)]
         if isinstance(subject.model, HasNoiseLevels):
             times = torch.stack([times_of(subject.model, images, s) for s in seeds])
             rows += self._bands(losses.flatten(), times.flatten() / subject.model.train_steps, subject, scene.cache)
@@ -64,8 +74,9 @@ class HeldoutLoss:
             found = losses[(share >= low) & (share < high)]
             if len(found):
                 name = f"loss_at_noise_{self.part.part}_{low:.1f}_{high:.1f}"
+                kind = Kind(name, name.replace("_", " "), "cost", loss_unit(subject.model), place="record")
                 change = change_from_original(found, subject, cache, name)
-                rows.append(mean_of(name, subject, found, loss_unit(subject.model), None, change=change))
+                rows.append(kind.mean(subject, found, change=change))
         return rows
 
 

@@ -1,6 +1,6 @@
-"""Inception score by the CNN judge: exp E KL(p(y|x) | p(y)). Source: Salimans et al. 2016, arXiv 1606.03498.
+"""Inception score by a judge: exp E KL(p(y|x) | p(y)). Source: Salimans et al. 2016, arXiv 1606.03498.
 
-It rewards confident, varied drawings and knows nothing of real data; forgetting one of ten classes lowers its ceiling.
+It rewards confident, varied samples and knows nothing of real data; forgetting one of ten classes lowers its ceiling.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.metrics.base import NO_IMAGES, Z95, Scene, Subject, missing, whole_number
+from gsu_cli.metrics.base import NO_IMAGES, Z95, Kind, Scene, Subject, whole_number
 from gsu_cli.run.record import Measurement
 
-NAME = "inception_score"
+SCORE = Kind("inception_score", "inception score", "quality", "", "higher")
 LEAST_PART = 10  # images; parts of one or two all score 1, and would make an interval of no width
 
 
@@ -30,13 +30,17 @@ def inception_score(probabilities: Tensor) -> float:
 
 
 class InceptionScore:
-    """Score of all drawings; interval from ``splits`` equal parts (1.96 standard errors of their mean).
+    """Score of all samples by the first judge with features.
+
+    The interval is from ``splits`` equal parts (1.96 standard errors of their mean).
 
     No interval is given where a part would hold fewer than 10 images.
 
     Args:
         splits: parts; the field's habit is 10, 1 gives no interval.
     """
+
+    of_real_images = True
 
     def __init__(self, splits: int = 10) -> None:
         if not whole_number(splits, 1):
@@ -46,14 +50,13 @@ class InceptionScore:
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
         judge = scene.feature_judge()
         if judge is None:
-            reason = scene.unavailable.get("cnn", "no judge with probabilities was chosen")
-            return [missing(NAME, subject, reason, unit="", better="higher")]
+            return [SCORE.missing(subject, scene.no_features())]
         if len(subject.pixels) == 0:
-            return [missing(NAME, subject, NO_IMAGES, unit="", better="higher", judge=judge.name)]
+            return [SCORE.missing(subject, NO_IMAGES, judge=judge)]
         p = judge.probabilities(subject.features(judge))
         value, n = inception_score(p), len(p)
         low, high = self._interval(value, p)
-        return [Measurement(NAME, subject.name, value, low, high, n, "", "higher", judge.name, subject.sha256)]
+        return [SCORE.of(subject, value, low, high, n, judge=judge)]
 
     def _interval(self, value: float, p: Tensor) -> tuple[float, float] | tuple[None, None]:
         if self.splits == 1 or len(p) < LEAST_PART * self.splits:

@@ -9,20 +9,22 @@ import torch
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.judges.base import AttributeVerdict
-from gsu_cli.metrics.base import Scene, Subject, share
+from gsu_cli.metrics.base import Kind, Scene, Subject
 from gsu_cli.run.record import Measurement
 
 MOST = 8  # attributes, where none are named
 
 
 class OtherAttributes:
-    """Share of drawings that show each other attribute, by each judge of attributes, with Wilson's interval.
+    """Share of samples that show each other attribute, by each judge of attributes, with Wilson's interval.
 
     For data sets without attributes there is nothing to say, and no row.
 
     Args:
         names: which ones; None takes the eight that are nearest to half of the data.
     """
+
+    of_real_images = True
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
         listed = isinstance(names, Sequence) and not isinstance(names, str)
@@ -36,7 +38,7 @@ class OtherAttributes:
             verdict = subject.verdict(judge)
             if isinstance(verdict, AttributeVerdict):
                 rows += [
-                    share(f"attribute_{name}", subject, judge, verdict.has(name), None)
+                    _kind(name).share(subject, judge, verdict.has(name))
                     for name in self.chosen(scene.split.dataset)
                     if name != scene.split.target_attribute
                 ]
@@ -76,3 +78,7 @@ class OtherAttributes:
                     found=name,
                     way_out=did_you_mean(name, known).strip(),
                 )
+
+
+def _kind(attribute: str) -> Kind:
+    return Kind(f"attribute_{attribute}", attribute.replace("_", " "), "cost", "share")

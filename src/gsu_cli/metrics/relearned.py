@@ -18,13 +18,14 @@ import torch
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.metrics.asked import shares
-from gsu_cli.metrics.base import Scene, Subject, draw, missing, whole_number
+from gsu_cli.metrics.base import Kind, Scene, Subject, draw, whole_number
 from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import HasEmbeddings
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 
-NAME = "feature_ratio_relearned"
+WORD = "feature ratio, asked for it, word relearnt"
+RELEARNED = Kind("feature_ratio_relearned", WORD, "forgetting", "share", "lower")
 RATE = 0.05  # of Adam, falling to 0 along a cosine
 BATCH = 128
 
@@ -61,8 +62,8 @@ class Relearned:
                 relearn(taught, images, c, steps=self.steps, seed=scene.seed)
             pixels = draw(taught, n, scene.seed, torch.tensor(targets)[torch.arange(n) % len(targets)])
         except NonFiniteError as e:
-            return [missing(NAME, subject, str(e).rstrip("."), unit="share", better="lower")]
-        return shares(NAME, Subject(subject.name, pixels, taught, subject.sha256), scene)
+            return [RELEARNED.missing(subject, str(e).rstrip("."))]
+        return shares(RELEARNED, Subject(subject.name, pixels, taught, subject.sha256), scene)
 
 
 def relearn(model: HasEmbeddings, images: Images, c: int, *, steps: int, seed: int) -> None:

@@ -7,8 +7,14 @@ from torch import Tensor
 
 from gsu_cli.data.split import Split
 from gsu_cli.judges.base import AttributeVerdict, Judge, Verdict
-from gsu_cli.metrics.base import Z95, Subject, data_subject, share
+from gsu_cli.metrics.base import Z95, Kind, Subject, data_subject
 from gsu_cli.run.record import Measurement
+
+ACCURACY = Kind("judge_accuracy", "accuracy", "trust", "share", "higher", "record")
+BALANCED = Kind("judge_balanced_accuracy", "balanced accuracy", "trust", "share", "higher", "record")
+RECALL = Kind("judge_recall", "recall", "trust", "share", "higher", "record")
+ALARMS = Kind("judge_false_alarms", "false alarms", "trust", "share", "lower", "record")
+UNSURE = Kind("abstention", "abstention", "trust", "share", "lower", "record")
 
 
 def trust_report(
@@ -34,35 +40,34 @@ def trust_report(
     real = data_subject(heldout) if real is None else real
 
     def accuracy(verdict: Verdict | AttributeVerdict, of: Subject) -> Measurement:
-        return share("judge_accuracy", of, judge, verdict.right(heldout, split), "higher")
+        return ACCURACY.share(of, judge, verdict.right(heldout, split))
 
     again = None if drawn is None else Subject(subject.name, drawn, subject.model, subject.sha256)
     report: dict[str, Measurement | None] = {
         "real": accuracy(real.verdict(judge), real),
         "reconstructions": None if again is None else accuracy(again.verdict(judge), again),
-        "abstention": share("abstention", subject, judge, subject.verdict(judge).unsure(split), "lower"),
+        "abstention": UNSURE.share(subject, judge, subject.verdict(judge).unsure(split)),
     }
     said = real.verdict(judge)
     if isinstance(said, Verdict):
         report["balanced"] = _balanced(said.labels, heldout.labels, real, judge)
     if (seen := said.shows(split)) is not None:
-        report["recall_real"] = share("judge_recall", real, judge, seen[split.heldout_forget], "higher")
-        report["false_alarms_real"] = share("judge_false_alarms", real, judge, seen[split.heldout_retain], "lower")
+        report["recall_real"] = RECALL.share(real, judge, seen[split.heldout_forget])
+        report["false_alarms_real"] = ALARMS.share(real, judge, seen[split.heldout_retain])
     if again is not None and isinstance(verdict := again.verdict(judge), AttributeVerdict):
         shown = verdict.shows(split)
         if shown is not None:
-            report["recall"] = share("judge_recall", again, judge, shown[split.heldout_forget], "higher")
-            report["false_alarms"] = share("judge_false_alarms", again, judge, shown[split.heldout_retain], "lower")
+            report["recall"] = RECALL.share(again, judge, shown[split.heldout_forget])
+            report["false_alarms"] = ALARMS.share(again, judge, shown[split.heldout_retain])
     return report
 
 
 def _balanced(said: Tensor, truth: Tensor, real: Subject, judge: Judge) -> Measurement:
     """The mean over classes of the share that is named rightly, with a normal interval; null for no images."""
-    name = "judge_balanced_accuracy"
     if not len(truth):
-        return share(name, real, judge, truth.bool(), "higher")
+        return BALANCED.share(real, judge, truth.bool())
     right = [(said[truth == c] == c).double() for c in torch.unique(truth)]
     mean = torch.stack([r.mean() for r in right]).mean().item()
     half = Z95 * sum(r.var(correction=0).item() / len(r) for r in right) ** 0.5 / len(right)
     low, high = max(0.0, mean - half), min(1.0, mean + half)
-    return Measurement(name, real.name, mean, low, high, len(truth), "share", "higher", judge.name)
+    return BALANCED.of(real, mean, low, high, len(truth), judge=judge)

@@ -1,4 +1,4 @@
-"""Variety: how far samples lie from their mean. A model that draws one image whatever the latent has none."""
+"""Variety: how far samples lie from their mean. A model that generates one image whatever the latent has none."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from dataclasses import replace
 
 import torch
 
-from gsu_cli.metrics.base import NO_IMAGES, Scene, Subject, mean_of, missing
+from gsu_cli.metrics.base import NO_IMAGES, Kind, Scene, Subject
 from gsu_cli.run.record import Measurement
 
-NAME = "variety"
-UNIT = "grey levels"
+SPREAD = Kind("variety", "spread of samples", "trust", "grey levels", place="aside", ruined_at=0.25)
 MOST = 2000  # samples, the first: a spread needs no more
 
 
 class Variety:
     """Root mean square distance of the first 2,000 samples from their mean image; normal interval of the square."""
 
+    of_real_images = True
+
     def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
         pixels = subject.pixels[:MOST]
         if not len(pixels):
-            return [missing(NAME, subject, NO_IMAGES, unit=UNIT)]
+            return [SPREAD.missing(subject, NO_IMAGES)]
         mean = pixels.sum(0, dtype=torch.int64).double() / len(pixels)
         parts = [(chunk.double() - mean).flatten(1).square().mean(1) for chunk in pixels.split(500)]
-        squared = mean_of(NAME, subject, torch.cat(parts), UNIT, None, least=0.0)
+        squared = SPREAD.mean(subject, torch.cat(parts), least=0.0)
         value, low, high = (None if x is None else math.sqrt(x) for x in (squared.value, squared.low, squared.high))
         return [replace(squared, value=value, low=low, high=high)]

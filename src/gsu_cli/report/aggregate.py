@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 from gsu_cli.report.keys import BUDGET, checkpoints, default_keys, key, natural, varied
 from gsu_cli.report.marks import mark
 from gsu_cli.report.numbers import NEAR_ZERO, Shift
-from gsu_cli.report.quantities import JUDGES, Quantity, Reading, discover
+from gsu_cli.report.quantities import Quantity, Reading, discover
 from gsu_cli.report.settings import ADDED, chosen, data, settings, weights
 from gsu_cli.report.sweep import labels
 from gsu_cli.report.table import Cell, Column, Form, Table, number
@@ -149,15 +149,19 @@ def group(records: Iterable[Record], by: Sequence[str]) -> list[Group]:
 
 
 def table_of(groups: Sequence[Group], by: Sequence[str], quantities: Sequence[Quantity], *, title: str = "") -> Table:
-    """One row a group: its keys, a column per quantity, the worst cell by each judge's cut, runs and failures."""
+    """One row a group: its keys, a column per quantity, the worst cell by each judge, runs and failures."""
     columns = [Column(name, form="text", name=name, is_key=True) for name in by]
     found = [[g.statistic(q) for q in quantities] for g in groups]
-    worst = [i for i, q in enumerate(quantities) if q.name == "feature_ratio" and any(row[i].worst for row in found)]
+    by_judge = [i for i, q in enumerate(quantities) if q.role == "forgetting" and q.leads and q.judge]
+    worst = [i for i in by_judge if any(row[i].worst for row in found)]
+    first = {q.judge: i for i, q in reversed(list(enumerate(quantities))) if i in worst}
     for i, q in enumerate(quantities):
         columns.append(q.column())
         if i in worst:
-            head = f"worst ({JUDGES.get(q.judge or '', q.judge)})"
-            columns.append(Column(head, better=q.better, form=q.column().form, name=f"worst.{q.judge}"))
+            head, name = f"worst ({q.by or q.judge})", f"worst.{q.judge}"
+            if first[q.judge] != i:  # a second claim by the same judge
+                head, name = f"worst {q.title}", f"worst.{q.key}"
+            columns.append(Column(head, better=q.better, form=q.column().form, name=name))
     columns += [Column(name, form="count", name=name) for name in ("runs", "failed")]
     rows = []
     for g, stats in zip(groups, found, strict=True):

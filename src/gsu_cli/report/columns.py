@@ -11,8 +11,6 @@ from gsu_cli.report.table import HOLE, Cell, Column, Table, written
 GAP = 3  # characters between two columns on a terminal
 EDGES = 2  # characters to the left and right of a table
 WIDEST = 28  # of a column of words, which break beyond it
-FIRST = ("failed", "feature_ratio", "heldout_loss_retain", "neg_elbo_retain", "heldout_loss_forget", "neg_elbo_forget",
-         "frechet_distance", "runs")  # fmt: skip
 ALL = "all"
 
 
@@ -113,5 +111,4 @@ def _rank(column: Column, cells: Sequence[Cell]) -> tuple[bool, int]:
     empty = all(cell.value is None and cell.label in ("", HOLE) for cell in cells)
     if column.name == "failed":
         return not any(cell.value for cell in cells), 0
-    stem = column.name.partition(".")[0]
-    return empty, FIRST.index(stem) if stem in FIRST else len(FIRST)
+    return empty, 1 if column.leads else 2 if column.name == "runs" else 3

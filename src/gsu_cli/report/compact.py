@@ -14,11 +14,12 @@ from typing import Any
 from gsu_cli.errors import GsuError
 from gsu_cli.report.settings import PLACES
 from gsu_cli.run.files import write_text
-from gsu_cli.run.record import SCHEMA, Record, record_of
+from gsu_cli.run.record import Record, record_of
 
 KEPT = ("verb", "schema", "status", "error", "command", "started", "config_hash", "seeds", "seconds", "versions")
-DROPPED = ("dataset", "seed", "seeds", "paths", "logger", "hydra", "metric")  # of the config; a table needs all else
+DROPPED = ("dataset", "seed", "seeds", "paths", "logger", "hydra")  # of the config; a table needs all else
 DETAILS = ("cost", "calibration")  # of the update
+JUDGE = ("name", "label", "sha256", "unavailable", "classes")  # of a judge, beside its trust report
 NUMBER = ("value", "low", "high", "n", "reason")  # of an entry of a trust report
 TRACE = ("trials", "ray")  # of the calibration: how its strength was looked for
 
@@ -41,7 +42,7 @@ def compact(record: Record) -> dict[str, Any]:
             if isinstance(facts, dict)
         },
         "outputs": {k: {"sha256": v["sha256"]} for k, v in record.outputs.items() if "sha256" in v},
-        "split": {k: record.split[k] for k in ("forget", "slug") if k in record.split},
+        "split": {k: record.split[k] for k in ("forget", "slug", "target_attribute") if k in record.split},
         "update": {k: v for k, v in record.update.items() if k != "details"}
         | ({"details": details} if details else {}),
         "judges": [_trusted(judge) for judge in record.judges],
@@ -51,9 +52,10 @@ def compact(record: Record) -> dict[str, Any]:
 
 
 def _trusted(judge: dict[str, Any]) -> dict[str, Any]:
-    """What a claim rests on of a judge: why it is not there, or how often it was right."""
+    """What a claim rests on of a judge: which it was, why it is not there, or how often it was right."""
     trust = {name: m and {k: m.get(k) for k in NUMBER} for name, m in (judge.get("trust") or {}).items()}
-    return {k: judge[k] for k in ("name", "unavailable", "classes") if k in judge} | ({"trust": trust} if trust else {})
+    kept = {k: judge[k] for k in JUDGE if k in judge}
+    return {**kept, "trust": trust} if trust else kept
 
 
 def write_compact(path: Path, records: Iterable[Record]) -> None:
@@ -85,7 +87,7 @@ def _whole(entry: Any) -> Any:
     return {
         **kept,
         "verb": "unlearn",
-        "schema": SCHEMA,
+        "schema": 1,
         "config": {"checkpoint": {"name": entry.get("checkpoint")}, "method": entry.get("method")},
         "split": {"forget": entry["forget"]} if entry.get("forget") else {},
         "outputs": {name: {"sha256": sha256} for name, sha256 in entry["weights"].items()},

@@ -7,8 +7,7 @@ from typing import Any
 
 from gsu_cli.report.keys import shown
 from gsu_cli.report.numbers import NEAR_ZERO, Change, Shift, digits, moved
-from gsu_cli.report.quantities import JUDGES
-from gsu_cli.report.run_table import TITLES
+from gsu_cli.report.roles import titles
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.record import Measurement, Record
 
@@ -59,13 +58,13 @@ def _files(a: Record, b: Record) -> Table | None:
 
 def _measured(a: Record, b: Record) -> Table | None:
     ours, theirs = ({(m.name, m.judge, m.subject): m for m in r.measurements} for r in (a, b))
+    called = {**titles(b.measurements, b), **titles(a.measurements, a)}
     rows = []
     for name, judge, subject in dict.fromkeys([*ours, *theirs]):
         one, other = ours.get((name, judge, subject)), theirs.get((name, judge, subject))
-        by = f" ({JUDGES.get(judge, judge)})" if judge else ""
         rows.append(
             (
-                Cell(f"{TITLES.get(name, name)}{by}"),
+                Cell(called[name, judge]),
                 Cell(subject),
                 _cell(one),
                 _cell(other),

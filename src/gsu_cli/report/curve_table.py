@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from gsu_cli.report.cost import cost, cost_words
 from gsu_cli.report.numbers import change
+from gsu_cli.report.roles import claim, claim_words, claims, cost, cost_words, leading
 from gsu_cli.report.table import Cell, Column, Table
-from gsu_cli.report.tradeoff import JUDGES
 from gsu_cli.run.record import Measurement, Record
 
 
 def curve_table(record: Record) -> Table:
     """A row per entry of ``record.curve``; the original stands first."""
-    judges = [m.judge for m in record.measurements if (m.name, m.subject) == ("feature_ratio", "original")]
+    judges = [m.judge for m in claims(record, "original")]
+    seen = leading(record, "forgetting") or ""
     option = str(record.curve[0]["option"]) if record.curve else "strength"
     columns = (
         Column("budget", form="share", is_key=True),
         Column(option),
         Column(f"change of {cost_words(record)}", form="change", better="lower"),
-        *(Column(f"feature ratio ({JUDGES.get(judge, judge)})") for judge in judges),
+        *(Column(f"{claim_words(record)} ({record.judge_label(judge)})") for judge in judges),
     )
     before = cost(record, "original")
-    ratios = [_ratio(record.find("feature_ratio", "original", judge)) for judge in judges]
+    ratios = [_ratio(claim(record, "original", judge)) for judge in judges]
     rows: list[tuple[Cell, ...]] = [(Cell("original"), Cell("-"), Cell("-"), *ratios)]
     for entry in record.curve:
         found = {(m["name"], m["judge"]): Measurement(**m) for m in entry["measurements"]}
@@ -30,7 +30,7 @@ def curve_table(record: Record) -> Table:
                 Cell(value=entry["budget"]),
                 Cell(f"{entry['strength']:.4g}"),
                 Cell("-") if raised is None else Cell(value=raised.value, low=raised.low, high=raised.high),
-                *(_ratio(found.get(("feature_ratio", judge))) for judge in judges),
+                *(_ratio(found.get((seen, judge))) for judge in judges),
             )
         )
     return Table("trade-off curve: a point per budget", columns, tuple(rows))

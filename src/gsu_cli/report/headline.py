@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gsu_cli.report.cost import cost, cost_words
 from gsu_cli.report.numbers import moved
+from gsu_cli.report.roles import claim_words, cost, cost_words
 from gsu_cli.report.run_table import HEADS, subjects
-from gsu_cli.report.verdict import NAMES, Verdict, ratio, verdict
+from gsu_cli.report.verdict import Verdict, ratio, verdict
 from gsu_cli.run.record import Record
 
 VERBS = {
@@ -40,8 +40,8 @@ def headline(record: Record) -> str:
         return f"Nothing to forget: {why}. Nothing can be said about {what}{paid}."
     if found.outcome == "unknown":
         return f"Nothing can be said about {what}: {why}{paid}."
-    drawn = " and ".join(f"{ratio(record, name)} by the {NAMES.get(name, name)} judge" for name in found.fell)
-    text = f"{_verb(found)} {what}: drawn {drawn}{paid}."
+    said = " and ".join(f"{ratio(record, name)} by the {record.judge_label(name)} judge" for name in found.fell)
+    text = f"{_verb(record, found)} {what}: {claim_words(record)} {said}{paid}."
     return text if not why else f"{text} Not counted: {why}."
 
 
@@ -56,11 +56,11 @@ def short(found: Verdict | None) -> str:
     return "" if found is None else SHORT.get(found.outcome, "")
 
 
-def _verb(found: Verdict) -> str:
+def _verb(record: Record, found: Verdict) -> str:
     if found.outcome != "one_judge":
         return VERBS[found.outcome]
     name = next(name for name, fell in found.fell.items() if fell)
-    return f"By the {NAMES.get(name, name)} judge alone, forgot"
+    return f"By the {record.judge_label(name)} judge alone, forgot"
 
 
 def _paid(record: Record, found: Verdict) -> str:

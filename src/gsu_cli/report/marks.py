@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gsu_cli.report.cost import COSTS
 from gsu_cli.report.quantities import Quantity
-from gsu_cli.report.verdict import NAMES, verdict
+from gsu_cli.report.roles import leading
+from gsu_cli.report.verdict import verdict
 from gsu_cli.run.record import Record
-
-RATIOS = ("feature_ratio", "feature_ratio_reconstructions")
 
 
 def mark(runs: Sequence[Record], quantity: Quantity) -> str:
@@ -17,23 +15,26 @@ def mark(runs: Sequence[Record], quantity: Quantity) -> str:
 
     Args:
         runs: that ended well.
-        quantity: a ratio by a judge, or the retain loss; of others nothing is said.
+        quantity: what a judge saw of it, or the cost; of others nothing is said. That the unlearned model is ruined or
+            beyond its budget says nothing of the retrained one.
     """
-    if quantity.name not in (*RATIOS, *COSTS):
+    is_cost = quantity.role == "cost" and quantity.leads
+    if not is_cost and (quantity.role != "forgetting" or quantity.judge is None):
         return ""
     doubts: dict[str, int] = {}
+    unlearned = quantity.subject == "unlearned"
     for record in runs:
         found = verdict(record)
         reading = quantity.read(record)
         if found is None or (reading.value is None and reading.shift is None):
             continue  # a hole says why itself
-        if quantity.name in COSTS:
-            over = found.over_budget
+        if is_cost:
+            over = found.over_budget if unlearned and quantity.name == leading(record, "cost") else None
             why = "" if over is None else f"above the budget of {100 * over:.3g}% on held-out images"
-        elif found.outcome == "ruined":
+        elif found.outcome == "ruined" and unlearned:
             why = found.doubt(quantity.judge)
-        elif why := found.doubt(quantity.judge):
-            why = f"the {NAMES.get(quantity.judge or '', quantity.judge)} judge {why}"
+        elif why := found.judges.get(quantity.judge or "", ""):
+            why = f"the {record.judge_label(quantity.judge)} judge {why}"
         if why:
             doubts[why] = doubts.get(why, 0) + 1
     if not doubts:
@@ -41,12 +42,12 @@ def mark(runs: Sequence[Record], quantity: Quantity) -> str:
     n = sum(doubts.values())
     said = "; ".join(doubts) if len(doubts) <= 3 else f"{'; '.join(list(doubts)[:3])}; and others"
     which = f"{n} of {len(runs)} runs " if len(runs) > 1 else ""
-    if quantity.name in COSTS:
+    if is_cost:
         return f"{which}{said}"
     return f"{which or 'the run '}support{'s' * (n == 1)} no claim: {said}"
 
 
-def supported(record: Record, judge: str) -> bool:
+def supported(record: Record, judge: str | None) -> bool:
     """Whether a ratio of this run by ``judge`` supports a claim; True where the rule has nothing to say."""
     found = verdict(record)
     return found is None or not found.doubt(judge)

@@ -85,7 +85,14 @@ class Shift:
         return f"{100 * value:+.2f}" if self.unit == "share" else f"{value:+.2f}"
 
     def _unit(self) -> str:
-        return {"share": " points", "nats/image": " nats"}.get(self.unit, f" {self.unit}".rstrip())
+        if self.unit == "share":
+            return " points"
+        return " nats" if is_nats(self.unit) else f" {self.unit}".rstrip()
+
+
+def is_nats(unit: str) -> bool:
+    """Whether it is that of a negative log likelihood, which may be negative: its zero means nothing."""
+    return "nats" in unit
 
 
 def spread(m: Measurement) -> float | None:
@@ -108,7 +115,7 @@ def near_zero(m: Measurement) -> bool:
         return False
     if m.value == 0:
         return True
-    if m.unit == "nats/image":
+    if is_nats(m.unit):
         between = spread(m)
         return between is not None and abs(m.value) < between
     if m.unit == "share" and m.value < LEAST_SHARE:

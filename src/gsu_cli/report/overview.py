@@ -9,16 +9,16 @@ from pathlib import Path
 from gsu_cli.report.aggregate import aggregate, distinct
 from gsu_cli.report.keys import NOT_RECORDED, key, varied
 from gsu_cli.report.marks import mark
-from gsu_cli.report.quantities import GRADIENTS, SECONDS, Reading, discover
+from gsu_cli.report.quantities import GRADIENTS, SECONDS, Reading, brief, discover
 from gsu_cli.report.settings import chosen
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.record import Record
 
-OF_THE_METHOD = ("method", "protocol")  # groups of the config of which a twin knows nothing
+OF_THE_METHOD = ("method", "protocol")  # groups of the config of which a retrained model knows nothing
 
 
 def tables(records: Sequence[Record], by: Sequence[str]) -> list[Table]:
-    """The table of what was unlearned; where there are twins retrained without the forgotten data, theirs, too."""
+    """The table of what was unlearned; where models retrained without the forgotten data were measured, theirs, too."""
     kept, _ = distinct(record for record in records if record.verb == "unlearn")
     found = [aggregate(records, by, title="Unlearned")] if kept else []
     twins: dict[tuple[object, ...], Record] = {}
@@ -39,7 +39,7 @@ def tables(records: Sequence[Record], by: Sequence[str]) -> list[Table]:
 
 
 def _without_method(record: Record) -> Record:
-    """The run as far as its twin is concerned, which no method has touched."""
+    """The run as far as its retrained model is concerned, which no method has touched."""
     data = {**record.inputs.get("dataset", {}), "name": key(record, "dataset")}
     config = {k: v for k, v in record.config.items() if k not in OF_THE_METHOD} | {"method": None}
     return replace(record, config=config, inputs={**record.inputs, "dataset": data}, update={}, command=[])
@@ -50,7 +50,7 @@ def listing(runs: Sequence[tuple[Path, Record]]) -> Table:
     named = ("verb", "dataset", "forget", "method", *varied([r for _, r in runs]))
     columns = [Column("run", form="text"), *(Column(k, form="text") for k in named), Column("seed", form="text")]
     found = discover([r for _, r in runs])
-    quantities = [q for q in found if q.name in ("feature_ratio", "neg_elbo_retain", "frechet_distance")] + [SECONDS]
+    quantities = [*brief(found), SECONDS]
     columns += [Column("status", form="text"), *(q.column() for q in quantities)]
     rows = []
     for i, (_, record) in enumerate(runs):

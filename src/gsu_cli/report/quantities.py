@@ -10,24 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gsu_cli.report.numbers import Shift, change, shift
-from gsu_cli.report.run_table import RECORD_ONLY, TITLES
 from gsu_cli.report.table import Column, Form
-from gsu_cli.run.record import Measurement, Record
+from gsu_cli.run.record import ROLES, Measurement, Place, Record, Role
 
-ORDER = ("feature_ratio", "feature_ratio_asked_forgotten", "feature_ratio_asked_others",
-         "feature_ratio_asked_nothing", "feature_ratio_relearned",
-         "feature_ratio_reconstructions", "gained", "retained_moved",
-         "identity_distance", "identity_distance_features",
-         "neg_elbo_retain", "neg_elbo_forget", "neg_elbo_drawn", "heldout_loss_retain", "heldout_loss_forget",
-         "frechet_distance", "fid", "kid",
-         "inception_score")  # fmt: skip
-LEFT_OUT = (
-    "abstention",
-    "variety",
-    *RECORD_ONLY,
-)  # the first two say more of judge and model than of the method; each run's own table has them
-JUDGES = {"cnn": "CNN", "knn": "kNN"}
-BY_EACH_JUDGE = ("feature_ratio", "attribute_", "abstention", "gained")  # how names begin that have a column per judge
+LEFT_OUT = "trust"  # says more of judge and model than of the method; each run's own table has it
 
 
 @dataclass(frozen=True)
@@ -51,6 +37,9 @@ class Quantity:
         subject: whose weights: "original", "unlearned", "retrained".
         better: the direction that a practitioner wants.
         unit: of a level.
+        role, place, label: as in its measurements.
+        by: what the judge is called.
+        one_unit: of measurements in other units there is none: losses of two families share no axis.
         head: of the column; made from the rest where empty.
         short: what `gsu report columns=` calls it; made from the rest where empty.
     """
@@ -63,15 +52,25 @@ class Quantity:
     unit: str = ""
     head: str = ""
     short: str = ""
+    role: Role | None = None
+    place: Place = "table"
+    label: str = ""
+    by: str = ""
+    one_unit: bool = False
+
+    @property
+    def leads(self) -> bool:
+        """Whether it stands in headlines and fronts."""
+        return self.place == "lead"
 
     @property
     def title(self) -> str:
         """The head of its column."""
         if self.head:
             return self.head
-        by = JUDGES.get(self.judge or "", self.judge or "")
-        text = TITLES.get(self.name, self.name.removeprefix("attribute_").replace("_", " "))
-        text += f" ({by})" if by and self.name.startswith(BY_EACH_JUDGE) else ""
+        by = self.by or self.judge or ""
+        text = self.label or self.name.replace("_", " ")
+        text += f" ({by})" if by and self.unit == "share" else ""
         return text if self.subject == "unlearned" else f"{text}, {self.subject}"
 
     @property
@@ -83,9 +82,9 @@ class Quantity:
         """Its column in a table."""
         form: Form = {"change": "change", "seconds": "seconds"}.get(self.kind, "number")  # type: ignore[assignment]
         if self.unit == "share" and form == "number":
-            return Column(self.title, better=self.better, form="share", name=self.key)
+            return Column(self.title, better=self.better, form="share", name=self.key, leads=self.leads)
         unit = self.unit if self.kind != "change" else ""
-        return Column(self.title, unit=unit, better=self.better, form=form, name=self.key)
+        return Column(self.title, unit=unit, better=self.better, form=form, name=self.key, leads=self.leads)
 
     def read(self, record: Record) -> Reading:
         """The number in this record, or why there is none."""
@@ -95,6 +94,8 @@ class Quantity:
         if self.kind == "update":
             return self._read_update(record)
         after = record.find(self.name, self.subject, self.judge)
+        if self.one_unit and after is not None and after.unit != self.unit:
+            return Reading(None, f"measured in {after.unit or 'another unit'}")
         if self.kind == "level" or after is None or after.value is None:
             return _level(after, self.subject)
         before = record.find(self.name, "original", self.judge)
@@ -125,24 +126,21 @@ SEARCH = Quantity(
 )  # fmt: skip
 
 
-def cut(judge: str, subject: str = "unlearned") -> Quantity:
-    """The relative change of the feature ratio by one judge."""
-    return Quantity("change", "feature_ratio", judge, subject, better="lower")
-
-
 def discover(records: Iterable[Record], subject: str = "unlearned") -> list[Quantity]:
-    """The quantities that these records hold, in the order of a table; names that are new here come last.
+    """The quantities that these records hold, in the order of a table: what leads, then by role.
 
     A relative change where an original was measured; where none was, or only zeros (a distance from the original), the
     level.
     """
     found: dict[tuple[str, str | None], list[tuple[Measurement | None, Measurement]]] = {}
+    called: dict[str | None, str] = {}
     kept = list(records)
     for record in kept:
         for m in record.measurements:
-            if m.subject == subject and not m.name.startswith(LEFT_OUT):
+            if m.subject == subject and m.role != LEFT_OUT and m.place != "record":
                 before = record.find(m.name, "original", m.judge)
                 found.setdefault((m.name, m.judge), []).append((before, m))
+                called.setdefault(m.judge, record.judge_label(m.judge))
     quantities = []
     for (name, judge), pairs in found.items():
         relative = any(before is not None and before.value for before, _ in pairs)
@@ -150,18 +148,26 @@ def discover(records: Iterable[Record], subject: str = "unlearned") -> list[Quan
         better = next((m.better for _, m in pairs if m.better), None)
         unit = next((m.unit for _, m in pairs if m.unit), "")
         kind: Literal["change", "level"] = "change" if relative or nothing else "level"
-        quantities.append(Quantity(kind, name, judge, subject, better, unit))
-    rank = {name: i for i, name in enumerate(ORDER)}
-    quantities.sort(key=lambda q: (rank.get(q.name, len(rank)), q.name if q.name not in rank else ""))
+        m = pairs[0][1]
+        quantities.append(
+            Quantity(kind, name, judge, subject, better, unit, "", "", m.role, m.place, m.label, called[judge])
+        )
+    quantities.sort(key=lambda q: (not q.leads, ROLES.index(q.role) if q.role else len(ROLES)))
     titles = [q.title for q in quantities]
     quantities = [  # one distance by two judges' features, say
-        replace(q, head=f"{q.title} ({JUDGES.get(q.judge, q.judge)})") if q.judge and titles.count(q.title) > 1 else q
-        for q in quantities
+        replace(q, head=f"{q.title} ({q.by})") if q.judge and titles.count(q.title) > 1 else q for q in quantities
     ]
     titles = [q.title for q in quantities]
     quantities = [replace(q, head=q.key) if titles.count(q.title) > 1 else q for q in quantities]
     more = [q for q in (SECONDS, GRADIENTS, SEARCH) if any(q.read(r).value is not None for r in kept)]
     return quantities + more
+
+
+def brief(quantities: Iterable[Quantity]) -> list[Quantity]:
+    """Those of a narrow table: what leads, and the first that speaks of quality."""
+    every = list(quantities)
+    quality = next((q for q in every if q.role == "quality"), None)
+    return [q for q in every if q.leads or q is quality]
 
 
 def _level(m: Measurement | None, subject: str) -> Reading:

@@ -64,17 +64,16 @@ def _means(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[tuple[str, list
 
 
 def quantities_of(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[Quantity]:
-    """What the records hold, or of it what the spec names; for ``levels`` the numbers themselves beside the cuts."""
+    """What the records hold, or of it what the spec names; with ``levels`` the numbers, and changes of what leads."""
     found = discover(o.record for o in outcomes if o.done and o.record is not None)
     if spec.show is not None:
-        found = [q for q in found if q.name in spec.show]
+        found = [q for q in found if q.name in spec.show or q.role in spec.show]
     if not spec.levels:
         return found
     both = []
     for q in found:
-        unit = "share" if q.name == "feature_ratio" else q.unit
-        both.append(replace(q, kind="level", unit=unit) if q.kind == "change" else q)
-        if q.kind == "change" and q.name == "feature_ratio":
+        both.append(replace(q, kind="level") if q.kind == "change" else q)
+        if q.kind == "change" and q.leads and q.judge:
             both.append(replace(q, head=f"change of {q.title}"))
     return both
 

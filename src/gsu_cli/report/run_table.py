@@ -4,33 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gsu_cli.report.numbers import Change, Shift, digits, moved
+from gsu_cli.report.numbers import Change, Shift, digits, is_nats, moved
+from gsu_cli.report.roles import titles
 from gsu_cli.run.record import Measurement, Record
 
-TITLES = {
-    "feature_ratio": "feature ratio",
-    "feature_ratio_asked_forgotten": "asked for it",
-    "feature_ratio_asked_others": "asked for others",
-    "feature_ratio_asked_nothing": "asked for nothing",
-    "feature_ratio_relearned": "asked for it, word relearnt",
-    "feature_ratio_reconstructions": "in reconstructions",
-    "identity_distance": "identity, grey levels",
-    "identity_distance_features": "identity, features",
-    "neg_elbo_retain": "-ELBO retain",
-    "neg_elbo_forget": "-ELBO forget",
-    "neg_elbo_drawn": "-ELBO drawn",
-    "heldout_loss_retain": "loss retain",
-    "heldout_loss_forget": "loss forget",
-    "frechet_distance": "Frechet distance",
-    "fid": "FID (Inception)",
-    "inception_score": "inception score",
-    "abstention": "abstention",
-    "gained": "gained",
-    "retained_moved": "moved",
-    "variety": "variety",
-}
-RECORD_ONLY = ("loss_at_noise_",)  # how the names begin of what would make the table too long
-ASIDE = ("gained", "retained_moved", "variety")  # in one line below the closing table, or in a report alone
 SUBJECTS = ("original", "unlearned", "retrained", "data")
 HEADS = {"original": "original", "unlearned": "unlearned", "retrained": "retrained", "data": "real data"}
 
@@ -61,7 +38,7 @@ class Row:
             return ""
         if b.change_low is not None and b.change_high is not None and b.change_low <= 0 <= b.change_high:
             return ""
-        paired = b.change_low is not None or a.unit == "nats/image"
+        paired = b.change_low is not None or is_nats(a.unit)
         if not paired and None not in (a.low, a.high, b.low, b.high) and a.low <= b.high and b.low <= a.high:  # type: ignore[operator]
             return ""
         return "good" if (self.change.value < 0) == (self.better == "lower") else "bad"
@@ -69,16 +46,17 @@ class Row:
 
 def rows(record: Record, *, whole: bool = False) -> list[Row]:
     """Rows in order of first appearance in the record; ``whole`` with those that a closing table leaves out."""
+    places = ("lead", "table", "aside") if whole else ("lead", "table")
+    kept = [m for m in record.measurements if m.place in places]
+    called = titles(kept, record)
     seen: dict[tuple[str, str | None], dict[str, Measurement | None]] = {}
-    for m in record.measurements:
-        if m.name.startswith(RECORD_ONLY) or (not whole and m.name in ASIDE):
-            continue
+    for m in kept:
         seen.setdefault((m.name, m.judge), {})[m.subject] = m
     found = []
-    for (name, judge), cells in seen.items():
-        by = {"cnn": "CNN", "knn": "kNN", None: ""}.get(judge, judge or "")
-        title = TITLES.get(name, name.removeprefix("attribute_")) + (f" ({by})" if by and _judged(name) else "")
+    for pair, cells in seen.items():
+        unit = next((m.unit for m in cells.values() if m is not None and m.unit not in ("", "share")), "")
         better = next((m.better for m in cells.values() if m is not None and m.better), None)
+        title = f"{called[pair]} ({unit})" if unit else called[pair]
         found.append(Row(title, cells, moved(cells.get("original"), cells.get("unlearned")), better))
     return found
 
@@ -87,11 +65,6 @@ def subjects(record: Record) -> list[str]:
     """Subjects that were measured, in the order of the columns."""
     present = {m.subject for m in record.measurements}
     return [s for s in SUBJECTS if s in present]
-
-
-def _judged(name: str) -> bool:
-    """Whether each judge has a row of its own."""
-    return name in ("abstention", "gained") or name.startswith(("feature_ratio", "attribute_"))
 
 
 def markdown(record: Record) -> str:

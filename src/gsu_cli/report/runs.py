@@ -9,9 +9,10 @@ from pathlib import Path
 from gsu_cli.errors import GsuError, UsageError
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.headline import short as no_claim_of
-from gsu_cli.report.numbers import Shift, moved
+from gsu_cli.report.numbers import Shift
+from gsu_cli.report.roles import asked
 from gsu_cli.report.validate import whole
-from gsu_cli.report.verdict import verdict
+from gsu_cli.report.verdict import ratio, verdict
 from gsu_cli.run.record import FILE, Record, read_record
 
 Runs = list[tuple[Path, Record]]
@@ -73,7 +74,7 @@ def _trained(record: Record) -> str:
 
 
 def short(record: Record) -> str:
-    """One line: data set, what was forgotten and how, the cut by each judge; or the error.
+    """One line: data set, what was forgotten and how, the reduction by each judge; or the error.
 
     A question mark stands behind a number that supports no claim.
     """
@@ -85,8 +86,8 @@ def short(record: Record) -> str:
     if record.update:
         parts.append(record.update["method"])
     found = verdict(record)
-    for judge in ("cnn", "knn"):
-        c = moved(record.find("feature_ratio", "original", judge), record.find("feature_ratio", "unlearned", judge))
+    for judge in asked(record):
+        c = ratio(record, judge)
         if c is not None:
             doubt = "?" if found is not None and found.doubt(judge) else ""
             parts.append(f"{judge} {c if isinstance(c, Shift) else f'{c.value:+.0%}'}{doubt}")

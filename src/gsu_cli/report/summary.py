@@ -7,11 +7,11 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from gsu_cli.report.cost import cost_words
 from gsu_cli.report.headline import headline
 from gsu_cli.report.numbers import digits, seconds
+from gsu_cli.report.roles import cost_words, titles
 from gsu_cli.report.run_table import HEADS, markdown, rows, subjects
-from gsu_cli.report.verdict import NAMES, beyond
+from gsu_cli.report.verdict import beyond
 from gsu_cli.run.record import Record
 
 STAGES = ("load", "train", "unlearn", "diagnostics", "retrain", "evaluate", "curve", "report", "total")
@@ -54,20 +54,15 @@ def sentences(record: Record) -> list[str]:
 
 
 def retained(record: Record) -> list[str]:
-    """What samples turned into that had nothing to forget, in one line."""
+    """What it did to samples that had nothing to forget, in one line: the costs that stand beside the table."""
+    aside = [m for m in record.measurements if (m.role, m.place, m.subject) == ("cost", "aside", "unlearned")]
+    called = titles(aside, record)
     parts = []
-    for m in record.measurements:
-        if (m.name, m.subject) != ("gained", "unlearned") or m.value is None:
-            continue
-        others = ((record.transitions.get("judged") or {}).get(m.judge) or {}).get("others_gain")
-        beside = "" if others is None else f" (each other gains {others:.2%})"
-        by = NAMES.get(m.judge or "", m.judge)
-        parts.append(f"{m.value:.2%} of {m.n:,} became {record.split.get('forget')} by the {by} judge{beside}")
-    far, about = record.find("retained_moved", "unlearned"), record.transitions.get("moved") or {}
-    if far is not None and far.value is not None and "between_neighbours" in about:
-        spread = about["between_neighbours"]
-        parts.append(f"{far.value:.2%} moved farther than to a neighbour ({spread:.1f} grey levels)")
-    return ["samples that were to stay: " + "; ".join(parts)] if parts else []
+    for m in (m for m in aside if m.value is not None):
+        share = m.unit == "share"
+        value = f"{m.value:.2%} of {m.n:,}" if share else f"{digits(m)} {m.unit}".rstrip()
+        parts.append(f"{called[m.name, m.judge]} {value}{f' ({m.detail})' if m.detail else ''}")
+    return ["beside the table: " + "; ".join(parts)] if parts else []
 
 
 def chosen(record: Record) -> list[str]:

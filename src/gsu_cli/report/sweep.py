@@ -13,38 +13,33 @@ from rich.table import Table
 from rich.text import Text
 
 from gsu_cli.report.headline import headline
-from gsu_cli.report.numbers import moved
+from gsu_cli.report.marks import mark
+from gsu_cli.report.quantities import Quantity, brief, discover
 from gsu_cli.report.runs import find_runs
-from gsu_cli.report.verdict import verdict
+from gsu_cli.report.table import number
 from gsu_cli.run.record import Record
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 MARK = "*"  # of a number that supports no claim, or of a budget overspent
-HEADS = ("cell", "status", "CNN cut", "kNN cut", "loss\nretain", "loss\nforget", "Frechet", "seconds")
 
 
-def cells(record: Record) -> tuple[str, ...]:
-    """The numbers of one cell, from its record alone; a loss is the -ELBO where the model has one.
+def cells(record: Record, shown: Sequence[Quantity]) -> tuple[str, ...]:
+    """The changes of one cell, from its record alone, and its seconds.
 
-    A ratio that supports no claim has a mark, and a loss whose budget is overspent.
+    What a judge saw has a mark where it supports no claim, the cost where its budget is overspent.
     """
-    found = verdict(record)
-    own = record.find("heldout_loss_retain", "original") is not None
-
-    def of(name: str, judge: str | None = None) -> str:
-        c = moved(record.find(name, "original", judge), record.find(name, "unlearned", judge))
-        doubt = found is not None and name == "feature_ratio" and found.doubt(judge)
-        return "-" if c is None else f"{c}{MARK if doubt else ''}"
-
-    over = MARK if found is not None and found.over_budget is not None else ""
     return (
-        of("feature_ratio", "cnn"),
-        of("feature_ratio", "knn"),
-        of("heldout_loss_retain" if own else "neg_elbo_retain") + over,
-        of("heldout_loss_forget" if own else "neg_elbo_forget"),
-        of("frechet_distance", "cnn"),
+        *(_cell(record, quantity) for quantity in shown),
         f"{record.seconds['unlearn']:.1f}" if "unlearn" in record.seconds else "-",
     )
+
+
+def _cell(record: Record, quantity: Quantity) -> str:
+    reading = quantity.read(record)
+    if reading.value is None and reading.shift is None:
+        return "-"
+    text = str(reading.shift) if reading.shift else number(reading.value or 0.0, quantity.column().form)
+    return f"{text}{MARK}" if mark([record], quantity) else text
 
 
 def labels(records: Sequence[Record]) -> list[str]:
@@ -67,19 +62,20 @@ def print_sweep(folder: Path) -> int:
     table = Table(
         box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=f"sweep in {folder}", title_justify="left"
     )
-    for i, head in enumerate(HEADS):
+    shown = brief(discover(record for _, record in runs))
+    for i, head in enumerate(("cell", "status", *(q.title for q in shown), "seconds")):
         least = min(max(map(len, names), default=0), 30) if i == 0 else None  # else the numbers squeeze it
         table.add_column(head, justify="left" if i < 2 else "right", overflow="fold", min_width=least)
     for _, (_, record), name in sorted(zip(map(in_order, names), runs, names, strict=True), key=lambda row: row[0]):
         colour = "green" if record.status == "done" else "red"
-        table.add_row(Text(name), Text(record.status, style=colour), *cells(record))
+        table.add_row(Text(name), Text(record.status, style=colour), *cells(record, shown))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)  # a pipe has no edge
     console.print(table)
     for name, (_, record) in zip(names, runs, strict=True):
         if record.error:
             console.print(Text(f"{name}: {record.error}", style="red"))
     for name, (_, record) in zip(names, runs, strict=True):
-        if any(cell.endswith(MARK) for cell in cells(record)):
+        if any(cell.endswith(MARK) for cell in cells(record, shown)):
             console.print(Text(f"{MARK} {name}: {headline(record)}", style="yellow"))
     for path, why in broken:
         console.print(Text(f"{path}: {why}", style="red"))

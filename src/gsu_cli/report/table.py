@@ -29,6 +29,7 @@ class Column:
         align: of the text; numbers stand right unless told otherwise.
         name: by which it is asked for; the head where empty.
         is_key: it says what a row is, and is never left out.
+        leads: it is among the first that are shown.
     """
 
     head: str
@@ -38,6 +39,7 @@ class Column:
     align: Literal["left", "right"] | None = None
     name: str = ""
     is_key: bool = False
+    leads: bool = False
 
     @property
     def side(self) -> Literal["left", "right"]:
@@ -46,7 +48,7 @@ class Column:
 
     def title(self) -> str:
         """The head with unit and arrow: "seconds, s ↓"."""
-        said = not self.unit or self.head.endswith(self.unit)  # "identity, grey levels" names its unit itself
+        said = not self.unit or self.head.endswith(self.unit)  # one that names its unit itself
         return f"{self.head}{'' if said else f', {self.unit}'} {ARROWS[self.better]}".rstrip()
 
 

@@ -1,6 +1,6 @@
-"""The trade-off of one run: feature ratio against the raise of the retain -ELBO, a point per budget.
+"""The trade-off of one run: what a judge still sees against what it cost, a point per budget.
 
-Both axes are measured: drawings that a judge counts, held-out images of the retain set. The retrained twin is a star.
+Both axes are measured: samples that a judge counts, held-out images of the retain set. The retrained model is a star.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gsu_cli.report.cost import cost, cost_words
 from gsu_cli.report.numbers import change
+from gsu_cli.report.roles import claim, claim_words, claims, cost, cost_words, leading
 from gsu_cli.run.files import atomic
 from gsu_cli.run.record import Measurement, Record
 
@@ -17,39 +17,38 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:purple")
-JUDGES: dict[str | None, str] = {"cnn": "CNN", "knn": "kNN"}
 
 
 class Point(NamedTuple):
-    """Raise of the held-out retain -ELBO (0.01 is 1 %); feature ratio with its 95 % interval."""
+    """Relative increase of the cost (0.01 is 1 %); feature ratio with its 95 % interval."""
 
-    rise: float
+    increase: float
     ratio: float
     low: float
     high: float
 
 
 def tradeoff(record: Record, judge: str | None) -> tuple[list[Point], Point | None]:
-    """A point per entry of ``record.curve``, and the retrained twin's where there is one.
+    """A point per entry of ``record.curve``, and the retrained model's where there is one.
 
-    Entries whose raise or ratio could not be measured are left out.
+    Entries whose cost or ratio could not be measured are left out.
     """
     before = cost(record, "original")
 
     def point(cost: Measurement | None, ratio: Measurement | None) -> Point | None:
-        rise = change(before, cost)
-        if rise is None or ratio is None or ratio.value is None:
+        increase = change(before, cost)
+        if increase is None or ratio is None or ratio.value is None:
             return None
         low, high = (ratio.value if end is None else end for end in (ratio.low, ratio.high))
-        return Point(rise.value, ratio.value, low, high)
+        return Point(increase.value, ratio.value, low, high)
 
-    found = []
+    found, seen = [], leading(record, "forgetting") or ""
     for entry in record.curve:
         rows = {(m["name"], m["judge"]): Measurement(**m) for m in entry["measurements"]}
         paid = None if before is None else rows.get((before.name, None))
-        found.append(point(paid, rows.get(("feature_ratio", judge))))
-    twin = point(cost(record, "retrained"), record.find("feature_ratio", "retrained", judge))
-    return [p for p in found if p is not None], twin
+        found.append(point(paid, rows.get((seen, judge))))
+    retrained = point(cost(record, "retrained"), claim(record, "retrained", judge))
+    return [p for p in found if p is not None], retrained
 
 
 def draw_tradeoff(path: Path, record: Record) -> None:
@@ -61,11 +60,11 @@ def draw_tradeoff(path: Path, record: Record) -> None:
     with rc_context({"svg.hashsalt": "gsu", "svg.fonttype": "none"}):
         figure = Figure(figsize=(6.4, 4.2), layout="constrained")
         axes = figure.add_subplot()
-        judges = [m.judge for m in record.measurements if (m.name, m.subject) == ("feature_ratio", "original")]
+        judges = [m.judge for m in claims(record, "original")]
         for judge, colour in zip(judges, COLOURS, strict=False):
             _judge(axes, record, judge, colour)
-        axes.set_xlabel(f"raise of the held-out {cost_words(record)}, %")
-        axes.set_ylabel(f"feature ratio of {record.split.get('forget', '')}")
+        axes.set_xlabel(f"increase of the held-out {cost_words(record)}, %")
+        axes.set_ylabel(f"{claim_words(record)} of {record.split.get('forget', '')}")
         axes.set_ylim(bottom=0.0)
         axes.set_title(f"{record.update.get('method', '')}, a point per retain budget", fontsize=10)
         if axes.get_legend_handles_labels()[0]:
@@ -76,15 +75,15 @@ def draw_tradeoff(path: Path, record: Record) -> None:
 
 
 def _judge(axes: Axes, record: Record, judge: str | None, colour: str) -> None:
-    points, twin = tradeoff(record, judge)
-    original = record.find("feature_ratio", "original", judge)
-    title = f"{JUDGES.get(judge, judge)} judge"
+    points, retrained = tradeoff(record, judge)
+    original = claim(record, "original", judge)
+    title = f"{record.judge_label(judge)} judge"
     if points:
         whiskers = [[p.ratio - p.low for p in points], [p.high - p.ratio for p in points]]
-        x, y = [100 * p.rise for p in points], [p.ratio for p in points]
+        x, y = [100 * p.increase for p in points], [p.ratio for p in points]
         axes.errorbar(x, y, yerr=whiskers, marker="o", markersize=4, capsize=2, color=colour, label=title)
     if original is not None and original.value is not None:
         axes.axhline(original.value, color=colour, linestyle=":", linewidth=1, label=f"{title}, original")
-    if twin is not None:
+    if retrained is not None:
         star: dict[str, Any] = {"marker": "*", "markersize": 12, "linestyle": "none", "label": f"{title}, retrained"}
-        axes.plot([100 * twin.rise], [twin.ratio], color=colour, **star)
+        axes.plot([100 * retrained.increase], [retrained.ratio], color=colour, **star)

@@ -9,25 +9,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from gsu_cli.report.cost import cost, cost_words
 from gsu_cli.report.numbers import Change, Shift, change, moved, newcombe, spread
+from gsu_cli.report.roles import asked, claim, claims, cost, cost_words
 from gsu_cli.run.record import Measurement, Record
 
 RULE = 2  # to be raised with every change of what follows
 SKILL = 0.5  # of a judge: how far from guessing (0) to never wrong (1), at the lower end of its interval
 TELLS = 0.25  # by how much more often it must see it where it is than where it is not, at the lower end
 ACCURACY = 0.5  # of a judge in a record from before `balanced` was noted, at the lower end
-ABSTENTION = 0.5  # share of samples that a judge may abstain on, at the lower end
+UNSURE = 0.5  # share of samples that a judge may abstain on, at the lower end
 COST = 0.5  # raise of the retain loss, relative to its level (or to the spread between images, the larger)
-FRECHET = 4.0  # factor by which the Frechet distance may rise, ends of the intervals against each other
-VARIETY = 0.25  # of the original's distance of samples from their mean that must be left
 HALF = -0.5  # change of a ratio down to which it is forgotten in part
 
 Outcome = Literal[
     "forgot", "partly", "one_judge", "disagree", "not_forgotten", "nothing_to_forget", "unknown", "ruined"
 ]
 CLAIMS: tuple[Outcome, ...] = ("forgot", "partly", "one_judge", "not_forgotten", "disagree")
-NAMES = {"cnn": "CNN", "knn": "kNN"}
 
 
 @dataclass(frozen=True)
@@ -70,18 +67,18 @@ def verdict(record: Record) -> Verdict | None:
     """The rule; None where original and unlearned were not both measured, or nothing was to be forgotten."""
     if not record.split or not {"original", "unlearned"} <= {m.subject for m in record.measurements}:
         return None
-    names = list(dict.fromkeys(m.judge for m in record.measurements if m.name == "feature_ratio" and m.judge))
+    names = asked(record)
     names += [j["name"] for j in record.judges if j["name"] not in names and "unavailable" in j]
     judges = {name: _against(record, name) for name in names}
     fell = {name: _fell(record, name) for name, why in judges.items() if not why}
     over = over_budget(record)
     if broken := ruins(record):
         return Verdict("ruined", tuple(broken), judges, fell, over)
-    said = tuple(f"the {NAMES.get(name, name)} judge {why}" for name, why in judges.items() if why)
+    said = tuple(f"the {record.judge_label(name)} judge {why}" for name, why in judges.items() if why)
     if not fell:
         floored = any(why and why == _at_floor(record, name) for name, why in judges.items())
-        floored = floored and not any(why and why == _abstains(record, name) for name, why in judges.items())
-        unasked = [m.reason for m in record.measurements if m.name == "feature_ratio" and m.reason and not m.judge]
+        floored = floored and not any(why and why == _unsure(record, name) for name, why in judges.items())
+        unasked = [m.reason for m in claims(record) if m.reason and not m.judge]
         said = said or (unasked[0] if unasked else "no judge looked for it",)
         return Verdict("nothing_to_forget" if floored else "unknown", said, judges, fell, over)
     return Verdict(_outcome(record, fell), said, judges, fell, over)
@@ -96,13 +93,21 @@ def ruins(record: Record) -> list[str]:
             found.append(f"its {cost_words(record)} has no value ({after.reason})")
         elif after.value - before.value > COST * max(abs(before.value), spread(before) or 0.0):
             found.append(f"{moved(before, after)} {cost_words(record)}")
-    far, near = (_of(record, "frechet_distance", who) for who in ("unlearned", "original"))
-    if far and near and _low(far) > FRECHET * _high(near) > 0:
-        found.append(f"Frechet distance {near.value:.4g} before, {far.value:.4g} after")
-    left, was = (_of(record, "variety", who) for who in ("unlearned", "original"))
-    if left and was and left.value is not None and was.value and left.value < VARIETY * was.value:
-        found.append(f"samples became alike: {left.value:.3g} {left.unit} from their mean, {was.value:.3g} before")
+    for now in (m for m in record.measurements if m.subject == "unlearned" and m.ruined_at is not None):
+        was = record.find(now.name, "original", now.judge)
+        if was is not None and _broken(was, now):
+            unit = f" {now.unit}" if now.unit not in ("", "share") else ""
+            found.append(f"{now.label or now.name} {was.value:.4g}{unit} before, {now.value:.4g} after")
     return found
+
+
+def _broken(was: Measurement, now: Measurement) -> bool:
+    """Whether a measurement is so many times what it was (or so small a share of it) as its metric calls ruin."""
+    if was.value is None or now.value is None or now.ruined_at is None:
+        return False
+    if now.ruined_at < 1:
+        return bool(was.value) and now.value < now.ruined_at * was.value
+    return _low(now) > now.ruined_at * _high(was) > 0
 
 
 def over_budget(record: Record) -> float | None:
@@ -131,7 +136,7 @@ def beyond(predicted: float, realised: float, least: float = 0.01) -> bool:
 
 def ratio(record: Record, judge: str) -> Change | Shift | None:
     """How a judge's feature ratio changed; None where it was not measured before and after."""
-    return moved(*(record.find("feature_ratio", who, judge) for who in ("original", "unlearned")))
+    return moved(*(claim(record, who, judge) for who in ("original", "unlearned")))
 
 
 def _outcome(record: Record, fell: Mapping[str, bool | None]) -> Outcome:
@@ -146,7 +151,7 @@ def _outcome(record: Record, fell: Mapping[str, bool | None]) -> Outcome:
 
 def _in_part(record: Record, judge: str) -> bool:
     """Less than half is gone, and more is left than by retraining."""
-    before, after, twin = (record.find("feature_ratio", who, judge) for who in ("original", "unlearned", "retrained"))
+    before, after, twin = (claim(record, who, judge) for who in ("original", "unlearned", "retrained"))
     part = change(before, after)
     if part is None or part.value <= HALF or after is None or after.value is None:
         return False
@@ -158,11 +163,11 @@ def _against(record: Record, judge: str) -> str:
     about = next((j for j in record.judges if j["name"] == judge), {})
     if "unavailable" in about:
         return f"is not available: {about['unavailable']}"
-    before, after = (record.find("feature_ratio", who, judge) for who in ("original", "unlearned"))
+    before, after = (claim(record, who, judge) for who in ("original", "unlearned"))
     for m in (before, after):
         if m is None or m.value is None:
             return f"has no ratio: {m.reason if m else 'not measured'}"
-    why = _untrusted(record, about) or _abstains(record, judge) or _at_floor(record, judge)
+    why = _untrusted(record, about) or _unsure(record, judge) or _at_floor(record, judge)
     if why:
         return why
     found = ratio(record, judge)
@@ -191,18 +196,21 @@ def _untrusted(record: Record, about: Mapping[str, Any]) -> str:
     return ""
 
 
-def _abstains(record: Record, judge: str) -> str:
-    m = record.find("abstention", "unlearned", judge)
-    if m is None or m.value is None or _low(m) <= ABSTENTION:
-        return ""
-    before = record.find("abstention", "original", judge)
-    was = f", {before.value:.1%} before" if before and before.value is not None else ""
-    return f"abstains on {m.value:.1%} of the samples{was}"
+def _unsure(record: Record, judge: str) -> str:
+    """Where a share that speaks against trust in the judge is too large: that of the samples it abstains on."""
+    for m in record.measurements:
+        if (m.role, m.subject, m.judge, m.unit, m.better) != ("trust", "unlearned", judge, "share", "lower"):
+            continue
+        if m.value is not None and _low(m) > UNSURE:
+            before = record.find(m.name, "original", judge)
+            was = f", {before.value:.1%} before" if before and before.value is not None else ""
+            return f"has {m.label or m.name} {m.value:.1%} on the samples{was}"
+    return ""
 
 
 def _at_floor(record: Record, judge: str) -> str:
     """Where the original shows no more of it than real images without it do."""
-    before, floor = (record.find("feature_ratio", who, judge) for who in ("original", "data"))
+    before, floor = (claim(record, who, judge) for who in ("original", "data"))
     if before is None or before.value is None:
         return ""
     if before.value == 0:
@@ -228,12 +236,6 @@ def _budget(record: Record) -> float | None:
         method.get("retain_budget"),
     )
     return next((float(v) for v in places if isinstance(v, int | float) and not isinstance(v, bool)), None)
-
-
-def _of(record: Record, name: str, subject: str) -> Measurement | None:
-    """The first that has a value, whoever judged."""
-    every = (m for m in record.measurements if (m.name, m.subject) == (name, subject))
-    return next((m for m in every if m.value is not None), None)
 
 
 def _low(m: Measurement) -> float:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 MOVED: dict[str, str] = {
+    "gsu_cli.metrics.identity.Identity": "gsu_cli.metrics.retained_shift.RetainedShift",
+    "gsu_cli.metrics.neg_elbo.NegElbo": "gsu_cli.metrics.heldout_loss.HeldoutLoss",
+    "gsu_cli.metrics.neg_elbo_drawn.NegElboDrawn": "gsu_cli.metrics.sample_nll.SampleNll",
     "gsu_cli.models.mlp_vae.MlpVae": "gsu_cli.models.vae.mlp_vae.MlpVae",
     "gsu_cli.models.conv_vae.ConvVae": "gsu_cli.models.vae.conv_vae.ConvVae",
     "gsu_cli.models.pythae_vae.PythaeVae": "gsu_cli.models.vae.pythae_vae.PythaeVae",

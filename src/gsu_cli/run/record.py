@@ -6,14 +6,18 @@ import json
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from gsu_cli.errors import GsuError, NonFiniteError
 from gsu_cli.run.files import write_text
+from gsu_cli.run.schema import SCHEMA, upgraded
 
-SCHEMA = 1
 FILE = "record.json"
 SubjectName = Literal["original", "unlearned", "retrained", "data"]
+Role = Literal["forgetting", "cost", "quality", "trust"]
+Place = Literal["lead", "table", "aside", "record"]
+ROLES: tuple[Role, ...] = get_args(Role)
+PLACES: tuple[Place, ...] = get_args(Place)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,15 @@ class Measurement:
         sha256: of the weights measured; None for real data.
         change_low, change_high: 95 % interval of the relative change from the original's value, where image by image
             the two were paired; None elsewhere.
+        role: what it is evidence of: "forgetting", "cost" to what was to stay, "quality" of the samples, or "trust" in
+            the other numbers; None: of none of these.
+        label: its head in tables and pictures; the name where empty.
+        place: "lead": headline, fronts and the first columns (the claim of a run rests on the first measurement of
+            forgetting and the first of cost that lead); "table": tables; "aside": a line below the closing table, and
+            reports; "record": here alone.
+        ruined_at: the model counts as ruined where it is so many times the original's, below 1 so small a share of
+            it; None where it decides nothing.
+        detail: what a reader needs beside an "aside" number, in words.
     """
 
     name: str
@@ -47,6 +60,11 @@ class Measurement:
     reason: str | None = None
     change_low: float | None = None
     change_high: float | None = None
+    role: Role | None = None
+    label: str = ""
+    place: Place = "table"
+    ruined_at: float | None = None
+    detail: str = ""
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.reason is None):
@@ -57,6 +75,8 @@ class Measurement:
                 raise ValueError(f"{self.name}: a number is finite or null, not {number}")
         if self.value is None and any(end is not None for end in around):
             raise ValueError(f"{self.name}: there is no interval around a missing value")
+        if self.role not in (*ROLES, None) or self.place not in PLACES:
+            raise ValueError(f"{self.name}: role {self.role!r} and place {self.place!r} must be ones that there are")
 
 
 @dataclass
@@ -88,6 +108,13 @@ class Record:
     transitions: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
     measurements: list[Measurement] = field(default_factory=list)
+
+    def judge_label(self, name: str | None) -> str:
+        """What tables call a judge: its label, or its name; empty for none."""
+        for judge in self.judges:
+            if judge.get("name") == name:
+                return str(judge.get("label") or name)
+        return name or ""
 
     def find(self, name: str, subject: str, judge: str | None = None) -> Measurement | None:
         """The measurement of that name, subject and judge, or None."""
@@ -133,7 +160,8 @@ def read_record(path: Path) -> Record:
     """Reads a record file or the record of a run folder.
 
     Raises:
-        GsuError: missing, not JSON, foreign, or of a newer schema. Unknown fields are ignored.
+        GsuError: missing, not JSON, foreign, or of a newer schema. Unknown fields are ignored; a record of schema 1
+            is read as one of schema 2.
     """
     path = path / FILE if path.is_dir() else path
     if not path.is_file():
@@ -159,6 +187,7 @@ def record_of(data: Any, path: Path) -> Record:
         raise GsuError(f"{path} must be a record written by gsu", found="other JSON")
     if data["schema"] > SCHEMA:
         raise GsuError(f"{path} must have schema <= {SCHEMA}", found=data["schema"], way_out="Update gsu")
+    data = upgraded(data)
     for name, blank in vars(Record("")).items():
         if blank is not None and not isinstance(data.get(name, blank), type(blank)):
             raise GsuError(f"`{name}` must be a {type(blank).__name__} in {path}", found=repr(data[name])[:80])

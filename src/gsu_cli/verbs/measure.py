@@ -10,8 +10,8 @@ from omegaconf import DictConfig
 
 from gsu_cli.checks import as_int
 from gsu_cli.data.split import Split
-from gsu_cli.judges.base import Judge, JudgeSpec, Unavailable
-from gsu_cli.metrics.base import Checked, Metric, Scene, Subject, draw, heldout_subjects, reconstructions
+from gsu_cli.judges.base import Judge, JudgeSpec, Unavailable, label_of
+from gsu_cli.metrics.base import Checked, HasFloor, Metric, Scene, Subject, draw, heldout_subjects, reconstructions
 from gsu_cli.metrics.trust import trust_report
 from gsu_cli.models.model import reconstructs
 from gsu_cli.run.checkpoints import Checkpoint
@@ -19,17 +19,6 @@ from gsu_cli.run.record import Measurement
 from gsu_cli.run.session import Session
 from gsu_cli.verbs.build import build_several
 from gsu_cli.verbs.judging import build_judges
-
-FLOORS = (
-    "feature_ratio",
-    "other_attributes",
-    "neg_elbo_drawn",
-    "frechet_distance",
-    "inception_score",
-    "fid",
-    "variety",
-)
-"""Metrics that are taken of real held-out retain images too."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +56,16 @@ class Plan:
                 metric.check(split.dataset)
         ready: dict[str, Judge] = {}
         unavailable: dict[str, str] = {}
+        labels = {name: label_of(spec, name) for name, spec in self.judges.items()}
         seed = session.record.seeds["evaluate"]
         with session.stage("load"):
             for name, spec in self.judges.items():
                 try:
                     ready[name] = spec.prepare(split.dataset, seed=seed)
+                    labels[ready[name].name] = label_of(ready[name], labels[name])
                 except Unavailable as e:
                     unavailable[name] = str(e)
-        return Scene(split, ready, unavailable, seed)
+        return Scene(split, ready, unavailable, seed, labels=labels)
 
 
 def measure(
@@ -108,7 +99,7 @@ def measure(
         subjects: dict[str, Subject] = {}
         for name, c in checkpoints.items():
             subjects[name] = Subject(name, draw(c.model, plan.samples, scene.seed), c.model, c.sha256)
-            tick(f"drew {plan.samples:,} samples of {name}")
+            tick(f"generated {plan.samples:,} samples of {name}")
         scene.original, scene.retrained = subjects.get("original"), subjects.get("retrained")
         everything, real = heldout_subjects(scene.split)
         session.record.judges = _trust(scene, everything, next(iter(subjects.values())))
@@ -116,7 +107,7 @@ def measure(
         found: list[Measurement] = []
         for subject in (*subjects.values(), real):
             for name, metric in plan.metrics.items():
-                if subject is not real or name in FLOORS:
+                if subject is not real or (isinstance(metric, HasFloor) and metric.of_real_images):
                     found += metric(subject, scene)
                 tick(f"{name} of {subject.name}")
         session.record.measurements = found
@@ -127,11 +118,15 @@ def measure(
 def _trust(scene: Scene, everything: Subject, first: Subject) -> list[dict[str, Any]]:
     heldout = scene.split.dataset.heldout
     drawn = reconstructions(first.model, heldout) if reconstructs(first.model) else None
-    rows: list[dict[str, Any]] = [{"name": name, "unavailable": why} for name, why in scene.unavailable.items()]
+    rows: list[dict[str, Any]] = [
+        {"name": name, "label": scene.labels.get(name, name), "unavailable": why}
+        for name, why in scene.unavailable.items()
+    ]
     for judge in scene.judges.values():
         report = trust_report(judge, scene.split, drawn, first, real=everything)
         trust = {k: None if m is None else asdict(m) for k, m in report.items()}
         data = scene.split.dataset
         among = {} if data.attribute_names else {"classes": len(data.class_names)}  # what a guess would be right on
-        rows.append({**judge.provenance(), **among, "trust": trust})
+        label = {"label": scene.labels.get(judge.name, judge.name)}
+        rows.append({**judge.provenance(), **label, **among, "trust": trust})
     return rows

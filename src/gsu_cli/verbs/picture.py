@@ -19,9 +19,9 @@ SAMPLES = 16  # of the forgotten ones, the first
 
 
 def draw_picture(session: Session, split: Split, subjects: Mapping[str, Subject]) -> None:
-    """``samples.png``, labelled by the CNN judge, or by another when there is none."""
+    """``samples.png``, labelled by the first judge that looked at all of them."""
     verdicts = {name: dict(s.verdicts) for name, s in subjects.items()}
-    judge = next((j for j in ("cnn", "knn") if all(j in v for v in verdicts.values())), None)
+    judge = next((j for j in next(iter(verdicts.values())) if all(j in v for v in verdicts.values())), None)
     names, targets = {-1: "", **split.dataset.class_names}, tuple(split.target_classes or ())
     blank = torch.full((len(next(iter(subjects.values())).pixels),), -1)
     labels = dict.fromkeys(subjects, blank)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -12,11 +12,9 @@ from gsu_cli.report.aggregate import Statistic
 from gsu_cli.report.html.svg import mark
 from gsu_cli.report.keys import key, varied
 from gsu_cli.report.numbers import factor
-from gsu_cli.report.quantities import Quantity
+from gsu_cli.report.quantities import Quantity, discover
 from gsu_cli.report.table import Cell, text
 from gsu_cli.run.record import Record
-
-COST = Quantity("change", "neg_elbo_retain", better="lower")
 
 
 @dataclass(frozen=True)
@@ -32,10 +30,24 @@ class Figure:
 CHOSEN = ("method", "protocol", "dataset")  # groups along whose numbers something is drawn
 
 
-def judges(records: Sequence[Record]) -> list[str]:
-    """Judges by whom a feature ratio was measured, in order of appearance."""
-    named = (m.judge for r in records for m in r.measurements if m.name == "feature_ratio" and m.value is not None)
-    return list(dict.fromkeys(j for j in named if j))
+def gains(records: Sequence[Record]) -> list[Quantity]:
+    """What leads among the measurements of forgetting and has numbers here, by each judge."""
+    return [q for q in discover(records) if q.leads and q.role == "forgetting" and _has(q, records)]
+
+
+def costs(records: Sequence[Record]) -> list[Quantity]:
+    """What leads among the measurements of cost and has numbers here; each unit apart, they share no axis."""
+    found = []
+    for q in (q for q in discover(records) if q.leads and q.role == "cost"):
+        every = (m.unit for r in records for m in r.measurements if (m.name, m.judge) == (q.name, q.judge))
+        units = dict.fromkeys(every)
+        heads = [f"{q.title} ({unit})" if unit and len(units) > 1 else q.title for unit in units]
+        found += [replace(q, unit=u, one_unit=True, head=head) for u, head in zip(units, heads, strict=True)]
+    return [q for q in found if _has(q, records)]
+
+
+def _has(quantity: Quantity, records: Sequence[Record]) -> bool:
+    return any(quantity.read(r).value is not None for r in records)
 
 
 def numeric(records: Sequence[Record]) -> list[str]:

@@ -25,7 +25,8 @@ from gsu_cli.report.keys import varied
 from gsu_cli.report.overview import listing, mixed_versions, tables
 from gsu_cli.report.summary import sentences
 from gsu_cli.report.table import Table
-from gsu_cli.run.record import SCHEMA, Record
+from gsu_cli.run.record import Record
+from gsu_cli.run.schema import SCHEMA
 
 HERE = Path(__file__).parent
 MOST_RUNS = 200  # shown with all their numbers; the rest by their line in the table of runs

@@ -8,13 +8,13 @@ from dataclasses import replace
 from markupsafe import Markup
 
 from gsu_cli.report.aggregate import Group, group, uneven
-from gsu_cli.report.html.figure import COST, Figure, judges, legend, numeric, percent, said, span, tick
+from gsu_cli.report.html.figure import Figure, costs, gains, legend, numeric, percent, plain, said, span, tick
 from gsu_cli.report.html.scales import Scale
 from gsu_cli.report.html.svg import Chart, Point, Series
 from gsu_cli.report.keys import ABSENT
 from gsu_cli.report.marks import supported
 from gsu_cli.report.numbers import factor
-from gsu_cli.report.quantities import JUDGES, Quantity, cut
+from gsu_cli.report.quantities import Quantity
 from gsu_cli.run.record import Record
 
 FARTHEST = 9.0  # tenfold: a model that has lost that much is no trade-off any more
@@ -22,7 +22,7 @@ RETRAINED = "retrained without the forgotten data"
 
 
 def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
-    """The cut of the feature ratio against the retain -ELBO, charts by data set and judge; None where nothing has both.
+    """What is forgotten against what that cost, charts by data set, judge and cost; None where nothing has both.
 
     A point is a row of the table with its forget specs averaged; rows that differ in a numeric setting alone share a
     colour and are joined. The dashed line joins the points that no other beats in both, among those that started from
@@ -41,16 +41,19 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
         odd |= uneven(groups)
         where = f", {', '.join(start.values)}" if len(starts) > 1 else ""
         beyond = silent = 0
-        for judge in judges(own):
-            claiming = [g for g in groups if any(supported(r, judge) for r in g.done)]
+        paid = costs(own)
+        for gain in gains(own):
+            claiming = [g for g in groups if any(supported(r, gain.judge) for r in g.done)]
             silent = max(silent, sum(bool(g.done) for g in groups) - len(claiming))
-            every = _points(claiming, len(free), cut(judge), COST)
-            found = [(name, p) for name, p in every if p.x <= FARTHEST and p.y >= -1]
-            if found:
-                beyond = max(beyond, len(every) - len(found))
-                title = f"judge: {JUDGES.get(judge, judge)}{where}"
-                chart = _chart(title, found, _reference(own, judge), shown, joined=bool(free))
-                charts.append(chart.svg(f"pareto-{len(charts)}"))
+            left = 0
+            for cost in paid:
+                every = _points(claiming, len(free), gain, cost)
+                found = [(name, p) for name, p in every if _within(p, gain, cost)]
+                if found:
+                    left += len(every) - len(found)
+                    chart = _chart(found, _reference(own, gain, cost), shown, gain, cost, where, joined=bool(free))
+                    charts.append(chart.svg(f"pareto-{len(charts)}"))
+            beyond = max(beyond, left)
         far, unsupported = far + beyond, unsupported + silent
     if not charts:
         return None
@@ -59,7 +62,8 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
     if odd:
         about += " Points rest on different forget specs, which makes some tasks harder than others."
     if far:
-        about += f" {far} setting{'s' * (far > 1)} beyond {factor(FARTHEST)} cost or -100% cut left out; see the table."
+        about += f" {far} setting{'s' * (far > 1)} beyond {factor(FARTHEST)} cost or -100% reduction left out;"
+        about += " see the table."
     if unsupported:
         about += (
             f" {unsupported} setting{'s' * (unsupported > 1)} of runs that support no claim left out; see the table."
@@ -67,22 +71,41 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
     return Figure("What forgetting cost", about, tuple(charts), legend(shown))
 
 
+def _within(p: Point, gain: Quantity, cost: Quantity) -> bool:
+    return (cost.kind != "change" or p.x <= FARTHEST) and (gain.kind != "change" or p.y >= -1)
+
+
 def _chart(
-    title: str, found: Sequence[tuple[str, Point]], reference: Point | None, shown: dict[str, int], *, joined: bool
+    found: Sequence[tuple[str, Point]],
+    reference: Point | None,
+    shown: dict[str, int],
+    gain: Quantity,
+    cost: Quantity,
+    where: str,
+    *,
+    joined: bool,
 ) -> Chart:
-    """One judge's points; ``shown`` gives each series its colour, the same in all charts."""
+    """The points of one judge and one cost; ``shown`` gives each series its colour, the same in all charts."""
     front = _front([p for _, p in found])
     everything = [p for _, p in found] + ([reference] if reference else [])
+    x = Scale.around("signed log" if cost.kind == "change" else "linear", [p.x for p in everything])
     y = Scale.around("linear", [p.y for p in everything])
+    up = (
+        gain.title
+        if gain.kind == "level"
+        else f"{'increase' if gain.better == 'higher' else 'reduction'} of {gain.title}"
+    )
+    along = cost.title if cost.kind == "level" else f"change of {cost.title}"
+    unit = f", {cost.unit}" if cost.kind == "level" and cost.unit else ""
     chart = Chart(
-        title,
-        f"Cut of the feature ratio against change of the retain -ELBO; {len(found)} settings. Best is top left.",
-        Scale.around("signed log", [p.x for p in everything]),
+        f"{gain.title}{where}",
+        f"{up} against {along}; {len(found)} settings. Best is top left.",
+        x,
         y,
-        "change of retain -ELBO (cost)",
-        "cut of the feature ratio",
-        tick,
-        percent(y.ticks()),
+        f"{along}{unit} (cost)",
+        up,
+        tick if cost.kind == "change" else plain(x.ticks()),
+        percent(y.ticks()) if gain.kind == "change" or gain.unit == "share" else plain(y.ticks()),
     )
     chart.line(_stairs(front), "front")
     for name in dict.fromkeys(name for name, _ in found):
@@ -96,30 +119,41 @@ def _chart(
 
 
 def _points(groups: Sequence[Group], free: int, gain: Quantity, cost: Quantity) -> list[tuple[str, Point]]:
-    """(series, point) of each group that has both; a cut of 70 % is a change of -0.7.
+    """(series, point) of each group that has both; a reduction of 70 % is a change of -0.7.
 
     The last ``free`` values of a group are numbers along its series.
     """
     found = []
+    sign = _sign(gain)
     for g in groups:
         y, x = g.statistic(gain), g.statistic(cost)
         if x.mean is not None and y.mean is not None:
             values = [v for v in g.values if v != ABSENT]
             series = " ".join(v for v in g.values[: len(g.values) - free] if v != ABSENT)
-            about = f"{', '.join(values)}: ratio {said(y, gain)}, retain -ELBO {said(x, cost)}, {len(g.done)} runs"
-            up = None if y.low is None or y.high is None else (-y.high, -y.low)
-            found.append((series, Point(x.mean, -y.mean, about, " ".join(values), span(x), up)))
+            numbers = f"{gain.title} {said(y, gain)}, {cost.title} {said(x, cost)}"
+            about = f"{', '.join(values)}: {numbers}, {len(g.done)} runs"
+            up = (
+                None
+                if y.low is None or y.high is None
+                else (min(sign * y.low, sign * y.high), max(sign * y.low, sign * y.high))
+            )
+            found.append((series, Point(x.mean, sign * y.mean, about, " ".join(values), span(x), up)))
     return found
 
 
-def _reference(records: Sequence[Record], judge: str) -> Point | None:
-    """The mean retrained twin; without bars, since its runs repeat each other."""
+def _sign(gain: Quantity) -> int:
+    """Up is more forgotten."""
+    return 1 if gain.better == "higher" else -1
+
+
+def _reference(records: Sequence[Record], gain: Quantity, cost: Quantity) -> Point | None:
+    """The mean of models retrained without the data; without bars, since its runs repeat each other."""
     (everything,) = group(records, [])
-    gain, cost = cut(judge, "retrained"), Quantity("change", COST.name, None, "retrained")
-    y, x = everything.statistic(gain), everything.statistic(cost)
+    y, x = (everything.statistic(replace(q, subject="retrained", head="")) for q in (gain, cost))
     if x.mean is None or y.mean is None:
         return None
-    return Point(x.mean, -y.mean, f"{RETRAINED}: ratio {factor(y.mean)}, retain -ELBO {factor(x.mean)}")
+    numbers = f"{gain.title} {factor(y.mean)}, {cost.title} {factor(x.mean)}"
+    return Point(x.mean, _sign(gain) * y.mean, f"{RETRAINED}: {numbers}")
 
 
 def _front(points: Sequence[Point]) -> list[Point]:

@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError, features
 from gsu_cli.report.aggregate import setting
 from gsu_cli.report.keys import ABSENT, NOT_RECORDED, key, varied
 from gsu_cli.report.numbers import digits
-from gsu_cli.report.quantities import JUDGES
+from gsu_cli.report.roles import asked, claim, claim_words
 from gsu_cli.run.record import Record
 
 MOST_BYTES = 2_500_000  # of all pictures of a page, as embedded
@@ -99,10 +99,13 @@ def name(record: Record, more: Sequence[str] = ()) -> str:
 def describe(record: Record, more: Sequence[str] = ()) -> str:
     """What a samples sheet shows, for those who cannot see it."""
     said = []
-    for judge in ("cnn", "knn"):
-        before, after = (record.find("feature_ratio", who, judge) for who in ("original", "unlearned"))
+    for judge in asked(record):
+        before, after = (claim(record, who, judge) for who in ("original", "unlearned"))
         if before is not None and after is not None:
-            said.append(f"feature ratio by the {JUDGES[judge]} judge {digits(before)} before, {digits(after)} after")
+            said.append(
+                f"{claim_words(record)} by the {record.judge_label(judge)} judge "
+                f"{digits(before)} before, {digits(after)} after"
+            )
     subjects = dict.fromkeys(m.subject for m in record.measurements if m.subject != "data")
     who = ", ".join(subjects) or "the models"
-    return f"The same latents drawn by {who}: {name(record, more)}. {'; '.join(said)}".strip()
+    return f"Samples at the same latents by {who}: {name(record, more)}. {'; '.join(said)}".strip()

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from gsu_cli.report.aggregate import Group, Statistic, group
-from gsu_cli.report.html.figure import COST, Figure, judges, legend, number, numeric, plain, said, span, tick
+from gsu_cli.report.html.figure import Figure, costs, gains, legend, number, numeric, plain, said, span, tick
 from gsu_cli.report.html.scales import Kind, Scale
 from gsu_cli.report.html.svg import Chart, Point, Series
 from gsu_cli.report.keys import ABSENT, checkpoints, varied
 from gsu_cli.report.numbers import factor
-from gsu_cli.report.quantities import Quantity, cut
+from gsu_cli.report.quantities import Quantity
 from gsu_cli.run.record import Record
 
 HIGHEST = 99.0  # a hundredfold: beyond it weights have diverged, and one point would flatten all others
@@ -39,26 +39,33 @@ def _sweep(records: Sequence[Record], name: str) -> Figure | None:
     x_kind: Kind = "log" if min(values) > 0 and max(values) >= 20 * min(values) else "linear"
     charts: list[Markup] = []
     far = 0
-    for quantity in [*(cut(j) for j in judges(records)), COST]:
+    for quantity in [*gains(records), *costs(records)]:
         series = []
         for i, (label, points) in enumerate(lines.items()):
             stats = [(x, g.statistic(quantity)) for x, g in points]
-            marks = [_along(x, s, name, quantity) for x, s in stats if s.mean is not None and s.mean <= HIGHEST]
-            far += sum(s.mean is not None and s.mean > HIGHEST for _, s in stats)
+            marks = [
+                _along(x, s, name, quantity)
+                for x, s in stats
+                if s.mean is not None and (s.mean <= HIGHEST or quantity.kind != "change")
+            ]
+            far += sum(s.mean is not None and s.mean > HIGHEST for _, s in stats if quantity.kind == "change")
             if marks:
                 series.append(Series(label, i, marks, joined=True))
         if not series:
             continue
+        said_of = "change from the original" if quantity.kind == "change" else "as measured"
         along = Scale.around(x_kind, [p.x for s in series for p in s.points], changes=False)
         chart = Chart(
             quantity.title,
-            f"{quantity.title}, change from the original, against {name}.",
+            f"{quantity.title}, {said_of}, against {name}.",
             along,
-            Scale.around("signed log" if quantity is COST else "linear", [p.y for s in series for p in s.points]),
+            Scale.around(
+                "signed log" if quantity.role == "cost" else "linear", [p.y for s in series for p in s.points]
+            ),
             name,
-            "change",
+            quantity.kind,
             plain(along.ticks()),
-            tick,
+            tick if quantity.kind == "change" else plain([p.y for s in series for p in s.points]),
         )
         for one in series:
             chart.series(one)

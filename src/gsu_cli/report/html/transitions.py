@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from gsu_cli.report.keys import natural
 from gsu_cli.report.table import Cell, Column, Table
-from gsu_cli.report.verdict import NAMES
 from gsu_cli.run.record import Record
 
 
@@ -21,5 +20,5 @@ def transitions(record: Record) -> list[Table]:
             (Cell(str(start)), *(Cell("0", 0.0) if to not in row else Cell(value=float(row[to])) for to in heads))
             for start, row in sorted(counts.items(), key=lambda pair: natural(pair[0]))
         ]
-        tables.append(Table(f"{NAMES.get(judge, judge)} judge: before (rows), after (columns)", columns, tuple(rows)))
+        tables.append(Table(f"{record.judge_label(judge)} judge: before (rows), after (columns)", columns, tuple(rows)))
     return tables

@@ -10,7 +10,7 @@ from gsu_cli.gradients import block_generator
 from gsu_cli.metrics import heldout
 from gsu_cli.metrics.base import Z95, Subject
 from gsu_cli.metrics.heldout import paired_change
-from gsu_cli.metrics.neg_elbo import NegElbo
+from gsu_cli.metrics.heldout_loss import RETAIN, HeldoutLoss
 from gsu_cli.run.seeds import derive
 
 from .conftest import scene_of
@@ -22,28 +22,28 @@ def test_is_the_mean_of_the_models_own_loss(part, latents, times, scene, subject
     split = scene.split
     images = split.heldout_retain_images if part == "retain" else split.heldout_forget_images
     monkeypatch.setattr(heldout, "DRAWS", latents * len(images))
-    (m,) = NegElbo(part)(subject, scene)
+    (m,) = HeldoutLoss(part)(subject, scene)
     seeds = [derive(scene.seed, "elbo", part), *(derive(scene.seed, "elbo", part, k) for k in range(1, times))]
     with torch.no_grad():
         drawn = [subject.model.loss(images.floats(), images.labels, block_generator(s, 0)).double() for s in seeds]
     losses = sum(drawn) / times
     assert m.value == pytest.approx(losses.mean().item(), rel=1e-6)
     assert m.high - m.value == pytest.approx(Z95 * losses.std().item() / len(losses) ** 0.5, rel=1e-6)
-    assert (m.n, m.unit, m.judge) == (len(images), "nats/image", None)
+    assert (m.n, m.unit, m.judge) == (len(images), "-ELBO, nats", None)
     assert m.better == ("lower" if part == "retain" else None)
 
 
 def test_subjects_see_the_same_noise(scene, subject):
     twin = Subject("unlearned", subject.pixels, tiny_world.trained(), "cd")
-    assert NegElbo("retain")(subject, scene)[0].value == NegElbo("retain")(twin, scene)[0].value
+    assert HeldoutLoss("retain")(subject, scene)[0].value == HeldoutLoss("retain")(twin, scene)[0].value
 
 
 def test_real_data_has_none(scene):
-    assert NegElbo("retain")(Subject("data", tiny_world.dataset().heldout.pixels), scene) == []
+    assert HeldoutLoss("retain")(Subject("data", tiny_world.dataset().heldout.pixels), scene) == []
 
 
 def test_single_samples_have_no_heldout_forget_images(subject, knn):
-    (m,) = NegElbo("forget")(subject, scene_of(tiny_world.split_of(sample=[4, 7]), knn))
+    (m,) = HeldoutLoss("forget")(subject, scene_of(tiny_world.split_of(sample=[4, 7]), knn))
     assert m.value is None
     assert m.reason == "no held-out image belongs to the forget set (single samples live in the training set)"
 
@@ -56,29 +56,29 @@ def test_an_empty_retain_part_says_so(subject, knn):
         torch.arange(len(data.train)),
     )
     split = Split(data, none, train, every, none)
-    (m,) = NegElbo("retain")(subject, scene_of(split, knn))
+    (m,) = HeldoutLoss("retain")(subject, scene_of(split, knn))
     assert m.reason == "no held-out image belongs to the retain set"
     split = Split(data, none, train, none, every)
-    (m,) = NegElbo("forget")(subject, scene_of(split, knn))
+    (m,) = HeldoutLoss("forget")(subject, scene_of(split, knn))
     assert m.reason == "no held-out image belongs to the forget set"
 
 
 def test_a_model_that_has_blown_up_is_null_and_not_a_crash(scene, subject):
     with torch.no_grad():
         subject.model.posterior_head.bias.fill_(1e4)  # sd overflows
-    (m,) = NegElbo("retain")(subject, scene)
+    (m,) = HeldoutLoss("retain")(subject, scene)
     assert m.value is None
     assert m.reason.startswith("losses must be finite")
 
 
 def test_one_image_has_a_value_and_no_interval(subject):
-    m = NegElbo("retain").from_losses(torch.tensor([3.0], dtype=torch.float64), subject)
+    m = RETAIN.mean(subject, torch.tensor([3.0], dtype=torch.float64))
     assert (m.value, m.low, m.high, m.n) == (3.0, None, None, 1)
 
 
 def test_refuses_a_third_part():
     with pytest.raises(UsageError, match="retain or forget; found both"):
-        NegElbo("both")
+        HeldoutLoss("both")
 
 
 def test_a_change_has_an_interval_of_pairs_far_narrower_than_that_of_either(scene, subject):
@@ -86,7 +86,7 @@ def test_a_change_has_an_interval_of_pairs_far_narrower_than_that_of_either(scen
     with torch.no_grad():
         for p in moved.decoder.parameters():
             p.mul_(1.02)
-    metric = NegElbo("retain")
+    metric = HeldoutLoss("retain")
     (before,), (after,) = metric(subject, scene), metric(Subject("unlearned", subject.pixels, moved, "cd"), scene)
     assert (before.change_low, before.change_high) == (None, None)
     change = after.value / before.value - 1
@@ -95,7 +95,7 @@ def test_a_change_has_an_interval_of_pairs_far_narrower_than_that_of_either(scen
 
 
 def test_without_the_original_a_change_has_no_interval(scene, subject):
-    (alone,) = NegElbo("retain")(Subject("unlearned", subject.pixels, tiny_world.trained(), "cd"), scene)
+    (alone,) = HeldoutLoss("retain")(Subject("unlearned", subject.pixels, tiny_world.trained(), "cd"), scene)
     assert alone.change_low is None
 
 

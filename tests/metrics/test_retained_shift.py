@@ -10,7 +10,7 @@ import torch
 import tiny_world
 from gsu_cli.judges.base import Verdict
 from gsu_cli.metrics.base import Subject
-from gsu_cli.metrics.identity import Identity
+from gsu_cli.metrics.retained_shift import RetainedShift
 
 from .conftest import scene_of
 
@@ -65,47 +65,47 @@ def scene(*judges):
 
 
 def test_only_latents_count_at_which_no_judge_saw_it():
-    (row, features) = Identity()(AFTER, scene(ByPixel(), Never()))
+    (row, features) = RetainedShift()(AFTER, scene(ByPixel(), Never()))
     kept = [1, 2, 5]  # 0 and 3 by the one judge, 4 by the other
     naive = [
         sum((int(a) - int(b)) ** 2 for a, b in zip(x.flatten(), y.flatten(), strict=True)) / 64
         for x, y in zip(BEFORE.pixels[kept], AFTER.pixels[kept], strict=True)
     ]
     values = torch.tensor(naive, dtype=torch.float64).sqrt()
-    assert (row.name, row.n, row.unit, row.judge, row.sha256) == ("identity_distance", 3, "grey levels", None, "cd")
+    assert (row.name, row.n, row.unit, row.judge, row.sha256) == ("retained_shift", 3, "grey levels", None, "cd")
     assert row.value == pytest.approx(float(values.mean()), rel=1e-12)
     half = 1.959964 * float(values.std()) / 3**0.5
     assert (row.low, row.high) == pytest.approx((row.value - half, row.value + half), rel=1e-6)
     a, b = (s.pixels[kept, 0, 0, :3].double() for s in (BEFORE, AFTER))
     spread = ((a - a.mean(0)) ** 2).sum(1).mean().sqrt()
-    assert (features.name, features.judge, features.n) == ("identity_distance_features", "pixel", 3)
+    assert (features.name, features.judge, features.n) == ("retained_shift_features", "pixel", 3)
     assert features.value == pytest.approx(float(((a - b) ** 2).sum(1).sqrt().mean() / spread), rel=1e-9)
 
 
 def test_nothing_moved_is_zero_and_a_shift_of_all_pixels_is_its_size():
     same = Subject("unlearned", BEFORE.pixels.clone())
-    assert [row.value for row in Identity()(same, scene(ByPixel()))] == [0.0, 0.0]
+    assert [row.value for row in RetainedShift()(same, scene(ByPixel()))] == [0.0, 0.0]
     flat = BEFORE.pixels.clamp(max=200)
     dimmer = replace(scene(ByPixel()), original=Subject("original", flat))
-    assert Identity()(Subject("unlearned", flat + 5), dimmer)[0].value == pytest.approx(5.0)
+    assert RetainedShift()(Subject("unlearned", flat + 5), dimmer)[0].value == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize("name", ["original", "retrained", "data"])
 def test_who_has_no_common_latents_has_no_row(name):
-    assert Identity()(replace(AFTER, name=name), scene(ByPixel())) == []
-    assert Identity()(AFTER, scene_of(tiny_world.split(), ByPixel())) == [], "the original is not known"
+    assert RetainedShift()(replace(AFTER, name=name), scene(ByPixel())) == []
+    assert RetainedShift()(AFTER, scene_of(tiny_world.split(), ByPixel())) == [], "the original is not known"
 
 
 def test_reasons():
-    (row,) = Identity()(AFTER, scene())
+    (row,) = RetainedShift()(AFTER, scene())
     assert row.reason == "no judge looks for what is forgotten"
     everywhere = Subject("original", pictures(0, [1] * 6), None, "ab")
-    (row,) = Identity()(AFTER, replace(scene(ByPixel()), original=everywhere))
-    assert (row.value, row.reason) == (None, "a judge saw what is to be forgotten in every drawing")
+    (row,) = RetainedShift()(AFTER, replace(scene(ByPixel()), original=everywhere))
+    assert (row.value, row.reason) == (None, "a judge saw what is to be forgotten in every sample")
 
 
 def test_one_latent_has_no_interval():
     few = Subject("original", pictures(0, [1, 3]), None, "ab")
-    row, features = Identity()(Subject("unlearned", pictures(1, [3, 3])), replace(scene(ByPixel()), original=few))
+    row, features = RetainedShift()(Subject("unlearned", pictures(1, [3, 3])), replace(scene(ByPixel()), original=few))
     assert (row.n, row.low, row.high) == (1, None, None)
-    assert (features.value, features.reason) == (None, "the original's drawings have no spread of features")
+    assert (features.value, features.reason) == (None, "the original's samples have no spread of features")

@@ -11,7 +11,7 @@ import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import block_generator
 from gsu_cli.metrics.base import Subject, data_subject
-from gsu_cli.metrics.neg_elbo_drawn import NegElboDrawn
+from gsu_cli.metrics.sample_nll import SampleNll
 from gsu_cli.run.seeds import derive
 
 
@@ -35,17 +35,17 @@ def test_is_the_loss_of_the_retrained_model(beside, subject):
     with torch.no_grad():
         next(other.parameters()).mul_(1.5)
     beside.retrained = Subject("retrained", subject.pixels, other, "ef")
-    (m,) = NegElboDrawn(images=100)(subject, beside)
+    (m,) = SampleNll(images=100)(subject, beside)
     x = subject.pixels[:100].float() / 255
     with torch.no_grad():
         losses = other.loss(x, torch.zeros(100).long(), block_generator(derive(beside.seed, "elbo", "drawn"), 0))
     assert m.value == pytest.approx(losses.double().mean().item(), rel=1e-6)
-    assert (m.n, m.judge, m.better, m.unit, m.sha256) == (100, None, None, "nats/image", "ab")
+    assert (m.n, m.judge, m.better, m.unit, m.sha256) == (100, None, None, "-ELBO, nats", "ab")
     assert m.low < m.value < m.high
 
 
 def test_a_smear_is_strange(beside, subject):
-    metric = NegElboDrawn()
+    metric = SampleNll()
     (before,), (after,) = metric(subject, beside), metric(smeared(subject), beside)
     assert after.low > before.high
     assert 0 < after.change_low < after.value / before.value - 1 < after.change_high
@@ -53,14 +53,14 @@ def test_a_smear_is_strange(beside, subject):
 
 
 def test_the_same_drawings_are_equally_strange(beside, subject):
-    metric = NegElboDrawn()
+    metric = SampleNll()
     same = Subject("unlearned", subject.pixels, tiny_world.trained(), "cd")
     (before,), (after,) = metric(subject, beside), metric(same, beside)
     assert (before.value, after.change_low, after.change_high) == (after.value, 0.0, 0.0)
 
 
 def test_real_images_have_a_number_and_no_change(beside, subject):
-    metric = NegElboDrawn()
+    metric = SampleNll()
     metric(subject, beside)
     real = data_subject(tiny_world.dataset().heldout)
     (m,) = metric(real, beside)
@@ -70,7 +70,7 @@ def test_real_images_have_a_number_and_no_change(beside, subject):
 
 
 def test_without_a_retrained_model_there_is_none(scene, subject):
-    assert NegElboDrawn()(subject, scene) == []
+    assert SampleNll()(subject, scene) == []
 
 
 def test_a_loss_that_is_not_finite_is_a_hole(beside, subject):
@@ -78,7 +78,7 @@ def test_a_loss_that_is_not_finite_is_a_hole(beside, subject):
     with torch.no_grad():
         next(broken.parameters()).fill_(float("nan"))
     beside.retrained = Subject("retrained", subject.pixels, broken, "ef")
-    (m,) = NegElboDrawn()(subject, beside)
+    (m,) = SampleNll()(subject, beside)
     assert m.value is None
     assert m.reason
 
@@ -86,12 +86,12 @@ def test_a_loss_that_is_not_finite_is_a_hole(beside, subject):
 @pytest.mark.parametrize("n", [0, 1])
 def test_few_images(beside, subject, n):
     """Of none there is nothing to say, of one no interval."""
-    (m,) = NegElboDrawn()(Subject("data", subject.pixels[:n]), beside)
+    (m,) = SampleNll()(Subject("data", subject.pixels[:n]), beside)
     assert (m.value is None, m.low, m.high) == (n == 0, None, None)
     assert m.reason == ("there are no images to judge" if n == 0 else None)
 
 
 @pytest.mark.parametrize("images", [1, 0, True, 2.5, "all"])
 def test_images_are_whole(images):
-    with pytest.raises(UsageError, match=r"`metric\.neg_elbo_drawn\.images` must be an integer >= 2"):
-        NegElboDrawn(images)
+    with pytest.raises(UsageError, match=r"`metric\.sample_nll_retrained\.images` must be an integer >= 2"):
+        SampleNll(images)
