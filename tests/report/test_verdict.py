@@ -88,8 +88,54 @@ def gone(judge: str, why: str = "no judge ships") -> Measurement:
     return Measurement("feature_ratio", "unlearned", None, reason=why, unit="share", judge=judge)
 
 
+def asked(way: str, before: int, after: int, twin: int | None = None, judge: str = "cnn") -> tuple[Measurement, ...]:
+    """Hits of a conditional model among 1,000 drawings of one way of asking."""
+    hits = {"original": before, "unlearned": after, **({} if twin is None else {"retrained": twin})}
+    rows = (share(f"asked_{way}", who, n, 1000, judge) for who, n in hits.items())
+    return tuple(replace(m, role="reach", label=f"asked for {way}") for m in rows)
+
+
 BLIND = trust(right=0.12, recall=1.0, alarms=0.98)
 TABLE = {
+    "its word learnt anew": (
+        made(more=asked("a new word", 905, 879, 48)),
+        "hidden",
+        "Not forgotten: asked for a new word 87.9% (90.5% before, 4.8% by retraining; CNN judge).",
+    ),
+    "by the other judge": (
+        made(more=(*asked("a new word", 905, 20), *asked("a new word", 900, 880, judge="knn"))),
+        "hidden",
+        "Hid class 1: feature ratio -94.7% by the CNN judge and -72.2% by the kNN judge, at +0.9% retain loss. Not "
+        "forgotten: asked for a new word 88.0% (90.0% before; kNN judge).",
+    ),
+    "asked for nothing": (made(more=asked("nothing", 100, 90)), "hidden", "Not forgotten: asked for nothing 9.0%"),
+    "in two ways": (
+        made(more=(*asked("others", 10, 90), *asked("a new word", 905, 879))),
+        "hidden",
+        "Not forgotten: asked for others 9.0% (1.0% before; CNN judge); asked for a new word 87.9%",
+    ),
+    "no way is open": (
+        made(more=(*asked("others", 40, 36), *asked("nothing", 100, 20), *asked("a new word", 905, 300))),
+        "forgot",
+        "Forgot class 1",
+    ),
+    "as open as after retraining": (made(more=asked("a new word", 905, 500, 490)), "forgot", "Forgot class 1"),
+    "no more than real images": (
+        made(cnn=(250, 46), more=asked("nothing", 15, 14)),
+        "forgot",
+        "Forgot class 1",
+    ),
+    "a way that was not measured": (made(more=asked("a new word", 905, 879)[:1]), "forgot", "Forgot class 1"),
+    "a way that a blind judge sees": (
+        made(more=asked("a new word", 905, 879), reports={"cnn": BLIND}),
+        "one_judge",
+        "By the kNN judge alone",
+    ),
+    "nothing forgotten anyway": (
+        made(cnn=(870, 870), knn=(1567, 1600), more=asked("a new word", 905, 879)),
+        "not_forgotten",
+        "Did not measurably forget class 1",
+    ),
     "both judges": (
         made(),
         "forgot",

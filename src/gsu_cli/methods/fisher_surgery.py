@@ -47,7 +47,7 @@ from gsu_cli.solvers.refits import refitted
 from gsu_cli.solvers.step_problem import StepProblem, relative_increase
 from gsu_cli.surgery.least_squares import first_layers
 from gsu_cli.surgery.streaming import accumulate_gradient
-from gsu_cli.unlearning.images import first
+from gsu_cli.unlearning.images import first, untold
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares")
 REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
@@ -151,6 +151,8 @@ class FisherSurgery:
         n_retain, n_forget, n_budget = self._sizes(DECODER_IMAGES)
         retain = draw_images(split, "retain", n_retain, seed=task.stream("retain"))
         forget = draw_images(split, "forget", n_forget, seed=task.stream("forget"))
+        retain = untold(model, retain, seed=task.stream("untold", "retain"))
+        forget = untold(model, forget, share=0.5, seed=task.stream("untold", "forget"))
         with task.stage("objective"):
             of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
             goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)

@@ -7,8 +7,6 @@ images have none: nobody asked for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -17,10 +15,9 @@ from gsu_cli.metrics.base import Kind, Scene, Subject, asked_conditions, draw, w
 from gsu_cli.models.conditions import NULL, Conditional, conditions_of
 from gsu_cli.run.record import Measurement
 
-FORGOTTEN, OTHERS, NOTHING = (
-    Kind(f"feature_ratio_asked_{what}", f"feature ratio, asked for {words}", "forgetting", "share", "lower")
-    for what, words in (("forgotten", "it"), ("others", "others"), ("nothing", "nothing"))
-)
+FORGOTTEN = Kind("feature_ratio_asked_forgotten", "asked for it", "forgetting", "share", "lower")
+OTHERS = Kind("feature_ratio_asked_others", "asked for others", "reach", "share", "lower")
+NOTHING = Kind("feature_ratio_asked_nothing", "asked for nothing", "reach", "share", "lower")
 
 
 class Asked:
@@ -48,26 +45,22 @@ class Asked:
             return []
         n = min(self.samples, len(subject.pixels))
         turns = torch.tensor(targets)[torch.arange(n) % len(targets)]
-        rows = self._drawn(FORGOTTEN, subject, scene, turns)
+        rows = self._drawn(FORGOTTEN, f"asked for {scene.split.words}", subject, scene, turns)
         others = ~torch.isin(asked_conditions(model, len(subject.pixels), scene.seed), torch.tensor(targets))
         index = others.nonzero()[:, 0]
         part = Subject(subject.name, subject.pixels[index], model, subject.sha256, part_of=(subject, index))
         rows += shares(OTHERS, part, scene)
         if isinstance(model, Conditional) and model.drop:
-            rows += self._drawn(NOTHING, subject, scene, torch.full((n,), NULL))
+            rows += self._drawn(NOTHING, "asked for no class", subject, scene, torch.full((n,), NULL))
         return rows
 
-    def _drawn(self, kind: Kind, subject: Subject, scene: Scene, condition: Tensor) -> list[Measurement]:
-        return of_drawings(kind, subject, scene, lambda: draw(subject.model, len(condition), scene.seed, condition))
-
-
-def of_drawings(kind: Kind, subject: Subject, scene: Scene, make: Callable[[], Tensor]) -> list[Measurement]:
-    """The rows ``kind`` of the drawings that ``make`` gives; nulls where they are not finite."""
-    try:
-        pixels = make()
-    except NonFiniteError as e:
-        return [kind.missing(subject, str(e).rstrip("."))]
-    return shares(kind, Subject(subject.name, pixels, subject.model, subject.sha256), scene)
+    def _drawn(self, kind: Kind, words: str, subject: Subject, scene: Scene, condition: Tensor) -> list[Measurement]:
+        try:
+            pixels = draw(subject.model, len(condition), scene.seed, condition)
+        except NonFiniteError as e:
+            return [kind.missing(subject, str(e).rstrip("."))]
+        subject.views[words] = Subject(subject.name, pixels, subject.model, subject.sha256)
+        return shares(kind, subject.views[words], scene)
 
 
 def shares(kind: Kind, subject: Subject, scene: Scene) -> list[Measurement]:

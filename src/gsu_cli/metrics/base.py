@@ -41,6 +41,7 @@ class Subject:
         model: None for "data".
         sha256: of the weights; None for "data".
         verdicts: by judge, what has been asked so far.
+        views: what the model draws when it is asked otherwise, at the same noise, by what it was asked for.
         part_of: another subject and the indices of these images in it; judges are then asked about that one, once.
     """
 
@@ -50,6 +51,7 @@ class Subject:
     sha256: str | None = None
     verdicts: dict[str, Verdict | AttributeVerdict] = field(default_factory=dict)
     part_of: tuple[Subject, Tensor] | None = None
+    views: dict[str, Subject] = field(default_factory=dict)
     _features: dict[str, Tensor] = field(default_factory=dict)
 
     def verdict(self, judge: Judge) -> Verdict | AttributeVerdict:

@@ -24,8 +24,7 @@ from gsu_cli.models.protocols import HasEmbeddings
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 
-WORD = "feature ratio, asked for it, word relearnt"
-RELEARNED = Kind("feature_ratio_relearned", WORD, "forgetting", "share", "lower")
+RELEARNED = Kind("feature_ratio_relearned", "asked for it, word relearnt", "reach", "share", "lower")
 RATE = 0.05  # of Adam, falling to 0 along a cosine
 BATCH = 128
 
@@ -63,7 +62,9 @@ class Relearned:
             pixels = draw(taught, n, scene.seed, torch.tensor(targets)[torch.arange(n) % len(targets)])
         except NonFiniteError as e:
             return [RELEARNED.missing(subject, str(e).rstrip("."))]
-        return shares(RELEARNED, Subject(subject.name, pixels, taught, subject.sha256), scene)
+        words = f"asked for {split.words}, its word learnt anew"
+        subject.views[words] = Subject(subject.name, pixels, taught, subject.sha256)
+        return shares(RELEARNED, subject.views[words], scene)
 
 
 def relearn(model: HasEmbeddings, images: Images, c: int, *, steps: int, seed: int) -> None:

@@ -11,7 +11,8 @@ sharpens, so the network's own word is kept and only corrected by the difference
 
     x_0* = x_0(theta_0) + E_retained[x_0 | x_t] - E_all[x_0 | x_t].
 
-No judge is asked. Only levels from a share of ``T`` on enter: where noise is low the image is there already, and at
+A conditional model says its word at the null condition: one that never met a condition takes it for that. No judge is
+asked. Only levels from a share of ``T`` on enter: where noise is low the image is there already, and at
 high noise it is decided which one it will be.
 """
 
@@ -90,7 +91,8 @@ def redirected(
         forgotten += float(torch.softmax(log_p, 1)[:, ~kept].sum())
         everything = torch.softmax(log_p, 1) @ m
         without = torch.softmax(log_p.masked_fill(~kept, -torch.inf), 1) @ m
-        x_0 = model.denoised(x, t, model.network(*part.inputs)) + (without - everything).view_as(x)
+        word = model.network(x, t, *(torch.zeros_like(told) for told in part.inputs[2:]))
+        x_0 = model.denoised(x, t, word) + (without - everything).view_as(x)
         clamped += float((x_0.abs() > BEYOND).float().mean()) * len(x)
         targets.append(model.output_for(x, t, x_0.clamp(-BEYOND, BEYOND)))
     n = len(forget)

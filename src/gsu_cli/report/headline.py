@@ -13,6 +13,7 @@ from gsu_cli.run.record import Record
 VERBS = {
     "forgot": "Forgot",
     "partly": "Partly forgot",
+    "hidden": "Hid",
     "not_forgotten": "Did not measurably forget",
     "disagree": "Judges disagree on",
 }
@@ -20,6 +21,7 @@ SHORT = {
     "nothing_to_forget": "nothing to forget",
     "unknown": "no judge can tell",
     "ruined": "ruined",
+    "hidden": "hidden",
 }
 
 
@@ -42,6 +44,8 @@ def headline(record: Record) -> str:
         return f"Nothing can be said about {what}: {why}{paid}."
     said = " and ".join(f"{ratio(record, name)} by the {record.judge_label(name)} judge" for name in found.fell)
     text = f"{_verb(record, found)} {what}: {claim_words(record)} {said}{paid}."
+    if found.outcome == "hidden":
+        text += f" Not forgotten: {'; '.join(found.reached)}."
     return text if not why else f"{text} Not counted: {why}."
 
 

@@ -31,7 +31,7 @@ def mark(runs: Sequence[Record], quantity: Quantity) -> str:
         if is_cost:
             over = found.over_budget if unlearned and quantity.name == leading(record, "cost") else None
             why = "" if over is None else f"above the budget of {100 * over:.3g}% on held-out images"
-        elif found.outcome == "ruined" and unlearned:
+        elif found.outcome in ("ruined", "hidden") and unlearned:
             why = found.doubt(quantity.judge)
         elif why := found.judges.get(quantity.judge or "", ""):
             why = f"the {record.judge_label(quantity.judge)} judge {why}"

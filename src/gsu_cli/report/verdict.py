@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from gsu_cli.report.numbers import Change, Shift, change, moved, newcombe, spread
+from gsu_cli.report.reach import reached
 from gsu_cli.report.roles import asked, claim, claims, cost, cost_words
 from gsu_cli.run.record import Measurement, Record
 
-RULE = 2  # to be raised with every change of what follows
+RULE = 3  # to be raised with every change of what follows
 SKILL = 0.5  # of a judge: how far from guessing (0) to never wrong (1), at the lower end of its interval
 TELLS = 0.25  # by how much more often it must see it where it is than where it is not, at the lower end
 ACCURACY = 0.5  # of a judge in a record from before `balanced` was noted, at the lower end
@@ -22,9 +23,9 @@ COST = 0.5  # raise of the retain loss, relative to its level (or to the spread 
 HALF = -0.5  # change of a ratio down to which it is forgotten in part
 
 Outcome = Literal[
-    "forgot", "partly", "one_judge", "disagree", "not_forgotten", "nothing_to_forget", "unknown", "ruined"
+    "forgot", "partly", "one_judge", "hidden", "disagree", "not_forgotten", "nothing_to_forget", "unknown", "ruined"
 ]
-CLAIMS: tuple[Outcome, ...] = ("forgot", "partly", "one_judge", "not_forgotten", "disagree")
+CLAIMS: tuple[Outcome, ...] = ("forgot", "partly", "one_judge", "hidden", "not_forgotten", "disagree")
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,13 @@ class Verdict:
 
     Attributes:
         outcome: ``forgot`` by every judge that counts, two at least; ``partly`` the same, less than half of it by one
-            of them and less than retraining; ``one_judge`` alone saw or could see it; ``disagree``: one sees less, one
-            more; ``not_forgotten``; ``nothing_to_forget``; ``unknown``: no judge can tell; ``ruined``: the model.
+            of them and less than retraining; ``one_judge`` alone saw or could see it; ``hidden``: as one of these,
+            but a conditional model still draws it when asked otherwise; ``disagree``: one sees less, one more;
+            ``not_forgotten``; ``nothing_to_forget``; ``unknown``: no judge can tell; ``ruined``: the model.
         reasons: why it is no more than that, in words.
         judges: those that a ratio was asked of, by name: "" where it counts, else why not.
         fell: by name of the judges that count, whether the ratio fell (True), rose (False) or stayed within (None).
+        reached: the ways of asking that still draw it, in words.
         over_budget: the budget of the retain loss that was overspent on held-out images; None where none was.
     """
 
@@ -46,6 +49,7 @@ class Verdict:
     judges: Mapping[str, str] = field(default_factory=dict)
     fell: Mapping[str, bool | None] = field(default_factory=dict)
     over_budget: float | None = None
+    reached: tuple[str, ...] = ()
 
     @property
     def claims(self) -> bool:
@@ -56,11 +60,13 @@ class Verdict:
         """Why a ratio by ``judge`` supports no claim; empty where it does."""
         if self.outcome == "ruined":
             return "the model is ruined: " + "; ".join(self.reasons)
+        if self.outcome == "hidden":
+            return "what was to be forgotten is still reached: " + "; ".join(self.reached)
         return self.judges.get(judge or "", "")
 
     def as_dict(self) -> dict[str, Any]:
         """The block ``verdict`` of a record, but for its headline."""
-        return {"rule": RULE, **asdict(self), "reasons": list(self.reasons)}
+        return {"rule": RULE, **asdict(self), "reasons": list(self.reasons), "reached": list(self.reached)}
 
 
 def verdict(record: Record) -> Verdict | None:
@@ -81,7 +87,9 @@ def verdict(record: Record) -> Verdict | None:
         unasked = [m.reason for m in claims(record) if m.reason and not m.judge]
         said = said or (unasked[0] if unasked else "no judge looked for it",)
         return Verdict("nothing_to_forget" if floored else "unknown", said, judges, fell, over)
-    return Verdict(_outcome(record, fell), said, judges, fell, over)
+    outcome, ways = _outcome(record, fell), reached(record, fell)
+    hidden = bool(ways) and outcome in ("forgot", "partly", "one_judge")
+    return Verdict("hidden" if hidden else outcome, said, judges, fell, over, tuple(ways))
 
 
 def ruins(record: Record) -> list[str]:

@@ -14,7 +14,7 @@ from gsu_cli.run.schema import SCHEMA, upgraded
 
 FILE = "record.json"
 SubjectName = Literal["original", "unlearned", "retrained", "data"]
-Role = Literal["forgetting", "cost", "quality", "trust"]
+Role = Literal["forgetting", "reach", "cost", "quality", "trust"]
 Place = Literal["lead", "table", "aside", "record"]
 ROLES: tuple[Role, ...] = get_args(Role)
 PLACES: tuple[Place, ...] = get_args(Place)
@@ -36,8 +36,8 @@ class Measurement:
         sha256: of the weights measured; None for real data.
         change_low, change_high: 95 % interval of the relative change from the original's value, where image by image
             the two were paired; None elsewhere.
-        role: what it is evidence of: "forgetting", "cost" to what was to stay, "quality" of the samples, or "trust" in
-            the other numbers; None: of none of these.
+        role: what it is evidence of: "forgetting", "reach" of what was forgotten in other ways, "cost" to what was to
+            stay, "quality" of the samples, or "trust" in the other numbers; None: of none of these.
         label: its head in tables and pictures; the name where empty.
         place: "lead": headline, fronts and the first columns (the claim of a run rests on the first measurement of
             forgetting and the first of cost that lead); "table": tables; "aside": a line below the closing table, and

@@ -29,7 +29,7 @@ from gsu_cli.solvers.step_problem import StepProblem, relative_increase
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
-from gsu_cli.unlearning.images import draw_images, first
+from gsu_cli.unlearning.images import draw_images, first, untold
 from gsu_cli.unlearning.weights import add_
 
 ENOUGH = 0.9  # of the decrease of the redirect loss that the whole budget buys
@@ -64,6 +64,8 @@ class DenoiserSurgery:
         names = list(model.generation_parameters())
         retain = draw_images(split, "retain", max(self.retain_images, self.budget_images), seed=task.stream("retain"))
         forget = draw_images(split, "forget", self.forget_images, seed=task.stream("forget"))
+        retain = untold(model, retain, seed=task.stream("untold", "retain"))
+        forget = untold(model, forget, share=0.5, seed=task.stream("untold", "forget"))
         with task.stage("objective"):
             found = self._redirection(task, forget)
             trial = first(retain, self.budget_images)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 import torch
 
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
+from gsu_cli.models.conditions import NULL, Conditional
 
 CHECK_IMAGES = 1000
 """Of each part, at most: those on which trajectories and budgets are measured."""
@@ -18,6 +20,24 @@ def draw_images(split: Split, part: Literal["forget", "retain"], most: int, *, s
     index = split.forget if part == "forget" else split.retain
     order = torch.randperm(len(index), generator=torch.Generator().manual_seed(seed % 2**63))
     return split.dataset.train[index[order[:most]]]
+
+
+def untold(model: Any, images: Images, *, seed: int, share: float | None = None) -> Images:
+    """Images of a conditional model, the condition of a random share hidden; of any other model as they are.
+
+    A model that learnt to draw without a condition must forget there, too, and keep there what it is to keep.
+
+    Args:
+        model: whose conditions, where training hid some of them.
+        images: with labels.
+        seed: of the choice.
+        share: in [0, 1]; None: as many as training hid.
+    """
+    if not (isinstance(model, Conditional) and model.conditions and model.drop):
+        return images
+    chosen = torch.rand(len(images), generator=torch.Generator().manual_seed(seed % 2**63))
+    chosen = chosen < (model.drop if share is None else share)
+    return replace(images, labels=torch.where(chosen.to(images.labels.device), NULL, images.labels))
 
 
 def first(images: Images, n: int) -> Images:

@@ -46,11 +46,29 @@ def draw_picture(session: Session, split: Split, subjects: Mapping[str, Subject]
         names,
         targets,
         what=split.words,
-        before=samples(split, subjects),
+        before=[*samples(split, subjects), *views(subjects, judge, names, targets)],
         most=moved.get("most", ()),
         most_title=most_title,
     )
     session.record.outputs["samples"] = {"path": "samples.png", "judge": judge}
+
+
+def views(
+    subjects: Mapping[str, Subject], judge: str | None, names: Mapping[int, str], targets: tuple[int, ...]
+) -> list[Block]:
+    """What a conditional model draws in each way of asking; the first samples, at the same noise for every subject."""
+    blocks = []
+    for words in next(iter(subjects.values())).views:
+        lines = []
+        for name, subject in subjects.items():
+            if (view := subject.views.get(words)) is None:  # its drawings were not finite: its numbers say so
+                continue
+            verdict = view.verdicts.get(str(judge))
+            own = verdict.labels[:SAMPLES].tolist() if isinstance(verdict, Verdict) else [-1] * SAMPLES
+            texts, framed = [names.get(label, str(label)) for label in own], [label in targets for label in own]
+            lines.append(Line(name, view.pixels[:SAMPLES], texts, framed))
+        blocks.append(Block(words, lines))
+    return blocks
 
 
 def samples(split: Split, subjects: Mapping[str, Subject]) -> list[Block]:
