@@ -44,6 +44,10 @@ class UsageError(GsuError):
     exit_code = 2
 
 
+class NotApplicableError(UsageError):
+    """A method does not apply to the family of the model: tables say n/a, not failed."""
+
+
 class DataError(GsuError):
     """A data set is missing, damaged or of the wrong shape."""
 

@@ -1,25 +1,71 @@
-"""Every method on a diffusion model: it runs and moves the weights, or says in one sentence what it needs."""
+"""Every method on a tiny model of each family: it runs and moves the weights, or says in one sentence what it needs."""
 
 from __future__ import annotations
 
+import os
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from torch import Tensor, nn
 
 import tiny_diffusion
+import tiny_gan
 import tiny_world
-from gsu_cli.errors import UsageError
-from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.errors import NotApplicableError, UsageError
+from gsu_cli.models.protocols import HasLoss, lacking
+from gsu_cli.models.vae.cvae import CVae
 from gsu_cli.run.configs import conf_dir
+from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn
 
-SMALL = {"steps": 2, "log_every": 2, "batch_size": 32, "epochs": 1, "bank_images": 300}
+PAGE = Path(__file__).parents[2] / "docs" / "methods" / "families.md"
+BEGIN, END = "<!-- printed by tests/methods/test_families.py -->", "<!-- end -->"
+SMALL = {
+    "steps": 2, "log_every": 2, "batch_size": 32, "epochs": 1, "bank_images": 300, "n_generated": 200, "n_fisher": 60,
+    "n_replay": 60, "labeller_images": 60, "fisher_images": 60, "retain_images": 60, "forget_images": 60,
+    "budget_images": 60,
+}  # fmt: skip
 NAMES = sorted(path.stem for path in (conf_dir() / "method").glob("*.yaml"))
-NEED_A_DECODER = {"moon", "salun", "selective_amnesia"}
+
+
+class Bare(nn.Module):
+    """Draws images and does nothing else: the least that is a generator."""
+
+    shape = (1, 8, 8)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 64)
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        return torch.sigmoid(self.layer(torch.randn(n, 2, generator=generator))).view(n, 1, 8, 8)
+
+    def generation_parameters(self) -> list[str]:
+        return [name for name, _ in self.named_parameters()]
+
+
+@cache
+def conditional() -> CVae:
+    """A conditional VAE of the bars, hardly trained: labels 1, 3 and 8 are three of its nine conditions."""
+    torch.manual_seed(0)
+    model = CVae((1, 8, 8), conditions=9, latent_dim=3, hidden=(16,))
+    fit(model, tiny_world.dataset().train, Recipe(20, 100, 1e-2), seed=0)
+    return model.eval()
+
+
+FAMILIES: dict[str, Any] = {
+    "VAE": tiny_world.trained,
+    "conditional VAE": conditional,
+    "diffusion": tiny_diffusion.trained,
+    "GAN": tiny_gan.trained,
+    "bare generator": lambda: Bare().eval(),
+}
 
 
 def made(name: str) -> Any:
@@ -28,17 +74,53 @@ def made(name: str) -> Any:
     return instantiate(options, _convert_="all")
 
 
+@cache
+def applies(name: str, family: str) -> bool:
+    return not lacking(FAMILIES[family](), getattr(made(name), "needs", ()))
+
+
+def table() -> str:
+    """Which method runs on which family."""
+    lines = ["| method | " + " | ".join(FAMILIES) + " |", "|---" * (len(FAMILIES) + 1) + "|"]
+    for name in NAMES:
+        cells = ["runs" if applies(name, family) else "n/a" for family in FAMILIES]
+        lines.append(f"| [{name}]({name}.md) | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def test_the_page_holds_the_table() -> None:
+    text = PAGE.read_text()
+    head, rest = text.split(BEGIN)
+    written, tail = rest.split(END)
+    if os.environ.get("GSU_WRITE_TABLES"):
+        PAGE.write_text(f"{head}{BEGIN}\n{table()}\n{END}{tail}")
+        return
+    assert written.strip() == table(), "GSU_WRITE_TABLES=1 writes it anew"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_method_runs_or_says_what_it_needs(name: str) -> None:
-    original, method = tiny_diffusion.trained(), made(name)
+def test_a_method_runs_or_says_what_it_needs(name: str, family: str) -> None:
+    original, method = FAMILIES[family](), made(name)
     arguments: dict[str, Any] = {"generator": torch.Generator().manual_seed(0), "recipe": Recipe(1, 100, 1e-3, ema=0.9)}
-    if name in NEED_A_DECODER:
-        assert method.needs == (HasDecoder,)
-        with pytest.raises(UsageError, match=rf"`method={name}` needs a model with posterior\(\), decoder and likelih"):
+    if not applies(name, family):
+        with pytest.raises(
+            NotApplicableError, match=rf"`method={name}` needs a model with .*; found {type(original).__name__}"
+        ):
             unlearn(original, tiny_world.split(), method, **arguments)
         return
+    before = tiny_world.weights(original)
     model, update = unlearn(original, tiny_world.split(), method, **arguments)
-    assert not tiny_world.same(tiny_world.weights(original), tiny_world.weights(model))
-    assert update.details["loss_unit"] == "MSE of v"
+    assert tiny_world.same(before, tiny_world.weights(original)), "the original stays as it is"
+    assert not tiny_world.same(before, tiny_world.weights(model))
     assert update.details["cost"]["gradient_evaluations_per_image"] > 0
-    assert set(update.details["diagnostics"]["loss_change"]) == {"forget", "retain"}
+    if isinstance(original, HasLoss):
+        assert set(update.details["diagnostics"]["loss_change"]) == {"forget", "retain"}
+    else:
+        assert "diagnostics" not in update.details
+
+
+def test_random_labels_need_a_target_that_tells_images_apart() -> None:
+    model = tiny_diffusion.fresh(prediction="eps")
+    with pytest.raises(UsageError, match="needs a denoiser whose target tells images apart"):
+        unlearn(model, tiny_world.split(), made("salun"), generator=torch.Generator().manual_seed(0))

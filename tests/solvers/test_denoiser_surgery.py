@@ -252,7 +252,10 @@ def test_more_shots_spend_the_budget_in_parts() -> None:
 
 @pytest.mark.parametrize("option", [{"solver": "gauss_newton"}, {"target": "nearest"}, {"solver": "least_squares"}])
 def test_options_of_latents_are_refused(option: dict[str, str]) -> None:
-    with pytest.raises(UsageError, match=f"`method.{next(iter(option))}` of a diffusion model must be auto; found"):
+    with pytest.raises(
+        UsageError,
+        match=r"`method=fisher_surgery` needs a model with posterior\(\), decoder and likelihood; found Ddpm",
+    ):
         run(FisherSurgery(**option, **SMALL))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gsu_cli.methods.base import Strength, Task, Update
+from gsu_cli.models.protocols import HasLoss
 from gsu_cli.surgery.vectors import Vector, scale
 from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
@@ -21,6 +22,7 @@ class AscentDescent:
     """
 
     name = "ascent_descent"
+    needs = (HasLoss,)
     strength = Strength("steps", 1, 1000, stop_option="retain_budget", rate="lr")
 
     def __init__(

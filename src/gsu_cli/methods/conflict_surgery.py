@@ -12,6 +12,7 @@ from __future__ import annotations
 from gsu_cli.checks import as_choice, as_int, as_number
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, draw_images, names_in_scope
+from gsu_cli.models.protocols import HasLoss
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.unlearning.cost import Cost
 
@@ -28,6 +29,7 @@ class ConflictSurgery:
     """
 
     name = "conflict_surgery"
+    needs = (HasLoss,)
     strength = Strength("lr", 1e-3, 1e2, power=1.0)
 
     def __init__(self, lr: float = 5e-4, scope: str = "all", shots: int = 1) -> None:

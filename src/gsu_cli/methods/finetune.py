@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, Update
+from gsu_cli.models.protocols import HasLoss, Trainable
 from gsu_cli.training.loop import Progress, fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.cost import Cost
@@ -19,6 +20,7 @@ class Finetune:
     """
 
     name = "finetune"
+    needs = (HasLoss | Trainable,)
     strength = None
 
     def __init__(self, epochs: int = 1, lr: float = 1e-3, batch_size: int = 256) -> None:

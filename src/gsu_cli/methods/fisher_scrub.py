@@ -13,7 +13,7 @@ from gsu_cli.checks import as_int, as_number
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
-from gsu_cli.models.protocols import IMAGE_SITES
+from gsu_cli.models.protocols import IMAGE_SITES, HasLoss
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import normal
 from gsu_cli.unlearning.cost import Cost
@@ -30,7 +30,7 @@ class FisherScrub:
     """
 
     name = "fisher_scrub"
-    needs = (IMAGE_SITES,)
+    needs = (HasLoss, IMAGE_SITES)
     strength = Strength("alpha", 1e-8, 1e-2, power=0.5)
 
     def __init__(self, alpha: float = 1e-6, clamp: float = 1e3, retain_images: int = 10_000) -> None:

@@ -34,7 +34,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
 from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
 from gsu_cli.models.decoders import decoder_prefix
-from gsu_cli.models.protocols import HasDecoder, HasNoiseLevels
+from gsu_cli.models.protocols import Capability, HasDecoder, HasNoiseLevels
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.redirect import Redirect, posterior_codes, retained_share
 from gsu_cli.objectives.site_loss import SiteLoss
@@ -85,7 +85,6 @@ class FisherSurgery:
     """
 
     name = "fisher_surgery"
-    needs = (HasDecoder | HasNoiseLevels,)
     strength = Strength("budget", 1e-3, 0.1, is_budget=True)
 
     def __init__(
@@ -126,20 +125,19 @@ class FisherSurgery:
         self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
         self.noise_from, self.bank_images = float(noise_from), bank_images
 
+    @property
+    def needs(self) -> tuple[Capability, ...]:
+        """Options of latents need a decoder."""
+        own = self.target in ("auto",) and self.solver in ("auto", "kfac")
+        return (HasDecoder | HasNoiseLevels,) if own else (HasDecoder,)
+
     def _sizes(self, usual: tuple[int, int, int]) -> tuple[int, int, int]:
         """Images for the Fisher, the gradient and the budget: as typed, or what is usual for the family."""
         typed = (self.retain_images, self.forget_images, self.budget_images)
         return tuple(n if t is None else t for t, n in zip(typed, usual, strict=True))  # type: ignore[return-value]
 
     def _denoiser(self) -> DenoiserSurgery:
-        """The solver for a diffusion model.
-
-        Raises:
-            UsageError: an option is typed that such a model has no use for.
-        """
-        for key, value in (("target", self.target), ("solver", self.solver)):
-            if value not in ("auto", "kfac"):
-                raise UsageError(f"`method.{key}` of a diffusion model must be auto", found=value)
+        """The solver for a diffusion model."""
         sizes = self._sizes(DENOISER_IMAGES)
         options = (self.budget, self.shots, self.damping[0], self.corrected)
         return DenoiserSurgery(*options, *sizes, self.bank_images, self.noise_from)

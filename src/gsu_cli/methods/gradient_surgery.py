@@ -17,6 +17,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.gradients import class_gradients, hessian_vector, mean_gradient, mean_loss
 from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, draw_images, names_in_scope
+from gsu_cli.models.protocols import HasLoss
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.projection import Projection, project_out
@@ -42,6 +43,7 @@ class GradientSurgery:
     """
 
     name = "gradient_surgery"
+    needs = (HasLoss,)
     strength = Strength("lr", 1e-3, 1e2, power=1.0)
 
     def __init__(

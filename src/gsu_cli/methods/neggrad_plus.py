@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from gsu_cli.checks import as_number
 from gsu_cli.methods.base import Strength, Task, Update
+from gsu_cli.models.protocols import HasLoss
 from gsu_cli.surgery.vectors import Vector, combine
 from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
@@ -26,6 +27,7 @@ class NegGradPlus:
     """
 
     name = "neggrad_plus"
+    needs = (HasLoss,)
     strength = Strength("steps", 1, 1000, stop_option="retain_budget", rate="lr")
 
     def __init__(

@@ -14,7 +14,7 @@ from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import Strength, Task, Update, add_, cosine, draw_images
 from gsu_cli.models.decoders import check_network
-from gsu_cli.models.protocols import IMAGE_SITES
+from gsu_cli.models.protocols import IMAGE_SITES, HasLoss
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import CHECK_IMAGES
 
@@ -29,7 +29,7 @@ class Newton:
     """
 
     name = "newton"
-    needs = (IMAGE_SITES,)
+    needs = (HasLoss, IMAGE_SITES)
     strength = Strength("strength", 1e-2, 1e2, power=1.0)
 
     def __init__(self, damping: float = 0.1, retain_images: int = 10_000, strength: float = 1.0) -> None:

@@ -8,6 +8,7 @@ Source: "S" in Mandal and Gottwald, UNO, arXiv 2506.04712.
 from __future__ import annotations
 
 from gsu_cli.methods.base import Strength, Task, Update, cosine
+from gsu_cli.models.protocols import HasLoss
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.loop import Descent, Loop, iterate
@@ -27,6 +28,7 @@ class RetainSurgery:
     """
 
     name = "retain_surgery"
+    needs = (HasLoss,)
     strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(

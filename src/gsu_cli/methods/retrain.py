@@ -11,6 +11,7 @@ from gsu_cli.checks import as_int
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, Update
+from gsu_cli.models.protocols import HasLoss, Trainable
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.training.loop import History, Progress, fit
@@ -66,6 +67,7 @@ class Retrain:
     """
 
     name = "retrain"
+    needs = (HasLoss | Trainable,)
     strength = None
 
     def __init__(self, epochs: int | None = None) -> None:

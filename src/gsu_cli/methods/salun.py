@@ -15,8 +15,10 @@ import torch
 from gsu_cli.checks import as_number
 from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.models.protocols import HasDecoder
-from gsu_cli.objectives.latents import drawn, frozen, latents
+from gsu_cli.models.decoders import site_maker
+from gsu_cli.models.protocols import IMAGE_SITES, HasLoss
+from gsu_cli.objectives.instead import at_random
+from gsu_cli.objectives.latents import frozen
 from gsu_cli.surgery.vectors import Vector, VectorLike
 from gsu_cli.unlearning.batches import Batches
 from gsu_cli.unlearning.loop import Descent, Loop, iterate
@@ -38,7 +40,7 @@ class SalUn:
     """
 
     name = "salun"
-    needs = (HasDecoder,)
+    needs = (HasLoss, IMAGE_SITES)
     strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
@@ -60,7 +62,7 @@ class SalUn:
 
     def __call__(self, task: Task) -> Update:
         model, original, descent = task.model, frozen(task.model), Descent.of(task, self.loop)
-        forget, retain = descent.batches["forget"], descent.batches["retain"]
+        forget, retain, maker = descent.batches["forget"], descent.batches["retain"], site_maker(model)
         partners = Batches(retain.images, forget.size, seed=task.stream("partners"))
         with task.stage("statistics"):
             g_f = mean_gradient(model, forget.images, descent.names, seed=task.stream("mask")).vector
@@ -68,15 +70,13 @@ class SalUn:
         descent.cost.gradients += len(forget.images)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            z = latents(original, *forget.draw(), descent.noise)
-            x_p, y_p = partners.draw()
-            other = latents(original, x_p[: len(z)], y_p[: len(z)], descent.noise)
-            random_label = model.likelihood.nll(model.decoder(z), drawn(original, other)[: len(z)]).mean()
+            made = at_random(original, *forget.draw(), partners.draw(), descent.noise)
+            random_label = maker.output_loss.nll(maker.network(*made.inputs), made.targets).mean()
             x, y = retain.draw()
             L_r = model.loss(x, y, descent.noise).mean()
             g = descent.differentiate(random_label + self.alpha * L_r)
-            descent.cost.gradients += len(z) + len(x)
-            descent.cost.forward += 3 * len(z)  # two posteriors, one drawing
+            descent.cost.gradients += len(made) + len(x)
+            descent.cost.forward += 3 * len(made)  # two posteriors, one drawing
             losses = {"loss": float(L_r.detach()), "random_label_loss": float(random_label.detach())}
             return {key: v * mask[key] for key, v in g.items()}, losses
 

@@ -20,8 +20,11 @@ from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.models.conditions import conditions_of
-from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.models.conditions import conditions_of, usual_conditions
+from gsu_cli.models.decoders import site_maker
+from gsu_cli.models.protocols import IMAGE_SITES, HasDecoder, HasLoss
+from gsu_cli.models.sites import Sites
+from gsu_cli.objectives.instead import instead
 from gsu_cli.objectives.latents import drawn, frozen, latents, prior
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import uniform
@@ -53,7 +56,7 @@ class SelectiveAmnesia:
     """
 
     name = "selective_amnesia"
-    needs = (HasDecoder,)
+    needs = (HasLoss, IMAGE_SITES)
     strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
@@ -92,7 +95,15 @@ class SelectiveAmnesia:
         descent.cost.generated += self.n_fisher + self.n_replay
         descent.cost.forward += self.n_replay
         batches = Batches(memories, self.loop.batch_size, seed=task.stream("replay"))
+        maker = site_maker(model)
         start = {k: w.detach().clone() for k, w in zip(descent.names, descent.weights, strict=True)}
+
+        def replaced(x: Tensor, y: Tensor) -> Sites:
+            """Of a decoder latents are drawn before the surrogates, as ever."""
+            if isinstance(original, HasDecoder):
+                z = latents(original, x, y, descent.noise)
+                return Sites((z,), surrogate(len(z)))
+            return instead(original, x, y, surrogate(len(x)), descent.noise)
 
         def surrogate(n: int) -> Tensor:
             if self.surrogate == "noise":
@@ -101,12 +112,13 @@ class SelectiveAmnesia:
             return pool.floats(torch.randint(len(pool), (n,), generator=descent.noise))
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            z = latents(original, *descent.batches["forget"].draw(), descent.noise)
-            corrupt = model.likelihood.nll(model.decoder(z), surrogate(len(z))).mean()
+            x_f, y_f = descent.batches["forget"].draw()
+            made = replaced(x_f, y_f)
+            corrupt = maker.output_loss.nll(maker.network(*made.inputs), made.targets).mean()
             x, y = batches.draw()
             remember = model.loss(x, y, descent.noise).mean()
-            descent.cost.gradients += len(z) + len(x)
-            descent.cost.forward += len(z)
+            descent.cost.gradients += len(made) + len(x)
+            descent.cost.forward += len(made)
             own = zip(descent.names, descent.weights, strict=True)
             elastic = torch.stack([(F[name] * (w - start[name]).square()).sum() for name, w in own]).sum()
             loss = corrupt + self.gamma * remember + self.ewc * elastic
@@ -119,9 +131,17 @@ class SelectiveAmnesia:
 
 
 def generated(model: Any, n: int, *, seed: int) -> Images:
-    """``n`` drawings at prior latents, 8 bits a pixel, labelled with what was asked for (nothing: 0)."""
-    z, y = prior(model, n, generator(seed))
-    pixels = torch.cat([(255 * drawn(model, part)).round().to(torch.uint8) for part in z.split(CHUNK)])
+    """``n`` drawings, 8 bits a pixel, labelled with what was asked for (nothing: 0)."""
+    g = generator(seed)
+    if isinstance(model, HasDecoder):
+        z, y = prior(model, n, g)
+        images = [drawn(model, part) for part in z.split(CHUNK)]
+    else:
+        noise, y = model.noise(n, g), usual_conditions(model, n, g)
+        parts = zip(noise.split(CHUNK), y.split(CHUNK), strict=True)
+        images = [model.generate(a, b) if conditions_of(model) else model.generate(a) for a, b in parts]
+        y = y.to(noise.device)
+    pixels = torch.cat([(255 * part).round().to(torch.uint8) for part in images])
     return Images(pixels, y if conditions_of(model) else torch.zeros_like(y))
 
 

@@ -19,7 +19,7 @@ from gsu_cli.checks import as_int, as_number
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update, draw_images
-from gsu_cli.models.protocols import IMAGE_SITES
+from gsu_cli.models.protocols import IMAGE_SITES, HasLoss
 from gsu_cli.surgery.vectors import Vector, VectorLike, norm, scale
 from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
@@ -42,7 +42,7 @@ class SfrOn:
     """
 
     name = "sfr_on"
-    needs = (IMAGE_SITES,)
+    needs = (HasLoss, IMAGE_SITES)
     strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(

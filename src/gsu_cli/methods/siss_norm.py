@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from gsu_cli.checks import as_number
 from gsu_cli.methods.base import Strength, Task, Update
+from gsu_cli.models.protocols import HasLoss
 from gsu_cli.surgery.vectors import Vector, combine, norm
 from gsu_cli.unlearning.loop import Descent, Loop, iterate
 
@@ -27,6 +28,7 @@ class SissNorm:
     """
 
     name = "siss_norm"
+    needs = (HasLoss,)
     strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(

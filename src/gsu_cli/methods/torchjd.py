@@ -16,6 +16,7 @@ import torch
 
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update, cosine
+from gsu_cli.models.protocols import HasLoss
 from gsu_cli.solvers.aggregators import build
 from gsu_cli.surgery.vectors import Vector, flatten, scale, unflatten
 from gsu_cli.unlearning.loop import Descent, Loop, iterate
@@ -37,6 +38,7 @@ class TorchJd:
     """
 
     name = "torchjd"
+    needs = (HasLoss,)
     strength = Strength("lr", 1e-5, 1.0)
 
     def __init__(

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gsu_cli.checks import as_flag, as_number
 from gsu_cli.methods.base import Strength, Task, Update
+from gsu_cli.models.protocols import HasLoss
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.loop import Descent, Loop, iterate
@@ -33,6 +34,7 @@ class Uno:
     """
 
     name = "uno"
+    needs = (HasLoss,)
     strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(

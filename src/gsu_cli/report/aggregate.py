@@ -72,11 +72,13 @@ class Group:
         values: of the keys, in their order.
         done: runs that ended well.
         failed: all others: failed, interrupted, or killed while running.
+        inapplicable: of methods that do not apply to the model's family.
     """
 
     values: tuple[str, ...]
     done: tuple[Record, ...]
     failed: tuple[Record, ...]
+    inapplicable: tuple[Record, ...] = ()
 
     def statistic(self, quantity: Quantity) -> Statistic:
         """Mean, interval, counts and worst cell of a quantity."""
@@ -142,7 +144,8 @@ def group(records: Iterable[Record], by: Sequence[str]) -> list[Group]:
         Group(
             values,
             tuple(r for r in runs if r.status == "done"),
-            tuple(r for r in runs if r.status != "done"),
+            tuple(r for r in runs if r.status not in ("done", "n/a")),
+            tuple(r for r in runs if r.status == "n/a"),
         )
         for values, runs in sorted(filed.items(), key=lambda pair: [natural(v) for v in pair[0]])
     ]
@@ -252,6 +255,8 @@ def _cell(g: Group, s: Statistic) -> Cell:
     if s.mean is None and s.shifts:
         mean = replace(s.shifts[0], value=statistics.fmean(x.value for x in s.shifts), low=None, high=None)
         return Cell(str(mean), note=f"{NEAR_ZERO}: {reasons}")
+    if s.mean is None and g.inapplicable and not g.done and not g.failed:
+        return Cell("n/a", note=str(g.inapplicable[0].error))
     if s.mean is None:
         return Cell(note=f"not measured: {reasons}" if reasons else "no run ended well")
     note = f"rests on {s.n} of {len(g.done)} runs: {reasons}" if s.missing else ""

@@ -163,8 +163,9 @@ def _group(row: str, column: str, outcomes: Sequence[Outcome]) -> Group:
     own = [o for o in outcomes if o.cell.column == column]
     blank = [Record("unlearn", status="failed", error="not run", command=["gsu", "unlearn", *o.cell.overrides])
              for o in own if o.record is None]  # fmt: skip
-    failed = [o.record for o in own if o.record is not None and not o.done]
-    return Group((row, column), tuple(o.record for o in own if o.record and o.done), (*failed, *blank))
+    failed = [o.record for o in own if o.record is not None and not (o.done or o.inapplicable)]
+    other = tuple(o.record for o in own if o.record is not None and o.inapplicable)
+    return Group((row, column), tuple(o.record for o in own if o.record and o.done), (*failed, *blank), other)
 
 
 def _beside(row: str, subject: str, outcomes: Sequence[Outcome]) -> Group | None:

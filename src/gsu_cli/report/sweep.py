@@ -67,7 +67,7 @@ def print_sweep(folder: Path) -> int:
         least = min(max(map(len, names), default=0), 30) if i == 0 else None  # else the numbers squeeze it
         table.add_column(head, justify="left" if i < 2 else "right", overflow="fold", min_width=least)
     for _, (_, record), name in sorted(zip(map(in_order, names), runs, names, strict=True), key=lambda row: row[0]):
-        colour = "green" if record.status == "done" else "red"
+        colour = {"done": "green", "n/a": "yellow"}.get(record.status, "red")
         table.add_row(Text(name), Text(record.status, style=colour), *cells(record, shown))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)  # a pipe has no edge
     console.print(table)
@@ -82,4 +82,4 @@ def print_sweep(folder: Path) -> int:
     best = folder / "optimization_results.yaml"  # written by hydra/sweeper=optuna
     if best.is_file():
         console.print(Text(best.read_text(encoding="utf-8").rstrip(), style="bold"))
-    return len(broken) + sum(record.status != "done" for _, record in runs)
+    return len(broken) + sum(record.status not in ("done", "n/a") for _, record in runs)

@@ -85,7 +85,7 @@ class Record:
 
     verb: str
     schema: int = SCHEMA
-    status: Literal["running", "done", "failed", "interrupted"] = "running"
+    status: Literal["running", "done", "failed", "interrupted", "n/a"] = "running"
     error: str | None = None
     command: list[str] = field(default_factory=list)
     started: str = ""

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import torch
 
-from gsu_cli.errors import NonFiniteError, ProcessError
+from gsu_cli.errors import NonFiniteError, NotApplicableError, ProcessError
 from gsu_cli.run import device as devices
 from gsu_cli.run import provenance
 from gsu_cli.run.record import Record, write_record
@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 class Session:
     """Context manager around a verb's work.
 
-    On entry ``record.json`` appears with status "running"; on exit it says "done", "failed" (with the error) or
-    "interrupted". Exceptions pass through; a record that cannot be written either never hides them.
+    On entry ``record.json`` appears with status "running"; on exit it says "done", "interrupted", or, with the error,
+    "failed" or "n/a". Exceptions pass through; a record that cannot be written either never hides them.
 
     Args:
         folder: the run's own folder.
@@ -95,7 +95,10 @@ class Session:
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
-        self.record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        if isinstance(error, KeyboardInterrupt):
+            self.record.status = "interrupted"
+        else:
+            self.record.status = "n/a" if isinstance(error, NotApplicableError) else "failed"
         self.record.error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         try:
             self.save(nan_as_null=True)

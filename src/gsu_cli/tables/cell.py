@@ -55,6 +55,11 @@ class Outcome:
         return self.record is not None and self.record.status == "done"
 
     @property
+    def inapplicable(self) -> bool:
+        """Whether its method does not apply to the model: no failure, and never tried again."""
+        return self.record is not None and self.record.status == "n/a"
+
+    @property
     def why(self) -> str:
         """Why it is a hole; empty where it is none."""
         if self.record is None:

@@ -12,9 +12,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
-from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.errors import NonFiniteError, NotApplicableError
 from gsu_cli.models.model import copied
-from gsu_cli.models.protocols import NATS, lacking, loss_unit
+from gsu_cli.models.protocols import NATS, HasLoss, lacking, loss_unit
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.vectors import norm
 from gsu_cli.training.recipe import Recipe
@@ -50,14 +50,15 @@ def unlearn(
             nothing is timed when None.
         on_progress: hears of long loops.
         on_trial: hears of each run of a search, one line.
-        diagnostics: False leaves them out, for a search that unlearns many times.
+        diagnostics: False leaves them out, for a search that unlearns many times. A model without a training loss has
+            none.
 
     Returns:
         The unlearned model in eval mode, and what was done.
 
     Raises:
         NonFiniteError: weights became nan or infinite; the original is whole.
-        UsageError: the model lacks what the method needs.
+        NotApplicableError: the model lacks what the method needs.
     """
     check_needs(method, model)
     seed = int(torch.randint(2**62, (), generator=generator))
@@ -93,12 +94,13 @@ def unlearn(
     touched = [k for k, v in moved.items() if bool(v.any())]
     length = norm({k: before[k] for k in touched})
     update.relative_norm = update.step_norm / length if length > 0 else 0.0
-    if (unit := loss_unit(model)) != NATS:
+    has_loss = isinstance(model, HasLoss)
+    if has_loss and (unit := loss_unit(model)) != NATS:
         update.details["loss_unit"] = unit
     update.details["movement_per_layer"] = {
         k: float(v.norm() / before[k].norm().clamp(min=1e-12)) for k, v in moved.items()
     }
-    if diagnostics:
+    if diagnostics and has_loss:
         with task.stage("diagnostics"), attention_with_all_derivatives():
             n = enough(math.prod(split.dataset.shape))
             parts: dict[str, Images] = {
@@ -112,14 +114,13 @@ def check_needs(method: object, model: object) -> None:
     """Refuses a method that ``model`` cannot serve: it names what it needs in a class attribute ``needs``.
 
     Raises:
-        UsageError: with what the model lacks.
+        NotApplicableError: with what the model lacks.
     """
-    lacks = lacking(model, getattr(method, "needs", ()))
-    if lacks:
-        raise UsageError(
+    if lacks := lacking(model, getattr(method, "needs", ())):
+        raise NotApplicableError(
             f"`method={getattr(method, 'name', type(method).__name__)}` needs a model with {' and '.join(lacks)}",
             found=type(model).__name__,
-            way_out="docs/diffusion.md says which methods run on a model without them",
+            way_out="docs/methods/families.md says which methods run on which models",
         )
 
 

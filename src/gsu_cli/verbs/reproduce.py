@@ -45,7 +45,7 @@ def main(cfg: DictConfig) -> None:
         identities = cells.Identities(shared)
         outcomes = _look_up(spec, identities, store, on_progress)
         refused = _refusals(outcomes, identities) if preview else []
-    todo = [o for o in outcomes if o.key and not o.done]
+    todo = [o for o in outcomes if o.key and not (o.done or o.inapplicable)]
     console.say(_plan(spec, outcomes, todo, _estimate(todo, outcomes, cfg.cell_seconds) / workers, workers))
     if preview:
         _show_refusals(spec, refused)
@@ -179,7 +179,7 @@ def _run(
 
 def _judge(spec: TableSpec, outcomes: Sequence[Outcome], folder: Path) -> None:
     """Raises where the table is not what it should be."""
-    failed = [o for o in outcomes if not o.done and not o.excused]
+    failed = [o for o in outcomes if not (o.done or o.excused or o.inapplicable)]
     if failed:
         raise GsuError(
             f"every cell of {spec.name} must end well",
