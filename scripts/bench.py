@@ -174,7 +174,7 @@ def faces(what: str) -> dict[str, float]:
         split = ForgetSpec.from_values(attribute="glasses").resolve(dataset, generator=torch.Generator())
         started = time.perf_counter()
         if what == "fisher":
-            kronecker_fisher(model, images[torch.arange(4000)], seed=0, corrected=False)
+            kronecker_fisher(model, images[torch.arange(4000)], seed=0, ekfac=False)
         elif what == "epoch":
             fit(model, images, Recipe(epochs=1, batch_size=32, lr=1e-5), seed=0)
         else:

@@ -35,7 +35,15 @@ from gsu_cli.tables.spec import TableSpec
 ROOT = Path(__file__).parent.parent
 TABLES, RESULTS = ROOT / "conf" / "table", ROOT / "docs" / "results"
 ARCHIVE, DEMO = "archive", "demo"
-PLACES = ("checkpoint.path=", "checkpoint.twin=", "judge.cnn.path=", "hydra.", "method.prediction_images=", "metric=")
+PLACES = (
+    "checkpoint.path=",
+    "checkpoint.twin=",
+    "checkpoint.retrained=",
+    "judge.cnn.path=",
+    "hydra.",
+    "method.prediction_images=",
+    "metric=",
+)
 DEFAULTS = ("method=fisher_surgery", "seed=0")  # the same typed or not
 CHANGES = {"leaderboard_avatars": ["seeds=[1]"]}  # of the yaml: what was run of it
 SECTIONS = {

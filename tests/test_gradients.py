@@ -176,7 +176,7 @@ def test_the_decoder_fisher_uses_the_models_names_and_any_block(model):
 
 
 def test_correction_keeps_the_basis_and_the_scale(model):
-    plain, corrected = (kronecker_fisher(model, images(), seed=0, corrected=c) for c in (False, True))
+    plain, corrected = (kronecker_fisher(model, images(), seed=0, ekfac=c) for c in (False, True))
     for a, b in zip(plain.layers, corrected.layers, strict=True):
         assert torch.equal(a.U_A, b.U_A)
         assert not torch.equal(a.eigenvalues, b.eigenvalues)

@@ -73,11 +73,34 @@ class ProcessError(GsuError):
         return cls("all processes must live until the work is done", found=f"one that ended ({why.splitlines()[0]})")
 
 
+FORMER = {
+    "neg_elbo_retain": "heldout_loss_retain", "neg_elbo_forget": "heldout_loss_forget",
+    "neg_elbo_drawn": "sample_nll_retrained", "identity": "retained_shift", "identity_distance": "retained_shift",
+    "identity_distance_features": "retained_shift_features", "twin": "retrained", "corrected": "ekfac",
+    "thin": "subset", "beside": "references", "levels": "absolute", "rise": "relative_increase",
+}  # fmt: skip
+"""Names of earlier versions of keys, metrics and choices: a refusal says the new one."""
+
+
+def renamed(word: str) -> str:
+    """The name of today of a name of earlier versions, part by part; the name itself where it is no such one.
+
+    >>> renamed("checkpoint.twin"), renamed("neg_elbo_retain.cnn"), renamed("method.lr")
+    ('checkpoint.retrained', 'heldout_loss_retain.cnn', 'method.lr')
+    """
+    return ".".join(FORMER.get(part, part) for part in word.split("."))
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """``"Did you mean 'x'? "`` for the nearest choice, or the empty string.
+    """``"Did you mean 'x'? "`` for the nearest choice, or the empty string; of a former name what it is called now.
 
     >>> did_you_mean("unlern", ["train", "unlearn"])
     "Did you mean 'unlearn'? "
+    >>> did_you_mean("checkpoint.twin", ["checkpoint.name", "checkpoint.retrained"])
+    "It is called 'checkpoint.retrained' now. "
     """
-    near = get_close_matches(str(word), list(choices), n=1, cutoff=0.6)
+    choices, now = list(choices), renamed(str(word))
+    if now != str(word) and now in choices:
+        return f"It is called {now!r} now. "
+    near = get_close_matches(str(word), choices, n=1, cutoff=0.6)
     return f"Did you mean {near[0]!r}? " if near else ""

@@ -21,7 +21,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def fisher(images) -> KroneckerFisher:
-    return kronecker_fisher(attribute_world.trained(), images, seed=0, corrected=False)
+    return kronecker_fisher(attribute_world.trained(), images, seed=0, ekfac=False)
 
 
 def test_every_parameter_of_the_decoder_has_factors(fisher) -> None:
@@ -70,7 +70,7 @@ def test_large_images_pass_in_parts_of_the_same_latents(images, fisher, monkeypa
     seen: list[int] = []
     model.decoder.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
     monkeypatch.setattr(blocks, "VALUES", 16 * images[torch.arange(1)].pixels.numel())
-    parted = kronecker_fisher(model, images, seed=0, corrected=False)
+    parted = kronecker_fisher(model, images, seed=0, ekfac=False)
     assert seen == [16, 16, 16, 12]
     assert parted.n == fisher.n == 60
     for whole, part in zip(fisher.layers, parted.layers, strict=True):
@@ -80,7 +80,7 @@ def test_large_images_pass_in_parts_of_the_same_latents(images, fisher, monkeypa
 
 
 def test_corrected_eigenvalues_are_mean_squares_of_per_sample_gradients(images, fisher) -> None:
-    corrected = kronecker_fisher(attribute_world.trained(), images, seed=0, corrected=True)
+    corrected = kronecker_fisher(attribute_world.trained(), images, seed=0, ekfac=True)
     z, g = per_sample(attribute_world.trained(), images, seed=0)
     a = torch.cat([z, torch.ones(len(z), 1, dtype=z.dtype)], 1)
     (layer,) = [layer for layer in corrected.layers if layer.scope.module == "0"]
@@ -92,7 +92,7 @@ def test_corrected_eigenvalues_are_mean_squares_of_per_sample_gradients(images, 
 
 def test_the_memory_layout_does_not_matter(images, fisher) -> None:
     plain = attribute_world.trained().to(memory_format=torch.contiguous_format)
-    again = kronecker_fisher(plain, images, seed=0, corrected=False)
+    again = kronecker_fisher(plain, images, seed=0, ekfac=False)
     for one, other in zip(fisher.layers, again.layers, strict=True):
         torch.testing.assert_close(one.A, other.A, rtol=1e-3, atol=1e-4 * float(one.A.diagonal().mean()))
         torch.testing.assert_close(one.G, other.G, rtol=1e-3, atol=1e-4 * float(one.G.diagonal().mean()))

@@ -69,7 +69,7 @@ def test_an_attribute_is_forgotten_and_the_record_says_what_of(
     line: Callable[..., list[str]], gsu: Gsu, trained: dict[str, Run], tmp_path: Path
 ) -> None:
     twin = trained["twin"].folder / "model.safetensors"
-    typed = gsu(*line("forget.attribute=bar", f"checkpoint.twin={twin}"))
+    typed = gsu(*line("forget.attribute=bar", f"checkpoint.retrained={twin}"))
     assert (typed.code, typed.err) == (0, ""), typed.err
     (run,) = runs(tmp_path)
     summary = (run.folder / "summary.md").read_text(encoding="utf-8")

@@ -62,7 +62,11 @@ UNLEARN = [
     (["forget.class=1", "retrain=maybe"], 2, "`retrain` must be true or false; found maybe"),
     (["forget.class=1", "judge.knn.k=0"], 2, "`judge.knn`"),
     (["forget.class=1", "judge.cnn.path=nowhere"], 1, "`judge.cnn.path` must be an existing file; found nowhere"),
-    (["forget.class=1", "checkpoint.twin=nowhere"], 1, "`checkpoint.twin` must be an existing file; found nowhere"),
+    (
+        ["forget.class=1", "checkpoint.retrained=nowhere"],
+        1,
+        "`checkpoint.retrained` must be an existing file; found nowhere",
+    ),
     (["forget.class=1", "metric.inception_score.splits=0"], 2, "`metric.inception_score.splits`"),
     (["forget.class=1", "checkpoint.path=nowhere.safetensors"], 1, "`checkpoint.path` must be an existing file"),
     (["forget.class=1", "method=ascent", "method.lr=1e30"], 1, "finite"),

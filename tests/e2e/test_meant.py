@@ -28,7 +28,7 @@ def half(world: World, type_line: Callable[..., Any], tmp_path_factory: pytest.T
 
 @pytest.fixture
 def run_of_half(world: World, half: Path, gsu: Gsu, tmp_path: Path) -> Run:
-    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.twin={half}", "seed=1", forget=HALF), "hydra.run.dir=half")
+    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={half}", "seed=1", forget=HALF), "hydra.run.dir=half")
     assert typed.code == 0, typed.err
     return Run(tmp_path / "half")
 
@@ -79,7 +79,7 @@ def test_files_and_records_carry_which_images_were_forgotten(run_of_half: Run, h
 
 
 def test_a_twin_of_another_seed_is_refused(world: World, half: Path, gsu: Gsu) -> None:
-    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.twin={half}", "seed=2", forget=HALF))
+    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={half}", "seed=2", forget=HALF))
     assert typed.code == 1
     assert "seed that drew the forgotten images 1 instead of 2" in typed.err
     assert "sha256 of the forgotten indices" in typed.err
@@ -88,7 +88,7 @@ def test_a_twin_of_another_seed_is_refused(world: World, half: Path, gsu: Gsu) -
 
 @pytest.mark.slow
 def test_the_seed_of_the_draw_alone_decides(world: World, half: Path, gsu: Gsu) -> None:
-    line = world.unlearn(*QUICK, f"checkpoint.twin={half}", "seed=2", "seeds.unlearn=1", forget=HALF)
+    line = world.unlearn(*QUICK, f"checkpoint.retrained={half}", "seed=2", "seeds.unlearn=1", forget=HALF)
     assert gsu(*line).code == 0
 
 
@@ -97,7 +97,7 @@ def test_a_twin_of_other_data_is_refused(world: World, gsu: Gsu, tmp_path: Path)
     data = other_images(tmp_path / "other")
     line = [*world.train("forget.class=1", "training.epochs=6"), f"dataset.path={data}", "hydra.run.dir=twin"]
     assert gsu(*line).code == 0
-    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.twin={tmp_path / 'twin'}"))
+    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={tmp_path / 'twin'}"))
     ours, theirs = about(world.vae)["dataset_sha256"], about(tmp_path / "twin/model.safetensors")["dataset_sha256"]
     assert typed.code == 1
     assert f"sha256 of the data set {theirs[:12]} instead of {ours[:12]}" in typed.err
@@ -116,7 +116,7 @@ def test_a_twin_of_another_making_is_refused(
     world: World, gsu: Gsu, tmp_path: Path, words: list[str], said: str
 ) -> None:
     assert gsu(*world.train("forget.class=1", *words), "hydra.run.dir=twin").code == 0
-    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.twin={tmp_path / 'twin'}"))
+    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={tmp_path / 'twin'}"))
     assert typed.code == 1
     assert said in typed.err
 
@@ -124,7 +124,7 @@ def test_a_twin_of_another_making_is_refused(
 @pytest.mark.slow
 def test_a_twin_whose_training_was_cut_short_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
     twin = altered(world.twin.folder / "model.safetensors", tmp_path / "t.safetensors", interrupted_after_epoch=2)
-    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.twin={twin}"))
+    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={twin}"))
     assert typed.code == 1
     assert "recipe (epochs) 2 instead of 6" in typed.err
 
@@ -132,7 +132,7 @@ def test_a_twin_whose_training_was_cut_short_is_refused(world: World, gsu: Gsu, 
 @pytest.mark.slow
 def test_a_twin_made_by_unlearning_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
     assert gsu(*world.unlearn(*QUICK), "hydra.run.dir=a").code == 0
-    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.twin={tmp_path / 'a' / 'unlearned.safetensors'}"))
+    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={tmp_path / 'a' / 'unlearned.safetensors'}"))
     assert typed.code == 1
     assert "must have been trained from scratch" in typed.err
 
@@ -140,7 +140,7 @@ def test_a_twin_made_by_unlearning_is_refused(world: World, gsu: Gsu, tmp_path: 
 @pytest.mark.slow
 def test_the_checkpoint_is_no_twin_of_itself(world: World, gsu: Gsu) -> None:
     path = world.twin.folder / "model.safetensors"
-    line = [*world.unlearn(*QUICK, f"checkpoint.twin={path}"), f"checkpoint.path={path}"]
+    line = [*world.unlearn(*QUICK, f"checkpoint.retrained={path}"), f"checkpoint.path={path}"]
     typed = gsu(*line)
     assert typed.code == 1
     assert "the checkpoint itself" in typed.err
@@ -150,11 +150,11 @@ def test_the_checkpoint_is_no_twin_of_itself(world: World, gsu: Gsu) -> None:
 def test_an_old_twin_is_compared_in_what_it_carries(world: World, gsu: Gsu, tmp_path: Path) -> None:
     blank = {"forget_sha256": None, "forget_seed": None, "forget_dataset_sha256": None}
     twin = altered(world.twin.folder / "model.safetensors", tmp_path / "old.safetensors", **blank)
-    assert gsu(*world.unlearn(*QUICK, f"checkpoint.twin={twin}"), "hydra.run.dir=a").code == 0
+    assert gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={twin}"), "hydra.run.dir=a").code == 0
     assert Run(tmp_path / "a").record["notes"] == [], "a class of the same data is one set of images"
     blank |= {"dataset_sha256": None, "recipe": None}
     twin = altered(world.twin.folder / "model.safetensors", tmp_path / "older.safetensors", **blank)
-    assert gsu(*world.unlearn(*QUICK, f"checkpoint.twin={twin}"), "hydra.run.dir=b").code == 0
+    assert gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={twin}"), "hydra.run.dir=b").code == 0
     (note,) = Run(tmp_path / "b").record["notes"]
     assert "does not say its sha256 of the data set, recipe" in note
 
@@ -255,7 +255,7 @@ def test_a_new_seed_of_the_latents_forgets_the_same_images(run_of_half: Run, gsu
 
 @pytest.mark.slow
 def test_a_reference_goes_with_what_is_forgotten(world: World, gsu: Gsu, tmp_path: Path) -> None:
-    twin = f"checkpoint.twin={world.twin.folder}"
+    twin = f"checkpoint.retrained={world.twin.folder}"
     assert gsu(*world.unlearn(*QUICK, twin), "hydra.run.dir=run").code == 0
     typed = gsu("evaluate", "run=run", "forget.class=2")
     assert typed.code == 0, typed.err
@@ -336,7 +336,7 @@ def test_a_file_alone_forgets_what_it_was_made_to_forget(
     world: World, run_of_half: Run, half: Path, gsu: Gsu, tmp_path: Path
 ) -> None:
     line = ["evaluate", *world.data, f"checkpoint.path={run_of_half.folder}", *world.judged, "metric=[abstention]"]
-    typed = gsu(*line, f"checkpoint.twin={half}")
+    typed = gsu(*line, f"checkpoint.retrained={half}")
     assert typed.code == 0, typed.err
     again = evaluated(tmp_path)
     assert again["split"]["sha256"] == run_of_half.record["split"]["sha256"]

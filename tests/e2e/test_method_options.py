@@ -22,7 +22,7 @@ LINES = {
     "finetune": ["epochs=2 lr=1e-4 batch_size=50"],
     "fisher_scrub": ["alpha=1e-7 clamp=10 retain_images=60"],
     "fisher_surgery": [
-        "budget=0.02 shots=2 damping=[0.5] retain_images=60 forget_images=30 budget_images=40 corrected=true"
+        "budget=0.02 shots=2 damping=[0.5] retain_images=60 forget_images=30 budget_images=40 ekfac=true"
         " solver=kfac target=nearest bank_images=50 noise_from=0.4",
         "solver=gauss_newton target=alike iterations=3 curvature_images=20",
         "solver=least_squares target=translate layers=1",

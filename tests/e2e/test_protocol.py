@@ -26,7 +26,7 @@ def test_a_budget_chooses_the_strength(world: World, gsu: Gsu, tmp_path: Path) -
     run = one(tmp_path)
     found = run.record["update"]["details"]["calibration"]
     assert (found["option"], found["budget"], found["images"]) == ("strength", 0.02, 120)
-    assert 0 < found["rise"] <= 0.02
+    assert 0 < found["relative_increase"] <= 0.02
     assert f"strength: strength={found['strength']:.4g}, chosen in {len(found['trials'])} runs" in typed.out
     assert gsu(*world.unlearn("method=newton", f"method.strength={found['strength']}", *QUICK)).code == 0
     alone = next(r for r in runs(tmp_path) if r.folder != run.folder)
@@ -42,7 +42,7 @@ def test_a_method_without_a_strength_is_reported_as_it_is(world: World, gsu: Gsu
 
 
 def test_a_curve_is_measured_point_by_point_and_drawn(world: World, gsu: Gsu, tmp_path: Path) -> None:
-    twin = f"checkpoint.twin={world.twin.folder / 'model.safetensors'}"
+    twin = f"checkpoint.retrained={world.twin.folder / 'model.safetensors'}"
     typed = gsu(*world.unlearn("method=newton", "curve=[0.05,0.01]", "protocol.budget=0.05", twin, *QUICK))
     assert (typed.code, typed.err) == (0, ""), typed.err
     run = one(tmp_path)
@@ -115,7 +115,7 @@ def test_a_method_of_ones_own_is_told_its_strength(
     assert (typed.code, typed.err) == (0, ""), typed.err
     found = one(tmp_path).record["update"]["details"]["calibration"]
     assert found["option"] == "amount"
-    assert 0 < found["rise"] <= 0.02
+    assert 0 < found["relative_increase"] <= 0.02
     assert found["cost"]["gradient_evaluations_per_image"] is None, "it does not count"
 
 

@@ -52,7 +52,7 @@ def tiny(world: World, tmp_path: Path) -> Callable[..., list[str]]:
             "rows": {"class": "forget.class=0,1"},
             "columns": {"plain_ascent": "method=ascent method.lr=1e-3"},
             "seeds": [0, 1],
-            "beside": ["original"],
+            "references": ["original"],
             "mean": True,
             "show": ["feature_ratio", "heldout_loss_retain"],
         }

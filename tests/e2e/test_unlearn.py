@@ -36,7 +36,7 @@ def measured(record: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_run(world: World, gsu: Gsu, tmp_path: Path, method: str) -> None:
-    twin = f"checkpoint.twin={world.twin.folder / 'model.safetensors'}"
+    twin = f"checkpoint.retrained={world.twin.folder / 'model.safetensors'}"
     typed = gsu(*world.unlearn(f"method={method}", *SHORTER.get(method, []), twin))
     assert (typed.code, typed.err) == (0, ""), typed.err
     (run,) = runs(tmp_path)
@@ -67,7 +67,7 @@ def test_all_is_measured_on_the_weights_that_lie_on_disk(world: World, gsu: Gsu,
     from gsu_cli.run.files import sha256_of
 
     twin = world.twin.folder / "model.safetensors"
-    assert gsu(*world.unlearn(f"checkpoint.twin={twin}")).code == 0
+    assert gsu(*world.unlearn(f"checkpoint.retrained={twin}")).code == 0
     (run,) = runs(tmp_path)
     files = {"original": world.vae, "unlearned": run.folder / "unlearned.safetensors", "retrained": twin}
     by_subject = {name: sha256_of(path) for name, path in files.items()}

@@ -105,7 +105,7 @@ def test_a_refit_is_lengthened_at_the_same_budget_and_leaves_less_of_the_bar(for
     assert [shot["length"] for shot in short] == [1.0, 1.0]
     assert longer["length"] == refits.LENGTHS[0]
     assert longer["mu"] > short[-1]["mu"]
-    assert longer["raise"] <= 0.01 * (1 + 1e-5)
+    assert longer["relative_increase"] <= 0.01 * (1 + 1e-5)
     monkeypatch.setattr(refits, "LENGTHS", ())
     plain = run(FisherSurgery())[0]
     cnn, heldout = attribute_world.judges()["cnn"], attribute_world.split().heldout_forget_images

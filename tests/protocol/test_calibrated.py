@@ -58,14 +58,14 @@ def outcome(name):
 def test_the_budget_is_kept_and_nearly_spent(name):
     _, update, found = outcome(name)
     assert update.method == name
-    assert 0 < found["rise"] <= BUDGET
+    assert 0 < found["relative_increase"] <= BUDGET
     if MAKERS[name].func.strength.stop_option is None:  # a step is a coarse measure on so small a world
-        assert found["rise"] >= 0.6 * BUDGET
+        assert found["relative_increase"] >= 0.6 * BUDGET
         assert found["reason"] is None
     else:  # and then it is said
-        unspent = found["rise"] < 0.95 * BUDGET
+        unspent = found["relative_increase"] < 0.95 * BUDGET
         assert (found["reason"] is not None) == unspent
-        assert not unspent or f"{found['rise'] / BUDGET:.0%} of the budget is spent" in found["reason"]
+        assert not unspent or f"{found['relative_increase'] / BUDGET:.0%} of the budget is spent" in found["reason"]
     assert found["budget"] == BUDGET
     assert found["images"] == 400
 
@@ -86,7 +86,7 @@ def test_the_raise_is_that_of_the_weights_given_back(name):
             return Update("look")
 
     run(Look(), original)
-    assert found["rise"] == pytest.approx(seen[1] / seen[0] - 1, rel=1e-9)
+    assert found["relative_increase"] == pytest.approx(seen[1] / seen[0] - 1, rel=1e-9)
 
 
 def test_the_raise_is_a_mean_over_latents():
@@ -103,7 +103,7 @@ def test_the_raise_is_a_mean_over_latents():
             return Update("look")
 
     run(Look(), original)
-    assert found["rise"] == pytest.approx(seen[1] / seen[0] - 1, rel=1e-9)
+    assert found["relative_increase"] == pytest.approx(seen[1] / seen[0] - 1, rel=1e-9)
     assert (found["images"], found["latents"]) == (400, 3)
     passes = len(found["trials"]) + len(found["ray"]) + 1
     own = sum(t["gradient_evaluations_per_image"] for t in found["trials"])
@@ -137,7 +137,7 @@ def test_a_ray_that_is_none_costs_trials_and_no_truth():
     strength = Strength("lr", 1e-3, 1e2, power=1.0)
     _, update = run(Calibrated(functools.partial(Ascent, scope="generator", shots=3), strength, BUDGET))
     found = update.details["calibration"]
-    assert 0.6 * BUDGET <= found["rise"] <= BUDGET
+    assert 0.6 * BUDGET <= found["relative_increase"] <= BUDGET
     assert len(found["trials"]) > 2
 
 
@@ -159,7 +159,7 @@ def test_who_waits_hears_of_every_trial(name):
     _, update = run(calibrated(name), on_trial=lines.append)
     found = update.details["calibration"]
     for k, (trial, line) in enumerate(zip(found["trials"], lines, strict=True), start=1):
-        strength, rise = f"{found['option']}={trial['strength']:.3g}", f"{trial['rise']:+.2%}"
+        strength, rise = f"{found['option']}={trial['strength']:.3g}", f"{trial['relative_increase']:+.2%}"
         assert line.startswith(f"trial {k}: {strength}, retain loss {rise} (2.00% allowed)")
 
 
@@ -186,7 +186,7 @@ def test_what_breaks_off_is_beyond_the_budget_and_counts_like_the_dearest():
     broken = [t for t in found["trials"] if t["error"]]
     assert broken
     assert sum("must stay finite" in line for line in lines) == len(broken)
-    assert all(t["rise"] is None and t["gradient_evaluations_per_image"] is None for t in broken)
+    assert all(t["relative_increase"] is None and t["gradient_evaluations_per_image"] is None for t in broken)
     assert found["strength"] <= 0.5
     gauge = (len(found["trials"]) - len(broken) + 1) * 400 / 3 / 600
     assert found["cost"]["gradient_evaluations_per_image"] == pytest.approx(len(found["trials"]) + gauge)
@@ -249,7 +249,7 @@ def test_an_own_budget_is_the_protocols_and_never_more():
     _, update = run(Calibrated(functools.partial(Spender, factor=0.1), Spender.strength, 0.02))
     found = update.details["calibration"]
     assert (found["strength"], len(found["trials"]), found["reason"]) == (0.02, 1, None)
-    assert found["rise"] < 0.5 * 0.02, "most of it is not spent, and that is fine"
+    assert found["relative_increase"] < 0.5 * 0.02, "most of it is not spent, and that is fine"
 
 
 def test_an_own_budget_that_oversteps_is_lowered():
@@ -257,8 +257,8 @@ def test_an_own_budget_that_oversteps_is_lowered():
     found = update.details["calibration"]
     assert found["strength"] < 0.02
     assert found["trials"][0]["strength"] == 0.02
-    assert found["trials"][0]["rise"] > 0.02
-    assert 0.6 * 0.02 <= found["rise"] <= 0.02  # or the bracket is narrower than a fifth
+    assert found["trials"][0]["relative_increase"] > 0.02
+    assert 0.6 * 0.02 <= found["relative_increase"] <= 0.02  # or the bracket is narrower than a fifth
 
 
 class Steep:
@@ -306,7 +306,7 @@ def test_the_weights_are_those_of_the_method_at_the_lowered_rate():
     found = update.details["calibration"]
     assert found["rate"]["lr"] < 50.0
     assert update.shots > 0
-    assert found["rise"] <= BUDGET
+    assert found["relative_increase"] <= BUDGET
     alone, _ = run(AscentDescent(log_every=1, steps=found["strength"], **found["rate"]))
     assert same(weights(model), weights(alone))
 

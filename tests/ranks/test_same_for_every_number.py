@@ -98,7 +98,7 @@ def test_statistics_samples_and_judges(tmp_path: Path) -> None:
     images, vae, ddpm = tiny_world.dataset().train, tiny_world.fresh(), tiny_diffusion.fresh()
 
     def work() -> dict[str, str]:
-        corrected = fisher.kronecker_fisher(vae, images, seed=0, corrected=True)
+        corrected = fisher.kronecker_fisher(vae, images, seed=0, ekfac=True)
         drawn = draw(vae, 300, 0, chunk=70)
         verdict = KnnJudge(images)(drawn.repeat(4, 1, 1, 1))
         return {

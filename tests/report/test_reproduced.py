@@ -64,7 +64,7 @@ def test_a_cell_not_run_is_a_hole() -> None:
 
 
 def test_what_stands_beside_is_counted_once_a_seed() -> None:
-    rows = table(replace(SPEC, beside=["original", "data"], levels=True), SIX).rows
+    rows = table(replace(SPEC, references=["original", "data"], absolute=True), SIX).rows
     labels = [(row[0].label, row[1].label) for row in rows]
     assert labels[:4] == [("7", "original"), ("7", "real data"), ("7", "surgery"), ("7", "ascent")]
     original, data, surgery = rows[:3]
@@ -72,7 +72,9 @@ def test_what_stands_beside_is_counted_once_a_seed() -> None:
     assert original[3].label == " ", "no change of the original from itself"
     assert data[2].value == pytest.approx(0.0015)
     mixed = [replace(SIX[0], record=None), outcome("7", "ascent", 1, -0.2), SIX[1]]
-    assert table(replace(SPEC, beside=["data"]), mixed).rows[0][2].low is not None, "seeds of one setting, two methods"
+    assert table(replace(SPEC, references=["data"]), mixed).rows[0][2].low is not None, (
+        "seeds of one setting, two methods"
+    )
     assert surgery[2].value == pytest.approx(0.04)
     assert surgery[3].value == pytest.approx(-0.6)
 
@@ -150,8 +152,8 @@ def test_the_front_of_a_leaderboard(tmp_path: Path) -> None:
     """A figure per block of means; the marks of the legend are those of the chart."""
     runs = [costly(outcome(row, "fast", 1, -0.4), 0.01) for row in ("1", "7")]
     runs += [costly(outcome("1", "slow", 1, -0.9), 0.02)]
-    thin = {"rows": ["1"], "columns": ["slow"]}
-    write_table(tmp_path, replace(SPEC, plot="front", mean="only", thin=thin), runs, ["gsu"])
+    subset = {"rows": ["1"], "columns": ["slow"]}
+    write_table(tmp_path, replace(SPEC, plot="front", mean="only", subset=subset), runs, ["gsu"])
     assert {p.name for p in tmp_path.glob("*.svg")} == {"front-mean-of-1.svg", "front-mean-of-all-2.svg"}
     space = "{http://www.w3.org/2000/svg}"
     both = ElementTree.fromstring((tmp_path / "front-mean-of-1.svg").read_text())
@@ -175,7 +177,7 @@ def test_a_plot_is_one_of_three(plot: object) -> None:
 
 def test_a_leaderboard_is_sorted_means() -> None:
     slow = [outcome("7", "slow", 1, -0.95), outcome("1", "slow", 1, -0.85), outcome("1", "broken", 1, None)]
-    rows = table(replace(SPEC, mean="only", sort="feature_ratio.cnn", beside=["data"]), SIX + slow).rows
+    rows = table(replace(SPEC, mean="only", sort="feature_ratio.cnn", references=["data"]), SIX + slow).rows
     assert [(row[0].label, row[1].label) for row in rows] == [
         ("mean", "real data"), ("mean", "slow"), ("mean", "surgery"), ("mean", "ascent"), ("mean", "broken")
     ]  # fmt: skip
@@ -185,7 +187,7 @@ def test_a_leaderboard_is_sorted_means() -> None:
 def test_thin_columns_are_compared_on_common_rows() -> None:
     runs = [outcome(row, "fast", 1, cut) for row, cut in (("7", -0.2), ("1", -0.4), ("4", -0.6))]
     runs.append(outcome("1", "slow", 1, -0.9))
-    spec = replace(SPEC, mean="only", sort="feature_ratio.cnn", thin={"rows": ["1"], "columns": ["slow"]})
+    spec = replace(SPEC, mean="only", sort="feature_ratio.cnn", subset={"rows": ["1"], "columns": ["slow"]})
     rows = table(spec, runs).rows
     assert [(row[0].label, row[1].label, row[2].value) for row in rows] == [
         ("mean of 1", "slow", pytest.approx(-0.9)),

@@ -244,7 +244,7 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 
 def test_more_shots_spend_the_budget_in_parts() -> None:
     _, update = run(FisherSurgery(budget=0.04, shots=2, **SMALL))
-    raises = [c["raise"] for c in update.details["shots"] if c["chosen"]]
+    raises = [c["relative_increase"] for c in update.details["shots"] if c["chosen"]]
     assert len(raises) == 2
     assert update.details["budget_spent"] <= 0.04
     assert update.predicted == {}

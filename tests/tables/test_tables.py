@@ -41,15 +41,15 @@ def test_every_sweep_word_multiplies() -> None:
 
 
 def test_a_thin_column_is_run_for_some_rows() -> None:
-    thin = {"columns": ["finetune"], "rows": ["digit 1"]}
-    cells = TableSpec.of(VALUES | {"thin": thin}).cells()
+    subset = {"columns": ["finetune"], "rows": ["digit 1"]}
+    cells = TableSpec.of(VALUES | {"subset": subset}).cells()
     assert {c.row for c in cells if c.column == "finetune"} == {"digit 1"}
     assert {c.row for c in cells if c.column == "ascent"} == {"digit 0", "digit 1", "both digits"}
 
 
 def test_a_thin_column_is_run_with_some_seeds() -> None:
-    thin = {"columns": ["finetune"], "rows": ["digit 1"], "seeds": [2]}
-    cells = TableSpec.of(VALUES | {"thin": thin}).cells()
+    subset = {"columns": ["finetune"], "rows": ["digit 1"], "seeds": [2]}
+    cells = TableSpec.of(VALUES | {"subset": subset}).cells()
     assert [(c.row, c.seed) for c in cells if c.column == "finetune"] == [("digit 1", 2)]
     assert {c.seed for c in cells if c.column == "ascent"} == {1, 2}
 
@@ -73,12 +73,12 @@ def test_a_thin_column_is_run_with_some_seeds() -> None:
         ({"name": "cells"}, "`table.name` must be a word"),
         ({"name": "../x"}, "`table.name` must be a word"),
         ({"optional": ["digit 0"]}, "`table.optional` must name some of digit, both_digits"),
-        ({"beside": ["before"]}, "`table.beside` must name some of original, retrained, data"),
-        ({"thin": {"rows": ["digit 0"]}}, "`table.thin` must hold rows and columns"),
-        ({"thin": {"rows": ["digit 1"], "columns": [], "seeds": [1.5]}}, "`table.thin.seeds` must be a list"),
-        ({"thin": {"rows": ["digit 1"], "columns": [], "sides": [1]}}, "`table.thin` must hold rows and columns"),
-        ({"thin": {"rows": ["digit 9"], "columns": []}}, "`table.thin.rows` must name labels"),
-        ({"thin": {"rows": [], "columns": ["fintune"]}}, "found fintune. Did you mean 'finetune'?"),
+        ({"references": ["before"]}, "`table.references` must name some of original, retrained, data"),
+        ({"subset": {"rows": ["digit 0"]}}, "`table.subset` must hold rows and columns"),
+        ({"subset": {"rows": ["digit 1"], "columns": [], "seeds": [1.5]}}, "`table.subset.seeds` must be a list"),
+        ({"subset": {"rows": ["digit 1"], "columns": [], "sides": [1]}}, "`table.subset` must hold rows and columns"),
+        ({"subset": {"rows": ["digit 9"], "columns": []}}, "`table.subset.rows` must name labels"),
+        ({"subset": {"rows": [], "columns": ["fintune"]}}, "found fintune. Did you mean 'finetune'?"),
         ({"row": {}}, "found row. Did you mean 'rows'?"),
         ({"expect": [{"change": "fid"}]}, "a line of `table.expect` must have"),
         ({"expect": [{"change": "fid", "level": "fid", "between": [0, 1]}]}, "a line of `table.expect` must have"),

@@ -29,12 +29,13 @@ from omegaconf.errors import (
 from gsu_cli.cli.app import App
 from gsu_cli.cli.suggestions import known_keys, option_of, suggest_key
 from gsu_cli.errors import UsageError, did_you_mean
+from gsu_cli.run.groups import option_names
 
 
 def as_usage_error(error: Exception, app: App) -> UsageError | None:
     """The sentence for a mistake in the line or in a config file; None if `error` is something else."""
     if isinstance(error, MissingConfigException):
-        return _missing_config(error)
+        return _missing_config(error, app)
     if isinstance(error, OverrideParseException):
         return _unreadable(error, app)
     if isinstance(error, InstantiationException) and (usage := _instantiation(error)) is not None:
@@ -81,9 +82,10 @@ EXTRAS = {
 }
 
 
-def _missing_config(error: MissingConfigException) -> UsageError:
+def _missing_config(error: MissingConfigException, app: App) -> UsageError:
     group, _, choice = str(error.missing_cfg_file or "").rpartition("/")
-    options = sorted(option for option in error.options or () if not option.startswith("_"))
+    listed = error.options or (option_names(app.conf_dir / group) if (app.conf_dir / group).is_dir() else ())
+    options = sorted(option for option in listed if not option.startswith("_"))
     if group.startswith("hydra/") and choice in EXTRAS:
         way_out = f"Type pip install 'gsu-cli[{EXTRAS[choice]}]'"
         return UsageError(f"`{group}={choice}` needs a package that is optional", found="none", way_out=way_out)

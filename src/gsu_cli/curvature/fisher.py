@@ -27,7 +27,7 @@ def kronecker_fisher(
     names: Sequence[str] | None = None,
     *,
     seed: int,
-    corrected: bool = False,
+    ekfac: bool = False,
     block: int = BLOCK,
 ) -> KroneckerFisher:
     """The Fisher of the output loss over the sites of ``source``, targets drawn from the model itself.
@@ -40,7 +40,7 @@ def kronecker_fisher(
         source: images, the retained ones, or sites.
         names: parameters to cover, as the model names them; all of the network when None.
         seed: of sites and targets, block by block as for losses.
-        corrected: EK-FAC's eigenvalues, from a second pass over the same noise; K-FAC's when False.
+        ekfac: EK-FAC's eigenvalues, from a second pass over the same noise; K-FAC's when False.
         block: sites per draw of their noise.
 
     Raises:
@@ -62,7 +62,7 @@ def kronecker_fisher(
     factors = KroneckerBuilder(maker.network, names, prefix=prefix, locations=LOCATIONS)
     stream(factors)
     fisher = factors.finish()
-    if not corrected:
+    if not ekfac:
         return fisher
     correction = EigenvalueBuilder(maker.network, fisher)
     stream(correction)

@@ -68,7 +68,7 @@ class FisherSurgery:
         retain_images: at most, for statistics and targets; None: 4,000, or 500 of a diffusion model.
         forget_images: at most, for the gradient; None: 3,000, or 1,000.
         budget_images: at most, of those retained, on which the budget is measured; None: 3,000, or 1,000.
-        corrected: EK-FAC's eigenvalues, from a second pass over the statistics' images.
+        ekfac: EK-FAC's eigenvalues, from a second pass over the statistics' images.
         target: what is drawn instead: "nearest", what is drawn at a near retained latent; "alike", at the retained
             latent that draws what is most alike; "translate", at the same latent moved to where the attribute is not;
             "local", the same with the attribute's place filled from what is most alike elsewhere (see
@@ -95,7 +95,7 @@ class FisherSurgery:
         retain_images: int | None = None,
         forget_images: int | None = None,
         budget_images: int | None = None,
-        corrected: bool = False,
+        ekfac: bool = False,
         target: str = "auto",
         solver: str = "auto",
         iterations: int = 8,
@@ -120,7 +120,7 @@ class FisherSurgery:
         as_int("method.iterations", iterations, 1)
         as_int("method.curvature_images", curvature_images, 2)
         as_int("method.layers", layers, 1)
-        self.corrected, self.target, self.solver = as_flag("method.corrected", corrected), target, solver
+        self.ekfac, self.target, self.solver = as_flag("method.ekfac", ekfac), target, solver
         self.iterations, self.curvature_images, self.layers = iterations, curvature_images, layers
         self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
         self.noise_from, self.bank_images = float(noise_from), bank_images
@@ -139,7 +139,7 @@ class FisherSurgery:
     def _denoiser(self) -> DenoiserSurgery:
         """The solver for a diffusion model."""
         sizes = self._sizes(DENOISER_IMAGES)
-        options = (self.budget, self.shots, self.damping[0], self.corrected)
+        options = (self.budget, self.shots, self.damping[0], self.ekfac)
         return DenoiserSurgery(*options, *sizes, self.bank_images, self.noise_from)
 
     def __call__(self, task: Task) -> Update:
@@ -249,7 +249,7 @@ class FisherSurgery:
                 g_r = accumulate_gradient(cost.blocks(), theta)
             with task.stage("statistics"):
                 seed = task.stream("fisher", len(log))
-                fisher = kronecker_fisher(model, retain, names, seed=seed, corrected=self.corrected)
+                fisher = kronecker_fisher(model, retain, names, seed=seed, ekfac=self.ekfac)
             with task.stage("step"):
                 influence = FisherSolver(problem, g, g_r, fisher)
                 if solver == "gauss_newton":
@@ -271,7 +271,7 @@ class FisherSurgery:
                 "step": c.step,
                 "step_within_budget": c.step_within,
                 "redirect_loss": c.redirect_loss,
-                "raise": c.search.rise,
+                "relative_increase": c.search.rise,
                 "evaluations": len(c.search.evaluations),
                 "layer": c.layer,
                 "length": c.length,

@@ -54,7 +54,7 @@ class Newton:
             g_f = mean_gradient(model, forget, names, seed=task.stream("forget")).vector
             g_r = mean_gradient(model, checks["retain"], names, seed=seeds["retain"]).vector
         with task.stage("statistics"):
-            fisher = kronecker_fisher(model, retain, names, seed=task.stream("fisher"), corrected=False)
+            fisher = kronecker_fisher(model, retain, names, seed=task.stream("fisher"), ekfac=False)
         with task.stage("step"):
             d = fisher.inverse(self.damping, damping_scope="layer").apply(g_f)
             add_(model, d, self.factor * split.n_forget / split.n_retain)

@@ -57,7 +57,7 @@ class Calibrated:
 
     def __call__(self, task: Task) -> Update:
         started = time.perf_counter()
-        with task.stage("gauge"):
+        with task.stage("retain_cost"):
             cost = RetainCost.of(task, self.images, self.latents)
         search = Search(Plan(self.name, self.make, self.strength, self.budget, self.known), task, cost)
         found = search.stopped() if self.strength.stop_option else search.largest()
@@ -69,10 +69,10 @@ class Calibrated:
             "strength": found.strength,
             "rate": found.rate,
             "budget": self.budget,
-            "rise": found.rise,
+            "relative_increase": found.rise,
             "reason": found.reason,
             "trials": [asdict(t) for t in search.trials],
-            "ray": [{"strength": s, "rise": r if math.isfinite(r) else None} for s, r in search.along],
+            "ray": [{"strength": s, "relative_increase": r if math.isfinite(r) else None} for s, r in search.along],
             "images": len(cost.images),
             "latents": len(cost.seeds),
             "cost": search.cost(time.perf_counter() - started, found.strength),

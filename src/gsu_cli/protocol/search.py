@@ -81,21 +81,21 @@ class Search:
             if self.plan.strength.stop_option:  # it stopped by itself
                 trial.strength = update.shots
             trial.gradient_evaluations_per_image = evaluations(update)
-            with self.task.stage("gauge"):
-                trial.rise = self.retain_cost.relative_increase(task.model.eval())
+            with self.task.stage("retain_cost"):
+                trial.relative_increase = self.retain_cost.relative_increase(task.model.eval())
         except NonFiniteError as e:
             trial.error = str(e)
             raise
         finally:
             trial.seconds = round(time.perf_counter() - started, 4)
             self.task.on_trial(self.line(trial))
-        return task.model, update, trial.rise
+        return task.model, update, trial.relative_increase
 
     def line(self, trial: Trial) -> str:
         """What a reader who waits wants to know of a trial."""
         chosen = {self.plan.strength.option: trial.strength, **trial.rate}
         options = ", ".join(f"{k}={v:.3g}" for k, v in chosen.items())
-        outcome = trial.error or f"retain loss {trial.rise:+.2%}"
+        outcome = trial.error or f"retain loss {trial.relative_increase:+.2%}"
         allowed = f"{self.plan.budget:.2%} allowed"
         return f"trial {len(self.trials)}: {options}, {outcome} ({allowed}), {trial.seconds:.0f} s"
 
@@ -197,7 +197,7 @@ class Search:
             self.along.append((strength, rise))
             return rise
 
-        with self.task.stage("gauge"):
+        with self.task.stage("retain_cost"):
             found = largest_step_within(
                 rise_of, self.plan.budget, low=s.low, high=s.high, rel_tol=TOLERANCE / 2, max_evaluations=RAY_TRIALS
             )

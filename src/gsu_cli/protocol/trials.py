@@ -13,14 +13,14 @@ class Trial:
 
     Attributes:
         strength: value of the option.
-        rise: relative raise of the retain loss; None where it is not finite, and ``error`` says what was not.
+        relative_increase: of the retain loss; None where it is not finite, and ``error`` says what was not.
         seconds: wall time of the run and of measuring its cost.
         gradient_evaluations_per_image: of the run alone; None where the method does not count or did not end.
         rate: the other option that the search changed, and its value; empty where it changed none.
     """
 
     strength: float
-    rise: float | None = None
+    relative_increase: float | None = None
     seconds: float = 0.0
     gradient_evaluations_per_image: float | None = None
     error: str | None = None

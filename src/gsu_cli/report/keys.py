@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from gsu_cli.errors import UsageError
+from gsu_cli.errors import UsageError, renamed
 from gsu_cli.report.settings import chosen, data, needed, weights
 from gsu_cli.run.record import Record
 
@@ -58,6 +58,8 @@ def key(record: Record, name: str) -> str:
         found = _lookup(record.update, "details.calibration.budget")
     if found is None and name.endswith(".sha256"):
         found = chosen(record).get(name)  # of a judge's weights: the config holds their place
+    if found is None and (now := renamed(name)) != name:  # as an earlier version called it
+        return key(record, now)
     if found is None and record.config:
         return ABSENT  # this method, say, has no such option
     return shown(_typed(record, name) or NOT_RECORDED if found is None else found)

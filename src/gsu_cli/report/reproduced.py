@@ -39,10 +39,10 @@ def table(spec: TableSpec, outcomes: Sequence[Outcome]) -> Table:
     groups = []
     for row in dict.fromkeys(o.cell.row for o in outcomes) if spec.mean != "only" else ():
         own = [o for o in outcomes if o.cell.row == row]
-        groups += [g for subject in spec.beside if (g := _beside(row, subject, own)) is not None]
+        groups += [g for subject in spec.references if (g := _beside(row, subject, own)) is not None]
         groups += _sorted([_group(row, column, own) for column in _columns(own)], spec.sort)
     for label, over in _means(spec, outcomes):
-        groups += [g for subject in spec.beside if (g := _beside(label, subject, over)) is not None]
+        groups += [g for subject in spec.references if (g := _beside(label, subject, over)) is not None]
         groups += _sorted([_group(label, column, over) for column in _columns(over)], spec.sort)
     quantities = quantities_of(spec, outcomes)
     found = table_of(groups, BY, quantities, title=spec.title or spec.name)
@@ -55,20 +55,20 @@ def _means(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[tuple[str, list
     """Label and cells of each block of means: over the rows that all columns have, then, of the rest, over all rows."""
     if not spec.mean:
         return []
-    if not spec.thin:
+    if not spec.subset:
         return [(MEAN, list(outcomes))]
-    common = [o for o in outcomes if o.cell.row in spec.thin["rows"]]
-    full = [o for o in outcomes if not spec.is_thin(o.cell.column)]
+    common = [o for o in outcomes if o.cell.row in spec.subset["rows"]]
+    full = [o for o in outcomes if not spec.in_subset(o.cell.column)]
     every = len({o.cell.row for o in outcomes})
-    return [(f"{MEAN} of {', '.join(spec.thin['rows'])}", common), (f"{MEAN} of all {every}", full)]
+    return [(f"{MEAN} of {', '.join(spec.subset['rows'])}", common), (f"{MEAN} of all {every}", full)]
 
 
 def quantities_of(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[Quantity]:
-    """What the records hold, or of it what the spec names; with ``levels`` the numbers, and changes of what leads."""
+    """What the records hold, or of it what the spec names; with ``absolute`` the numbers, and changes of what leads."""
     found = discover(o.record for o in outcomes if o.done and o.record is not None)
     if spec.show is not None:
         found = [q for q in found if q.name in spec.show or q.role in spec.show]
-    if not spec.levels:
+    if not spec.absolute:
         return found
     both = []
     for q in found:

@@ -18,7 +18,7 @@ LEFT_OUT = ("seed", "seeds", "paths", "logger", "device", "hydra", "experiment")
 ADDED = ("curve", "retrain", "tune", "metric")
 """What is measured besides: it adds numbers to a record and changes none. The options of a metric do, and count."""
 RESOLVED = ("forget", "checkpoint")  # stand by what they led to
-PLACES = ("path", "twin", "download", "timeout", "name")
+PLACES = ("path", "retrained", "download", "timeout", "name")
 
 
 def settings(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The weights that ship: ``pretrained/<dataset>/<name>.safetensors``; the folder is the catalogue.
 
-Names: ``vae`` (the default generator), ``vae_2d``, ``judge``; a twin retrained without a forget set carries the set's
-slug behind the name of its original: ``vae.without_class_1``.
+Names: ``vae`` (the default generator), ``vae_2d``, ``judge``; a reference retrained without a forget set has its slug
+behind the name of its original: ``vae.without_class_1``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def shipped(dataset: str, name: str) -> Path | None:
 
 
 def shipped_names(dataset: str | None = None) -> list[str]:
-    """``dataset/name`` of all that ships (twins left out), sorted."""
+    """``dataset/name`` of all that ships (retrained references left out), sorted."""
     pattern = f"{dataset or '*'}/*.safetensors"
     return sorted(f"{p.parent.name}/{p.stem}" for p in FOLDER.glob(pattern) if ".without_" not in p.stem)
 
@@ -31,7 +31,7 @@ def twin(dataset: str, name: str, slug: str) -> Path | None:
 
 
 def shipped_by_digest(sha256: str) -> Path | None:
-    """The file among those that ship, twins too, that has these bytes; None where there is none."""
+    """The file among those that ship, retrained references too, that has these bytes; None where there is none."""
     return next((path for path in sorted(FOLDER.glob("*/*.safetensors")) if sha256_of(path) == sha256), None)
 
 

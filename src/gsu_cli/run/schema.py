@@ -22,6 +22,9 @@ METRICS = {
     "neg_elbo_drawn": "sample_nll_retrained",
     "identity": "retained_shift",
 }
+OPTIONS = (("checkpoint", "twin", "retrained"), ("method", "corrected", "ekfac"))
+INCREASES = {"rise": "relative_increase", "raise": "relative_increase"}
+STAGES = {"gauge": "retain_cost"}
 ELBO = "-ELBO, nats"
 LEAD, ASIDE = {"place": "lead"}, {"place": "aside"}
 ABOUT: dict[str, dict[str, Any]] = {
@@ -53,6 +56,10 @@ def upgraded(data: dict[str, Any]) -> dict[str, Any]:
     found = {**data, "schema": SCHEMA}
     if isinstance(config := data.get("config"), dict):
         found["config"] = _config(config)
+    if isinstance(update := data.get("update"), dict) and "details" in update:
+        found["update"] = {**update, "details": _increases(update["details"])}
+    if isinstance(seconds := data.get("seconds"), dict):
+        found["seconds"] = {STAGES.get(name, name): value for name, value in seconds.items()}
     if isinstance(judges := data.get("judges"), list):
         found["judges"] = [_judge(judge) for judge in judges]
     turned = data.get("transitions")
@@ -132,7 +139,14 @@ def _detail(name: str, judge: str, turned: Mapping[str, Any]) -> str:
 
 def _point(point: Any) -> Any:
     rows = point.get("measurements") if isinstance(point, dict) else None
-    return {**point, "measurements": measured(rows)} if isinstance(rows, list) else point
+    return _increases({**point, "measurements": measured(rows)} if isinstance(rows, list) else point)
+
+
+def _increases(value: Any) -> Any:
+    """With what was called a rise or a raise of the retain loss by its name of today."""
+    if isinstance(value, dict):
+        return {INCREASES.get(key, key): _increases(inner) for key, inner in value.items()}
+    return [_increases(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _judge(judge: Any) -> Any:
@@ -145,4 +159,7 @@ def _config(config: dict[str, Any]) -> dict[str, Any]:
     if isinstance(metrics := config.get("metric"), dict):
         kept = {k: v for k, v in metrics.items() if k not in METRICS or METRICS[k] not in metrics}
         found["metric"] = {METRICS.get(k, k): v for k, v in kept.items()}
+    for group, old, new in OPTIONS:
+        if isinstance(options := found.get(group), dict) and old in options and new not in options:
+            found[group] = {new if name == old else name: value for name, value in options.items()}
     return found

@@ -44,7 +44,7 @@ def counted(method: Any, solver: str, log: list[dict[str, Any]], retain: int, fo
     return Cost(
         double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much
         gradients=method.shots * (forget + budget) if gradients else 0,
-        fisher=method.shots * retain * (2 if method.corrected else 1) if gradients else 0,
+        fisher=method.shots * retain * (2 if method.ekfac else 1) if gradients else 0,
         generated=retain + forget,  # drawings among which targets are chosen
         forward=retain
         + forget

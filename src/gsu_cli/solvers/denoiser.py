@@ -42,7 +42,7 @@ class DenoiserSurgery:
     """The steps of one run; options as those of `FisherSurgery`.
 
     Attributes:
-        budget, shots, corrected: as there.
+        budget, shots, ekfac: as there.
         damping: ``lambda``, in mean eigenvalues of each layer's Fisher.
         retain_images, forget_images, budget_images: at most, for the Fisher, the gradient and the budget.
         bank_images: training images, at most, among which the targets are means.
@@ -52,7 +52,7 @@ class DenoiserSurgery:
     budget: float
     shots: int
     damping: float
-    corrected: bool
+    ekfac: bool
     retain_images: int
     forget_images: int
     budget_images: int
@@ -108,7 +108,7 @@ class DenoiserSurgery:
             "solver": "kfac",
             "cost": Cost(
                 gradients=self.shots * (n_f + n_b),
-                fisher=self.shots * n_r * (2 if self.corrected else 1),
+                fisher=self.shots * n_r * (2 if self.ekfac else 1),
                 forward=n_f * (2 + self.shots * (1 + BISECTIONS)) + n_b * (1 + self.shots + evaluations),
             ).record(len(split.dataset.train)),
         }
@@ -135,7 +135,7 @@ class DenoiserSurgery:
             g_r = accumulate_gradient(cost.blocks(), theta)
         with task.stage("statistics"):
             seed = task.stream("fisher", len(log))
-            fisher = kronecker_fisher(model, retain, list(theta), seed=seed, corrected=self.corrected)
+            fisher = kronecker_fisher(model, retain, list(theta), seed=seed, ekfac=self.ekfac)
         with task.stage("step"):
             influence = FisherSolver(problem, g, g_r, fisher)
             best = shortened(problem, influence.kfac(self.damping))
@@ -152,7 +152,7 @@ class DenoiserSurgery:
                 "step": best.step,
                 "step_within_budget": best.step_within,
                 "redirect_loss": best.redirect_loss,
-                "raise": best.search.rise,
+                "relative_increase": best.search.rise,
                 "evaluations": len(best.search.evaluations),
             }
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gsu_cli.errors import UsageError
+from gsu_cli.errors import UsageError, renamed
 
 
 @dataclass(frozen=True)
@@ -45,5 +45,17 @@ class Expectation:
                 found=dict(values),
                 way_out="For example {column: retrain, change: feature_ratio.cnn, between: [-1, -0.5]}",
             )
+        refuse_former("table.expect", [values[kinds[0]]])
         kind: Literal["change", "level"] = "change" if kinds == ["change"] else "level"
         return cls(kind, str(values[kind]), (between[0], between[1]), values.get("row"), values.get("column"))
+
+
+def refuse_former(key: str, names: Sequence[object]) -> None:
+    """Refuses measurements by the names of earlier versions, which no record has any more.
+
+    Raises:
+        UsageError: with the name of today.
+    """
+    for name in map(str, names):
+        if (now := renamed(name)) != name:
+            raise UsageError(f"`{key}` must name measurements", found=name, way_out=f"It is called {now!r} now")

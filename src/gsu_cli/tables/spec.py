@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.tables.cell import Cell
-from gsu_cli.tables.expectation import Expectation
+from gsu_cli.tables.expectation import Expectation, refuse_former
 from gsu_cli.tables.lines import expand
 from gsu_cli.tables.store import CELLS
 
@@ -27,14 +27,14 @@ class TableSpec:
         rows, columns: label -> words, as typed behind ``gsu unlearn -m``; values to sweep become further rows or
             columns with the values behind the label. Underscores of a label are shown as spaces.
         seeds: every cell is run with each of them.
-        thin: ``columns`` that are run for ``rows`` alone, by the labels that the table shows, and, where given, with
+        subset: ``columns`` that are run for ``rows`` alone, by the labels that the table shows, and, where given, with
             those of ``seeds`` alone: what is slow.
         title: above the table; the name if empty.
         optional: labels of rows whose data may be missing: a hole, not a failure.
-        beside: whose numbers stand beside those of the columns: "original", "retrained", "data".
+        references: whose numbers stand beside those of the columns: "original", "retrained", "data".
         mean: whether the mean over all rows, and the worst of them, stand below; "only": nothing else stands.
         sort: quantity by whose change columns and means are sorted: "feature_ratio.cnn"; None: as given.
-        levels: whether numbers are shown as they are; else as changes from the original.
+        absolute: whether numbers are shown as they are; else as changes from the original.
         show: names of the measurements to show; None for all.
         plot: whether changes are drawn along the numeric options that differ between cells; "front": the cut against
             the cost instead, a figure per block of means, or one of all cells.
@@ -47,13 +47,13 @@ class TableSpec:
     columns: Mapping[str, str]
     seeds: Sequence[int]
     base: str = ""
-    thin: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    subset: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     title: str = ""
     optional: Sequence[str] = ()
-    beside: Sequence[str] = ()
+    references: Sequence[str] = ()
     mean: bool | Literal["only"] = False
     sort: str | None = None
-    levels: bool = False
+    absolute: bool = False
     show: Sequence[str] | None = None
     plot: bool | Literal["front"] = False
     published: Sequence[Mapping[str, str]] = ()
@@ -84,19 +84,22 @@ class TableSpec:
                 )
         seeds = self.seeds
         _check_seeds("table.seeds", seeds)
-        if self.thin and (not isinstance(self.thin, Mapping) or {*self.thin, "seeds"} != {"rows", "columns", "seeds"}):
+        known = {"rows", "columns", "seeds"}
+        if self.subset and (not isinstance(self.subset, Mapping) or {*self.subset, "seeds"} != known):
             raise UsageError(
-                "`table.thin` must hold rows and columns, lists of labels, and may hold seeds", found=self.thin
+                "`table.subset` must hold rows and columns, lists of labels, and may hold seeds", found=self.subset
             )
-        if self.thin.get("seeds") is not None:
-            _check_seeds("table.thin.seeds", self.thin["seeds"])
+        if self.subset.get("seeds") is not None:
+            _check_seeds("table.subset.seeds", self.subset["seeds"])
         if self.plot not in (True, False, "front"):
             raise UsageError("`table.plot` must be true, false or front", found=self.plot)
         if self.mean not in (True, False, "only"):
             raise UsageError("`table.mean` must be true, false or only", found=self.mean)
         if not re.fullmatch(r"[\w.-]+", str(self.name)) or self.name == CELLS:
             raise UsageError("`table.name` must be a word that can name a folder", found=self.name)
-        for key, choices in (("optional", self.rows), ("beside", SUBJECTS)):
+        refuse_former("table.show", self.show or ())
+        refuse_former("table.sort", [self.sort] if self.sort else ())
+        for key, choices in (("optional", self.rows), ("references", SUBJECTS)):
             if unknown := [word for word in getattr(self, key) if word not in choices]:
                 raise UsageError(f"`table.{key}` must name some of {', '.join(choices)}", found=unknown[0])
 
@@ -112,18 +115,19 @@ class TableSpec:
         rows, columns = _labelled("rows", self.rows), _labelled("columns", self.columns)
         for key, lines in (("rows", rows), ("columns", columns)):
             labels = [label for _, label, _ in lines]
-            if unknown := [label for label in self.thin.get(key, ()) if label not in labels]:
-                raise UsageError(f"`table.thin.{key}` must name labels of the table's {key}", found=unknown[0],
+            if unknown := [label for label in self.subset.get(key, ()) if label not in labels]:
+                raise UsageError(f"`table.subset.{key}` must name labels of the table's {key}", found=unknown[0],
                                  way_out=did_you_mean(unknown[0], labels))  # fmt: skip
         return [
             Cell(row, column, seed, (*base[0], *a, *b), key in self.optional)
             for (key, row, a), (_, column, b), seed in itertools.product(rows, columns, self.seeds)
-            if not self.is_thin(column) or (row in self.thin["rows"] and seed in (self.thin.get("seeds") or (seed,)))
+            if not self.in_subset(column)
+            or (row in self.subset["rows"] and seed in (self.subset.get("seeds") or (seed,)))
         ]
 
-    def is_thin(self, column: str) -> bool:
+    def in_subset(self, column: str) -> bool:
         """Whether a column is run for a part of the rows alone."""
-        return column in self.thin.get("columns", ())
+        return column in self.subset.get("columns", ())
 
 
 def _check_seeds(key: str, seeds: Any) -> None:

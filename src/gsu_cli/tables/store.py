@@ -24,7 +24,7 @@ from gsu_cli.run.record import Record, read_record, write_record
 CELLS = "cells"  # folder of the runs themselves, shared by all tables
 LOCK = ".lock"
 WEIGHTS = ".safetensors"  # a checkpoint may be given as the folder that holds it
-NAMES_A_FILE = ("path", "twin", "sample")  # keys whose value may be the bare name of a file
+NAMES_A_FILE = ("path", "retrained", "sample")  # keys whose value may be the bare name of a file
 
 
 def content_key(config: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:

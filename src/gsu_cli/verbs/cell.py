@@ -79,7 +79,10 @@ class Identities:
         Plan.of(config)
         here = assemble.plain(config)
         judges = {f"judge.{name}.path": judge.get("path") for name, judge in (here.get("judge") or {}).items()}
-        for key, value in {**{f"checkpoint.{k}": here["checkpoint"][k] for k in ("path", "twin")}, **judges}.items():
+        for key, value in {
+            **{f"checkpoint.{k}": here["checkpoint"][k] for k in ("path", "retrained")},
+            **judges,
+        }.items():
             if isinstance(value, str) and not Path(value).expanduser().exists():
                 raise CheckpointError(f"`{key}` must be an existing file", found=value)
         dataset = self._datasets[str(OmegaConf.create(here["dataset"]))]

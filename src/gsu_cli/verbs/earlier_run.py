@@ -183,7 +183,7 @@ def open_twin(
     """The reference that the run measured; where another one or another forget spec is typed, the one that fits it."""
     facts = earlier.inputs.get("retrained") or earlier.outputs.get("retrained")
     same = earlier.split.get("slug") in (None, split.slug)
-    if facts is None or not same or is_typed("checkpoint.twin"):
+    if facts is None or not same or is_typed("checkpoint.retrained"):
         cfg.checkpoint.name = (earlier.config.get("checkpoint") or {}).get("name", cfg.checkpoint.name)
         return references.open_twin(cfg, checkpoint, split, session)
     found = _open("retrained", facts, folder, split.dataset)

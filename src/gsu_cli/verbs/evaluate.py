@@ -77,7 +77,9 @@ def nothing_forgotten(dataset: Dataset) -> Split:
 def _as_the_run_did(cfg: DictConfig, record: Record) -> DictConfig:
     """The run's own config for all that decides a number; what was typed on this line wins, key by key."""
     words = typed()
-    if other := [name for name in words if name.split(".")[0] in ("checkpoint", "model") and name != "checkpoint.twin"]:
+    if other := [
+        name for name in words if name.split(".")[0] in ("checkpoint", "model") and name != "checkpoint.retrained"
+    ]:
         raise UsageError(
             "`run` names the weights, so the line may not",
             found=other[0],

@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
-FILES = ("path", "twin", "sample", "data_dir", "resume", "run")  # keys whose value may be a file or a folder
+FILES = ("path", "retrained", "sample", "data_dir", "resume", "run")  # keys whose value may be a file or a folder
 PLACES = ("path", "data_dir", "cache_dir", "download", "timeout")  # of a data set: where it lies, not what it is
 
 

@@ -151,7 +151,7 @@ def note_judges(scene: Scene, checkpoint: Checkpoint, session: Session) -> None:
 
 
 def open_twin(cfg: DictConfig, checkpoint: Checkpoint, split: Split, session: Session) -> Checkpoint | None:
-    """The model of the same recipe that never saw the forget set: ``checkpoint.twin``, or the one that ships.
+    """The model of the same recipe that never saw the forget set: ``checkpoint.retrained``, or the one that ships.
 
     Args:
         cfg: of the line.
@@ -162,12 +162,12 @@ def open_twin(cfg: DictConfig, checkpoint: Checkpoint, split: Split, session: Se
     Raises:
         CheckpointError: it was made of other data, without other images, with another architecture or recipe.
     """
-    path = assemble.weights_file("checkpoint.twin", cfg.checkpoint.twin)
+    path = assemble.weights_file("checkpoint.retrained", cfg.checkpoint.retrained)
     if path is None and is_shipped(checkpoint, split.dataset.name, cfg.checkpoint.name):
         path = twin(split.dataset.name, cfg.checkpoint.name, split.slug)
     if path is None:
         return None
-    found = load_checkpoint(path, shape=split.dataset.shape, key="checkpoint.twin")
+    found = load_checkpoint(path, shape=split.dataset.shape, key="checkpoint.retrained")
     check_twin(found, checkpoint, split, session)
     found.model.to(session.device)
     session.record.inputs["retrained"] = assemble.describe(found)
@@ -192,14 +192,14 @@ def check_twin(found: Checkpoint, checkpoint: Checkpoint, split: Split, session:
     way_out = f"Make it with `gsu train` and the same forget, dataset, model and training options{draw}"
     if slug != split.slug:
         raise CheckpointError(
-            f"`checkpoint.twin` must have been trained without {split.words}",
+            f"`checkpoint.retrained` must have been trained without {split.words}",
             found=f"one trained without {slug or 'leaving anything out'}: {found.path}",
             way_out=way_out,
         )
     if "method" in found.about or found.sha256 == checkpoint.sha256:
         made = f"made by {found.about['method']}" if "method" in found.about else "the checkpoint itself"
         raise CheckpointError(
-            "`checkpoint.twin` must have been trained from scratch", found=f"{found.path}, {made}", way_out=way_out
+            "`checkpoint.retrained` must have been trained from scratch", found=f"{found.path}, {made}", way_out=way_out
         )
     expected, has, names = _accounts(found, checkpoint, split, session)
     wrong = differences(expected, has, names)
@@ -209,7 +209,7 @@ def check_twin(found: Checkpoint, checkpoint: Checkpoint, split: Split, session:
         wrong.append(Difference("dataset_sha256", loaded, has.dataset_sha256))  # whose indices the spec counts
     if wrong:
         raise CheckpointError(
-            f"`checkpoint.twin` must be what training the checkpoint without {split.words} gives",
+            f"`checkpoint.retrained` must be what training the checkpoint without {split.words} gives",
             found=f"{sentence(wrong)} in {found.path}",
             way_out=way_out,
         )
@@ -226,7 +226,7 @@ def check_twin(found: Checkpoint, checkpoint: Checkpoint, split: Split, session:
 def _accounts(
     found: Checkpoint, checkpoint: Checkpoint, split: Split, session: Session
 ) -> tuple[Lineage, Lineage, list[str]]:
-    """What is expected of a twin, what it says, and the fields in which the two are to be compared."""
+    """What is expected of a retrained reference, what it says, and the fields in which the two are to be compared."""
     has, own = (replace(Lineage.of(c), recipe=_whole(assemble.recipe_of(c))) for c in (found, checkpoint))
     known = session.record.split
     expected = replace(
@@ -260,7 +260,9 @@ def check_retrain(checkpoint: Checkpoint, session: Session) -> None:
         UsageError: nobody knows the recipe.
         CheckpointError: the data loaded are not those that the checkpoint was trained on.
     """
-    way_out = "Train one with `gsu train` and the forget options, and pass checkpoint.twin=<folder>/model.safetensors"
+    way_out = (
+        "Train one with `gsu train` and the forget options, and pass checkpoint.retrained=<folder>/model.safetensors"
+    )
     if recipe(checkpoint.about) is None:
         raise UsageError(
             "`retrain=true` needs the recipe of the checkpoint",

@@ -21,7 +21,14 @@ Kinds = Mapping[str, Any]  # name -> one of these, or the Kinds of a section
 PATHS: Kinds = {"data_dir": TEXT, "output_dir": TEXT}
 FORGET: Kinds = dict.fromkeys(("class", "attribute", "sample", "fraction"), ANY)
 SEEDS: Kinds = {"seed": ANY, "seeds": dict.fromkeys(("train", "unlearn", "evaluate"), ANY)}
-CHECKPOINT: Kinds = {"name": TEXT, "path": PERHAPS, "twin": PERHAPS, "entry": ANY, "rename": ANY, "samples": SOMETIMES}
+CHECKPOINT: Kinds = {
+    "name": TEXT,
+    "path": PERHAPS,
+    "retrained": PERHAPS,
+    "entry": ANY,
+    "rename": ANY,
+    "samples": SOMETIMES,
+}
 PROTOCOL: Kinds = {"budget": ANY, "images": ANY, "latents": ANY, "strength": PERHAPS, "low": ANY, "high": ANY}
 MEASURED: Kinds = {"evaluation": {"samples": ANY}, "checkpoint": CHECKPOINT}
 COMPUTES: Kinds = {"paths": PATHS, "forget": FORGET, "device": ANY, **SEEDS}
