@@ -1,0 +1,88 @@
+"""Rules of the tree, asked of the tree itself: sizes, what a folder holds, who may import whom, no circle."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from pathlib import Path
+
+import grimp
+import pytest
+from omegaconf import OmegaConf
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src/gsu_cli"
+FILES = sorted(SOURCE.rglob("*.py"))
+LONGEST = 300
+CONTRACTS = {
+    contract["name"]: contract
+    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+}
+READS_CONFIGS = {"cli", "verbs", "run", "tables"}  # the packages that may know Hydra
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def packages() -> set[str]:
+    return {p.stem for p in SOURCE.iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()} - {"__init__"}
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph("gsu_cli", cache_dir=None)
+
+
+def test_a_file_is_one_idea() -> None:
+    sizes = {str(path.relative_to(SOURCE)): lines(path) for path in FILES}
+    assert {path: n for path, n in sizes.items() if n > LONGEST} == {}
+
+
+def test_no_file_imports_itself_by_way_of_others(graph: grimp.ImportGraph) -> None:
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    left = dict(imports)
+    while free := [module for module, others in left.items() if not others & left.keys()]:
+        for module in free:
+            del left[module]
+    assert sorted(left) == [], "these are a circle, or lead into one"
+
+
+@pytest.mark.parametrize(("folder", "member"), [("methods", "__call__"), ("metrics", "__call__")])
+def test_every_choice_is_a_file_of_its_folder(folder: str, member: str) -> None:
+    group = folder.removesuffix("s")
+    targets = {
+        str(target): path.name
+        for path in (ROOT / "conf" / group).glob("*.yaml")
+        if (target := OmegaConf.load(path).get("_target_"))
+    }
+    assert targets
+    assert {t: name for t, name in targets.items() if not t.startswith(f"gsu_cli.{folder}.")} == {}
+
+
+def test_methods_holds_methods_only() -> None:
+    """Every file but ``base.py`` defines exactly one class that a config can name, and one does."""
+    named = {str(OmegaConf.load(path)._target_) for path in (ROOT / "conf/method").glob("*.yaml")}
+    for path in (SOURCE / "methods").iterdir():
+        if path.suffix != ".py" or path.stem in ("__init__", "base"):
+            assert path.suffix == ".py" or path.name == "__pycache__", f"{path.name} is no method"
+            continue
+        classes = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
+        methods = [c.name for c in classes if any(getattr(member, "name", "") == "__call__" for member in c.body)]
+        assert [f"gsu_cli.methods.{path.stem}.{name}" in named for name in methods] == [True], path.name
+
+
+def test_every_package_has_its_layer_and_meets_no_config() -> None:
+    """`lint-imports` refuses a package without a layer; who may see Hydra is said here, everyone else may not."""
+    assert CONTRACTS["layers"]["exhaustive"] is True
+    assert {name.removeprefix("gsu_cli.") for name in CONTRACTS["configs end in the verbs"]["source_modules"]} == (
+        packages() - READS_CONFIGS - {"errors", "checks"}
+    )
+
+
+def test_a_new_method_is_under_the_contract_by_itself() -> None:
+    contract = CONTRACTS["methods are independent of each other"]
+    assert contract["modules"] == ["gsu_cli.methods.*"]
+    assert contract["ignore_imports"] == ["gsu_cli.methods.* -> gsu_cli.methods.base"]
