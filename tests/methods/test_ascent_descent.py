@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from gsu_cli.methods.ascent_descent import AscentDescent
-from gsu_cli.unlearning.loop import Descent
+from gsu_cli.unlearning.descent import Descent
 from method_runs import assert_smoke, run
 
 

@@ -10,7 +10,8 @@ import torchjd.aggregation
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.methods import torchjd as module
 from gsu_cli.methods.torchjd import TorchJd
-from gsu_cli.solvers.aggregators import AGGREGATORS, build, munba
+from gsu_cli.solvers.aggregators import AGGREGATORS, build
+from gsu_cli.solvers.rows import munba
 from method_runs import assert_smoke, run
 
 FOR_MORE_ROWS = {"Krum", "TrimmedMean"}

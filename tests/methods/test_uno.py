@@ -6,7 +6,7 @@ import torch
 import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.uno import Uno, cosine_squared
-from gsu_cli.unlearning.loop import Descent
+from gsu_cli.unlearning.descent import Descent
 from method_runs import assert_smoke, run
 
 

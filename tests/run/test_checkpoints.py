@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError, GsuError, OutputError
 from gsu_cli.models.vae.mlp_vae import MlpVae
-from gsu_cli.run.checkpoints import digest, load_checkpoint, read_tensors, save_checkpoint
+from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import sha256_of
+from gsu_cli.run.tensor_files import digest, read_tensors
 
 TARGET = "gsu_cli.models.vae.mlp_vae.MlpVae"
 CONFIG = {"shape": [1, 2, 2], "latent_dim": 1, "hidden": [3]}

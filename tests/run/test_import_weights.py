@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from gsu_cli.errors import CheckpointError
-from gsu_cli.run.import_weights import load_into, read_foreign, read_state_dict, renamed
+from gsu_cli.run.import_rename import renamed
+from gsu_cli.run.import_weights import load_into, read_foreign, read_state_dict
 
 
 class Nasty:

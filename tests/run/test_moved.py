@@ -6,9 +6,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from gsu_cli.models.vae.mlp_vae import MlpVae
-from gsu_cli.run.checkpoints import load_checkpoint, read_tensors
+from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.moved import MOVED, current
 from gsu_cli.run.pretrained import shipped
+from gsu_cli.run.tensor_files import read_tensors
 from gsu_cli.verbs.build import build
 
 

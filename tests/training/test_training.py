@@ -22,8 +22,10 @@ from torch import Tensor, nn
 from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError, DataError, NonFiniteError, OutputError, UsageError
 from gsu_cli.models.vae.mlp_vae import MlpVae
-from gsu_cli.run.checkpoints import read_tensors, save_checkpoint
-from gsu_cli.training.loop import History, Progress, fit
+from gsu_cli.run.checkpoints import save_checkpoint
+from gsu_cli.run.tensor_files import read_tensors
+from gsu_cli.training.history import History, Progress
+from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 
 N, BATCH = 50, 16  # the last of four batches has two images

@@ -12,7 +12,8 @@ from gsu_cli.surgery.vectors import scale
 from gsu_cli.unlearning.batches import Batches
 from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.cost import Cost
-from gsu_cli.unlearning.loop import Descent, Loop, iterate
+from gsu_cli.unlearning.descent import Descent, Loop
+from gsu_cli.unlearning.loop import iterate
 from method_runs import run
 from tiny_world import same, weights
 

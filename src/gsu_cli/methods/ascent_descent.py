@@ -5,7 +5,8 @@ from __future__ import annotations
 from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.models.protocols import HasLoss
 from gsu_cli.surgery.vectors import Vector, scale
-from gsu_cli.unlearning.loop import Descent, Loop, iterate
+from gsu_cli.unlearning.descent import Descent, Loop
+from gsu_cli.unlearning.loop import iterate
 
 
 class AscentDescent:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, Update
 from gsu_cli.models.protocols import HasLoss, Trainable
-from gsu_cli.training.loop import Progress, fit
+from gsu_cli.training.history import Progress
+from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.cost import Cost
 

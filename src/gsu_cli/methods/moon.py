@@ -23,8 +23,9 @@ from gsu_cli.objectives.ms_ssim import ms_ssim
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import share_of
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.descent import Descent, Loop
 from gsu_cli.unlearning.labeller import train_labeller
-from gsu_cli.unlearning.loop import Descent, Loop, iterate
+from gsu_cli.unlearning.loop import iterate
 
 CHUNK = 500  # latents a pass
 CHECKED = 1000  # translated latents, at most, whose drawings the labeller looks at again

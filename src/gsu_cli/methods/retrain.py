@@ -14,7 +14,8 @@ from gsu_cli.methods.base import Task, Update
 from gsu_cli.models.protocols import HasLoss, Trainable
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.devices import device_of
-from gsu_cli.training.loop import History, Progress, fit
+from gsu_cli.training.history import History, Progress
+from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.cost import Cost
 

@@ -21,7 +21,8 @@ from gsu_cli.objectives.instead import at_random
 from gsu_cli.objectives.latents import frozen
 from gsu_cli.surgery.vectors import Vector, VectorLike
 from gsu_cli.unlearning.batches import Batches
-from gsu_cli.unlearning.loop import Descent, Loop, iterate
+from gsu_cli.unlearning.descent import Descent, Loop
+from gsu_cli.unlearning.loop import iterate
 
 
 class SalUn:

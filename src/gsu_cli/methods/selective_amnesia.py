@@ -30,8 +30,9 @@ from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import uniform
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.batches import Batches
+from gsu_cli.unlearning.descent import Descent, Loop
 from gsu_cli.unlearning.labeller import Labeller, train_labeller
-from gsu_cli.unlearning.loop import Descent, Loop, iterate
+from gsu_cli.unlearning.loop import iterate
 
 SURROGATES = ("noise", "retain")
 CHUNK = 500  # drawings a pass

@@ -21,7 +21,8 @@ from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update, draw_images
 from gsu_cli.models.protocols import IMAGE_SITES, HasLoss
 from gsu_cli.surgery.vectors import Vector, VectorLike, norm, scale
-from gsu_cli.unlearning.loop import Descent, Loop, iterate
+from gsu_cli.unlearning.descent import Descent, Loop
+from gsu_cli.unlearning.loop import iterate
 
 
 class SfrOn:

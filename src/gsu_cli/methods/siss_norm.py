@@ -10,7 +10,8 @@ from gsu_cli.checks import as_number
 from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.models.protocols import HasLoss
 from gsu_cli.surgery.vectors import Vector, combine, norm
-from gsu_cli.unlearning.loop import Descent, Loop, iterate
+from gsu_cli.unlearning.descent import Descent, Loop
+from gsu_cli.unlearning.loop import iterate
 
 
 class SissNorm:

@@ -19,7 +19,8 @@ from gsu_cli.methods.base import Strength, Task, Update, cosine
 from gsu_cli.models.protocols import HasLoss
 from gsu_cli.solvers.aggregators import build
 from gsu_cli.surgery.vectors import Vector, flatten, scale, unflatten
-from gsu_cli.unlearning.loop import Descent, Loop, iterate
+from gsu_cli.unlearning.descent import Descent, Loop
+from gsu_cli.unlearning.loop import iterate
 
 
 class TorchJd:

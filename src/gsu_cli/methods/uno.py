@@ -15,7 +15,8 @@ from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.models.protocols import HasLoss
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import Vector
-from gsu_cli.unlearning.loop import Descent, Loop, iterate
+from gsu_cli.unlearning.descent import Descent, Loop
+from gsu_cli.unlearning.loop import iterate
 
 
 class Uno:

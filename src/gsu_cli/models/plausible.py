@@ -10,7 +10,6 @@ sigmoid too many. A model without posterior or decoder is judged by its loss ins
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,14 @@ from gsu_cli.errors import CheckpointError
 from gsu_cli.models.conditions import Told, conditions_of
 from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.models.slips import least_loss, slips, takes_logits
 
 LOW = 0.1  # gain below which nothing much was learned, or the class is wrong
+
+
 BETTER = 0.15  # gain that a slip undone must add to be named
-EDGE = 1e-4  # from 0 and 1, for the logits of pixels
+
+
 CAUSES = (
     "Usual causes: mean and log-variance exchanged, images in [0, 1] where training had [-1, 1], a sigmoid in the "
     "decoder under a likelihood of logits, or other images than those it was trained on"
@@ -73,8 +76,8 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
     if likelihood is None:
         return Evidence({"images": 0, "reason": "the model has no likelihood under which to compare"})
     loss = float(model.loss(x, y, generator).double().mean())
-    constant = _best(likelihood, x.mean(0, keepdim=True).expand_as(x), x)
-    floor = _best(likelihood, x, x)
+    constant = least_loss(likelihood, x.mean(0, keepdim=True).expand_as(x), x)
+    floor = least_loss(likelihood, x, x)
     facts: dict[str, Any] = {"images": len(x), "loss": loss, "constant_image": constant, "least_possible": floor}
     if not isinstance(model, HasDecoder):
         if loss >= constant:
@@ -94,7 +97,7 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
     gain = (constant - nll) / span
     pictures = likelihood.mean(output)
     facts |= {"reconstruction": nll, "gain": gain, "correlation": _correlation(pictures, x)}
-    undone = [(why, (constant - r) / span) for why, r in _slips(model, x, noise, output)]
+    undone = [(why, (constant - r) / span) for why, r in slips(model, x, noise, output)]
     why, best = max(undone, key=lambda found: found[1], default=("", 0.0))
     hint = f"It would fit ({best:.0%} instead of {gain:.0%} of what can be explained) with {why}"
     if not gain > 0:  # also nan
@@ -131,7 +134,7 @@ def _notes(
             "another objective, a weight on KL, or a mean where a sum belongs"
         )
     low, high = float(output.min()), float(output.max())
-    if _takes_logits(model.likelihood):
+    if takes_logits(model.likelihood):
         if low >= 0 and high <= 1:
             notes.append(
                 f"the decoder's output lies in [{low:.2g}, {high:.2g}] under a likelihood of logits: "
@@ -172,73 +175,6 @@ def _worse(what: str, constant: float, path: Path, way_out: str) -> CheckpointEr
         found=f"{what} against {constant:.4g} with {path}",
         way_out=way_out,
     )
-
-
-def _slips(model: Any, x: Tensor, noise: Tensor, output: Tensor) -> Iterator[tuple[str, float]]:
-    """Usual slips, each with the nll of reconstructions where it is undone; those that cannot be tried are left out."""
-    mean, sd = model.posterior(x)
-
-    def through(inputs: Tensor) -> Tensor:
-        m, s = model.posterior(inputs)
-        found: Tensor = model.decoder(m + s * noise)
-        return found
-
-    def at(m: Tensor, s: Tensor) -> Tensor:
-        found: Tensor = model.decoder(m + s * noise)
-        return found
-
-    c, h, w = x.shape[1:]
-    logits = _takes_logits(model.likelihood)
-    centre, spread = x.mean(), x.std()
-    tries: dict[str, Callable[[], tuple[Tensor, Tensor]]] = {
-        "mean and log-variance exchanged": lambda: (at(2 * sd.log(), (0.5 * mean).exp()), x),
-        "inputs in [-1, 1], 2 x - 1": lambda: (through(2 * x - 1), x),
-        "inputs in [0, 1], not made [-1, 1]": lambda: (through((x + 1) / 2), x),
-        "inputs in 0..255": lambda: (through(255 * x), x),
-        f"inputs standardised, (x - {centre:.3f}) / {spread:.3f}": lambda: (through((x - centre) / spread), x),
-        "rows and columns exchanged": lambda: (through(x.transpose(2, 3)), x.transpose(2, 3)),
-        "rows and columns of the inputs exchanged": lambda: (through(x.transpose(2, 3)), x),
-        "the images inverted, 1 - x": lambda: (through(1 - x), 1 - x),
-        "the inputs inverted, 1 - x": lambda: (through(1 - x), x),
-        "the second half of the posterior as a standard deviation": lambda: (at(mean, 2 * sd.log()), x),
-        "the second half of the posterior as a variance": lambda: (at(mean, (2 * sd.log()).sqrt()), x),
-        "the posterior's second value as a log-variance": lambda: (at(mean, (0.5 * sd).exp()), x),
-    }
-    if c > 1:
-        last = x.permute(0, 2, 3, 1).reshape(x.shape)
-        tries["channels last"] = lambda: (through(last).reshape(len(x), h, w, c).permute(0, 3, 1, 2), x)
-        tries["channels in the order blue, green, red"] = lambda: (through(x.flip(1)), x.flip(1))
-    if logits:
-        tries["no sigmoid in the decoder, or one in the likelihood alone"] = lambda: (_logit(output), x)
-        tries["a decoder that gives [-1, 1]"] = lambda: (_logit((output + 1) / 2), x)
-        tries["inputs in [-1, 1], and no sigmoid in the decoder"] = lambda: (_logit(through(2 * x - 1)), x)
-        tries["inputs and outputs in [-1, 1]"] = lambda: (_logit((through(2 * x - 1) + 1) / 2), x)
-    else:
-        tries["a sigmoid behind the decoder, which gives logits"] = lambda: (output.sigmoid(), x)
-        tries["outputs in [-1, 1], (output + 1) / 2"] = lambda: ((output + 1) / 2, x)
-        tries["inputs and outputs in [-1, 1]"] = lambda: ((through(2 * x - 1) + 1) / 2, x)
-        tries["inputs in [-1, 1], and a sigmoid behind the decoder"] = lambda: (through(2 * x - 1).sigmoid(), x)
-    for why, of in tries.items():
-        try:
-            value = float(model.likelihood.nll(*of()).double().mean())
-        except (RuntimeError, ValueError):  # other shapes than the networks take
-            continue
-        if value == value:  # not nan: the logarithm of a negative number
-            yield why, value
-
-
-def _takes_logits(likelihood: Any) -> bool:
-    """Whether the likelihood's mean bends its input, so that a sigmoid before it is one too many."""
-    return float(likelihood.mean(torch.zeros(1))) > 0.4
-
-
-def _logit(p: Tensor) -> Tensor:
-    return p.clamp(EDGE, 1 - EDGE).logit()
-
-
-def _best(likelihood: Any, pictures: Tensor, x: Tensor) -> float:
-    """The nll of drawing ``pictures``, by whichever reading of the output fits: themselves, or logits."""
-    return min(float(likelihood.nll(o, x).double().mean()) for o in (pictures, _logit(pictures)))
 
 
 def _correlation(pictures: Tensor, x: Tensor) -> float:

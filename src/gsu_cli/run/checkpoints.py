@@ -8,8 +8,6 @@ loading.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import pkgutil
 from collections.abc import Mapping
@@ -18,18 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.files import atomic, sha256_of
 from gsu_cli.run.moved import current
+from gsu_cli.run.one_line import one_line
+from gsu_cli.run.tensor_files import TRAIN_ONE, digest, read_tensors
 
 SCHEMA = 1
+
+
 NEEDED = {"target": str, "config": dict, "digest": str, "about": dict}
-NAME_THE_CLASS = "Weights from elsewhere need their class: model._target_=my_pkg.MyVae, see docs/own-model.md"
-TRAIN_ONE = "Train one with `gsu train dataset=...` and pass checkpoint.path=<folder>/model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,6 @@ class Checkpoint:
     path: Path
     sha256: str
     about: dict[str, Any] = field(default_factory=dict)
-
-
-def digest(tensors: Mapping[str, Tensor]) -> str:
-    """sha256 over names, types, shapes and bytes, independent of the order of insertion."""
-    h = hashlib.sha256()
-    for name in sorted(tensors):
-        t = tensors[name].detach().cpu().contiguous()
-        h.update(f"{name}|{t.dtype}|{tuple(t.shape)}|".encode())
-        # flat first: a 1 x 1 kernel in channels-last layout counts as contiguous, yet its last stride is not 1
-        h.update(t.reshape(-1).view(torch.uint8).numpy().data)
-    return h.hexdigest()
 
 
 def save_checkpoint(path: Path, model: nn.Module, *, about: Mapping[str, Any], half: bool = False) -> str:
@@ -145,61 +133,6 @@ def load_checkpoint(
     return Checkpoint(model.eval(), path, sha256_of(path), meta["about"])
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The ``gsu`` metadata and the tensors of a file, nothing verified but the format."""
-    try:
-        with safe_open(path, framework="pt") as f:
-            text = (f.metadata() or {}).get("gsu")
-            tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118  # safe_open is no mapping
-    except (SafetensorError, OSError, ValueError) as e:
-        raise CheckpointError(
-            "a checkpoint must be a whole safetensors file",
-            found=_describe_foreign(path, e),
-            way_out=_class_for(path) if is_pickle(path) else TRAIN_ONE,
-        ) from e
-    if text is None:
-        raise CheckpointError(
-            "a checkpoint must carry gsu metadata (architecture, digest)",
-            found=f"a safetensors file without it: {path}",
-            way_out=_class_for(path),
-        )
-    try:
-        meta = json.loads(text)
-    except ValueError as e:
-        meta = one_line(e)
-    if not isinstance(meta, dict):
-        raise CheckpointError("the gsu metadata must be a JSON object", found=f"{meta!r} in {path}", way_out=TRAIN_ONE)
-    return meta, tensors
-
-
-def _class_for(path: Path) -> str:
-    """How to name the class of foreign weights: by what their library left beside them, or by one's own."""
-    if (path.parent / "model_config.json").is_file():
-        return "It lies in a folder of pythae: model=pythae"
-    config = path.parent / "config.json"
-    with contextlib.suppress(OSError, ValueError):
-        if '"AutoencoderKL"' in config.read_text(encoding="utf-8"):
-            return "It lies in a folder of diffusers: model=autoencoder_kl"
-    return NAME_THE_CLASS
-
-
-def one_line(error: Exception) -> str:
-    r"""An error of somebody else's as part of a sentence.
-
-    >>> one_line(RuntimeError("Error(s) in loading:\n\tMissing key(s): 'a'."))
-    "Error(s) in loading: Missing key(s): 'a'"
-    >>> one_line(KeyError())
-    'KeyError'
-    """
-    return in_one_line(str(error)).rstrip(".") or type(error).__name__
-
-
-def in_one_line(text: str) -> str:
-    """``text`` on one line, at most 200 characters of it."""
-    text = " ".join(text.split())
-    return text if len(text) <= 200 else f"{text[:197]}..."
-
-
 def _check_metadata(meta: Mapping[str, Any], path: Path) -> None:
     wrong = [key for key, kind in NEEDED.items() if not isinstance(meta.get(key), kind)]
     if wrong:
@@ -225,20 +158,6 @@ def _halved(name: str, t: Tensor) -> Tensor:
 def _shape(model: nn.Module) -> tuple[int, ...] | None:
     value: Any = getattr(model, "shape", None)
     return None if value is None else tuple(value)
-
-
-def is_pickle(path: Path) -> bool:
-    """Whether a file begins like those of ``torch.save``: a zip archive, or the older plain pickle."""
-    head = b""
-    with contextlib.suppress(OSError), path.open("rb") as f:  # unreadable: whoever reads it will say so
-        head = f.read(2)
-    return head == b"PK" or head[:1] == b"\x80"
-
-
-def _describe_foreign(path: Path, error: Exception) -> str:
-    if is_pickle(path):
-        return f"a pickle, which is never loaded (it can run code): {path}"
-    return f"{path} ({one_line(error)})"
 
 
 def _rebuild(target: str, config: Mapping[str, Any]) -> nn.Module:

@@ -17,10 +17,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError
-from gsu_cli.run.checkpoints import is_pickle, one_line
 from gsu_cli.run.import_entries import Chosen, choose, few
-from gsu_cli.run.import_names import Rename, fitted, is_update_count, suggestion, unwrapped, without
+from gsu_cli.run.import_names import Rename, fitted, is_update_count
+from gsu_cli.run.import_numbers import _kind, _not_finite, check_numbers
+from gsu_cli.run.import_rename import renamed_with_rest
+from gsu_cli.run.import_suggestion import suggestion, without
+from gsu_cli.run.one_line import one_line
 from gsu_cli.run.pickles import SHOWN, is_script, types_in
+from gsu_cli.run.tensor_files import is_pickle
 from gsu_cli.run.weight_files import WeightFiles, find_weights
 
 ALONE = "Save the state dict alone: torch.save(model.state_dict(), path)"
@@ -63,52 +67,10 @@ def read_foreign(
     """
     files = find_weights(path)
     chosen = choose(_read_all(files), files.path, entry, rename or {}, own)
-    tensors, dropped = _renamed(chosen.tensors, rename or {})
+    tensors, dropped = renamed_with_rest(chosen.tensors, rename or {})
     counters = [k for k, v in tensors.items() if own is not None and k not in own and is_update_count(k, v)]
     kept = {k: v for k, v in tensors.items() if k not in counters}
     return Chosen(kept, (*chosen.dropped, *dropped, *counters), chosen.entry, chosen.beside)
-
-
-def renamed(tensors: Mapping[str, Tensor], rename: Rename) -> dict[str, Tensor]:
-    """``tensors`` under new names.
-
-    >>> list(renamed({"fc1.weight": torch.ones(1), "fc.bias": torch.ones(1)}, {"fc1.": "encoder.0.", "fc": "head"}))
-    ['encoder.0.weight', 'head.bias']
-    >>> list(renamed({"ema.weight": torch.ones(1), "raw.weight": torch.ones(1)}, {"ema.": "", "raw.": None}))
-    ['weight']
-    """
-    return _renamed(tensors, rename)[0]
-
-
-def _renamed(tensors: Mapping[str, Tensor], rename: Rename) -> tuple[dict[str, Tensor], list[str]]:
-    plain = unwrapped(tensors)
-    if not _occur(rename, list(tensors)) and _occur(rename, plain):  # beginnings of the names without module.
-        tensors = dict(zip(plain, tensors.values(), strict=True))
-    used: set[str] = set()
-    found: dict[str, Tensor] = {}
-    dropped: list[str] = []
-    for name, value in tensors.items():
-        old = max((begin for begin in rename if name.startswith(begin)), key=len, default=None)
-        if old is not None:
-            used.add(old)
-        new = None if old is None else rename[old]
-        if old is not None and new is None:
-            dropped.append(name)
-            continue
-        to = name if old is None else f"{new}{name.removeprefix(old)}"
-        if to in found:
-            raise CheckpointError("`checkpoint.rename` must leave every name its own", found=f"two called {to}")
-        found[to] = value
-    if idle := [begin for begin in rename if begin not in used]:
-        raise CheckpointError(
-            "every beginning in `checkpoint.rename` must occur",
-            found=f"{', '.join(idle)}, with which none of {few(list(tensors))} begins",
-        )
-    return found, dropped
-
-
-def _occur(rename: Rename, names: list[str]) -> bool:
-    return all(any(name.startswith(old) for name in names) for old in rename)
 
 
 def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, rename: Rename | None = None) -> Imported:
@@ -141,7 +103,7 @@ def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, re
             or "Map beginnings of names with checkpoint.rename={old.:new.}; shapes follow model.* options",
         )
     for name, value in fit.items():
-        _check_numbers(name, value, own[name], path)
+        check_numbers(name, value, own[name], path)
     model.load_state_dict({**{k: own[k] for k in filled}, **fit})
     for name, value in model.state_dict().items():
         if (
@@ -150,49 +112,6 @@ def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, re
             raise _not_finite(name, fit[name], value, path)
     kinds = {(_kind(v), _kind(own[k])) for k, v in fit.items() if v.dtype != own[k].dtype}
     return Imported(filled, tuple(sorted(f"{a} to {b}" for a, b in kinds)))
-
-
-def _check_numbers(name: str, value: Tensor, like: Tensor, path: Path) -> None:
-    """Refuses what a copy would turn into other numbers in silence."""
-    if value.layout != torch.strided or value.is_quantized or value.is_meta:
-        what = "quantised" if value.is_quantized else "without values" if value.is_meta else str(value.layout)[6:]
-        raise CheckpointError("the tensors of a checkpoint must be dense", found=f"{name} {what} in {path}")
-    if _family(value) != _family(like):
-        raise CheckpointError(
-            f"`{name}` must hold {_family(like)} numbers",
-            found=f"{_kind(value)} in {path}",
-            way_out="Quantised or packed weights must be turned back into floats first"
-            if like.is_floating_point()
-            else "",
-        )
-    if value.is_floating_point() and not bool(torch.isfinite(value.double()).all()):
-        raise _not_finite(name, value, value, path)
-    if name.rpartition(".")[2] == "running_var" and value.numel() and float(value.double().min()) < 0:
-        raise CheckpointError("variances must not be below 0", found=f"{float(value.min()):.4g} in {name} of {path}")
-
-
-def _not_finite(name: str, stored: Tensor, value: Tensor, path: Path) -> CheckpointError:
-    if bool(torch.isfinite(stored.double()).all()):
-        return CheckpointError(
-            f"weights must fit into {_kind(value)}", found=f"{float(stored.abs().max()):.4g} in {name} of {path}"
-        )
-    what = "nan" if bool(stored.double().isnan().any()) else "inf"
-    half = stored.dtype == torch.float16 and what == "inf"
-    return CheckpointError(
-        "the weights of a checkpoint must be finite",
-        found=f"{what} in {name} of {path}",
-        way_out="It was beyond 65,504 when saved as float16: save it as float32 or bfloat16" if half else "",
-    )
-
-
-def _family(t: Tensor) -> str:
-    if t.is_complex():
-        return "complex"
-    return "floating" if t.is_floating_point() else "true or false, no" if t.dtype == torch.bool else "whole"
-
-
-def _kind(t: Tensor) -> str:
-    return str(t.dtype).removeprefix("torch.")
 
 
 def _read_all(files: WeightFiles) -> Any:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import torch
@@ -24,7 +24,7 @@ from torch import Tensor
 
 from gsu_cli.checks import as_choice
 from gsu_cli.errors import UsageError
-from gsu_cli.surgery.devices import wide
+from gsu_cli.solvers.rows import Aggregator, guarded, munba
 
 AGGREGATORS: dict[str, dict[str, Any]] = {
     "AlignedMTL": {},
@@ -48,13 +48,14 @@ AGGREGATORS: dict[str, dict[str, Any]] = {
     "UPGrad": {},
 }  # with the arguments that torchjd has no default for; aggregators for three rows and more are left out
 
-Aggregator = Callable[[Tensor], Tensor]
-"""Jacobian ``(2, P)`` -> direction ``(P,)``."""
 
 RIDGE = 1e-12  # of the squared norm of the Jacobian; torchjd's own is 1e-4
+
+
 PROJECTING = ("UPGrad", "DualProj")
+
+
 SOLVING = (*PROJECTING, "CAGrad", "FairGrad")  # in float64, whatever they are given
-SMALLEST = -100  # power of two below which rows stay small: its inverse must be a float32
 
 
 def build(name: str, options: Mapping[str, Any]) -> Aggregator:
@@ -71,7 +72,7 @@ def build(name: str, options: Mapping[str, Any]) -> Aggregator:
     if name == "MUNBa":
         if options:
             raise UsageError("`method.options` must stay empty for MUNBa", found=dict(options))
-        return _guarded(munba, degree=0.0)
+        return guarded(munba, degree=0.0)
     import torchjd.aggregation  # a second: only where it is asked for
     from torchjd.linalg import QuadprogProjector
 
@@ -91,7 +92,7 @@ def build(name: str, options: Mapping[str, Any]) -> Aggregator:
 
     def make() -> Aggregator:
         double = name in SOLVING or any(isinstance(value, Tensor) for value in values.values())
-        return _guarded(kind(**values), degree=_degree(name, values), double=double)
+        return guarded(kind(**values), degree=_degree(name, values), double=double)
 
     try:
         _try(make())
@@ -162,38 +163,3 @@ def _degree(name: str, values: Mapping[str, Any]) -> float | None:
         return None if alpha <= -1 else (1 - alpha) / (1 + alpha)
     # what PCD and ExcessMTL remember has a unit
     return {"PCD": None, "ExcessMTL": None, "NashMTL": 0.0}.get(name, 1.0)
-
-
-def _guarded(aggregate: Aggregator, *, degree: float | None = None, double: bool = False) -> Aggregator:
-    """The aggregator for rows of any length.
-
-    Args:
-        aggregate: of rows of an ordinary length.
-        degree: see `_degree`; rows go in with a norm in [0.5, 1), and the direction comes out in their own unit.
-        double: rows go in as float64 on the CPU, where solvers and options are.
-    """
-
-    def of(J: Tensor) -> Tensor:
-        norm = float(torch.linalg.vector_norm(wide(J)))
-        if not 0 < norm < math.inf:
-            return J.sum(0)  # zero, or not finite, of which the loop says where
-        power = 0 if degree is None else max(math.frexp(norm)[1], SMALLEST)
-        rows = (J.cpu().double() if double else J) * 2.0**-power
-        direction = aggregate(rows) * float(2.0 ** (power * (degree or 0.0)))
-        return direction.to(J)
-
-    return of
-
-
-def munba(J: Tensor) -> Tensor:
-    """``(u_1 + u_2) / sqrt(1 + u_1.u_2)``, the Nash bargain of two rows; zero where a row is, or both cancel out.
-
-    >>> munba(torch.tensor([[3.0, 0.0], [0.0, 0.5]]))
-    tensor([1.0000, 1.0000])
-    """
-    lengths = J.norm(dim=1, keepdim=True)
-    if not bool((lengths > 0).all()):
-        return torch.zeros_like(J[0])
-    both = (J / lengths).sum(0)
-    length = both.norm()  # sqrt(2 + 2 u_1.u_2)
-    return both * (math.sqrt(2) / length) if float(length) > 1e-6 else torch.zeros_like(both)

@@ -12,7 +12,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,31 +26,12 @@ from gsu_cli.run.seeds import derive, generator
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.ranks import ranks
 from gsu_cli.training.averaging import Average
+from gsu_cli.training.history import History, Progress
 from gsu_cli.training.optimisers import Optimisers
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.training.state import keep, restore, weights_of
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where training is: finished steps of all, current epoch (from 1), running mean loss of the epoch."""
-
-    step: int
-    steps: int
-    epoch: int
-    epochs: int
-    loss: float
-
-
-@dataclass
-class History:
-    """Mean training loss of each finished epoch; seconds of this process (a resumed run counts its own part)."""
-
-    losses: list[float] = field(default_factory=list)
-    seconds: float = 0.0
-    resumed_at_epoch: int = 0
 
 
 def fit(

@@ -12,9 +12,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError
-from gsu_cli.run.checkpoints import digest, in_one_line, read_tensors
 from gsu_cli.run.files import atomic
 from gsu_cli.run.lineage import brief, differences
+from gsu_cli.run.one_line import in_one_line
+from gsu_cli.run.tensor_files import digest, read_tensors
 from gsu_cli.training.averaging import Average
 from gsu_cli.training.optimisers import Optimisers
 

@@ -11,10 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from gsu_cli.errors import GsuError, UsageError
 from gsu_cli.judges.base import Unavailable
-from gsu_cli.run.checkpoints import one_line
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.groups import option_names
 from gsu_cli.run.moved import current
+from gsu_cli.run.one_line import one_line
 from gsu_cli.verbs.arguments import check_arguments
 from gsu_cli.verbs.own_target import why_not
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from gsu_cli.run.record import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a verb that only reads records needs none
-    from gsu_cli.training.loop import Progress as Epochs
+    from gsu_cli.training.history import Progress as Epochs
 
 ENDLESS = 10_000  # columns; a pipe or a file has no edge at which to break a line or a path
 console = Console(highlight=False, width=None if sys.stdout.isatty() else ENDLESS)

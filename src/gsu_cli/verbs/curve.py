@@ -11,9 +11,10 @@ from gsu_cli.protocol.trials import Known
 from gsu_cli.report.curve_table import curve_table
 from gsu_cli.report.formats.terminal import grid
 from gsu_cli.report.tradeoff import draw_tradeoff
-from gsu_cli.run.checkpoints import Checkpoint, digest
+from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
+from gsu_cli.run.tensor_files import digest
 from gsu_cli.unlearning.unlearn import unlearn
 from gsu_cli.verbs import assemble, console
 from gsu_cli.verbs.measure import Plan

@@ -15,11 +15,12 @@ from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.plausible import Evidence, examine
 from gsu_cli.models.protocols import HasLoss, Trainable
-from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, read_tensors, save_checkpoint
+from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from gsu_cli.run.import_entries import Chosen, few
 from gsu_cli.run.import_weights import load_into, read_foreign
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
+from gsu_cli.run.tensor_files import read_tensors
 from gsu_cli.run.weight_files import find_weights
 from gsu_cli.unlearning.diagnostics import enough
 from gsu_cli.verbs import console

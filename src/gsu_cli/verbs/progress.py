@@ -13,7 +13,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.loggers.base import Logger, Silent, final_points, params_of, update_points
 from gsu_cli.run.session import Session
 from gsu_cli.surgery.ranks import ranks
-from gsu_cli.training.loop import History, Progress
+from gsu_cli.training.history import History, Progress
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build
 

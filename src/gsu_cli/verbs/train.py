@@ -19,7 +19,8 @@ from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import atomic
 from gsu_cli.run.lineage import architecture
 from gsu_cli.run.session import Session
-from gsu_cli.training.loop import History, fit
+from gsu_cli.training.history import History
+from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import assemble, console, references, settings
 from gsu_cli.verbs.build import build_choice

@@ -1,0 +1,85 @@
+"""A safetensors file of gsu as it lies on disk: its metadata, its tensors, their digest; nothing is built."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from gsu_cli.errors import CheckpointError
+from gsu_cli.run.one_line import one_line
+
+NAME_THE_CLASS = "Weights from elsewhere need their class: model._target_=my_pkg.MyVae, see docs/own-model.md"
+
+
+TRAIN_ONE = "Train one with `gsu train dataset=...` and pass checkpoint.path=<folder>/model.safetensors"
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 over names, types, shapes and bytes, independent of the order of insertion."""
+    h = hashlib.sha256()
+    for name in sorted(tensors):
+        t = tensors[name].detach().cpu().contiguous()
+        h.update(f"{name}|{t.dtype}|{tuple(t.shape)}|".encode())
+        # flat first: a 1 x 1 kernel in channels-last layout counts as contiguous, yet its last stride is not 1
+        h.update(t.reshape(-1).view(torch.uint8).numpy().data)
+    return h.hexdigest()
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The ``gsu`` metadata and the tensors of a file, nothing verified but the format."""
+    try:
+        with safe_open(path, framework="pt") as f:
+            text = (f.metadata() or {}).get("gsu")
+            tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118  # safe_open is no mapping
+    except (SafetensorError, OSError, ValueError) as e:
+        raise CheckpointError(
+            "a checkpoint must be a whole safetensors file",
+            found=described(path, e),
+            way_out=class_for(path) if is_pickle(path) else TRAIN_ONE,
+        ) from e
+    if text is None:
+        raise CheckpointError(
+            "a checkpoint must carry gsu metadata (architecture, digest)",
+            found=f"a safetensors file without it: {path}",
+            way_out=class_for(path),
+        )
+    try:
+        meta = json.loads(text)
+    except ValueError as e:
+        meta = one_line(e)
+    if not isinstance(meta, dict):
+        raise CheckpointError("the gsu metadata must be a JSON object", found=f"{meta!r} in {path}", way_out=TRAIN_ONE)
+    return meta, tensors
+
+
+def class_for(path: Path) -> str:
+    """How to name the class of foreign weights: by what their library left beside them, or by one's own."""
+    if (path.parent / "model_config.json").is_file():
+        return "It lies in a folder of pythae: model=pythae"
+    config = path.parent / "config.json"
+    with contextlib.suppress(OSError, ValueError):
+        if '"AutoencoderKL"' in config.read_text(encoding="utf-8"):
+            return "It lies in a folder of diffusers: model=autoencoder_kl"
+    return NAME_THE_CLASS
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether a file begins like those of ``torch.save``: a zip archive, or the older plain pickle."""
+    head = b""
+    with contextlib.suppress(OSError), path.open("rb") as f:  # unreadable: whoever reads it will say so
+        head = f.read(2)
+    return head == b"PK" or head[:1] == b"\x80"
+
+
+def described(path: Path, error: Exception) -> str:
+    if is_pickle(path):
+        return f"a pickle, which is never loaded (it can run code): {path}"
+    return f"{path} ({one_line(error)})"
