@@ -19,8 +19,8 @@ import torch
 
 from gsu_cli.data.avatars import Avatars
 from gsu_cli.data.base import Images
+from gsu_cli.evaluation.heldout import paired_change
 from gsu_cli.gradients import image_losses
-from gsu_cli.metrics.heldout import paired_change
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.files import write_text
 from gsu_cli.run.pretrained import FOLDER

@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from gsu_cli.metrics.base import draw
+from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.run.checkpoints import load_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +29,7 @@ PAGE, COLUMNS, SCALE, MARGIN = 40, 8, 3, 12
 def drawings() -> tuple[Tensor, str]:
     """``(200, 3, 64, 64)`` uint8 and the sha256 of the weights they are of."""
     checkpoint = load_checkpoint(SHIPPED / "vae.safetensors")
-    return draw(checkpoint.model, DRAWINGS, SEED), checkpoint.sha256
+    return generate_samples(checkpoint.model, DRAWINGS, SEED), checkpoint.sha256
 
 
 def sheets(folder: Path) -> None:

@@ -10,10 +10,13 @@ import torch
 from gsu_cli.data.base import Dataset
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
+from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.real_images import real_images
+from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.judges.base import Verdict
 from gsu_cli.judges.cnn import Cnn
 from gsu_cli.judges.knn import Knn
-from gsu_cli.metrics.base import Scene, Subject, data_subject, draw
 from gsu_cli.metrics.frechet_distance import FrechetDistance
 from gsu_cli.metrics.heldout_loss import HeldoutLoss
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
@@ -36,11 +39,11 @@ def diffusion_lines(path: Path, dataset: Dataset) -> list[str]:
     c = load_checkpoint(path)
     digit, split = left_out(c, dataset)
     cnn, knn = Cnn().prepare(dataset, seed=SEED), Knn().prepare(dataset, seed=SEED)
-    scene = Scene(split, {"cnn": cnn, "knn": knn}, {}, SEED)
-    drawn = Subject("original", draw(c.model, SAMPLES, SEED), c.model, c.sha256)
-    real = data_subject(split.heldout_retain_images)
-    distance, floor = (FrechetDistance()(s, scene)[0] for s in (drawn, real))
-    loss = HeldoutLoss("retain")(drawn, scene)[0]
+    context = EvaluationContext(split, {"cnn": cnn, "knn": knn}, {}, SEED)
+    drawn = EvaluatedModel("original", generate_samples(c.model, SAMPLES, SEED), c.model, c.sha256)
+    real = real_images(split.heldout_retain_images)
+    distance, floor = (FrechetDistance()(s, context)[0] for s in (drawn, real))
+    loss = HeldoutLoss("retain")(drawn, context)[0]
     asked = (drawn.verdict(cnn), real.verdict(cnn), drawn.verdict(knn))
     verdicts = [v for v in asked if isinstance(v, Verdict)]
     if len(verdicts) < 3:

@@ -8,10 +8,13 @@ import torch
 
 from gsu_cli.data.base import Dataset
 from gsu_cli.data.forget import ForgetSpec
+from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.real_images import real_images
+from gsu_cli.evaluation.samples import generate_samples, reconstructions
 from gsu_cli.judges.attribute_knn import AttributeKnnJudge
 from gsu_cli.judges.cnn import AttributeCnnJudge
 from gsu_cli.judges.knn import Knn
-from gsu_cli.metrics.base import Scene, Subject, data_subject, draw, reconstructions
 from gsu_cli.metrics.frechet_distance import FrechetDistance
 from gsu_cli.metrics.heldout_loss import HeldoutLoss
 from gsu_cli.models.vae.conv_vae import ConvVae
@@ -40,11 +43,11 @@ def face_lines(path: Path, dataset: Dataset) -> list[str]:
         split = ForgetSpec.from_values(attribute=name).resolve(dataset, generator=torch.Generator())
         without = f" that never saw {name}: the retrained twin of avatars/vae"
     cnn, knn = judges(path.parent, dataset)
-    scene = Scene(split, {"cnn": cnn}, {}, SEED)
-    drawn = Subject("original", draw(model, SAMPLES, SEED), model, c.sha256)
-    real = data_subject(split.heldout_retain_images)
-    distance, floor = (FrechetDistance()(s, scene)[0] for s in (drawn, real))
-    elbo = HeldoutLoss("retain")(drawn, scene)[0]
+    context = EvaluationContext(split, {"cnn": cnn}, {}, SEED)
+    drawn = EvaluatedModel("original", generate_samples(model, SAMPLES, SEED), model, c.sha256)
+    real = real_images(split.heldout_retain_images)
+    distance, floor = (FrechetDistance()(s, context)[0] for s in (drawn, real))
+    elbo = HeldoutLoss("retain")(drawn, context)[0]
     truth = dataset.train[split.retain].attributes
     if truth is None:
         raise SystemExit("faces need attributes")
@@ -73,7 +76,7 @@ def face_judge_lines(path: Path, dataset: Dataset) -> list[str]:
     """How far the judges may be trusted."""
     cnn, knn = judges(path.parent, dataset)
     vae = load_checkpoint(path.with_name("vae.safetensors"))
-    drawn = draw(vae.model, SAMPLES, SEED)
+    drawn = generate_samples(vae.model, SAMPLES, SEED)
     again = reconstructions(vae.model, dataset.heldout)
     truth = dataset.heldout.attributes
     if truth is None:

@@ -14,13 +14,16 @@ import torch
 from gsu_cli.data.avatars import Avatars
 from gsu_cli.data.base import Dataset
 from gsu_cli.data.mnist import Mnist
+from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.real_images import real_images
+from gsu_cli.evaluation.samples import generate_samples, reconstructions
+from gsu_cli.evaluation.trust import trust_report
 from gsu_cli.judges.base import Verdict
 from gsu_cli.judges.cnn import Cnn, CnnJudge
 from gsu_cli.judges.knn import Knn
-from gsu_cli.metrics.base import Scene, Subject, data_subject, draw, reconstructions
 from gsu_cli.metrics.frechet_distance import FrechetDistance
 from gsu_cli.metrics.heldout_loss import HeldoutLoss
-from gsu_cli.metrics.trust import trust_report
 from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
 from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.models.protocols import HasNoiseLevels
@@ -84,11 +87,11 @@ def vae_lines(path: Path, dataset: Dataset) -> list[str]:
     c = load_checkpoint(path)
     digit, split = left_out(c, dataset)
     judge = Cnn().prepare(dataset, seed=SEED)
-    scene = Scene(split, {"cnn": judge}, {}, SEED)
-    drawn = Subject("original", draw(c.model, SAMPLES, SEED), c.model, c.sha256)
-    real = data_subject(split.heldout_retain_images)
-    distance, floor = (FrechetDistance()(s, scene)[0] for s in (drawn, real))
-    elbo = HeldoutLoss("retain")(drawn, scene)[0]
+    context = EvaluationContext(split, {"cnn": judge}, {}, SEED)
+    drawn = EvaluatedModel("original", generate_samples(c.model, SAMPLES, SEED), c.model, c.sha256)
+    real = real_images(split.heldout_retain_images)
+    distance, floor = (FrechetDistance()(s, context)[0] for s in (drawn, real))
+    elbo = HeldoutLoss("retain")(drawn, context)[0]
     verdict, on_real = drawn.verdict(judge), real.verdict(judge)
     if not (isinstance(verdict, Verdict) and isinstance(on_real, Verdict)):
         raise SystemExit("the digits need a judge of classes")
@@ -115,7 +118,7 @@ def judge_lines(path: Path, dataset: Dataset) -> list[str]:
     """How far the judge may be trusted."""
     judge = CnnJudge(load_checkpoint(path))
     vae = load_checkpoint(path.with_name("vae.safetensors"))
-    drawn = Subject("original", draw(vae.model, SAMPLES, SEED), vae.model, vae.sha256)
+    drawn = EvaluatedModel("original", generate_samples(vae.model, SAMPLES, SEED), vae.model, vae.sha256)
     knn = Knn().prepare(dataset, seed=SEED)
     again = reconstructions(vae.model, dataset.heldout)
     report = trust_report(judge, nothing_forgotten(dataset), again, drawn)

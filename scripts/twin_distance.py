@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from gsu_cli.metrics.frechet import Gaussian, frechet
+from gsu_cli.evaluation.frechet import Gaussian, frechet
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.files import write_text
 from gsu_cli.run.record import read_record

@@ -5,19 +5,20 @@ from __future__ import annotations
 import torch
 
 import tiny_world
-from gsu_cli.metrics.base import Subject, reconstructions
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.samples import reconstructions
 from gsu_cli.verbs.picture import SAMPLES, samples
 
 
-def subjects() -> dict[str, Subject]:
+def subjects() -> dict[str, EvaluatedModel]:
     model, broken = tiny_world.trained(), tiny_world.trained()
     with torch.no_grad():
         broken.decoder[0].weight.fill_(torch.nan)
     pixels = torch.zeros(3, 1, 8, 8, dtype=torch.uint8)
     return {
-        "original": Subject("original", pixels, model),
-        "unlearned": Subject("unlearned", pixels, broken),
-        "retrained": Subject("retrained", pixels, tiny_world.trained()),
+        "original": EvaluatedModel("original", pixels, model),
+        "unlearned": EvaluatedModel("unlearned", pixels, broken),
+        "retrained": EvaluatedModel("retrained", pixels, tiny_world.trained()),
     }
 
 

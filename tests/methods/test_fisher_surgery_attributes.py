@@ -13,9 +13,9 @@ import tiny_world
 from forget_upright import forget_upright
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
+from gsu_cli.evaluation.samples import generate_samples, reconstructions
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.fisher_surgery import SOLVERS, TARGETS, FisherSurgery
-from gsu_cli.metrics.base import draw, reconstructions
 from gsu_cli.solvers import refits
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
@@ -34,7 +34,7 @@ def forgotten() -> tuple[Any, Any]:
 
 
 def rates(model: Any, judge: Any) -> dict[str, float]:
-    verdict = judge(draw(model, SAMPLES, 0))
+    verdict = judge(generate_samples(model, SAMPLES, 0))
     return {name: float(verdict.has(name).double().mean()) for name in attribute_world.NAMES}
 
 
@@ -159,13 +159,13 @@ def test_auto_is_local_for_attributes_and_nearest_for_classes(forgotten: Any) ->
 
 def test_nearest_moves_what_had_nothing_to_forget_further() -> None:
     """Of few retained latents the nearest is another sign; what translates needs none to be near."""
-    before = draw(attribute_world.trained(), SAMPLES, 0)
+    before = generate_samples(attribute_world.trained(), SAMPLES, 0)
     seen = [judge(before).has("bar") for judge in attribute_world.judges().values()]
     spared = ~torch.stack(seen).any(0)
 
     def moved(target: str) -> float:
         model, _ = run(FisherSurgery(target=target, retain_images=60, solver="kfac"))
-        change = draw(model, SAMPLES, 0)[spared].double() - before[spared].double()
+        change = generate_samples(model, SAMPLES, 0)[spared].double() - before[spared].double()
         return float(change.flatten(1).square().mean(1).sqrt().mean())
 
     assert moved("nearest") > moved("translate")

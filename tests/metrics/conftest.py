@@ -7,9 +7,11 @@ import torch
 
 import tiny_world
 from gsu_cli.data.split import Split
+from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.judges.cnn import CnnJudge
 from gsu_cli.judges.knn import Knn
-from gsu_cli.metrics.base import Scene, Subject, draw
 from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.training.loop import fit
@@ -30,20 +32,20 @@ def knn() -> Any:
 
 
 @pytest.fixture
-def scene(cnn, knn) -> Scene:
-    return Scene(tiny_world.split(), {"cnn": cnn, "knn": knn}, {}, seed=0)
+def context(cnn, knn) -> EvaluationContext:
+    return EvaluationContext(tiny_world.split(), {"cnn": cnn, "knn": knn}, {}, seed=0)
 
 
 @pytest.fixture
-def subject() -> Subject:
+def subject() -> EvaluatedModel:
     model = tiny_world.trained()
-    return Subject("original", draw(model, 300, 0), model, "ab")
+    return EvaluatedModel("original", generate_samples(model, 300, 0), model, "ab")
 
 
 @pytest.fixture
-def nobody() -> Subject:
-    return Subject("data", torch.empty(0, 1, 8, 8, dtype=torch.uint8))
+def nobody() -> EvaluatedModel:
+    return EvaluatedModel("data", torch.empty(0, 1, 8, 8, dtype=torch.uint8))
 
 
-def scene_of(split: Split, *judges: Any, **unavailable: str) -> Scene:
-    return Scene(split, {j.name: j for j in judges}, unavailable, seed=0)
+def context_of(split: Split, *judges: Any, **unavailable: str) -> EvaluationContext:
+    return EvaluationContext(split, {j.name: j for j in judges}, unavailable, seed=0)

@@ -10,9 +10,11 @@ import torch
 import tiny_conditional as tiny
 import tiny_world
 from gsu_cli.errors import UsageError
+from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.samples import asked_conditions, generate_samples
 from gsu_cli.judges.base import Verdict
 from gsu_cli.metrics.asked import Asked
-from gsu_cli.metrics.base import Scene, Subject, asked_conditions, draw
 from gsu_cli.metrics.feature_ratio import FeatureRatio
 from gsu_cli.metrics.relearned import Relearned
 from gsu_cli.metrics.sample_nll import unlabelled_losses
@@ -36,9 +38,9 @@ class Eye:
 
 def shares(model: Any, *metrics: Any) -> dict[str, float]:
     """The ratios of one model, when class 1 is to be forgotten; by the end of their names."""
-    scene = Scene(tiny_world.split(), {"eye": Eye()}, {}, seed=0)
-    subject = Subject("original", draw(model, N, 0), model, "ab")
-    rows = [m for metric in (FeatureRatio(), Asked(), *metrics) for m in metric(subject, scene)]
+    context = EvaluationContext(tiny_world.split(), {"eye": Eye()}, {}, seed=0)
+    subject = EvaluatedModel("original", generate_samples(model, N, 0), model, "ab")
+    rows = [m for metric in (FeatureRatio(), Asked(), *metrics) for m in metric(subject, context)]
     assert all((m.judge, m.unit, m.better, m.sha256) == ("eye", "share", "lower", "ab") for m in rows)
     assert all(m.low is not None and m.high is not None and m.low <= m.value <= m.high for m in rows if m.value)
     assert {m.name: m.n for m in rows if "relearned" not in m.name} == {
@@ -100,33 +102,33 @@ def test_a_model_that_never_saw_it_has_little_to_be_reached_by_a_word() -> None:
 
 def test_unconditional_models_and_forgotten_samples_have_no_such_rows() -> None:
     plain, asked = tiny_world.trained(), (Asked(), Relearned(steps=1))
-    scene = Scene(tiny_world.split(), {"eye": Eye()}, {}, seed=0)
-    subject = Subject("original", draw(plain, 20, 0), plain, "ab")
-    assert [row for metric in asked for row in metric(subject, scene)] == []
+    context = EvaluationContext(tiny_world.split(), {"eye": Eye()}, {}, seed=0)
+    subject = EvaluatedModel("original", generate_samples(plain, 20, 0), plain, "ab")
+    assert [row for metric in asked for row in metric(subject, context)] == []
     conditional = tiny.trained()
-    samples = Scene(tiny_world.split_of(sample=[1, 2]), {"eye": Eye()}, {}, seed=0)
-    subject = Subject("original", draw(conditional, 20, 0), conditional, "ab")
+    samples = EvaluationContext(tiny_world.split_of(sample=[1, 2]), {"eye": Eye()}, {}, seed=0)
+    subject = EvaluatedModel("original", generate_samples(conditional, 20, 0), conditional, "ab")
     assert [row for metric in asked for row in metric(subject, samples)] == []
-    assert [row for metric in asked for row in metric(Subject("data", subject.pixels), scene)] == []
+    assert [row for metric in asked for row in metric(EvaluatedModel("data", subject.pixels), context)] == []
 
 
 def test_a_model_whose_conditions_were_never_hidden_is_not_asked_for_nothing() -> None:
     model = tiny.fresh(drop=0.0)
-    subject = Subject("original", draw(model, 20, 0), model, "ab")
-    rows = Asked(samples=20)(subject, Scene(tiny_world.split(), {"eye": Eye()}, {}, seed=0))
+    subject = EvaluatedModel("original", generate_samples(model, 20, 0), model, "ab")
+    rows = Asked(samples=20)(subject, EvaluationContext(tiny_world.split(), {"eye": Eye()}, {}, seed=0))
     assert {m.name for m in rows} == {"feature_ratio_asked_forgotten", "feature_ratio_asked_others"}
 
 
 def test_drawings_that_are_not_finite_are_nulls_with_the_reason() -> None:
     model = tiny.trained()
-    subject = Subject("original", draw(model, 20, 0), model, "ab")
+    subject = EvaluatedModel("original", generate_samples(model, 20, 0), model, "ab")
     embedding(model, 1).fill_(torch.nan)
-    scene = Scene(tiny_world.split(), {"eye": Eye()}, {}, seed=0)
-    row = Asked()(subject, scene)[0]
+    context = EvaluationContext(tiny_world.split(), {"eye": Eye()}, {}, seed=0)
+    row = Asked()(subject, context)[0]
     assert row.value is None
     assert "finite" in str(row.reason)
     model.decoder[2].weight.data.fill_(torch.nan)
-    row = Relearned(steps=1)(subject, scene)[0]
+    row = Relearned(steps=1)(subject, context)[0]
     assert row.value is None
     assert "finite" in str(row.reason)
 

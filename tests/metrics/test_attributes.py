@@ -11,15 +11,18 @@ import torch
 import attribute_world
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.intervals import wilson
+from gsu_cli.evaluation.real_images import heldout_images
+from gsu_cli.evaluation.samples import generate_samples, reconstructions
+from gsu_cli.evaluation.trust import trust_report
 from gsu_cli.judges.base import AttributeVerdict
 from gsu_cli.metrics.abstention import Abstention
-from gsu_cli.metrics.base import Subject, draw, heldout_subjects, reconstructions, wilson
 from gsu_cli.metrics.feature_ratio import FeatureRatio, ReconstructionRatio
 from gsu_cli.metrics.inception_score import InceptionScore, inception_score
 from gsu_cli.metrics.other_attributes import OtherAttributes
-from gsu_cli.metrics.trust import trust_report
 
-from .conftest import scene_of
+from .conftest import context_of
 
 
 class Scripted:
@@ -38,7 +41,7 @@ class Scripted:
 def told(bars, squares, name="original"):
     pixels = torch.zeros(len(bars), 3, 16, 16, dtype=torch.uint8)
     pixels[:, 0, 0, 0], pixels[:, 1, 0, 0] = torch.tensor(bars), torch.tensor(squares)
-    return Subject(name, pixels.to(torch.uint8), None, "ab")
+    return EvaluatedModel(name, pixels.to(torch.uint8), None, "ab")
 
 
 FOUR = told([1, 0, 7, 1], [1, 1, 7, 0])
@@ -46,23 +49,25 @@ NAMED = attribute_world.split
 
 
 def test_the_ratio_is_that_of_the_attribute_and_abstentions_are_about_it_alone():
-    scene = scene_of(NAMED(), Scripted())
-    (ratio,), (abstention,) = FeatureRatio()(FOUR, scene), Abstention()(FOUR, scene)
+    context = context_of(NAMED(), Scripted())
+    (ratio,), (abstention,) = FeatureRatio()(FOUR, context), Abstention()(FOUR, context)
     assert (ratio.value, ratio.n, ratio.judge, ratio.sha256) == (0.5, 4, "scripted", "ab")
     assert (ratio.low, ratio.high) == wilson(2, 4)
     assert abstention.value == 0.25
-    (other,) = FeatureRatio()(FOUR, scene_of(attribute_world.split_of(attribute="square"), Scripted()))
+    (other,) = FeatureRatio()(FOUR, context_of(attribute_world.split_of(attribute="square"), Scripted()))
     assert other.value == 0.5
-    (square,) = FeatureRatio()(told([0, 0], [1, 0]), scene_of(attribute_world.split_of(attribute="square"), Scripted()))
+    (square,) = FeatureRatio()(
+        told([0, 0], [1, 0]), context_of(attribute_world.split_of(attribute="square"), Scripted())
+    )
     assert square.value == 0.5
 
 
 def test_where_samples_are_forgotten_there_is_no_ratio_and_any_doubt_counts():
-    scene = scene_of(attribute_world.split_of(sample=[3]), Scripted())
-    (ratio,) = FeatureRatio()(FOUR, scene)
+    context = context_of(attribute_world.split_of(sample=[3]), Scripted())
+    (ratio,) = FeatureRatio()(FOUR, context)
     assert ratio.value is None
     assert ratio.reason == "single samples have no class that a judge could look for"
-    (abstention,) = Abstention()(told([7, 0, 1], [0, 7, 1]), scene)
+    (abstention,) = Abstention()(told([7, 0, 1], [0, 7, 1]), context)
     assert abstention.value == pytest.approx(2 / 3)
 
 
@@ -72,17 +77,17 @@ def test_a_judge_that_does_not_know_the_attribute_says_so():
             seen = super().__call__(pixels)
             return AttributeVerdict(("moon", "square"), seen.shown, seen.confidence, seen.abstains)
 
-    (row,) = FeatureRatio()(told([1, 0], [0, 1]), scene_of(NAMED(), Blind()))
+    (row,) = FeatureRatio()(told([1, 0], [0, 1]), context_of(NAMED(), Blind()))
     assert (row.value, row.reason) == (None, "judge scripted does not look for attribute bar")
 
 
 def test_other_attributes_are_those_that_stay():
-    (row,) = OtherAttributes()(FOUR, scene_of(NAMED(), Scripted()))
+    (row,) = OtherAttributes()(FOUR, context_of(NAMED(), Scripted()))
     assert (row.name, row.value, row.n, row.better) == ("attribute_square", 0.5, 4, None)
     assert (row.low, row.high) == wilson(2, 4)
-    (row,) = OtherAttributes()(FOUR, scene_of(attribute_world.split_of(attribute="square"), Scripted()))
+    (row,) = OtherAttributes()(FOUR, context_of(attribute_world.split_of(attribute="square"), Scripted()))
     assert row.name == "attribute_bar"
-    rows = OtherAttributes()(FOUR, scene_of(attribute_world.split_of(sample=[1]), Scripted()))
+    rows = OtherAttributes()(FOUR, context_of(attribute_world.split_of(sample=[1]), Scripted()))
     assert [r.name for r in rows] == ["attribute_bar", "attribute_square"]
 
 
@@ -115,8 +120,8 @@ def test_a_wrong_name_is_met_with_the_nearest_and_a_data_set_without_any_is_said
 
 def test_reconstructions_are_of_heldout_images_that_show_it():
     model, split = attribute_world.trained(), NAMED()
-    subject = Subject("unlearned", torch.zeros(1, 3, 16, 16, dtype=torch.uint8), model, "ab")
-    rows = {m.judge: m for m in ReconstructionRatio()(subject, scene_of(split, *attribute_world.judges().values()))}
+    subject = EvaluatedModel("unlearned", torch.zeros(1, 3, 16, 16, dtype=torch.uint8), model, "ab")
+    rows = {m.judge: m for m in ReconstructionRatio()(subject, context_of(split, *attribute_world.judges().values()))}
     drawn = reconstructions(model, split.dataset.heldout[split.heldout_forget])
     for name, judge in attribute_world.judges().items():
         assert rows[name].value == judge(drawn).has("bar").double().mean().item() > 0.9
@@ -125,17 +130,17 @@ def test_reconstructions_are_of_heldout_images_that_show_it():
 
 
 def test_why_there_are_no_reconstructions():
-    scene = scene_of(NAMED(), Scripted())
-    assert ReconstructionRatio()(FOUR, scene) == []
+    context = context_of(NAMED(), Scripted())
+    assert ReconstructionRatio()(FOUR, context) == []
     with_model = replace(FOUR, model=torch.nn.Linear(1, 1))
-    (row,) = ReconstructionRatio()(with_model, scene)
+    (row,) = ReconstructionRatio()(with_model, context)
     assert row.reason == "Linear has no posterior to reconstruct from"
-    (row,) = ReconstructionRatio()(with_model, scene_of(attribute_world.split_of(sample=[3]), Scripted()))
+    (row,) = ReconstructionRatio()(with_model, context_of(attribute_world.split_of(sample=[3]), Scripted()))
     assert row.reason == "no held-out image shows samples (1)"
     broken = attribute_world.trained()
     with torch.no_grad():
         next(broken.decoder.parameters()).fill_(float("nan"))
-    (row,) = ReconstructionRatio()(replace(FOUR, model=broken), scene)
+    (row,) = ReconstructionRatio()(replace(FOUR, model=broken), context)
     assert (row.value, row.reason) == (None, "reconstructions must be finite; found nan")
 
 
@@ -176,7 +181,7 @@ def test_a_judge_that_never_sees_a_rare_attribute_is_found_out():
 
 
 def test_trust_without_a_forgotten_attribute_or_reconstructions_has_no_recall():
-    everything, _ = heldout_subjects(NAMED())
+    everything, _ = heldout_images(NAMED())
     assert "recall" not in trust_report(Scripted(), NAMED(), None, FOUR, real=everything)
     sample = attribute_world.split_of(sample=[3])
     assert "recall" not in trust_report(Scripted(), sample, script(sample.dataset.heldout.attributes), FOUR)
@@ -196,8 +201,8 @@ def test_inception_score_of_independent_attributes_is_the_product_of_theirs():
 
 
 def test_inception_score_by_the_judge_of_attributes():
-    subject = Subject("original", draw(attribute_world.trained(), 200, 0), None, "ab")
-    (m,) = InceptionScore(splits=4)(subject, scene_of(NAMED(), *attribute_world.judges().values()))
+    subject = EvaluatedModel("original", generate_samples(attribute_world.trained(), 200, 0), None, "ab")
+    (m,) = InceptionScore(splits=4)(subject, context_of(NAMED(), *attribute_world.judges().values()))
     judge = attribute_world.cnn()
     assert m.value == pytest.approx(inception_score(judge.probabilities(judge.features(subject.pixels))))
     assert 1 <= m.low < m.value < m.high

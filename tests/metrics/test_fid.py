@@ -11,11 +11,11 @@ import torch
 
 import tiny_world
 from gsu_cli.errors import CheckpointError, UsageError
-from gsu_cli.metrics.base import Subject
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.frechet import Gaussian, frechet
 from gsu_cli.metrics.fid import LOADER, Fid
-from gsu_cli.metrics.frechet import Gaussian, frechet
 
-from .conftest import scene_of
+from .conftest import context_of
 
 FEW = torch.arange(2 * 64, dtype=torch.uint8).view(2, 1, 8, 8)
 
@@ -38,8 +38,8 @@ def weights(inception, tmp_path_factory):
 
 
 @pytest.fixture
-def scene(knn):
-    return scene_of(tiny_world.split(), knn)
+def context(knn):
+    return context_of(tiny_world.split(), knn)
 
 
 @pytest.fixture
@@ -73,29 +73,29 @@ def test_grey_images_become_rgb_and_give_2048_features(weights):
     assert torch.equal(features, again)
 
 
-def test_value_is_the_distance_to_real_retain_images(scene, flat):
-    drawn = Subject("original", tiny_world.bars(50, 7).pixels, None, "ab")
-    (m,) = Fid(samples=40)(drawn, scene)
+def test_value_is_the_distance_to_real_retain_images(context, flat):
+    drawn = EvaluatedModel("original", tiny_world.bars(50, 7).pixels, None, "ab")
+    (m,) = Fid(samples=40)(drawn, context)
     references, drawings = flat
     assert torch.equal(drawings, drawn.pixels[:40])
     assert len(references) == 40
-    retained = {t.numpy().tobytes() for t in scene.split.retain_images.pixels}
+    retained = {t.numpy().tobytes() for t in context.split.retain_images.pixels}
     assert all(t.numpy().tobytes() in retained for t in references)
     a, b = (Gaussian.of(x.flatten(1)[:, 20:24].float()) for x in (drawings, references))
     assert m.value == pytest.approx(frechet(a, b))
     assert (m.n, m.low, m.high, m.sha256) == (40, None, None, "ab")
 
 
-def test_references_are_read_once(scene, flat):
+def test_references_are_read_once(context, flat):
     metric = Fid(samples=40)
     for name in ("original", "unlearned"):
-        metric(Subject(name, tiny_world.bars(50, 7).pixels), scene)
+        metric(EvaluatedModel(name, tiny_world.bars(50, 7).pixels), context)
     assert len(flat) == 3
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_too_few_drawings_are_null_and_need_no_weights(n, scene):
-    (m,) = Fid()(Subject("data", FEW[:n]), scene)
+def test_too_few_drawings_are_null_and_need_no_weights(n, context):
+    (m,) = Fid()(EvaluatedModel("data", FEW[:n]), context)
     assert m.reason == f"a covariance needs at least two images, here is {n}"
 
 
@@ -130,11 +130,11 @@ def write_half(path):
     ],
     ids=["pickle", "archive", "truncated", "empty", "html", "other network", "list"],
 )
-def test_bad_weights_are_one_sentence_with_the_way_out(write, words, tmp_path, scene, capsys):
+def test_bad_weights_are_one_sentence_with_the_way_out(write, words, tmp_path, context, capsys):
     path = tmp_path / "bad.pth"
     write(path)
     with pytest.raises(CheckpointError) as e:
-        Fid(str(path))(Subject("original", FEW), scene)
+        Fid(str(path))(EvaluatedModel("original", FEW), context)
     text = str(e.value)
     assert text.startswith("`metric.fid.weights_path` must hold them")
     assert words in text
@@ -149,16 +149,16 @@ def test_a_missing_file_is_refused_before_anything_is_measured(tmp_path):
 
 
 @pytest.mark.parametrize("error", [URLError("no route to host"), ConnectionResetError(), TimeoutError("slow")])
-def test_without_a_network_the_way_out_is_said(error, scene, monkeypatch):
+def test_without_a_network_the_way_out_is_said(error, context, monkeypatch):
     def refuse(*_, **__):
         raise error
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", refuse)
     with pytest.raises(CheckpointError, match=r"no download .*metric\.fid\.weights_path=<file>"):
-        Fid()(Subject("original", FEW), scene)
+        Fid()(EvaluatedModel("original", FEW), context)
 
 
-def test_a_damaged_download_is_refused(scene, monkeypatch):
+def test_a_damaged_download_is_refused(context, monkeypatch):
     def broken(*_, **options):
         assert options["weights_only"]
         assert options["check_hash"]
@@ -166,7 +166,7 @@ def test_a_damaged_download_is_refused(scene, monkeypatch):
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", broken)
     with pytest.raises(CheckpointError, match="a damaged download .invalid hash value"):
-        Fid()(Subject("original", FEW), scene)
+        Fid()(EvaluatedModel("original", FEW), context)
 
 
 @pytest.mark.parametrize("options", [{"samples": 1}, {"samples": True}, {"batch_size": 0}, {"batch_size": "8"}])

@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 
 import tiny_world
 from gsu_cli.errors import UsageError
-from gsu_cli.metrics.base import Z95, Scene, Subject, draw, heldout_subjects
-from gsu_cli.metrics.frechet import Gaussian, frechet
+from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.frechet import Gaussian, frechet
+from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.real_images import heldout_images
+from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.metrics.frechet_distance import FrechetDistance
 
-from .conftest import scene_of
+from .conftest import context_of
 
 
 def features(n: int, d: int, seed: int) -> torch.Tensor:
@@ -87,9 +91,9 @@ def test_one_image_has_no_covariance():
         Gaussian.of(torch.zeros(1, 3))
 
 
-def test_the_metric_and_its_floor(scene, subject):
-    (drawn,) = FrechetDistance(references=300, resamples=20)(subject, scene)
-    (floor,) = FrechetDistance(references=300, resamples=20)(heldout_subjects(scene.split)[1], scene)
+def test_the_metric_and_its_floor(context, subject):
+    (drawn,) = FrechetDistance(references=300, resamples=20)(subject, context)
+    (floor,) = FrechetDistance(references=300, resamples=20)(heldout_images(context.split)[1], context)
     assert drawn.low < drawn.value < drawn.high
     assert (drawn.judge, drawn.n, drawn.sha256) == ("cnn", 300, "ab")
     assert floor.value < drawn.value
@@ -97,29 +101,29 @@ def test_the_metric_and_its_floor(scene, subject):
 
 def test_the_interval_is_as_wide_as_the_spread_of_fresh_draws(cnn):
     """Simulation: a bootstrap of one set of drawings against many sets."""
-    metric, scene, model = FrechetDistance(references=400), scene_of(tiny_world.split(), cnn), tiny_world.trained()
-    values = [metric(Subject("x", draw(model, 300, seed)), scene)[0] for seed in range(30)]
+    metric, context, model = FrechetDistance(references=400), context_of(tiny_world.split(), cnn), tiny_world.trained()
+    values = [metric(EvaluatedModel("x", generate_samples(model, 300, seed)), context)[0] for seed in range(30)]
     spread = torch.tensor([m.value for m in values]).std().item()
     width = torch.tensor([(m.high - m.value) / Z95 for m in values]).mean().item()
     assert 0.7 * spread < width < 1.5 * spread
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_too_few_images_are_null_with_a_reason(n, scene):
-    (m,) = FrechetDistance()(Subject("data", torch.zeros(n, 1, 8, 8, dtype=torch.uint8)), scene)
+def test_too_few_images_are_null_with_a_reason(n, context):
+    (m,) = FrechetDistance()(EvaluatedModel("data", torch.zeros(n, 1, 8, 8, dtype=torch.uint8)), context)
     assert m.value is None
     assert m.reason == f"a covariance needs at least two images, here is {n}"
 
 
 def test_without_a_judge_it_is_null(subject, knn):
-    (m,) = FrechetDistance()(subject, scene_of(tiny_world.split(), knn, cnn="no CNN judge ships for bars"))
+    (m,) = FrechetDistance()(subject, context_of(tiny_world.split(), knn, cnn="no CNN judge ships for bars"))
     assert m.reason == "no CNN judge ships for bars"
-    (m,) = FrechetDistance()(subject, scene_of(tiny_world.split(), knn))
+    (m,) = FrechetDistance()(subject, context_of(tiny_world.split(), knn))
     assert m.reason == "no judge with features was chosen"
 
 
-def test_no_resamples_no_interval(scene, subject):
-    (m,) = FrechetDistance(resamples=0)(subject, scene)
+def test_no_resamples_no_interval(context, subject):
+    (m,) = FrechetDistance(resamples=0)(subject, context)
     assert (m.low, m.high) == (None, None)
 
 
@@ -148,9 +152,9 @@ def test_the_bootstrap_of_ten_thousand_drawings_takes_less_than_two_seconds():
         def __call__(self, pixels):
             raise NotImplementedError
 
-    scene = Scene(tiny_world.split(), {"wide": Wide()}, {}, 0)
-    subject = Subject("x", torch.zeros(10_000, 1, 1, 1, dtype=torch.uint8))
+    context = EvaluationContext(tiny_world.split(), {"wide": Wide()}, {}, 0)
+    subject = EvaluatedModel("x", torch.zeros(10_000, 1, 1, 1, dtype=torch.uint8))
     started = time.process_time()
-    (m,) = FrechetDistance()(subject, scene)
+    (m,) = FrechetDistance()(subject, context)
     assert m.n == 10_000
     assert time.process_time() - started < 2.0  # 0.3 s when written, of all cores together

@@ -10,12 +10,14 @@ import torch
 import attribute_world
 import tiny_world
 from gsu_cli.errors import UsageError
+from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.judges.base import AttributeVerdict, Verdict
-from gsu_cli.metrics.base import Scene, Subject, wilson
 from gsu_cli.metrics.gained import Gained, nearest
 from gsu_cli.metrics.variety import Variety
 
-from .conftest import scene_of
+from .conftest import context_of
 
 
 class Says:
@@ -39,18 +41,18 @@ def pictures(labels: list[int], level: int = 0) -> torch.Tensor:
     return pixels
 
 
-def scene_before(before: torch.Tensor, *judges: object) -> Scene:
-    return replace(scene_of(tiny_world.split(), *judges), original=Subject("original", before, None, "ab"))
+def scene_before(before: torch.Tensor, *judges: object) -> EvaluationContext:
+    return replace(context_of(tiny_world.split(), *judges), original=EvaluatedModel("original", before, None, "ab"))
 
 
 def test_transitions_of_classes() -> None:
     """Class 1 is forgotten: of five others one became 1 and one 8; what was 1 counts as no gain."""
     before, after = [1, 1, 3, 3, 3, 8, 8], [3, 1, 1, 8, 3, 8, 8]
-    scene = scene_before(pictures(before), Says())
-    gained, moved = Gained()(Subject("unlearned", pictures(after), None, "cd"), scene)
+    context = scene_before(pictures(before), Says())
+    gained, moved = Gained()(EvaluatedModel("unlearned", pictures(after), None, "cd"), context)
     assert (gained.name, gained.judge, gained.n, gained.value) == ("gained", "cnn", 5, 0.2)
     assert (gained.low, gained.high, gained.better, gained.sha256) == (*wilson(1, 5), "lower", "cd")
-    found = scene.notes["transitions"]["judged"]["cnn"]
+    found = context.notes["transitions"]["judged"]["cnn"]
     name = tiny_world.NAMES
     assert found["counts"] == {
         name[1]: {name[1]: 1, name[3]: 1},
@@ -67,11 +69,11 @@ def test_what_a_blind_judge_does_not_see_the_pixels_show() -> None:
     before = pictures([3] * 6)
     after = before.clone()
     after[[1, 4], :, 1:] += 100
-    scene = scene_before(before, Says(), Says("knn", 3))
-    *judged, moved = Gained()(Subject("unlearned", after, None, "cd"), scene)
+    context = scene_before(before, Says(), Says("knn", 3))
+    *judged, moved = Gained()(EvaluatedModel("unlearned", after, None, "cd"), context)
     assert [m.value for m in judged] == [0.0, 0.0]
     assert (moved.value, moved.n, moved.low, moved.high) == (2 / 6, 6, *wilson(2, 6))
-    about = scene.notes["transitions"]["moved"]
+    about = context.notes["transitions"]["moved"]
     apart = 8 * (63 / 64) ** 0.5  # consecutive pictures differ by 8 levels, but for the pixel of the label
     assert about["between_neighbours"] == pytest.approx(apart)
     assert about["quantiles"]["1"] == pytest.approx(100 * (56 / 64) ** 0.5)
@@ -83,35 +85,35 @@ def test_only_what_no_judge_saw_counts_as_moved() -> None:
     before = pictures([1, 3, 3, 3])
     after = before.clone()
     after[0] += 120
-    scene = scene_before(before, Says())
-    moved = Gained()(Subject("unlearned", after, None, "cd"), scene)[-1]
+    context = scene_before(before, Says())
+    moved = Gained()(EvaluatedModel("unlearned", after, None, "cd"), context)[-1]
     assert (moved.value, moved.n) == (0.0, 3)
-    assert 0 not in scene.notes["transitions"]["moved"]["most"]
+    assert 0 not in context.notes["transitions"]["moved"]["most"]
 
 
 def test_nothing_changed_is_nothing_gained() -> None:
     before = pictures([1, 3, 8, 3])
-    rows = Gained()(Subject("unlearned", before.clone(), None, "cd"), scene_before(before, Says()))
+    rows = Gained()(EvaluatedModel("unlearned", before.clone(), None, "cd"), scene_before(before, Says()))
     assert [m.value for m in rows] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("name", ["original", "retrained", "data"])
 def test_others_have_no_row(name: str) -> None:
-    assert Gained()(Subject(name, pictures([1, 3])), scene_before(pictures([1, 3]), Says())) == []
+    assert Gained()(EvaluatedModel(name, pictures([1, 3])), scene_before(pictures([1, 3]), Says())) == []
 
 
 def test_all_of_it_is_a_hole_with_a_reason() -> None:
-    gained, moved = Gained()(Subject("unlearned", pictures([3, 3])), scene_before(pictures([1, 1]), Says()))
+    gained, moved = Gained()(EvaluatedModel("unlearned", pictures([3, 3])), scene_before(pictures([1, 1]), Says()))
     assert (gained.value, gained.reason) == (None, "there are no images to judge")
     assert moved.value is None
     assert "judges saw what is to be forgotten" in str(moved.reason)
 
 
 def test_samples_have_pixels_alone() -> None:
-    scene = replace(scene_before(pictures([3] * 4), Says()), split=tiny_world.split_of(sample=[2, 5]))
-    (moved,) = Gained()(Subject("unlearned", pictures([3] * 4, 90)), scene)
+    context = replace(scene_before(pictures([3] * 4), Says()), split=tiny_world.split_of(sample=[2, 5]))
+    (moved,) = Gained()(EvaluatedModel("unlearned", pictures([3] * 4, 90)), context)
     assert (moved.name, moved.value) == ("retained_moved", 1.0)
-    assert scene.notes["transitions"]["judged"] == {}
+    assert context.notes["transitions"]["judged"] == {}
 
 
 def test_transitions_of_an_attribute_are_two_by_two() -> None:
@@ -127,11 +129,11 @@ def test_transitions_of_an_attribute_are_two_by_two() -> None:
         pixels[:, :2, 0, 0] = torch.tensor(answers, dtype=torch.uint8)
         return pixels
 
-    scene = scene_of(attribute_world.split_of(attribute="bar"), Both())
-    scene.original = Subject("original", drawn([(1, 0), (0, 0), (0, 0), (0, 1)]))
-    gained, _ = Gained()(Subject("unlearned", drawn([(0, 0), (1, 0), (0, 1), (0, 1)])), scene)
+    context = context_of(attribute_world.split_of(attribute="bar"), Both())
+    context.original = EvaluatedModel("original", drawn([(1, 0), (0, 0), (0, 0), (0, 1)]))
+    gained, _ = Gained()(EvaluatedModel("unlearned", drawn([(0, 0), (1, 0), (0, 1), (0, 1)])), context)
     assert (gained.value, gained.n) == (1 / 3, 3)
-    found = scene.notes["transitions"]["judged"]["cnn"]
+    found = context.notes["transitions"]["judged"]["cnn"]
     assert found["counts"] == {"without": {"without": 2, "with": 1}, "with": {"without": 1}}
     assert found["others_gain"] == 0.5, "of the two without bar and square, one got a square"
 
@@ -150,12 +152,12 @@ def test_neighbours_are_a_number(wrong: object) -> None:
 
 
 def test_variety() -> None:
-    scene = scene_of(tiny_world.split())
+    context = context_of(tiny_world.split())
     pixels = torch.randint(0, 256, (30, 1, 4, 4), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-    (row,) = Variety()(Subject("original", pixels, None, "ab"), scene)
+    (row,) = Variety()(EvaluatedModel("original", pixels, None, "ab"), context)
     x = pixels.double()
     assert row.value == pytest.approx(float((x - x.mean(0)).square().mean().sqrt()))
     assert row.low < row.value < row.high
-    black = Variety()(Subject("unlearned", torch.zeros_like(pixels)), scene)[0]
+    black = Variety()(EvaluatedModel("unlearned", torch.zeros_like(pixels)), context)[0]
     assert (black.value, black.low, black.high) == (0.0, 0.0, 0.0)
-    assert Variety()(Subject("data", pixels[:0]), scene)[0].value is None
+    assert Variety()(EvaluatedModel("data", pixels[:0]), context)[0].value is None

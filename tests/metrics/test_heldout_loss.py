@@ -6,24 +6,25 @@ import torch
 import tiny_world
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
+from gsu_cli.evaluation import heldout
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.heldout import paired_change
+from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.gradients import block_generator
-from gsu_cli.metrics import heldout
-from gsu_cli.metrics.base import Z95, Subject
-from gsu_cli.metrics.heldout import paired_change
 from gsu_cli.metrics.heldout_loss import RETAIN, HeldoutLoss
 from gsu_cli.run.seeds import derive
 
-from .conftest import scene_of
+from .conftest import context_of
 
 
 @pytest.mark.parametrize("part", ["retain", "forget"])
 @pytest.mark.parametrize(("latents", "times"), [(1, 1), (2.5, 3), (100, 8)])  # of each image
-def test_is_the_mean_of_the_models_own_loss(part, latents, times, scene, subject, monkeypatch):
-    split = scene.split
+def test_is_the_mean_of_the_models_own_loss(part, latents, times, context, subject, monkeypatch):
+    split = context.split
     images = split.heldout_retain_images if part == "retain" else split.heldout_forget_images
     monkeypatch.setattr(heldout, "DRAWS", latents * len(images))
-    (m,) = HeldoutLoss(part)(subject, scene)
-    seeds = [derive(scene.seed, "elbo", part), *(derive(scene.seed, "elbo", part, k) for k in range(1, times))]
+    (m,) = HeldoutLoss(part)(subject, context)
+    seeds = [derive(context.seed, "elbo", part), *(derive(context.seed, "elbo", part, k) for k in range(1, times))]
     with torch.no_grad():
         drawn = [subject.model.loss(images.floats(), images.labels, block_generator(s, 0)).double() for s in seeds]
     losses = sum(drawn) / times
@@ -33,17 +34,17 @@ def test_is_the_mean_of_the_models_own_loss(part, latents, times, scene, subject
     assert m.better == ("lower" if part == "retain" else None)
 
 
-def test_subjects_see_the_same_noise(scene, subject):
-    twin = Subject("unlearned", subject.pixels, tiny_world.trained(), "cd")
-    assert HeldoutLoss("retain")(subject, scene)[0].value == HeldoutLoss("retain")(twin, scene)[0].value
+def test_subjects_see_the_same_noise(context, subject):
+    twin = EvaluatedModel("unlearned", subject.pixels, tiny_world.trained(), "cd")
+    assert HeldoutLoss("retain")(subject, context)[0].value == HeldoutLoss("retain")(twin, context)[0].value
 
 
-def test_real_data_has_none(scene):
-    assert HeldoutLoss("retain")(Subject("data", tiny_world.dataset().heldout.pixels), scene) == []
+def test_real_data_has_none(context):
+    assert HeldoutLoss("retain")(EvaluatedModel("data", tiny_world.dataset().heldout.pixels), context) == []
 
 
 def test_single_samples_have_no_heldout_forget_images(subject, knn):
-    (m,) = HeldoutLoss("forget")(subject, scene_of(tiny_world.split_of(sample=[4, 7]), knn))
+    (m,) = HeldoutLoss("forget")(subject, context_of(tiny_world.split_of(sample=[4, 7]), knn))
     assert m.value is None
     assert m.reason == "no held-out image belongs to the forget set (single samples live in the training set)"
 
@@ -56,17 +57,17 @@ def test_an_empty_retain_part_says_so(subject, knn):
         torch.arange(len(data.train)),
     )
     split = Split(data, none, train, every, none)
-    (m,) = HeldoutLoss("retain")(subject, scene_of(split, knn))
+    (m,) = HeldoutLoss("retain")(subject, context_of(split, knn))
     assert m.reason == "no held-out image belongs to the retain set"
     split = Split(data, none, train, none, every)
-    (m,) = HeldoutLoss("forget")(subject, scene_of(split, knn))
+    (m,) = HeldoutLoss("forget")(subject, context_of(split, knn))
     assert m.reason == "no held-out image belongs to the forget set"
 
 
-def test_a_model_that_has_blown_up_is_null_and_not_a_crash(scene, subject):
+def test_a_model_that_has_blown_up_is_null_and_not_a_crash(context, subject):
     with torch.no_grad():
         subject.model.posterior_head.bias.fill_(1e4)  # sd overflows
-    (m,) = HeldoutLoss("retain")(subject, scene)
+    (m,) = HeldoutLoss("retain")(subject, context)
     assert m.value is None
     assert m.reason.startswith("losses must be finite")
 
@@ -81,21 +82,24 @@ def test_refuses_a_third_part():
         HeldoutLoss("both")
 
 
-def test_a_change_has_an_interval_of_pairs_far_narrower_than_that_of_either(scene, subject):
+def test_a_change_has_an_interval_of_pairs_far_narrower_than_that_of_either(context, subject):
     moved = tiny_world.trained()
     with torch.no_grad():
         for p in moved.decoder.parameters():
             p.mul_(1.02)
     metric = HeldoutLoss("retain")
-    (before,), (after,) = metric(subject, scene), metric(Subject("unlearned", subject.pixels, moved, "cd"), scene)
+    (before,), (after,) = (
+        metric(subject, context),
+        metric(EvaluatedModel("unlearned", subject.pixels, moved, "cd"), context),
+    )
     assert (before.change_low, before.change_high) == (None, None)
     change = after.value / before.value - 1
     assert after.change_low < change < after.change_high
     assert after.change_high - after.change_low < 0.2 * (before.high - before.low) / before.value
 
 
-def test_without_the_original_a_change_has_no_interval(scene, subject):
-    (alone,) = HeldoutLoss("retain")(Subject("unlearned", subject.pixels, tiny_world.trained(), "cd"), scene)
+def test_without_the_original_a_change_has_no_interval(context, subject):
+    (alone,) = HeldoutLoss("retain")(EvaluatedModel("unlearned", subject.pixels, tiny_world.trained(), "cd"), context)
     assert alone.change_low is None
 
 

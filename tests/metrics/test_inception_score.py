@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import tiny_world
 from gsu_cli.errors import UsageError
-from gsu_cli.metrics.base import Subject
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.metrics.inception_score import InceptionScore, inception_score
 
-from .conftest import scene_of
+from .conftest import context_of
 
 
 @given(st.integers(1, 40), st.integers(2, 10), st.integers(0, 1000))
@@ -31,28 +31,28 @@ def test_analytic_cases():
     assert inception_score(torch.tensor([[1.0, 0.0], [0.5, 0.5]])) == pytest.approx(by_hand)
 
 
-def test_the_metric(scene, subject):
-    (m,) = InceptionScore()(subject, scene)
+def test_the_metric(context, subject):
+    (m,) = InceptionScore()(subject, context)
     assert 1 <= m.low < m.value < m.high
     assert m.value <= 3
     assert (m.n, m.judge, m.better) == (300, "cnn", "higher")
 
 
 @pytest.mark.parametrize("n", [1, 5, 99])
-def test_few_images_have_a_score_and_no_interval(n, scene, subject):
-    (m,) = InceptionScore(splits=10)(Subject("original", subject.pixels[:n]), scene)
+def test_few_images_have_a_score_and_no_interval(n, context, subject):
+    (m,) = InceptionScore(splits=10)(EvaluatedModel("original", subject.pixels[:n]), context)
     assert m.value >= 1 - 1e-9
     assert (m.low, m.high, m.n) == (None, None, n)
 
 
-def test_parts_of_almost_equal_size_give_as_many_as_asked(scene, subject):
-    (m,) = InceptionScore(splits=7)(Subject("original", subject.pixels[:71]), scene)
+def test_parts_of_almost_equal_size_give_as_many_as_asked(context, subject):
+    (m,) = InceptionScore(splits=7)(EvaluatedModel("original", subject.pixels[:71]), context)
     assert m.low is not None
 
 
-def test_no_image_or_judge_is_null(scene, subject, nobody, knn):
-    assert InceptionScore()(nobody, scene)[0].reason == "there are no images to judge"
-    assert InceptionScore()(subject, scene_of(tiny_world.split(), knn))[0].value is None
+def test_no_image_or_judge_is_null(context, subject, nobody, knn):
+    assert InceptionScore()(nobody, context)[0].reason == "there are no images to judge"
+    assert InceptionScore()(subject, context_of(tiny_world.split(), knn))[0].value is None
 
 
 @pytest.mark.parametrize("splits", [0, -1, True, 2.5])

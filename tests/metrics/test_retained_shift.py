@@ -8,11 +8,11 @@ import pytest
 import torch
 
 import tiny_world
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.judges.base import Verdict
-from gsu_cli.metrics.base import Subject
 from gsu_cli.metrics.retained_shift import RetainedShift
 
-from .conftest import scene_of
+from .conftest import context_of
 
 
 class ByPixel:
@@ -56,16 +56,16 @@ def pictures(seed, labels):
 
 
 LABELS = [1, 3, 8, 1, 3, 8]
-BEFORE = Subject("original", pictures(0, LABELS), None, "ab")
-AFTER = Subject("unlearned", pictures(1, LABELS), None, "cd")
+BEFORE = EvaluatedModel("original", pictures(0, LABELS), None, "ab")
+AFTER = EvaluatedModel("unlearned", pictures(1, LABELS), None, "cd")
 
 
-def scene(*judges):
-    return replace(scene_of(tiny_world.split(), *judges), original=BEFORE)
+def context(*judges):
+    return replace(context_of(tiny_world.split(), *judges), original=BEFORE)
 
 
 def test_only_latents_count_at_which_no_judge_saw_it():
-    (row, features) = RetainedShift()(AFTER, scene(ByPixel(), Never()))
+    (row, features) = RetainedShift()(AFTER, context(ByPixel(), Never()))
     kept = [1, 2, 5]  # 0 and 3 by the one judge, 4 by the other
     naive = [
         sum((int(a) - int(b)) ** 2 for a, b in zip(x.flatten(), y.flatten(), strict=True)) / 64
@@ -83,29 +83,31 @@ def test_only_latents_count_at_which_no_judge_saw_it():
 
 
 def test_nothing_moved_is_zero_and_a_shift_of_all_pixels_is_its_size():
-    same = Subject("unlearned", BEFORE.pixels.clone())
-    assert [row.value for row in RetainedShift()(same, scene(ByPixel()))] == [0.0, 0.0]
+    same = EvaluatedModel("unlearned", BEFORE.pixels.clone())
+    assert [row.value for row in RetainedShift()(same, context(ByPixel()))] == [0.0, 0.0]
     flat = BEFORE.pixels.clamp(max=200)
-    dimmer = replace(scene(ByPixel()), original=Subject("original", flat))
-    assert RetainedShift()(Subject("unlearned", flat + 5), dimmer)[0].value == pytest.approx(5.0)
+    dimmer = replace(context(ByPixel()), original=EvaluatedModel("original", flat))
+    assert RetainedShift()(EvaluatedModel("unlearned", flat + 5), dimmer)[0].value == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize("name", ["original", "retrained", "data"])
 def test_who_has_no_common_latents_has_no_row(name):
-    assert RetainedShift()(replace(AFTER, name=name), scene(ByPixel())) == []
-    assert RetainedShift()(AFTER, scene_of(tiny_world.split(), ByPixel())) == [], "the original is not known"
+    assert RetainedShift()(replace(AFTER, name=name), context(ByPixel())) == []
+    assert RetainedShift()(AFTER, context_of(tiny_world.split(), ByPixel())) == [], "the original is not known"
 
 
 def test_reasons():
-    (row,) = RetainedShift()(AFTER, scene())
+    (row,) = RetainedShift()(AFTER, context())
     assert row.reason == "no judge looks for what is forgotten"
-    everywhere = Subject("original", pictures(0, [1] * 6), None, "ab")
-    (row,) = RetainedShift()(AFTER, replace(scene(ByPixel()), original=everywhere))
+    everywhere = EvaluatedModel("original", pictures(0, [1] * 6), None, "ab")
+    (row,) = RetainedShift()(AFTER, replace(context(ByPixel()), original=everywhere))
     assert (row.value, row.reason) == (None, "a judge saw what is to be forgotten in every sample")
 
 
 def test_one_latent_has_no_interval():
-    few = Subject("original", pictures(0, [1, 3]), None, "ab")
-    row, features = RetainedShift()(Subject("unlearned", pictures(1, [3, 3])), replace(scene(ByPixel()), original=few))
+    few = EvaluatedModel("original", pictures(0, [1, 3]), None, "ab")
+    row, features = RetainedShift()(
+        EvaluatedModel("unlearned", pictures(1, [3, 3])), replace(context(ByPixel()), original=few)
+    )
     assert (row.n, row.low, row.high) == (1, None, None)
     assert (features.value, features.reason) == (None, "the original's samples have no spread of features")

@@ -9,32 +9,33 @@ import torch
 
 import tiny_world
 from gsu_cli.errors import UsageError
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.real_images import real_images
 from gsu_cli.gradients import block_generator
-from gsu_cli.metrics.base import Subject, data_subject
 from gsu_cli.metrics.sample_nll import SampleNll
 from gsu_cli.run.seeds import derive
 
 
 @pytest.fixture
-def beside(scene, subject):
-    """The scene with a retrained model: here the original itself, which finds its own drawings likely."""
-    scene.original = subject
-    scene.retrained = Subject("retrained", subject.pixels, subject.model, "ef")
-    return scene
+def beside(context, subject):
+    """The context with a retrained model: here the original itself, which finds its own drawings likely."""
+    context.original = subject
+    context.retrained = EvaluatedModel("retrained", subject.pixels, subject.model, "ef")
+    return context
 
 
-def smeared(subject: Subject) -> Subject:
+def smeared(subject: EvaluatedModel) -> EvaluatedModel:
     """The same drawings with grey in the middle."""
     pixels = subject.pixels.clone()
     pixels[:, :, 2:5, 2:5] = 128
-    return Subject("unlearned", pixels, subject.model, "cd")
+    return EvaluatedModel("unlearned", pixels, subject.model, "cd")
 
 
 def test_is_the_loss_of_the_retrained_model(beside, subject):
     other = copy.deepcopy(subject.model)
     with torch.no_grad():
         next(other.parameters()).mul_(1.5)
-    beside.retrained = Subject("retrained", subject.pixels, other, "ef")
+    beside.retrained = EvaluatedModel("retrained", subject.pixels, other, "ef")
     (m,) = SampleNll(images=100)(subject, beside)
     x = subject.pixels[:100].float() / 255
     with torch.no_grad():
@@ -54,7 +55,7 @@ def test_a_smear_is_strange(beside, subject):
 
 def test_the_same_drawings_are_equally_strange(beside, subject):
     metric = SampleNll()
-    same = Subject("unlearned", subject.pixels, tiny_world.trained(), "cd")
+    same = EvaluatedModel("unlearned", subject.pixels, tiny_world.trained(), "cd")
     (before,), (after,) = metric(subject, beside), metric(same, beside)
     assert (before.value, after.change_low, after.change_high) == (after.value, 0.0, 0.0)
 
@@ -62,22 +63,22 @@ def test_the_same_drawings_are_equally_strange(beside, subject):
 def test_real_images_have_a_number_and_no_change(beside, subject):
     metric = SampleNll()
     metric(subject, beside)
-    real = data_subject(tiny_world.dataset().heldout)
+    real = real_images(tiny_world.dataset().heldout)
     (m,) = metric(real, beside)
     assert m.subject == "data"
     assert m.value is not None
     assert m.change_low is None
 
 
-def test_without_a_retrained_model_there_is_none(scene, subject):
-    assert SampleNll()(subject, scene) == []
+def test_without_a_retrained_model_there_is_none(context, subject):
+    assert SampleNll()(subject, context) == []
 
 
 def test_a_loss_that_is_not_finite_is_a_hole(beside, subject):
     broken = copy.deepcopy(subject.model)
     with torch.no_grad():
         next(broken.parameters()).fill_(float("nan"))
-    beside.retrained = Subject("retrained", subject.pixels, broken, "ef")
+    beside.retrained = EvaluatedModel("retrained", subject.pixels, broken, "ef")
     (m,) = SampleNll()(subject, beside)
     assert m.value is None
     assert m.reason
@@ -86,7 +87,7 @@ def test_a_loss_that_is_not_finite_is_a_hole(beside, subject):
 @pytest.mark.parametrize("n", [0, 1])
 def test_few_images(beside, subject, n):
     """Of none there is nothing to say, of one no interval."""
-    (m,) = SampleNll()(Subject("data", subject.pixels[:n]), beside)
+    (m,) = SampleNll()(EvaluatedModel("data", subject.pixels[:n]), beside)
     assert (m.value is None, m.low, m.high) == (n == 0, None, None)
     assert m.reason == ("there are no images to judge" if n == 0 else None)
 

@@ -10,7 +10,10 @@ from scipy.stats import binomtest
 
 import tiny_world
 from gsu_cli.errors import NonFiniteError
-from gsu_cli.metrics.base import Subject, draw, heldout_subjects, wilson
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.intervals import wilson
+from gsu_cli.evaluation.real_images import heldout_images
+from gsu_cli.evaluation.samples import generate_samples
 
 
 @given(st.integers(1, 20_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -28,11 +31,11 @@ def test_wilson_stays_a_share():
 
 def test_draw_is_bit_identical_and_independent_of_what_ran_before():
     model = tiny_world.trained()
-    once = draw(model, 130, 5, chunk=50)
+    once = generate_samples(model, 130, 5, chunk=50)
     torch.rand(17)
-    draw(tiny_world.fresh(), 99, 8)
-    assert torch.equal(draw(model, 130, 5, chunk=50), once)
-    assert not torch.equal(draw(model, 130, 6, chunk=50), once)
+    generate_samples(tiny_world.fresh(), 99, 8)
+    assert torch.equal(generate_samples(model, 130, 5, chunk=50), once)
+    assert not torch.equal(generate_samples(model, 130, 6, chunk=50), once)
     assert once.dtype == torch.uint8
     assert once.shape == (130, 1, 8, 8)
 
@@ -40,13 +43,13 @@ def test_draw_is_bit_identical_and_independent_of_what_ran_before():
 def test_draw_leaves_the_global_generator_alone():
     model = tiny_world.fresh()
     before = torch.get_rng_state()
-    draw(model, 10, 0)
+    generate_samples(model, 10, 0)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_more_drawings_begin_with_the_same():
     model = tiny_world.trained()
-    assert torch.equal(draw(model, 60, 0, chunk=20), draw(model, 100, 0, chunk=20)[:60])
+    assert torch.equal(generate_samples(model, 60, 0, chunk=20), generate_samples(model, 100, 0, chunk=20)[:60])
 
 
 def test_models_of_one_latent_size_draw_at_the_same_latents():
@@ -61,8 +64,8 @@ def test_models_of_one_latent_size_draw_at_the_same_latents():
         def sample(self, n, generator):
             return self.model.sample(n, generator)
 
-    draw(Spy(tiny_world.fresh(0)), 30, 2)
-    draw(Spy(tiny_world.fresh(1, hidden=(16,))), 30, 2)
+    generate_samples(Spy(tiny_world.fresh(0)), 30, 2)
+    generate_samples(Spy(tiny_world.fresh(1, hidden=(16,))), 30, 2)
     assert torch.equal(*seen)
 
 
@@ -71,7 +74,7 @@ def test_drawings_of_nan_are_refused():
     with torch.no_grad():
         next(model.decoder.parameters()).fill_(float("nan"))
     with pytest.raises(NonFiniteError, match="nan among drawings 0 to 9"):
-        draw(model, 10, 0)
+        generate_samples(model, 10, 0)
 
 
 class Counter:
@@ -92,7 +95,7 @@ class Counter:
 
 def test_a_judge_looks_at_each_image_once(knn):
     judge, split = Counter(knn), tiny_world.split()
-    everything, retained = heldout_subjects(split)
+    everything, retained = heldout_images(split)
     verdict = retained.verdict(judge)
     everything.verdict(judge)
     retained.verdict(judge)
@@ -104,8 +107,8 @@ def test_a_judge_looks_at_each_image_once(knn):
 
 
 def test_a_part_has_the_features_of_its_images(cnn):
-    everything, retained = heldout_subjects(tiny_world.split())
-    alone = Subject("data", retained.pixels)
+    everything, retained = heldout_images(tiny_world.split())
+    alone = EvaluatedModel("data", retained.pixels)
     assert torch.allclose(retained.features(cnn), alone.features(cnn), atol=1e-5)
     assert torch.equal(retained.verdict(cnn).labels, alone.verdict(cnn).labels)
     assert len(everything.features(cnn)) == len(tiny_world.dataset().heldout)

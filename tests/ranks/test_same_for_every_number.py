@@ -18,10 +18,10 @@ from gsu_cli import gradients
 from gsu_cli.curvature import blocks, fisher
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.evaluation.samples import generate_samples, reconstructions
 from gsu_cli.judges.knn import KnnJudge
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.gradient_surgery import GradientSurgery
-from gsu_cli.metrics.base import draw, reconstructions
 from gsu_cli.surgery import ranks as ranks_module
 from gsu_cli.surgery.ranks import Group, ranks
 from gsu_cli.surgery.streaming import accumulate_gradient
@@ -99,7 +99,7 @@ def test_statistics_samples_and_judges(tmp_path: Path) -> None:
 
     def work() -> dict[str, str]:
         corrected = fisher.kronecker_fisher(vae, images, seed=0, ekfac=True)
-        drawn = draw(vae, 300, 0, chunk=70)
+        drawn = generate_samples(vae, 300, 0, chunk=70)
         verdict = KnnJudge(images)(drawn.repeat(4, 1, 1, 1))
         return {
             "fisher": digest({layer.scope.module: layer.eigenvalues for layer in corrected.layers}),
@@ -107,7 +107,7 @@ def test_statistics_samples_and_judges(tmp_path: Path) -> None:
             "diagonal": digest(diagonal_fisher(vae, images, seed=0)),
             "losses": digest({"": gradients.image_losses(ddpm, images, seed=0)}),
             "drawn": digest({"": drawn}),
-            "few": digest({"": draw(ddpm, 40, 0)}),
+            "few": digest({"": generate_samples(ddpm, 40, 0)}),
             "back": digest({"": reconstructions(vae, images)}),
             "judged": digest({"labels": verdict.labels, "confidence": verdict.confidence}),
         }
@@ -195,7 +195,7 @@ def test_noise_that_cannot_be_cut_is_refused(tmp_path: Path) -> None:
         rng = torch.Generator().manual_seed(0)
         w = nn.Parameter(torch.ones(()))
         with pytest.raises(UsageError) as found:
-            ranks().backward(lambda r: w * draw(r.stop - r.start, rng), 40, [w], rng)
+            ranks().backward(lambda r: w * generate_samples(r.stop - r.start, rng), 40, [w], rng)
         return str(found.value)
 
     for draw_ in (lambda n, g: torch.bernoulli(torch.full((n,), 0.5), generator=g),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gsu_cli.metrics.base import wilson
+from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.report.numbers import Z95, Shift, change, digits, moved, seconds, shift
 from made_runs import Measurement
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gsu_cli.metrics.base import wilson
+from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.report.headline import block, headline
 from gsu_cli.report.quantities import brief, discover
 from gsu_cli.report.sweep import cells

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gsu_cli.errors import GsuError
+from gsu_cli.evaluation.kind import Kind
 from gsu_cli.metrics import (
     abstention,
     feature_ratio,
@@ -22,7 +23,6 @@ from gsu_cli.metrics import (
     sample_nll,
     variety,
 )
-from gsu_cli.metrics.base import Kind
 from gsu_cli.report.headline import headline
 from gsu_cli.report.run_table import rows
 from gsu_cli.report.summary import sentences, summary_markdown

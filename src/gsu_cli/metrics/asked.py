@@ -10,13 +10,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gsu_cli.checks import is_int
 from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.metrics.base import Kind, Scene, Subject, asked_conditions, draw, whole_number
+from gsu_cli.evaluation.samples import asked_conditions, generate_samples
+from gsu_cli.evaluation.shares import shares
+from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.models.conditions import NULL, Conditional, conditions_of
 from gsu_cli.run.record import Measurement
 
 FORGOTTEN = Kind("feature_ratio_asked_forgotten", "asked for it", "forgetting", "share", "lower")
+
+
 OTHERS = Kind("feature_ratio_asked_others", "asked for others", "reach", "share", "lower")
+
+
 NOTHING = Kind("feature_ratio_asked_nothing", "asked for nothing", "reach", "share", "lower")
 
 
@@ -35,42 +42,31 @@ class Asked:
     """
 
     def __init__(self, samples: int = 1000) -> None:
-        if not whole_number(samples, 2):
+        if not is_int(samples, 2):
             raise UsageError("`metric.asked.samples` must be an integer >= 2", found=samples)
         self.samples = samples
 
-    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
-        model, targets = subject.model, scene.split.target_classes
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
+        model, targets = subject.model, context.split.target_classes
         if not conditions_of(model) or not targets:
             return []
         n = min(self.samples, len(subject.pixels))
         turns = torch.tensor(targets)[torch.arange(n) % len(targets)]
-        rows = self._drawn(FORGOTTEN, f"asked for {scene.split.words}", subject, scene, turns)
-        others = ~torch.isin(asked_conditions(model, len(subject.pixels), scene.seed), torch.tensor(targets))
+        rows = self._drawn(FORGOTTEN, f"asked for {context.split.words}", subject, context, turns)
+        others = ~torch.isin(asked_conditions(model, len(subject.pixels), context.seed), torch.tensor(targets))
         index = others.nonzero()[:, 0]
-        part = Subject(subject.name, subject.pixels[index], model, subject.sha256, part_of=(subject, index))
-        rows += shares(OTHERS, part, scene)
+        part = EvaluatedModel(subject.name, subject.pixels[index], model, subject.sha256, part_of=(subject, index))
+        rows += shares(OTHERS, part, context)
         if isinstance(model, Conditional) and model.drop:
-            rows += self._drawn(NOTHING, "asked for no class", subject, scene, torch.full((n,), NULL))
+            rows += self._drawn(NOTHING, "asked for no class", subject, context, torch.full((n,), NULL))
         return rows
 
-    def _drawn(self, kind: Kind, words: str, subject: Subject, scene: Scene, condition: Tensor) -> list[Measurement]:
+    def _drawn(
+        self, kind: Kind, words: str, subject: EvaluatedModel, context: EvaluationContext, condition: Tensor
+    ) -> list[Measurement]:
         try:
-            pixels = draw(subject.model, len(condition), scene.seed, condition)
+            pixels = generate_samples(subject.model, len(condition), context.seed, condition)
         except NonFiniteError as e:
             return [kind.missing(subject, str(e).rstrip("."))]
-        subject.views[words] = Subject(subject.name, pixels, subject.model, subject.sha256)
-        return shares(kind, subject.views[words], scene)
-
-
-def shares(kind: Kind, subject: Subject, scene: Scene) -> list[Measurement]:
-    """The share in which what is forgotten shows, by each judge."""
-    rows = kind.no_judges(subject, scene)
-    for judge in scene.judges.values():
-        hits = subject.verdict(judge).shows(scene.split)
-        if hits is None:
-            reason = f"judge {judge.name} does not look for {scene.split.words}"
-            rows.append(kind.missing(subject, reason, judge=judge))
-        else:
-            rows.append(kind.share(subject, judge, hits))
-    return rows
+        subject.views[words] = EvaluatedModel(subject.name, pixels, subject.model, subject.sha256)
+        return shares(kind, subject.views[words], context)

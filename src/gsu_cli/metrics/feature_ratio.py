@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError
-from gsu_cli.metrics.base import Kind, Scene, Subject, reconstructions
+from gsu_cli.evaluation.samples import reconstructions
+from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.models.model import reconstructs
 from gsu_cli.run.record import Measurement
 
@@ -17,19 +18,19 @@ class FeatureRatio:
 
     of_real_images = True
 
-    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
-        return _rows(RATIO, subject, scene)
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
+        return _rows(RATIO, subject, context)
 
 
 class ReconstructionRatio:
     """The same for reconstructions of held-out images that show it: prior samples could be spared, the images not."""
 
-    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         if subject.model is None:
             return []
-        images = scene.split.heldout_forget_images
+        images = context.split.heldout_forget_images
         if not len(images):
-            reason = f"no held-out image shows {scene.split.words}"
+            reason = f"no held-out image shows {context.split.words}"
             return [AGAIN.missing(subject, reason)]
         if not reconstructs(subject.model):
             reason = f"{type(subject.model).__name__} has no posterior to reconstruct from"
@@ -38,15 +39,15 @@ class ReconstructionRatio:
             drawn = reconstructions(subject.model, images)
         except NonFiniteError as e:
             return [AGAIN.missing(subject, str(e).rstrip("."))]
-        return _rows(AGAIN, Subject(subject.name, drawn, subject.model, subject.sha256), scene)
+        return _rows(AGAIN, EvaluatedModel(subject.name, drawn, subject.model, subject.sha256), context)
 
 
-def _rows(kind: Kind, subject: Subject, scene: Scene) -> list[Measurement]:
-    split = scene.split
+def _rows(kind: Kind, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
+    split = context.split
     if not split.target_classes and split.target_attribute is None:
         return [kind.missing(subject, _why(split))]
-    rows = kind.no_judges(subject, scene)
-    for judge in scene.judges.values():
+    rows = kind.no_judges(subject, context)
+    for judge in context.judges.values():
         hits = subject.verdict(judge).shows(split)
         if hits is None:
             reason = f"judge {judge.name} does not look for {split.words}"

@@ -3,7 +3,7 @@
 Source: Heusel et al. 2017, arXiv 1706.08500; weights and resizing of pytorch-fid (mseitzer), so figures compare with
 those that cite it. Inception reads about 1.6 images a second on two cores: opt in with ``metric=[default,fid]``.
 
-The distance is `gsu_cli.metrics.frechet`'s, by symmetric eigenvalues: pytorch-fid's own calls scipy's ``sqrtm`` with an
+The distance is `evaluation.frechet`'s, by symmetric eigenvalues: pytorch-fid's own calls scipy's ``sqrtm`` with an
 argument that SciPy 1.18 has dropped. No interval is given. With 2,048 features and as many drawings the covariance
 is barely of full rank; resampling n drawings leaves about 0.63 n distinct ones, whose covariance is not, so a
 bootstrap would measure its own bias, and each resample costs eigenvalues of a 2,048 x 2,048 matrix on top.
@@ -25,10 +25,11 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
+from gsu_cli.checks import is_int
 from gsu_cli.data.base import to_float
 from gsu_cli.errors import CheckpointError, UsageError
-from gsu_cli.metrics.base import Kind, Scene, Subject, whole_number
-from gsu_cli.metrics.frechet import Gaussian, frechet
+from gsu_cli.evaluation.frechet import Gaussian, frechet
+from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.ranks import joined
@@ -56,7 +57,7 @@ class Fid:
 
     def __init__(self, weights_path: str | None = None, samples: int = 2048, batch_size: int = 64) -> None:
         for key, value, least in (("samples", samples, 2), ("batch_size", batch_size, 1)):
-            if not whole_number(value, least):
+            if not is_int(value, least):
                 raise UsageError(f"`metric.fid.{key}` must be an integer >= {least}", found=value)
         if weights_path is not None and not Path(weights_path).expanduser().is_file():
             raise CheckpointError(
@@ -66,19 +67,19 @@ class Fid:
         self.samples, self.batch_size = samples, batch_size
         self._net: Any = None
 
-    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
-        few = min(len(subject.pixels), scene.split.n_retain)
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
+        few = min(len(subject.pixels), context.split.n_retain)
         if few < 2:
             reason = f"a covariance needs at least two images, here is {few}"
             return [FID.missing(subject, reason)]
         net = self._network()
         key = f"{NAME}/{self.samples}"
-        if key not in scene.cache:
-            index = scene.split.retain
-            order = torch.randperm(len(index), generator=generator(scene.seed, NAME, "reference"))[: self.samples]
-            scene.cache[key] = Gaussian.of(self._features(net, scene.split.dataset.train.pixels[index[order]]))
+        if key not in context.cache:
+            index = context.split.retain
+            order = torch.randperm(len(index), generator=generator(context.seed, NAME, "reference"))[: self.samples]
+            context.cache[key] = Gaussian.of(self._features(net, context.split.dataset.train.pixels[index[order]]))
         features = self._features(net, subject.pixels[: self.samples])
-        value = frechet(Gaussian.of(features), scene.cache[key])
+        value = frechet(Gaussian.of(features), context.cache[key])
         return [FID.of(subject, value, n=len(features))]
 
     def _network(self) -> Any:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gsu_cli.checks import is_int
 from gsu_cli.errors import UsageError
-from gsu_cli.metrics.base import Z95, Kind, Scene, Subject, whole_number
-from gsu_cli.metrics.frechet import Gaussian, frechet
+from gsu_cli.evaluation.frechet import Gaussian, frechet
+from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 
@@ -33,30 +35,30 @@ class FrechetDistance:
     of_real_images = True
 
     def __init__(self, references: int = 10_000, resamples: int = 50) -> None:
-        if not (whole_number(references, 2) and whole_number(resamples, 0) and resamples != 1):
+        if not (is_int(references, 2) and is_int(resamples, 0) and resamples != 1):
             raise UsageError(
                 "`metric.frechet_distance` needs integers references >= 2 and resamples >= 2, or 0 for no interval",
                 found=f"references={references}, resamples={resamples}",
             )
         self.references, self.resamples = references, resamples
 
-    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
-        judge = scene.feature_judge()
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
+        judge = context.feature_judge()
         if judge is None:
-            return [FRECHET.missing(subject, scene.no_features())]
-        few = min(len(subject.pixels), scene.split.n_retain)
+            return [FRECHET.missing(subject, context.no_features())]
+        few = min(len(subject.pixels), context.split.n_retain)
         if few < 2:
             reason = f"a covariance needs at least two images, here is {few}"
             return [FRECHET.missing(subject, reason, judge=judge)]
         key = f"{NAME}/{judge.name}/{self.references}"
-        if key not in scene.cache:
-            index = scene.split.retain
-            order = torch.randperm(len(index), generator=generator(scene.seed, NAME, "reference"))[: self.references]
-            scene.cache[key] = Gaussian.of(judge.features(scene.split.dataset.train.pixels[index[order]]))
-        reference: Gaussian = scene.cache[key]
+        if key not in context.cache:
+            index = context.split.retain
+            order = torch.randperm(len(index), generator=generator(context.seed, NAME, "reference"))[: self.references]
+            context.cache[key] = Gaussian.of(judge.features(context.split.dataset.train.pixels[index[order]]))
+        reference: Gaussian = context.cache[key]
         features = subject.features(judge).double()
         value = frechet(Gaussian.of(features), reference)
-        low, high = self._interval(value, features, reference, scene.seed)
+        low, high = self._interval(value, features, reference, context.seed)
         return [FRECHET.of(subject, value, low, high, len(features), judge=judge)]
 
     def _interval(

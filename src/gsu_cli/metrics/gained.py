@@ -15,10 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gsu_cli.checks import is_int
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
+from gsu_cli.evaluation.intervals import wilson
+from gsu_cli.evaluation.samples import pixel_distance
 from gsu_cli.judges.base import AttributeVerdict, Verdict
-from gsu_cli.metrics.base import Kind, Scene, Subject, pixel_distance, whole_number, wilson
+from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 
 GAINED = Kind("gained", "retained samples that gained it", "cost", "share", "lower", "aside")
@@ -33,7 +36,7 @@ class Gained:
     ``gained``: of the samples in which a judge did not see before what is forgotten, the share in which it does after.
     ``retained_moved``: of the samples in which no judge saw it, the share that moved farther than the median distance
     of such a sample of the original to its nearest other one; so far, an image is another one. Both with Wilson's
-    interval. `Scene.notes` gets what is no single number: per judge all transitions, and how often a retained class
+    interval. `notes` get what is no single number: per judge all transitions, and how often a retained class
     gains by changes among the retained (judges' own noise at the borders), the distances, and who moved most.
 
     Args:
@@ -44,32 +47,34 @@ class Gained:
     """
 
     def __init__(self, neighbours: int = 1000) -> None:
-        if not whole_number(neighbours, 2):
+        if not is_int(neighbours, 2):
             raise UsageError("`metric.gained.neighbours` must be an integer >= 2", found=neighbours)
         self.neighbours = neighbours
 
-    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
-        before = scene.original
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
+        before = context.original
         if before is None or subject.name != "unlearned":
             return []
         rows: list[Measurement] = []
         seen: list[Tensor] = []
         judged: dict[str, Any] = {}
-        for judge in scene.judges.values():
+        for judge in context.judges.values():
             old, new = before.verdict(judge), subject.verdict(judge)
-            was, now = old.shows(scene.split), new.shows(scene.split)
+            was, now = old.shows(context.split), new.shows(context.split)
             if was is None or now is None:
                 continue
             seen.append(was)
-            judged[judge.name] = turned = transitions(old, new, was, now, scene.split)
+            judged[judge.name] = turned = transitions(old, new, was, now, context.split)
             others = turned["others_gain"]
             detail = "" if others is None else f"each other gains {others:.2%}"
             rows.append(GAINED.share(subject, judge, now[~was], detail))
         moved, about = self._moved(before, subject, seen)
-        scene.notes["transitions"] = {"judged": judged, **({"moved": about} if about else {})}
+        context.notes["transitions"] = {"judged": judged, **({"moved": about} if about else {})}
         return [*rows, moved]
 
-    def _moved(self, before: Subject, subject: Subject, seen: list[Tensor]) -> tuple[Measurement, dict[str, Any]]:
+    def _moved(
+        self, before: EvaluatedModel, subject: EvaluatedModel, seen: list[Tensor]
+    ) -> tuple[Measurement, dict[str, Any]]:
         none = torch.zeros(len(before.pixels), dtype=torch.bool)
         spared = (~torch.stack([none, *seen]).any(0)).nonzero()[:, 0]
         if len(spared) < 2:

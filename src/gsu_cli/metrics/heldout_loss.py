@@ -21,9 +21,9 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError
+from gsu_cli.evaluation.heldout import HeldoutPart, change_from_original
 from gsu_cli.gradients import BLOCK, block_generator, image_losses
-from gsu_cli.metrics.base import Kind, Scene, Subject
-from gsu_cli.metrics.heldout import HeldoutPart, change_from_original
+from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.models.protocols import NATS, HasNoiseLevels, loss_unit
 from gsu_cli.run.record import Measurement
 
@@ -46,27 +46,29 @@ class HeldoutLoss:
         self.part = HeldoutPart.of(part, "heldout_loss")
         self.kind = RETAIN if part == "retain" else FORGET
 
-    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         if subject.model is None:
             return []
         unit = loss_unit(subject.model)
         kind = replace(self.kind, unit=UNITS.get(unit, unit))
-        images = self.part.images(scene.split)
+        images = self.part.images(context.split)
         if not len(images):
-            return [kind.missing(subject, self.part.none(scene.split))]
-        seeds = self.part.seeds(len(images), scene.seed, STREAMS.get(unit, "heldout loss"))
+            return [kind.missing(subject, self.part.none(context.split))]
+        seeds = self.part.seeds(len(images), context.seed, STREAMS.get(unit, "heldout loss"))
         try:
             losses = torch.stack([image_losses(subject.model, images, seed=s).double() for s in seeds])
         except NonFiniteError as e:  # a model that a method has blown up is a finding, and its other numbers count
             return [kind.missing(subject, str(e).rstrip("."))]
-        change = change_from_original(losses.mean(0), subject, scene.cache, kind.name)
+        change = change_from_original(losses.mean(0), subject, context.cache, kind.name)
         rows = [kind.mean(subject, losses.mean(0), change=change)]
         if isinstance(subject.model, HasNoiseLevels):
             times = torch.stack([times_of(subject.model, images, s) for s in seeds])
-            rows += self._bands(losses.flatten(), times.flatten() / subject.model.train_steps, subject, scene.cache)
+            rows += self._bands(losses.flatten(), times.flatten() / subject.model.train_steps, subject, context.cache)
         return rows
 
-    def _bands(self, losses: Tensor, share: Tensor, subject: Subject, cache: dict[str, Any]) -> list[Measurement]:
+    def _bands(
+        self, losses: Tensor, share: Tensor, subject: EvaluatedModel, cache: dict[str, Any]
+    ) -> list[Measurement]:
         """The mean loss in each band of ``t / T``; each evaluation belongs to one."""
         rows = []
         for band in range(BANDS):

@@ -8,8 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gsu_cli.checks import is_int
 from gsu_cli.errors import UsageError
-from gsu_cli.metrics.base import NO_IMAGES, Z95, Kind, Scene, Subject, whole_number
+from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 
 SCORE = Kind("inception_score", "inception score", "quality", "", "higher")
@@ -43,14 +45,14 @@ class InceptionScore:
     of_real_images = True
 
     def __init__(self, splits: int = 10) -> None:
-        if not whole_number(splits, 1):
+        if not is_int(splits, 1):
             raise UsageError("`metric.inception_score.splits` must be an integer >= 1", found=splits)
         self.splits = splits
 
-    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
-        judge = scene.feature_judge()
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
+        judge = context.feature_judge()
         if judge is None:
-            return [SCORE.missing(subject, scene.no_features())]
+            return [SCORE.missing(subject, context.no_features())]
         if len(subject.pixels) == 0:
             return [SCORE.missing(subject, NO_IMAGES, judge=judge)]
         p = judge.probabilities(subject.features(judge))

@@ -9,7 +9,7 @@ import torch
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.judges.base import AttributeVerdict
-from gsu_cli.metrics.base import Kind, Scene, Subject
+from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 
 MOST = 8  # attributes, where none are named
@@ -32,15 +32,15 @@ class OtherAttributes:
             raise UsageError("`metric.other_attributes.names` must be a list of names", found=repr(names))
         self.names = None if names is None else tuple(names)
 
-    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         rows: list[Measurement] = []
-        for judge in scene.judges.values():
+        for judge in context.judges.values():
             verdict = subject.verdict(judge)
             if isinstance(verdict, AttributeVerdict):
                 rows += [
                     _kind(name).share(subject, judge, verdict.has(name))
-                    for name in self.chosen(scene.split.dataset)
-                    if name != scene.split.target_attribute
+                    for name in self.chosen(context.split.dataset)
+                    if name != context.split.target_attribute
                 ]
         return rows
 

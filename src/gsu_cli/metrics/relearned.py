@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import torch
 
+from gsu_cli.checks import is_int
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.metrics.asked import shares
-from gsu_cli.metrics.base import Kind, Scene, Subject, draw, whole_number
+from gsu_cli.evaluation.samples import generate_samples
+from gsu_cli.evaluation.shares import shares
+from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import HasEmbeddings
 from gsu_cli.run.record import Measurement
@@ -44,12 +46,12 @@ class Relearned:
 
     def __init__(self, steps: int = 300, samples: int = 1000) -> None:
         for name, value, least in (("steps", steps, 1), ("samples", samples, 2)):
-            if not whole_number(value, least):
+            if not is_int(value, least):
                 raise UsageError(f"`metric.relearned.{name}` must be an integer >= {least}", found=value)
         self.steps, self.samples = steps, samples
 
-    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
-        split = scene.split
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
+        split = context.split
         if not isinstance(subject.model, HasEmbeddings) or not subject.model.conditions or not split.target_classes:
             return []
         n, targets = min(self.samples, len(subject.pixels)), split.target_classes
@@ -58,13 +60,13 @@ class Relearned:
         try:
             for c in targets:
                 images = forgotten[(forgotten.labels == c).nonzero()[:, 0]]
-                relearn(taught, images, c, steps=self.steps, seed=scene.seed)
-            pixels = draw(taught, n, scene.seed, torch.tensor(targets)[torch.arange(n) % len(targets)])
+                relearn(taught, images, c, steps=self.steps, seed=context.seed)
+            pixels = generate_samples(taught, n, context.seed, torch.tensor(targets)[torch.arange(n) % len(targets)])
         except NonFiniteError as e:
             return [RELEARNED.missing(subject, str(e).rstrip("."))]
         words = f"asked for {split.words}, its word learnt anew"
-        subject.views[words] = Subject(subject.name, pixels, taught, subject.sha256)
-        return shares(RELEARNED, subject.views[words], scene)
+        subject.views[words] = EvaluatedModel(subject.name, pixels, taught, subject.sha256)
+        return shares(RELEARNED, subject.views[words], context)
 
 
 def relearn(model: HasEmbeddings, images: Images, c: int, *, steps: int, seed: int) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from gsu_cli.metrics.base import Kind, Scene, Subject, pixel_distance
+from gsu_cli.evaluation.samples import pixel_distance
+from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 
 SHIFT = Kind("retained_shift", "retained shift", "cost", "grey levels", "lower")
@@ -19,11 +20,11 @@ class RetainedShift:
     retrained model has other latents, so nothing to compare.
     """
 
-    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
-        before = scene.original
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
+        before = context.original
         if before is None or subject.name != "unlearned":
             return []
-        seen = [before.verdict(judge).shows(scene.split) for judge in scene.judges.values()]
+        seen = [before.verdict(judge).shows(context.split) for judge in context.judges.values()]
         hits = [found for found in seen if found is not None]
         if not hits:
             return [SHIFT.missing(subject, "no judge looks for what is forgotten")]
@@ -32,7 +33,7 @@ class RetainedShift:
             reason = "a judge saw what is to be forgotten in every sample"
             return [SHIFT.missing(subject, reason)]
         rows = [SHIFT.mean(subject, pixel_distance(before.pixels, subject.pixels, spared), least=0.0)]
-        judge = scene.feature_judge()
+        judge = context.feature_judge()
         if judge is not None:
             a, b = before.features(judge)[spared].double(), subject.features(judge)[spared].double()
             spread = (a - a.mean(0)).square().sum(1).mean().sqrt()

@@ -14,11 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gsu_cli.checks import is_int
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.evaluation.heldout import change_from_original
 from gsu_cli.gradients import image_losses
-from gsu_cli.metrics.base import NO_IMAGES, Kind, Scene, Subject, whole_number
-from gsu_cli.metrics.heldout import change_from_original
+from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.protocols import NATS, loss_unit
 from gsu_cli.run.record import Measurement
@@ -47,25 +48,25 @@ class SampleNll:
     of_real_images = True
 
     def __init__(self, images: int = 2000) -> None:
-        if not whole_number(images, 2):
+        if not is_int(images, 2):
             raise UsageError("`metric.sample_nll_retrained.images` must be an integer >= 2", found=images)
         self.images = images
 
-    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
-        if scene.retrained is None:
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
+        if context.retrained is None:
             return []
-        if (unit := loss_unit(scene.retrained.model)) != NATS:
-            reason = f"{type(scene.retrained.model).__name__} has no -ELBO: its loss is the {unit}"
+        if (unit := loss_unit(context.retrained.model)) != NATS:
+            reason = f"{type(context.retrained.model).__name__} has no -ELBO: its loss is the {unit}"
             return [NLL.missing(subject, reason)]
         pixels = subject.pixels[: self.images]
         if not len(pixels):
             return [NLL.missing(subject, NO_IMAGES)]
         try:
-            losses = unlabelled_losses(scene.retrained.model, pixels, seed=derive(scene.seed, "elbo", "drawn"))
+            losses = unlabelled_losses(context.retrained.model, pixels, seed=derive(context.seed, "elbo", "drawn"))
         except NonFiniteError as e:
             return [NLL.missing(subject, str(e).rstrip("."))]
         paired = subject.name in ("original", "unlearned")  # others have latents of their own
-        change = change_from_original(losses, subject, scene.cache, NLL.name) if paired else None
+        change = change_from_original(losses, subject, context.cache, NLL.name) if paired else None
         return [NLL.mean(subject, losses, change=change)]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from gsu_cli.metrics.base import NO_IMAGES, Kind, Scene, Subject
+from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 
 SPREAD = Kind("variety", "spread of samples", "trust", "grey levels", place="aside", ruined_at=0.25)
@@ -19,7 +19,7 @@ class Variety:
 
     of_real_images = True
 
-    def __call__(self, subject: Subject, scene: Scene) -> list[Measurement]:
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         pixels = subject.pixels[:MOST]
         if not len(pixels):
             return [SPREAD.missing(subject, NO_IMAGES)]

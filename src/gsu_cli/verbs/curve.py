@@ -6,7 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from gsu_cli.data.split import Split
-from gsu_cli.metrics.base import Scene, Subject, draw
+from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.protocol.trials import Known
 from gsu_cli.report.curve_table import curve_table
 from gsu_cli.report.formats.terminal import grid
@@ -23,7 +25,9 @@ from gsu_cli.verbs.protocol import Protocol
 FILES = ("curve.png", "curve.svg")
 
 
-def trace(session: Session, protocol: Protocol, plan: Plan, scene: Scene, original: Checkpoint, split: Split) -> None:
+def trace(
+    session: Session, protocol: Protocol, plan: Plan, context: EvaluationContext, original: Checkpoint, split: Split
+) -> None:
     """Adds a point per budget of ``protocol.curve`` to ``record.curve``.
 
     Every point starts from the original with the seed of the run, so its weights are those of a run with that
@@ -41,13 +45,13 @@ def trace(session: Session, protocol: Protocol, plan: Plan, scene: Scene, origin
                 recipe=assemble.recipe_of(original),
                 on_trial=console.say,
             )
-            record.curve.append(_point(plan, scene, model, update.details["calibration"]))
+            record.curve.append(_point(plan, context, model, update.details["calibration"]))
 
 
-def _point(plan: Plan, scene: Scene, model: Any, calibration: dict[str, Any]) -> dict[str, Any]:
+def _point(plan: Plan, context: EvaluationContext, model: Any, calibration: dict[str, Any]) -> dict[str, Any]:
     sha256 = digest(model.state_dict())
-    subject = Subject("unlearned", draw(model, plan.samples, scene.seed), model, sha256)
-    found = [asdict(m) for metric in plan.metrics.values() for m in metric(subject, scene)]
+    subject = EvaluatedModel("unlearned", generate_samples(model, plan.samples, context.seed), model, sha256)
+    found = [asdict(m) for metric in plan.metrics.values() for m in metric(subject, context)]
     return {**calibration, "sha256": sha256, "measurements": found}
 
 

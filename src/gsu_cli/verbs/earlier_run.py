@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from gsu_cli.data.base import Dataset
 from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError, DataError, UsageError
-from gsu_cli.metrics.base import Scene
+from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.lineage import brief, differences, sentence
@@ -133,14 +133,14 @@ def find_judges(cfg: DictConfig, earlier: Record) -> None:
             judge.path = str(found)
 
 
-def check_judges(scene: Scene, earlier: Record) -> None:
+def check_judges(context: EvaluationContext, earlier: Record) -> None:
     """Refuses judges with other weights than the run's.
 
     Raises:
         CheckpointError: nobody typed them.
     """
     then = {judge.get("name"): judge.get("sha256") for judge in earlier.judges}
-    for name, judge in scene.judges.items():
+    for name, judge in context.judges.items():
         now = judge.provenance().get("sha256")
         if now and then.get(name) and now != then[name] and not is_typed("judge"):
             raise CheckpointError(

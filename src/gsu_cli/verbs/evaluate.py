@@ -58,12 +58,12 @@ def main(cfg: DictConfig) -> None:
             twin = references.open_twin(cfg, first, seen, session)
         if twin is not None:
             subjects["retrained"] = twin
-        scene = plan.scene(seen, session)
-        references.note_judges(scene, first, session)
+        context = plan.context(seen, session)
+        references.note_judges(context, first, session)
         if run is not None:
-            earlier_run.check_judges(scene, record)
+            earlier_run.check_judges(context, record)
         with console.work_bar("evaluate") as on_progress:
-            drawn = measure(plan, scene, session, subjects, on_progress)
+            drawn = measure(plan, context, session, subjects, on_progress)
         finish(session, seen, drawn)
 
 

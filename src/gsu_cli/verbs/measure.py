@@ -10,9 +10,12 @@ from omegaconf import DictConfig
 
 from gsu_cli.checks import as_int
 from gsu_cli.data.split import Split
+from gsu_cli.evaluation.context import Checked, EvaluationContext, HasFloor, Metric
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.real_images import heldout_images
+from gsu_cli.evaluation.samples import generate_samples, reconstructions
+from gsu_cli.evaluation.trust import trust_report
 from gsu_cli.judges.base import Judge, JudgeSpec, Unavailable, label_of
-from gsu_cli.metrics.base import Checked, HasFloor, Metric, Scene, Subject, draw, heldout_subjects, reconstructions
-from gsu_cli.metrics.trust import trust_report
 from gsu_cli.models.model import reconstructs
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Measurement
@@ -45,7 +48,7 @@ class Plan:
         samples = as_int("evaluation.samples", cfg.evaluation.samples, 2)
         return cls(samples, build_several(cfg, "metric"), build_judges(cfg))
 
-    def scene(self, split: Split, session: Session) -> Scene:
+    def context(self, split: Split, session: Session) -> EvaluationContext:
         """Judges made ready for the data set; those that cannot be had are noted with the reason.
 
         Raises:
@@ -65,21 +68,21 @@ class Plan:
                     labels[ready[name].name] = label_of(ready[name], labels[name])
                 except Unavailable as e:
                     unavailable[name] = str(e)
-        return Scene(split, ready, unavailable, seed, labels=labels)
+        return EvaluationContext(split, ready, unavailable, seed, labels=labels)
 
 
 def measure(
     plan: Plan,
-    scene: Scene,
+    context: EvaluationContext,
     session: Session,
     checkpoints: Mapping[str, Checkpoint],
     on_progress: Callable[[int, int, str], None],
-) -> dict[str, Subject]:
+) -> dict[str, EvaluatedModel]:
     """Measures each checkpoint (keys: "original", "unlearned", "retrained") and real data, into the record.
 
     Args:
         plan: samples and metrics.
-        scene: split and judges, from the same plan.
+        context: split and judges, from the same plan.
         session: gets the measurements and the judges' trust reports.
         checkpoints: subjects by name, in the order of the table.
         on_progress: called with (done, all, what).
@@ -96,37 +99,39 @@ def measure(
         on_progress(done, steps, what)
 
     with session.stage("evaluate"):
-        subjects: dict[str, Subject] = {}
+        subjects: dict[str, EvaluatedModel] = {}
         for name, c in checkpoints.items():
-            subjects[name] = Subject(name, draw(c.model, plan.samples, scene.seed), c.model, c.sha256)
+            subjects[name] = EvaluatedModel(
+                name, generate_samples(c.model, plan.samples, context.seed), c.model, c.sha256
+            )
             tick(f"generated {plan.samples:,} samples of {name}")
-        scene.original, scene.retrained = subjects.get("original"), subjects.get("retrained")
-        everything, real = heldout_subjects(scene.split)
-        session.record.judges = _trust(scene, everything, next(iter(subjects.values())))
+        context.original, context.retrained = subjects.get("original"), subjects.get("retrained")
+        everything, real = heldout_images(context.split)
+        session.record.judges = _trust(context, everything, next(iter(subjects.values())))
         tick("judges checked")
         found: list[Measurement] = []
         for subject in (*subjects.values(), real):
             for name, metric in plan.metrics.items():
                 if subject is not real or (isinstance(metric, HasFloor) and metric.of_real_images):
-                    found += metric(subject, scene)
+                    found += metric(subject, context)
                 tick(f"{name} of {subject.name}")
         session.record.measurements = found
-        session.record.transitions = scene.notes.get("transitions", {})
+        session.record.transitions = context.notes.get("transitions", {})
     return subjects
 
 
-def _trust(scene: Scene, everything: Subject, first: Subject) -> list[dict[str, Any]]:
-    heldout = scene.split.dataset.heldout
+def _trust(context: EvaluationContext, everything: EvaluatedModel, first: EvaluatedModel) -> list[dict[str, Any]]:
+    heldout = context.split.dataset.heldout
     drawn = reconstructions(first.model, heldout) if reconstructs(first.model) else None
     rows: list[dict[str, Any]] = [
-        {"name": name, "label": scene.labels.get(name, name), "unavailable": why}
-        for name, why in scene.unavailable.items()
+        {"name": name, "label": context.labels.get(name, name), "unavailable": why}
+        for name, why in context.unavailable.items()
     ]
-    for judge in scene.judges.values():
-        report = trust_report(judge, scene.split, drawn, first, real=everything)
+    for judge in context.judges.values():
+        report = trust_report(judge, context.split, drawn, first, real=everything)
         trust = {k: None if m is None else asdict(m) for k, m in report.items()}
-        data = scene.split.dataset
+        data = context.split.dataset
         among = {} if data.attribute_names else {"classes": len(data.class_names)}  # what a guess would be right on
-        label = {"label": scene.labels.get(judge.name, judge.name)}
+        label = {"label": context.labels.get(judge.name, judge.name)}
         rows.append({**judge.provenance(), **label, **among, "trust": trust})
     return rows

@@ -8,8 +8,9 @@ import torch
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.samples import reconstructions
 from gsu_cli.judges.base import Verdict
-from gsu_cli.metrics.base import Subject, reconstructions
 from gsu_cli.models.protocols import HasPosterior
 from gsu_cli.report.pictures import Block, Line, contact_sheet
 from gsu_cli.run.session import Session
@@ -18,7 +19,7 @@ ATTRIBUTE = 1  # stands for the forgotten attribute among the labels of a pictur
 SAMPLES = 16  # of the forgotten ones, the first
 
 
-def draw_picture(session: Session, split: Split, subjects: Mapping[str, Subject]) -> None:
+def draw_picture(session: Session, split: Split, subjects: Mapping[str, EvaluatedModel]) -> None:
     """``samples.png``, labelled by the first judge that looked at all of them."""
     verdicts = {name: dict(s.verdicts) for name, s in subjects.items()}
     judge = next((j for j in next(iter(verdicts.values())) if all(j in v for v in verdicts.values())), None)
@@ -54,7 +55,7 @@ def draw_picture(session: Session, split: Split, subjects: Mapping[str, Subject]
 
 
 def views(
-    subjects: Mapping[str, Subject], judge: str | None, names: Mapping[int, str], targets: tuple[int, ...]
+    subjects: Mapping[str, EvaluatedModel], judge: str | None, names: Mapping[int, str], targets: tuple[int, ...]
 ) -> list[Block]:
     """What a conditional model draws in each way of asking; the first samples, at the same noise for every subject."""
     blocks = []
@@ -71,7 +72,7 @@ def views(
     return blocks
 
 
-def samples(split: Split, subjects: Mapping[str, Subject]) -> list[Block]:
+def samples(split: Split, subjects: Mapping[str, EvaluatedModel]) -> list[Block]:
     """Where samples are forgotten and no class or attribute: these, and what each model makes of them."""
     if split.target_classes or split.target_attribute is not None or not split.n_forget:
         return []

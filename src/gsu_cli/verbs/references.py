@@ -12,7 +12,7 @@ from gsu_cli.data.labels import choices
 from gsu_cli.data.reference import over_classes
 from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError, UsageError
-from gsu_cli.metrics.base import Scene
+from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.lineage import Difference, Lineage, brief, differences, recipe, sentence, unknown
@@ -133,14 +133,14 @@ def _other_data(seen: Split, split: Split, checkpoint: Checkpoint, session: Sess
     return "; ".join(words)
 
 
-def note_judges(scene: Scene, checkpoint: Checkpoint, session: Session) -> None:
+def note_judges(context: EvaluationContext, checkpoint: Checkpoint, session: Session) -> None:
     """Notes judges that were trained on neither the data loaded nor those of the checkpoint."""
     known = {
         session.record.inputs["dataset"]["sha256"],
         reference_sha256(session),
         checkpoint.about.get("dataset_sha256"),
     }
-    for name, judge in scene.judges.items():
+    for name, judge in context.judges.items():
         its_own = judge.provenance().get("dataset_sha256")
         if its_own is not None and its_own not in known:
             console.note(

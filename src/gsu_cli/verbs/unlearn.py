@@ -10,8 +10,8 @@ from omegaconf import DictConfig
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.methods.retrain import train_from_scratch
-from gsu_cli.metrics.base import Subject
 from gsu_cli.models.model import copied
 from gsu_cli.report.headline import block
 from gsu_cli.report.summary import render, summary_markdown
@@ -48,8 +48,8 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
         twin = references.open_twin(cfg, original, seen, session)
         if twin is None and may_retrain:
             references.check_retrain(original, session)
-        scene = plan.scene(seen, session)  # before the work: a judge that cannot be had is known at once
-        references.note_judges(scene, original, session)
+        context = plan.context(seen, session)  # before the work: a judge that cannot be had is known at once
+        references.note_judges(context, original, session)
         subjects = {"original": original, "unlearned": _unlearn(session, protocol.method(), original, split)}
         if remark := protocol.remark(session.record.update["method"]):
             session.record.update["details"]["calibration"] = remark
@@ -58,9 +58,9 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
         if twin is not None:
             subjects["retrained"] = twin
         with console.work_bar("evaluate") as on_progress:
-            drawn = measure(plan, scene, session, subjects, on_progress)
+            drawn = measure(plan, context, session, subjects, on_progress)
         if protocol.curve:
-            curve.trace(session, protocol, plan, scene, original, split)
+            curve.trace(session, protocol, plan, context, original, split)
             curve.picture(session)
         finish(session, seen, drawn)
         if protocol.curve:
@@ -123,7 +123,7 @@ def _retrain(session: Session, original: Checkpoint, split: Split) -> Checkpoint
     return found
 
 
-def finish(session: Session, split: Split, subjects: Mapping[str, Subject]) -> None:
+def finish(session: Session, split: Split, subjects: Mapping[str, EvaluatedModel]) -> None:
     """Picture, summary and closing table, all from the record and the drawings in memory."""
     with session.stage("report"):
         draw_picture(session, split, subjects)

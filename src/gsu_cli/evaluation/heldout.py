@@ -11,7 +11,8 @@ import torch
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
-from gsu_cli.metrics.base import Z95, Subject
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.run.seeds import derive
 
 DRAWS = 4_000  # of noise in all, at least: few images are looked at several times
@@ -58,14 +59,14 @@ class HeldoutPart:
 
 
 def change_from_original(
-    losses: torch.Tensor, subject: Subject, cache: dict[str, Any], name: str
+    losses: torch.Tensor, subject: EvaluatedModel, cache: dict[str, Any], name: str
 ) -> tuple[float, float] | None:
     """Interval of the change from the original's losses, which ``cache`` keeps under ``name``; None where it has none.
 
     Args:
         losses: ``(n,)``, image by image as the original's were: it comes first, or is not there.
         subject: whose losses.
-        cache: of the scene.
+        cache: of the context.
         name: of the quantity.
     """
     original = cache.setdefault(name, losses if subject.name == "original" else None)

@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.split import Split
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.kind import Kind
+from gsu_cli.evaluation.real_images import real_images
 from gsu_cli.judges.base import AttributeVerdict, Judge, Verdict
-from gsu_cli.metrics.base import Z95, Kind, Subject, data_subject
 from gsu_cli.run.record import Measurement
 
 ACCURACY = Kind("judge_accuracy", "accuracy", "trust", "share", "higher", "record")
@@ -18,7 +21,7 @@ UNSURE = Kind("abstention", "abstention", "trust", "share", "lower", "record")
 
 
 def trust_report(
-    judge: Judge, split: Split, drawn: Tensor | None, subject: Subject, *, real: Subject | None = None
+    judge: Judge, split: Split, drawn: Tensor | None, subject: EvaluatedModel, *, real: EvaluatedModel | None = None
 ) -> dict[str, Measurement | None]:
     """Accuracy with Wilson's interval on real and on reconstructed held-out images, and abstention on samples.
 
@@ -34,15 +37,15 @@ def trust_report(
         drawn: their reconstructions by the model under test, uint8, of which it is known what they show though they
             are generated; None for a model without a posterior.
         subject: drawings on which abstention is counted.
-        real: the held-out images as a subject, where they have been or will be judged (see `heldout_subjects`).
+        real: the held-out images as a subject, where they have been or will be judged (see `heldout_images`).
     """
     heldout = split.dataset.heldout
-    real = data_subject(heldout) if real is None else real
+    real = real_images(heldout) if real is None else real
 
-    def accuracy(verdict: Verdict | AttributeVerdict, of: Subject) -> Measurement:
+    def accuracy(verdict: Verdict | AttributeVerdict, of: EvaluatedModel) -> Measurement:
         return ACCURACY.share(of, judge, verdict.right(heldout, split))
 
-    again = None if drawn is None else Subject(subject.name, drawn, subject.model, subject.sha256)
+    again = None if drawn is None else EvaluatedModel(subject.name, drawn, subject.model, subject.sha256)
     report: dict[str, Measurement | None] = {
         "real": accuracy(real.verdict(judge), real),
         "reconstructions": None if again is None else accuracy(again.verdict(judge), again),
@@ -62,7 +65,7 @@ def trust_report(
     return report
 
 
-def _balanced(said: Tensor, truth: Tensor, real: Subject, judge: Judge) -> Measurement:
+def _balanced(said: Tensor, truth: Tensor, real: EvaluatedModel, judge: Judge) -> Measurement:
     """The mean over classes of the share that is named rightly, with a normal interval; null for no images."""
     if not len(truth):
         return BALANCED.share(real, judge, truth.bool())

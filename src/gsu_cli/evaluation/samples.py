@@ -1,0 +1,88 @@
+"""Samples, the same latents for every model; reconstructions; how far two pictures lie apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsu_cli.data.base import Images
+from gsu_cli.errors import NonFiniteError
+from gsu_cli.models.conditions import code, conditions_of, posterior, usual_conditions
+from gsu_cli.models.model import decode
+from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.devices import device_of
+from gsu_cli.surgery.ranks import Ranks, joined, ranks
+from gsu_cli.surgery.vectors import Vector
+
+
+@torch.no_grad()
+def generate_samples(model: Any, n: int, seed: int, condition: Tensor | None = None, *, chunk: int = 2000) -> Tensor:
+    """``n`` drawings as uint8, at latents that depend on ``seed`` alone: the same for every model of that latent size.
+
+    Args:
+        model: offers ``sample(n, generator)``; a conditional one ``noise`` and ``generate``.
+        n: drawings.
+        seed: evaluation seed.
+        condition: ``(n,)``, what a conditional model is asked for; None: what it is usually asked for, drawn after the
+            noise, see `asked_conditions`.
+        chunk: drawings at a time; part of what fixes the latents, so it is no option.
+
+    Raises:
+        NonFiniteError: a drawing holds nan.
+    """
+
+    def drawn(k: int, start: int) -> Vector:
+        g, m = generator(seed, "latents", k), min(chunk, n - start)
+        if conditions_of(model):
+            noise = model.noise(m, g)
+            y = usual_conditions(model, m, g) if condition is None else condition[start : start + m]
+            x = model.generate(noise, y)
+        else:
+            x = model.sample(m, g)
+        if x.isnan().any():  # a cast to uint8 would make a picture of it
+            raise NonFiniteError("drawings must be finite", found=f"nan among drawings {start} to {start + len(x) - 1}")
+        return {"pixels": (x.clamp(0, 1) * 255).round_().to(torch.uint8).cpu()}
+
+    starts = range(0, n, chunk)
+    share = ranks() if len(starts) >= ranks().size else Ranks()  # a model that draws in parts of its own shares these
+    return torch.cat([part["pixels"] for part in share.in_order(starts, drawn)])
+
+
+def asked_conditions(model: Any, n: int, seed: int, *, chunk: int = 2000) -> Tensor:
+    """The conditions ``(n,)`` that `draw` asks for where none are given; null of an unconditional model."""
+    if not conditions_of(model):
+        return usual_conditions(model, n, generator(seed))
+    parts = []
+    for k, start in enumerate(range(0, n, chunk)):
+        g, m = generator(seed, "latents", k), min(chunk, n - start)
+        model.noise(m, g)
+        parts.append(usual_conditions(model, m, g))
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def reconstructions(model: Any, images: Images, chunk: int = 500) -> Tensor:
+    """Decodings of posterior means, uint8 ``(n, c, h, w)``: generated images of which it is known what they show.
+
+    Raises:
+        NonFiniteError: a reconstruction holds nan.
+    """
+    device = device_of(model)
+
+    def back(part: tuple[Tensor, Tensor]) -> Tensor:
+        x, y = (t.to(device) for t in part)
+        return decode(model, code(model, posterior(model, x, y)[0], y)).cpu()
+
+    drawn = joined(images.batches(chunk), back) if len(images) else images.floats()
+    if drawn.isnan().any():
+        raise NonFiniteError("reconstructions must be finite", found="nan")
+    return (drawn.clamp(0, 1) * 255).round_().to(torch.uint8)
+
+
+def pixel_distance(a: Tensor, b: Tensor, index: Tensor) -> Tensor:
+    """Root mean square difference of uint8 images at ``index``, in grey levels, ``(n,)`` float64."""
+    # in parts: the difference of all images as floats would be the largest tensor of a run
+    parts = [(a[i].double() - b[i].double()).flatten(1).square().mean(1).sqrt() for i in index.split(500)]
+    return torch.cat(parts)
