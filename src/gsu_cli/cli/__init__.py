@@ -86,10 +86,11 @@ def _run(app: App, words: list[str]) -> int:
 
         line = replace(line, overrides=reworded(line.overrides, app))
 
-        if not several.takes_part(app.verb, line.words):
-            return 0
-        with several.together(), several.folder_of_its_own(line.words) as own:
-            run_verb(app, own)
+        if several.share(app.verb, line.words):
+            with several.together(), several.folder_of_its_own(line.words) as own:
+                run_verb(app, own)
+        elif not several.index():
+            run_verb(app, line.words)
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - as above; `app` now knows the verb and can suggest its keys

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gsu_cli.cli.app import App
-from gsu_cli.cli.several import said_by_this_one
+from gsu_cli.cli.several import cause, said_by_this_one
 from gsu_cli.errors import GsuError, OutputError
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
@@ -38,6 +38,7 @@ def complain(error: Exception, app: App, *, where: str = "") -> int:
         app: the line and the configs; suggestions are looked up there.
         where: the cell of a sweep, if it was one.
     """
+    error = cause(error)
     complaint = explain(error, app)
     whole = complaint.exit_code == DEFECT or app.full_error
     lines = "".join(traceback.format_exception(error)) if whole else ""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gsu_cli.run.world import World
 
 SHARED = ("train", "unlearn", "evaluate")  # the verbs whose work falls into parts
+LOOKING = ("--cfg", "--info", "--hydra-help", "--shell-completion")  # flags of lines that run nothing
 OURS = ("hydra.run.dir", "hydra.sweep.dir")
 _found: list[World] = []
 
@@ -49,26 +50,25 @@ def hush() -> None:
 _voice: list[int] = []
 
 
-def takes_part(verb: str, flags: Sequence[str]) -> bool:
-    """Whether this process runs the line.
+def share(verb: str, flags: Sequence[str]) -> bool:
+    """Whether the processes share the line; else the first runs it alone.
 
     Args:
         verb: of the line.
         flags: typed.
 
     Raises:
-        UsageError: the line cannot be shared.
+        UsageError: the line starts processes of its own.
     """
     if not started():
-        return True
+        return False
     if verb == "reproduce" or "--multirun" in flags:
         what = "`gsu reproduce`" if verb == "reproduce" else "a sweep"
         raise UsageError(
             f"torchrun shares one run among its processes, and {what} is many",
             way_out="Start it without torchrun, which gives each core or job a run; or start torchrun for each run",
         )
-    alone = verb not in SHARED or any(flag in flags for flag in ("--cfg", "--info", "--shell-completion"))
-    return not (alone and index())
+    return verb in SHARED and not any(flag.partition("=")[0] in LOOKING for flag in flags)
 
 
 @contextlib.contextmanager
@@ -87,10 +87,7 @@ def folder_of_its_own(words: Sequence[str]) -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def together() -> Iterator[None]:
-    """Within, the work is shared among the processes, if there are several."""
-    if not started():
-        yield
-        return
+    """Within, the work is shared among the processes."""
     from gsu_cli.run.world import World
     from gsu_cli.surgery.ranks import among
 
@@ -106,6 +103,11 @@ def writes_to(folder: Path) -> None:
     """Notes the folder of the run."""
     for world in _found:
         world.writes_to(folder)
+
+
+def cause(error: Exception) -> Exception:
+    """``error``, or the end of another process, which made it: libraries wrap what is raised inside them."""
+    return next((world.lost for world in _found if world.lost is not None), error)
 
 
 def said_by_this_one(error: BaseException, sentence: str, lines: str = "") -> str | None:

@@ -49,7 +49,7 @@ class World:
         except (RuntimeError, ValueError) as e:
             raise ProcessError("all processes must find each other", found=str(e).splitlines()[0]) from e
         self.index, self.size, self.group = index, size, Group(Exchange())
-        signal.signal(signal.SIGTERM, _ended)
+        signal.signal(signal.SIGTERM, self._told_to_end)
 
     def writes_to(self, folder: Path) -> None:
         """Notes the folder of the run, for those who outlive the process that writes to it."""
@@ -84,6 +84,16 @@ class World:
                 return of_another
         return sentence
 
+    @property
+    def lost(self) -> ProcessError | None:
+        """What this process knows of another's end; whatever went wrong after it is of no interest."""
+        return self.group.exchange.lost
+
+    def _told_to_end(self, *_: Any) -> None:
+        if self.lost is None:  # else this one is ending by itself
+            self.group.exchange.lost = ProcessError.of_a_lost_one("torchrun asked this one to end")
+            raise self.group.exchange.lost
+
     def _words(self) -> str:
         """What a process said that ended for a reason of its own."""
         until = time.monotonic() + 1
@@ -94,11 +104,6 @@ class World:
                     return f"process {other + 1} of {self.size}: {said}"
             time.sleep(0.05)
         return ""
-
-
-def _ended(*_: Any) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise ProcessError.of_a_lost_one("torchrun asked this one to end")
 
 
 def _mark_failed(folder: Path, why: str) -> None:

@@ -18,6 +18,7 @@ class Exchange:
 
     def __init__(self) -> None:
         self.index, self.size = dist.get_rank(), dist.get_world_size()
+        self.lost: ProcessError | None = None  # once another process has ended
 
     def all(self, own: Vector | Exception) -> list[Vector]:
         """What each rank has, in order of the ranks.
@@ -54,7 +55,8 @@ class Exchange:
             padded = torch.cat([own, own.new_empty(most - len(own))])
             dist.all_gather(parts, padded)
         except RuntimeError as e:  # what gloo and nccl say, each in words of its own
-            raise ProcessError.of_a_lost_one(str(e)) from e
+            self.lost = ProcessError.of_a_lost_one(str(e))
+            raise self.lost from e
         return [part[: int(n)] for part, n in zip(parts, sizes, strict=True)]
 
 
