@@ -45,18 +45,18 @@ def record(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_unlearning_and_measuring_again_is_one_process_s_to_the_bit(tmp_path: Path) -> None:
-    for n in (0, 3):
-        code, said = run(n, *UNLEARN, f"hydra.run.dir={n}", cwd=tmp_path)
-        assert code == 0
+    for n, folder in ((0, "alone"), (3, "shared")):
+        code, said = run(n, *UNLEARN, f"hydra.run.dir={folder}", cwd=tmp_path)
+        assert code == 0, said
         assert sum("Forgot class 1" in line for line in said) == 1
-    code, _ = run(2, "evaluate", "run=0", "hydra.run.dir=again", cwd=tmp_path)
-    assert code == 0
-    alone, shared, again = (record(tmp_path / folder) for folder in ("0", "3", "again"))
+    code, said = run(2, "evaluate", "run=alone", "hydra.run.dir=again", cwd=tmp_path)
+    assert code == 0, said
+    alone, shared, again = (record(tmp_path / folder) for folder in ("alone", "shared", "again"))
     for field in ("outputs", "update", "measurements", "judges", "transitions", "verdict"):
         assert shared[field] == alone[field]
     assert again["measurements"] == alone["measurements"]
     assert [r["device"]["processes"] for r in (alone, shared, again)] == [1, 3, 2]
-    assert {p.name for p in (tmp_path / "3").iterdir()} == {p.name for p in (tmp_path / "0").iterdir()}
+    assert {p.name for p in (tmp_path / "shared").iterdir()} == {p.name for p in (tmp_path / "alone").iterdir()}
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from gsu_cli.cli.app import App
 from gsu_cli.cli.several import cause, said_by_this_one
 from gsu_cli.errors import GsuError, OutputError
+from gsu_cli.run.memory import is_out_of_memory, memory_error
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -88,13 +88,8 @@ def _as_output_error(error: BaseException) -> GsuError | None:
     if "No space left on device" in str(error) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
         place = getattr(error, "filename", None) or "the output folder"
         return OutputError("the disk must have room for the results", found=f"none left at {place}")
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-        found = re.search(r"you tried to allocate (\d+) bytes", str(error))
-        return GsuError(
-            "the machine must have memory for what is asked",
-            found=f"a need for {int(found[1]) / 1e9:,.0f} GB at once" if found else "too little",
-            way_out="Lower the number that is far larger than its default.",
-        )
+    if is_out_of_memory(error):
+        return memory_error(error)
     if isinstance(error, OSError) and error.errno in _NO_ENTRY:
         return OutputError(
             "gsu must be allowed to use every file and folder it is given",

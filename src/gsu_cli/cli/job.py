@@ -27,6 +27,7 @@ from gsu_cli.cli.app import App
 from gsu_cli.cli.error_messages import complain, explain
 from gsu_cli.errors import GsuError, OutputError, UsageError
 from gsu_cli.run import folders
+from gsu_cli.run.memory import is_out_of_memory, memory_error
 from gsu_cli.run.record import FILE, Record, write_record
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Task:
                 refuse_shared_folder(config)
             refuse_missing(config)
             several.writes_to(Path(HydraConfig.get().runtime.output_dir))
-            return self.app.call_verb(config)
+            return self._call(config)
         except Exception as error:
             log.info("failed", exc_info=error)
             if in_sweep:
@@ -64,6 +65,16 @@ class Task:
             # it would end the whole sweep; verbs do not do this, a library underneath may
             self._report_cell(RuntimeError(f"sys.exit({end.code!r}) within a cell"))
         return None
+
+    def _call(self, config: DictConfig) -> Any:
+        """The verb; where memory was not enough, its own settings of size are named."""
+        try:
+            return self.app.call_verb(config)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            plain = OmegaConf.to_container(config, resolve=True)
+            raise memory_error(error, plain if isinstance(plain, dict) else None) from error  # type: ignore[arg-type]
 
     def _report_cell(self, error: Exception) -> None:
         complain(error, self.app, where=f"cell {HydraConfig.get().job.override_dirname or 'without overrides'}")

@@ -17,6 +17,7 @@ from gsu_cli.data.base import Dataset, to_float
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.judges.base import AttributeVerdict, Judge, Verdict
 from gsu_cli.run.import_weights import load_into, read_foreign
+from gsu_cli.run.memory import is_out_of_memory
 from gsu_cli.run.weight_files import WeightFiles, find_weights
 from gsu_cli.surgery.ranks import joined
 
@@ -82,6 +83,8 @@ class OwnClassifier:
         try:
             logits = net.logits(dataset.heldout.pixels[:2])
         except Exception as e:  # a class of anyone's can raise anything
+            if is_out_of_memory(e):
+                raise
             raise UsageError(
                 f"a classifier must take images of the data set's shape {dataset.shape}",
                 found=f"{type(e).__name__}: {' '.join(str(e).split())[:160]}",

@@ -12,6 +12,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import code, conditions_of, posterior
 from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder, HasLoss, Trainable
+from gsu_cli.run.memory import is_out_of_memory
 
 N = 2
 PAGE = "docs/own-model.md has an example"
@@ -124,5 +125,7 @@ def _tried(kind: str, member: str, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except Exception as e:  # a class of anyone's can raise anything
+        if is_out_of_memory(e):
+            raise
         text = " ".join(str(e).split())[:160]
         raise UsageError(f"{member} of {kind} must work", found=f"{type(e).__name__}: {text}", way_out=PAGE) from e

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.protocols import Decodes, HasDecoder, HasPosterior
+from gsu_cli.run.memory import is_out_of_memory
 from gsu_cli.surgery.devices import device_of
 
 
@@ -49,7 +50,9 @@ def copied(model: Any) -> Any:
     """
     try:
         return copy.deepcopy(model)
-    except Exception as e:  # noqa: BLE001  # old weight norm, locks, open files: a module can hold anything
+    except Exception as e:  # old weight norm, locks, open files: a module can hold anything
+        if is_out_of_memory(e):
+            raise
         try:
             with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
                 again = type(model)(**model.config())

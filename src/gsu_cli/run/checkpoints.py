@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.files import atomic, sha256_of
+from gsu_cli.run.memory import is_out_of_memory
 from gsu_cli.run.moved import current
 from gsu_cli.run.one_line import one_line
 from gsu_cli.run.tensor_files import TRAIN_ONE, digest, read_tensors
@@ -119,6 +120,8 @@ def load_checkpoint(
         model = _rebuild(meta["target"], meta["config"])
         model.load_state_dict(tensors)
     except Exception as e:  # importing and building a class of anyone's can raise anything
+        if is_out_of_memory(e):
+            raise
         raise CheckpointError(
             f"{path} must rebuild as {meta['target']}",
             found=one_line(e),

@@ -13,6 +13,7 @@ from gsu_cli.errors import GsuError, UsageError
 from gsu_cli.judges.base import Unavailable
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.groups import option_names
+from gsu_cli.run.memory import is_out_of_memory
 from gsu_cli.run.moved import current
 from gsu_cli.run.one_line import one_line
 from gsu_cli.verbs.arguments import check_arguments
@@ -93,7 +94,7 @@ def build(cfg: Any, *, key: str = "", **more: Any) -> Any:
     except InstantiationException as e:
         cause: BaseException | None = e
         while cause is not None:
-            if isinstance(cause, GsuError | Unavailable | MemoryError) or "can't allocate memory" in str(cause):
+            if isinstance(cause, GsuError | Unavailable) or is_out_of_memory(cause):
                 raise cause from None
             cause = cause.__cause__
         if (sentence := why_not(target, key)) is not None:

@@ -19,6 +19,7 @@ from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.likelihoods import Bernoulli, Gaussian
 from gsu_cli.models.vae.base import Vae
 from gsu_cli.models.vae.libraries import library, read_config
+from gsu_cli.run.memory import is_out_of_memory
 
 KINDS = (
     "VAEConfig", "BetaVAEConfig", "BetaTCVAEConfig", "DisentangledBetaVAEConfig", "INFOVAE_MMD_Config", "IWAEConfig",
@@ -133,6 +134,8 @@ def _build(part: str, target: str, config: Any) -> nn.Module:
     try:
         found = pkgutil.resolve_name(str(target))(config)
     except Exception as e:  # importing and building a class of anyone's can raise anything
+        if is_out_of_memory(e):
+            raise
         raise UsageError(
             f"`model.{part}` must be a class that is built from a pythae config", found=f"{target} ({e})"
         ) from e
