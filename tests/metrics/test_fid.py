@@ -13,10 +13,12 @@ import tiny_world
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.frechet import Gaussian, frechet
-from gsu_cli.metrics.fid import LOADER, Fid
+from gsu_cli.evaluation.inception import Inception
+from gsu_cli.metrics.fid import Fid
 
 from .conftest import context_of
 
+LOADER = "pytorch_fid.inception.load_state_dict_from_url"
 FEW = torch.arange(2 * 64, dtype=torch.uint8).view(2, 1, 8, 8)
 
 
@@ -47,19 +49,19 @@ def flat(monkeypatch):
     """Replaces 2,048 Inception features by the image's first four pixels."""
     seen = []
 
-    def features(self, net, pixels):
+    def features(self, pixels):
         seen.append(pixels)
         return pixels.flatten(1)[:, 20:24].float()
 
     # nothing here rests on SciPy's matrix root, whose arguments change between releases
     monkeypatch.delattr("scipy.linalg.sqrtm")
-    monkeypatch.setattr(Fid, "_features", features)
-    monkeypatch.setattr(Fid, "_network", lambda self: None)
+    monkeypatch.setattr(Inception, "features", features)
+    monkeypatch.setattr(Inception, "network", lambda self: None)
     return seen
 
 
 def test_local_weights_build_pytorch_fids_network(weights, inception):
-    net = Fid(str(weights))._network()
+    net = Fid(str(weights)).inception.network()
     assert torch.equal(net.blocks[0][0].conv.weight, inception.Conv2d_1a_3x3.conv.weight)
     assert not net.training
     assert not any(p.requires_grad for p in net.parameters())
@@ -67,9 +69,9 @@ def test_local_weights_build_pytorch_fids_network(weights, inception):
 
 def test_grey_images_become_rgb_and_give_2048_features(weights):
     metric = Fid(str(weights), batch_size=1)
-    features = metric._features(metric._network(), FEW)
+    features = metric.inception.features(FEW)
     assert features.shape == (2, 2048)
-    again = metric._features(metric._network(), FEW.expand(-1, 3, -1, -1))
+    again = metric.inception.features(FEW.expand(-1, 3, -1, -1))
     assert torch.equal(features, again)
 
 
