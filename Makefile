@@ -23,6 +23,7 @@ $(READY): pyproject.toml
 docs: $(READY) ## the docs as a site, build/site/index.html
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "build/site/index.html; its search needs a server: python3 -m http.server -d build/site"
 
 demo: $(READY) ## forget the ones, on real digits, with the weights that ship
 	$(BIN)/gsu unlearn dataset=mnist dataset.download=false forget.class=1
