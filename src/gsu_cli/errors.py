@@ -27,11 +27,23 @@ class GsuError(Exception):
 
     def __str__(self) -> str:
         text = self.rule if self.found is None else f"{self.rule}; found {self.found}"
-        return f"{text}. {self.way_out}".strip() if self.way_out else f"{text}."
+        return f"{text}. {_ended(self.way_out)}" if self.way_out else f"{text}."
 
     def __reduce__(self) -> tuple[object, ...]:
         # launchers send exceptions between processes; keyword-only arguments need help to survive that
         return (_rebuild, (type(self), self.rule, self.found, self.way_out))
+
+
+def _ended(text: str) -> str:
+    """A sentence with its full stop, but for one whose last word is to be typed or copied.
+
+    >>> _ended("See `gsu show runs`"), _ended("Type dataset.path=data/pets.")
+    ('See `gsu show runs`.', 'Type dataset.path=data/pets')
+    """
+    plain = text.strip().removesuffix(".")
+    *_, last = plain.split() or [""]
+    typed = not last.endswith("`") and any(sign in last for sign in "=[{'~")
+    return plain if typed or plain.endswith(("?", "!")) else f"{plain}."
 
 
 def _rebuild(kind: type[GsuError], rule: str, found: object, way_out: str) -> GsuError:

@@ -38,7 +38,9 @@ def test_one_failing_cell(in_process: Run, tmp_path: Path, batch: str) -> None:
     assert out == "sweep of 5 cells\n"
     assert "gsu: cell dataset=mnist,do=bad_data: `dataset.path` must hold images; found nothing." in err
     assert "Traceback" in err, "the defect"
-    assert err.splitlines()[-1].startswith("gsu: 3 cells of the sweep failed. Each cell's folder below outputs/")
+    assert err.splitlines()[-1].startswith(
+        "gsu: 3 cells of the sweep failed. See .hydra/error.txt in each cell's folder below outputs/"
+    )
     assert set(cells(tmp_path)) == {"dataset=mnist,do=nothing/seed=0", "dataset=mnist,do=something/seed=0"}
     (noted,) = tmp_path.rglob("*do=bad_data/seed=0/.hydra/error.txt")
     assert noted.read_text(encoding="utf-8").startswith("`dataset.path` must hold images")

@@ -77,7 +77,7 @@ def test_one_coloured_image_does_not_turn_the_others_into_rgb(greys: Path, mode:
     Image.new(mode, (4, 4), (200, 0, 0) if mode == "RGB" else (0, 200, 200, 0)).save(greys / name.split()[0])
     with pytest.raises(DataError) as caught:
         Folder(str(greys), "x").load()
-    assert f"found 1 coloured of 17: {name}. dataset.channels=1 reads all as grey" in str(caught.value)
+    assert f"found 1 coloured of 17: {name}. Type dataset.channels=1 to read all as grey" in str(caught.value)
     grey = Folder(str(greys), "x", channels=1).load()
     assert (grey.shape, grey.remarks) == ((1, 4, 4), ())
     assert Folder(str(greys), "x", channels=3).load().shape == (3, 4, 4)

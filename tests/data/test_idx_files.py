@@ -71,8 +71,8 @@ def test_classes_restrict_and_keep_their_values(tmp_path: Path, write_set: Write
     [
         ([11], "`dataset.classes` must be one of 0..9 for tiny; found 11."),
         ([1, "x", 12], "`dataset.classes` must be one of 0..9 for tiny; found 'x', 12."),
-        ([], "`dataset.classes` must name at least one class; found nothing. Choices: 0..9."),
-        ("", "`dataset.classes` must name at least one class; found nothing. Choices: 0..9."),
+        ([], "`dataset.classes` must name at least one class; found nothing. Choose one of 0..9."),
+        ("", "`dataset.classes` must name at least one class; found nothing. Choose one of 0..9."),
         ([3, 3], "`dataset.classes` must name each class once; found [3, 3]."),
         ([True], "`dataset.classes` must be one of 0..9 for tiny; found True."),
         (1.5, "`dataset.classes` must be one of 0..9 for tiny; found 1.5."),

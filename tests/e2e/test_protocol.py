@@ -79,10 +79,10 @@ def test_a_curve_is_measured_point_by_point_and_drawn(world: World, gsu: Gsu, tm
         (["protocol.budget=0"], "`protocol.budget` must be a share in (0, 1], 0.01 being 1 %; found 0"),
         (["protocol.budget=1%"], "`protocol.budget`"),
         (["protocol=0.01"], "`protocol` must stay a group of settings"),
-        (["protocol.budget=0.01", "method=ascent", "method.lr=1"], "`method.lr` is chosen by the protocol"),
+        (["protocol.budget=0.01", "method=ascent", "method.lr=1"], "`method.lr` must be left to the protocol"),
         (
             ["protocol.budget=0.01", "method=neggrad_plus", "method.retain_budget=0.5"],
-            "`method.retain_budget` is chosen by the protocol",
+            "`method.retain_budget` must be left to the protocol",
         ),
         (["protocol.budget=0.01", "protocol.images=0"], "`protocol.images` must be an integer >= 1"),
         (["protocol.budget=0.01", "protocol.latents=0"], "`protocol.latents` must be an integer >= 1"),

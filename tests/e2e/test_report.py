@@ -137,7 +137,7 @@ def test_compacted_records_of_the_docs(gsu: Gsu, tmp_path: Path) -> None:
         (["by=methd"], "`by` must hold method, forget"),
         (["output=x.html", "format=[html,csv]"], "`output` must be a folder for several formats"),
         (["columns=[]"], "`columns` must be list, all, or names of columns"),
-        (["columns=[list,runs]"], "columns=list prints the names"),
+        (["columns=[list,runs]"], "Type columns=list to see the names"),
         (["pictures=-1"], "`pictures` must be an integer >= 0; found -1"),
     ],
 )

@@ -46,7 +46,7 @@ def test_loss_is_the_smoothed_cross_entropy_of_the_labels_column() -> None:
 
 
 def test_a_label_it_cannot_name_is_refused_not_taken_for_the_first() -> None:
-    with pytest.raises(UsageError, match=r"the judge learns the labels \[7, 2\] alone; found \[5\]"):
+    with pytest.raises(UsageError, match=r"the judge must only be given the labels \[7, 2\]; found \[5\]"):
         JudgeCnn([1, 8, 8], [7, 2]).loss(torch.zeros(2, 1, 8, 8), torch.tensor([2, 5]), seeded())
 
 

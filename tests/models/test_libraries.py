@@ -215,7 +215,7 @@ def test_what_is_no_autoencoder_kl(options: dict[str, Any], shape: tuple[int, ..
 
 
 def test_a_config_that_is_missing_or_damaged(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="has its config.json beside the weights"):
+    with pytest.raises(CheckpointError, match="must have its config.json beside the weights"):
         AutoencoderKl.options_beside(tmp_path / "x.safetensors")
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(CheckpointError, match="readable JSON"):

@@ -94,6 +94,6 @@ def _as_output_error(error: BaseException) -> GsuError | None:
         return OutputError(
             "gsu must be allowed to use every file and folder it is given",
             found=f"{error.filename or 'one'} ({error.strerror})",
-            way_out="Results go below paths.output_dir=FOLDER.",
+            way_out="Type paths.output_dir=FOLDER for results elsewhere",
         )
     return None

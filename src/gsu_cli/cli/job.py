@@ -168,7 +168,7 @@ def run_verb(app: App, words: Sequence[str]) -> None:
             raise GsuError(
                 "the last trial of hydra/sweeper/sampler=grid must not fail",
                 found="a failure",
-                way_out="Its folder says why in .hydra/error.txt; sampler=random goes on after one",
+                way_out="See .hydra/error.txt in its folder, or take sampler=random, which goes on after a failure",
             ) from error
         raise
     failed = _close_sweep(app)
@@ -178,7 +178,7 @@ def run_verb(app: App, words: Sequence[str]) -> None:
         sweep = folders.last_claim()
         raise GsuError(
             f"{failed} cell{'s' * (failed > 1)} of the sweep failed",
-            way_out=f"Each cell's folder below {sweep.path if sweep else 'it'} says why in .hydra/error.txt.",
+            way_out=f"See .hydra/error.txt in each cell's folder below {sweep.path if sweep else 'it'}",
         )
 
 

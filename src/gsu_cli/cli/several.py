@@ -65,7 +65,7 @@ def share(verb: str, flags: Sequence[str]) -> bool:
     if verb == "reproduce" or "--multirun" in flags:
         what = "`gsu reproduce`" if verb == "reproduce" else "a sweep"
         raise UsageError(
-            f"torchrun shares one run among its processes, and {what} is many",
+            f"a line under torchrun must be one run, which its processes share, and {what} is many",
             way_out="Start it without torchrun, which gives each core or job a run; or start torchrun for each run",
         )
     return verb in SHARED and not any(flag.partition("=")[0] in LOOKING for flag in flags)

@@ -82,7 +82,7 @@ def _versions() -> list[str]:
         raise DataError(
             f"dataset=avatars needs the packages {', '.join(DRAWN_BY)}",
             found=f"no {e.name}",
-            way_out=f"`pip install {' '.join(DRAWN_BY)}`",
+            way_out=f"Type pip install {' '.join(DRAWN_BY)}",
         ) from None
 
 

@@ -153,7 +153,7 @@ class _Chosen:
             raise DataError(
                 f"{path} must put images into partition 0, to train on, and into 1 or 2, to hold out",
                 found=f"{len(train):,} and {len(heldout):,} of the {len(names):,} images",
-                way_out="The first 162,770 official images are all in partition 0: write a partition of your own.",
+                way_out="Write a partition of your own: the first 162,770 official images are all in partition 0",
             )
         return cls(train + heldout, len(train))
 

@@ -108,7 +108,7 @@ def labels_of(values: Column, names: Sequence[str], column: str) -> tuple[Tensor
             raise DataError(
                 f"each label in column {column} must be >= 0",
                 found=f"{as_int} for {name}",
-                way_out="Images without a label cannot be used.",
+                way_out="Remove images without a label",
             )
         read.append(str(value).strip() if as_int is None else as_int)
     if all(isinstance(value, int) for value in read):

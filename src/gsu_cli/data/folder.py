@@ -34,7 +34,7 @@ class Folder:
         path: the folder.
         name: what this data set is called in records and messages.
         size: pixels of the square that images are scaled and cropped to; None where all have one size already.
-        channels: 1 (grey) or 3 (RGB); None is 1 if every image is grey, else 3.
+        channels: 1 (grey) or 3 (RGB); None is 1 if every image is grey, and 3 if most are coloured.
         heldout: the part or parts that are held out; None is test, else val.
         heldout_fraction: share in (0, 1) of each class that is held out, drawn at random, where there is no such part.
         split_seed: seed of that draw; the draw does not depend on ``classes``.

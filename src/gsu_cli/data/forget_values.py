@@ -85,7 +85,7 @@ def _indices_in(path: Path) -> list[int]:
         raise UsageError(
             "`forget.sample` must be indices into the training set or a text file of them",
             found=f"no file {str(path)!r}",
-            way_out="Write forget.sample=[17,42], or a path relative to the working directory.",
+            way_out="Type forget.sample=[17,42], or a path relative to the working directory.",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"`forget.sample` must be a readable text file, as {path} is not", found=str(error)) from None

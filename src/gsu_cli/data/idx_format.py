@@ -89,7 +89,7 @@ def read_part(images: Path, labels: Path) -> Images:
         raise DataError(
             f"{labels} must hold one label for each of the {len(pixels):,} images of {images.name}",
             found=f"{len(values):,} labels",
-            way_out="The two files are not of the same set, or one is damaged: fetch both again.",
+            way_out="Fetch both again: they are not of the same set, or one is damaged",
         )
     return Images(pixels.unsqueeze(1), values.long())
 

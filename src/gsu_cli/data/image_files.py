@@ -186,7 +186,7 @@ def _refuse_few_coloured(images: Sequence[Decoded], names: Sequence[str]) -> Non
         raise DataError(
             "images must be all grey or mostly coloured, where `dataset.channels` is null",
             found=f"{len(coloured):,} coloured of {len(images):,}: {some(coloured)}",
-            way_out="dataset.channels=1 reads all as grey, dataset.channels=3 all as RGB",
+            way_out="Type dataset.channels=1 to read all as grey, or dataset.channels=3 to read all as RGB",
         )
 
 

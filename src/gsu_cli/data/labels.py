@@ -78,7 +78,7 @@ def find_labels(
     entries = as_list(value)
     if not entries:
         raise UsageError(
-            f"`{key}` must name at least one class", found="nothing", way_out=f"Choices: {choices(class_names)}."
+            f"`{key}` must name at least one class", found="nothing", way_out=f"Choose one of {choices(class_names)}."
         )
     labels = [find_label(entry, class_names) for entry in entries]
     unknown = [entry for entry, label in zip(entries, labels, strict=True) if label is None]

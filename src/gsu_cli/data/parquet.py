@@ -31,7 +31,7 @@ class Parquet:
         path: a file, or the folder that holds them at any depth.
         name: what this data set is called in records and messages.
         size: pixels of the square that images are scaled and cropped to; None where all have one size already.
-        channels: 1 (grey) or 3 (RGB); None is 1 if every image is grey, else 3.
+        channels: 1 (grey) or 3 (RGB); None is 1 if every image is grey, and 3 if most are coloured.
         image: column of the images; None is the only one that holds some.
         label: column of the labels; None is the one called "label".
         attributes: columns that are attributes; None is all that say yes or no.

@@ -136,7 +136,7 @@ class Table:
             raise DataError(
                 f"column {self.image} must hold the bytes of each image",
                 found=f"none in {len(empty):,} of {len(data):,} rows: {some(empty)}",
-                way_out="Paths alone are not followed: save the bytes, or use dataset=folder with a metadata.csv.",
+                way_out="Save the bytes, since paths are not followed, or use dataset=folder with a metadata.csv",
             )
         return lambda i: bytes(data[i])
 
@@ -197,7 +197,7 @@ def _arrow() -> Any:
         import pyarrow.parquet
     except ImportError:
         raise DataError(
-            "dataset=parquet needs the package pyarrow", found="none", way_out="pip install 'gsu-cli[parquet]'"
+            "dataset=parquet needs the package pyarrow", found="none", way_out="Type pip install 'gsu-cli[parquet]'"
         ) from None
     return pyarrow
 

@@ -37,7 +37,7 @@ def signal(y: Tensor, conditions: int) -> Tensor:
         raise UsageError(
             f"a condition must be one of the model's {conditions} classes, 0 to {conditions - 1}, or {NULL} for none",
             found=int(strange[0]),
-            way_out="Labels of the data set are the conditions: choose one with as many classes as the model has",
+            way_out="Choose a data set with as many classes as the model has conditions",
         )
     return (y[:, None] == torch.arange(conditions, device=y.device)).to(torch.float32)
 

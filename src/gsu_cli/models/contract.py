@@ -15,7 +15,7 @@ from gsu_cli.models.protocols import HasDecoder, HasLoss, Trainable
 from gsu_cli.run.memory import is_out_of_memory
 
 N = 2
-PAGE = "docs/own-model.md has an example"
+PAGE = "See docs/own-model.md for an example"
 
 
 def check_generator(model: Any, shape: Sequence[int]) -> None:
@@ -106,7 +106,7 @@ def _draws(kind: str, member: str, call: Callable[[torch.Generator], Tensor]) ->
         raise UsageError(
             f"{member} of {kind} must take all its noise from the generator",
             found="two results with one seed",
-            way_out="Draw it with torch.randn(mean.shape, generator=generator), not torch.randn_like(mean)",
+            way_out="Use torch.randn(mean.shape, generator=generator), not torch.randn_like(mean)",
         )
 
 

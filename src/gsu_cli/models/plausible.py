@@ -70,7 +70,7 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
         raise CheckpointError(
             "sample() must give images in [0, 1]",
             found=f"values from {float(drawings.min()):.3g} to {float(drawings.max()):.3g} with {path}",
-            way_out="Bring them there in the class: (x + 1) / 2 for a tanh, a sigmoid for logits",
+            way_out="Scale them in the class: (x + 1) / 2 for a tanh, a sigmoid for logits",
         )
     likelihood = getattr(model, "likelihood", None)
     if likelihood is None:
@@ -89,7 +89,7 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
         raise CheckpointError(
             "posterior() must give mean and standard deviation",
             found=f"values below 0 for the second with {path}",
-            way_out="Of a log-variance it is exp(0.5 * log_var)",
+            way_out="Use exp(0.5 * log_var) for a log-variance",
         )
     output = model.decoder(mean + sd * noise)
     nll = float(likelihood.nll(output, x).double().mean())

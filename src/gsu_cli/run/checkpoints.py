@@ -114,7 +114,7 @@ def load_checkpoint(
         raise CheckpointError(
             "the digest of the weights must match the one in the file's metadata",
             found=f"a mismatch in {path}",
-            way_out="The file was altered or damaged: copy or train it again",
+            way_out="Copy or train it again: the file was altered or damaged",
         )
     try:
         model = _rebuild(meta["target"], meta["config"])
@@ -125,7 +125,7 @@ def load_checkpoint(
         raise CheckpointError(
             f"{path} must rebuild as {meta['target']}",
             found=one_line(e),
-            way_out="Is the package that defines the model installed in the same version?",
+            way_out="Install the version of the package that the model was saved with",
         ) from e
     if shape is not None and tuple(_shape(model) or shape) != tuple(shape):
         raise CheckpointError(

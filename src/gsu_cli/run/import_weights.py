@@ -133,7 +133,7 @@ def _read(path: Path) -> Any:
         raise CheckpointError(
             "a foreign checkpoint must hold tensors and nothing that could run code",
             found=f"a TorchScript program in {path}",
-            way_out="Where you trust it: torch.save(torch.jit.load(path).state_dict(), other_path)",
+            way_out="Use torch.save(torch.jit.load(path).state_dict(), other_path) first, if you trust it",
         )
     try:
         if is_pickle(path):

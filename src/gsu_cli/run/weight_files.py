@@ -86,7 +86,7 @@ def _the_one_in(folder: Path, key: str) -> Path:
     raise CheckpointError(
         f"`{key}` must be a file, or a folder with the weights of one model",
         found=f"the folder {folder} without any",
-        way_out=f"Below it lies {key}={inside[0]}" if inside else f"Weights end in {', '.join(KINDS)}",
+        way_out=f"Type {key}={inside[0]}" if inside else f"Name a file that ends in {', '.join(KINDS)}",
     )
 
 
@@ -113,7 +113,7 @@ def _of_index(index: Path) -> WeightFiles:
             raise CheckpointError(
                 "every shard that an index names must be there",
                 found=f"{index.parent / shard} missing",
-                way_out="Was the download complete?",
+                way_out="Get the missing files",
             )
     names = frozenset(name for names in by_shard.values() for name in names)
     return WeightFiles(index, tuple(index.parent / shard for shard in sorted(by_shard)), names)

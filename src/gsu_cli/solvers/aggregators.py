@@ -84,7 +84,7 @@ def build(name: str, options: Mapping[str, Any]) -> Aggregator:
         raise UsageError(
             f"`method.options` must be arguments of torchjd's {name} that a line can hold",
             found=", ".join(map(str, unknown)),
-            way_out=f"There are: {', '.join(taken) or 'none'}",
+            way_out=f"Choose among {', '.join(taken) or 'none'}",
         )
     values = {key: _value(key, value, taken[key]) for key, value in given.items()}
     if name in PROJECTING:
@@ -100,7 +100,7 @@ def build(name: str, options: Mapping[str, Any]) -> Aggregator:
         raise UsageError(
             f"`method.aggregator={name}` needs a solver that is an optional part of gsu",
             found="none installed",
-            way_out='Install it with pip install "gsu-cli[solvers]"; MUNBa is the closed form of NashMTL for two rows',
+            way_out='Type pip install "gsu-cli[solvers]", or take MUNBa, the closed form of NashMTL for two rows',
         ) from e
     except Exception as e:  # torchjd checks some values where they are set, others in a solver where they are used
         why = (str(e).splitlines() or [type(e).__name__])[0]

@@ -85,7 +85,11 @@ class FisherSolver:
         """The step along a direction: what the budget allows, or ``natural`` where that is shorter and lowers more."""
         problem, length = self.problem, norm(direction)
         if length == 0:
-            raise UsageError("the redirect gradient must not vanish", found="0", way_out="Nothing is left to redirect")
+            raise UsageError(
+                "the redirect gradient must not vanish",
+                found="0",
+                way_out="Forget something that the model still generates",
+            )
         d = scale(direction, 1 / length)
         expected = Parabola(dot(self.g_r.vector, d), dot(d, self.fisher.apply(d)))
         search = largest_step_within(

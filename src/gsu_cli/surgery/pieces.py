@@ -82,7 +82,7 @@ class _Cut(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
             raise UsageError(
                 "a model that several processes train must draw noise that can be drawn for all images at once",
                 found=f"torch.{name} in its loss",
-                way_out="Draw with torch.rand or torch.randn(..., generator=generator), or train in one process",
+                way_out="Use torch.rand or torch.randn(..., generator=generator), or train in one process",
             )
         return func(*args, **kwargs)
 

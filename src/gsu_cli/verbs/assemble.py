@@ -157,7 +157,7 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
     if cfg.get("model") is None:
         if any(import_options(cfg.checkpoint).values()):
             raise UsageError(
-                "`checkpoint.entry` and `checkpoint.rename` are for weights that do not carry their class",
+                "`checkpoint.entry` and `checkpoint.rename` must come with the class of the weights",
                 found="no model",
                 way_out="Name the class with model._target_=my_pkg.MyVae",
             )

@@ -130,7 +130,7 @@ def _refuse_typed(option: str) -> None:
     typed = [str(word).lstrip("+").partition("=")[0] for word in HydraConfig.get().overrides.task]
     if option in typed:
         raise UsageError(
-            f"`{option}` is chosen by the protocol",
+            f"`{option}` must be left to the protocol",
             found="a value typed for it",
             way_out="Leave it out, or protocol.budget",
         )

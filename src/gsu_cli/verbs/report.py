@@ -75,7 +75,7 @@ class Options:
         if asked is not None and (not asked or ("list" in asked and asked != ["list"])):
             raise UsageError(
                 "`columns` must be list, all, or names of columns", found=", ".join(asked) or "none",
-                way_out="columns=list prints the names",
+                way_out="Type columns=list to see the names",
             )  # fmt: skip
         return cls(places, by, asked, formats, output, title, cfg.pictures)
 

@@ -132,7 +132,7 @@ def _show_refusals(spec: TableSpec, refused: Sequence[tuple[Outcome, str]]) -> N
         raise GsuError(
             f"every cell of {spec.name} must be able to run",
             found=f"{len(needed)} that cannot",
-            way_out="The lines above say why",
+            way_out="See the lines above",
         )
 
 
@@ -184,7 +184,7 @@ def _judge(spec: TableSpec, outcomes: Sequence[Outcome], folder: Path) -> None:
         raise GsuError(
             f"every cell of {spec.name} must end well",
             found=f"{len(failed)} of {len(outcomes)} that did not, first {failed[0].cell}: {failed[0].why}",
-            way_out=f"The same line runs these again; {folder / 'cells.json'} names their folders",
+            way_out=f"Type the same line to run these again; {folder / 'cells.json'} names their folders",
         )
     if broken := missed(spec, outcomes):
         raise GsuError(

@@ -141,6 +141,6 @@ def _resume(value: object) -> Path | None:
         raise CheckpointError(
             f"`resume` must be the folder of an unfinished `gsu train` run, with its {STATE}",
             found=value,
-            way_out="A finished run needs no resuming; one killed in its first epoch starts anew without resume",
+            way_out="Start anew without resume: finished runs and those killed in their first epoch have no state",
         )
     return path

@@ -47,7 +47,9 @@ def _number(record: Record, name: str) -> float:
         here = here.get(part) if isinstance(here, Mapping) else None
     if isinstance(here, bool) or not isinstance(here, int | float):
         known = sorted(_numbers({"update": record.update, "seconds": record.seconds}))
-        raise UsageError("`tune` must name a number that the run has", found=name, way_out=f"It has {', '.join(known)}")
+        raise UsageError(
+            "`tune` must name a number that the run has", found=name, way_out=f"Choose one of {', '.join(known)}"
+        )
     return float(here)
 
 

@@ -31,7 +31,7 @@ def take_forget_options(cfg: DictConfig) -> None:
         raise CheckpointError(
             "the seed that drew what the weights forgot must be known",
             found=f"none in {path}",
-            way_out="Type it: seeds.unlearn=SEED",
+            way_out="Type seeds.unlearn=SEED",
         )
     cfg.seeds.unlearn = seed
 

@@ -38,7 +38,7 @@ class AttributeCnn(StridedCnn):
             raise UsageError(
                 "`model.attributes` must name at least one attribute, each once",
                 found=list(attributes),
-                way_out="Judges of attributes need a data set that has some; of classes take model=judge_cnn",
+                way_out="Choose a data set with attributes, or model=judge_cnn for classes",
             )
         super().__init__(shape, len(attributes), width=width, feature_dim=feature_dim, kernels=(5, 5, 3))
         self.attributes = tuple(attributes)

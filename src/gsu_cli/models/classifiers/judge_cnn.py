@@ -52,6 +52,6 @@ class JudgeCnn(StridedCnn):
         matches = y[:, None] == self.labels[None]
         if not bool(matches.any(1).all()):
             strange = sorted(set(y.tolist()) - set(self.labels.tolist()))
-            raise UsageError(f"the judge learns the labels {self.labels.tolist()} alone", found=strange)
+            raise UsageError(f"the judge must only be given the labels {self.labels.tolist()}", found=strange)
         column = matches.to(torch.int64).argmax(1)
         return F.cross_entropy(self(distort(x, generator)), column, reduction="none", label_smoothing=0.05)

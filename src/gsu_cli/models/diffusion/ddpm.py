@@ -186,7 +186,7 @@ class Ddpm(Conditional, Model):
             raise NonFiniteError(
                 "generated images must be finite",
                 found="nan or inf while denoising",
-                way_out="The weights are damaged: train longer at a lower training.lr, or take a smaller step",
+                way_out="Train longer at a lower training.lr, or take a smaller step",
             )
         return images
 

@@ -46,7 +46,9 @@ class AutoencoderKl(Vae):
         self.likelihood = Gaussian(sigma)
         kind = self.options.get("_class_name", "AutoencoderKL")
         if kind != "AutoencoderKL":
-            raise UsageError("model=autoencoder_kl reads diffusers' AutoencoderKL", found=f"{kind} in config.json")
+            raise UsageError(
+                "model=autoencoder_kl needs a folder of diffusers' AutoencoderKL", found=f"{kind} in config.json"
+            )
         diffusers = library("diffusers", "diffusers")
         own = {k: v for k, v in self.options.items() if not k.startswith("_")}
         try:

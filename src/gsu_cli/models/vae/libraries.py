@@ -40,7 +40,7 @@ def read_config(path: Path, what: str) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(
-            f"{what} has its {path.name} beside the weights",
+            f"{what} must have its {path.name} beside the weights",
             found=f"none in {path.parent}",
             way_out=f"Give the folder that {what} was saved to with checkpoint.path=",
         ) from None

@@ -54,9 +54,9 @@ class PythaeVae(Vae):
         kind = self.options.get("name")
         if kind not in KINDS:
             raise UsageError(
-                "model=pythae reads VAEs with a Gaussian posterior against N(0, I)",
+                "model=pythae needs a VAE with a Gaussian posterior against N(0, I)",
                 found=kind,
-                way_out=f"It knows {', '.join(k.removesuffix('Config').rstrip('_') for k in KINDS)}; "
+                way_out=f"Choose one of {', '.join(k.removesuffix('Config').rstrip('_') for k in KINDS)}; "
                 "for another, write a class as in docs/own-model.md",
             )
         if list(self.options.get("input_dim") or self.shape) != list(self.shape):
@@ -67,7 +67,7 @@ class PythaeVae(Vae):
         for part in ("encoder", "decoder"):
             if not self.options.get(f"uses_default_{part}", True) and self.paths[part] is None:
                 raise UsageError(
-                    f"pythae stores an {part} of one's own as a pickle, which could run code and is not read",
+                    f"an {part} of your own must be named, as pythae stores it as a pickle, which is not read",
                     found=f"uses_default_{part} false",
                     way_out=f"Name its class: model.{part}=my_pkg.My{part.capitalize()}",
                 )
@@ -125,7 +125,7 @@ def _config(options: Mapping[str, Any], shape: tuple[int, int, int]) -> Any:
         ) from e
     if config.reconstruction_loss not in ("bce", "mse"):
         raise UsageError(
-            'model=pythae knows the reconstruction losses "bce" and "mse"', found=config.reconstruction_loss
+            'the reconstruction loss of model=pythae must be "bce" or "mse"', found=config.reconstruction_loss
         )
     return config
 
