@@ -50,8 +50,8 @@ class Fresh:
         has = self.images.attributes[:, self.names.index(attribute)].bool()
         retained, checkpoint = self.images[(~has).nonzero().flatten()], load_checkpoint(path)
         seeds = [derive(0, "fresh", k) for k in range(self.latents)]
-        drawn = [image_losses(checkpoint.model, retained, seed=seed).double() for seed in seeds]
-        return torch.stack(drawn).mean(0), checkpoint.sha256
+        generated = [image_losses(checkpoint.model, retained, seed=seed).double() for seed in seeds]
+        return torch.stack(generated).mean(0), checkpoint.sha256
 
     def cost(self, path: Path, attribute: str) -> dict[str, Any]:
         """Relative change of the mean loss from the VAE that ships, with its interval."""
@@ -63,7 +63,7 @@ class Fresh:
         return {"images": len(before), "change": change, "interval": list(interval), "sha256": sha256}
 
     def measure(self, run: Path) -> dict[str, Any]:
-        """The cost of one run and of its retrained twin."""
+        """The cost of one run and of its retrained reference."""
         record = read_record(run / "record.json")
         attribute = record.split["target_attribute"]
         _, sha256 = self.losses(VAE, attribute)

@@ -32,7 +32,7 @@ def ratio(record: Record, judge: str, subject: str) -> tuple[float, float, float
 
 
 def reached(record: Record) -> str:
-    """How the drawings compare with the retrained twin's, by the judge that is harder to please."""
+    """How the generated images compare with the retrained reference's, by the judge that is harder to please."""
     found = set()
     for judge in JUDGES:
         value, low, _ = ratio(record, judge, "unlearned")

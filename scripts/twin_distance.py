@@ -1,6 +1,6 @@
-"""How far drawings are from the retrained twin's: Frechet distance in the CNN judge's features, of runs that are kept.
+"""How far samples are from the retrained model's: Frechet distance in the CNN judge's features, of runs that are kept.
 
-Beside stands the original's distance, and the floor, the twin at other latents. All draw as many images.
+Beside stands the original's distance, and the floor, the reference at other latents. All generate as many images.
 
 python scripts/twin_distance.py FOLDER_OF_A_RUN ... --out docs/results/celeba/distance.json
 """
@@ -26,8 +26,8 @@ N = 4_000
 
 
 @lru_cache(maxsize=32)
-def drawn(path: str, judge: str, seed: int, what: str) -> tuple[Gaussian, str]:
-    """The Gaussian of the features of ``N`` drawings from the prior, and the sha256 of the weights."""
+def features(path: str, judge: str, seed: int, what: str) -> tuple[Gaussian, str]:
+    """The Gaussian of the features of ``N`` generated images from the prior, and the sha256 of the weights."""
     generated, judging = load_checkpoint(Path(path)), load_checkpoint(Path(judge))
     with torch.no_grad():
         images = generated.model.sample(N, generator(seed, "twin distance", what))
@@ -40,7 +40,7 @@ def measure(run: Path) -> dict[str, Any]:
     record = read_record(run / "record.json")
     config, judge = record.config["checkpoint"], str(record.config["judge"]["cnn"]["path"])
     seed = int(record.seeds["evaluate"])
-    twin, twin_sha256 = drawn(config["twin"], judge, seed, "same")
+    twin, twin_sha256 = features(config["twin"], judge, seed, "same")
     row: dict[str, Any] = {
         "forget": record.split["forget"],
         "command": [w for w in record.command if "=" in w and not w.startswith(("checkpoint.", "judge.", "hydra."))],
@@ -53,14 +53,14 @@ def measure(run: Path) -> dict[str, Any]:
         ("unlearned", str(run / "unlearned.safetensors"), "same"),
         ("floor", config["twin"], "others"),
     ):
-        found, sha256 = drawn(path, judge, seed, what)
+        found, sha256 = features(path, judge, seed, what)
         row[who] = {"distance": frechet(found, twin), "sha256": sha256}
     return row
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs with weights and a twin of your own")
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs with weights and a reference of your own")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     rows = []

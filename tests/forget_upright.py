@@ -98,7 +98,7 @@ def forget_upright(method: Any, seed: int = 0) -> tuple[Any, Any, Any]:
 
 
 def drawn_upright(model: Any, n: int = 500) -> float:
-    """Share of ``n`` drawings nearest, of the means of the three classes, to the upright bar's."""
+    """Share of ``n`` generated images nearest, of the means of the three classes, to the upright bar's."""
     images = tiny_world.dataset().train
     means = torch.stack([images.floats(images.labels == c).mean(0) for c in (1, 3, 8)]).flatten(1)
     with torch.no_grad():

@@ -1,7 +1,7 @@
 """Losses over data sets, and their gradients: streamed, summed in float64, with common random numbers.
 
-Noise. A model draws one batch of noise per call of its loss, so noise and batching cannot be told apart from outside.
-Images are therefore always evaluated in *blocks* of ``BLOCK`` consecutive images, and block ``b`` draws from a
+Noise. A model samples one batch of noise per call of its loss, so noise and batching cannot be told apart from outside.
+Images are therefore always evaluated in *blocks* of ``BLOCK`` consecutive images, and block ``b`` samples from a
 generator seeded with ``(seed, b)``. An image's noise depends on the seed and its place alone: not on the weights (two
 models, or two steps of a line search, are compared under the same noise), not on what was evaluated before. There is
 no batch size to choose; a caller who must change ``block`` to save memory changes the noise of a stochastic loss, and

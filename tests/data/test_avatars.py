@@ -43,7 +43,7 @@ def test_what_a_data_set_is(faces: Any) -> None:
     assert faces.train.attributes.dtype == torch.bool
     assert faces.class_names == {0: "face"}
     assert faces.note == "", "other sizes are not the ones that weights ship for"
-    assert "64 avatars drawn by dicebear" in faces.source
+    assert "64 avatars made by dicebear" in faces.source
 
 
 def test_the_second_time_nothing_is_drawn(folder: Path, faces: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,7 @@ def test_another_style_is_refused_not_drawn() -> None:
     from dicebear import Style
 
     text = files("dicebear_styles").joinpath("avataaars.json").read_text("utf-8")
-    with pytest.raises(DataError, match="must have the parts antenna; found another drawing. Install the version of"):
+    with pytest.raises(DataError, match="must have the parts antenna; found another picture. Install the version of"):
         avatar_layers._draw(Style(json.loads(text)), {"antenna"}, {})
 
 

@@ -62,7 +62,7 @@ class PosteriorAndDecode(PosteriorAlone):
 
 
 class NoDecode(PosteriorAlone):
-    """A decoder and a likelihood, but no decode; some of what drawing depends on lies outside of the decoder."""
+    """A decoder and a likelihood, but no decode; some of what generation depends on lies outside of the decoder."""
 
     latent_dim = 2
 

@@ -59,7 +59,7 @@ def test_the_midpoint_lies_between_and_a_number_is_taken_as_it_is() -> None:
 def test_it_learns_to_draw_without_and_keeps_the_rest() -> None:
     per_step = run(Moon(steps=60, lr=5e-3, log_every=60, alpha=3.0, **QUICK))[1].details["per_step"]
     assert sum(per_step["unlearn"][-10:]) < 0.6 * sum(per_step["unlearn"][:10])
-    assert per_step["keep"][0] == 0.0  # at first the model draws what the original draws
+    assert per_step["keep"][0] == 0.0  # at first the model draws what the original generates
 
 
 def test_an_attribute_of_a_gaussian_convolutional_model() -> None:
@@ -69,7 +69,7 @@ def test_an_attribute_of_a_gaussian_convolutional_model() -> None:
 
 
 def test_what_is_never_drawn_is_refused() -> None:
-    """One sample among 600: the labeller finds it in no drawing of a model that draws nothing like it."""
+    """One sample among 600: the labeller finds it in no drawing of a model that generates nothing like it."""
     model = tiny_world.trained()
     with torch.no_grad():
         model.decoder[-2].weight.zero_()

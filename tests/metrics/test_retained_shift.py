@@ -1,4 +1,4 @@
-"""How far drawings move that had nothing to forget: naive sums, and latents that must not count."""
+"""How far generated images move that had nothing to forget: naive sums, and latents that must not count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Latents moved to where the discriminant says "as retained", and what is drawn there."""
+"""Latents moved to where the discriminant says "as retained", and what is generated there."""
 
 from __future__ import annotations
 

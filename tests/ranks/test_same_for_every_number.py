@@ -201,4 +201,4 @@ def test_noise_that_cannot_be_cut_is_refused(tmp_path: Path) -> None:
     for draw_ in (lambda n, g: torch.bernoulli(torch.full((n,), 0.5), generator=g),
                   lambda n, g: torch.randperm(n, generator=g).float()):  # fmt: skip
         (said,) = in_ranks(1, lambda draw_=draw_: work(draw_), tmp_path)  # type: ignore[misc]
-        assert "must draw noise that can be drawn for all images at once; found torch." in said
+        assert "must sample noise that can be sampled for all images at once; found torch." in said

@@ -89,7 +89,7 @@ def gone(judge: str, why: str = "no judge ships") -> Measurement:
 
 
 def asked(way: str, before: int, after: int, twin: int | None = None, judge: str = "cnn") -> tuple[Measurement, ...]:
-    """Hits of a conditional model among 1,000 drawings of one way of asking."""
+    """Hits of a conditional model among 1,000 generated images of one way of asking."""
     hits = {"original": before, "unlearned": after, **({} if twin is None else {"retrained": twin})}
     rows = (share(f"asked_{way}", who, n, 1000, judge) for who, n in hits.items())
     return tuple(replace(m, role="reach", label=f"asked for {way}") for m in rows)

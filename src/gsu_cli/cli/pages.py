@@ -39,7 +39,7 @@ VERBS = {
             ("gsu unlearn dataset=mnist forget.class=1", "forget the ones with the default method"),
             ("gsu unlearn dataset=mnist forget.class=[1,7]", "forget two classes at once"),
             ("gsu unlearn dataset=mnist forget.sample=[17,42]", "forget two training images"),
-            ("gsu unlearn dataset=avatars forget.attribute=glasses", "forget an attribute of drawn faces"),
+            ("gsu unlearn dataset=avatars forget.attribute=glasses", "forget an attribute of cartoon faces"),
             ("gsu unlearn dataset=mnist forget.class=1 method=ascent", "a baseline"),
             (
                 "gsu unlearn dataset=mnist forget.class=1 method=ascent protocol.budget=0.01",

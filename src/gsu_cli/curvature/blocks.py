@@ -28,7 +28,7 @@ def site_blocks(maker: HasImageSites, source: Images | Sites, *, seed: int, bloc
     Args:
         maker: of the sites.
         source: images whose sites are made, or sites.
-        seed: of their noise, and of what is drawn after it.
+        seed: of their noise, and of what is sampled after it.
         block: sites in a block.
     """
     device = device_of(maker.network)

@@ -31,8 +31,8 @@ def diagonal_fisher(model: Any, source: Images | Sites, *, seed: int, targets: s
     Args:
         model: with sites, or with ``posterior``, ``decoder`` and ``likelihood``.
         source: images whose sites are taken, or sites.
-        seed: of sites and drawn targets, block by block.
-        targets: "data" differentiates the loss at the sites' targets (the empirical Fisher); "model" draws them from
+        seed: of sites and sampled targets, block by block.
+        targets: "data" differentiates the loss at the sites' targets (the empirical Fisher); "model" samples them from
             the model itself.
 
     Raises:

@@ -30,7 +30,7 @@ def kronecker_fisher(
     ekfac: bool = False,
     block: int = BLOCK,
 ) -> KroneckerFisher:
-    """The Fisher of the output loss over the sites of ``source``, targets drawn from the model itself.
+    """The Fisher of the output loss over the sites of ``source``, targets sampled from the model itself.
 
     Of a decoder that is ``-log p(x~ | z)``, ``z ~ q(z | x)``, ``x~ ~ p(. | z)``. Of a squared error it is the
     Gauss-Newton curvature of the loss.

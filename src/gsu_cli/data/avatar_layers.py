@@ -1,6 +1,6 @@
-"""The parts of an avatar as transparent layers, each drawn once; a face is a stack of them.
+"""The parts of an avatar as transparent layers, each made once; a face is a stack of them.
 
-Drawn by dicebear (style ``avataaars``) and resvg, which are deterministic. The style shows either hair or a hat; laid
+Made by dicebear (style ``avataaars``) and resvg, which are deterministic. The style shows either hair or a hat; laid
 on top of each other as layers, hair below the brim stays visible, so that the two are independent attributes.
 
 Licence of the style: "Free for personal and commercial use" (Pablo Stanley, https://avataaars.com); dicebear: MIT.
@@ -93,7 +93,7 @@ def draw_layers() -> dict[Layer, np.ndarray]:
     """Every layer that a plan can name: ``(4, 64, 64)`` float32 in [0, 1], red, green, blue, opacity.
 
     Raises:
-        DataError: the installed style draws something else.
+        DataError: the installed style makes something else.
     """
     from dicebear import Style  # here, because only this data set needs it
 
@@ -110,9 +110,9 @@ def draw_layers() -> dict[Layer, np.ndarray]:
     for mouth in ("smile", "serious"):
         found["mouth", mouth] = layer({"mouth"}, mouthVariant=[mouth])
     for hair, colour in product((*SHORT_HAIR, *LONG_HAIR), HAIR_COLOURS):
-        drawn = layer({"top"}, topVariant=[hair], topProbability=100, hairColor=[colour])
-        found["hair", hair, colour] = drawn
-        found["hair under hat", hair, colour] = drawn.copy()
+        generated = layer({"top"}, topVariant=[hair], topProbability=100, hairColor=[colour])
+        found["hair", hair, colour] = generated
+        found["hair under hat", hair, colour] = generated.copy()
         found["hair under hat", hair, colour][3, :BRIM] = 0
     for hat, colour in product(HATS, HAT_COLOURS):
         found["hat", hat, colour] = layer({"top"}, topVariant=[hat], topProbability=100, hatColor=[colour])
@@ -148,7 +148,7 @@ def _draw(style: Any, parts: set[str], options: dict[str, Any]) -> np.ndarray:
     if kept < len(parts):
         raise DataError(
             f"the avatar style must have the parts {', '.join(sorted(parts))}",
-            found="another drawing",
+            found="another picture",
             way_out="Install the version of dicebear-styles that gsu-cli asks for",
         )
     png = resvg_py.svg_to_bytes(

@@ -1,4 +1,4 @@
-"""Avatars: drawn faces with five independent attributes, made once, so that attributes need no download."""
+"""Avatars: cartoon faces with five independent attributes, made once, so that attributes need no download."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gsu_cli.errors import DataError
 
 HELD_OUT = 8  # one in so many
 DRAWN_BY = ("dicebear-core", "dicebear-styles", "resvg-py")
-LAYOUT = 1  # counts up when other faces are drawn for the same seed, so that no cached ones are taken for them
+LAYOUT = 1  # counts up when other faces are made for the same seed, so that no cached ones are taken for them
 EXPECTED_MD5 = "1be364edd57de773ae429c72118c2eb0"  # of the pixels of the default set
 
 
@@ -29,7 +29,7 @@ class Avatars:
     images is held out.
 
     Args:
-        cache_dir: folder in which the drawn images are kept.
+        cache_dir: folder in which the images are kept.
         n: images in all.
         seed: of the random faces.
         name: what this data set is called in records and messages.
@@ -69,7 +69,7 @@ class Avatars:
             train,
             heldout,
             {0: "face"},
-            f"{self.n:,} avatars drawn by dicebear (style avataaars by Pablo Stanley), seed {self.seed}",
+            f"{self.n:,} avatars made by dicebear (style avataaars by Pablo Stanley), seed {self.seed}",
             attribute_names=tuple(SHARES),
             note=_note(pixels) if (self.n, self.seed) == (8_000, 0) else "",
         )

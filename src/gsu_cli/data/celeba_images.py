@@ -74,7 +74,7 @@ def _in_zip(path: Path) -> ImageFiles:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
         raise DataError(
-            f"{path} must be a whole zip file", found=str(error), way_out="Get it again; the download was cut."
+            f"{path} must be a whole zip file", found=str(error), way_out="Get it again; the download was incomplete."
         ) from None
     members = {
         PurePosixPath(info.filename).name: info

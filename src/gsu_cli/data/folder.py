@@ -36,7 +36,7 @@ class Folder:
         size: pixels of the square that images are scaled and cropped to; None where all have one size already.
         channels: 1 (grey) or 3 (RGB); None is 1 if every image is grey, and 3 if most are coloured.
         heldout: the part or parts that are held out; None is test, else val.
-        heldout_fraction: share in (0, 1) of each class that is held out, drawn at random, where there is no such part.
+        heldout_fraction: share in (0, 1) of each class that is held out, chosen at random, where there is no such part.
         split_seed: seed of that draw; the draw does not depend on ``classes``.
         classes: labels or names to keep; None keeps all.
         label: column of the metadata with the label; None is the one called "label", else the class folder.

@@ -30,7 +30,7 @@ class ForgetSpec:
         classes: labels or names of classes; labels, ascending, once resolved.
         attribute: an attribute's name; the images that have it are forgotten.
         sample: indices into the training set *as loaded* (after `dataset.classes`), ascending.
-        fraction: share in (0, 1) of the above, or of the whole training set, drawn at random.
+        fraction: share in (0, 1) of the above, or of the whole training set, chosen at random.
     """
 
     classes: tuple[int | str, ...] | None = None
@@ -93,7 +93,7 @@ class ForgetSpec:
 
         Args:
             dataset: as loaded.
-            generator: on the CPU; draws the fraction and is not touched without one.
+            generator: on the CPU; chooses the fraction and is not touched without one.
 
         Raises:
             UsageError: the data set has no such class, attribute or index, or nothing would be forgotten or retained.
@@ -180,7 +180,7 @@ class ForgetSpec:
         return tuple(entry for entry in self.classes or () if isinstance(entry, int))
 
     def _chosen(self, dataset: Dataset) -> Tensor:
-        """Training indices before the fraction is drawn, ascending."""
+        """Training indices before the fraction is chosen, ascending."""
         if self.sample is not None:
             return torch.tensor(self.sample, dtype=torch.int64)
         if self.classes is None and self.attribute is None:

@@ -35,7 +35,7 @@ class Chosen:
 
     Attributes:
         train: names of the parts that are trained on.
-        heldout: names of the parts that are held out; empty where there is none, and a share must be drawn.
+        heldout: names of the parts that are held out; empty where there is none, and a share must be chosen.
         remarks: a sentence for each part that is used for neither.
     """
 
@@ -93,13 +93,13 @@ def _called(word: str, others: list[str], kinds: Mapping[str, str | None], place
 
 
 def draw(labels: Tensor, fraction: float, seed: int, names: Mapping[int, str]) -> tuple[Tensor, Tensor]:
-    """A share of each class drawn at random to be held out, at least one image and not all.
+    """A share of each class chosen at random to be held out, at least one image and not all.
 
     Args:
         labels: ``(n,)``.
         fraction: in (0, 1).
         seed: of the draw.
-        names: label -> name, in the order in which the classes are drawn.
+        names: label -> name, in the order in which the classes are chosen.
 
     Returns:
         Indices to train on and indices held out, both ascending.

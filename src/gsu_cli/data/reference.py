@@ -1,4 +1,4 @@
-"""The cut of a data set over the classes that a model was trained on: what "retained" means for its weights."""
+"""The part of a data set over the classes that a model was trained on: what "retained" means for its weights."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from gsu_cli.data.base import Dataset, Images
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A data set cut by a forget spec.
+    """A data set split by a forget spec.
 
     ``forget`` and ``retain`` are disjoint and together all of ``dataset.train``; ``heldout_forget`` and
     ``heldout_retain`` likewise of ``dataset.heldout``. Construction proves it.
@@ -28,7 +28,7 @@ class Split:
         target_attribute: the attribute a judge must look for; None when none is forgotten.
         slug: what was asked for, as part of a file name: "class_1".
         words: the same for people: "class 1", "class 2 (dog)", "5 % of class 1".
-        fraction: share of those asked for that was drawn at random; None: all of them.
+        fraction: share of those asked for that was chosen at random; None: all of them.
         by_index: whether single images were asked for.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Losses of held-out images: of which part, at how many draws of noise, and their change from the original."""
+"""Losses of held-out images: of which part, at how many samples of noise, and their change from the original."""
 
 from __future__ import annotations
 

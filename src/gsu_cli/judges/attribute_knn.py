@@ -4,7 +4,7 @@ Raw pixels are no measure for a smile: hair and clothes decide which faces are n
 described by their principal components and by their likeness to some of the images (Gaussian kernels), and for each
 attribute apart by one number: what least squares towards 1 for the real images that have it and -1 for the others find
 (regularised least-squares classification, Rifkin et al. 2003, on landmarks). The real images with the nearest numbers
-vote. References are softened to several degrees, because drawings are. Everything is closed form; nothing is shared
+vote. References are softened to several degrees, because samples are. Everything is closed form; nothing is shared
 with a CNN but the images.
 """
 
@@ -98,7 +98,7 @@ class AttributeKnnJudge:
 
 
 def _look(pixels: Tensor, softness: int = 1) -> Tensor:
-    """Softened so often and halved, flat ``(n, d)``: drawings are softer than photographs, and neither should show."""
+    """Softened so often and halved, flat ``(n, d)``: samples are softer than photographs, and neither should show."""
     x = to_float(pixels)
     for _ in range(softness):
         x = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)

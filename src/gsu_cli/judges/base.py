@@ -20,7 +20,7 @@ class Verdict:
         labels: ``(n,)`` int64, the class it would name if forced to.
         confidence: ``(n,)`` in [0, 1].
         abstains: ``(n,)`` bool: below the judge's own threshold. Ratios use ``labels`` all the same (abstaining would
-            flatter a method that draws rubbish); the abstention rate is reported beside them.
+            flatter a method that generates rubbish); the abstention rate is reported beside them.
     """
 
     labels: Tensor

@@ -100,7 +100,7 @@ class _Network:
 class CnnJudge(_Network):
     """Argmax of the class probabilities.
 
-    It names any class that it was trained on, also one that `dataset.classes` left out: a drawing that looks like a 7
+    It names any class that it was trained on, also one that `dataset.classes` left out: a sample that looks like a 7
     is a 7, not the likeliest of the classes that remain.
     """
 

@@ -42,7 +42,7 @@ class Knn:
         self.k, self.references, self.attribute_k, self.landmarks = k, references, attribute_k, landmarks
 
     def prepare(self, dataset: Dataset, *, seed: int) -> Judge:
-        """Draws the reference images from the training set (forget and retain parts alike)."""
+        """Takes the reference images from the training set (forget and retain parts alike)."""
         order = torch.randperm(len(dataset.train), generator=generator(seed, "judge", "knn"))
         images = dataset.train[order[: self.references]]
         if dataset.attribute_names:

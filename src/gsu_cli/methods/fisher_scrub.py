@@ -21,7 +21,7 @@ from gsu_cli.unlearning.images import CHECK_IMAGES
 
 
 class FisherScrub:
-    """Draws the decoder's weights once from a Gaussian around the original's.
+    """Samples the decoder's weights once from a Gaussian around the original's.
 
     Args:
         alpha: scale of the variance, > 0.

@@ -33,7 +33,7 @@ class GradientSurgery:
 
     Args:
         lr: eta, step in units of the projected gradient of the mean loss, nats per image.
-        scope: "all" parameters, or the "generator"'s: those that drawing depends on.
+        scope: "all" parameters, or the "generator"'s: those that generation depends on.
         retain_basis: what is projected out: the "mean" retain gradient, the mean of each "class", or of ``batches``
             random parts of the retain set.
         batches: parts for ``retain_basis="batches"``.

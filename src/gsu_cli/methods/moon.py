@@ -1,12 +1,12 @@
 """Feature unlearning by a target vector in latent space (docs/methods/moon.md).
 
-    z_e = mean(Z+) - mean(Z-),    Z+, Z- the prior latents whose drawings a labeller says show the feature, or not
+    z_e = mean(Z+) - mean(Z-),    Z+, Z- the prior latents whose images a labeller says show the feature, or not
     a(z) = z.z_e / z_e.z_e,       z^ = z - (a(z) - t) z_e where a(z) > t,   so that a(z^) = t
     minimise  (1 - s) |g(z) - f(z)|_1 + alpha s (|g(z) - f(z^)|_1 + 1 - MS-SSIM(g(z), f(z^))),   s = [a(z) > t]
 
-over ``z ~ N(0, I)``, with ``f`` the original and ``g`` the moving model: where the feature points, draw what the
-original draws with the feature taken out; elsewhere, draw as before. Source: Moon, Cho and Kim, "Feature Unlearning for
-Pre-trained GANs and VAEs", AAAI 2024, arXiv 2303.05699.
+over ``z ~ N(0, I)``, with ``f`` the original and ``g`` the moving model: where the feature points, generate what
+the original generates with the feature taken out; elsewhere, generate as before. Source: Moon, Cho and Kim, "Feature
+Unlearning for Pre-trained GANs and VAEs", AAAI 2024, arXiv 2303.05699.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gsu_cli.checks import as_choice, as_int, as_number
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.models.protocols import HasDecoder
-from gsu_cli.objectives.latents import drawn, frozen, prior
+from gsu_cli.objectives.latents import decoded, frozen, prior
 from gsu_cli.objectives.ms_ssim import ms_ssim
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import share_of
@@ -28,16 +28,16 @@ from gsu_cli.unlearning.labeller import train_labeller
 from gsu_cli.unlearning.loop import iterate
 
 CHUNK = 500  # latents a pass
-CHECKED = 1000  # translated latents, at most, whose drawings the labeller looks at again
+CHECKED = 1000  # translated latents, at most, whose images the labeller looks at again
 
 
 class Moon:
     """Learns to draw without the feature.
 
     Args:
-        alpha: weight of the drawings whose feature is taken out, > 0.
+        alpha: weight of the images whose feature is taken out, > 0.
         t: the projection that they are brought to: a number, or "midpoint" between the means of Z+ and Z-.
-        n_generated: drawings that are labelled for the target vector.
+        n_generated: generated images that are labelled for the target vector.
         labeller_images: of each part, at most, on which the labeller is trained.
         lr: of the optimiser.
         steps: batches of latents.
@@ -81,19 +81,19 @@ class Moon:
             labeller = train_labeller(task, descent.cost, most=self.labeller_images)
         with task.stage("target"):
             z = prior(f, self.n_generated, generator(task.stream("generated")))[0]
-            shows = torch.cat([labeller.shows(drawn(f, part)) for part in z.split(CHUNK)])
+            shows = torch.cat([labeller.shows(decoded(f, part)) for part in z.split(CHUNK)])
             z_e = target_vector(z, shows)
             a = projection(z, z_e)
             t = float(a[shows].mean() + a[~shows].mean()) / 2 if self.t == "midpoint" else float(self.t)
             moved = translate(z[a > t][:CHECKED], z_e, t)
-            still = share_of(labeller.shows(drawn(f, moved))) if len(moved) else None
+            still = share_of(labeller.shows(decoded(f, moved))) if len(moved) else None
         descent.cost.generated += self.n_generated + len(moved)
         descent.cost.forward += self.n_generated + len(moved)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
             z, _ = prior(f, self.loop.batch_size, descent.noise)
             s = projection(z, z_e) > t
-            goal = drawn(f, translate(z, z_e, t))
+            goal = decoded(f, translate(z, z_e, t))
             found = model.likelihood.mean(model.decoder(z))
             descent.cost.gradients += len(z)
             descent.cost.generated += len(z)
@@ -118,14 +118,14 @@ def target_vector(z: Tensor, shows: Tensor) -> Tensor:
     """``z_e = mean(Z+) - mean(Z-)``, ``(z,)``.
 
     Raises:
-        UsageError: all or none of the drawings show the feature.
+        UsageError: all or none of the generated images show the feature.
     """
     n = int(shows.sum())
     if n in (0, len(z)):
         raise UsageError(
-            "a target vector needs drawings with and without what is to be forgotten",
+            "a target vector needs generated images with and without what is to be forgotten",
             found=f"{n} of {len(z)} that the method's labeller says show it",
-            way_out="Raise method.n_generated, or forget a class or an attribute that the model draws",
+            way_out="Raise method.n_generated, or forget a class or an attribute that the model generates",
         )
     return z[shows].mean(0) - z[~shows].mean(0)
 

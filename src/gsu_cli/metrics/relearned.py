@@ -1,9 +1,9 @@
-"""What a conditional model draws once its word for the forgotten condition is thrown away and learnt anew.
+"""What a conditional model generates once its word for the forgotten condition is thrown away and learnt anew.
 
     e* = argmin_e E loss(x, e),   x forgotten training images, e the embedding of their condition, all else fixed
 
 A model can lose the word and keep the thing: when the embedding of a condition is zeroed, exchanged or scrambled,
-asking for it draws something else, and all that the network knows is still there. The embedding is learnt from zero,
+asking for it gives something else, and all that the network knows is still there. The embedding is learnt from zero,
 the null condition, so what a method did to it alone changes nothing here: the original's number comes back to the
 digit. How low it can fall, the retrained model says: it, too, learns a word for what it never saw.
 
@@ -32,13 +32,13 @@ BATCH = 128
 
 
 class Relearned:
-    """Share of drawings that show what is forgotten, asked for it with the embedding learnt anew; Wilson's interval.
+    """Share of samples that show what is forgotten, asked for it with the embedding learnt anew; Wilson's interval.
 
-    Of several forgotten classes each has its embedding learnt, and its share of the drawings.
+    Of several forgotten classes each has its embedding learnt, and its share of the generated images.
 
     Args:
         steps: of 128 forgotten training images each.
-        samples: drawings, at most those of a run.
+        samples: samples, at most those of a run.
 
     Raises:
         UsageError: an option is out of range.

@@ -39,7 +39,7 @@ class DecoderSites:
 
     @torch.no_grad()
     def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
-        """Latents ``(n, z)``, at the conditions that are usually asked for, and what is drawn there now."""
+        """Latents ``(n, z)``, at the conditions that are usually asked for, and what is generated there now."""
         codes = code(self.model, noise, usual_conditions(self.model, len(noise), generator))
         return Sites((codes,), decode(self.model, codes))
 
@@ -72,7 +72,7 @@ def decoder_prefix(model: Any) -> str:
 
 
 def check_network(model: Any) -> None:
-    """Refuses a model whose drawings depend on more than its network, or whose network computes its own weights.
+    """Refuses a model whose samples depend on more than its network, or whose network computes its own weights.
 
     Raises:
         UsageError: with the parameter.
@@ -81,7 +81,7 @@ def check_network(model: Any) -> None:
     prefix = prefix_of(model, network)
     if outside := [name for name in model.generation_parameters() if not name.startswith(prefix)]:
         raise UsageError(
-            f"this method needs a {what} that holds every parameter drawing depends on",
+            f"this method needs a {what} that holds every parameter that generation depends on",
             found=f"{outside[0]} outside of it",
             way_out=f"Move it into the class's {what}, or: {GRADIENTS_ALONE}",
         )

@@ -11,7 +11,7 @@ from gsu_cli.surgery.devices import coins, normal
 
 
 class Bernoulli:
-    """Pixel logits; targets anywhere in [0, 1], so that a drawn image can itself be a target (cross-entropy)."""
+    """Pixel logits; targets anywhere in [0, 1], so that a generated image can itself be a target (cross-entropy)."""
 
     def nll(self, output: Tensor, x: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(output, x, reduction="none").flatten(1).sum(1)
@@ -27,7 +27,7 @@ class Bernoulli:
 class Gaussian:
     """Pixels N(output, sigma^2), sigma fixed.
 
-    The constant of the density is left out, so that 0 nats is an image drawn exactly: relative changes of the -ELBO
+    The constant of the density is left out, so that 0 nats is an exact reproduction: relative changes of the -ELBO
     then mean something, which they would not around the arbitrary zero of a density.
 
     Args:

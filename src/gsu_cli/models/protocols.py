@@ -25,7 +25,7 @@ def loss_unit(model: object) -> str:
 
 @runtime_checkable
 class Generator(Protocol):
-    """Anything that images can be drawn from."""
+    """Anything that images can be generated from."""
 
     shape: tuple[int, int, int]
 
@@ -54,14 +54,14 @@ class Trainable(Protocol):
 
 @runtime_checkable
 class HasSites(Protocol):
-    """A network, an output loss, and the sites of what the model itself draws: all that curvature needs."""
+    """A network, an output loss, and the sites of what the model itself generates: all that curvature needs."""
 
     network: nn.Module
     output_loss: OutputLoss
     sites_at_once: int  # that pass the network together where all activations are kept, at most
 
     def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
-        """Sites of the images that the model draws of ``noise``, whose targets are what it says there now."""
+        """Sites of the images that the model generates from ``noise``, whose targets are what it says there now."""
 
 
 @runtime_checkable
@@ -107,7 +107,7 @@ class HasNoiseLevels(Protocol):
         """``(x_t, t)`` of each image at one time from ``start`` on, and what ``network(x_t, t)`` should be."""
 
     def times(self, n: int, generator: torch.Generator, start: int = 0) -> Tensor:
-        """Times ``(n,)`` from ``start`` on for ``n`` images; from 0 on the first that ``loss`` draws."""
+        """Times ``(n,)`` from ``start`` on for ``n`` images; from 0 on the first that ``loss`` samples."""
 
     def denoised(self, x_t: Tensor, t: Tensor, output: Tensor) -> Tensor:
         """The ``x_0`` that ``output`` implies."""

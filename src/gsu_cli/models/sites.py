@@ -50,7 +50,7 @@ class SquaredError:
 
 
 class ImageError(SquaredError):
-    """The same of outputs that are images: what is drawn lies in [0, 1]."""
+    """The same of outputs that are images: what is generated lies in [0, 1]."""
 
     def mean(self, output: Tensor) -> Tensor:
         return output.clamp(0, 1)

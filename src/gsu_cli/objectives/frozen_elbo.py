@@ -1,6 +1,6 @@
 """The -ELBO as a function of the decoder alone: latents and KL are computed once, since the encoder stands still.
 
-    L(theta) = mean_i [ nll(decoder_theta(z_i), x_i) + KL(q(z | x_i) | p(z)) ],   z_i ~ q(z | x_i) drawn once or twice.
+    L(theta) = mean_i [ nll(decoder_theta(z_i), x_i) + KL(q(z | x_i) | p(z)) ],   z_i ~ q(z | x_i) taken once or twice.
 
 The same number as the model's own loss under the same noise, at half the price, which is what a line search needs.
 """

@@ -1,4 +1,4 @@
-"""What methods that redraw need: a frozen original, latents of images under it, and what it draws there."""
+"""What methods that redirect need: a frozen original, latents of images under it, and what it generates there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def latents(model: Any, x: Tensor, y: Tensor, generator: torch.Generator) -> Ten
 
 
 @torch.no_grad()
-def drawn(model: Any, z: Tensor) -> Tensor:
+def decoded(model: Any, z: Tensor) -> Tensor:
     """``E[x | decoder(z)]`` in [0, 1], ``(n, c, h, w)``: what the likelihood takes as a target."""
     images: Tensor = model.likelihood.mean(model.decoder(z))
     return images.clamp(0.0, 1.0)

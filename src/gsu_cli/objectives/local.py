@@ -4,7 +4,7 @@
 
 ``w`` in [0, 1] says of each pixel whether the attribute shows there: where the values of the images to forget are
 distributed otherwise than those of the retained ones (the two-sample Kolmogorov-Smirnov distance). ``m_i`` is, of all
-clean retained posterior means, the one whose drawing is most like ``x_i`` elsewhere. So a face without its glasses is
+clean retained posterior means, the one whose image is most like ``x_i`` elsewhere. So a face without its glasses is
 the same face with the eyes of its double, and the step has nothing to do but to take the glasses off. Taking the whole
 double (`redirect` with ``shortlist=None``) asks for less change where a beard hides a missing hood of hair, and plants
 beards. No judge is asked: the region is read off the training images and their labels.
@@ -54,9 +54,9 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
     looks = (doubles * weight).flatten(1)
     targets, meant = [], []
     for part, y in zip(z.split(BLOCK), forget.labels.split(BLOCK), strict=True):
-        drawn = decode(model, part)
-        double = doubles[nearest((drawn * weight).flatten(1), looks, 1)[:, 0]]
-        targets.append(drawn + w * (double - drawn))
+        generated = decode(model, part)
+        double = doubles[nearest((generated * weight).flatten(1), looks, 1)[:, 0]]
+        targets.append(generated + w * (double - generated))
         meant.append(code(model, posterior(model, targets[-1], y)[0], y))
     return Redirect(z, torch.cat(targets), torch.cat(meant), clean, None, kind="local", region=float(w.mean()))
 

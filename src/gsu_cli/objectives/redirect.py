@@ -1,11 +1,11 @@
-"""Redirect: draw, at the latents of what is to be forgotten, what the original draws at a near retained latent.
+"""Redirect: generate, at the latents of what is to be forgotten, what the original generates at a near retained latent.
 
     L_redirect(theta) = mean_i nll(decoder_theta(z_i), t_i),   z_i ~ q(z | x_i), x_i to be forgotten,
     t_i = E[x | decoder_0(m_i)],   m_i a clean retained posterior mean near z_i.
 
 A retained posterior mean is *clean* when none of its ``neighbours`` nearest posterior means belongs to the forget set:
 without that, the targets of a 9 are the most 9-like of the 4s. Of the ``shortlist`` clean means nearest to ``z_i``, the
-one whose drawing differs least from what is drawn at ``z_i`` is taken: near in the latent space is not always near on
+one whose image differs least from what is generated at ``z_i`` is taken: near in the latent space is not always near on
 paper, and the nearer the target, the further a budget reaches. Ascending the forget loss of a trained model amplifies
 pixel noise (its gradient there is mostly residual); this loss is far from its optimum, so its gradient is a signal. No
 judge is asked. The image likelihood's cross-entropy accepts targets between 0 and 1.
@@ -42,12 +42,12 @@ class Redirect:
     """The objective with its data.
 
     Attributes:
-        latents: ``(n, z)``, where what is to be forgotten is drawn.
-        targets: ``(n, c, h, w)`` in [0, 1], what is to be drawn there instead.
-        meant: ``(n, z)``, where the original draws the targets, or the posterior means of targets that are no drawings.
+        latents: ``(n, z)``, where what is to be forgotten is generated.
+        targets: ``(n, c, h, w)`` in [0, 1], what is to be generated there instead.
+        meant: ``(n, z)``, where the original generates the targets, or the posterior means of other targets.
         clean: share of the retained posterior means that could be a target.
-        floor: the loss of a decoder that draws the targets exactly (their entropy), nats per image; None where the
-            targets are no drawings of latents.
+        floor: the loss of a decoder that generates the targets exactly (their entropy), nats per image; None where the
+            targets are not generated from latents.
         kind: how the targets were chosen.
         region: share of the picture that the targets change; 1 for another picture.
     """
@@ -81,7 +81,7 @@ def check_latents(model: Any) -> None:
 
 
 def latents(model: Any, forget: Images, retain: Images, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Where what is to be forgotten is drawn, and the posterior means of both parts.
+    """Where what is to be forgotten is generated, and the posterior means of both parts.
 
     Returns:
         A draw of ``q(z | x)`` for each image to forget, ``(n_f, z)``; the means, ``(n_f, z)`` and ``(n_r, z)``. Of a
@@ -109,22 +109,22 @@ def redirect(
         retain: images whose latents are the targets' choice; some thousands suffice.
         seed: of the latents' noise.
         neighbours: how many nearest posterior means must all be retained.
-        shortlist: clean means nearest in the latent space among which the nearest drawing is chosen; None: all of them.
+        shortlist: clean means nearest in the latent space among which the nearest image is chosen; None: all of them.
 
     Raises:
         UsageError: the model has no latents to redirect.
     """
     z, mean_f, mean_r = latents(model, forget, retain, seed)
     pool, clean = clean_means(mean_f, mean_r, neighbours)
-    drawn = joined(pool.split(BLOCK), lambda part: decode(model, part))
+    generated = joined(pool.split(BLOCK), lambda part: decode(model, part))
     parts = z.split(BLOCK)
     if shortlist is None:
-        looks = drawn.flatten(1)
+        looks = generated.flatten(1)
         chosen = joined(parts, lambda part: nearest(decode(model, part).flatten(1), looks, 1)[:, 0])
     else:
         near = nearest(z, pool, min(shortlist, len(pool))).split(BLOCK)
-        chosen = joined(zip(parts, near, strict=True), lambda pair: _alike(decode(model, pair[0]), drawn, pair[1]))
-    targets, meant = drawn[chosen], pool[chosen]
+        chosen = joined(zip(parts, near, strict=True), lambda pair: _alike(decode(model, pair[0]), generated, pair[1]))
+    targets, meant = generated[chosen], pool[chosen]
     kind = "nearest" if shortlist else "alike"
     return Redirect(z, targets, meant, clean, entropy(model, meant, targets), kind=kind)
 
@@ -146,10 +146,10 @@ def clean_means(mean_f: Tensor, mean_r: Tensor, neighbours: int = 10) -> tuple[T
     return mean_r[forgotten <= limit], share_of(forgotten == 0)
 
 
-def _alike(images: Tensor, drawn: Tensor, index: Tensor) -> Tensor:
-    """Of the candidates ``index`` ``(n, k)`` into ``drawn``, the one nearest in pixels to each image, ``(n,)``."""
+def _alike(images: Tensor, generated: Tensor, index: Tensor) -> Tensor:
+    """Of the candidates ``index`` ``(n, k)`` into ``generated``, the one nearest in pixels to each image, ``(n,)``."""
     # column by column: n x k images at once would be the largest tensor of the whole method
-    distances = torch.stack([(images - drawn[column]).square().flatten(1).sum(1) for column in index.T], 1)
+    distances = torch.stack([(images - generated[column]).square().flatten(1).sum(1) for column in index.T], 1)
     return index.gather(1, distances.argmin(1, keepdim=True))[:, 0]
 
 
@@ -211,6 +211,6 @@ def nearest(points: Tensor, pool: Tensor, k: int) -> Tensor:
 
 @torch.no_grad()
 def entropy(model: Any, z: Tensor, targets: Tensor) -> float:
-    """The loss of drawing exactly ``targets``, the means at latents ``z``, nats per image."""
+    """The loss of generating exactly ``targets``, the means at latents ``z``, nats per image."""
     parts = zip(z.split(BLOCK), targets.split(BLOCK), strict=True)
     return float(wide(joined(parts, lambda part: model.likelihood.nll(model.decoder(part[0]), part[1]))).mean())

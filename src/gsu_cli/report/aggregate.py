@@ -92,7 +92,7 @@ class Group:
                 shifts += [reading.shift] if reading.shift is not None else []
             else:
                 # of two runs with the same seeds, one with more metrics say, the later counts: no second evidence
-                cells.setdefault(setting(record), {})[_drawn(record)] = (record, reading.value)
+                cells.setdefault(setting(record), {})[_seeds(record)] = (record, reading.value)
         if not cells:
             return Statistic(None, missing=tuple(missing), shifts=tuple(shifts))
         means = [statistics.fmean(value for _, value in runs.values()) for runs in cells.values()]
@@ -192,7 +192,7 @@ def aggregate(
 
 
 def mixed(records: Sequence[Record], by: Sequence[str]) -> list[str]:
-    """What the rows average over that was chosen, not drawn: a reader must know, and may add it to ``by``."""
+    """What the rows average over that was chosen, not sampled: a reader must know, and may add it to ``by``."""
     told = [*checkpoints(records), *(["data"] if "dataset" not in by or "data" in default_keys(records) else [])]
     among = [name for name in ("dataset", *told, "method", *varied(records)) if name not in by]
     groups = group(records, by)
@@ -218,7 +218,7 @@ def setting(record: Record) -> str:
     return json.dumps([*names, data(record), made, typed, chosen(record)], sort_keys=True, default=str)
 
 
-def _drawn(record: Record) -> str:
+def _seeds(record: Record) -> str:
     """What seeds and which of several checkpoints of one setting; a run that does not say is one of its own."""
     if not record.seeds:
         return str(id(record))

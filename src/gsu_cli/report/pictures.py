@@ -44,7 +44,7 @@ class Block:
 
 def contact_sheet(
     path: Path,
-    drawings: Mapping[str, Tensor],
+    samples: Mapping[str, Tensor],
     labels: Mapping[str, Tensor],
     names: Mapping[int, str],
     targets: Sequence[int],
@@ -60,7 +60,7 @@ def contact_sheet(
 
     Args:
         path: of the PNG, written atomically.
-        drawings: subject -> uint8 ``(n, c, h, w)``, the same noise in each; the first is the original.
+        generated images: subject -> uint8 ``(n, c, h, w)``, the same noise in each; the first is the original.
         labels: subject -> ``(n,)`` what the judge names, in red where it is a target.
         names: label -> name.
         targets: labels that were to be forgotten.
@@ -70,7 +70,7 @@ def contact_sheet(
         most: samples whose picture changed most, though none of them showed the feature.
         most_title: heading of theirs.
     """
-    first = next(iter(drawings))
+    first = next(iter(samples))
     hits = torch.isin(labels[first], torch.tensor(list(targets), dtype=torch.int64))
     shown, others = choose(hits, columns, rows)
 
@@ -79,10 +79,10 @@ def contact_sheet(
         for name in who:
             own = labels[name][index].tolist()
             texts, framed = [names.get(label, str(label)) for label in own], [label in targets for label in own]
-            lines.append(Line(name, drawings[name][index], texts, framed))
+            lines.append(Line(name, samples[name][index], texts, framed))
         return Block(title, lines)
 
-    everyone = list(drawings)
+    everyone = list(samples)
     blocks = [*before]
     if len(targets) and len(shown):
         title = f"samples of the {first} that show {what}: {int(hits.sum()):,} of {len(hits):,}"
@@ -91,7 +91,7 @@ def contact_sheet(
         none = "the first samples" + (f"; none shows {what}" if len(targets) else "")
         blocks.append(block("other samples" if len(targets) and len(shown) else none, others, everyone))
     if len(most):
-        pair = [name for name in (first, "unlearned") if name in drawings]
+        pair = [name for name in (first, "unlearned") if name in samples]
         blocks.append(block(most_title, torch.tensor(list(most[:columns]), dtype=torch.int64), pair))
     _write(path, blocks, columns)
 

@@ -1,4 +1,4 @@
-"""Other ways in which a model still draws what it seems to have forgotten.
+"""Other ways in which a model still generates what it seems to have forgotten.
 
 A claim rests on samples as the model usually gives them. Of a conditional model these are a mixture, whose ratio falls
 when the forgotten condition is renamed, zeroed or scrambled, though a word was lost and no knowledge. Measurements of

@@ -27,9 +27,9 @@ def sentences(record: Record) -> list[str]:
     lines += [f"judge {j['name']}: {j['unavailable']}" for j in record.judges if "unavailable" in j]
     for j in record.judges:
         trust = j.get("trust") or {}
-        real, drawn = trust.get("real"), trust.get("reconstructions")
+        real, generated = trust.get("real"), trust.get("reconstructions")
         if real and real["value"] is not None:
-            again = (drawn or {}).get("value")
+            again = (generated or {}).get("value")
             also = "" if again is None else f", {again:.1%} of their reconstructions"
             # where nothing is forgotten, a judge of attributes gives an answer to each of them
             answers = bool(dataset.get("attributes")) and record.split.get("target_attribute") is None

@@ -35,7 +35,7 @@ class Verdict:
     Attributes:
         outcome: ``forgot`` by every judge that counts, two at least; ``partly`` the same, less than half of it by one
             of them and less than retraining; ``one_judge`` alone saw or could see it; ``hidden``: as one of these,
-            but a conditional model still draws it when asked otherwise; ``disagree``: one sees less, one more;
+            but a conditional model still generates it when asked otherwise; ``disagree``: one sees less, one more;
             ``not_forgotten``; ``nothing_to_forget``; ``unknown``: no judge can tell; ``ruined``: the model.
         reasons: why it is no more than that, in words.
         judges: those that a ratio was asked of, by name: "" where it counts, else why not.

@@ -35,7 +35,7 @@ class Lineage:
         dataset_sha256: of its pixels and labels, as loaded; see `Dataset.digest`.
         forget: slug of the forget spec; None where nothing was left out.
         forget_sha256: of the forgotten indices; see `Split.digest`.
-        forget_seed: that drew them, where a fraction was drawn.
+        forget_seed: that chose them, where a fraction is forgotten.
         architecture: class and options of the model.
         recipe: of the training, with the epochs that it really had.
     """

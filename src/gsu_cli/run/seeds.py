@@ -1,4 +1,4 @@
-"""One seed in the config fans out by name, so that drawing more in one place moves nothing in another."""
+"""One seed in the config fans out by name, so that more noise in one place moves nothing in another."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Directions of Fisher surgery by two solvers, and along each the step that the budget allows.
 
-``theta`` are the weights that drawing depends on, ``g`` the gradient of the redirect loss, ``F_r`` the Fisher of the
+``theta`` are the weights that generation depends on, ``g`` the gradient of the redirect loss, ``F_r`` the Fisher of the
 retain set. docs/methods/fisher_surgery.md has the formulas and tells what each solver earns.
 """
 

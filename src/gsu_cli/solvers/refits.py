@@ -32,7 +32,7 @@ def refitted(problem: StepProblem, layers: int, meant: Tensor, stay: Tensor) -> 
     Args:
         problem: where.
         layers: how many are tried, from the latents on.
-        meant: latents at which the original draws the targets ``(n, z)``.
+        meant: latents at which the original generates the targets ``(n, z)``.
         stay: latents of retained images ``(m, z)``, others than the budget's: a refit spares its own.
 
     Returns:

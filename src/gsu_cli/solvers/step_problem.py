@@ -1,6 +1,6 @@
 """Where Fisher surgery steps from, and what a step may cost.
 
-``theta`` are the weights that drawing depends on. docs/methods/fisher_surgery.md has the formulas.
+``theta`` are the weights that generation depends on. docs/methods/fisher_surgery.md has the formulas.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class StepProblem:
     """What every solver starts from, at the present weights ``theta``.
 
     Attributes:
-        model, goal, cost: whose drawings, the redirect loss, the retain loss.
-        theta: the weights that drawing depends on.
+        model, goal, cost: whose generated images, the redirect loss, the retain loss.
+        theta: the weights that generation depends on.
         loss: the retain loss at ``theta``, nats per image.
         limit: the largest retain loss allowed, nats per image.
         before: the redirect loss at ``theta``, nats per image.

@@ -1,6 +1,6 @@
 """What differs between devices: where float64 lives, and where noise comes from.
 
-Noise is drawn on the CPU from the given generator and then moved, so one seed means the same noise on every device.
+Noise is made on the CPU from the given generator and then moved, so one seed means the same noise on every device.
 Sums that must not drown in float32 are taken in float64; a device that has none (Apple's) hands them to the CPU.
 """
 
@@ -32,7 +32,7 @@ def normal(shape: torch.Size | tuple[int, ...], generator: torch.Generator, like
     Args:
         shape: of the noise.
         generator: of the CPU.
-        like: a tensor whose dtype the noise is drawn in and whose device it is moved to; float32 on the CPU when None.
+        like: a tensor whose dtype the noise is made in and whose device it is moved to; float32 on the CPU when None.
     """
     if like is None:
         return torch.randn(shape, generator=generator)

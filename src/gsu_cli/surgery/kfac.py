@@ -76,7 +76,7 @@ class KroneckerBuilder:
 
         Args:
             inputs: ``(n, ...)``, or a tuple of such tensors where the network takes several.
-            output_gradient: the module's output -> ``d loss_i / d output_i`` per sample; with targets drawn from the
+            output_gradient: the module's output -> ``d loss_i / d output_i`` per sample; with targets sampled from the
                 model itself (``likelihood.fisher_residual``) the result is the true Fisher, with the data's targets
                 the empirical one.
         """

@@ -1,7 +1,7 @@
 """A batch cut into pieces that do not depend on who computes them, and noise that does not depend on the cut.
 
-A model draws the noise of its loss itself, for as many images as it is given. While a piece is computed, whatever is
-drawn for its images from the batch's generator is drawn for the whole batch, and the rows of the piece are kept: image
+A model samples the noise of its loss itself, for as many images as it is given. While a piece is computed, whatever is
+sampled for its images from the batch's generator is made for the whole batch, and the rows of the piece are kept: image
 i sees the noise that it would have seen in the uncut batch.
 """
 
@@ -37,7 +37,7 @@ def cuts(n: int) -> list[slice]:
 
 @contextmanager
 def piece(rows: slice, n: int, generator: torch.Generator) -> Iterator[None]:
-    """Within, draws of ``generator`` for the images of ``rows`` are those rows of draws for all ``n``."""
+    """Within, samples of ``generator`` for the images of ``rows`` are those rows of samples for all ``n``."""
     cut = _Cut(rows, n, generator)
     _open.append(cut)
     try:
@@ -48,7 +48,7 @@ def piece(rows: slice, n: int, generator: torch.Generator) -> Iterator[None]:
 
 
 def for_all(n: int, draw: Callable[[int], Tensor]) -> Tensor:
-    """``draw(n)``, for draws that are made together; within a piece the rows of it from a draw for the whole batch."""
+    """``draw(n)``, for samples that are made together; within a piece its rows of those for the whole batch."""
     if not _open or n != _open[-1].size:
         return draw(n)
     cut = _open[-1]
@@ -80,7 +80,7 @@ class _Cut(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
         sized = args and (args[0] == self.size if name == "randperm" else self._is_of_images(args[0]))
         if sized:
             raise UsageError(
-                "a model that several processes train must draw noise that can be drawn for all images at once",
+                "a model that several processes train must sample noise that can be sampled for all images at once",
                 found=f"torch.{name} in its loss",
                 way_out="Use torch.rand or torch.randn(..., generator=generator), or train in one process",
             )

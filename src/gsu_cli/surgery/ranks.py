@@ -57,7 +57,7 @@ class Ranks:
             losses: of rows of the batch.
             n: images in the batch.
             parameters: all that are trained.
-            rng: from which ``losses`` draws.
+            rng: from which ``losses`` samples.
         """
         mean = losses(slice(0, n)).mean()
         value = mean.item()

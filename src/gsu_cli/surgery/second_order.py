@@ -57,7 +57,7 @@ def hessian_vector_product(
 ) -> tuple[Tensor, Vector, Vector]:
     """``(L, g, H v)`` at ``theta`` by differentiating ``g.v`` (Pearlmutter 1994); ``loss`` is called once.
 
-    Double backward rather than forward-over-reverse: every op that trains supports it, and a loss that draws noise
+    Double backward rather than forward-over-reverse: every op that trains supports it, and a loss that samples noise
     sees that noise once.
 
     Args:

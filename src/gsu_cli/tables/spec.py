@@ -36,8 +36,8 @@ class TableSpec:
         sort: quantity by whose change columns and means are sorted: "feature_ratio.cnn"; None: as given.
         absolute: whether numbers are shown as they are; else as changes from the original.
         show: names of the measurements to show; None for all.
-        plot: whether changes are drawn along the numeric options that differ between cells; "front": the cut against
-            the cost instead, a figure per block of means, or one of all cells.
+        plot: whether changes are plotted along the numeric options that differ between cells; "front": reduction
+            against the cost instead, a figure per block of means, or one of all cells.
         published: rows of others' figures: head of a column -> what is printed there, and ``source``.
         expect: what is pinned; see `Expectation`.
     """

@@ -26,7 +26,7 @@ class Task:
         model: to be moved in place; already a copy of the original.
         split: what to forget and what to retain.
         recipe: how the original was trained, for methods that train; None when its checkpoint does not say.
-        seed: drawn from the generator given to `unlearn`; streams derive from it by name.
+        seed: taken from the generator given to `unlearn`; streams derive from it by name.
         stage: context manager that times a named part ("gradients", "statistics", "step") for the record.
         on_progress: called with (done, total, loss) in long loops.
         on_trial: called with one line of text after each run of a search for a strength.

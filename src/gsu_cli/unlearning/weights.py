@@ -12,7 +12,7 @@ SCOPES = ("all", "generator")
 
 
 def names_in_scope(model: Any, scope: str) -> list[str]:
-    """The parameters that a method may move: "all", or the "generator"'s, on which drawing depends."""
+    """The parameters that a method may move: "all", or the "generator"'s, on which generation depends."""
     return list(model.generation_parameters()) if scope == "generator" else [k for k, _ in model.named_parameters()]
 
 

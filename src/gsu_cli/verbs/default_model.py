@@ -11,7 +11,7 @@ from gsu_cli.run.provenance import config_hash
 from gsu_cli.run.session import Session
 from gsu_cli.verbs import assemble, console
 
-SMALL = 32  # pixels from which on a fully connected model takes long and draws badly
+SMALL = 32  # pixels from which on a fully connected model takes long and generates badly
 
 
 def suited(cfg: DictConfig, dataset: Dataset, session: Session) -> DictConfig:

@@ -106,7 +106,7 @@ def check_split(split: Split, earlier: Record, session: Session) -> None:
         return
     keys = {"forget": "slug", "forget_sha256": "sha256", "forget_seed": "seed", "n_forget": "n_forget"}
     names = list(keys)
-    if now["dataset_sha256"] != earlier.inputs.get("dataset", {}).get("sha256") and not references.is_drawn(split):
+    if now["dataset_sha256"] != earlier.inputs.get("dataset", {}).get("sha256") and not references.is_chosen(split):
         names = ["forget"]  # the same class in other data, as typed
     was, is_now = ({name: source.get(key) for name, key in keys.items()} for source in (then, now))
     found = differences(was, is_now, names)

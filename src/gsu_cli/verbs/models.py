@@ -55,7 +55,7 @@ def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) 
         known["conditions"] = conditions_for(dataset, cfg.get("conditions"))
     more = beside(weights) if weights is not None and callable(beside) else {}
     model = build(cfg, key="model", **{k: v for k, v in known.items() if k in takes}, **more)
-    judges = bool({"labels", "attributes"} & set(takes))  # and draws nothing
+    judges = bool({"labels", "attributes"} & set(takes))  # and generates nothing
     needed = CONTRACT if judges else (*CONTRACT, *GENERATOR)
     missing = [f"{name}()" for name in needed if not callable(getattr(model, name, None))]
     if not isinstance(model, HasLoss | Trainable):

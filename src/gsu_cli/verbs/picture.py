@@ -57,12 +57,12 @@ def draw_picture(session: Session, split: Split, subjects: Mapping[str, Evaluate
 def views(
     subjects: Mapping[str, EvaluatedModel], judge: str | None, names: Mapping[int, str], targets: tuple[int, ...]
 ) -> list[Block]:
-    """What a conditional model draws in each way of asking; the first samples, at the same noise for every subject."""
+    """What a conditional model generates in each way of asking; first samples, at the same noise for every subject."""
     blocks = []
     for words in next(iter(subjects.values())).views:
         lines = []
         for name, subject in subjects.items():
-            if (view := subject.views.get(words)) is None:  # its drawings were not finite: its numbers say so
+            if (view := subject.views.get(words)) is None:  # its samples were not finite: its numbers say so
                 continue
             verdict = view.verdicts.get(str(judge))
             own = verdict.labels[:SAMPLES].tolist() if isinstance(verdict, Verdict) else [-1] * SAMPLES
@@ -83,10 +83,10 @@ def samples(split: Split, subjects: Mapping[str, EvaluatedModel]) -> list[Block]
     for name, subject in subjects.items():
         if isinstance(subject.model, HasPosterior):
             try:
-                drawn = reconstructions(subject.model, images)
+                generated = reconstructions(subject.model, images)
             except NonFiniteError:  # its numbers say so
                 continue
-            lines.append(Line(name, drawn, blank, [False] * len(images)))
+            lines.append(Line(name, generated, blank, [False] * len(images)))
     which = "the" if len(images) == split.n_forget else f"the first {len(images)}"
     title = f"{which} training images to be forgotten, {split.n_forget:,} in all, and their reconstructions"
     return [Block(title, lines)]

@@ -43,13 +43,13 @@ def forgotten(split: Split, session: Session, *, of: str | None = None) -> dict[
     }
 
 
-def is_drawn(split: Split) -> bool:
+def is_chosen(split: Split) -> bool:
     """Whether it counts images, so that it means nothing for other data: samples, or a fraction."""
     return split.by_index or split.fraction is not None
 
 
 def reference(split: Split, checkpoint: Checkpoint, session: Session) -> Split:
-    """The cut against which weights are measured: retained is what the checkpoint was trained on, where that is known.
+    """The split for measuring: retained is what the checkpoint was trained on, where that is known.
 
     Whatever of it is not what was loaded becomes a note of the record.
     """
@@ -63,7 +63,7 @@ def reference(split: Split, checkpoint: Checkpoint, session: Session) -> Split:
             session.record,
         )
     elif slug is not None and split.n_forget and session.record.verb == "unlearn":
-        same = not is_drawn(split) or about.get("forget_sha256") in (None, split.digest())
+        same = not is_chosen(split) or about.get("forget_sha256") in (None, split.digest())
         what = split.words if same else f"{split.words}, other images than here"
         made = (
             f"{about['method']} made the checkpoint forget"
@@ -205,7 +205,7 @@ def check_twin(found: Checkpoint, checkpoint: Checkpoint, split: Split, session:
     wrong = differences(expected, has, names)
     own = checkpoint.about.get("dataset_sha256")
     loaded = reference_sha256(session)
-    if is_drawn(split) and has.dataset_sha256 not in (None, loaded) and has.dataset_sha256 == own:
+    if is_chosen(split) and has.dataset_sha256 not in (None, loaded) and has.dataset_sha256 == own:
         wrong.append(Difference("dataset_sha256", loaded, has.dataset_sha256))  # whose indices the spec counts
     if wrong:
         raise CheckpointError(
@@ -240,9 +240,9 @@ def _accounts(
     if None in (expected.dataset_sha256, has.dataset_sha256):
         names.append("dataset")
     if has.dataset_sha256 in (None, reference_sha256(session)):  # else these are the indices of other data
-        drawn = split.fraction is not None
+        generated = split.fraction is not None
         told = has.forget_sha256 is not None
-        names += ["forget_sha256"] * (drawn or told) + ["forget_seed"] * (drawn and not told)
+        names += ["forget_sha256"] * (generated or told) + ["forget_seed"] * (generated and not told)
         if told and has.forget_sha256 != expected.forget_sha256:
             names.append("forget_seed")
     return expected, has, names

@@ -113,7 +113,7 @@ def _train(
 
 
 def is_judge(model: Any) -> bool:
-    """Whether it names what images show; a generator draws them."""
+    """Whether it names what images show; a generator makes them."""
     return isinstance(model, JudgeCnn | AttributeCnn) or not callable(getattr(model, "sample", None))
 
 

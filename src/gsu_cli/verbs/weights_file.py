@@ -53,7 +53,7 @@ def _check_forgotten(checkpoint: Checkpoint, split: Split, session: Session) -> 
     about, known = checkpoint.about, session.record.split
     counted = about.get("forget_dataset_sha256")
     if counted is not None and counted != known["dataset_sha256"]:
-        if not references.is_drawn(split):
+        if not references.is_chosen(split):
             return  # the same class in other data, which is noted
         wrong = [Difference("dataset_sha256", counted, known["dataset_sha256"])]
     else:
@@ -64,7 +64,7 @@ def _check_forgotten(checkpoint: Checkpoint, split: Split, session: Session) -> 
         if has.forget_sha256 is None and split.fraction is not None:
             console.note(
                 f"the weights do not say which images they were made without; seed {known['seed']} was taken to have "
-                "drawn them",
+                "chosen them",
                 session.record,
             )
     if wrong and is_typed("forget", "seeds.unlearn"):

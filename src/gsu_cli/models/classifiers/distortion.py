@@ -1,4 +1,4 @@
-"""Random distortions under which judges learn: so that the softness of drawings is not itself a reason to misjudge."""
+"""Random distortions under which judges learn: so that the softness of samples is not itself a reason to misjudge."""
 
 from __future__ import annotations
 

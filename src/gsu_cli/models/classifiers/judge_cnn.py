@@ -1,7 +1,7 @@
 """The classifier behind the CNN judge: two strided convolutions, a 64-d feature layer, a linear head.
 
 It is trained on real images that are shifted, rotated, scaled, blurred and made noisy at random, so that the softness
-of a VAE's drawings is not itself a reason to misjudge them; it never sees a generated image.
+of a VAE's images is not itself a reason to misjudge them; it never sees a generated image.
 """
 
 from __future__ import annotations

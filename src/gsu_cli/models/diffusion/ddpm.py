@@ -1,7 +1,7 @@
 """Denoising diffusion: a network learns what noise was added to an image, and samples by taking it away again.
 
 With ``x_0`` in [-1, 1], ``a = a_t`` and ``x_t = sqrt(a) x_0 + sqrt(1 - a) eps`` the network predicts ``eps``, or
-``v = sqrt(a) eps - sqrt(1 - a) x_0``. Sampling is DDIM with ``eta = 0``: from ``x_T ~ N(0, I)`` on nothing is drawn any
+``v = sqrt(a) eps - sqrt(1 - a) x_0``. Sampling is DDIM with ``eta = 0``: from ``x_T ~ N(0, I)`` on no noise comes any
 more, so an image is a function of its noise and the weights, and two models are compared at the same noise.
 
 Sources: Ho, Jain and Abbeel, NeurIPS 2020 (loss); Salimans and Ho, ICLR 2022, appendix D (v); Song, Meng and Ermon,
@@ -160,7 +160,7 @@ class Ddpm(Conditional, Model):
 
     @torch.no_grad()
     def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
-        """The same of the images that are drawn of ``noise``, and what the network says there now."""
+        """The same of the images that are generated from ``noise``, and what the network says there now."""
         y = usual_conditions(self, len(noise), generator)
         made = self.sites(self.generate(noise, y), y, generator)
         return Sites(made.inputs, torch.cat([self.network(*part.inputs) for part in made.split(CHUNK)]))
@@ -191,7 +191,7 @@ class Ddpm(Conditional, Model):
         return images
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """``n`` images in [0, 1] at noise drawn from N(0, I), and conditions as often as training met them."""
+        """``n`` images in [0, 1] at noise sampled from N(0, I), and conditions as often as training met them."""
         noise = self.noise(n, generator)
         return self.generate(noise, usual_conditions(self, n, generator))
 

@@ -51,7 +51,7 @@ def stratified(n: int, steps: int, generator: torch.Generator, start: int = 0) -
     """``n`` times in ``start .. steps - 1``, ``(n,)`` int64: one of each of ``n`` equal parts, in random order.
 
     Each time alone is uniform, so the mean loss is unbiased; together they cover all noise levels, so that it varies
-    little. One call draws all the times of a batch.
+    little. One call samples all the times of a batch.
     """
     parts = torch.randperm(n, generator=generator) + torch.rand(n, generator=generator, dtype=torch.float64)
     return start + (parts / n * (steps - start)).long().clamp_(max=steps - start - 1)

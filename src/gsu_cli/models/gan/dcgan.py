@@ -1,6 +1,6 @@
-"""A small GAN: a network draws images of latents, a critic compares them with real ones, and both learn.
+"""A small GAN: a network makes images of latents, a critic compares them with real ones, and both learn.
 
-With a real image ``x``, a drawn one ``y = G(z)`` and ``D`` the critic, each pair of a batch costs
+With a real image ``x``, a generated one ``y = G(z)`` and ``D`` the critic, each pair of a batch costs
 
     L_D = f(D(y) - D(x)) + gamma / 2 (|dD/dx|^2 + |dD/dy|^2),   L_G = f(D(x) - D(y)),   f(t) = log(1 + exp t):
 
@@ -84,7 +84,7 @@ class Dcgan(Model):
         }
 
     def generation_parameters(self) -> list[str]:
-        """The generator's parameters: nothing else moves what is drawn."""
+        """The generator's parameters: nothing else moves what is generated."""
         return [name for name, _ in self.named_parameters() if name.startswith("network.")]
 
     def noise(self, n: int, generator: torch.Generator) -> Tensor:
@@ -100,12 +100,12 @@ class Dcgan(Model):
         return self.generate(z)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """``n`` images in [0, 1] at latents drawn from N(0, I)."""
+        """``n`` images in [0, 1] at latents sampled from N(0, I)."""
         return self.generate(self.noise(n, generator))
 
     @torch.no_grad()
     def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
-        """Latents ``(n, z)`` and what is drawn there now."""
+        """Latents ``(n, z)`` and what is generated there now."""
         return Sites((noise,), self.generate(noise))
 
     def optimisers(self, recipe: Any) -> list[torch.optim.Optimizer]:
@@ -121,8 +121,8 @@ class Dcgan(Model):
     def losses(self, x: Tensor, y: Tensor, generator: torch.Generator) -> list[Tensor]:
         """The critic's loss and the generator's, means over a batch of images ``(n, c, h, w)`` in [0, 1]."""
         real = (2 * x - 1).requires_grad_()
-        drawn = 2 * self.network(self.noise(len(x), generator)) - 1
-        of_real, of_drawn = self.discriminator(real), self.discriminator(drawn)
-        steep = penalty(of_real, real) + penalty(of_drawn, drawn)
-        critic = F.softplus(of_drawn - of_real) + self.gamma / 2 * steep
-        return [critic.mean(), F.softplus(of_real.detach() - of_drawn).mean()]
+        generated = 2 * self.network(self.noise(len(x), generator)) - 1
+        of_real, of_generated = self.discriminator(real), self.discriminator(generated)
+        steep = penalty(of_real, real) + penalty(of_generated, generated)
+        critic = F.softplus(of_generated - of_real) + self.gamma / 2 * steep
+        return [critic.mean(), F.softplus(of_real.detach() - of_generated).mean()]

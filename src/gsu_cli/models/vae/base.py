@@ -28,7 +28,7 @@ class Vae(Model):
         return mean, (0.5 * log_var).exp()
 
     def decode(self, z: Tensor) -> Tensor:
-        """Images in [0, 1], ``(n, c, h, w)``, drawn at latents ``(n, z)``."""
+        """Images in [0, 1], ``(n, c, h, w)``, at latents ``(n, z)``."""
         return self.likelihood.mean(self.decoder(z))
 
     def loss(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Tensor:
@@ -43,5 +43,5 @@ class Vae(Model):
         return self.decode(normal((n, self.latent_dim), generator).to(device_of(self)))
 
     def generation_parameters(self) -> list[str]:
-        """The decoder's parameters: nothing else moves what is drawn."""
+        """The decoder's parameters: nothing else moves what is generated."""
         return [name for name, _ in self.named_parameters() if name.startswith("decoder.")]

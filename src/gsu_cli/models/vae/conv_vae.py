@@ -1,9 +1,9 @@
 """The convolutional VAE for faces: strided convolutions down, nearest-neighbour upsampling and convolutions up.
 
 Source: Kingma and Welling, "Auto-Encoding Variational Bayes", ICLR 2014. Upsampling followed by a convolution (Odena et
-al. 2016) draws no checkerboards, and an ungrouped convolution is a layer with Kronecker factors, which a transposed one
-is not. The last convolution draws 2 x 2 pixels at each of its places (Shi et al. 2016), which saves the dearest layer.
-Fully connected layers that map the latents before anything is drawn: StyleGAN (Karras et al. 2019).
+al. 2016) makes no checkerboards, and an ungrouped convolution is a layer with Kronecker factors, which a transposed one
+is not. The last convolution makes 2 x 2 pixels at each of its places (Shi et al. 2016), which saves the dearest layer.
+Fully connected layers that map the latents before anything is generated: StyleGAN (Karras et al. 2019).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class ConvVae(Vae):
             halves as often as that is even and leaves 4 pixels, with the widths of `WIDTHS`.
         mapping: widths of fully connected layers between the latents and the decoder's first map; none by default. With
             some, kinds of faces meet at steeper borders, and fewer prior samples lie between two kinds.
-        sigma: standard deviation of a pixel around what is drawn, in units of the full range, in (0, 10]. It sets how
-            much the reconstruction counts against the prior: a larger one draws softer images and better prior samples.
+        sigma: standard deviation of a pixel around the mean, in units of the full range, in (0, 10]. It sets how
+            much the reconstruction counts against the prior: a larger one makes softer images and better prior samples.
             None is 1 for 64 x 64 RGB and falls with the square root of the number of values in an image, so that both
             terms of the -ELBO weigh as they do there.
 

@@ -2,8 +2,8 @@
 
     -log p(x | c) <= E_q(z | x, c) [-log p(x | z, c)] + KL(q(z | x, c) | N(0, I))
 
-The class is not in the latents any more: they say how a thing is drawn, the condition says what. In training the
-condition of some images is hidden (``drop``), so that the model also draws without one.
+The class is not in the latents any more: they say how a thing looks, the condition says what. In training the
+condition of some images is hidden (``drop``), so that the model also generates without one.
 
 Source: Sohn, Lee and Yan, "Learning Structured Output Representation using Deep Conditional Generative Models", NeurIPS
 2015; hidden conditions after Ho and Salimans, "Classifier-Free Diffusion Guidance", 2021.
@@ -113,7 +113,7 @@ class CVae(Conditional, Vae):
         return self.generate(z, usual_conditions(self, n, generator))
 
     def condition_column(self, c: int) -> tuple[str, int]:
-        """The embedding of condition ``c`` that drawing depends on: a parameter, and which of its columns."""
+        """The embedding of condition ``c`` that generation depends on: a parameter, and which of its columns."""
         return "decoder.0.weight", self.latent_dim + c
 
     def _given(self, condition: Tensor | None, n: int) -> Tensor:

@@ -1,6 +1,6 @@
 """VAEs of pythae: ``model.pt`` beside ``model_config.json``, as ``model.save(folder)`` and its trainer leave them.
 
-The networks are the library's own; what it adds to them (how a latent is drawn, what the loss is) is `Vae`'s. Where
+The networks are the library's own; what it adds to them (how a latent is sampled, what the loss is) is `Vae`'s. Where
 the reconstruction loss is "bce", the decoder's last sigmoid moves into the Bernoulli likelihood; "mse" is a Gaussian
 with sigma 1, whose -ELBO is the library's own loss. Whatever weight KL had in training, the loss here is the -ELBO.
 """

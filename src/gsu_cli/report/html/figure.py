@@ -27,7 +27,7 @@ class Figure:
     legend: tuple[tuple[Markup, str], ...]
 
 
-CHOSEN = ("method", "protocol", "dataset")  # groups along whose numbers something is drawn
+CHOSEN = ("method", "protocol", "dataset")  # groups along whose numbers something is plotted
 
 
 def gains(records: Sequence[Record]) -> list[Quantity]:

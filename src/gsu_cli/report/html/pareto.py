@@ -157,7 +157,7 @@ def _reference(records: Sequence[Record], gain: Quantity, cost: Quantity) -> Poi
 
 
 def _front(points: Sequence[Point]) -> list[Point]:
-    """Points that no other beats in cost and cut, cheapest first."""
+    """Points that no other beats in cost and reduction, cheapest first."""
     front: list[Point] = []
     for p in sorted(points, key=lambda p: (p.x, -p.y)):
         if not front or p.y > front[-1].y:

@@ -17,7 +17,7 @@ from gsu_cli.report.roles import asked, claim, claim_words
 from gsu_cli.run.record import Record
 
 MOST_BYTES = 2_500_000  # of all pictures of a page, as embedded
-WIDEST = 1100  # pixels; a sheet of 16 columns is drawn 1,090 wide
+WIDEST = 1100  # pixels; a sheet of 16 columns is 1,090 wide
 QUALITY = 70  # of WebP; the labels below each image stay legible
 
 

@@ -1,6 +1,6 @@
 """A chart as inline SVG: axes, points, lines, intervals. Colours are classes, so that a style sheet can turn them dark.
 
-Drawn here and not by a plotting library: the page stays small, follows the reader's colours, and its text is text.
+Made here and not by a plotting library: the page stays small, follows the reader's colours, and its text is text.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def mark(index: int, x: float = 0.0, y: float = 0.0) -> Markup:
 
 @dataclass
 class Chart:
-    """A chart that is drawn as it is told; `svg` closes it.
+    """A chart that holds what it is told; `svg` closes it.
 
     Args:
         title, about: what it shows, for those who see it and those who do not.
