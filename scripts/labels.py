@@ -1,6 +1,6 @@
-"""How far the judges of avatars are right on drawings: 200 prior samples, labelled by looking before a judge is asked.
+"""How far the judges of avatars are right on samples: 200 prior samples, labelled by looking before a judge is asked.
 
-python scripts/labels.py sheets FOLDER   # numbered drawings of the VAE that ships, 40 a page, to be labelled
+python scripts/labels.py sheets FOLDER   # numbered generated images of the VAE that ships, 40 a page, to be labelled
 python scripts/labels.py score           # docs/results/avatars/labels.json against both judges, as a table
 
 A label is true, false, or null where it could not be told. The file names the weights it is of; others are refused.
@@ -21,22 +21,22 @@ from gsu_cli.run.checkpoints import load_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "src" / "gsu_cli" / "pretrained" / "avatars"
-LABELS = ROOT / "docs" / "results" / "avatars_labels.json"
-DRAWINGS, SEED = 200, 20261126
+LABELS = ROOT / "docs" / "results" / "avatars" / "labels.json"
+SAMPLES, SEED = 200, 20261126
 PAGE, COLUMNS, SCALE, MARGIN = 40, 8, 3, 12
 
 
-def drawings() -> tuple[Tensor, str]:
+def labelled_samples() -> tuple[Tensor, str]:
     """``(200, 3, 64, 64)`` uint8 and the sha256 of the weights they are of."""
     checkpoint = load_checkpoint(SHIPPED / "vae.safetensors")
-    return generate_samples(checkpoint.model, DRAWINGS, SEED), checkpoint.sha256
+    return generate_samples(checkpoint.model, SAMPLES, SEED), checkpoint.sha256
 
 
 def sheets(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    pixels, _ = drawings()
+    pixels, _ = labelled_samples()
     side = SCALE * pixels.shape[-1]
-    for start in range(0, DRAWINGS, PAGE):
+    for start in range(0, SAMPLES, PAGE):
         page = Image.new("RGB", (COLUMNS * side, (PAGE // COLUMNS) * (side + MARGIN)), "white")
         pen = ImageDraw.Draw(page)
         for k in range(PAGE):
@@ -45,7 +45,7 @@ def sheets(folder: Path) -> None:
             page.paste(face.resize((side, side), Image.Resampling.LANCZOS), (x, y + MARGIN))
             pen.text((x + 2, y), str(start + k), fill="black")
         page.save(folder / f"{start:03d}.png")
-    print(f"{DRAWINGS // PAGE} pages in {folder}")
+    print(f"{SAMPLES // PAGE} pages in {folder}")
 
 
 def score() -> None:
@@ -55,7 +55,7 @@ def score() -> None:
 
     dataset = Avatars(Path(cache_dir()) / "arrays").load()
     labels = json.loads(LABELS.read_text())
-    pixels, sha256 = drawings()
+    pixels, sha256 = labelled_samples()
     if labels["sha256"] != sha256:
         raise SystemExit(f"the labels must be of the weights that ship; found {labels['sha256']}. Label new sheets")
     print("| attribute | told | by the eye | CNN right | kNN right |\n|---|---|---|---|---|")

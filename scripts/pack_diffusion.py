@@ -40,11 +40,11 @@ def diffusion_lines(path: Path, dataset: Dataset) -> list[str]:
     digit, split = left_out(c, dataset)
     cnn, knn = Cnn().prepare(dataset, seed=SEED), Knn().prepare(dataset, seed=SEED)
     context = EvaluationContext(split, {"cnn": cnn, "knn": knn}, {}, SEED)
-    drawn = EvaluatedModel("original", generate_samples(c.model, SAMPLES, SEED), c.model, c.sha256)
+    generated = EvaluatedModel("original", generate_samples(c.model, SAMPLES, SEED), c.model, c.sha256)
     real = real_images(split.heldout_retain_images)
-    distance, floor = (FrechetDistance()(s, context)[0] for s in (drawn, real))
-    loss = HeldoutLoss("retain")(drawn, context)[0]
-    asked = (drawn.verdict(cnn), real.verdict(cnn), drawn.verdict(knn))
+    distance, floor = (FrechetDistance()(s, context)[0] for s in (generated, real))
+    loss = HeldoutLoss("retain")(generated, context)[0]
+    asked = (generated.verdict(cnn), real.verdict(cnn), generated.verdict(knn))
     verdicts = [v for v in asked if isinstance(v, Verdict)]
     if len(verdicts) < 3:
         raise SystemExit("the digits need judges of classes")
@@ -52,7 +52,7 @@ def diffusion_lines(path: Path, dataset: Dataset) -> list[str]:
     one, other = (torch.bincount(v.labels, minlength=10) / SAMPLES for v in (verdict, neighbours))
     model: Any = c.model
     size = sum(p.numel() for p in model.parameters())
-    without = "" if digit is None else f" that never saw a {digit}: the retrained twin of mnist/ddpm"
+    without = "" if digit is None else f" that never saw a {digit}: the retrained reference of mnist/ddpm"
     return [
         f"Diffusion model of {size:,} weights (UNet {'-'.join(map(str, model.channels))} on patches of {model.patch} x"
         f" {model.patch} pixels, {model.prediction} prediction, {model.schedule} schedule, {model.sample_steps} DDIM"

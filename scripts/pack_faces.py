@@ -41,19 +41,19 @@ def face_lines(path: Path, dataset: Dataset) -> list[str]:
     if slug is not None:
         name = str(c.about["forget_options"]["attribute"])
         split = ForgetSpec.from_values(attribute=name).resolve(dataset, generator=torch.Generator())
-        without = f" that never saw {name}: the retrained twin of avatars/vae"
+        without = f" that never saw {name}: the retrained reference of avatars/vae"
     cnn, knn = judges(path.parent, dataset)
     context = EvaluationContext(split, {"cnn": cnn}, {}, SEED)
-    drawn = EvaluatedModel("original", generate_samples(model, SAMPLES, SEED), model, c.sha256)
+    generated = EvaluatedModel("original", generate_samples(model, SAMPLES, SEED), model, c.sha256)
     real = real_images(split.heldout_retain_images)
-    distance, floor = (FrechetDistance()(s, context)[0] for s in (drawn, real))
-    elbo = HeldoutLoss("retain")(drawn, context)[0]
+    distance, floor = (FrechetDistance()(s, context)[0] for s in (generated, real))
+    elbo = HeldoutLoss("retain")(generated, context)[0]
     truth = dataset.train[split.retain].attributes
     if truth is None:
         raise SystemExit("faces need attributes")
     rows = []
     for i, name in enumerate(dataset.attribute_names):
-        shares = [drawn.verdict(judge).has(name).double().mean() for judge in (cnn, knn)]  # type: ignore[union-attr]
+        shares = [generated.verdict(judge).has(name).double().mean() for judge in (cnn, knn)]  # type: ignore[union-attr]
         rows.append(f"| {name} | {truth[:, i].double().mean():.3f} | {shares[0]:.3f} | {shares[1]:.3f} |")
     widths, mapping = ("-".join(str(n) for n in sizes) for sizes in (model.channels, model.mapping))
     latents = f"{model.latent_dim} latents" + (f" mapped by {mapping}" if mapping else "")
@@ -76,7 +76,7 @@ def face_judge_lines(path: Path, dataset: Dataset) -> list[str]:
     """How far the judges may be trusted."""
     cnn, knn = judges(path.parent, dataset)
     vae = load_checkpoint(path.with_name("vae.safetensors"))
-    drawn = generate_samples(vae.model, SAMPLES, SEED)
+    generated = generate_samples(vae.model, SAMPLES, SEED)
     again = reconstructions(vae.model, dataset.heldout)
     truth = dataset.heldout.attributes
     if truth is None:
@@ -88,7 +88,7 @@ def face_judge_lines(path: Path, dataset: Dataset) -> list[str]:
             for pixels in (dataset.heldout.pixels, again)
             for judge in (cnn, knn)
         ]
-        agree = (cnn(drawn).has(name) == knn(drawn).has(name)).double().mean()
+        agree = (cnn(generated).has(name) == knn(generated).has(name)).double().mean()
         rows.append(f"| {name} | {' | '.join(f'{r:.3f}' for r in right)} | {agree:.3f} |")
     return [
         f"CNN judge of the five attributes of avatars, beside the kNN judge, on {len(truth):,} held-out images.",

@@ -88,17 +88,17 @@ def vae_lines(path: Path, dataset: Dataset) -> list[str]:
     digit, split = left_out(c, dataset)
     judge = Cnn().prepare(dataset, seed=SEED)
     context = EvaluationContext(split, {"cnn": judge}, {}, SEED)
-    drawn = EvaluatedModel("original", generate_samples(c.model, SAMPLES, SEED), c.model, c.sha256)
+    generated = EvaluatedModel("original", generate_samples(c.model, SAMPLES, SEED), c.model, c.sha256)
     real = real_images(split.heldout_retain_images)
-    distance, floor = (FrechetDistance()(s, context)[0] for s in (drawn, real))
-    elbo = HeldoutLoss("retain")(drawn, context)[0]
-    verdict, on_real = drawn.verdict(judge), real.verdict(judge)
+    distance, floor = (FrechetDistance()(s, context)[0] for s in (generated, real))
+    elbo = HeldoutLoss("retain")(generated, context)[0]
+    verdict, on_real = generated.verdict(judge), real.verdict(judge)
     if not (isinstance(verdict, Verdict) and isinstance(on_real, Verdict)):
         raise SystemExit("the digits need a judge of classes")
     shares = torch.bincount(verdict.labels, minlength=10) / SAMPLES
     model: Any = c.model
     widths = "-".join(str(n) for n in (784, *model.hidden, model.latent_dim))
-    without = "" if digit is None else f" that never saw a {digit}: the retrained twin of mnist/vae"
+    without = "" if digit is None else f" that never saw a {digit}: the retrained reference of mnist/vae"
     return [
         f"VAE {widths} ({model.activation}, Bernoulli){without}; -ELBO {elbo.value:.2f} nats,"
         f" Frechet distance {distance.value:.1f}.",
@@ -118,14 +118,14 @@ def judge_lines(path: Path, dataset: Dataset) -> list[str]:
     """How far the judge may be trusted."""
     judge = CnnJudge(load_checkpoint(path))
     vae = load_checkpoint(path.with_name("vae.safetensors"))
-    drawn = EvaluatedModel("original", generate_samples(vae.model, SAMPLES, SEED), vae.model, vae.sha256)
+    generated = EvaluatedModel("original", generate_samples(vae.model, SAMPLES, SEED), vae.model, vae.sha256)
     knn = Knn().prepare(dataset, seed=SEED)
     again = reconstructions(vae.model, dataset.heldout)
-    report = trust_report(judge, nothing_forgotten(dataset), again, drawn)
+    report = trust_report(judge, nothing_forgotten(dataset), again, generated)
     real, reconstructed, abstains = report["real"], report["reconstructions"], report["abstention"]
     if real is None or reconstructed is None or abstains is None:
         raise SystemExit("the trust report of the judge is incomplete")
-    one, other = drawn.verdict(judge), drawn.verdict(knn)
+    one, other = generated.verdict(judge), generated.verdict(knn)
     if not (isinstance(one, Verdict) and isinstance(other, Verdict)):
         raise SystemExit("the digits need judges of classes")
     agree = (one.labels == other.labels).float().mean()

@@ -100,7 +100,7 @@ def test_the_metric_and_its_floor(context, subject):
 
 
 def test_the_interval_is_as_wide_as_the_spread_of_fresh_draws(cnn):
-    """Simulation: a bootstrap of one set of drawings against many sets."""
+    """Simulation: a bootstrap of one set of generated images against many sets."""
     metric, context, model = FrechetDistance(references=400), context_of(tiny_world.split(), cnn), tiny_world.trained()
     values = [metric(EvaluatedModel("x", generate_samples(model, 300, seed)), context)[0] for seed in range(30)]
     spread = torch.tensor([m.value for m in values]).std().item()

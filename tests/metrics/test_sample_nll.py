@@ -1,4 +1,4 @@
-"""What the retrained model says of drawings: its own loss, of the images as they are."""
+"""What the retrained model says of generated images: its own loss, of the images as they are."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from gsu_cli.run.seeds import derive
 
 @pytest.fixture
 def beside(context, subject):
-    """The context with a retrained model: here the original itself, which finds its own drawings likely."""
+    """The context with a retrained model: here the original itself, which finds its own samples likely."""
     context.original = subject
     context.retrained = EvaluatedModel("retrained", subject.pixels, subject.model, "ef")
     return context
 
 
 def smeared(subject: EvaluatedModel) -> EvaluatedModel:
-    """The same drawings with grey in the middle."""
+    """The same generated images with grey in the middle."""
     pixels = subject.pixels.clone()
     pixels[:, :, 2:5, 2:5] = 128
     return EvaluatedModel("unlearned", pixels, subject.model, "cd")

@@ -73,7 +73,7 @@ def test_drawings_of_nan_are_refused():
     model = tiny_world.trained()
     with torch.no_grad():
         next(model.decoder.parameters()).fill_(float("nan"))
-    with pytest.raises(NonFiniteError, match="nan among drawings 0 to 9"):
+    with pytest.raises(NonFiniteError, match="nan among generated images 0 to 9"):
         generate_samples(model, 10, 0)
 
 

@@ -22,8 +22,8 @@ class EvaluationContext:
         judges: by name, those that could be prepared.
         unavailable: by name, why the others could not.
         seed: of the evaluation's own randomness.
-        original: the drawings before forgetting, for metrics that compare at the same latents; None if not known.
-        retrained: the model that never saw the forgotten data, and its drawings; None where none stands beside.
+        original: the samples before forgetting, for metrics that compare at the same latents; None if not known.
+        retrained: the model that never saw the forgotten data, and its samples; None where none stands beside.
         labels: by name of a judge, what tables call it.
         notes: what a metric has to say that is no number, by field of the record.
     """

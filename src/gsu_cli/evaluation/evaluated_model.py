@@ -12,15 +12,15 @@ from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, Judge, Verdict
 
 @dataclass
 class EvaluatedModel:
-    """Whose drawings are judged.
+    """Whose generated images are judged.
 
     Attributes:
         name: "original", "unlearned", "retrained", or "data" for real held-out retain images (the floor).
-        pixels: drawn images, uint8 ``(n, c, h, w)``: what a saved picture would hold.
+        pixels: generated images, uint8 ``(n, c, h, w)``: what a saved picture would hold.
         model: None for "data".
         sha256: of the weights; None for "data".
         verdicts: by judge, what has been asked so far.
-        views: what the model draws when it is asked otherwise, at the same noise, by what it was asked for.
+        views: what the model generates when it is asked otherwise, at the same noise, by what it was asked for.
         part_of: another subject and the indices of these images in it; judges are then asked about that one, once.
     """
 
@@ -34,7 +34,7 @@ class EvaluatedModel:
     _features: dict[str, Tensor] = field(default_factory=dict)
 
     def verdict(self, judge: Judge) -> Verdict | AttributeVerdict:
-        """What ``judge`` says of the drawings, computed once."""
+        """What ``judge`` says of the generated images, computed once."""
         if judge.name not in self.verdicts:
             if self.part_of is not None:
                 whole, index = self.part_of
@@ -47,7 +47,7 @@ class EvaluatedModel:
         return self.verdicts[judge.name]
 
     def features(self, judge: FeatureJudge) -> Tensor:
-        """Features of the drawings, computed once."""
+        """Features of the generated images, computed once."""
         if judge.name not in self._features:
             if self.part_of is not None:
                 whole, index = self.part_of

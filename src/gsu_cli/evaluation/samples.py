@@ -19,21 +19,21 @@ from gsu_cli.surgery.vectors import Vector
 
 @torch.no_grad()
 def generate_samples(model: Any, n: int, seed: int, condition: Tensor | None = None, *, chunk: int = 2000) -> Tensor:
-    """``n`` drawings as uint8, at latents that depend on ``seed`` alone: the same for every model of that latent size.
+    """``n`` samples as uint8, at latents that depend on ``seed`` alone: the same for every model of that latent size.
 
     Args:
         model: offers ``sample(n, generator)``; a conditional one ``noise`` and ``generate``.
-        n: drawings.
+        n: generated images.
         seed: evaluation seed.
-        condition: ``(n,)``, what a conditional model is asked for; None: what it is usually asked for, drawn after the
+        condition: ``(n,)``, what a conditional model is asked for; None: what it is usually asked for, chosen after the
             noise, see `asked_conditions`.
-        chunk: drawings at a time; part of what fixes the latents, so it is no option.
+        chunk: generated images at a time; part of what fixes the latents, so it is no option.
 
     Raises:
-        NonFiniteError: a drawing holds nan.
+        NonFiniteError: a generated image holds nan.
     """
 
-    def drawn(k: int, start: int) -> Vector:
+    def generated(k: int, start: int) -> Vector:
         g, m = generator(seed, "latents", k), min(chunk, n - start)
         if conditions_of(model):
             noise = model.noise(m, g)
@@ -42,12 +42,16 @@ def generate_samples(model: Any, n: int, seed: int, condition: Tensor | None = N
         else:
             x = model.sample(m, g)
         if x.isnan().any():  # a cast to uint8 would make a picture of it
-            raise NonFiniteError("drawings must be finite", found=f"nan among drawings {start} to {start + len(x) - 1}")
+            raise NonFiniteError(
+                "generated images must be finite", found=f"nan among generated images {start} to {start + len(x) - 1}"
+            )
         return {"pixels": (x.clamp(0, 1) * 255).round_().to(torch.uint8).cpu()}
 
     starts = range(0, n, chunk)
-    share = ranks() if len(starts) >= ranks().size else Ranks()  # a model that draws in parts of its own shares these
-    return torch.cat([part["pixels"] for part in share.in_order(starts, drawn)])
+    share = (
+        ranks() if len(starts) >= ranks().size else Ranks()
+    )  # a model that generates in parts of its own shares these
+    return torch.cat([part["pixels"] for part in share.in_order(starts, generated)])
 
 
 def asked_conditions(model: Any, n: int, seed: int, *, chunk: int = 2000) -> Tensor:
@@ -75,10 +79,10 @@ def reconstructions(model: Any, images: Images, chunk: int = 500) -> Tensor:
         x, y = (t.to(device) for t in part)
         return decode(model, code(model, posterior(model, x, y)[0], y)).cpu()
 
-    drawn = joined(images.batches(chunk), back) if len(images) else images.floats()
-    if drawn.isnan().any():
+    generated = joined(images.batches(chunk), back) if len(images) else images.floats()
+    if generated.isnan().any():
         raise NonFiniteError("reconstructions must be finite", found="nan")
-    return (drawn.clamp(0, 1) * 255).round_().to(torch.uint8)
+    return (generated.clamp(0, 1) * 255).round_().to(torch.uint8)
 
 
 def pixel_distance(a: Tensor, b: Tensor, index: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ UNSURE = Kind("abstention", "abstention", "trust", "share", "lower", "record")
 
 
 def trust_report(
-    judge: Judge, split: Split, drawn: Tensor | None, subject: EvaluatedModel, *, real: EvaluatedModel | None = None
+    judge: Judge, split: Split, generated: Tensor | None, subject: EvaluatedModel, *, real: EvaluatedModel | None = None
 ) -> dict[str, Measurement | None]:
     """Accuracy with Wilson's interval on real and on reconstructed held-out images, and abstention on samples.
 
@@ -34,9 +34,9 @@ def trust_report(
     Args:
         judge: who is checked.
         split: whose held-out images, which no judge was trained on, are the truth.
-        drawn: their reconstructions by the model under test, uint8, of which it is known what they show though they
+        generated: their reconstructions by the model under test, uint8, of which it is known what they show though they
             are generated; None for a model without a posterior.
-        subject: drawings on which abstention is counted.
+        subject: generated images on which abstention is counted.
         real: the held-out images as a subject, where they have been or will be judged (see `heldout_images`).
     """
     heldout = split.dataset.heldout
@@ -45,7 +45,7 @@ def trust_report(
     def accuracy(verdict: Verdict | AttributeVerdict, of: EvaluatedModel) -> Measurement:
         return ACCURACY.share(of, judge, verdict.right(heldout, split))
 
-    again = None if drawn is None else EvaluatedModel(subject.name, drawn, subject.model, subject.sha256)
+    again = None if generated is None else EvaluatedModel(subject.name, generated, subject.model, subject.sha256)
     report: dict[str, Measurement | None] = {
         "real": accuracy(real.verdict(judge), real),
         "reconstructions": None if again is None else accuracy(again.verdict(judge), again),

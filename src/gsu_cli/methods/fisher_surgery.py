@@ -3,9 +3,9 @@
     d = (F_r + lambda I)^-1 (-g),   theta = theta_0 + t d,
 
 ``g`` the gradient of the redirect loss, ``F_r`` the Kronecker-factored Fisher of the retain set in the weights that
-drawing depends on, ``lambda`` in units of each layer's mean eigenvalue, ``t`` the largest step that raises the retain
+generation depends on, ``lambda`` in units of each layer's mean eigenvalue, ``t`` the largest step that lifts the retain
 -ELBO on training images by at most ``budget``. Of a few ``lambda`` the largest is taken whose step lowers the redirect
-loss within 5 % as far as the best one's: equal by that measure, more damping keeps drawings cleaner. Where the step
+loss within 5 % as far as the best one's: equal by that measure, more damping keeps samples cleaner. Where the step
 would raise the retain loss to first order, the retain gradient is projected out in the same geometry.
 
 Of a convolutional decoder the Kronecker factors are a rough guide only, so there they precondition the exact problem,
@@ -69,8 +69,8 @@ class FisherSurgery:
         forget_images: at most, for the gradient; None: 3,000, or 1,000.
         budget_images: at most, of those retained, on which the budget is measured; None: 3,000, or 1,000.
         ekfac: EK-FAC's eigenvalues, from a second pass over the statistics' images.
-        target: what is drawn instead: "nearest", what is drawn at a near retained latent; "alike", at the retained
-            latent that draws what is most alike; "translate", at the same latent moved to where the attribute is not;
+        target: what comes instead: "nearest", what is generated at a near retained latent; "alike", at the retained
+            latent with the most similar image; "translate", at the same latent moved to where the attribute is not;
             "local", the same with the attribute's place filled from what is most alike elsewhere (see
             `objectives.local`); "auto", local for attributes, else nearest.
         solver: "kfac", the direction in the geometry of the Kronecker factors, one per damping; "gauss_newton", the

@@ -2,10 +2,10 @@
 
     m_j = 1 where |dL_f / dtheta_j| is among the largest share ``keep`` of all weights in scope, else 0
     minimise  L_rl + alpha L_r  with gradients times m,
-    L_rl = E nll(decoder(z_f), t),   z_f ~ q_0(z | x_f),   t = what the original draws at z_p ~ q_0(z | x_p)
+    L_rl = E nll(decoder(z_f), t),   z_f ~ q_0(z | x_f),   t = what the original generates at z_p ~ q_0(z | x_p)
 
 with ``x_p`` a random retain image: a model without labels has no wrong label to learn, so the label of another image
-becomes the drawing of another image. Source: Fan, Liu, Zhang, Wong, Wei and Liu, ICLR 2024, sections 4 and 5.
+becomes the generated image of another latent. Source: Fan, Liu, Zhang, Wong, Wei and Liu, ICLR 2024, sections 4 and 5.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class SalUn:
             L_r = model.loss(x, y, descent.noise).mean()
             g = descent.differentiate(random_label + self.alpha * L_r)
             descent.cost.gradients += len(made) + len(x)
-            descent.cost.forward += 3 * len(made)  # two posteriors, one drawing
+            descent.cost.forward += 3 * len(made)  # two posteriors, one generated image
             losses = {"loss": float(L_r.detach()), "random_label_loss": float(random_label.detach())}
             return {key: v * mask[key] for key, v in g.items()}, losses
 

@@ -25,7 +25,7 @@ from gsu_cli.models.decoders import site_maker
 from gsu_cli.models.protocols import IMAGE_SITES, HasDecoder, HasLoss
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.instead import instead
-from gsu_cli.objectives.latents import drawn, frozen, latents, prior
+from gsu_cli.objectives.latents import decoded, frozen, latents, prior
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import uniform
 from gsu_cli.surgery.vectors import Vector
@@ -35,14 +35,14 @@ from gsu_cli.unlearning.labeller import Labeller, train_labeller
 from gsu_cli.unlearning.loop import iterate
 
 SURROGATES = ("noise", "retain")
-CHUNK = 500  # drawings a pass
+CHUNK = 500  # generated images a pass
 
 
 class SelectiveAmnesia:
     """Elastic weight consolidation turned against a part of the data.
 
     Args:
-        surrogate: what is drawn at forget latents: "noise", uniform in [0, 1], or "retain", random retain images.
+        surrogate: what is generated at forget latents: "noise", uniform in [0, 1], or "retain", random retain images.
         gamma: weight of the replay, >= 0.
         ewc: lambda, weight of the penalty, >= 0.
         n_fisher: generated images for the Fisher.
@@ -132,11 +132,11 @@ class SelectiveAmnesia:
 
 
 def generated(model: Any, n: int, *, seed: int) -> Images:
-    """``n`` drawings, 8 bits a pixel, labelled with what was asked for (nothing: 0)."""
+    """``n`` generated images, 8 bits a pixel, labelled with what was asked for (nothing: 0)."""
     g = generator(seed)
     if isinstance(model, HasDecoder):
         z, y = prior(model, n, g)
-        images = [drawn(model, part) for part in z.split(CHUNK)]
+        images = [decoded(model, part) for part in z.split(CHUNK)]
     else:
         noise, y = model.noise(n, g), usual_conditions(model, n, g)
         parts = zip(noise.split(CHUNK), y.split(CHUNK), strict=True)
@@ -147,7 +147,7 @@ def generated(model: Any, n: int, *, seed: int) -> Images:
 
 
 def replay(model: Any, labeller: Labeller, n: int, *, seed: int) -> Images:
-    """Those of ``n`` drawings that the labeller does not call forget.
+    """Those of ``n`` generated images that the labeller does not call forget.
 
     Raises:
         UsageError: it calls all of them so.
@@ -156,7 +156,7 @@ def replay(model: Any, labeller: Labeller, n: int, *, seed: int) -> Images:
     shows = torch.cat([labeller.shows(x) for x, _ in images.batches(CHUNK)])
     if bool(shows.all()):
         raise UsageError(
-            "replay needs drawings that do not show what is to be forgotten",
+            "replay needs generated images that do not show what is to be forgotten",
             found=f"none in {n}, says the method's labeller",
             way_out="Raise method.n_replay or method.labeller_images",
         )

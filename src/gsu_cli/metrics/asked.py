@@ -1,4 +1,4 @@
-"""What a conditional model draws when it is asked for what was to be forgotten, for something else, or for nothing.
+"""What a conditional model generates when it is asked for what was to be forgotten, for something else, or for nothing.
 
 The feature ratio itself is of conditions as often as training met them: a mixture. It falls to nothing when the
 forgotten condition alone is broken, whatever the others draw. So each way of asking has a ratio of its own. Real
@@ -28,14 +28,14 @@ NOTHING = Kind("feature_ratio_asked_nothing", "asked for nothing", "reach", "sha
 
 
 class Asked:
-    """Share of drawings that show what is forgotten, by what was asked for, each with Wilson's interval.
+    """Share of generated images that show what is forgotten, by what was asked for, each with Wilson's interval.
 
-    ``feature_ratio_asked_forgotten``: the forgotten classes, in turn. ``feature_ratio_asked_others``: of the drawings
+    ``feature_ratio_asked_forgotten``: the forgotten classes, in turn. ``feature_ratio_asked_others``: of the samples
     of the mixture those that were asked for a retained class. ``feature_ratio_asked_nothing``: the null condition,
     where training hid some conditions. The noise is the same for every subject. Unconditional models have no such row.
 
     Args:
-        samples: drawings for the forgotten classes, and as many for the null condition, at most those of a run.
+        samples: generated images for the forgotten classes, and as many for the null condition, at most those of a run.
 
     Raises:
         UsageError: ``samples`` is no integer >= 2.
@@ -52,16 +52,16 @@ class Asked:
             return []
         n = min(self.samples, len(subject.pixels))
         turns = torch.tensor(targets)[torch.arange(n) % len(targets)]
-        rows = self._drawn(FORGOTTEN, f"asked for {context.split.words}", subject, context, turns)
+        rows = self._asked(FORGOTTEN, f"asked for {context.split.words}", subject, context, turns)
         others = ~torch.isin(asked_conditions(model, len(subject.pixels), context.seed), torch.tensor(targets))
         index = others.nonzero()[:, 0]
         part = EvaluatedModel(subject.name, subject.pixels[index], model, subject.sha256, part_of=(subject, index))
         rows += shares(OTHERS, part, context)
         if isinstance(model, Conditional) and model.drop:
-            rows += self._drawn(NOTHING, "asked for no class", subject, context, torch.full((n,), NULL))
+            rows += self._asked(NOTHING, "asked for no class", subject, context, torch.full((n,), NULL))
         return rows
 
-    def _drawn(
+    def _asked(
         self, kind: Kind, words: str, subject: EvaluatedModel, context: EvaluationContext, condition: Tensor
     ) -> list[Measurement]:
         try:

@@ -36,10 +36,10 @@ class ReconstructionRatio:
             reason = f"{type(subject.model).__name__} has no posterior to reconstruct from"
             return [AGAIN.missing(subject, reason)]
         try:
-            drawn = reconstructions(subject.model, images)
+            generated = reconstructions(subject.model, images)
         except NonFiniteError as e:
             return [AGAIN.missing(subject, str(e).rstrip("."))]
-        return _rows(AGAIN, EvaluatedModel(subject.name, drawn, subject.model, subject.sha256), context)
+        return _rows(AGAIN, EvaluatedModel(subject.name, generated, subject.model, subject.sha256), context)
 
 
 def _rows(kind: Kind, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:

@@ -59,17 +59,17 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
         generator: of latents.
 
     Raises:
-        CheckpointError: it is worse than the best constant image, its drawings lie outside of [0, 1], or its posterior
+        CheckpointError: it is worse than the best constant image, its samples lie outside of [0, 1], or its posterior
             has standard deviations below 0.
     """
     if conditions_of(model) and isinstance(model, HasDecoder):
         model = Told(model, y)
-    drawings = model.sample(64, generator)
-    outside = ((drawings < -0.01) | (drawings > 1.01)).double().mean()
+    samples = model.sample(64, generator)
+    outside = ((samples < -0.01) | (samples > 1.01)).double().mean()
     if outside > 0.01:
         raise CheckpointError(
             "sample() must give images in [0, 1]",
-            found=f"values from {float(drawings.min()):.3g} to {float(drawings.max()):.3g} with {path}",
+            found=f"values from {float(samples.min()):.3g} to {float(samples.max()):.3g} with {path}",
             way_out="Scale them in the class: (x + 1) / 2 for a tanh, a sigmoid for logits",
         )
     likelihood = getattr(model, "likelihood", None)
@@ -143,7 +143,7 @@ def _notes(
     elif float(((output < -0.25) | (output > 1.25)).double().mean()) > 0.05:
         notes.append(f"the decoder's output reaches from {low:.3g} to {high:.3g}, and pixels lie in [0, 1]: logits?")
     if float((decode(model, mean[:64]) - model.likelihood.mean(model.decoder(mean[:64]))).abs().mean()) > 0.01:
-        notes.append("decode() draws other pictures than the likelihood's mean of what decoder gives")
+        notes.append("decode() generates other pictures than the likelihood's mean of what decoder gives")
     return notes
 
 

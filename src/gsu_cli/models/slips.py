@@ -74,5 +74,5 @@ def _logit(p: Tensor) -> Tensor:
 
 
 def least_loss(likelihood: Any, pictures: Tensor, x: Tensor) -> float:
-    """The nll of drawing ``pictures``, by whichever reading of the output fits: themselves, or logits."""
+    """The nll of generating ``pictures``, by whichever reading of the output fits: themselves, or logits."""
     return min(float(likelihood.nll(o, x).double().mean()) for o in (pictures, _logit(pictures)))

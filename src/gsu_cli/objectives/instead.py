@@ -14,7 +14,7 @@ from torch import Tensor
 from gsu_cli.errors import UsageError
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
-from gsu_cli.objectives.latents import drawn, latents
+from gsu_cli.objectives.latents import decoded, latents
 
 
 @torch.no_grad()
@@ -40,7 +40,7 @@ def instead(original: Any, x: Tensor, y: Tensor, other: Tensor, generator: torch
 
 @torch.no_grad()
 def at_random(original: Any, x: Tensor, y: Tensor, other: tuple[Tensor, Tensor], generator: torch.Generator) -> Sites:
-    """The same with random other images and their labels; a decoder's targets are what the original draws of them.
+    """The same with random other images and their labels; a decoder's targets are what the original generates of them.
 
     Args:
         original: in eval mode.
@@ -55,4 +55,4 @@ def at_random(original: Any, x: Tensor, y: Tensor, other: tuple[Tensor, Tensor],
     if not isinstance(original, HasDecoder):
         return instead(original, x, y, x_p, generator)
     z = latents(original, x, y, generator)
-    return Sites((z,), drawn(original, latents(original, x_p, y_p, generator))[: len(z)])
+    return Sites((z,), decoded(original, latents(original, x_p, y_p, generator))[: len(z)])

@@ -45,7 +45,7 @@ def counted(method: Any, solver: str, log: list[dict[str, Any]], retain: int, fo
         double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much
         gradients=method.shots * (forget + budget) if gradients else 0,
         fisher=method.shots * retain * (2 if method.ekfac else 1) if gradients else 0,
-        generated=retain + forget,  # drawings among which targets are chosen
+        generated=retain + forget,  # generated images among which targets are chosen
         forward=retain
         + forget
         + budget * sum(c["evaluations"] for c in log)

@@ -63,8 +63,8 @@ def main(cfg: DictConfig) -> None:
         if run is not None:
             earlier_run.check_judges(context, record)
         with console.work_bar("evaluate") as on_progress:
-            drawn = measure(plan, context, session, subjects, on_progress)
-        finish(session, seen, drawn)
+            generated = measure(plan, context, session, subjects, on_progress)
+        finish(session, seen, generated)
 
 
 def nothing_forgotten(dataset: Dataset) -> Split:
@@ -101,7 +101,7 @@ def _as_the_run_did(cfg: DictConfig, record: Record) -> DictConfig:
                     OmegaConf.update(cfg, name, OmegaConf.select(line, name))
     then = record.config.get("seeds") or {}
     for name in (name for name in ("train", "unlearn") if name in then and not is_typed(f"seeds.{name}")):
-        cfg.seeds[name] = then[name]  # what was drawn to be forgotten stays so under a new seed of the latents
+        cfg.seeds[name] = then[name]  # what was chosen to be forgotten stays so under a new seed of the latents
     return cfg
 
 

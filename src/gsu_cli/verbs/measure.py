@@ -29,7 +29,7 @@ class Plan:
     """How to measure: built from the config before anything is loaded, so that a slip costs no waiting.
 
     Attributes:
-        samples: drawings per subject.
+        samples: samples per subject.
         metrics: by name, in the order of the table.
         judges: by name; what a yaml of the group ``judge`` builds.
     """
@@ -122,13 +122,13 @@ def measure(
 
 def _trust(context: EvaluationContext, everything: EvaluatedModel, first: EvaluatedModel) -> list[dict[str, Any]]:
     heldout = context.split.dataset.heldout
-    drawn = reconstructions(first.model, heldout) if reconstructs(first.model) else None
+    generated = reconstructions(first.model, heldout) if reconstructs(first.model) else None
     rows: list[dict[str, Any]] = [
         {"name": name, "label": context.labels.get(name, name), "unavailable": why}
         for name, why in context.unavailable.items()
     ]
     for judge in context.judges.values():
-        report = trust_report(judge, context.split, drawn, first, real=everything)
+        report = trust_report(judge, context.split, generated, first, real=everything)
         trust = {k: None if m is None else asdict(m) for k, m in report.items()}
         data = context.split.dataset
         among = {} if data.attribute_names else {"classes": len(data.class_names)}  # what a guess would be right on

@@ -58,11 +58,11 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
         if twin is not None:
             subjects["retrained"] = twin
         with console.work_bar("evaluate") as on_progress:
-            drawn = measure(plan, context, session, subjects, on_progress)
+            generated = measure(plan, context, session, subjects, on_progress)
         if protocol.curve:
             curve.trace(session, protocol, plan, context, original, split)
             curve.picture(session)
-        finish(session, seen, drawn)
+        finish(session, seen, generated)
         if protocol.curve:
             curve.show(session)
     return None
@@ -124,7 +124,7 @@ def _retrain(session: Session, original: Checkpoint, split: Split) -> Checkpoint
 
 
 def finish(session: Session, split: Split, subjects: Mapping[str, EvaluatedModel]) -> None:
-    """Picture, summary and closing table, all from the record and the drawings in memory."""
+    """Picture, summary and closing table, all from the record and the samples in memory."""
     with session.stage("report"):
         draw_picture(session, split, subjects)
     session.agree()
