@@ -18,7 +18,7 @@ VERBS = {
     *("Take", "Train", "Try", "Type", "Update", "Use", "Write", "Evaluate", "Free"),
 }
 SAYS = re.compile(r"\b(must|needs?|needed|may not|is for|failed)\b")
-OTHERS = ("For example ", "Did you mean ")
+OTHERS = ("For example ", "Did you mean ", "It is called ")
 
 
 def raised() -> list[ast.Call]:
