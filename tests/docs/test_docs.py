@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 RESULTS = ROOT / "docs/results"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"# (\w+)\.py\n")
 SETTLED = ("--help", "--version", "help", "--completion")
 
 
@@ -62,15 +63,36 @@ def test_there_are_lines_to_test() -> None:
 
 @pytest.mark.parametrize(("page", "text"), blocks("python"))
 def test_python_blocks(page: Path, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A block that names a file in its first comment is that file; any other block is run."""
-    name = re.match(r"# (\w+)\.py\n", text)
+    """A block that names a file in its first comment is that file, beside those of the page; any other block is run."""
+    named = {name[1]: block for _, block in _python(page) if (name := NAMED.match(block))}
+    name = NAMED.match(text)
     if not name:
         exec(compile(text, str(page), "exec"), {})
         return
-    (tmp_path / f"{name[1]}.py").write_text(text, encoding="utf-8")
+    for other, block in named.items():
+        (tmp_path / f"{other}.py").write_text(block, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     __import__(name[1])
-    sys.modules.pop(name[1])
+    for other in named:
+        sys.modules.pop(other, None)
+
+
+def test_ten_lines_make_a_model_of_ones_own_forget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {name[1]: block for _, block in _python(ROOT / "docs/own-model.md") if (name := NAMED.match(block))}
+    lines = [line for line in named["ten_lines"].splitlines() if line and not line.startswith("#")]
+    assert len(lines) == 10
+    (tmp_path / "my_vae.py").write_text(named["my_vae"], encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    found: dict[str, Any] = {}
+    exec(compile(named["ten_lines"], "ten_lines.py", "exec"), found)
+    sys.modules.pop("my_vae")
+    realised = found["update"].realised
+    assert realised["forget"] > 0
+    assert realised["forget"] > abs(realised["retain"])
+
+
+def _python(page: Path) -> list[tuple[str, str]]:
+    return [found for found in FENCE.findall(page.read_text(encoding="utf-8")) if found[0] == "python"]
 
 
 @pytest.mark.slow
