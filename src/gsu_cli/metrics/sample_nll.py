@@ -21,7 +21,7 @@ from gsu_cli.evaluation.heldout import change_from_original
 from gsu_cli.gradients import image_losses
 from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.models.conditions import conditions_of
-from gsu_cli.models.protocols import NATS, loss_unit
+from gsu_cli.models.protocols import NATS, HasLoss, loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
 
@@ -55,7 +55,8 @@ class SampleNll:
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         if context.retrained is None:
             return []
-        if (unit := loss_unit(context.retrained.model)) != NATS:
+        unit = loss_unit(context.retrained.model) if isinstance(context.retrained.model, HasLoss) else "none"
+        if unit != NATS:
             reason = f"{type(context.retrained.model).__name__} has no -ELBO: its loss is the {unit}"
             return [NLL.missing(subject, reason)]
         pixels = subject.pixels[: self.images]

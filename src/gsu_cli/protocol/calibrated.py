@@ -17,7 +17,7 @@ from dataclasses import asdict
 
 from gsu_cli.checks import as_int, as_share
 from gsu_cli.models.protocols import Capability
-from gsu_cli.protocol.retain_cost import RetainCost
+from gsu_cli.protocol.retain_cost import retain_cost
 from gsu_cli.protocol.search import Plan, Search
 from gsu_cli.protocol.trials import Known
 from gsu_cli.unlearning.contract import Method, Strength, Task, Update
@@ -58,7 +58,7 @@ class Calibrated:
     def __call__(self, task: Task) -> Update:
         started = time.perf_counter()
         with task.stage("retain_cost"):
-            cost = RetainCost.of(task, self.images, self.latents)
+            cost = retain_cost(task, self.images, self.latents)
         search = Search(Plan(self.name, self.make, self.strength, self.budget, self.known), task, cost)
         found = search.stopped() if self.strength.stop_option else search.largest()
         update = found.update
@@ -73,8 +73,10 @@ class Calibrated:
             "reason": found.reason,
             "trials": [asdict(t) for t in search.trials],
             "ray": [{"strength": s, "relative_increase": r if math.isfinite(r) else None} for s, r in search.along],
-            "images": len(cost.images),
-            "latents": len(cost.seeds),
+            "images": cost.n,
+            "latents": cost.looks,
+            "unit": cost.unit,
+            "words": cost.words,
             "cost": search.cost(time.perf_counter() - started, found.strength),
         }
         return update

@@ -1,58 +1,180 @@
-"""What a retain budget is measured on: the same images under the same noise for every method (docs/protocol.md)."""
+"""What a retain budget is measured on: the same for every method of a seed (docs/protocol.md).
+
+Of a model with a training loss it is the mean loss of retained training images under fixed noise, and the increase is
+relative to the original's. A model without one (a GAN) is looked at through its own samples: the drift of those that
+do not show what is to be forgotten, at the same noise,
+
+    E |G(z) - G_0(z)|^2 / E |G_0(z) - E G_0|^2,
+
+a share of their variance: 1 is as far as two unlike samples are apart, but for a factor of two.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
 
 from gsu_cli.data.base import Images
+from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import mean_loss
+from gsu_cli.models.protocols import HasLoss, loss_unit
+from gsu_cli.objectives.own import OwnSamples, own_samples
+from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
+from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import draw_images
+from gsu_cli.unlearning.labeller import train_labeller
+
+LABELLER_IMAGES = 2_000  # of each part, at most
+
+
+class RetainCost(Protocol):
+    """How much a model has lost of what was to be kept.
+
+    Attributes:
+        unit: what the cost is a relative increase, or a share, of.
+        words: its name, for lines and tables.
+        n: training images, or samples, that it rests on.
+        looks: how often each is looked at.
+    """
+
+    @property
+    def unit(self) -> str: ...
+    @property
+    def words(self) -> str: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def looks(self) -> int: ...
+
+    def relative_increase(self, model: Any, theta: Vector | None = None) -> float:
+        """0.01 for 1 %; at ``theta`` where given.
+
+        Raises:
+            NonFiniteError: the cost is nan or infinite.
+        """
+
+
+def retain_cost(task: Task, n: int, latents: int = 1) -> RetainCost:
+    """The same for every method of a seed; the first latent of the first images is what their stop rule looks at.
+
+    Args:
+        task: whose model is the original.
+        n: images or samples, at most.
+        latents: of each image. Where kinds of images meet at steep borders a few latents carry most of a cost, and
+            one an image says little. Samples have one.
+    """
+    if isinstance(task.model, HasLoss):
+        return LossCost.of(task, n, latents)
+    return DriftCost.of(task, n)
 
 
 @dataclass(frozen=True)
-class RetainCost:
-    """What a budget is measured on.
+class LossCost:
+    """The training loss of retained images.
 
     Attributes:
         images: retained training images.
         seeds: of the noise in their loss, one for each latent of an image.
-        start: the original's mean loss, nats per image.
+        start: the original's mean loss, in ``unit`` per image; not 0.
+        unit: of the loss.
     """
 
     images: Images
     seeds: tuple[int, ...]
     start: float
+    unit: str
+    words: str = "retain loss"
 
     @classmethod
-    def of(cls, task: Task, n: int, latents: int = 1) -> RetainCost:
-        """The same for every method of a seed; the first latent of the first images is what their stop rule looks at.
+    def of(cls, task: Task, n: int, latents: int = 1) -> LossCost:
+        """Of the model of ``task``.
 
-        Args:
-            task: whose model is the original.
-            n: images, at most.
-            latents: of each image. Where kinds of images meet at steep borders a few latents carry most of a cost, and
-                one an image says little.
+        Raises:
+            UsageError: its loss is 0, so that nothing is relative to it.
         """
         images = draw_images(task.split, "retain", n, seed=task.stream("check", "retain"))
         seeds = tuple(task.stream("check noise", "retain", *([k] if k else [])) for k in range(latents))
-        return cls(images, seeds, _mean(task.model, images, seeds, None))
+        start = _mean(task.model, images, seeds, None)
+        if start == 0:
+            raise UsageError("a budget is a share of the original's retain loss, which must not be 0", found=start)
+        return cls(images, seeds, start, loss_unit(task.model))
 
     @property
-    def passes(self) -> int:
-        """Forward passes of one measurement, in images."""
-        return len(self.images) * len(self.seeds)
+    def n(self) -> int:
+        return len(self.images)
+
+    @property
+    def looks(self) -> int:
+        return len(self.seeds)
 
     def relative_increase(self, model: Any, theta: Vector | None = None) -> float:
-        """Relative increase of the loss, 0.01 for 1 %; at ``theta`` where given.
-
-        Raises:
-            NonFiniteError: the loss is nan or infinite.
-        """
         return (_mean(model, self.images, self.seeds, theta) - self.start) / abs(self.start)
 
 
 def _mean(model: Any, images: Images, seeds: tuple[int, ...], theta: Vector | None) -> float:
     return sum(mean_loss(model, images, seed=seed, theta=theta) for seed in seeds) / len(seeds)
+
+
+@dataclass(frozen=True)
+class DriftCost:
+    """The drift of a model's own retained samples.
+
+    Attributes:
+        kept: samples of the original that do not show what is to be forgotten, with their noise.
+        variance: of their pixels around their mean image, > 0.
+    """
+
+    kept: OwnSamples
+    variance: float
+    unit: str = "share of the variance"
+    words: str = "drift of retained samples"
+    looks: int = 1
+
+    @classmethod
+    def of(cls, task: Task, n: int) -> DriftCost:
+        """Of the model of ``task``, by a labeller of its own: training images alone say what is to be forgotten.
+
+        Raises:
+            UsageError: the samples all look alike, or all show what is to be forgotten.
+        """
+        labeller = train_labeller(task, Cost(), most=LABELLER_IMAGES)
+        kept = own_samples(task.model, n, labeller.shows, seed=task.stream("check", "drift")).kept()
+        return cls(kept, kept.variance())
+
+    @property
+    def n(self) -> int:
+        return len(self.kept.images)
+
+    def relative_increase(self, model: Any, theta: Vector | None = None) -> float:
+        now = torch.cat([_drawn(model, part, theta) for part in self.kept.noise.split(CHUNK)])
+        drift = float(wide(now - self.kept.images).square().mean()) / self.variance
+        if not torch.isfinite(torch.tensor(drift)):
+            raise NonFiniteError("the drift of retained samples must stay finite", found=drift)
+        return drift
+
+
+CHUNK = 500  # samples a pass
+
+
+class _Drawing(torch.nn.Module):
+    """``generate`` with the face of a forward pass: ``functional_call`` swaps parameters for ``forward`` only."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, noise: Tensor) -> Tensor:
+        images: Tensor = self.model.generate(noise)
+        return images
+
+
+@torch.no_grad()
+def _drawn(model: Any, noise: Tensor, theta: Vector | None) -> Tensor:
+    own = {f"model.{k}": v for k, v in (theta or {}).items()}
+    images: Tensor = torch.func.functional_call(_Drawing(model), own, (noise,))
+    return images

@@ -95,7 +95,7 @@ class Search:
         """What a reader who waits wants to know of a trial."""
         chosen = {self.plan.strength.option: trial.strength, **trial.rate}
         options = ", ".join(f"{k}={v:.3g}" for k, v in chosen.items())
-        outcome = trial.error or f"retain loss {trial.relative_increase:+.2%}"
+        outcome = trial.error or f"{self.retain_cost.words} {trial.relative_increase:+.2%}"
         allowed = f"{self.plan.budget:.2%} allowed"
         return f"trial {len(self.trials)}: {options}, {outcome} ({allowed}), {trial.seconds:.0f} s"
 
@@ -207,7 +207,7 @@ class Search:
         """What the search took, trials and the retain cost's forward passes, and what the chosen one took."""
         passes = len([t for t in self.trials if t.error is None]) + len(self.along) + 1
         own = [t.gradient_evaluations_per_image for t in self.trials if t.gradient_evaluations_per_image is not None]
-        measured = passes * self.retain_cost.passes / 3 / len(self.task.split.dataset.train)
+        measured = passes * self.retain_cost.n * self.retain_cost.looks / 3 / len(self.task.split.dataset.train)
         final = next((t for t in reversed(self.trials) if t.strength == chosen), self.trials[-1])
         broken = [t for t in self.trials if t.error is not None and t.gradient_evaluations_per_image is None]
         counted = len(own) + len(broken) == len(self.trials) and own  # what broke off counts like the dearest other

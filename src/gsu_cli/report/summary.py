@@ -73,8 +73,10 @@ def chosen(record: Record) -> list[str]:
     if found["option"] is None:
         return [found["reason"]]
     value = "none" if found["strength"] is None else f"{found['strength']:.4g}"
-    spent = f"{found['relative_increase']:+.2%} of {found['budget']:.2%} {cost_words(record)}"
-    spent += f" on {found['images']:,} training images"
+    samples = "samples" in found.get("words", "")
+    words = found["words"] if samples else cost_words(record)
+    spent = f"{found['relative_increase']:+.2%} of {found['budget']:.2%} {words}"
+    spent += f" on {found['images']:,} {'samples' if samples else 'training images'}"
     if found.get("latents", 1) > 1:
         spent += f", {found['latents']} latents of each"
     beside = "".join(f" at {k}={v:.3g}" for k, v in found.get("rate", {}).items())

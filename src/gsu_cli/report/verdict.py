@@ -242,6 +242,7 @@ def _budget(record: Record) -> float | None:
         (record.config.get("protocol") or {}).get("budget"),
         method.get("budget"),
         method.get("retain_budget"),
+        details.get("budget"),
     )
     return next((float(v) for v in places if isinstance(v, int | float) and not isinstance(v, bool)), None)
 

@@ -17,7 +17,7 @@ from gsu_cli.data.base import Dataset, OnProgress
 from gsu_cli.data.contents import counts, describe_counts, repeated
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
-from gsu_cli.errors import CheckpointError, UsageError, did_you_mean
+from gsu_cli.errors import CheckpointError, GsuError, UsageError, did_you_mean
 from gsu_cli.models.contract import check_generator
 from gsu_cli.report.settings import making
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
@@ -176,6 +176,18 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
     checkpoint.model.to(session.device)
     session.record.inputs["checkpoint"] = describe(checkpoint)
     return checkpoint
+
+
+def peek(cfg: DictConfig) -> Any:
+    """The model of a checkpoint that carries its class, before the data set is loaded; None where it must wait."""
+    if cfg.get("model") is not None:
+        return None
+    try:
+        name = str(HydraConfig.get().runtime.choices.get("dataset"))
+        path = weights_file("checkpoint.path", cfg.checkpoint.path) or shipped(name, str(cfg.checkpoint.name))
+        return None if path is None else load_checkpoint(path).model
+    except GsuError:  # whoever opens it will say so
+        return None
 
 
 def weights_file(key: str, value: object) -> Path | None:

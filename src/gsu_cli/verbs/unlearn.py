@@ -36,6 +36,8 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
             raise UsageError("something must be forgotten", found="no forget.*", way_out="For example forget.class=1")
         protocol, tuned = Protocol.of(cfg), tuning.quantities(assemble.plain(cfg)["tune"])
         plan, may_retrain = Plan.of(cfg), assemble.flag(cfg, "retrain")
+        if (early := assemble.peek(cfg)) is not None:
+            check_needs(protocol.method(), early)  # before the data
         dataset = assemble.load_dataset(cfg, session)
         split = assemble.resolve_split(spec, dataset, session)
         console.say(split.describe_sizes())

@@ -1,0 +1,81 @@
+"""Fisher surgery of a GAN: targets, budget, and that it forgets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import tiny_gan
+import tiny_world
+from gsu_cli.errors import UsageError
+from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.objectives.own import OwnSamples, own_samples, redirected_samples
+from gsu_cli.unlearning.unlearn import unlearn
+
+SMALL: dict[str, Any] = {"bank_images": 600, "retain_images": 100, "forget_images": 100, "budget_images": 200}
+
+
+def upright(x: torch.Tensor) -> torch.Tensor:
+    return x[:, 0, 1:7, 3:5].mean((1, 2)) - x[:, 0, 3:5, 1:7].mean((1, 2))
+
+
+def run(seed: int = 0, **options: Any) -> tuple[Any, Any]:
+    generator = torch.Generator().manual_seed(seed)
+    return unlearn(tiny_gan.taught(), tiny_world.split(), FisherSurgery(**{**SMALL, **options}), generator=generator)
+
+
+def test_targets_are_the_nearest_clean_retained_samples() -> None:
+    """On a line: samples below 10 show it; a retained sample is clean when none of its 10 neighbours does."""
+    values = torch.cat([torch.arange(10.0), torch.arange(10.0, 40.0)])
+    images = values.view(-1, 1, 1, 1)
+    samples = OwnSamples(values[:, None], images, values < 10)
+    found = redirected_samples(samples, 4)
+    assert found.sites.inputs[0].flatten().tolist() == [0, 1, 2, 3]
+    nearest_clean = float(found.sites.targets[0])
+    near = (values - nearest_clean).abs().argsort()[:11]
+    assert not bool((values[near] < 10).any())
+    lower = (values - (nearest_clean - 1)).abs().argsort()[:11]
+    assert bool((values[lower] < 10).any())
+    assert bool((found.sites.targets == nearest_clean).all())
+    assert 0.7 < found.clean < 1
+
+
+def test_samples_of_one_kind_are_refused() -> None:
+    model = tiny_gan.fresh()
+    with pytest.raises(UsageError, match="must draw samples with and without what is to be forgotten; found 0 of 50"):
+        own_samples(model, 50, lambda x: torch.zeros(len(x), dtype=torch.bool), seed=0)
+
+
+def test_it_forgets_within_the_budget() -> None:
+    original = tiny_gan.taught()
+    model, update = run(budget=0.1)
+    d = update.details
+    assert d["solver"] == "gauss_newton"
+    assert 0 < d["budget_spent"] <= 0.1
+    assert d["retain_cost"]["unit"] == "share of the variance"
+    assert d["redirect_loss"]["after"] < d["redirect_loss"]["before"]
+    assert d["labelled"]["after"] < d["labelled"]["before"]
+    assert 1 <= update.shots <= 5
+    noise = original.noise(400, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before, after = original.generate(noise), model.generate(noise)
+    most = upright(before) > upright(before).quantile(0.8)
+    assert float(upright(after)[most].mean()) < 0.8 * float(upright(before)[most].mean()), "fewer bars that stand"
+    still = float((after - before)[~most].square().mean()), float((after - before)[most].square().mean())
+    assert still[0] < 0.6 * still[1], "others move less"
+    assert {
+        k for k, v in tiny_world.weights(model).items() if not torch.equal(v, tiny_world.weights(original)[k])
+    } <= set(original.generation_parameters())
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    one, other = (run()[0] for _ in range(2))
+    assert tiny_world.same(tiny_world.weights(one), tiny_world.weights(other))
+
+
+@pytest.mark.parametrize("option", [{"solver": "kfac"}, {"solver": "least_squares"}, {"target": "nearest"}])
+def test_options_of_others_are_refused(option: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="`method=fisher_surgery` needs a model with .*; found Dcgan"):
+        run(**option)
