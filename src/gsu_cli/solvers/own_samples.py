@@ -96,7 +96,7 @@ class OwnSurgery:
         spent.forward += (n_f + n_b) * sum(entry["evaluations"] for entry in log)
         update.details = {
             "budget": self.budget,
-            "budget_spent": log[-1]["raise"],
+            "budget_spent": log[-1]["relative_increase"],
             "retain_cost": {"unit": "share of the variance", "words": "drift of retained samples"},
             "redirect_loss": {"before": before, "after": log[-1]["redirect_loss"]},
             "target": {"kind": "own samples", "clean": found.clean, "distance": found.distance},
@@ -164,7 +164,7 @@ class OwnSurgery:
                 "step": step * norm(d),
                 "length": step,
                 "redirect_loss": f,
-                "raise": r / variance - 1,
+                "relative_increase": r / variance - 1,
                 "evaluations": tried,
             }
         )
