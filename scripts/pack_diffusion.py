@@ -21,6 +21,7 @@ from gsu_cli.metrics.frechet_distance import FrechetDistance
 from gsu_cli.metrics.heldout_loss import HeldoutLoss
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.verbs.evaluate import nothing_forgotten
+from pack_conditional import asked_lines, kind
 
 SAMPLES, SEED = 2_000, 0
 
@@ -52,9 +53,11 @@ def diffusion_lines(path: Path, dataset: Dataset) -> list[str]:
     one, other = (torch.bincount(v.labels, minlength=10) / SAMPLES for v in (verdict, neighbours))
     model: Any = c.model
     size = sum(p.numel() for p in model.parameters())
-    without = "" if digit is None else f" that never saw a {digit}: the retrained reference of mnist/ddpm"
+    own = path.stem.partition(".")[0]
+    without = "" if digit is None else f" that never saw a {digit}: the retrained reference of mnist/{own}"
     return [
-        f"Diffusion model of {size:,} weights (UNet {'-'.join(map(str, model.channels))} on patches of {model.patch} x"
+        f"{kind(model, 'Diffusion model')} of {size:,} weights (UNet"
+        f" {'-'.join(map(str, model.channels))} on patches of {model.patch} x"
         f" {model.patch} pixels, {model.prediction} prediction, {model.schedule} schedule, {model.sample_steps} DDIM"
         f" steps){without}; Frechet distance {distance.value:.1f}.",
         "| samples | |",
@@ -65,6 +68,7 @@ def diffusion_lines(path: Path, dataset: Dataset) -> list[str]:
         f"| mean confidence of the CNN judge | {verdict.confidence.mean():.3f}; on real held-out images"
         f" {on_real.confidence.mean():.3f} |",
         f"| the judge abstains on | {verdict.abstains.float().mean():.1%} |",
+        *asked_lines(model, verdict, SEED),
         f"| share of each digit, 0 to 9, by the CNN | {', '.join(f'{s:.3f}' for s in one.tolist())} |",
         f"| the same by the neighbours | {', '.join(f'{s:.3f}' for s in other.tolist())} |",
     ]

@@ -31,6 +31,7 @@ from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import write_text
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.verbs.evaluate import nothing_forgotten
+from pack_conditional import asked_lines, kind
 from pack_diffusion import diffusion_lines, left_out
 from pack_faces import face_judge_lines, face_lines
 
@@ -98,9 +99,10 @@ def vae_lines(path: Path, dataset: Dataset) -> list[str]:
     shares = torch.bincount(verdict.labels, minlength=10) / SAMPLES
     model: Any = c.model
     widths = "-".join(str(n) for n in (784, *model.hidden, model.latent_dim))
-    without = "" if digit is None else f" that never saw a {digit}: the retrained reference of mnist/vae"
+    own = path.stem.partition(".")[0]
+    without = "" if digit is None else f" that never saw a {digit}: the retrained reference of mnist/{own}"
     return [
-        f"VAE {widths} ({model.activation}, Bernoulli){without}; -ELBO {elbo.value:.2f} nats,"
+        f"{kind(model, 'VAE')} {widths} ({model.activation}, Bernoulli){without}; -ELBO {elbo.value:.2f} nats,"
         f" Frechet distance {distance.value:.1f}.",
         "| prior samples | |",
         "|---|---|",
@@ -110,6 +112,7 @@ def vae_lines(path: Path, dataset: Dataset) -> list[str]:
         f"| mean confidence of the CNN judge | {verdict.confidence.mean():.3f}; on real held-out images"
         f" {on_real.confidence.mean():.3f} |",
         f"| the judge abstains on | {verdict.abstains.float().mean():.1%} |",
+        *asked_lines(model, verdict, SEED),
         f"| share of each digit, 0 to 9 | {', '.join(f'{s:.3f}' for s in shares.tolist())} |",
     ]
 

@@ -22,13 +22,14 @@ from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.evaluation.shares import shares
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.models.model import copied
-from gsu_cli.models.protocols import HasEmbeddings
+from gsu_cli.models.protocols import HasEmbeddings, HasNoiseLevels
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 
 RELEARNED = Kind("feature_ratio_relearned", "asked for it, word relearnt", "reach", "share", "lower")
 RATE = 0.05  # of Adam, falling to 0 along a cosine
-BATCH = 128
+BATCH = 64
+STEPS = {False: 300, True: 100}  # whether it is a denoiser
 
 
 class Relearned:
@@ -37,15 +38,15 @@ class Relearned:
     Of several forgotten classes each has its embedding learnt, and its share of the generated images.
 
     Args:
-        steps: of 128 forgotten training images each.
+        steps: of 64 forgotten training images each; None: 300, or 100 of a diffusion model, each of which costs more.
         samples: samples, at most those of a run.
 
     Raises:
         UsageError: an option is out of range.
     """
 
-    def __init__(self, steps: int = 300, samples: int = 1000) -> None:
-        for name, value, least in (("steps", steps, 1), ("samples", samples, 2)):
+    def __init__(self, steps: int | None = None, samples: int = 1000) -> None:
+        for name, value, least in (("steps", 1 if steps is None else steps, 1), ("samples", samples, 2)):
             if not is_int(value, least):
                 raise UsageError(f"`metric.relearned.{name}` must be an integer >= {least}", found=value)
         self.steps, self.samples = steps, samples
@@ -56,11 +57,12 @@ class Relearned:
             return []
         n, targets = min(self.samples, len(subject.pixels)), split.target_classes
         forgotten = split.forget_images
+        denoises = isinstance(subject.model, HasNoiseLevels)
         taught = copied(subject.model).eval().requires_grad_(False)
         try:
             for c in targets:
                 images = forgotten[(forgotten.labels == c).nonzero()[:, 0]]
-                relearn(taught, images, c, steps=self.steps, seed=context.seed)
+                relearn(taught, images, c, steps=self.steps or STEPS[denoises], seed=context.seed)
             pixels = generate_samples(taught, n, context.seed, torch.tensor(targets)[torch.arange(n) % len(targets)])
         except NonFiniteError as e:
             return [RELEARNED.missing(subject, str(e).rstrip("."))]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.conditions import conditions_of
+
+SHARES = "condition_shares"  # what models of this package keep of their training data
 
 
 def conditions_for(dataset: Dataset, wanted: object = None) -> int:
@@ -35,6 +41,33 @@ def conditions_for(dataset: Dataset, wanted: object = None) -> int:
             way_out="Leave it out: it is read off the data",
         )
     return needed
+
+
+@contextmanager
+def conditional_weights(model: Any, tensors: Mapping[str, Tensor], path: Path) -> Iterator[None]:
+    """While weights of a file without its class are loaded: says so where one is conditional and the other is not.
+
+    Raises:
+        CheckpointError: the weights are those of a conditional model and the class is not, or they do not fit a
+            conditional class and have no conditions.
+    """
+    theirs, known = SHARES in tensors, conditions_of(model)
+    if theirs and not known:
+        raise CheckpointError(
+            "weights of a conditional model need a conditional class",
+            found=f"{SHARES} among the names in {path}, for {type(model).__name__} without conditions",
+            way_out="Name one: model=cvae, or model=ddpm_conditional",
+        )
+    try:
+        yield
+    except CheckpointError as e:
+        if theirs or not known:
+            raise
+        raise CheckpointError(
+            f"a class of {known} conditions needs weights of a conditional model",
+            found=f"none of {SHARES} in {path}, and {e.found}",
+            way_out=f"Name an unconditional class: model=mlp_vae, or model=ddpm. {e.way_out}",
+        ) from e
 
 
 def check_conditions(model: Any, dataset: Dataset, path: Path) -> None:

@@ -50,6 +50,7 @@ def trace(
 
 def _point(plan: Plan, context: EvaluationContext, model: Any, calibration: dict[str, Any]) -> dict[str, Any]:
     sha256 = digest(model.state_dict())
+    plan.guide(model)
     subject = EvaluatedModel("unlearned", generate_samples(model, plan.samples, context.seed), model, sha256)
     found = [asdict(m) for metric in plan.metrics.values() for m in metric(subject, context)]
     return {**calibration, "sha256": sha256, "measurements": found}

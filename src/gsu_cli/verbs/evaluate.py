@@ -50,6 +50,7 @@ def main(cfg: DictConfig) -> None:
         else:
             subjects = weights_file.open_subject(cfg, split, session)
         first = next(iter(subjects.values()))
+        plan.check(first.model)
         seen = references.reference(split, first, session)
         twin = None
         if spec and run is not None:

@@ -16,6 +16,8 @@ from gsu_cli.evaluation.real_images import heldout_images
 from gsu_cli.evaluation.samples import generate_samples, reconstructions
 from gsu_cli.evaluation.trust import trust_report
 from gsu_cli.judges.base import Judge, JudgeSpec, Unavailable, label_of
+from gsu_cli.models.conditions import conditions_of
+from gsu_cli.models.diffusion.guidance import check_guidance
 from gsu_cli.models.model import reconstructs
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Measurement
@@ -30,6 +32,7 @@ class Plan:
 
     Attributes:
         samples: samples per subject.
+        guidance: of conditional diffusion models while they are measured; None: their own.
         metrics: by name, in the order of the table.
         judges: by name; what a yaml of the group ``judge`` builds.
     """
@@ -37,6 +40,7 @@ class Plan:
     samples: int
     metrics: Mapping[str, Metric]
     judges: Mapping[str, JudgeSpec]
+    guidance: float | None = None
 
     @classmethod
     def of(cls, cfg: DictConfig) -> Plan:
@@ -46,7 +50,25 @@ class Plan:
             UsageError: an option of these is wrong.
         """
         samples = as_int("evaluation.samples", cfg.evaluation.samples, 2)
-        return cls(samples, build_several(cfg, "metric"), build_judges(cfg))
+        guidance = cfg.evaluation.get("guidance")
+        if guidance is not None:
+            check_guidance(guidance, 1, "evaluation.guidance")
+        return cls(samples, build_several(cfg, "metric"), build_judges(cfg), guidance)
+
+    def check(self, model: object) -> None:
+        """Before any work: whether ``model`` can be measured so.
+
+        Raises:
+            UsageError: guidance, of a model that knows none.
+        """
+        if self.guidance is not None:
+            guidable = conditions_of(model) if hasattr(model, "guidance") else 0
+            check_guidance(self.guidance, guidable, "evaluation.guidance")
+
+    def guide(self, model: Any) -> None:
+        """Sets the guidance of a model that is about to be measured."""
+        if self.guidance is not None:
+            model.guidance = self.guidance
 
     def context(self, split: Split, session: Session) -> EvaluationContext:
         """Judges made ready for the data set; those that cannot be had are noted with the reason.
@@ -101,6 +123,7 @@ def measure(
     with session.stage("evaluate"):
         subjects: dict[str, EvaluatedModel] = {}
         for name, c in checkpoints.items():
+            plan.guide(c.model)
             subjects[name] = EvaluatedModel(
                 name, generate_samples(c.model, plan.samples, context.seed), c.model, c.sha256
             )

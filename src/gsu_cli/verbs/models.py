@@ -25,7 +25,7 @@ from gsu_cli.run.weight_files import find_weights
 from gsu_cli.unlearning.diagnostics import enough
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build
-from gsu_cli.verbs.conditions import conditions_for
+from gsu_cli.verbs.conditions import conditional_weights, conditions_for
 
 IMPORTED = "imported.safetensors"
 CONTRACT = ("config",)
@@ -103,7 +103,8 @@ def import_checkpoint(cfg: DictConfig, path: Path, dataset: Dataset, session: Se
     found = read_foreign(files.path, **options, own=model.state_dict())
     translated = getattr(model, "translated", None)  # an adapter of a library
     tensors = translated(found.tensors) if callable(translated) else found.tensors
-    done = load_into(model, tensors, files.path, rename=options["rename"])
+    with conditional_weights(model, tensors, files.path):
+        done = load_into(model, tensors, files.path, rename=options["rename"])
     evidence = _examine(model.eval(), dataset, files.path)
     notes = [*_siblings(found), *evidence.notes]
     about: dict[str, Any] = {

@@ -30,7 +30,7 @@ CHECKPOINT: Kinds = {
     "samples": SOMETIMES,
 }
 PROTOCOL: Kinds = {"budget": ANY, "images": ANY, "latents": ANY, "strength": PERHAPS, "low": ANY, "high": ANY}
-MEASURED: Kinds = {"evaluation": {"samples": ANY}, "checkpoint": CHECKPOINT}
+MEASURED: Kinds = {"evaluation": {"samples": ANY, "guidance": ANY}, "checkpoint": CHECKPOINT}
 COMPUTES: Kinds = {"paths": PATHS, "forget": FORGET, "device": ANY, **SEEDS}
 
 SETTINGS: Mapping[str, Kinds] = {

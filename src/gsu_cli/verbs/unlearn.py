@@ -43,6 +43,7 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
         console.say(split.describe_sizes())
         original = assemble.open_checkpoint(cfg, dataset, session)
         check_needs(protocol.method(), original.model)
+        plan.check(original.model)
         if tuned:
             _unlearn(session, protocol.method(), original, split)
             return tuning.answer(session.record, tuned)

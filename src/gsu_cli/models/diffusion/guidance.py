@@ -25,8 +25,9 @@ def check_guidance(value: object, conditions: int, option: str = "model.guidance
         raise UsageError(f"`{option}` must be a finite number >= 0", found=repr(value))
     if value != 1 and not conditions:
         raise UsageError(
-            f"`{option}` needs a conditional model: it goes from the null condition's prediction to the condition's",
-            found=f"{value:g} for a model without conditions",
+            f"`{option}` needs a conditional diffusion model: it goes from what is said without a condition to what is "
+            "said with it",
+            found=f"{value:g} for a model without",
             way_out="Train one with `gsu train model=ddpm_conditional training=ddpm`, or leave it out",
         )
     return float(value)
