@@ -6,6 +6,7 @@ import itertools
 import random
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from gsu_cli.report.html.pareto import pareto
 from gsu_cli.report.html.scales import Scale
 from gsu_cli.report.html.svg import Chart, Point, Series
 from gsu_cli.report.html.sweep_plot import sweeps
+from gsu_cli.report.overview import listing
+from gsu_cli.run.record import Measurement
 from made_runs import costly, run
 
 
@@ -166,3 +169,56 @@ def test_names_of_methods_are_escaped():
     figure = pareto([costly(0.01, 0.05, method="<b>")], ["method"])
     assert "<b>" not in figure.charts[0]
     assert "&lt;b&gt;" in figure.charts[0]
+
+
+def diffused(cost, ratio, **more):
+    """A run of a model whose loss is a squared error."""
+    record = costly(cost, ratio, **more)
+    rows = [replace(m, unit="MSE") if m.name == "heldout_loss_retain" else m for m in record.measurements]
+    return replace(record, measurements=rows)
+
+
+def heads(charts):
+    return [re.search(r'class="head"[^>]*>([^<]*)<', chart)[1] for chart in charts]
+
+
+def test_losses_in_two_units_share_no_axis():
+    vae, ddpm = costly(0.01, 0.05, method="ascent"), diffused(0.02, 0.03, method="fisher_surgery")
+    assert "change of retain loss (cost)" in pareto([ddpm], ["method"]).charts[0]
+    for chart, unit, own, other in zip(
+        pareto([vae, ddpm], ["method"]).charts,
+        ("-ELBO, nats", "MSE"),
+        ("ascent", "fisher_surgery"),
+        ("fisher_surgery", "ascent"),
+        strict=True,
+    ):
+        assert f"change of retain loss ({unit}) (cost)" in chart
+        assert own in chart
+        assert other not in chart
+    (along,) = sweeps([diffused(0.01, 0.05, lr=0.1), diffused(0.02, 0.04, lr=0.2)])
+    assert heads(along.charts) == ["feature ratio (CNN)", "retain loss"]
+    found = [c.head for c in listing([(Path("a"), vae), (Path("b"), ddpm)]).columns]
+    assert {"feature ratio (CNN)", "retain loss"} <= set(found)
+
+
+def own(value, subject, **facts):
+    return Measurement("spill", subject, value, n=9, label="spilt milk", role="cost", place="lead", unit="l", **facts)
+
+
+def test_an_own_judge_and_an_own_cost_have_fronts():
+    record = costly(0.01, 0.05)
+    record.judges.append({"name": "mean", "label": "nearest mean"})
+    ratios = [replace(m, judge="mean") for m in record.measurements if m.name == "feature_ratio"]
+    record.measurements += [*ratios, own(2.0, "original"), own(3.0, "unlearned")]
+    figure = pareto([record], ["method"])
+    by = ["feature ratio (CNN)", "feature ratio (nearest mean)"]
+    assert heads(figure.charts) == [by[0], by[0], by[1], by[1]]
+    for chart, cost in zip(figure.charts, ("retain loss", "spilt milk") * 2, strict=True):
+        assert f"change of {cost} (cost)" in chart
+    assert "spilt milk +50.0%" in figure.charts[1]
+
+
+def test_a_cost_without_an_original_is_drawn_as_it_is():
+    record = costly(0.01, 0.05)
+    record.measurements.append(own(3.25, "unlearned"))
+    assert "spilt milk, l (cost)" in pareto([record], ["method"]).charts[1]

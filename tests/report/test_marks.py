@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from gsu_cli.report.aggregate import aggregate
+import pytest
+
+from gsu_cli.report.aggregate import aggregate, setting
 from gsu_cli.report.compact import compact
 from gsu_cli.report.html.page import render
 from gsu_cli.report.html.pareto import pareto
+from gsu_cli.report.keys import default_keys
+from gsu_cli.report.overview import tables
 from gsu_cli.report.runs import short
 from gsu_cli.run.record import record_of
 from made_runs import Measurement, costly, run
@@ -44,6 +48,19 @@ def test_a_ruined_model_and_a_budget_overspent() -> None:
     assert notes([over], "retain loss") == ["above the budget of 1% on held-out images"]
 
 
+def test_what_ruined_the_unlearned_model_says_nothing_of_the_retrained_one() -> None:
+    ruined = costly(26.6, 0.01)
+    ruined.measurements += [
+        replace(m, subject="retrained", sha256="t") for m in ruined.measurements if m.subject == "original"
+    ]
+    unlearned, retrained = tables([ruined], ["forget"])
+    assert any("the model is ruined" in cell.note for row in unlearned.rows for cell in row)
+    assert not any(cell.note for row in retrained.rows for cell in row if cell.value is not None)
+    ruined.judges = [BLIND]
+    (row,) = tables([ruined], ["forget"])[1].rows
+    assert any("the CNN judge is right on 12.0%" in cell.note for cell in row), "a blind judge is blind to both"
+
+
 def test_a_change_from_near_zero_is_shown_and_not_averaged() -> None:
     near = [
         replace(m, value=0.002 if m.subject == "original" else 0.009, low=0.001, high=0.02, n=1000)
@@ -75,6 +92,23 @@ def test_the_front_has_no_place_for_what_supports_no_claim() -> None:
 def test_kept_records_keep_what_a_claim_rests_on() -> None:
     kept = record_of(compact(run(1, judges=[BLIND])), Path("kept"))
     assert notes([kept]) == notes([run(1, judges=[BLIND])])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "name"),
+    [
+        ({"sha256": "d" * 64}, {"sha256": "e" * 64}, "judge.cnn.sha256"),
+        ({"images": 10}, {"images": 20}, "metric.sample_nll_retrained.images"),
+    ],
+)
+def test_kept_records_are_as_different_as_the_runs_were(one: dict, other: dict, name: str) -> None:
+    runs = [run(1, 1), run(1, 2)]
+    for record, facts in zip(runs, (one, other), strict=True):
+        record.judges = [{"name": "cnn", **{k: v for k, v in facts.items() if k == "sha256"}}]
+        record.config["metric"] = {"sample_nll_retrained": {k: v for k, v in facts.items() if k == "images"}}
+    kept = [record_of(compact(record), Path("kept")) for record in runs]
+    assert default_keys(kept) == default_keys(runs) == ["method", "forget", name]
+    assert len({setting(record) for record in kept}) == 2
 
 
 def test_the_page_has_the_headline_and_the_transitions() -> None:
