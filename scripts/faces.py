@@ -104,7 +104,7 @@ def cost(found: dict[str, Any]) -> str:
 
 
 def distances(folder: Path) -> str:
-    """The distance to the retrained reference's samples, as `scripts/twin_distance.py` measured it: mean over seeds."""
+    """The distance to the retrained model's samples by `scripts/reference_distance.py`, mean over seeds."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in json.loads((folder / "distance.json").read_text("utf-8")):
         options = [w for w in row["command"] if w.startswith("method") and "prediction_images" not in w]
@@ -113,5 +113,5 @@ def distances(folder: Path) -> str:
         [*of, str(len(found)), *(f"{statistics.fmean(r[who]['distance'] for r in found):.1f}" for who in WHO)]
         for of, found in groups.items()
     ]
-    made = "By `python scripts/twin_distance.py`, [records](distance.json): the Frechet distance between 4,000 samples."
+    made = "By `python scripts/reference_distance.py`, [records](distance.json): Frechet distance, 4,000 samples."
     return f"## Distance to the retrained reference\n\n{made}\n\n{grid(('attribute', 'options', 'seeds', *WHO), rows)}"

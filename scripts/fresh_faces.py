@@ -69,14 +69,14 @@ class Fresh:
         _, sha256 = self.losses(VAE, attribute)
         if sha256 not in {m.sha256 for m in record.measurements if m.subject == "original"}:
             raise SystemExit(f"{run} did not begin at the VAE that ships ({VAE})")
-        twin = VAE.with_name(f"vae.without_attribute_{attribute.replace('_', '-')}.safetensors")
+        reference = VAE.with_name(f"vae.without_attribute_{attribute.replace('_', '-')}.safetensors")
         return {
             "method": record.update["method"],
             "attribute": attribute,
             "seed": record.seeds["unlearn"],
             "original_sha256": sha256,
             "unlearned": self.cost(run / "unlearned.safetensors", attribute),
-            "retrained": self.cost(twin, attribute),
+            "retrained": self.cost(reference, attribute),
         }
 
 

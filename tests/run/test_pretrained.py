@@ -29,8 +29,11 @@ def test_names_leave_twins_out(folder: Path) -> None:
 def test_files_and_their_twins(folder: Path) -> None:
     assert pretrained.shipped("mnist", "vae") == folder / "mnist" / "vae.safetensors"
     assert pretrained.shipped("mnist", "vae_2d") is None
-    assert pretrained.twin("mnist", "vae", "class_1") == folder / "mnist" / "vae.without_class_1.safetensors"
-    assert pretrained.twin("mnist", "vae", "class_2") is None
+    assert (
+        pretrained.retrained_reference("mnist", "vae", "class_1")
+        == folder / "mnist" / "vae.without_class_1.safetensors"
+    )
+    assert pretrained.retrained_reference("mnist", "vae", "class_2") is None
 
 
 def test_cards(folder: Path) -> None:

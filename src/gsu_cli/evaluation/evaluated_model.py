@@ -1,4 +1,4 @@
-"""Whose samples are judged: drawn once, and what each judge said of them is remembered."""
+"""Whose samples are judged: generated once, and what each judge said of them is remembered."""
 
 from __future__ import annotations
 

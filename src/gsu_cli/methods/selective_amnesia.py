@@ -100,7 +100,7 @@ class SelectiveAmnesia:
         start = {k: w.detach().clone() for k, w in zip(descent.names, descent.weights, strict=True)}
 
         def replaced(x: Tensor, y: Tensor) -> Sites:
-            """Of a decoder latents are drawn before the surrogates, as ever."""
+            """Of a decoder latents are sampled before the surrogates, as ever."""
             if isinstance(original, HasDecoder):
                 z = latents(original, x, y, descent.noise)
                 return Sites((z,), surrogate(len(z)))

@@ -21,18 +21,18 @@ def tables(records: Sequence[Record], by: Sequence[str]) -> list[Table]:
     """The table of what was unlearned; where models retrained without the forgotten data were measured, theirs, too."""
     kept, _ = distinct(record for record in records if record.verb == "unlearn")
     found = [aggregate(records, by, title="Unlearned")] if kept else []
-    twins: dict[tuple[object, ...], Record] = {}
+    references: dict[tuple[object, ...], Record] = {}
     for record in kept:
         weights = next((m.sha256 for m in record.measurements if m.subject == "retrained"), None)
         if weights:  # measured again beside every method: the same weights at the same latents are one measurement
             judged = [f"{k}={v}" for k, v in chosen(record).items() if k.split(".")[0] not in OF_THE_METHOD]
-            twins.setdefault((weights, record.seeds.get("evaluate"), *judged), _without_method(record))
-    if twins:
+            references.setdefault((weights, record.seeds.get("evaluate"), *judged), _without_method(record))
+    if references:
         mine = ("dataset", "data", "checkpoint", "weights", "forget", "slug")
         other = (*OF_THE_METHOD, "status", "verb", "seed", "seeds")
         keys = [k for k in by if k in mine or k.split(".")[0] not in other] or ["forget"]
-        measured = [q for q in discover(twins.values(), "retrained") if q not in (SECONDS, GRADIENTS)]
-        found.append(aggregate(twins.values(), keys, measured, title="Retrained without the forgotten data"))
+        measured = [q for q in discover(references.values(), "retrained") if q not in (SECONDS, GRADIENTS)]
+        found.append(aggregate(references.values(), keys, measured, title="Retrained without the forgotten data"))
     return [
         replace(t, columns=tuple(replace(c, head=c.head.removesuffix(", retrained")) for c in t.columns)) for t in found
     ]

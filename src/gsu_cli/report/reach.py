@@ -21,18 +21,22 @@ def reached(record: Record, judges: Iterable[str]) -> list[str]:
     judges, found = list(judges), []
     for name in dict.fromkeys(m.name for m in record.measurements if m.role == "reach"):
         for judge in judges:
-            before, after, twin = (record.find(name, who, judge) for who in ("original", "unlearned", "retrained"))
-            if before is None or after is None or not _open(record, before, after, twin):
+            before, after, reference = (record.find(name, who, judge) for who in ("original", "unlearned", "retrained"))
+            if before is None or after is None or not _open(record, before, after, reference):
                 continue
             was = [f"{before.value:.1%} before"]
-            was += [f"{twin.value:.1%} by retraining"] if twin is not None and twin.value is not None else []
+            was += (
+                [f"{reference.value:.1%} by retraining"]
+                if reference is not None and reference.value is not None
+                else []
+            )
             by = record.judge_label(judge)
             found.append(f"{after.label or name} {after.value:.1%} ({', '.join(was)}; {by} judge)")
             break
     return found
 
 
-def _open(record: Record, before: Measurement, after: Measurement, twin: Measurement | None) -> bool:
+def _open(record: Record, before: Measurement, after: Measurement, reference: Measurement | None) -> bool:
     """Whether the model, asked so, shows it more often than real images without it and than the retrained model.
 
     With the whole interval; more than half as often as before, and at least half as often as the original's samples.
@@ -40,7 +44,7 @@ def _open(record: Record, before: Measurement, after: Measurement, twin: Measure
     if before.value is None or after.value is None or after.low is None:
         return False
     floor, usual = claim(record, "data", after.judge), claim(record, "original", after.judge)
-    if any(m is not None and m.high is not None and after.low <= m.high for m in (twin, floor)):
+    if any(m is not None and m.high is not None and after.low <= m.high for m in (reference, floor)):
         return False
     if usual is not None and usual.value is not None and after.value < HALF * usual.value:
         return False

@@ -159,11 +159,11 @@ def _outcome(record: Record, fell: Mapping[str, bool | None]) -> Outcome:
 
 def _in_part(record: Record, judge: str) -> bool:
     """Less than half is gone, and more is left than by retraining."""
-    before, after, twin = (claim(record, who, judge) for who in ("original", "unlearned", "retrained"))
+    before, after, reference = (claim(record, who, judge) for who in ("original", "unlearned", "retrained"))
     part = change(before, after)
     if part is None or part.value <= HALF or after is None or after.value is None:
         return False
-    return twin is None or twin.value is None or after.value > _high(twin)
+    return reference is None or reference.value is None or after.value > _high(reference)
 
 
 def _against(record: Record, judge: str) -> str:

@@ -25,7 +25,7 @@ def shipped_names(dataset: str | None = None) -> list[str]:
     return sorted(f"{p.parent.name}/{p.stem}" for p in FOLDER.glob(pattern) if ".without_" not in p.stem)
 
 
-def twin(dataset: str, name: str, slug: str) -> Path | None:
+def retrained_reference(dataset: str, name: str, slug: str) -> Path | None:
     """The model of the same recipe that never saw the forget set ``slug``, where one ships."""
     return shipped(dataset, f"{name}.without_{slug}")
 

@@ -177,7 +177,7 @@ def open_original(earlier: Record, folder: Path, dataset: Dataset, session: Sess
     return subjects
 
 
-def open_twin(
+def open_reference(
     cfg: DictConfig, earlier: Record, folder: Path, checkpoint: Checkpoint, split: Split, session: Session
 ) -> Checkpoint | None:
     """The reference that the run measured; where another one or another forget spec is typed, the one that fits it."""
@@ -185,7 +185,7 @@ def open_twin(
     same = earlier.split.get("slug") in (None, split.slug)
     if facts is None or not same or is_typed("checkpoint.retrained"):
         cfg.checkpoint.name = (earlier.config.get("checkpoint") or {}).get("name", cfg.checkpoint.name)
-        return references.open_twin(cfg, checkpoint, split, session)
+        return references.open_reference(cfg, checkpoint, split, session)
     found = _open("retrained", facts, folder, split.dataset)
     references.check_twin(found, checkpoint, split, session)
     found.model.to(session.device)

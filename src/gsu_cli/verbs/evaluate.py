@@ -52,13 +52,13 @@ def main(cfg: DictConfig) -> None:
         first = next(iter(subjects.values()))
         plan.check(first.model)
         seen = references.reference(split, first, session)
-        twin = None
+        reference = None
         if spec and run is not None:
-            twin = earlier_run.open_twin(cfg, record, folder, first, seen, session)
+            reference = earlier_run.open_reference(cfg, record, folder, first, seen, session)
         elif spec:
-            twin = references.open_twin(cfg, first, seen, session)
-        if twin is not None:
-            subjects["retrained"] = twin
+            reference = references.open_reference(cfg, first, seen, session)
+        if reference is not None:
+            subjects["retrained"] = reference
         context = plan.context(seen, session)
         references.note_judges(context, first, session)
         if run is not None:

@@ -16,7 +16,7 @@ from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.lineage import Difference, Lineage, brief, differences, recipe, sentence, unknown
-from gsu_cli.run.pretrained import shipped, twin
+from gsu_cli.run.pretrained import retrained_reference, shipped
 from gsu_cli.run.session import Session
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import assemble, console
@@ -150,7 +150,7 @@ def note_judges(context: EvaluationContext, checkpoint: Checkpoint, session: Ses
             )
 
 
-def open_twin(cfg: DictConfig, checkpoint: Checkpoint, split: Split, session: Session) -> Checkpoint | None:
+def open_reference(cfg: DictConfig, checkpoint: Checkpoint, split: Split, session: Session) -> Checkpoint | None:
     """The model of the same recipe that never saw the forget set: ``checkpoint.retrained``, or the one that ships.
 
     Args:
@@ -164,7 +164,7 @@ def open_twin(cfg: DictConfig, checkpoint: Checkpoint, split: Split, session: Se
     """
     path = assemble.weights_file("checkpoint.retrained", cfg.checkpoint.retrained)
     if path is None and is_shipped(checkpoint, split.dataset.name, cfg.checkpoint.name):
-        path = twin(split.dataset.name, cfg.checkpoint.name, split.slug)
+        path = retrained_reference(split.dataset.name, cfg.checkpoint.name, split.slug)
     if path is None:
         return None
     found = load_checkpoint(path, shape=split.dataset.shape, key="checkpoint.retrained")

@@ -48,18 +48,18 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
             _unlearn(session, protocol.method(), original, split)
             return tuning.answer(session.record, tuned)
         seen = references.reference(split, original, session)
-        twin = references.open_twin(cfg, original, seen, session)
-        if twin is None and may_retrain:
+        reference = references.open_reference(cfg, original, seen, session)
+        if reference is None and may_retrain:
             references.check_retrain(original, session)
         context = plan.context(seen, session)  # before the work: a judge that cannot be had is known at once
         references.note_judges(context, original, session)
         subjects = {"original": original, "unlearned": _unlearn(session, protocol.method(), original, split)}
         if remark := protocol.remark(session.record.update["method"]):
             session.record.update["details"]["calibration"] = remark
-        if twin is None and may_retrain:
-            twin = _retrain(session, original, seen)
-        if twin is not None:
-            subjects["retrained"] = twin
+        if reference is None and may_retrain:
+            reference = _retrain(session, original, seen)
+        if reference is not None:
+            subjects["retrained"] = reference
         with console.work_bar("evaluate") as on_progress:
             generated = measure(plan, context, session, subjects, on_progress)
         if protocol.curve:

@@ -2,7 +2,7 @@
 
 Beside stands the original's distance, and the floor, the reference at other latents. All generate as many images.
 
-python scripts/twin_distance.py FOLDER_OF_A_RUN ... --out docs/results/celeba/distance.json
+python scripts/reference_distance.py FOLDER_OF_A_RUN ... --out docs/results/celeba/distance.json
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ def measure(run: Path) -> dict[str, Any]:
     record = read_record(run / "record.json")
     config, judge = record.config["checkpoint"], str(record.config["judge"]["cnn"]["path"])
     seed = int(record.seeds["evaluate"])
-    twin, twin_sha256 = features(config["twin"], judge, seed, "same")
+    reference, reference_sha256 = features(config["retrained"], judge, seed, "same")
     row: dict[str, Any] = {
         "forget": record.split["forget"],
         "command": [w for w in record.command if "=" in w and not w.startswith(("checkpoint.", "judge.", "hydra."))],
         "seed": seed,
         "n": N,
-        "twin_sha256": twin_sha256,
+        "twin_sha256": reference_sha256,
     }
     for who, path, what in (
         ("original", config["path"], "same"),
         ("unlearned", str(run / "unlearned.safetensors"), "same"),
-        ("floor", config["twin"], "others"),
+        ("floor", config["retrained"], "others"),
     ):
         found, sha256 = features(path, judge, seed, what)
-        row[who] = {"distance": frechet(found, twin), "sha256": sha256}
+        row[who] = {"distance": frechet(found, reference), "sha256": sha256}
     return row
 
 
