@@ -1,4 +1,4 @@
-"""What the card of a conditional model says besides: how often it draws what it is asked for."""
+"""What the card of a conditional model says besides: how often it generates what it is asked for."""
 
 from __future__ import annotations
 

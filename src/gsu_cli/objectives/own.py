@@ -1,6 +1,6 @@
 """A model's own samples, and the redirect objective among them: for a GAN, which has no loss of an image.
 
-    L(theta) = mean_i |G_theta(z_i) - t_i|^2 / d,   z_i a latent at which the original draws what is to be forgotten,
+    L(theta) = mean_i |G_theta(z_i) - t_i|^2 / d,   z_i a latent at which the original makes what is to be forgotten,
 
 ``t_i`` the clean retained sample of the original that is nearest to ``G_0(z_i)`` in pixels. A labeller that training
 images have taught says what a sample shows; no judge is asked. A retained sample is *clean* when none of its nearest
@@ -59,14 +59,14 @@ class OwnSamples:
         return found
 
     def sites(self, extra: float = 0.0) -> Sites:
-        """Noise and what is drawn there; ``extra`` is added to each loss."""
+        """Noise and what is generated there; ``extra`` is added to each loss."""
         constant = self.images.new_full((len(self.images),), extra) if extra else None
         return Sites((self.noise,), self.images, constant)
 
 
 @torch.no_grad()
-def drawings(model: Any, noise: Tensor) -> Tensor:
-    """What a model draws of ``noise``, ``(n, c, h, w)`` in [0, 1]."""
+def generated_from(model: Any, noise: Tensor) -> Tensor:
+    """What a model generates from ``noise``, ``(n, c, h, w)`` in [0, 1]."""
     return torch.cat([model.generate(part) for part in noise.split(CHUNK)])
 
 
@@ -84,13 +84,13 @@ def own_samples(model: Any, n: int, shows: Callable[[Tensor], Tensor], *, seed: 
         UsageError: all or none of them show it.
     """
     noise = model.noise(n, generator(seed))
-    images = drawings(model, noise)
+    images = generated_from(model, noise)
     found = torch.cat([shows(part) for part in images.split(CHUNK)])
     if int(found.sum()) in (0, n):
         raise UsageError(
             "the model must draw samples with and without what is to be forgotten",
             found=f"{int(found.sum())} of {n} that the method's labeller says show it",
-            way_out="Forget what the model draws, or raise the number of samples",
+            way_out="Forget what the model generates, or raise the number of samples",
         )
     return OwnSamples(noise, images, found)
 

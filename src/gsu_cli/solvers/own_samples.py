@@ -17,7 +17,7 @@ from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.curvature.gauss_newton import site_gauss_newton
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
-from gsu_cli.objectives.own import drawings, own_samples, redirected_samples
+from gsu_cli.objectives.own import generated_from, own_samples, redirected_samples
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.run.seeds import generator
 from gsu_cli.solvers.fisher_solver import FLOOR
@@ -112,7 +112,7 @@ class OwnSurgery:
     def _left(self, task: Task, labeller: Labeller) -> float:
         """The share of fresh samples in which the labeller still sees what was to be forgotten."""
         noise = task.model.noise(CHECKED, generator(task.stream("fresh samples")))
-        return share_of(labeller.shows(drawings(task.model, noise)))
+        return share_of(labeller.shows(generated_from(task.model, noise)))
 
     def _step(
         self,
