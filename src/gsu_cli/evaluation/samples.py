@@ -13,6 +13,7 @@ from gsu_cli.models.conditions import code, conditions_of, posterior, usual_cond
 from gsu_cli.models.model import decode
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import device_of
+from gsu_cli.surgery.precision import sampling, widened
 from gsu_cli.surgery.ranks import Ranks, joined, ranks
 from gsu_cli.surgery.vectors import Vector
 
@@ -35,12 +36,13 @@ def generate_samples(model: Any, n: int, seed: int, condition: Tensor | None = N
 
     def generated(k: int, start: int) -> Vector:
         g, m = generator(seed, "latents", k), min(chunk, n - start)
-        if conditions_of(model):
-            noise = model.noise(m, g)
-            y = usual_conditions(model, m, g) if condition is None else condition[start : start + m]
-            x = model.generate(noise, y)
-        else:
-            x = model.sample(m, g)
+        with sampling(device_of(model)):
+            if conditions_of(model):
+                noise = model.noise(m, g)
+                y = usual_conditions(model, m, g) if condition is None else condition[start : start + m]
+                x = widened(model.generate(noise, y))
+            else:
+                x = widened(model.sample(m, g))
         if x.isnan().any():  # a cast to uint8 would make a picture of it
             raise NonFiniteError(
                 "generated images must be finite", found=f"nan among generated images {start} to {start + len(x) - 1}"

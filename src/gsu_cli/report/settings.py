@@ -26,6 +26,8 @@ def settings(config: Mapping[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in config.items() if k not in (*LEFT_OUT, *ADDED, *RESOLVED)}
     flat = _flat({**kept, "metric": config.get("metric") or {}})
     flat.pop("dataset._target_", None)  # its digest stands for it
+    if flat.get("precision") == "float32":
+        del flat["precision"]  # records of before have none, and were float32
     return {k: v for k, v in flat.items() if not k.startswith("metric.") or not k.endswith("._target_")}
 
 

@@ -13,6 +13,7 @@ import torch
 
 from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.run.world import beside
+from gsu_cli.surgery.precision import PRECISIONS, computes_in
 from gsu_cli.surgery.ranks import ranks
 
 AUTO = "auto"
@@ -45,6 +46,23 @@ def choose(name: object) -> torch.device:
             f"`device` must be auto or one that torch finds here ({', '.join(here)})", found=name, way_out=near
         )
     return torch.device(plain if plain in ("cpu", "mps") or ":" in plain else f"{plain}:0")
+
+
+def choose_precision(name: object, device: torch.device) -> str:
+    """The precision of training and sampling called ``name``.
+
+    Raises:
+        UsageError: it is none, or the device would be slower in it.
+    """
+    if name not in PRECISIONS:
+        raise UsageError(f"`precision` must be one of {', '.join(PRECISIONS)}", found=name)
+    if not computes_in(str(name), device):
+        raise UsageError(
+            f"`precision={name}` needs a device that computes in it",
+            found=f"{device}, which has no instructions for it",
+            way_out="Leave it out: float32 is faster there",
+        )
+    return str(name)
 
 
 def _one_each(name: object, here: list[str], local: int, n: int) -> object:
@@ -86,7 +104,7 @@ def settle(device: torch.device) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def describe(device: torch.device) -> dict[str, Any]:
+def describe(device: torch.device, precision: str = "float32") -> dict[str, Any]:
     """What a reader must know of the device: numbers are bit-identical only for the same of these."""
     facts: dict[str, Any] = {
         "type": device.type,
@@ -96,7 +114,7 @@ def describe(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "processes": ranks().size,
         "tf32": False,
-        "autocast": None,
+        "autocast": None if precision == "float32" else precision,
     }
     if device.type == "cuda":
         facts["model"] = torch.cuda.get_device_name(device)

@@ -17,6 +17,7 @@ from gsu_cli.errors import NonFiniteError, NotApplicableError, ProcessError
 from gsu_cli.run import device as devices
 from gsu_cli.run import provenance
 from gsu_cli.run.record import Record, write_record
+from gsu_cli.surgery.precision import samples_in
 from gsu_cli.surgery.ranks import ranks
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Session:
         command: the words that make this run again.
         seeds: by purpose.
         device: where it computes; the CPU when None.
+        precision: of training and sampling.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class Session:
         command: list[str],
         seeds: dict[str, int],
         device: torch.device | None = None,
+        precision: str = "float32",
     ) -> None:
         self.folder = folder
         self.device = torch.device("cpu") if device is None else device
+        self.precision = precision
         devices.settle(self.device)
-        self._started = time.perf_counter()
+        self._started, self._within = time.perf_counter(), contextlib.ExitStack()
         self.record = Record(
             verb=verb,
             command=command,
@@ -59,10 +63,11 @@ class Session:
             seeds=seeds,
             git=provenance.git(),
             versions=provenance.versions(),
-            device=devices.describe(self.device),
+            device=devices.describe(self.device, precision),
         )
 
     def __enter__(self) -> Self:
+        self._within.enter_context(samples_in(self.precision))
         self._started = time.perf_counter()
         write_record(self.folder, self.record)
         return self
@@ -82,6 +87,7 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._within.close()
         r = self.record
         if error is None:
             r.status = "done"

@@ -12,7 +12,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,7 @@ def fit(
     total = recipe.epochs * steps_per_epoch
     optimisers = Optimisers(model, recipe, total)
     average = Average(model, recipe.ema) if recipe.ema else None
-    facts = {"recipe": asdict(recipe), "seed": seed, "n": len(images), **(identity or {})}
+    facts = {"recipe": recipe.facts(), "seed": seed, "n": len(images), **(identity or {})}
     history = History() if history is None else history
     history.losses, history.resumed_at_epoch = [], 0
     if state is not None and state.exists():

@@ -6,12 +6,16 @@ optimiser lowers its own, and then all take their step.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gsu_cli.errors import UsageError
 from gsu_cli.models.protocols import Trainable
+from gsu_cli.surgery.devices import device_of
+from gsu_cli.surgery.precision import rounding_to, widened
 from gsu_cli.surgery.ranks import ranks
 from gsu_cli.training.recipe import Recipe
 
@@ -27,6 +31,13 @@ class Optimisers:
 
     def __init__(self, model: nn.Module, recipe: Recipe, steps: int) -> None:
         self.model, self.several = model, isinstance(model, Trainable)
+        self.precise = partial(rounding_to, recipe.precision, device_of(model))
+        if self.several and recipe.precision != "float32":
+            raise UsageError(
+                "networks that learn against each other must do so in float32",
+                found=f"precision={recipe.precision}",
+                way_out="Leave it out: their losses differentiate gradients, which bfloat16 is too coarse for",
+            )
         if isinstance(model, Trainable):
             self.each = model.optimisers(recipe)
         else:
@@ -50,9 +61,13 @@ class Optimisers:
         """
         model: Any = self.model
         if not self.several:
-            return ranks().backward(
-                lambda rows: model.loss(x[rows], y[rows], generator), len(x), self.parameters(), generator
-            )
+
+            def losses_of(rows: slice) -> Tensor:
+                with self.precise():
+                    found: Tensor = model.loss(x[rows], y[rows], generator)
+                return widened(found)
+
+            return ranks().backward(losses_of, len(x), self.parameters(), generator)
         losses = model.losses(x, y, generator)
         value = sum(float(loss.detach()) for loss in losses)
         for k, (loss, o) in enumerate(zip(losses, self.each, strict=True)):

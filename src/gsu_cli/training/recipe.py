@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from gsu_cli.checks import as_int, as_number
 from gsu_cli.errors import UsageError
+from gsu_cli.surgery.precision import PRECISIONS
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Recipe:
         lr: peak learning rate of Adam under the one-cycle schedule (Smith and Topin, arXiv 1708.07120).
         weight_decay: decoupled (AdamW).
         ema: decay of the moving average of the weights, in [0, 1); above 0 the averaged weights are the model's.
+        precision: in which the network computes; weights, gradients and what the optimiser keeps are float32.
     """
 
     epochs: int = 30
@@ -25,6 +28,7 @@ class Recipe:
     lr: float = 3e-3
     weight_decay: float = 0.0
     ema: float = 0.0
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         as_int("training.epochs", self.epochs)
@@ -34,3 +38,10 @@ class Recipe:
         as_number("training.ema", self.ema, least=0.0)
         if self.ema >= 1:
             raise UsageError("`training.ema` must be a number in [0, 1)", found=self.ema)
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"`precision` must be one of {', '.join(PRECISIONS)}", found=self.precision)
+
+    def facts(self) -> dict[str, Any]:
+        """What files say of it; a precision only where it is not the usual one, as in files of before."""
+        values = asdict(self)
+        return values if self.precision != "float32" else {k: v for k, v in values.items() if k != "precision"}

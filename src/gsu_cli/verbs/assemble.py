@@ -21,7 +21,7 @@ from gsu_cli.errors import CheckpointError, GsuError, UsageError, did_you_mean
 from gsu_cli.models.contract import check_generator
 from gsu_cli.report.settings import making
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
-from gsu_cli.run.device import choose
+from gsu_cli.run.device import choose, choose_precision
 from gsu_cli.run.lineage import architecture, recipe
 from gsu_cli.run.pretrained import shipped, shipped_names
 from gsu_cli.run.seeds import generator
@@ -52,7 +52,8 @@ def open_session(cfg: DictConfig) -> Session:
     seeds = {str(k): _seed(f"seeds.{k}", v) for k, v in cfg.seeds.items()}
     command = ["gsu", verb, *[shlex.quote(str(o)) for o in hydra.overrides.task]]
     where = choose(cfg.get("device", "auto"))
-    return Session(Path(hydra.runtime.output_dir), verb, absolute(plain(cfg)), command, seeds, where)
+    precision = choose_precision(cfg.get("precision", "float32"), where)
+    return Session(Path(hydra.runtime.output_dir), verb, absolute(plain(cfg)), command, seeds, where, precision)
 
 
 def _seed(name: str, value: object) -> int:

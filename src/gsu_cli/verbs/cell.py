@@ -101,10 +101,12 @@ class Identities:
             "files": files_in(here),
             "checkpoint": _shipped(here),
         }
-        chosen = {key: value for key, value in here.items() if key not in ("logger", "device")}
+        chosen = {key: value for key, value in here.items() if key not in ("logger", "device", "precision")}
         device = choose(here["device"]).type
         if device != "cpu":  # kept cells of before are the CPU's
             chosen["device"] = device
+        if here["precision"] != "float32":
+            chosen["precision"] = here["precision"]
         return content_key(_neutral(chosen), inputs)
 
     def _config(self, cell: Cell) -> DictConfig:

@@ -31,7 +31,7 @@ CHECKPOINT: Kinds = {
 }
 PROTOCOL: Kinds = {"budget": ANY, "images": ANY, "latents": ANY, "strength": PERHAPS, "low": ANY, "high": ANY}
 MEASURED: Kinds = {"evaluation": {"samples": ANY, "guidance": ANY}, "checkpoint": CHECKPOINT}
-COMPUTES: Kinds = {"paths": PATHS, "forget": FORGET, "device": ANY, **SEEDS}
+COMPUTES: Kinds = {"paths": PATHS, "forget": FORGET, "device": ANY, "precision": ANY, **SEEDS}
 
 SETTINGS: Mapping[str, Kinds] = {
     "train": {**COMPUTES, "resume": PERHAPS},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def main(cfg: DictConfig) -> None:
             images, left_out = split.retain_images, references.forgotten(split, session)
             console.say(f"without {split.words}: {split.describe_sizes()}")
         cfg = suited(cfg, dataset, session)
-        recipe = build_choice(cfg, "training")
+        recipe = replace(build_choice(cfg, "training"), precision=session.precision)
         model = build_model(cfg.model, dataset)
         seed = session.record.seeds["train"]
         initialise(model, seed)
@@ -57,7 +57,7 @@ def main(cfg: DictConfig) -> None:
             "attributes": list(dataset.attribute_names),
             **left_out,
             "seed": seed,
-            "recipe": asdict(recipe),
+            "recipe": recipe.facts(),
             "n": len(images),
         }
         _train(session, listener, model, images, recipe, about, resumed)

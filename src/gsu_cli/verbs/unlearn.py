@@ -113,7 +113,7 @@ def _retrain(session: Session, original: Checkpoint, split: Split) -> Checkpoint
         **{k: v for k, v in original.about.items() if k in references.TRAINED},
         **references.forgotten(split, session, of=references.reference_sha256(session)),
         "dataset_sha256": references.reference_sha256(session),
-        "recipe": asdict(recipe),
+        "recipe": recipe.facts(),
         "seed": seed,
         "n": split.n_retain,
         "loss": history.losses[-1],
