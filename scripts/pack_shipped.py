@@ -26,7 +26,7 @@ from gsu_cli.metrics.frechet_distance import FrechetDistance
 from gsu_cli.metrics.heldout_loss import HeldoutLoss
 from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
 from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
-from gsu_cli.models.protocols import HasNoiseLevels
+from gsu_cli.models.protocols import HasNoiseLevels, Trainable
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import write_text
 from gsu_cli.run.pretrained import FOLDER
@@ -34,6 +34,7 @@ from gsu_cli.verbs.evaluate import nothing_forgotten
 from pack_conditional import asked_lines, kind
 from pack_diffusion import diffusion_lines, left_out
 from pack_faces import face_judge_lines, face_lines
+from pack_gan import gan_lines
 
 SAMPLES, SEED = 10_000, 0
 
@@ -54,6 +55,7 @@ def card(name: str, folder: Path, options: list[str], data: str | None) -> None:
     judge = isinstance(trained.model, JudgeCnn | AttributeCnn)
     write = (judge_lines if judge else vae_lines) if not faces else (face_judge_lines if judge else face_lines)
     write = diffusion_lines if isinstance(trained.model, HasNoiseLevels) else write
+    write = gan_lines if isinstance(trained.model, Trainable) else write
     lines = write(target, dataset)
     recipe = trained.about["recipe"]
     licence = (
