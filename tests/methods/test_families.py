@@ -24,7 +24,7 @@ from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn
 
-PAGE = Path(__file__).parents[2] / "docs" / "methods" / "families.md"
+PAGE = Path(__file__).parents[2] / "docs" / "families.md"
 BEGIN, END = "<!-- printed by tests/methods/test_families.py -->", "<!-- end -->"
 SMALL = {
     "steps": 2, "log_every": 2, "batch_size": 32, "epochs": 1, "bank_images": 300, "n_generated": 200, "n_fisher": 60,
@@ -84,7 +84,7 @@ def table() -> str:
     lines = ["| method | " + " | ".join(FAMILIES) + " |", "|---" * (len(FAMILIES) + 1) + "|"]
     for name in NAMES:
         cells = ["runs" if applies(name, family) else "n/a" for family in FAMILIES]
-        lines.append(f"| [{name}]({name}.md) | " + " | ".join(cells) + " |")
+        lines.append(f"| [{name}](methods/{name}.md) | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

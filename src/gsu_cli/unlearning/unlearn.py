@@ -120,7 +120,7 @@ def check_needs(method: object, model: object) -> None:
         raise NotApplicableError(
             f"`method={getattr(method, 'name', type(method).__name__)}` needs a model with {' and '.join(lacks)}",
             found=type(model).__name__,
-            way_out="See docs/methods/families.md for the methods that run on it",
+            way_out="See docs/families.md for the methods that run on it",
         )
 
 
