@@ -28,10 +28,10 @@ def gan_lines(path: Path, dataset: Dataset) -> list[str]:
     digit, split = left_out(c, dataset)
     cnn, knn = Cnn().prepare(dataset, seed=SEED), Knn().prepare(dataset, seed=SEED)
     context = EvaluationContext(split, {"cnn": cnn, "knn": knn}, {}, SEED)
-    drawn = EvaluatedModel("original", generate_samples(c.model, SAMPLES, SEED), c.model, c.sha256)
+    generated = EvaluatedModel("original", generate_samples(c.model, SAMPLES, SEED), c.model, c.sha256)
     real = real_images(split.heldout_retain_images)
-    distance, floor = (FrechetDistance()(s, context)[0] for s in (drawn, real))
-    asked = (drawn.verdict(cnn), real.verdict(cnn), drawn.verdict(knn))
+    distance, floor = (FrechetDistance()(s, context)[0] for s in (generated, real))
+    asked = (generated.verdict(cnn), real.verdict(cnn), generated.verdict(knn))
     verdicts = [v for v in asked if isinstance(v, Verdict)]
     if len(verdicts) < 3:
         raise SystemExit("the digits need judges of classes")
