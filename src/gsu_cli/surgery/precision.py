@@ -39,7 +39,7 @@ def widened(x: Tensor) -> Tensor:
 
 @contextlib.contextmanager
 def samples_in(precision: str) -> Iterator[None]:
-    """Within, samples are drawn in ``precision``, see `sampling`."""
+    """Within, samples are generated in ``precision``, see `sampling`."""
     _of_samples.append(precision)
     try:
         yield
@@ -48,5 +48,5 @@ def samples_in(precision: str) -> Iterator[None]:
 
 
 def sampling(device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """For the drawing of samples that are judged: in the precision of the run."""
+    """For samples that are judged: in the precision of the run."""
     return rounding_to(_of_samples[-1], device)
