@@ -1,3 +1,3 @@
-"""gsu: make generative models forget, and find out whether they did."""
+"""gsu: make generative models forget, and measure whether they did."""
 
 __version__ = "0.1.0"

@@ -26,7 +26,7 @@ VERBS = {
         "fit a model on a dataset, or on what is left after forgetting",
         (
             ("gsu train dataset=mnist", "the default model on all of MNIST"),
-            ("gsu train dataset=mnist forget.class=1", "the retrain reference: everything but the ones"),
+            ("gsu train dataset=mnist forget.class=1", "the retrained reference: everything but the ones"),
             ("gsu train dataset=mnist model=judge_cnn training=judge", "a judge instead of a generator"),
             ("gsu train dataset=mnist resume=outputs/train/2026-01-31/12-00-00", "go on with a run that was stopped"),
             ("gsu train -m model.latent_dim=8,12 seed=0,1", "four models, one after the other"),
@@ -39,11 +39,11 @@ VERBS = {
             ("gsu unlearn dataset=mnist forget.class=1", "forget the ones with the default method"),
             ("gsu unlearn dataset=mnist forget.class=[1,7]", "forget two classes at once"),
             ("gsu unlearn dataset=mnist forget.sample=[17,42]", "forget two training images"),
-            ("gsu unlearn dataset=avatars forget.attribute=glasses", "forget an attribute of cartoon faces"),
+            ("gsu unlearn dataset=avatars forget.attribute=glasses", "forget an attribute of faces"),
             ("gsu unlearn dataset=mnist forget.class=1 method=ascent", "a baseline"),
             (
                 "gsu unlearn dataset=mnist forget.class=1 method=ascent protocol.budget=0.01",
-                "at its largest strength within a 1 % retain budget; or curve=true",
+                "at the largest strength within a retain budget of 1 %; or curve=true",
             ),
             (
                 "gsu unlearn -m dataset=mnist forget.class=1 method.budget=0.005,0.01,0.02",
@@ -100,7 +100,7 @@ VERBS = {
 }
 
 _OVERVIEW = """\
-gsu: make a trained generative model forget, and find out whether it did.
+gsu: make a trained generative model forget, and measure whether it did.
 
 Usage: gsu VERB [group=choice] [key=value] [flags]
 
