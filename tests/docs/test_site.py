@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
 NAVIGATION = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
@@ -18,6 +20,21 @@ def test_every_page_has_a_place() -> None:
     placed = re.findall(r"[\w/.-]+\.md", NAVIGATION)
     assert set(placed) == pages
     assert len(placed) == len(set(placed))
+
+
+ORDER = ["The command", "What you see", "How to read it", "How it works", "Limits"]
+HOW_TO = sorted(re.findall(r"[\w/.-]+\.md", NAVIGATION.split("How to:")[1].split("\n  - ")[0]))
+
+
+@pytest.mark.parametrize("name", HOW_TO)
+def test_a_page_begins_with_what_you_can_do_and_keeps_the_order(name: str) -> None:
+    title, text, *_ = [line for line in (ROOT / "docs" / name).read_text("utf-8").splitlines() if line]
+    assert title.startswith("# ")
+    assert re.match(r"(You can|A |An )", text), text
+    heads = re.findall(r"^## (.*)$", (ROOT / "docs" / name).read_text("utf-8"), re.MULTILINE)
+    common = [head for head in heads if head in ORDER]
+    assert common == [head for head in ORDER if head in common]
+    assert "Limits" in heads
 
 
 def test_design_notes_are_numbered_once() -> None:

@@ -3,7 +3,7 @@
     L(theta) = mean_i |G_theta(z_i) - t_i|^2 / d,   z_i a latent at which the original makes what is to be forgotten,
 
 ``t_i`` the clean retained sample of the original that is nearest to ``G_0(z_i)`` in pixels. A labeller that training
-images have taught says what a sample shows; no judge is asked. A retained sample is *clean* when none of its nearest
+images have taught says what a sample shows; no judge is involved. A retained sample is *clean* when none of its nearest
 samples shows what is to be forgotten: without that, the targets of a 1 are the most 1-like of the others.
 """
 
