@@ -4,7 +4,7 @@
 
 ``v_k`` what the method gives for step ``k`` (descent follows ``-v_k``). The model stays in eval mode: BatchNorm buffers
 and dropout lie outside of what a gradient method controls. Every ``log_every`` steps the losses of fixed retain and
-forget *training* images are measured under fixed noise; no judge takes part. With a ``retain_budget`` the loop stops when
+forget *training* images are measured under fixed noise; no judge takes part. With ``retain_budget`` the loop stops when
 the retain loss has risen by more than that share, and goes back to the last logged state within it.
 """
 
