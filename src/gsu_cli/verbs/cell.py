@@ -29,9 +29,10 @@ from gsu_cli.run.record import FILE, Record, write_record
 from gsu_cli.run.seeds import generator
 from gsu_cli.tables.cell import Cell
 from gsu_cli.tables.store import Store, content_key, files_in
-from gsu_cli.verbs import assemble, settings, unlearn
+from gsu_cli.verbs import settings, unlearn
 from gsu_cli.verbs.build import build
 from gsu_cli.verbs.measure import Plan
+from gsu_cli.verbs.opening_session import forget_spec, plain
 from gsu_cli.verbs.protocol import Protocol
 
 VERB = "unlearn"
@@ -72,12 +73,12 @@ class Identities:
         """
         config = self._config(cell)
         settings.check(config, VERB)
-        spec = assemble.forget_spec(config.forget)
+        spec = forget_spec(config.forget)
         if spec is None:
             raise UsageError("something must be forgotten", found="no forget.*")
         Protocol.of(config)
         Plan.of(config)
-        here = assemble.plain(config)
+        here = plain(config)
         judges = {f"judge.{name}.path": judge.get("path") for name, judge in (here.get("judge") or {}).items()}
         for key, value in {
             **{f"checkpoint.{k}": here["checkpoint"][k] for k in ("path", "retrained")},
@@ -94,7 +95,7 @@ class Identities:
         Raises:
             GsuError: its line does not compose, or its data set cannot be had.
         """
-        here = assemble.plain(self._config(cell))
+        here = plain(self._config(cell))
         inputs = {
             "gsu": __version__,
             "dataset": self._digest(OmegaConf.create(here["dataset"])),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from gsu_cli.data.split import Split
 from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.samples import generate_samples
@@ -13,36 +12,34 @@ from gsu_cli.protocol.trials import Known
 from gsu_cli.report.curve_table import curve_table
 from gsu_cli.report.formats.terminal import grid
 from gsu_cli.report.tradeoff import draw_tradeoff
-from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.run.tensor_files import digest
 from gsu_cli.unlearning.unlearn import unlearn
-from gsu_cli.verbs import assemble, console
+from gsu_cli.verbs import console
+from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.protocol import Protocol
 
 FILES = ("curve.png", "curve.svg")
 
 
-def trace(
-    session: Session, protocol: Protocol, plan: Plan, context: EvaluationContext, original: Checkpoint, split: Split
-) -> None:
+def trace(inputs: RunInputs, protocol: Protocol, plan: Plan, context: EvaluationContext) -> None:
     """Adds a point per budget of ``protocol.curve`` to ``record.curve``.
 
     Every point starts from the original with the seed of the run, so its weights are those of a run with that
     ``protocol.budget``; budgets learn from each other where to look.
     """
-    record, known = session.record, Known()
-    with console.work_bar("curve") as on_progress, session.stage("curve"):
+    record, known = inputs.session.record, Known()
+    with console.work_bar("curve") as on_progress, inputs.session.stage("curve"):
         for k, budget in enumerate(protocol.curve):
             on_progress(k, len(protocol.curve), f"budget {budget:.3g}")
             model, update = unlearn(
-                original.model,
-                split,
+                inputs.first.model,
+                inputs.split,
                 protocol.at(budget, known),
                 generator=generator(record.seeds["unlearn"], "unlearn"),
-                recipe=assemble.recipe_of(original),
+                recipe=inputs.recipe,
                 on_trial=console.say,
             )
             record.curve.append(_point(plan, context, model, update.details["calibration"]))

@@ -9,7 +9,8 @@ from gsu_cli.data.base import Dataset
 from gsu_cli.run.configs import LARGE, USUAL, conf_dir
 from gsu_cli.run.provenance import config_hash
 from gsu_cli.run.session import Session
-from gsu_cli.verbs import assemble, console
+from gsu_cli.verbs import console
+from gsu_cli.verbs.opening_session import plain
 
 SMALL = 32  # pixels from which on a fully connected model takes long and generates badly
 
@@ -53,6 +54,6 @@ def suited(cfg: DictConfig, dataset: Dataset, session: Session) -> DictConfig:
             OmegaConf.update(found, key.partition(".")[2], OmegaConf.select(cfg, key))
         new[group] = found
     console.say(f"{what}: {', '.join(f'{group}={LARGE[group]}' for group in groups)}")
-    session.record.config = assemble.plain(new)
+    session.record.config = plain(new)
     session.record.config_hash = config_hash(session.record.config)
     return new

@@ -6,6 +6,7 @@ What differs from then and was not typed is refused, with both values.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,15 @@ from gsu_cli.run.lineage import brief, differences, sentence
 from gsu_cli.run.pretrained import shipped_by_digest
 from gsu_cli.run.record import Record
 from gsu_cli.run.session import Session
-from gsu_cli.verbs import assemble, console, references
+from gsu_cli.verbs import console
+from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.conditions import check_conditions
+from gsu_cli.verbs.opening_data import load_dataset, read_dataset
+from gsu_cli.verbs.opening_session import plain
+from gsu_cli.verbs.opening_weights import describe
 from gsu_cli.verbs.places import choices, is_typed
+from gsu_cli.verbs.references import is_chosen
+from gsu_cli.verbs.retrained import check_reference, open_reference
 
 
 def load_data(cfg: DictConfig, earlier: Record, session: Session) -> Dataset:
@@ -35,9 +42,9 @@ def load_data(cfg: DictConfig, earlier: Record, session: Session) -> Dataset:
     then = earlier.inputs.get("dataset", {}).get("sha256")
     if then is None:
         console.note("the run does not say which data it saw, so they could not be compared", session.record)
-        return assemble.load_dataset(cfg, session)
-    if choices(assemble.plain(cfg.dataset)) != choices(earlier.config.get("dataset") or {}):
-        dataset = assemble.load_dataset(cfg, session)
+        return load_dataset(cfg, session)
+    if choices(plain(cfg.dataset)) != choices(earlier.config.get("dataset") or {}):
+        dataset = load_dataset(cfg, session)
         if dataset.digest() != then:
             now = session.record.inputs["dataset"]["sha256"]
             console.note(
@@ -49,12 +56,12 @@ def load_data(cfg: DictConfig, earlier: Record, session: Session) -> Dataset:
         found: list[str] = []
         for attempt in _attempts(cfg, node, earlier):
             try:
-                dataset = assemble.loaded(attempt)
+                dataset = read_dataset(attempt)
             except DataError as e:
                 found.append(str(e))
                 continue
             if dataset.digest() == then:
-                session.record.config["dataset"] = assemble.plain(attempt)
+                session.record.config["dataset"] = plain(attempt)
                 return dataset
             found.append(f"sha256 {brief(dataset.digest())} ({dataset.source})")
         way_out = "Say where they lie now with paths.data_dir= or GSU_DATA_DIR"
@@ -67,7 +74,7 @@ def load_data(cfg: DictConfig, earlier: Record, session: Session) -> Dataset:
             way_out=way_out,
         )
 
-    return assemble.load_dataset(cfg, session, load)
+    return load_dataset(cfg, session, load)
 
 
 def _attempts(cfg: DictConfig, node: DictConfig, earlier: Record) -> list[DictConfig]:
@@ -95,6 +102,29 @@ def _with(node: DictConfig, **values: Any) -> DictConfig:
     return found
 
 
+def inputs(earlier: Record, folder: Path, split: Split, session: Session) -> RunInputs:
+    """What the run worked with, found wherever it lies now.
+
+    Args:
+        earlier: the run's record.
+        folder: where it lies.
+        split: of the data set loaded here.
+        session: of this run.
+    """
+    if split.n_forget:
+        check_split(split, earlier, session)
+    return RunInputs(session, split, open_original(earlier, folder, split.dataset, session), split)
+
+
+def with_references(found: RunInputs, cfg: DictConfig, earlier: Record, folder: Path) -> RunInputs:
+    """The same with the reference that the run measured, or the one that fits what is typed."""
+    found = found.with_references(None)
+    if not found.split.n_forget:
+        return found
+    reference = open_its_reference(cfg, earlier, folder, found.first, found.measured_on, found.session)
+    return replace(found, retrained=reference)
+
+
 def check_split(split: Split, earlier: Record, session: Session) -> None:
     """Compares what is forgotten here with what the run forgot.
 
@@ -106,7 +136,7 @@ def check_split(split: Split, earlier: Record, session: Session) -> None:
         return
     keys = {"forget": "slug", "forget_sha256": "sha256", "forget_seed": "seed", "n_forget": "n_forget"}
     names = list(keys)
-    if now["dataset_sha256"] != earlier.inputs.get("dataset", {}).get("sha256") and not references.is_chosen(split):
+    if now["dataset_sha256"] != earlier.inputs.get("dataset", {}).get("sha256") and not is_chosen(split):
         names = ["forget"]  # the same class in other data, as typed
     was, is_now = ({name: source.get(key) for name, key in keys.items()} for source in (then, now))
     found = differences(was, is_now, names)
@@ -167,7 +197,7 @@ def open_original(earlier: Record, folder: Path, dataset: Dataset, session: Sess
             name = "unlearned"  # that run measured a file alone
         found.model.to(session.device)
         subjects[name] = found
-        session.record.inputs[key] = assemble.describe(found)
+        session.record.inputs[key] = describe(found)
     if not subjects:
         raise UsageError(
             "`run` must be a run with weights to measure",
@@ -177,7 +207,7 @@ def open_original(earlier: Record, folder: Path, dataset: Dataset, session: Sess
     return subjects
 
 
-def open_reference(
+def open_its_reference(
     cfg: DictConfig, earlier: Record, folder: Path, checkpoint: Checkpoint, split: Split, session: Session
 ) -> Checkpoint | None:
     """The reference that the run measured; where another one or another forget spec is typed, the one that fits it."""
@@ -185,11 +215,11 @@ def open_reference(
     same = earlier.split.get("slug") in (None, split.slug)
     if facts is None or not same or is_typed("checkpoint.retrained"):
         cfg.checkpoint.name = (earlier.config.get("checkpoint") or {}).get("name", cfg.checkpoint.name)
-        return references.open_reference(cfg, checkpoint, split, session)
+        return open_reference(cfg, checkpoint, split, session)
     found = _open("retrained", facts, folder, split.dataset)
-    references.check_twin(found, checkpoint, split, session)
+    check_reference(found, checkpoint, split, session)
     found.model.to(session.device)
-    session.record.inputs["retrained"] = assemble.describe(found)
+    session.record.inputs["retrained"] = describe(found)
     return found
 
 

@@ -11,9 +11,12 @@ from gsu_cli.data.base import Dataset
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.run.record import Record, read_record
-from gsu_cli.verbs import assemble, console, earlier_run, references, settings, weights_file
+from gsu_cli.verbs import console, earlier_run, settings, weights_file
+from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.build import chosen
 from gsu_cli.verbs.measure import Plan, measure
+from gsu_cli.verbs.opening_data import load_dataset, resolve_split
+from gsu_cli.verbs.opening_session import forget_spec, open_session
 from gsu_cli.verbs.places import is_typed, taken_away, typed
 from gsu_cli.verbs.progress import listening
 from gsu_cli.verbs.unlearn import finish
@@ -38,34 +41,25 @@ def main(cfg: DictConfig) -> None:
         earlier_run.find_judges(cfg, record)
     elif cfg.get("model") is None:
         weights_file.take_forget_options(cfg)
-    with assemble.open_session(cfg) as session, listening(cfg, session):
-        spec, plan = assemble.forget_spec(cfg.forget), Plan.of(cfg)
-        dataset = assemble.load_dataset(cfg, session) if run is None else earlier_run.load_data(cfg, record, session)
-        split = assemble.resolve_split(spec, dataset, session) if spec else nothing_forgotten(dataset)
-        if run is not None:
-            folder = run if run.is_dir() else run.parent
-            if spec:
-                earlier_run.check_split(split, record, session)
-            subjects = earlier_run.open_original(record, folder, dataset, session)
+    with open_session(cfg) as session, listening(cfg, session):
+        spec, plan = forget_spec(cfg.forget), Plan.of(cfg)
+        dataset = load_dataset(cfg, session) if run is None else earlier_run.load_data(cfg, record, session)
+        split = resolve_split(spec, dataset, session) if spec else nothing_forgotten(dataset)
+        if run is None:
+            inputs = RunInputs(session, split, weights_file.open_subject(cfg, split, session), split)
         else:
-            subjects = weights_file.open_subject(cfg, split, session)
-        first = next(iter(subjects.values()))
-        plan.check(first.model)
-        seen = references.reference(split, first, session)
-        reference = None
-        if spec and run is not None:
-            reference = earlier_run.open_reference(cfg, record, folder, first, seen, session)
-        elif spec:
-            reference = references.open_reference(cfg, first, seen, session)
-        if reference is not None:
-            subjects["retrained"] = reference
-        context = plan.context(seen, session)
-        references.note_judges(context, first, session)
+            inputs = earlier_run.inputs(record, run if run.is_dir() else run.parent, split, session)
+        plan.check(inputs.first.model)
+        if run is None:
+            inputs = inputs.with_references(cfg if spec else None)
+        else:
+            inputs = earlier_run.with_references(inputs, cfg, record, run if run.is_dir() else run.parent)
+        context = plan.context(inputs)
         if run is not None:
             earlier_run.check_judges(context, record)
         with console.work_bar("evaluate") as on_progress:
-            generated = measure(plan, context, session, subjects, on_progress)
-        finish(session, seen, generated)
+            generated = measure(plan, context, session, inputs.subjects(), on_progress)
+        finish(inputs, generated)
 
 
 def nothing_forgotten(dataset: Dataset) -> Split:

@@ -9,7 +9,6 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gsu_cli.checks import as_int
-from gsu_cli.data.split import Split
 from gsu_cli.evaluation.context import Checked, EvaluationContext, HasFloor, Metric
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.real_images import heldout_images
@@ -22,8 +21,10 @@ from gsu_cli.models.model import reconstructs
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.session import Session
+from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.build import build_several
 from gsu_cli.verbs.judging import build_judges
+from gsu_cli.verbs.references import note_judges
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,13 @@ class Plan:
         if self.guidance is not None:
             model.guidance = self.guidance
 
-    def context(self, split: Split, session: Session) -> EvaluationContext:
+    def context(self, inputs: RunInputs) -> EvaluationContext:
         """Judges made ready for the data set; those that cannot be had are noted with the reason.
 
         Raises:
             UsageError: an option of a metric does not suit the data set.
         """
+        split, session = inputs.measured_on, inputs.session
         for metric in self.metrics.values():
             if isinstance(metric, Checked):
                 metric.check(split.dataset)
@@ -90,7 +92,9 @@ class Plan:
                     labels[ready[name].name] = label_of(ready[name], labels[name])
                 except Unavailable as e:
                     unavailable[name] = str(e)
-        return EvaluationContext(split, ready, unavailable, seed, labels=labels)
+        context = EvaluationContext(split, ready, unavailable, seed, labels=labels)
+        note_judges(context, inputs.first, session)
+        return context
 
 
 def measure(

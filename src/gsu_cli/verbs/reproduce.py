@@ -23,9 +23,10 @@ from gsu_cli.tables.cell import Outcome
 from gsu_cli.tables.pool import cores, in_processes
 from gsu_cli.tables.spec import TableSpec
 from gsu_cli.tables.store import CELLS, Store
-from gsu_cli.verbs import assemble, console, settings
 from gsu_cli.verbs import cell as cells
+from gsu_cli.verbs import console, settings
 from gsu_cli.verbs.arguments import check_arguments, fits
+from gsu_cli.verbs.opening_session import flag, plain
 
 
 def main(cfg: DictConfig) -> None:
@@ -35,7 +36,7 @@ def main(cfg: DictConfig) -> None:
         names = sorted(path.stem for path in (conf_dir() / "table").glob("*.yaml"))
         raise UsageError("`table` must be given", way_out=f"Choose one of {', '.join(names)}")
     spec = _table(cfg.table)
-    preview, workers = assemble.flag(cfg, "preview"), _workers(cfg.workers)
+    preview, workers = flag(cfg, "preview"), _workers(cfg.workers)
     if not fits(cfg.cell_seconds, float) or not cfg.cell_seconds > 0:
         raise UsageError("`cell_seconds` must be a number > 0", found=cfg.cell_seconds)
     root = Path(str(cfg.paths.output_dir)) / "reproduce"
@@ -62,7 +63,7 @@ def _table(chosen: Any) -> TableSpec:
     """The table, its values checked against the annotations of its class; what is null is left to `TableSpec`."""
     if not isinstance(chosen, DictConfig):
         raise UsageError("`table` must be a choice of that group", found=chosen)
-    values, known = assemble.plain(chosen), TableSpec.__dataclass_fields__
+    values, known = plain(chosen), TableSpec.__dataclass_fields__
     given = {key: value for key, value in values.items() if value is not None and key in known}
     check_arguments(TableSpec, given, "table")
     return TableSpec.of(values)

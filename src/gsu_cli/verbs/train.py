@@ -22,11 +22,14 @@ from gsu_cli.run.session import Session
 from gsu_cli.training.history import History
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
-from gsu_cli.verbs import assemble, console, references, settings
+from gsu_cli.verbs import console, settings
 from gsu_cli.verbs.build import build_choice
 from gsu_cli.verbs.default_model import suited
 from gsu_cli.verbs.models import build_model
+from gsu_cli.verbs.opening_data import load_dataset, resolve_split
+from gsu_cli.verbs.opening_session import forget_spec, open_session
 from gsu_cli.verbs.progress import Listener, listening
+from gsu_cli.verbs.references import forgotten
 
 STATE = "state.safetensors"
 IDENTITY = ("dataset_sha256", "forget", "forget_sha256", "forget_seed")  # of the metadata, what a state goes on with
@@ -35,14 +38,14 @@ IDENTITY = ("dataset_sha256", "forget", "forget_sha256", "forget_seed")  # of th
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
     settings.check(cfg, "train")
-    with assemble.open_session(cfg) as session, listening(cfg, session) as listener:
+    with open_session(cfg) as session, listening(cfg, session) as listener:
         recipe: Recipe = build_choice(cfg, "training")
-        spec, resumed = assemble.forget_spec(cfg.forget), _resume(cfg.resume)
-        dataset = assemble.load_dataset(cfg, session)
+        spec, resumed = forget_spec(cfg.forget), _resume(cfg.resume)
+        dataset = load_dataset(cfg, session)
         images, left_out = dataset.train, dict[str, Any](forget=None, forget_options=session.record.config["forget"])
         if spec is not None:
-            split = assemble.resolve_split(spec, dataset, session)
-            images, left_out = split.retain_images, references.forgotten(split, session)
+            split = resolve_split(spec, dataset, session)
+            images, left_out = split.retain_images, forgotten(split, session)
             console.say(f"without {split.words}: {split.describe_sizes()}")
         cfg = suited(cfg, dataset, session)
         recipe = replace(build_choice(cfg, "training"), precision=session.precision)

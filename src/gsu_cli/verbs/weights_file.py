@@ -9,17 +9,20 @@ from gsu_cli.errors import CheckpointError
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.lineage import Difference, Lineage, differences, sentence
 from gsu_cli.run.session import Session
-from gsu_cli.verbs import assemble, console, references
+from gsu_cli.verbs import console
+from gsu_cli.verbs.opening_session import forget_spec
+from gsu_cli.verbs.opening_weights import open_checkpoint, weights_file
 from gsu_cli.verbs.places import is_typed
+from gsu_cli.verbs.references import is_chosen
 
 
 def take_forget_options(cfg: DictConfig) -> None:
     """What the weights were made without is asked of them again, and the seed that drew it, unless typed."""
-    path = assemble.weights_file("checkpoint.path", cfg.checkpoint.path)
+    path = weights_file("checkpoint.path", cfg.checkpoint.path)
     assert path is not None  # noqa: S101  # the caller has seen to it
     about = load_checkpoint(path).about
     options = about.get("forget_options") or {}
-    if assemble.forget_spec(cfg.forget) is None:
+    if forget_spec(cfg.forget) is None:
         for key, value in options.items():
             if value is not None:
                 cfg.forget[key] = value
@@ -42,7 +45,7 @@ def open_subject(cfg: DictConfig, split: Split, session: Session) -> dict[str, C
     Raises:
         CheckpointError: they were made without other images, and nobody typed that.
     """
-    checkpoint = assemble.open_checkpoint(cfg, split.dataset, session)
+    checkpoint = open_checkpoint(cfg, split.dataset, session)
     taken = checkpoint.about.get("forget_options") and not is_typed("forget")
     if split.n_forget and (taken or checkpoint.about.get("forget") == split.slug):
         _check_forgotten(checkpoint, split, session)
@@ -53,7 +56,7 @@ def _check_forgotten(checkpoint: Checkpoint, split: Split, session: Session) -> 
     about, known = checkpoint.about, session.record.split
     counted = about.get("forget_dataset_sha256")
     if counted is not None and counted != known["dataset_sha256"]:
-        if not references.is_chosen(split):
+        if not is_chosen(split):
             return  # the same class in other data, which is noted
         wrong = [Difference("dataset_sha256", counted, known["dataset_sha256"])]
     else:

@@ -1,0 +1,74 @@
+"""The work of ``gsu unlearn``: weights made to forget, and, where it is asked for, the reference retrained."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from gsu_cli.methods.retrain import train_from_scratch
+from gsu_cli.models.model import copied
+from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from gsu_cli.run.seeds import generator
+from gsu_cli.unlearning.unlearn import unlearn
+from gsu_cli.verbs import console
+from gsu_cli.verbs.assemble import RunInputs
+from gsu_cli.verbs.opening_weights import describe
+from gsu_cli.verbs.references import TRAINED, forgotten, reference_sha256
+
+
+def made_to_forget(inputs: RunInputs, method: Any) -> Checkpoint:
+    """The original unlearned by ``method``, as it lies on disk; what was done stands in the record."""
+    session, original = inputs.session, inputs.first
+    record = session.record
+    name = str(getattr(method, "name", type(method).__name__))
+    with console.work_bar(name) as on_progress:
+        model, update = unlearn(
+            original.model,
+            inputs.split,
+            method,
+            generator=generator(record.seeds["unlearn"], "unlearn"),
+            recipe=inputs.recipe,
+            stage=session.stage,
+            on_progress=lambda done, total, loss: on_progress(done, total, f"loss {loss:.2f}"),
+            on_trial=console.say,
+        )
+    record.update = asdict(update)
+    about = {
+        **{k: v for k, v in original.about.items() if k in TRAINED},
+        **forgotten(inputs.split, session),
+        "method": name,
+        "parent": original.sha256,
+        "seed": record.seeds["unlearn"],
+    }
+    path = session.folder / "unlearned.safetensors"
+    sha256 = save_checkpoint(path, model, about=about)
+    record.outputs["unlearned"] = {"path": path.name, "sha256": sha256}
+    found = load_checkpoint(path)  # what is measured is what lies on disk
+    found.model.to(session.device)
+    return found
+
+
+def retrained(inputs: RunInputs) -> Checkpoint:
+    """The reference, trained here from scratch without what is to be forgotten, as it lies on disk."""
+    session, original, split, recipe = inputs.session, inputs.first, inputs.measured_on, inputs.recipe
+    assert recipe is not None  # noqa: S101  # `check_retrain` has seen to it
+    path = session.folder / "retrained.safetensors"
+    with console.training_bar("retrain") as on_progress, session.stage("retrain"):
+        seed = session.record.seeds["train"]
+        model = copied(original.model)
+        history = train_from_scratch(model, split, recipe, seed=seed, on_progress=on_progress)
+    about = {
+        **{k: v for k, v in original.about.items() if k in TRAINED},
+        **forgotten(split, session, of=reference_sha256(session)),
+        "dataset_sha256": reference_sha256(session),
+        "recipe": recipe.facts(),
+        "seed": seed,
+        "n": split.n_retain,
+        "loss": history.losses[-1],
+    }
+    save_checkpoint(path, model, about=about)
+    found = load_checkpoint(path)
+    found.model.to(session.device)
+    session.record.outputs["retrained"] = {"path": path.name, "sha256": found.sha256}
+    session.record.inputs["retrained"] = describe(found)
+    return found

@@ -1,0 +1,78 @@
+"""The data set of a run, and what of it is to be forgotten: loaded, recorded and said."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+
+from omegaconf import DictConfig
+
+from gsu_cli.data.base import Dataset, OnProgress
+from gsu_cli.data.contents import counts, describe_counts, repeated
+from gsu_cli.data.forget import ForgetSpec
+from gsu_cli.data.split import Split
+from gsu_cli.run.seeds import generator
+from gsu_cli.run.session import Session
+from gsu_cli.surgery.ranks import ranks
+from gsu_cli.verbs import console
+from gsu_cli.verbs.build import build, chosen
+from gsu_cli.verbs.proposed_lines import dataset_words
+
+
+def load_dataset(cfg: DictConfig, session: Session, load: Callable[[DictConfig], Dataset] | None = None) -> Dataset:
+    """Loads ``cfg.dataset``, by ``load`` where one is given, records what was really seen, and says so."""
+    with session.stage("load"):
+        with ranks().first_alone():  # what it downloads or caches, the others find
+            dataset = (load or read_dataset)(chosen(cfg, "dataset"))
+        remarks = [*dataset.remarks, *filter(None, [repeated(dataset)])]
+        dataset = replace(dataset, words=dataset_words(cfg.dataset))
+        session.record.inputs["dataset"] = {
+            "name": dataset.name,
+            "source": dataset.source,
+            "note": dataset.note,
+            "remarks": remarks,
+            "sha256": dataset.digest(),
+            "n": {"train": len(dataset.train), "heldout": len(dataset.heldout)},
+            "counts": counts(dataset),
+            "shape": list(dataset.shape),
+            "classes": dataset.class_names,
+            "attributes": list(dataset.attribute_names),
+        }
+    console.say(f"{dataset.name}: {dataset.source}")
+    for line in describe_counts(dataset):
+        console.say(f"  {line}")
+    for note in filter(None, (dataset.note, *remarks)):
+        console.note(note)
+    return dataset
+
+
+def read_dataset(cfg: DictConfig) -> Dataset:
+    """The data set of a config in memory, with a bar where that takes long enough for ``load`` to have one."""
+    source = build(cfg, key="dataset")
+    more: dict[str, OnProgress] = {}
+    with console.work_bar("loading") as update:
+        if "on_progress" in inspect.signature(source.load).parameters:
+            more["on_progress"] = lambda done, total: update(done, total, "images")
+        dataset: Dataset = source.load(**more)
+    return dataset
+
+
+def resolve_split(spec: ForgetSpec, dataset: Dataset, session: Session) -> Split:
+    """Index sets of the spec, recorded."""
+    split = spec.resolve(dataset, generator=generator(session.record.seeds["unlearn"], "forget", "fraction"))
+    session.record.split = {
+        "forget": split.words,
+        "slug": split.slug,
+        "sha256": split.digest(),
+        "seed": None if split.fraction is None else session.record.seeds["unlearn"],
+        "dataset_sha256": session.record.inputs["dataset"]["sha256"],
+        "n_forget": split.n_forget,
+        "n_retain": split.n_retain,
+        "n_heldout": split.n_heldout,
+        "n_heldout_forget": len(split.heldout_forget),
+        "n_heldout_retain": len(split.heldout_retain),
+        "target_classes": None if split.target_classes is None else list(split.target_classes),
+        "target_attribute": split.target_attribute,
+    }
+    return split

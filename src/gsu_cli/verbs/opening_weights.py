@@ -1,0 +1,106 @@
+"""The checkpoint of a run: opened, checked and recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from gsu_cli.data.base import Dataset
+from gsu_cli.errors import CheckpointError, GsuError, UsageError, did_you_mean
+from gsu_cli.models.contract import check_generator
+from gsu_cli.report.settings import making
+from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
+from gsu_cli.run.lineage import architecture, recipe
+from gsu_cli.run.pretrained import shipped, shipped_names
+from gsu_cli.run.session import Session
+from gsu_cli.run.weight_files import find_weights
+from gsu_cli.training.recipe import Recipe
+from gsu_cli.verbs.conditions import check_conditions
+from gsu_cli.verbs.models import import_checkpoint, import_options
+
+
+def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Checkpoint:
+    """The checkpoint of ``cfg.checkpoint``: a path, or one that ships for the data set."""
+    path = weights_file("checkpoint.path", cfg.checkpoint.path) or shipped(dataset.name, cfg.checkpoint.name)
+    if path is None:
+        names = [name.split("/")[1] for name in shipped_names(dataset.name) if not name.endswith("/judge")]
+        make = f"Make one with `gsu train {dataset.words}`, then pass "
+        hint = (
+            f"These ship: checkpoint.name={' or '.join(names)}"
+            if names
+            else make + "checkpoint.path=<folder>/model.safetensors"
+        )
+        close = did_you_mean(str(cfg.checkpoint.name), names)
+        raise CheckpointError(
+            f"a checkpoint is needed for {dataset.name}",
+            found=f"none that ships under the name {cfg.checkpoint.name!r}",
+            way_out=close + hint,
+        )
+    if cfg.get("model") is None:
+        if any(import_options(cfg.checkpoint).values()):
+            raise UsageError(
+                "`checkpoint.entry` and `checkpoint.rename` must come with the class of the weights",
+                found="no model",
+                way_out="Name the class with model._target_=my_pkg.MyVae",
+            )
+        checkpoint = load_checkpoint(path, shape=dataset.shape)
+    else:
+        checkpoint = import_checkpoint(cfg, path, dataset, session)
+    missing = [m for m in ("sample", "generation_parameters") if not callable(getattr(checkpoint.model, m, None))]
+    if not missing and not type(checkpoint.model).__module__.startswith("gsu_cli."):
+        check_generator(checkpoint.model, dataset.shape)  # one of somebody's own may have changed since
+    if missing:
+        raise CheckpointError(
+            "`checkpoint.path` must hold a generator",
+            found=f"{type(checkpoint.model).__name__}, which has no {missing[0]}(), in {path}",
+        )
+    check_conditions(checkpoint.model, dataset, checkpoint.path)
+    checkpoint.model.to(session.device)
+    session.record.inputs["checkpoint"] = describe(checkpoint)
+    return checkpoint
+
+
+def peek(cfg: DictConfig) -> Any:
+    """The model of a checkpoint that carries its class, before the data set is loaded; None where it must wait."""
+    if cfg.get("model") is not None:
+        return None
+    try:
+        name = str(HydraConfig.get().runtime.choices.get("dataset"))
+        path = weights_file("checkpoint.path", cfg.checkpoint.path) or shipped(name, str(cfg.checkpoint.name))
+        return None if path is None else load_checkpoint(path).model
+    except GsuError:  # whoever opens it will say so
+        return None
+
+
+def weights_file(key: str, value: object) -> Path | None:
+    """The file that an option names, itself or by the folder that holds it alone; None where it names none.
+
+    Raises:
+        CheckpointError: the folder holds no weights, or several.
+    """
+    if value is None:
+        return None
+    path = Path(str(value)).expanduser()
+    if path.is_dir():
+        return find_weights(path, key).path
+    return path
+
+
+def describe(checkpoint: Checkpoint) -> dict[str, Any]:
+    """A checkpoint for the record."""
+    made = making(checkpoint.about, architecture(checkpoint.model))
+    return {
+        "path": str(checkpoint.path.absolute()),
+        "sha256": checkpoint.sha256,
+        **({} if made is None else {"making": made}),
+        "about": checkpoint.about,
+    }
+
+
+def recipe_of(checkpoint: Checkpoint) -> Recipe | None:
+    """How the checkpoint was trained, where it says so."""
+    values = recipe(checkpoint.about)
+    return Recipe(**values) if values else None
