@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import statistics
 import tomllib
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from omegaconf import OmegaConf
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/gsu_cli"
 FILES = sorted(SOURCE.rglob("*.py"))
-LONGEST = 300
+LONGEST, MEDIAN = 300, 90
 CONTRACTS = {
     contract["name"]: contract
     for contract in tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
@@ -39,6 +40,7 @@ def graph() -> grimp.ImportGraph:
 def test_a_file_is_one_idea() -> None:
     sizes = {str(path.relative_to(SOURCE)): lines(path) for path in FILES}
     assert {path: n for path, n in sizes.items() if n > LONGEST} == {}
+    assert statistics.median(sizes.values()) <= MEDIAN, "split a file that holds two ideas"
 
 
 def test_no_file_imports_itself_by_way_of_others(graph: grimp.ImportGraph) -> None:

@@ -63,7 +63,7 @@ def test_outside_the_region_nothing_is_to_change_and_inside_it_the_double_is_dra
         naive = drawn[i] + w * (doubles[gaps.argmin()] - drawn[i])
         torch.testing.assert_close(goal.targets[i], naive, atol=1e-4, rtol=0)
     assert goal.region == pytest.approx(float(w.mean()))
-    assert (goal.kind, goal.floor, goal.clean) == ("local", None, clean)
+    assert (goal.kind, goal.floor, goal.clean_fraction) == ("local", None, clean)
 
 
 def test_both_judges_see_the_attribute_gone_and_the_other_one_kept(model, parts, goal):

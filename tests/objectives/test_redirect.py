@@ -84,8 +84,8 @@ def test_targets_come_from_clean_latents_alone(model):
     mean_f, mean_r = (posterior(model, part)[0].double() for part in parts)
     near = torch.cdist(mean_r, torch.cat([mean_f, mean_r])).topk(11, largest=False).indices  # itself among them
     clean = ~(near < len(mean_f)).any(1)
-    assert 0.02 < goal.clean < 0.9
-    assert goal.clean == pytest.approx(clean.double().mean().item(), abs=0.02)
+    assert 0.02 < goal.clean_fraction < 0.9
+    assert goal.clean_fraction == pytest.approx(clean.double().mean().item(), abs=0.02)
     with torch.no_grad():
         drawn = model.decode(mean_r.float()).flatten(1).double()
     chosen = torch.cdist(goal.targets.flatten(1).double(), drawn).argmin(1)
@@ -97,7 +97,7 @@ def test_where_nothing_is_clean_the_cleanest_serve(model):
     split = tiny_world.split_of(fraction=0.5)
     forget, retain = split.forget_images, split.retain_images
     goal = redirect(model, forget, retain, seed=0, neighbours=200)
-    assert goal.clean < 0.02
+    assert goal.clean_fraction < 0.02
     assert goal.targets.shape == forget.floats().shape
     assert bool(torch.isfinite(goal.targets).all())
 

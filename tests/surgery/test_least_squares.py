@@ -33,25 +33,25 @@ def world(request):
     torch.manual_seed(0)
     network = request.param().double()
     theta = {f"net.{k}": p.detach() for k, p in network.named_parameters()}
-    inputs, meant, retain = (torch.randn(n, 3, dtype=torch.float64) for n in (6, 6, 9))
-    return network, theta, inputs, meant, retain
+    inputs, target_inputs, retain = (torch.randn(n, 3, dtype=torch.float64) for n in (6, 6, 9))
+    return network, theta, inputs, target_inputs, retain
 
 
 def refit(world, index: int) -> tuple[Refit, nn.Module, nn.Module]:
-    network, theta, inputs, meant, retain = world
+    network, theta, inputs, target_inputs, retain = world
     layer = first_layers(network, theta, "net.", inputs[:1], 2)[index]
     at = int(layer.module)
-    return Refit(network, theta, layer, inputs, meant, retain), network[:at], network[at]
+    return Refit(network, theta, layer, inputs, target_inputs, retain), network[:at], network[at]
 
 
 def objective(world, before: nn.Module, layer: nn.Module, weight, bias):
     """``E_f |W a - W_0 a*|^2 + mu E_r |W a - W_0 a|^2``, means over inputs of sums over locations."""
-    _, _, inputs, meant, retain = world
+    _, _, inputs, target_inputs, retain = world
 
     def moved(x):
         return F.conv2d(x, weight, bias, padding=1) if isinstance(layer, nn.Conv2d) else F.linear(x, weight, bias)
 
-    wrong = (moved(before(inputs)) - layer(before(meant))).square().sum() / len(inputs)
+    wrong = (moved(before(inputs)) - layer(before(target_inputs))).square().sum() / len(inputs)
     lost = (moved(before(retain)) - layer(before(retain))).square().sum() / len(retain)
     return wrong + MU * lost
 
@@ -85,10 +85,10 @@ def test_latents_that_are_taken_for_others_are_drawn_as_those_wherever_the_layer
     """An affine change of the latents is one of the first layer's weights, whatever comes behind it."""
     network, theta, inputs, _, _ = world
     layer = first_layers(network, theta, "net.", inputs[:1], 1)[0]
-    meant = inputs @ torch.randn(3, 3, dtype=torch.float64) + 1.0
-    moved = Refit(network, theta, layer, inputs, meant, inputs[:1])(1e-9)
+    target_inputs = inputs @ torch.randn(3, 3, dtype=torch.float64) + 1.0
+    moved = Refit(network, theta, layer, inputs, target_inputs, inputs[:1])(1e-9)
     drawn = torch.func.functional_call(network, {k.removeprefix("net."): v for k, v in moved.items()}, (inputs,))
-    assert (drawn - network(meant)).norm() < 0.05 * (network(inputs) - network(meant)).norm()
+    assert (drawn - network(target_inputs)).norm() < 0.05 * (network(inputs) - network(target_inputs)).norm()
 
 
 def test_the_first_inputs_alone_are_used_where_locations_are_many(world, monkeypatch):

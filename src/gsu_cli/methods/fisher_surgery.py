@@ -200,7 +200,7 @@ class FisherSurgery:
             "budget": self.budget,
             "budget_spent": relative_increase(cost.mean(now), base),
             "redirect_loss": {"before": redirect_before, "after": loss.mean(now), "floor": goal.floor},
-            "clean_targets": goal.clean,
+            "clean_targets": goal.clean_fraction,
             "target": {
                 "kind": goal.kind,
                 "retained": None if goal.kind == "nearest" else retained_share(model, goal.targets, forget, retain),
@@ -256,7 +256,7 @@ class FisherSurgery:
             with task.stage("step"):
                 seed = task.stream("refit", len(log))
                 stay = posterior_codes(model, retain, REFIT_LATENTS, seed=seed)
-                found = refitted(problem, self.layers, goal.meant, stay)
+                found = refitted(problem, self.layers, goal.target_latents, stay)
         else:
             with task.stage("gradients"):
                 g = accumulate_gradient(loss.blocks(), theta).vector

@@ -52,13 +52,13 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
     weight = 1 - (1 - INSIDE) * w
     doubles = joined(pool.split(BLOCK), lambda part: decode(model, part))
     looks = (doubles * weight).flatten(1)
-    targets, meant = [], []
+    targets, target_latents = [], []
     for part, y in zip(z.split(BLOCK), forget.labels.split(BLOCK), strict=True):
         generated = decode(model, part)
         double = doubles[nearest((generated * weight).flatten(1), looks, 1)[:, 0]]
         targets.append(generated + w * (double - generated))
-        meant.append(code(model, posterior(model, targets[-1], y)[0], y))
-    return Redirect(z, torch.cat(targets), torch.cat(meant), clean, None, kind="local", region=float(w.mean()))
+        target_latents.append(code(model, posterior(model, targets[-1], y)[0], y))
+    return Redirect(z, torch.cat(targets), torch.cat(target_latents), clean, None, kind="local", region=float(w.mean()))
 
 
 def region(forget: Images, retain: Images) -> Tensor:

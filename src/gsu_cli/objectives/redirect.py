@@ -44,8 +44,8 @@ class Redirect:
     Attributes:
         latents: ``(n, z)``, where what is to be forgotten is generated.
         targets: ``(n, c, h, w)`` in [0, 1], what is to be generated there instead.
-        meant: ``(n, z)``, where the original generates the targets, or the posterior means of other targets.
-        clean: share of the retained posterior means that could be a target.
+        target_latents: ``(n, z)``, where the original generates the targets, or the posterior means of other targets.
+        clean_fraction: share of the retained posterior means that could be a target.
         floor: the loss of a decoder that generates the targets exactly (their entropy), nats per image; None where the
             targets are not generated from latents.
         kind: how the targets were chosen.
@@ -54,8 +54,8 @@ class Redirect:
 
     latents: Tensor
     targets: Tensor
-    meant: Tensor
-    clean: float
+    target_latents: Tensor
+    clean_fraction: float
     floor: float | None
     kind: str = "nearest"
     region: float = 1.0
@@ -124,9 +124,9 @@ def redirect(
     else:
         near = nearest(z, pool, min(shortlist, len(pool))).split(BLOCK)
         chosen = joined(zip(parts, near, strict=True), lambda pair: _alike(decode(model, pair[0]), generated, pair[1]))
-    targets, meant = generated[chosen], pool[chosen]
+    targets, target_latents = generated[chosen], pool[chosen]
     kind = "nearest" if shortlist else "alike"
-    return Redirect(z, targets, meant, clean, entropy(model, meant, targets), kind=kind)
+    return Redirect(z, targets, target_latents, clean, entropy(model, target_latents, targets), kind=kind)
 
 
 def clean_means(mean_f: Tensor, mean_r: Tensor, neighbours: int = 10) -> tuple[Tensor, float]:

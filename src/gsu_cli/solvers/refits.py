@@ -21,7 +21,7 @@ LENGTHS = (1.5, 1.25)  # of a refit's change of its layer, which least squares s
 WEIGHTS = (0.05, 20.0)  # of what is to be redirected, in weights of what is to stay: where the search begins
 
 
-def refitted(problem: StepProblem, layers: int, meant: Tensor, stay: Tensor) -> list[Candidate]:
+def refitted(problem: StepProblem, layers: int, target_latents: Tensor, stay: Tensor) -> list[Candidate]:
     """One of the first layers refitted, so that latents to forget are taken for those that draw their targets.
 
     The weight of what is to be redirected is the largest whose refit stays within the budget. So far from a perfect
@@ -32,7 +32,7 @@ def refitted(problem: StepProblem, layers: int, meant: Tensor, stay: Tensor) -> 
     Args:
         problem: where.
         layers: how many are tried, from the latents on.
-        meant: latents at which the original generates the targets ``(n, z)``.
+        target_latents: latents at which the original generates the targets ``(n, z)``.
         stay: latents of retained images ``(m, z)``, others than the budget's: a refit spares its own.
 
     Returns:
@@ -43,7 +43,7 @@ def refitted(problem: StepProblem, layers: int, meant: Tensor, stay: Tensor) -> 
     """
     decoder, theta, (latents,) = problem.model.decoder, problem.theta, problem.goal.sites.inputs
     scopes = first_layers(decoder, theta, decoder_prefix(problem.model), latents[:1], layers)
-    refits = {s.module: Refit(decoder, theta, s, latents, meant, stay) for s in scopes}
+    refits = {s.module: Refit(decoder, theta, s, latents, target_latents, stay) for s in scopes}
     candidates = [c for c in (_within_budget(problem, refit) for refit in refits.values()) if c is not None]
     if not candidates:
         raise UsageError(

@@ -39,7 +39,7 @@ class Refit:
         theta: its parameters that may move, by their names with a prefix in front.
         layer: from `first_layers`.
         inputs: ``(n, ...)``, to be taken for others.
-        meant: ``(n, ...)``, what they are to be taken for.
+        target_inputs: ``(n, ...)``, what they are to be taken for.
         retain: ``(m, ...)``, inputs that are to stay.
 
     Example:
@@ -54,11 +54,11 @@ class Refit:
 
     @torch.no_grad()
     def __init__(
-        self, network: nn.Module, theta: VectorLike, layer: Scope, inputs: Tensor, meant: Tensor, retain: Tensor
+        self, network: nn.Module, theta: VectorLike, layer: Scope, inputs: Tensor, target_inputs: Tensor, retain: Tensor
     ) -> None:
         self.theta, self.layer, self.images = dict(theta), layer, 0
         module = network.get_submodule(layer.module)
-        self.A_f, self.C_f = self._moments(network, module, inputs, meant)
+        self.A_f, self.C_f = self._moments(network, module, inputs, target_inputs)
         self.A_r, _ = self._moments(network, module, retain, None)
 
     @torch.no_grad()
@@ -74,7 +74,7 @@ class Refit:
         return {**self.theta, **self.layer.unpack(wide(self.layer.pack(self.theta)) + change, self.theta)}
 
     def _moments(
-        self, network: nn.Module, module: nn.Module, inputs: Tensor, meant: Tensor | None
+        self, network: nn.Module, module: nn.Module, inputs: Tensor, target_inputs: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """``E[a a^T]`` ``(p, p)`` and ``E[a d^T]`` ``(p, q)``, means over inputs of sums over locations, float64."""
         A: Any = 0.0
@@ -84,11 +84,15 @@ class Refit:
             block = slice(n, n + BLOCK)
             x = _reaching(network, module, inputs[block])
             y = module(x)
-            d = torch.zeros_like(y) if meant is None else module(_reaching(network, module, meant[block])) - y
+            d = (
+                torch.zeros_like(y)
+                if target_inputs is None
+                else module(_reaching(network, module, target_inputs[block])) - y
+            )
             a, d = (t.flatten(0, 1) for t in rows(module, self.layer.own, x, d))
             A, C = A + wide(a.T @ a), C + wide(a.T @ d)
             n, located = n + len(x), located + len(a)
-        self.images += n if meant is None else 2 * n
+        self.images += n if target_inputs is None else 2 * n
         return A / n, C / n
 
 
