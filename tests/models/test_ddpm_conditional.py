@@ -12,11 +12,14 @@ import tiny_world
 from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import image_losses
+from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.models.conditions import NULL
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.diffusion.ddpm import Ddpm
 from gsu_cli.models.diffusion.guidance import check_guidance
+from gsu_cli.objectives.denoise import redirected
 from gsu_cli.unlearning.images import untold
+from gsu_cli.unlearning.unlearn import unlearn
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -114,3 +117,29 @@ def test_guidance_without_conditions() -> None:
 def test_labels_beyond_the_models() -> None:
     with pytest.raises(UsageError, match=r"one of the model's 9 classes.*found 9"):
         made().loss(torch.zeros(1, 1, 8, 8), torch.tensor([9]), seeded())
+
+
+def test_surgery_redirects_it_with_and_without_its_class() -> None:
+    model, options = made(), {"retain_images": 40, "forget_images": 30, "budget_images": 40, "bank_images": 60}
+    unlearned, update = unlearn(
+        model, tiny_world.split(), FisherSurgery(**options), generator=seeded(), diagnostics=False
+    )
+    loss = update.details["redirect_loss"]
+    assert loss["after"] < loss["before"]
+    assert update.details["budget_spent"] <= 0.01 * 1.05
+    noise = model.noise(3, seeded())
+    for c in (1, NULL):
+        y = torch.full((3,), c)
+        assert not torch.equal(unlearned.generate(noise, y), model.generate(noise, y))
+
+
+def test_a_told_image_is_redirected_to_the_word_without_a_class() -> None:
+    model, images = made(prediction="v"), tiny_world.split().forget_images[torch.arange(6)]
+    bank = tiny_world.dataset().train[torch.arange(60)]
+    retained = bank.labels != 1
+    told = redirected(model, images, bank, retained, seed=0, start=10)
+    hidden = untold(model, images, seed=0, share=1.0)
+    assert bool((hidden.labels == NULL).all())
+    untold_ = redirected(model, hidden, bank, retained, seed=0, start=10)
+    torch.testing.assert_close(told.sites.targets, untold_.sites.targets)
+    assert not torch.equal(told.sites.inputs[2], untold_.sites.inputs[2])
