@@ -76,7 +76,7 @@ def test_an_attribute_is_forgotten_and_the_record_says_what_of(
     assert summary.startswith("# Forgot attribute bar: feature ratio -")
     for title in (
         "feature ratio (CNN)",
-        "feature ratio in reconstructions (kNN)",
+        "ratio in reconstructions (kNN)",
         "square (CNN)",
         "retained shift (grey",
     ):

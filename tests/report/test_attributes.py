@@ -27,7 +27,7 @@ RECORD = Record(
         measured("attribute_long_hair", "original", 0.42, "knn"),
         measured("attribute_long_hair", "unlearned", 0.4, "cnn"),
         measured("retained_shift", "unlearned", 3.0, None, "grey levels"),
-        measured("retained_shift_features", "unlearned", 0.1, "cnn", "spreads of the features"),
+        measured("retained_shift_features", "unlearned", 0.1, "cnn", "spreads"),
     ],
 )
 
@@ -35,11 +35,11 @@ RECORD = Record(
 def test_titles() -> None:
     assert [row.title for row in rows(RECORD)] == [
         "feature ratio (CNN)",
-        "feature ratio in reconstructions (kNN)",
+        "ratio in reconstructions (kNN)",
         "long hair (CNN)",
         "long hair (kNN)",
         "retained shift (grey levels)",
-        "retained shift, features (spreads of the features)",
+        "retained shift, features (spreads)",
     ]
 
 

@@ -72,7 +72,7 @@ def test_what_was_measured_is_said_in_todays_words() -> None:
     )
     titles = [row.title for row in rows(record)]
     assert titles[:2] == ["feature ratio (CNN)", "feature ratio (kNN)"]
-    for title in ("retain loss (-ELBO, nats)", "sample NLL under the retrained model (-ELBO, nats)"):
+    for title in ("retain loss (-ELBO, nats)", "sample NLL, retrained model (-ELBO, nats)"):
         assert title in titles
     (aside,) = [line for line in sentences(record) if line.startswith("beside the table: ")]
     assert "retained samples that gained it (CNN) " in aside

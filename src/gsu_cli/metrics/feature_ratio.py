@@ -10,7 +10,7 @@ from gsu_cli.models.model import reconstructs
 from gsu_cli.run.record import Measurement
 
 RATIO = Kind("feature_ratio", "feature ratio", "forgetting", "share", "lower", "lead")
-AGAIN = Kind("feature_ratio_reconstructions", "feature ratio in reconstructions", "forgetting", "share", "lower")
+AGAIN = Kind("feature_ratio_reconstructions", "ratio in reconstructions", "forgetting", "share", "lower")
 
 
 class FeatureRatio:

@@ -9,7 +9,7 @@ from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 
 SHIFT = Kind("retained_shift", "retained shift", "cost", "grey levels", "lower")
-FEATURES = Kind("retained_shift_features", "retained shift, features", "cost", "spreads of the features", "lower")
+FEATURES = Kind("retained_shift_features", "retained shift, features", "cost", "spreads", "lower")
 
 
 class RetainedShift:

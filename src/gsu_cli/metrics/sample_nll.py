@@ -25,7 +25,7 @@ from gsu_cli.models.protocols import NATS, HasLoss, loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
 
-NLL = Kind("sample_nll_retrained", "sample NLL under the retrained model", "quality", "-ELBO, nats")
+NLL = Kind("sample_nll_retrained", "sample NLL, retrained model", "quality", "-ELBO, nats")
 
 
 class SampleNll:

@@ -26,13 +26,14 @@ OPTIONS = (("checkpoint", "twin", "retrained"), ("method", "corrected", "ekfac")
 INCREASES = {"rise": "relative_increase", "raise": "relative_increase"}
 STAGES = {"gauge": "retain_cost"}
 ELBO = "-ELBO, nats"
+UNITS = {"spreads of the features": "spreads"}
 LEAD, ASIDE = {"place": "lead"}, {"place": "aside"}
 ABOUT: dict[str, dict[str, Any]] = {
     "feature_ratio": {"label": "feature ratio", "role": "forgetting", **LEAD},
-    "feature_ratio_reconstructions": {"label": "feature ratio in reconstructions", "role": "forgetting"},
+    "feature_ratio_reconstructions": {"label": "ratio in reconstructions", "role": "forgetting"},
     "heldout_loss_retain": {"label": "retain loss", "role": "cost", **LEAD},
     "heldout_loss_forget": {"label": "forget loss", "role": "forgetting"},
-    "sample_nll_retrained": {"label": "sample NLL under the retrained model", "role": "quality"},
+    "sample_nll_retrained": {"label": "sample NLL, retrained model", "role": "quality"},
     "retained_shift": {"label": "retained shift", "role": "cost"},
     "retained_shift_features": {"label": "retained shift, features", "role": "cost"},
     "gained": {"label": "retained samples that gained it", "role": "cost", **ASIDE},
@@ -112,6 +113,8 @@ def _measurement(m: dict[str, Any], turned: Mapping[str, Any]) -> dict[str, Any]
     found = {**m, "name": name, **about(name)}
     if _word(m, "name").startswith("neg_elbo_"):
         found["unit"] = ELBO
+    elif _word(m, "unit") in UNITS:
+        found["unit"] = UNITS[m["unit"]]
     if detail := _detail(name, _word(m, "judge"), turned):
         found["detail"] = detail
     return found
