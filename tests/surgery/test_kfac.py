@@ -319,3 +319,45 @@ def test_unknown_names_no_samples_and_nan_are_refused():
         KroneckerBuilder(mlp()).finish()
     with pytest.raises(NonFiniteError, match="layer '0'"):
         _fisher.kfac(mlp(), batch(2, (3,)) * float("nan"), batch(2, (2,)))
+
+
+def test_the_raw_weight_of_torchs_attention_is_refused() -> None:
+    """``in_proj_weight`` belongs to no layer that could be watched; q, k and v as layers of their own have factors."""
+    with pytest.raises(UsageError, match=r"found in_proj_weight\. .*q, k and v can be nn.Linear layers of their own"):
+        KroneckerBuilder(nn.MultiheadAttention(4, 1))
+
+
+class LinearAttention(nn.Module):
+    """Self-attention of three places with a layer each for q, k, v and the way out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v, self.out = (nn.Linear(4, 4) for _ in range(4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weights = torch.softmax(self.q(x) @ self.k(x).mT / 2, -1)
+        return self.out(weights @ self.v(x))
+
+
+def test_the_linear_layers_of_attention_have_the_factors_of_their_inputs_and_gradients() -> None:
+    torch.manual_seed(0)
+    module, x = LinearAttention().double(), torch.randn(6, 3, 4, dtype=torch.float64)
+    target = torch.randn(6, 3, 4, dtype=torch.float64)
+    builder = KroneckerBuilder(module)
+    builder.accumulate(x, lambda output: output - target)
+    found = {layer.scope.module: layer for layer in builder.finish().layers}
+    seen: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+    for name, layer in module.named_children():
+
+        def hook(layer: nn.Module, args: tuple[torch.Tensor], output: torch.Tensor, name: str = name) -> None:
+            output.retain_grad()
+            seen[name] = args[0], output
+
+        layer.register_forward_hook(hook)
+    (0.5 * (module(x) - target).square()).sum().backward()
+    assert set(found) == {"q", "k", "v", "out"}
+    for name, (a, y) in seen.items():
+        rows = torch.cat([a.detach().flatten(0, 1), torch.ones(18, 1, dtype=torch.float64)], 1)
+        torch.testing.assert_close(found[name].A, rows.T @ rows / 6)
+        g = y.grad.flatten(0, 1)
+        torch.testing.assert_close(found[name].G, g.T @ g / 18)

@@ -36,7 +36,7 @@ def initialise(model: Any, seed: int) -> None:
         modules = list(model.named_modules())
         layers = [pair for pair in modules if next(pair[1].children(), None) is None]
         for name, module in [*layers, *(pair for pair in reversed(modules) if pair not in layers)]:
-            if hasattr(module, "reset_parameters"):
+            if callable(getattr(module, "reset_parameters", None)):
                 module.reset_parameters()
             elif any(True for _ in module.parameters(recurse=False)):
                 raise UsageError(

@@ -142,6 +142,13 @@ class HasEmbeddings(Protocol):
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
 
 
+@runtime_checkable
+class HasGuidance(Protocol):
+    """How strongly a condition is followed can be set."""
+
+    guidance: float
+
+
 Capability = type | UnionType
 IMAGE_SITES = HasImageSites | HasDecoder
 """What statistics of images' sites need."""

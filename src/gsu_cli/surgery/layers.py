@@ -91,7 +91,7 @@ def find_scopes(module: nn.Module, names: Collection[str] | None, prefix: str) -
             raise UsageError(
                 "Kronecker factors need parameters that belong to a layer of their own",
                 found=next(iter(own.values())),
-                way_out="Leave it out of the scope.",
+                way_out="Leave it out of the scope; attention's q, k and v can be nn.Linear layers of their own",
             )
         if own:
             scopes += _scopes(name, m, own)

@@ -18,6 +18,7 @@ from gsu_cli.judges.base import Judge, JudgeSpec, Unavailable, label_of
 from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.diffusion.guidance import check_guidance
 from gsu_cli.models.model import reconstructs
+from gsu_cli.models.protocols import HasGuidance
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.session import Session
@@ -63,7 +64,7 @@ class Plan:
             UsageError: guidance, of a model that knows none.
         """
         if self.guidance is not None:
-            guidable = conditions_of(model) if hasattr(model, "guidance") else 0
+            guidable = conditions_of(model) if isinstance(model, HasGuidance) else 0
             check_guidance(self.guidance, guidable, "evaluation.guidance")
 
     def guide(self, model: Any) -> None:
