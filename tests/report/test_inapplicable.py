@@ -48,3 +48,16 @@ def test_a_sweep_counts_it_as_no_failure(tmp_path: Path, capsys) -> None:
         write_record(tmp_path / name / "record.json", replace(record("newton" if name == "b" else "ascent", status)))
     assert print_sweep(tmp_path) == 0
     assert "n/a" in capsys.readouterr().out
+
+
+def test_a_budget_that_is_no_loss_says_its_unit() -> None:
+    from gsu_cli.report.summary import spent_budget
+
+    found = record("fisher_surgery", "done")
+    assert spent_budget(found) == []
+    found.update["details"] = {
+        "budget": 0.08, "budget_spent": 0.0379, "images": {"budget": 800},
+        "retain_cost": {"unit": "share of the variance", "words": "drift of retained samples"},
+    }  # fmt: skip
+    (line,) = spent_budget(found)
+    assert line == "drift of retained samples: 3.79% of 8.00% allowed, share of the variance, on 800 samples"

@@ -47,7 +47,7 @@ def sentences(record: Record) -> list[str]:
         unit = (record.update.get("details") or {}).get("loss_unit", "nats/image")
         lines.append(f"change of the training loss, {unit}: " + "; ".join(parts))
     lines += retained(record)
-    lines += chosen(record)
+    lines += [*spent_budget(record), *chosen(record)]
     if record.seconds:
         lines.append("time: " + took(record.seconds))
     return lines
@@ -63,6 +63,17 @@ def retained(record: Record) -> list[str]:
         value = f"{m.value:.2%} of {m.n:,}" if share else f"{digits(m)} {m.unit}".rstrip()
         parts.append(f"{called[m.name, m.judge]} {value}{f' ({m.detail})' if m.detail else ''}")
     return ["beside the table: " + "; ".join(parts)] if parts else []
+
+
+def spent_budget(record: Record) -> list[str]:
+    """What a method spent of its own budget, where that counts something else than a training loss."""
+    details = record.update.get("details") or {}
+    cost = details.get("retain_cost")
+    if not cost or details.get("budget_spent") is None or details.get("budget") is None:
+        return []
+    n = (details.get("images") or {}).get("budget")
+    on = "" if n is None else f", on {n:,} samples"
+    return [f"{cost['words']}: {details['budget_spent']:.2%} of {details['budget']:.2%} allowed, {cost['unit']}{on}"]
 
 
 def chosen(record: Record) -> list[str]:
