@@ -1,0 +1,58 @@
+"""A GAN by typed lines: it brings its recipe, is measured without a loss, and most methods do not apply."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e_world import EVALUATION, Run, World, runs
+
+TINY = ("model=dcgan", "model.latent_dim=4", "model.channels=[8,8]", "model.critic=[8,8,8]")
+SHORT = ("training.epochs=2", "training.batch_size=30", "training.ema=0.9")
+
+
+@pytest.fixture(scope="module")
+def gan(world: World, type_line: Any, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("gan")
+    typed = type_line("train", *world.data, *TINY, *SHORT, cwd=folder)
+    assert typed.code == 0, typed.err
+    assert "trained Dcgan" in typed.out
+    (run,) = runs(folder)
+    return run
+
+
+def unlearn(world: World, gan: Run, *words: str) -> list[str]:
+    path = gan.folder / "model.safetensors"
+    return ["unlearn", *world.data, f"checkpoint.path={path}", "forget.class=1", *world.judged, *EVALUATION, *words]
+
+
+def test_it_brings_its_recipe(gan: Run) -> None:
+    assert gan.record["config"]["training"]["lr"] == 1e-3
+    assert gan.record["outputs"]["model"]["kind"] == "generator"
+
+
+def test_a_method_that_needs_a_loss_is_refused_before_the_data(
+    world: World, gan: Run, type_line: Any, tmp_path: Path
+) -> None:
+    typed = type_line(*unlearn(world, gan, "method=ascent"), cwd=tmp_path)
+    assert typed.code == 2
+    assert "`method=ascent` needs a model with a training loss; found Dcgan" in typed.err
+    assert "docs/families.md" in typed.err
+    (run,) = runs(tmp_path)
+    assert run.record["status"] == "n/a"
+    assert "dataset" not in run.record["inputs"], "nothing was loaded"
+
+
+def test_it_is_measured_without_a_loss(world: World, gan: Run, type_line: Any, tmp_path: Path) -> None:
+    typed = type_line(*unlearn(world, gan, "method=finetune", "method.epochs=1", "method.batch_size=60"), cwd=tmp_path)
+    assert typed.code == 0, typed.err
+    (run,) = runs(tmp_path)
+    rows = {(m["name"], m["subject"], m["judge"]): m for m in run.record["measurements"]}
+    for part in ("retain", "forget"):
+        for subject in ("original", "unlearned"):
+            m = rows[f"heldout_loss_{part}", subject, None]
+            assert (m["value"], m["reason"]) == (None, "Dcgan has no loss of an image")
+    assert rows["feature_ratio", "unlearned", "cnn"]["n"] == 60
+    assert "diagnostics" not in run.record["update"]["details"]
