@@ -21,43 +21,22 @@ and what it earns.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any
 
-from torch import nn
-
-from gsu_cli.checks import as_choice, as_flag, as_int, as_number, as_share
-from gsu_cli.curvature.fisher import kronecker_fisher
-from gsu_cli.data.base import Images
+from gsu_cli.checks import as_choice, as_flag, as_int, as_number, as_share, is_number
 from gsu_cli.errors import UsageError
-from gsu_cli.gradients import parameters
-from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
-from gsu_cli.models.decoders import decoder_prefix
+from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.models.protocols import Capability, HasDecoder, HasNoiseLevels, HasSites
-from gsu_cli.objectives.frozen_elbo import frozen_elbo
-from gsu_cli.objectives.redirect import Redirect, posterior_codes, retained_share
-from gsu_cli.objectives.site_loss import SiteLoss
-from gsu_cli.objectives.targets import TARGETS, redirection
-from gsu_cli.solvers.bookkeeping import counted, foresee
-from gsu_cli.solvers.candidates import Candidate, choose
+from gsu_cli.objectives.targets import TARGETS
 from gsu_cli.solvers.denoiser import DenoiserSurgery
-from gsu_cli.solvers.fisher_solver import FisherSolver
+from gsu_cli.solvers.latent import LatentSurgery
 from gsu_cli.solvers.own_samples import OwnSurgery
-from gsu_cli.solvers.refits import refitted
-from gsu_cli.solvers.step_problem import StepProblem, relative_increase
-from gsu_cli.surgery.least_squares import first_layers
-from gsu_cli.surgery.streaming import accumulate_gradient
-from gsu_cli.unlearning.images import first, untold
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares")
-REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
-REFIT_BUDGET_LATENTS = 2  # of each image of the budget: near an attribute one says little
 DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
 LOSS_BUDGET, GAN_BUDGET = 0.01, 0.08  # a drift at the same noise is a sterner measure than a loss of images
 GAN_SHOTS, GAN_IMAGES = 5, (500, 500, 800)
 DENOISER_IMAGES = (500, 1_000, 1_000)  # a pass through a UNet costs as much as a hundred through a decoder
-CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
 
 
 class FisherSurgery:
@@ -112,7 +91,7 @@ class FisherSurgery:
         if shots is not None:
             as_int("method.shots", shots, 1)
         candidates = [damping] if isinstance(damping, int | float) else list(damping)
-        if not candidates or not all(_number(c) and c > 0 for c in candidates):
+        if not candidates or not all(is_number(c) and c > 0 for c in candidates):
             raise UsageError("`method.damping` must be one or more finite numbers > 0", found=damping)
         sizes = {"retain_images": retain_images, "forget_images": forget_images, "budget_images": budget_images}
         for key, value in {**sizes, "bank_images": bank_images}.items():
@@ -159,142 +138,6 @@ class FisherSurgery:
         if isinstance(task.model, HasSites):
             sizes = (self.curvature_images // 2, *self._sizes(GAN_IMAGES), self.bank_images // 2)
             return OwnSurgery(self.drift, self.gan_shots, self.damping[0], self.iterations, *sizes)(task)
-        model, split = task.model, task.split
-        n_retain, n_forget, n_budget = self._sizes(DECODER_IMAGES)
-        retain = draw_images(split, "retain", n_retain, seed=task.stream("retain"))
-        forget = draw_images(split, "forget", n_forget, seed=task.stream("forget"))
-        retain = untold(model, retain, seed=task.stream("untold", "retain"))
-        forget = untold(model, forget, share=0.5, seed=task.stream("untold", "forget"))
-        with task.stage("objective"):
-            of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
-            goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
-            solver = self._solver(task, goal)
-            times = REFIT_BUDGET_LATENTS if solver == "least_squares" else 1
-            trial = first(retain, n_budget)
-            cost = frozen_elbo(model, trial, seed=task.stream("budget"), latents=times)
-            # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
-            checks = {
-                "retain": frozen_elbo(model, first(retain, CHECK_IMAGES), seed=task.stream("check retain")),
-                "forget": frozen_elbo(model, first(forget, CHECK_IMAGES), seed=task.stream("check forget")),
-            }
-        names = list(model.generation_parameters())
-        start = parameters(model, names)
-        origin = {k: v.clone() for k, v in start.items()}
-        base = cost.mean(origin)
-        before = {part: loss.mean(origin) for part, loss in checks.items()}
-        loss = goal.loss(model)
-        redirect_before = loss.mean(origin)
-        update = Update(self.name, self.shots)
-        log: list[dict[str, Any]] = []
-        for shot in range(self.shots):
-            budget = base * (1 + math.copysign(self.budget, base) * (shot + 1) / self.shots)  # a -ELBO may be negative
-            best = self._shot(task, solver, goal, cost, retain, names, budget, log)
-            if shot == 0:
-                with task.stage("prediction"):
-                    foresee(update, checks, origin, best, self.shots)
-            add_(model, best.direction, best.step)
-            task.on_progress(shot + 1, self.shots, cost.mean(parameters(model, names)))
-        now = parameters(model, names)
-        update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
-        update.details = {
-            "budget": self.budget,
-            "budget_spent": relative_increase(cost.mean(now), base),
-            "redirect_loss": {"before": redirect_before, "after": loss.mean(now), "floor": goal.floor},
-            "clean_targets": goal.clean_fraction,
-            "target": {
-                "kind": goal.kind,
-                "retained": None if goal.kind == "nearest" else retained_share(model, goal.targets, forget, retain),
-                "region": goal.region,
-            },
-            "images": {
-                "retain": len(retain),
-                "forget": len(forget),
-                "budget": len(trial),
-                "check": len(checks["forget"]),
-            },
-            "shots": log,
-            "solver": solver,
-            "cost": counted(self, solver, log, len(retain), len(forget), len(cost)).record(len(split.dataset.train)),
-        }
-        return update
-
-    def _solver(self, task: Task, goal: Redirect) -> str:
-        """The solver that "auto" stands for."""
-        decoder = task.model.decoder
-        if self.solver != "auto":
-            return self.solver
-        if task.split.target_attribute is not None and self._refits(task.model, goal):
-            return "least_squares"
-        return "gauss_newton" if any(isinstance(m, nn.Conv2d) for m in decoder.modules()) else "kfac"
-
-    def _refits(self, model: Any, goal: Redirect) -> bool:
-        """Whether the layers that latents reach first can be refitted."""
-        theta = parameters(model, list(model.generation_parameters()))
-        try:
-            first_layers(model.decoder, theta, decoder_prefix(model), goal.latents[:1], self.layers)
-        except UsageError:
-            return False
-        return True
-
-    def _shot(
-        self,
-        task: Task,
-        solver: str,
-        goal: Redirect,
-        cost: SiteLoss,
-        retain: Images,
-        names: list[str],
-        limit: float,
-        log: list[dict[str, Any]],
-    ) -> Candidate:
-        """The best candidate at the present weights; ``limit`` is the largest retain loss, nats per image."""
-        model = task.model
-        theta = parameters(model, names)
-        loss = goal.loss(model)
-        problem = StepProblem(model, loss, cost, theta, cost.mean(theta), limit, loss.mean(theta))
-        if solver == "least_squares":
-            with task.stage("step"):
-                seed = task.stream("refit", len(log))
-                stay = posterior_codes(model, retain, REFIT_LATENTS, seed=seed)
-                found = refitted(problem, self.layers, goal.target_latents, stay)
-        else:
-            with task.stage("gradients"):
-                g = accumulate_gradient(loss.blocks(), theta).vector
-                g_r = accumulate_gradient(cost.blocks(), theta)
-            with task.stage("statistics"):
-                seed = task.stream("fisher", len(log))
-                fisher = kronecker_fisher(model, retain, names, seed=seed, ekfac=self.ekfac)
-            with task.stage("step"):
-                influence = FisherSolver(problem, g, g_r, fisher)
-                if solver == "gauss_newton":
-                    found = [influence.gauss_newton(self.damping[0], self.iterations, self.curvature_images)]
-                else:
-                    found = [influence.kfac(c) for c in self.damping]
-        best = choose(found, problem.before)
-        if not best.redirect_loss < problem.before:
-            raise UsageError(
-                "a step must lower the redirect loss",
-                found=f"{problem.before:.4f} before and {best.redirect_loss:.4f} after the best of {len(found)}",
-                way_out="Raise method.budget, or forget more images at once",
-            )
-        log += [
-            {
-                "damping": c.damping,
-                "mu": c.mu,
-                "chosen": c is best,
-                "step": c.step,
-                "step_within_budget": c.step_within,
-                "redirect_loss": c.redirect_loss,
-                "relative_increase": c.search.rise,
-                "evaluations": len(c.search.evaluations),
-                "layer": c.layer,
-                "length": c.length,
-                "images": c.images,
-            }
-            for c in found
-        ]
-        return best
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers)
+        latent = (self.budget, self.shots, self.damping, self.ekfac, *self._sizes(DECODER_IMAGES), *options)
+        return LatentSurgery(*latent)(task)

@@ -52,3 +52,20 @@ def counted(method: Any, solver: str, log: list[dict[str, Any]], retain: int, fo
         + forget * (len(log) + method.shots)
         + sum(c["images"] for c in log),
     )
+
+
+def noted(c: Candidate, chosen: bool) -> dict[str, Any]:
+    """A candidate for the record."""
+    return {
+        "damping": c.damping,
+        "mu": c.mu,
+        "chosen": chosen,
+        "step": c.step,
+        "step_within_budget": c.step_within,
+        "redirect_loss": c.redirect_loss,
+        "relative_increase": c.search.rise,
+        "evaluations": len(c.search.evaluations),
+        "layer": c.layer,
+        "length": c.length,
+        "images": c.images,
+    }

@@ -1,0 +1,173 @@
+"""Fisher surgery of a decoder: redirected at latents, by one of three solvers, as far as a budget allows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from gsu_cli.curvature.fisher import kronecker_fisher
+from gsu_cli.data.base import Images
+from gsu_cli.errors import UsageError
+from gsu_cli.gradients import parameters
+from gsu_cli.models.decoders import decoder_prefix
+from gsu_cli.objectives.frozen_elbo import frozen_elbo
+from gsu_cli.objectives.redirect import Redirect, posterior_codes, retained_share
+from gsu_cli.objectives.site_loss import SiteLoss
+from gsu_cli.objectives.targets import redirection
+from gsu_cli.solvers.bookkeeping import counted, foresee, noted
+from gsu_cli.solvers.candidates import Candidate, choose
+from gsu_cli.solvers.fisher_solver import FisherSolver
+from gsu_cli.solvers.refits import refitted
+from gsu_cli.solvers.step_problem import StepProblem, relative_increase
+from gsu_cli.surgery.least_squares import first_layers
+from gsu_cli.surgery.streaming import accumulate_gradient
+from gsu_cli.unlearning.contract import Task, Update
+from gsu_cli.unlearning.images import draw_images, first, untold
+from gsu_cli.unlearning.weights import add_
+
+REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
+REFIT_BUDGET_LATENTS = 2  # of each image of the budget: near an attribute one says little
+CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
+
+
+@dataclass(frozen=True)
+class LatentSurgery:
+    """The steps of one run; options as those of `FisherSurgery`, sizes as numbers."""
+
+    budget: float
+    shots: int
+    damping: Sequence[float]
+    ekfac: bool
+    retain_images: int
+    forget_images: int
+    budget_images: int
+    target: str
+    solver: str
+    iterations: int
+    curvature_images: int
+    layers: int
+
+    def __call__(self, task: Task) -> Update:
+        model, split = task.model, task.split
+        retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
+        forget = draw_images(split, "forget", self.forget_images, seed=task.stream("forget"))
+        retain = untold(model, retain, seed=task.stream("untold", "retain"))
+        forget = untold(model, forget, share=0.5, seed=task.stream("untold", "forget"))
+        with task.stage("objective"):
+            of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
+            goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
+            solver = self._solver(task, goal)
+            times = REFIT_BUDGET_LATENTS if solver == "least_squares" else 1
+            trial = first(retain, self.budget_images)
+            cost = frozen_elbo(model, trial, seed=task.stream("budget"), latents=times)
+            # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
+            checks = {
+                "retain": frozen_elbo(model, first(retain, CHECK_IMAGES), seed=task.stream("check retain")),
+                "forget": frozen_elbo(model, first(forget, CHECK_IMAGES), seed=task.stream("check forget")),
+            }
+        names = list(model.generation_parameters())
+        start = parameters(model, names)
+        origin = {k: v.clone() for k, v in start.items()}
+        base = cost.mean(origin)
+        before = {part: loss.mean(origin) for part, loss in checks.items()}
+        loss = goal.loss(model)
+        redirect_before = loss.mean(origin)
+        update = Update("fisher_surgery", self.shots)
+        log: list[dict[str, Any]] = []
+        for shot in range(self.shots):
+            budget = base * (1 + math.copysign(self.budget, base) * (shot + 1) / self.shots)  # a -ELBO may be negative
+            best = self._shot(task, solver, goal, cost, retain, names, budget, log)
+            if shot == 0:
+                with task.stage("prediction"):
+                    foresee(update, checks, origin, best, self.shots)
+            add_(model, best.direction, best.step)
+            task.on_progress(shot + 1, self.shots, cost.mean(parameters(model, names)))
+        now = parameters(model, names)
+        update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
+        update.details = {
+            "budget": self.budget,
+            "budget_spent": relative_increase(cost.mean(now), base),
+            "redirect_loss": {"before": redirect_before, "after": loss.mean(now), "floor": goal.floor},
+            "clean_targets": goal.clean_fraction,
+            "target": {
+                "kind": goal.kind,
+                "retained": None if goal.kind == "nearest" else retained_share(model, goal.targets, forget, retain),
+                "region": goal.region,
+            },
+            "images": {
+                "retain": len(retain),
+                "forget": len(forget),
+                "budget": len(trial),
+                "check": len(checks["forget"]),
+            },
+            "shots": log,
+            "solver": solver,
+            "cost": counted(self, solver, log, len(retain), len(forget), len(cost)).record(len(split.dataset.train)),
+        }
+        return update
+
+    def _solver(self, task: Task, goal: Redirect) -> str:
+        """The solver that "auto" stands for."""
+        decoder = task.model.decoder
+        if self.solver != "auto":
+            return self.solver
+        if task.split.target_attribute is not None and self._refits(task.model, goal):
+            return "least_squares"
+        return "gauss_newton" if any(isinstance(m, nn.Conv2d) for m in decoder.modules()) else "kfac"
+
+    def _refits(self, model: Any, goal: Redirect) -> bool:
+        """Whether the layers that latents reach first can be refitted."""
+        theta = parameters(model, list(model.generation_parameters()))
+        try:
+            first_layers(model.decoder, theta, decoder_prefix(model), goal.latents[:1], self.layers)
+        except UsageError:
+            return False
+        return True
+
+    def _shot(
+        self,
+        task: Task,
+        solver: str,
+        goal: Redirect,
+        cost: SiteLoss,
+        retain: Images,
+        names: list[str],
+        limit: float,
+        log: list[dict[str, Any]],
+    ) -> Candidate:
+        """The best candidate at the present weights; ``limit`` is the largest retain loss, nats per image."""
+        model = task.model
+        theta = parameters(model, names)
+        loss = goal.loss(model)
+        problem = StepProblem(model, loss, cost, theta, cost.mean(theta), limit, loss.mean(theta))
+        if solver == "least_squares":
+            with task.stage("step"):
+                seed = task.stream("refit", len(log))
+                stay = posterior_codes(model, retain, REFIT_LATENTS, seed=seed)
+                found = refitted(problem, self.layers, goal.target_latents, stay)
+        else:
+            with task.stage("gradients"):
+                g = accumulate_gradient(loss.blocks(), theta).vector
+                g_r = accumulate_gradient(cost.blocks(), theta)
+            with task.stage("statistics"):
+                seed = task.stream("fisher", len(log))
+                fisher = kronecker_fisher(model, retain, names, seed=seed, ekfac=self.ekfac)
+            with task.stage("step"):
+                influence = FisherSolver(problem, g, g_r, fisher)
+                if solver == "gauss_newton":
+                    found = [influence.gauss_newton(self.damping[0], self.iterations, self.curvature_images)]
+                else:
+                    found = [influence.kfac(c) for c in self.damping]
+        best = choose(found, problem.before)
+        if not best.redirect_loss < problem.before:
+            raise UsageError(
+                "a step must lower the redirect loss",
+                found=f"{problem.before:.4f} before and {best.redirect_loss:.4f} after the best of {len(found)}",
+                way_out="Raise method.budget, or forget more images at once",
+            )
+        log += [noted(c, c is best) for c in found]
+        return best
