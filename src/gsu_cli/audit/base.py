@@ -1,0 +1,150 @@
+"""What a probe is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from gsu_cli.data.base import Images
+from gsu_cli.data.split import Split
+from gsu_cli.gradients import image_losses
+from gsu_cli.metrics.base import Scene
+from gsu_cli.run.record import Measurement
+from gsu_cli.run.seeds import derive, generator
+from gsu_cli.training.recipe import Recipe
+
+ORIGINAL, UNLEARNED, RETRAINED = "original", "unlearned", "retrained"
+Kind = Literal["forgotten", "unseen", "retained", "unseen_retained"]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A model under audit.
+
+    Attributes:
+        name: "original", "unlearned" or "retrained"; further references are "retrained 2", "retrained 3", ...
+        model: its weights are never changed.
+        sha256: of the weights.
+    """
+
+    name: str
+    model: Any
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A quantity along steps, one line a model.
+
+    Attributes:
+        name, unit, judge: as of a `Measurement`.
+        along: what the steps count.
+        points: by model, ``(step, value, low, high)``.
+    """
+
+    name: str
+    unit: str
+    along: str
+    points: Mapping[str, list[tuple[int, float, float | None, float | None]]]
+    judge: str | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a probe found.
+
+    Attributes:
+        measurements: numbers, each with n, interval and the digest of the weights, or null with its reason.
+        curves: for figures.
+        sentences: what follows from them, in plain words; the first goes into the headline.
+    """
+
+    measurements: list[Measurement]
+    curves: list[Curve] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Case:
+    """The models, the images and the judges of one audit.
+
+    Attributes:
+        split: what was forgotten of which data; the images' sources.
+        models: by name; "original" and "unlearned" are always there, "retrained" where a reference is known.
+        references: further retrained models, of seeds of their own.
+        scene: judges and the seed of the audit's noise.
+        recipe: how the original was trained; None where it does not say.
+        draws: of noise at which each image's loss is taken, and averaged.
+        most: images of each kind, at most; drawn with the audit's seed where there are more.
+        on_progress: called with (done, all, what).
+    """
+
+    split: Split
+    models: Mapping[str, Audited]
+    references: list[Audited]
+    scene: Scene
+    recipe: Recipe | None
+    draws: int = 8
+    most: int = 2000
+    on_progress: Callable[[int, int, str], None] = lambda *_: None
+    _images: dict[str, Images] = field(default_factory=dict)
+    _losses: dict[tuple[str, str], Tensor] = field(default_factory=dict)
+
+    @property
+    def seed(self) -> int:
+        return self.scene.seed
+
+    def images(self, kind: Kind) -> Images:
+        """Images of a kind, at most ``most``, the same in every probe.
+
+        Args:
+            kind: "forgotten": training images that were to be forgotten; "unseen": held-out images of the same kind
+                (of the forgotten class or attribute; of any kind where single samples were forgotten); "retained":
+                training images that stay; "unseen_retained": held-out images that no forget spec concerns.
+        """
+        if kind not in self._images:
+            s = self.split
+            whole, index = {
+                "forgotten": (s.dataset.train, s.forget),
+                "unseen": (s.dataset.heldout, s.heldout_forget if len(s.heldout_forget) else s.heldout_retain),
+                "retained": (s.dataset.train, s.retain),
+                "unseen_retained": (s.dataset.heldout, s.heldout_retain),
+            }[kind]
+            if len(index) > self.most:
+                order = torch.randperm(len(index), generator=generator(self.seed, "audit", kind))
+                index = index[order[: self.most].sort().values]
+            self._images[kind] = whole[index]
+        return self._images[kind]
+
+    def losses(self, audited: Audited, kind: Kind) -> Tensor:
+        """The training loss of each image of a kind, mean over ``draws`` of noise, ``(n,)`` float64.
+
+        The noise depends on the audit's seed and the image's place alone: models are compared image by image.
+        """
+        key = (audited.sha256, kind)
+        if key not in self._losses:
+            self._losses[key] = self.losses_of(audited.model, self.images(kind), kind)
+        return self._losses[key]
+
+    def losses_of(self, model: Any, images: Images, stream: str) -> Tensor:
+        """The same of any images, with a stream of noise of their own."""
+        rows = [
+            image_losses(model, images, seed=derive(self.seed, "audit", "losses", stream, k)).double()
+            for k in range(self.draws)
+        ]
+        return torch.stack(rows).mean(0)
+
+
+class Probe(Protocol):
+    """One file in this folder each."""
+
+    def __call__(self, case: Case) -> Result: ...
+
+
+def null(name: str, audited: Audited, reason: str, unit: str = "") -> Measurement:
+    """A number that could not be computed, with the reason."""
+    return Measurement(name, audited.name, None, unit=unit, sha256=audited.sha256, reason=reason)

@@ -1,0 +1,56 @@
+"""``audit.json``: what the probes found, beside the record of the audit; fields in docs/audit.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gsu_cli.audit.base import Case, Result
+from gsu_cli.errors import GsuError
+from gsu_cli.run.files import write_text
+
+SCHEMA = 1
+FILE = "audit.json"
+
+
+def findings(case: Case, results: Mapping[str, Result]) -> dict[str, Any]:
+    """The audit as plain values: weights, images, seed, and each probe's numbers, curves and sentences."""
+    return {
+        "schema": SCHEMA,
+        "seed": case.seed,
+        "forget": case.split.describe(),
+        "weights": {a.name: a.sha256 for a in [*case.models.values(), *case.references]},
+        "images": {kind: len(case.images(kind)) for kind in ("forgotten", "unseen")},
+        "draws": case.draws,
+        "probes": {name: asdict(result) for name, result in results.items()},
+    }
+
+
+def write_findings(folder: Path, found: Mapping[str, Any]) -> Path:
+    """Writes ``folder/audit.json`` atomically."""
+    path = folder / FILE
+    write_text(path, json.dumps(found, indent=1, allow_nan=False) + "\n")
+    return path
+
+
+def read_findings(folder: Path) -> dict[str, Any]:
+    """Reads ``audit.json`` of a folder.
+
+    Raises:
+        GsuError: missing, not JSON, foreign, or of a newer schema.
+    """
+    path = folder / FILE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as e:
+        raise GsuError(f"the folder of an audit must hold {FILE}", found=f"none in {folder}") from e
+    except (OSError, ValueError) as e:
+        raise GsuError(f"{path} must be readable JSON", found=str(e)) from e
+    if not isinstance(found, dict) or not isinstance(found.get("schema"), int) or "probes" not in found:
+        raise GsuError(f"{path} must be an audit written by gsu", found="other JSON")
+    if found["schema"] > SCHEMA:
+        raise GsuError(f"{path} must have schema <= {SCHEMA}", found=found["schema"], way_out="Update gsu")
+    return found

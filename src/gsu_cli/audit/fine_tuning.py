@@ -1,0 +1,199 @@
+"""Does it come back? Curves over steps of fine-tuning, for the unlearned model and the retrained one.
+
+Two probes: `Rebound` trains on retained images alone, `Relearning` gives a few forgotten images back and mixes them with
+retained ones. What was only hidden comes back faster than in a model that never knew it. Sources: the tests of
+relearning in Tarun et al., arXiv 2111.08947, and of rebound by fine-tuning in Hu et al., arXiv 2406.13356.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Result
+from gsu_cli.checks import check_whole
+from gsu_cli.data.base import Images, to_float
+from gsu_cli.errors import UsageError
+from gsu_cli.metrics.base import Z95, Subject, draw, share, whole_number
+from gsu_cli.models.base import copied
+from gsu_cli.models.protocols import loss_unit
+from gsu_cli.run.record import Measurement
+from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.devices import device_of
+
+Batch = Callable[[int], Images]
+Point = tuple[int, float, float | None, float | None]
+
+
+class _FineTuning:
+    """A curve of the feature ratio (each judge) and of the loss of forgotten images, at each of ``at`` steps."""
+
+    name: str
+
+    def __init__(self, at: Sequence[int], samples: int, lr: float, batch: int) -> None:
+        group = f"audit.{self.name}"
+        steps = at if isinstance(at, Sequence) and not isinstance(at, str) else []
+        rising = all(whole_number(step, 1) for step in steps) and sorted(set(steps)) == list(steps)
+        if not steps or not rising:
+            raise UsageError(
+                f"`{group}.at` must be ascending integers >= 1", found=at, way_out=f"For example {group}.at=[50,200]"
+            )
+        check_whole("samples", samples, 2, group=group)
+        check_whole("batch", batch, 2, group=group)
+        if isinstance(lr, bool) or not isinstance(lr, float) or not 0 < lr < 1:
+            raise UsageError(f"`{group}.lr` must be a number in (0, 1)", found=lr)
+        self.at, self.samples, self.batch, self.lr = list(steps), samples, batch, lr
+
+    def batches(self, case: Case) -> Batch:
+        """The images of a step."""
+        raise NotImplementedError
+
+    def __call__(self, case: Case) -> Result:
+        batches = self.batches(case)
+        lines: dict[tuple[str, str | None], dict[str, list[Point]]] = {}
+        found: list[Measurement] = []
+        for name in (UNLEARNED, RETRAINED):
+            if name not in case.models:
+                continue
+            a = case.models[name]
+            for step, model in self._steps(case, a, batches):
+                for m in self._measured(case, a, model):
+                    if m.value is None:
+                        found += [m] if step == 0 else []
+                        continue
+                    curve = lines.setdefault((m.name, m.judge), {}).setdefault(name, [])
+                    curve.append((step, m.value, m.low, m.high))
+                    if step in (0, self.at[-1]):
+                        more = {"n": m.n, "unit": m.unit, "judge": m.judge, "sha256": a.sha256}
+                        found.append(Measurement(f"{m.name}_after_{step}", name, m.value, m.low, m.high, **more))
+        units = {"feature_ratio": "share"}
+        loss = loss_unit(case.models[ORIGINAL].model)
+        curves = [
+            Curve(f"{self.name}_{quantity}", units.get(quantity, loss), "steps", points, judge)
+            for (quantity, judge), points in lines.items()
+        ]
+        return Result([_named(m, self.name) for m in found], curves, self.said(case, lines))
+
+    def _steps(self, case: Case, a: Audited, batches: Batch) -> Any:
+        """``(step, model)`` at step 0 and at each of ``at``; the model is a copy that goes on changing."""
+        model = copied(a.model)
+        yield 0, model.eval()
+        optimiser = torch.optim.AdamW(model.parameters(), lr=self.lr, weight_decay=0.0)
+        device, noise = device_of(model), generator(case.seed, "audit", self.name, "noise")
+        for step in range(1, self.at[-1] + 1):
+            model.train()
+            images = batches(step).to(device)
+            loss = model.loss(to_float(images.pixels), images.labels, noise).mean()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            case.on_progress(step, self.at[-1], f"{self.name} of {a.name}")
+            if step in self.at:
+                yield step, model.eval()
+
+    def _measured(self, case: Case, a: Audited, model: Any) -> list[Measurement]:
+        losses = case.losses_of(model, case.images("forgotten"), "forgotten")
+        half = Z95 * float(losses.std()) / len(losses) ** 0.5 if len(losses) > 1 else None
+        mean, about = float(losses.mean()), {"unit": loss_unit(model), "sha256": a.sha256}
+        ends = (None, None) if half is None else (mean - half, mean + half)
+        rows = [Measurement("loss", a.name, mean, *ends, len(losses), **about)]
+        if not case.split.target_classes and case.split.target_attribute is None:
+            return rows
+        subject = Subject(a.name, draw(model, self.samples, case.seed), model, a.sha256)
+        for judge in case.scene.judges.values():
+            hits = subject.verdict(judge).shows(case.split)
+            if hits is not None:
+                rows.append(share("feature_ratio", subject, judge, hits, "lower"))
+        return rows
+
+    def said(self, case: Case, lines: dict[tuple[str, str | None], dict[str, list[Point]]]) -> list[str]:
+        """One sentence a judge, or one on the loss where there is none."""
+        ratios = [(judge, points) for (name, judge), points in lines.items() if name == "feature_ratio"]
+        what = f"After {self.at[-1]} steps {self.meaning}"
+        if not ratios:
+            ((_, points),) = [(k, p) for k, p in lines.items() if k[0] == "loss"]
+            parts = [f"{name} {p[0][1]:.4g} -> {p[-1][1]:.4g}" for name, p in points.items()]
+            return [f"{what} the loss of the forgotten images goes {', '.join(parts)}."]
+        return [
+            f"{what} judge {judge} sees {case.split.describe()} in "
+            + ", ".join(f"{p[-1][1]:.1%} of samples ({name}, {p[0][1]:.1%} before)" for name, p in points.items())
+            + "."
+            for judge, points in ratios
+        ]
+
+    meaning = ""
+
+
+def _named(m: Measurement, probe: str) -> Measurement:
+    return Measurement(**{**vars(m), "name": f"{probe}_{m.name}"})
+
+
+class Rebound(_FineTuning):
+    """Fine-tuning on retained images alone.
+
+    Args:
+        at: steps at which it is measured, ascending.
+        samples: for the feature ratio.
+        lr: of Adam.
+        batch: images a step.
+    """
+
+    name = "rebound"
+    meaning = "on retained images alone"
+
+    def __init__(
+        self, at: Sequence[int] = (50, 200), samples: int = 1000, lr: float = 3e-4, batch: int = 128
+    ) -> None:
+        super().__init__(at, samples, lr, batch)
+
+    def batches(self, case: Case) -> Batch:
+        images = case.split.dataset.train
+        retain, seed = case.split.retain, case.seed
+
+        def of(step: int) -> Images:
+            rng = generator(seed, "audit", self.name, step)
+            return images[retain[torch.randint(len(retain), (self.batch,), generator=rng)]]
+
+        return of
+
+
+class Relearning(_FineTuning):
+    """Fine-tuning where every batch is half retained images, half of the few forgotten ones that are given back.
+
+    Args:
+        at, samples, lr, batch: as of `Rebound`.
+        given: forgotten images given back; all of them where they are fewer.
+    """
+
+    name = "relearning"
+
+    def __init__(
+        self,
+        at: Sequence[int] = (50, 200),
+        samples: int = 1000,
+        lr: float = 3e-4,
+        batch: int = 128,
+        given: int = 50,
+    ) -> None:
+        super().__init__(at, samples, lr, batch)
+        check_whole("given", given, 1, group="audit.relearning")
+        self.given = given
+        self.meaning = f"with {self.given:,} forgotten images given back"
+
+    def batches(self, case: Case) -> Batch:
+        images, s, seed = case.split.dataset.train, case.split, case.seed
+        order = torch.randperm(len(s.forget), generator=generator(seed, "audit", self.name, "given"))
+        few = s.forget[order[: self.given]]
+
+        def of(step: int) -> Images:
+            rng = generator(seed, "audit", self.name, step)
+            half = self.batch // 2
+            back = few[torch.randint(len(few), (half,), generator=rng)]
+            kept = s.retain[torch.randint(len(s.retain), (self.batch - half,), generator=rng)]
+            return images[torch.cat([back, kept])]
+
+        return of
+
+

@@ -1,0 +1,81 @@
+"""How far the model's samples lie from the retrained model's, measured by the two models themselves; no judge is asked.
+
+    L_B(A) = mean loss under model B of samples of model A        (a bound on their NLL for VAEs and diffusion models)
+    gap    = (L_B(A) - L_B(B)) + (L_A(B) - L_A(A))
+
+The gap is the symmetric excess, an estimate of the Jeffreys divergence as far as the losses bound the NLL. Its floor is
+the gap between two retrained models of different seeds, which needs ``references=1``.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor
+
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, null
+from gsu_cli.checks import check_whole
+from gsu_cli.data.base import Images
+from gsu_cli.metrics.base import Z95, draw
+from gsu_cli.models.protocols import loss_unit
+from gsu_cli.run.record import Measurement
+
+
+class Likeness:
+    """The gap to the retrained model's samples, of the original, the unlearned and further retrained models.
+
+    Args:
+        samples: of each model, at noise that is the same for all.
+
+    Raises:
+        UsageError: ``samples`` is no integer of at least 2.
+    """
+
+    def __init__(self, samples: int = 1000) -> None:
+        check_whole("samples", samples, 2, group="audit.likeness")
+        self.samples = samples
+
+    def __call__(self, case: Case) -> Result:
+        goal = case.models.get(RETRAINED)
+        unit = loss_unit(case.models[ORIGINAL].model)
+        if goal is None:
+            return Result([null("gap_to_retrained", case.models[UNLEARNED], "there is no retrained model", unit)])
+        audited = [case.models[ORIGINAL], case.models[UNLEARNED], *case.references]
+        samples = {a.sha256: self._samples(case, a) for a in [goal, *audited]}
+        found: list[Measurement] = []
+        for a in audited:
+            gap = _gap(case, a, goal, samples)
+            half = Z95 * float(gap.std()) / len(gap) ** 0.5
+            mean = float(gap.mean())
+            found.append(
+                Measurement(
+                    "gap_to_retrained", a.name, mean, mean - half, mean + half, 4 * len(gap), unit, sha256=a.sha256
+                )
+            )
+        return Result(found, sentences=_said(found, unit))
+
+    def _samples(self, case: Case, a: Audited) -> Images:
+        pixels = draw(a.model, self.samples, case.seed)
+        return Images(pixels, torch.zeros(len(pixels), dtype=torch.int64))
+
+
+def _gap(case: Case, a: Audited, b: Audited, samples: dict[str, Images]) -> Tensor:
+    """The four losses of each place: samples of the two at the same noise."""
+    of = {
+        (model.sha256, source.sha256): case.losses_of(model.model, samples[source.sha256], "likeness")
+        for model, source in itertools.product((a, b), repeat=2)
+    }
+    x, y = a.sha256, b.sha256
+    return (of[y, x] - of[y, y]) + (of[x, y] - of[x, x])
+
+
+def _said(found: list[Measurement], unit: str) -> list[str]:
+    by = {m.subject: m for m in found}
+    now, then = by[UNLEARNED].value, by[ORIGINAL].value
+    assert now is not None and then is not None  # noqa: S101, PT018  # both were measured
+    line = f"Samples lie {now:.4g} {unit} from the retrained model's, {then:.4g} before"
+    floor = [m.value for m in found if m.subject not in (ORIGINAL, UNLEARNED) and m.value is not None]
+    if floor and (mean := sum(floor) / len(floor)) > 0:
+        line += f"; another seed of retraining lies {mean:.4g} away, so this is {now / mean:.1f} floors"
+    return [f"{line}."]

@@ -1,0 +1,101 @@
+"""Can somebody with the model tell whether an image was trained on?
+
+Members are the forgotten training images, others are held-out images of the same kind. Three scores, each high for what
+is taken to be a member:
+
+    loss        -L(x)                                  Yeom et al., arXiv 1709.01604
+    calibrated  L_ret(x) - L(x)                        difficulty calibration, Watson et al., arXiv 2111.08440
+    likelihood  -(L(x) - mean_r L_r(x)) / std_r L_r(x) offline likelihood ratio, Carlini et al., arXiv 2112.03570
+
+``L_ret`` is the retrained model, ``L_r`` are at least two retrained models of other seeds. A model that never saw the
+forgotten images gives an AUC of 0.5 by the loss. An AUC below the retrained model's is no success of forgetting: the
+images stand out again, as worse than unseen ones, and turning the attack round finds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from gsu_cli.audit.attack import LEAST, Auc, true_positives
+from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Kind, Result, null
+from gsu_cli.run.record import Measurement
+
+Score = Callable[[Audited, Kind], Tensor]
+ATTACKS = ("loss", "calibrated", "likelihood")
+
+
+class Membership:
+    """AUC and true positives at 1 % false ones of each attack, and the difference to the retrained model's AUC."""
+
+    def __call__(self, case: Case) -> Result:
+        members, others = len(case.images("forgotten")), len(case.images("unseen"))
+        found: list[Measurement] = []
+        sentences: list[str] = []
+        for attack in ATTACKS:
+            aucs: dict[str, Auc] = {}
+            for a in case.models.values():
+                score, reason = self._score(case, attack, a)
+                if score is None or not others:
+                    found.append(null(f"auc_{attack}", a, reason or "there is no held-out image", "share"))
+                    continue
+                aucs[a.name] = Auc.of(score(a, "forgotten"), score(a, "unseen"))
+                low, high = aucs[a.name].interval() or (None, None)
+                about = {"unit": "share", "sha256": a.sha256}
+                found.append(
+                    Measurement(f"auc_{attack}", a.name, aucs[a.name].value, low, high, members + others, **about)
+                )
+                rate = true_positives(score(a, "forgotten"), score(a, "unseen"))
+                name = f"tpr_at_1_percent_{attack}"
+                if rate is None:
+                    reason = f"1 % false positives need 100 unseen images, found {others}"
+                    found.append(null(name, a, reason, "share"))
+                else:
+                    found.append(Measurement(name, a.name, *rate, members, **about))
+            if attack == "loss" and {UNLEARNED, RETRAINED} <= aucs.keys():
+                row, sentence = _against(case.models[UNLEARNED], aucs, members, others)
+                found.append(row)
+                sentences.append(sentence)
+        return Result(found, sentences=sentences)
+
+    def _score(self, case: Case, attack: str, a: Audited) -> tuple[Score | None, str]:
+        """The score of an attack on a model, or why there is none."""
+        if attack == "loss":
+            return (lambda of, kind: -case.losses(of, kind)), ""
+        if attack == "calibrated":
+            if RETRAINED not in case.models:
+                return None, "there is no retrained model to calibrate with"
+            goal = case.references[0] if a.name == RETRAINED and case.references else case.models[RETRAINED]
+            if goal.sha256 == a.sha256:
+                return None, "the retrained model cannot be calibrated with itself: references=1 trains another"
+            return (lambda of, kind: case.losses(goal, kind) - case.losses(of, kind)), ""
+        if len(case.references) < LEAST:
+            return None, f"needs at least {LEAST} references, found {len(case.references)}: references={LEAST}"
+
+        def score(of: Audited, kind: Kind) -> Tensor:
+            known = torch.stack([case.losses(r, kind) for r in case.references])
+            return -(case.losses(of, kind) - known.mean(0)) / known.std(0).clamp(min=1e-9)
+
+        return score, ""
+
+
+def _against(audited: Audited, aucs: dict[str, Auc], members: int, others: int) -> tuple[Measurement, str]:
+    """The unlearned model's AUC minus the retrained one's, on the same images."""
+    name = "auc_loss_minus_retrained"
+    found = aucs[UNLEARNED].minus(aucs[RETRAINED])
+    if found is None:
+        few = f"an interval needs {LEAST} members and {LEAST} others, found {members} and {others}"
+        return null(name, audited, few, "share"), f"Membership: {few}."
+    value, low, high = found
+    side = (
+        "still recognisable as training images (under-forgotten)"
+        if low > 0
+        else "recognisable as worse than unseen ones (over-forgotten)"
+        if high < 0
+        else "told from unseen ones no better than in the retrained model"
+    )
+    row = Measurement(name, audited.name, value, low, high, members + others, "share", sha256=audited.sha256)
+    auc = f"AUC {aucs[UNLEARNED].value:.2f}, retrained {aucs[RETRAINED].value:.2f}"
+    return row, f"By their loss the forgotten images are {side} ({auc})."

@@ -1,0 +1,93 @@
+"""Where the forgotten images stand among images that no model ever saw, before, after, and retrained.
+
+    P_i = share of unseen images whose loss lies below that of forgotten image i   (ties by half)
+
+A model that saw an image fits it better than most unseen ones of its kind: a percentile below 50. One that never saw it
+has 50 in the mean. After over-forgetting the image is the most conspicuous of all: near 100. Whoever looks at the
+losses then knows what was forgotten.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gsu_cli.audit.attack import placements
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, null
+from gsu_cli.metrics.base import Z95, wilson
+from gsu_cli.models.protocols import loss_unit
+from gsu_cli.run.record import Measurement
+
+
+class Percentile:
+    """Mean percentile of the forgotten images among unseen ones, their mean loss, and its rise against retraining's.
+
+    Intervals are over forgotten images; for a single one Wilson's, over the unseen ones that it is ranked among.
+    """
+
+    def __call__(self, case: Case) -> Result:
+        found: list[Measurement] = []
+        means: dict[str, float] = {}
+        for a in case.models.values():
+            unseen, forgotten = case.losses(a, "unseen"), case.losses(a, "forgotten")
+            if not len(unseen):
+                return Result([null("percentile", a, "there is no held-out image to rank among", "%")])
+            ranks = 100 * placements(forgotten, unseen)
+            found.append(_mean("percentile", a, ranks, "%", _of_one(ranks, len(unseen))))
+            found.append(_mean("forgotten_loss", a, forgotten, loss_unit(a.model)))
+            found.append(_mean("unseen_loss", a, unseen, loss_unit(a.model)))
+            means[a.name] = float(ranks.mean())
+        if RETRAINED in case.models:
+            found.append(self._rise(case))
+        return Result(found, sentences=_said(means, found, len(case.images("forgotten"))))
+
+    def _rise(self, case: Case) -> Measurement:
+        """How much of retraining's rise of the forgotten images' loss was reached: 1 is retraining, above is beyond."""
+        before, after, goal = (case.losses(case.models[m], "forgotten") for m in (ORIGINAL, UNLEARNED, RETRAINED))
+        audited = case.models[UNLEARNED]
+        rise, wanted = after - before, goal - before
+        mean = float(wanted.mean())
+        spread = Z95 * float(wanted.std()) / len(wanted) ** 0.5 if len(wanted) > 1 else float("inf")
+        if mean <= spread:
+            reason = "retraining does not raise the loss of the forgotten images beyond its interval"
+            return null("share_of_retrained_rise", audited, reason)
+        value = float(rise.mean()) / mean
+        half = Z95 * float((rise - value * wanted).std()) / len(rise) ** 0.5 / mean
+        return Measurement(
+            "share_of_retrained_rise", audited.name, value, value - half, value + half, len(rise),
+            sha256=audited.sha256,
+        )  # fmt: skip
+
+
+def _of_one(ranks: Tensor, n: int) -> tuple[float, float] | None:
+    if len(ranks) > 1:
+        return None
+    low, high = wilson(round(float(ranks[0]) / 100 * n), n)
+    return 100 * low, 100 * high
+
+
+def _mean(
+    name: str, a: Audited, values: Tensor, unit: str, interval: tuple[float, float] | None = None
+) -> Measurement:
+    n, mean = len(values), float(values.mean())
+    if interval is None and n > 1:
+        half = Z95 * float(values.std()) / n**0.5
+        interval = mean - half, mean + half
+    low, high = interval or (None, None)
+    if unit == "%" and low is not None and high is not None:
+        low, high = max(0.0, low), min(100.0, high)
+    return Measurement(name, a.name, mean, low, high, n, unit, sha256=a.sha256)
+
+
+def _said(means: dict[str, float], found: list[Measurement], n: int) -> list[str]:
+    what = "The forgotten image stands" if n == 1 else f"The {n:,} forgotten images stand"
+    line = f"{what} at percentile {means[UNLEARNED]:.0f} of unseen images by loss, {means[ORIGINAL]:.0f} before"
+    if RETRAINED in means:
+        line += f", {means[RETRAINED]:.0f} in the retrained model"
+    lines = [f"{line}."]
+    rise = next((m for m in found if m.name == "share_of_retrained_rise"), None)
+    if rise is not None and rise.value is not None and rise.low is not None and rise.high is not None:
+        side = "over-forgotten" if rise.low > 1 else "under-forgotten" if rise.high < 1 else "as retraining does"
+        lines.append(f"Their loss rose {rise.value:.2f} times as much as retraining raises it: {side}.")
+    return lines
+
+
