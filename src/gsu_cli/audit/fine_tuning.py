@@ -1,22 +1,23 @@
 """Does it come back? Curves over steps of fine-tuning, for the unlearned model and the retrained one.
 
-Two probes: `Rebound` trains on retained images alone, `Relearning` gives a few forgotten images back and mixes them with
-retained ones. What was only hidden comes back faster than in a model that never knew it. Sources: the tests of
+Two probes: `Rebound` trains on retained images alone, `Relearning` gives a few forgotten images back and mixes them
+with retained ones. What was only hidden comes back faster than in a model that never knew it. Sources: the tests of
 relearning in Tarun et al., arXiv 2111.08947, and of rebound by fine-tuning in Hu et al., arXiv 2406.13356.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Result
-from gsu_cli.checks import check_whole
+from gsu_cli.checks import as_int, as_ints, as_number
 from gsu_cli.data.base import Images, to_float
 from gsu_cli.errors import UsageError
-from gsu_cli.metrics.base import Z95, Subject, draw, share, whole_number
+from gsu_cli.metrics.base import Z95, Subject, draw, share
 from gsu_cli.models.base import copied
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
@@ -34,17 +35,12 @@ class _FineTuning:
 
     def __init__(self, at: Sequence[int], samples: int, lr: float, batch: int) -> None:
         group = f"audit.{self.name}"
-        steps = at if isinstance(at, Sequence) and not isinstance(at, str) else []
-        rising = all(whole_number(step, 1) for step in steps) and sorted(set(steps)) == list(steps)
-        if not steps or not rising:
-            raise UsageError(
-                f"`{group}.at` must be ascending integers >= 1", found=at, way_out=f"For example {group}.at=[50,200]"
-            )
-        check_whole("samples", samples, 2, group=group)
-        check_whole("batch", batch, 2, group=group)
-        if isinstance(lr, bool) or not isinstance(lr, float) or not 0 < lr < 1:
-            raise UsageError(f"`{group}.lr` must be a number in (0, 1)", found=lr)
-        self.at, self.samples, self.batch, self.lr = list(steps), samples, batch, lr
+        self.at = as_ints(f"{group}.at", at)
+        if tuple(sorted(set(self.at))) != self.at:
+            raise UsageError(f"`{group}.at` must ascend", found=at, way_out=f"For example {group}.at=[50,200]")
+        self.samples = as_int(f"{group}.samples", samples, 2)
+        self.batch = as_int(f"{group}.batch", batch, 2)
+        self.lr = as_number(f"{group}.lr", lr, more_than=0)
 
     def batches(self, case: Case) -> Batch:
         """The images of a step."""
@@ -60,14 +56,11 @@ class _FineTuning:
             a = case.models[name]
             for step, model in self._steps(case, a, batches):
                 for m in self._measured(case, a, model):
-                    if m.value is None:
-                        found += [m] if step == 0 else []
-                        continue
-                    curve = lines.setdefault((m.name, m.judge), {}).setdefault(name, [])
-                    curve.append((step, m.value, m.low, m.high))
+                    if m.value is not None:
+                        curve = lines.setdefault((m.name, m.judge), {}).setdefault(name, [])
+                        curve.append((step, m.value, m.low, m.high))
                     if step in (0, self.at[-1]):
-                        more = {"n": m.n, "unit": m.unit, "judge": m.judge, "sha256": a.sha256}
-                        found.append(Measurement(f"{m.name}_after_{step}", name, m.value, m.low, m.high, **more))
+                        found.append(replace(m, name=f"{m.name}_after_{step}"))
         units = {"feature_ratio": "share"}
         loss = loss_unit(case.models[ORIGINAL].model)
         curves = [
@@ -96,9 +89,9 @@ class _FineTuning:
     def _measured(self, case: Case, a: Audited, model: Any) -> list[Measurement]:
         losses = case.losses_of(model, case.images("forgotten"), "forgotten")
         half = Z95 * float(losses.std()) / len(losses) ** 0.5 if len(losses) > 1 else None
-        mean, about = float(losses.mean()), {"unit": loss_unit(model), "sha256": a.sha256}
-        ends = (None, None) if half is None else (mean - half, mean + half)
-        rows = [Measurement("loss", a.name, mean, *ends, len(losses), **about)]
+        mean = float(losses.mean())
+        low, high = (None, None) if half is None else (mean - half, mean + half)
+        rows = [Measurement("loss", a.name, mean, low, high, len(losses), loss_unit(model), sha256=a.sha256)]
         if not case.split.target_classes and case.split.target_attribute is None:
             return rows
         subject = Subject(a.name, draw(model, self.samples, case.seed), model, a.sha256)
@@ -127,7 +120,7 @@ class _FineTuning:
 
 
 def _named(m: Measurement, probe: str) -> Measurement:
-    return Measurement(**{**vars(m), "name": f"{probe}_{m.name}"})
+    return replace(m, name=f"{probe}_{m.name}")
 
 
 class Rebound(_FineTuning):
@@ -143,9 +136,7 @@ class Rebound(_FineTuning):
     name = "rebound"
     meaning = "on retained images alone"
 
-    def __init__(
-        self, at: Sequence[int] = (50, 200), samples: int = 1000, lr: float = 3e-4, batch: int = 128
-    ) -> None:
+    def __init__(self, at: Sequence[int] = (50, 200), samples: int = 1000, lr: float = 3e-4, batch: int = 128) -> None:
         super().__init__(at, samples, lr, batch)
 
     def batches(self, case: Case) -> Batch:
@@ -178,8 +169,7 @@ class Relearning(_FineTuning):
         given: int = 50,
     ) -> None:
         super().__init__(at, samples, lr, batch)
-        check_whole("given", given, 1, group="audit.relearning")
-        self.given = given
+        self.given = as_int("audit.relearning.given", given)
         self.meaning = f"with {self.given:,} forgotten images given back"
 
     def batches(self, case: Case) -> Batch:
@@ -195,5 +185,3 @@ class Relearning(_FineTuning):
             return images[torch.cat([back, kept])]
 
         return of
-
-

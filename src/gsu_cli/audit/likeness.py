@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, null
-from gsu_cli.checks import check_whole
+from gsu_cli.checks import as_int
 from gsu_cli.data.base import Images
 from gsu_cli.metrics.base import Z95, draw
 from gsu_cli.models.protocols import loss_unit
@@ -33,8 +33,7 @@ class Likeness:
     """
 
     def __init__(self, samples: int = 1000) -> None:
-        check_whole("samples", samples, 2, group="audit.likeness")
-        self.samples = samples
+        self.samples = as_int("audit.likeness.samples", samples, 2)
 
     def __call__(self, case: Case) -> Result:
         goal = case.models.get(RETRAINED)

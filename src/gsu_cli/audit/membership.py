@@ -43,9 +43,17 @@ class Membership:
                     continue
                 aucs[a.name] = Auc.of(score(a, "forgotten"), score(a, "unseen"))
                 low, high = aucs[a.name].interval() or (None, None)
-                about = {"unit": "share", "sha256": a.sha256}
                 found.append(
-                    Measurement(f"auc_{attack}", a.name, aucs[a.name].value, low, high, members + others, **about)
+                    Measurement(
+                        f"auc_{attack}",
+                        a.name,
+                        aucs[a.name].value,
+                        low,
+                        high,
+                        members + others,
+                        "share",
+                        sha256=a.sha256,
+                    )
                 )
                 rate = true_positives(score(a, "forgotten"), score(a, "unseen"))
                 name = f"tpr_at_1_percent_{attack}"
@@ -53,7 +61,7 @@ class Membership:
                     reason = f"1 % false positives need 100 unseen images, found {others}"
                     found.append(null(name, a, reason, "share"))
                 else:
-                    found.append(Measurement(name, a.name, *rate, members, **about))
+                    found.append(Measurement(name, a.name, *rate, members, "share", sha256=a.sha256))
             if attack == "loss" and {UNLEARNED, RETRAINED} <= aucs.keys():
                 row, sentence = _against(case.models[UNLEARNED], aucs, members, others)
                 found.append(row)

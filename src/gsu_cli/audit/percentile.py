@@ -65,9 +65,7 @@ def _of_one(ranks: Tensor, n: int) -> tuple[float, float] | None:
     return 100 * low, 100 * high
 
 
-def _mean(
-    name: str, a: Audited, values: Tensor, unit: str, interval: tuple[float, float] | None = None
-) -> Measurement:
+def _mean(name: str, a: Audited, values: Tensor, unit: str, interval: tuple[float, float] | None = None) -> Measurement:
     n, mean = len(values), float(values.mean())
     if interval is None and n > 1:
         half = Z95 * float(values.std()) / n**0.5
@@ -89,5 +87,3 @@ def _said(means: dict[str, float], found: list[Measurement], n: int) -> list[str
         side = "over-forgotten" if rise.low > 1 else "under-forgotten" if rise.high < 1 else "as retraining does"
         lines.append(f"Their loss rose {rise.value:.2f} times as much as retraining raises it: {side}.")
     return lines
-
-

@@ -62,6 +62,15 @@ VERBS = {
             ("gsu evaluate dataset=mnist forget.class=1 checkpoint.path=mine.safetensors", "any checkpoint"),
         ),
     ),
+    "audit": Verb(
+        "find out whether a run forgot, too little or too much",
+        (
+            ("gsu audit run=outputs/unlearn/2026-01-31/12-00-00", "membership, rebound, relearning, samples: minutes"),
+            ("gsu audit run=outputs/unlearn/... audit=[percentile]", "one probe; forgotten among unseen images"),
+            ("gsu audit run=outputs/unlearn/... references=4", "with four more retrained models, trained once"),
+        ),
+        ("The original, the unlearned and the retrained model are compared in both directions; see docs/audit.md.",),
+    ),
     "reproduce": Verb(
         "run the missing cells of a table, and render it",
         (

@@ -24,6 +24,7 @@ NEEDED = {
     "method": ("__call__",),
     "judge": ("prepare",),
     "metric": ("__call__",),
+    "audit": ("__call__",),
     "logger": ("start", "log", "finish"),
     "training": ("epochs", "batch_size", "lr"),
 }
@@ -122,7 +123,11 @@ def _check(target: str, options: dict[str, Any], key: str) -> None:
 def _check_made(made: Any, needed: Sequence[str], key: str) -> None:
     if missing := [name for name in needed if not hasattr(made, name)]:
         group = key.partition(".")[0]
-        what = {"metric": "metric, which is called", "method": "method, which is called"}.get(group, group)
+        what = {
+            "metric": "metric, which is called",
+            "audit": "probe, which is called",
+            "method": "method, which is called",
+        }.get(group, group)
         raise UsageError(
             f"`{key}._target_` must make a {what}",
             found=f"{type(made).__name__} without {', '.join(f'{name}()' for name in missing)}",

@@ -36,7 +36,7 @@ def main(cfg: DictConfig) -> None:
     run = None if cfg.run is None else Path(str(cfg.run)).expanduser()
     if run is not None:
         record = read_record(run)
-        cfg = _as_the_run_did(cfg, record)
+        cfg = as_the_run_did(cfg, record)
         chosen(cfg, "dataset")
         earlier_run.find_judges(cfg, record)
     elif cfg.get("model") is None:
@@ -69,7 +69,7 @@ def nothing_forgotten(dataset: Dataset) -> Split:
     return Split(dataset, none, every, none, heldout)
 
 
-def _as_the_run_did(cfg: DictConfig, record: Record) -> DictConfig:
+def as_the_run_did(cfg: DictConfig, record: Record) -> DictConfig:
     """The run's own config for all that decides a number; what was typed on this line wins, key by key."""
     words = typed()
     if other := [

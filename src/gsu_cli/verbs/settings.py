@@ -37,6 +37,12 @@ SETTINGS: Mapping[str, Kinds] = {
     "train": {**COMPUTES, "resume": PERHAPS},
     "unlearn": {**COMPUTES, **MEASURED, "protocol": PROTOCOL, "curve": ANY, "retrain": ANY, "tune": ANY},
     "evaluate": {**COMPUTES, **MEASURED, "run": PERHAPS},
+    "audit": {
+        **COMPUTES,
+        "checkpoint": CHECKPOINT,
+        "run": PERHAPS,
+        **dict.fromkeys(("images", "draws", "references"), ANY),
+    },
     "reproduce": {"paths": PATHS, "device": ANY, "preview": ANY, "workers": ANY, "cell_seconds": ANY},
     "report": {
         "paths": PATHS,
@@ -49,7 +55,7 @@ SETTINGS: Mapping[str, Kinds] = {
         "filter": dict.fromkeys(("verb", "dataset", "method", "forget", "status"), ANY),
     },
 }
-GROUPS = ("dataset", "experiment", "judge", "logger", "method", "metric", "model", "table", "training")
+GROUPS = ("audit", "dataset", "experiment", "judge", "logger", "method", "metric", "model", "table", "training")
 
 
 def check(cfg: DictConfig, verb: str) -> None:

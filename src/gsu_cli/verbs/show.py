@@ -27,6 +27,7 @@ GROUPS = {
     "methods": "method",
     "metrics": "metric",
     "judges": "judge",
+    "probes": "audit",
     "experiments": "experiment",
     "tables": "table",
     "loggers": "logger",

@@ -1,0 +1,107 @@
+"""``gsu audit``: an earlier run of ``gsu unlearn`` under probes that say whether it forgot, too little or too much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from omegaconf import DictConfig
+
+from gsu_cli.audit.base import ORIGINAL, UNLEARNED, Audited, Case, Probe, Result, null
+from gsu_cli.audit.findings import findings, write_findings
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.checks import as_int
+from gsu_cli.models.protocols import HasLoss
+from gsu_cli.report.audit import render
+from gsu_cli.run.checkpoints import Checkpoint
+from gsu_cli.run.record import Record, read_record
+from gsu_cli.verbs import assemble, console, earlier_run, references, settings
+from gsu_cli.verbs.build import build_several, chosen
+from gsu_cli.verbs.evaluate import as_the_run_did
+from gsu_cli.verbs.judging import build_judges
+from gsu_cli.verbs.measure import Plan
+from gsu_cli.verbs.siblings import siblings
+
+
+def main(cfg: DictConfig) -> None:
+    """Runs the verb."""
+    settings.check(cfg, "audit")
+    run = _run(cfg)
+    record = read_record(run)
+    _check_run(record)
+    numbers = {key: as_int(key, cfg[key], least) for key, least in (("images", 2), ("draws", 1), ("references", 0))}
+    cfg = as_the_run_did(cfg, record)
+    chosen(cfg, "dataset")
+    earlier_run.find_judges(cfg, record)
+    probes = build_several(cfg, "audit")
+    if not probes:
+        raise UsageError("`audit` must name at least one probe", found="none", way_out="See `gsu show probes`")
+    with assemble.open_session(cfg) as session:
+        plan = Plan(2, {}, build_judges(cfg))
+        spec = assemble.forget_spec(cfg.forget)
+        assert spec is not None  # noqa: S101  # a finished unlearn run has one
+        split = assemble.resolve_split(spec, earlier_run.load_data(cfg, record, session), session)
+        earlier_run.check_split(split, record, session)
+        folder = run if run.is_dir() else run.parent
+        subjects = earlier_run.open_original(record, folder, split.dataset, session)
+        original = subjects[ORIGINAL]
+        if not isinstance(original.model, HasLoss):
+            raise UsageError(
+                "`gsu audit` needs a model with a training loss of each image", found=type(original.model).__name__
+            )
+        seen = references.reference(split, original, session)
+        if (reference := earlier_run.open_twin(cfg, record, folder, original, seen, session)) is not None:
+            subjects["retrained"] = reference
+        scene = plan.scene(seen, session)
+        references.note_judges(scene, original, session)
+        more = siblings(cfg, session, original, seen, numbers["references"])
+        with console.work_bar("audit") as on_progress, session.stage("audit"):
+            case = Case(
+                split=seen,
+                models={name: _audited(name, c) for name, c in subjects.items()},
+                references=[_audited(f"retrained {k + 2}", c) for k, c in enumerate(more)],
+                scene=scene,
+                recipe=assemble.recipe_of(original),
+                draws=numbers["draws"],
+                most=numbers["images"],
+                on_progress=on_progress,
+            )
+            results: dict[str, Result] = {}
+            for k, (name, probe) in enumerate(probes.items()):
+                on_progress(k, len(probes), name)
+                results[name] = _probed(name, probe, case)
+        found = findings(case, results)
+        session.record.inputs["run"] = {"path": str(folder.absolute()), "command": record.command}
+        session.record.outputs["audit"] = {"path": write_findings(session.folder, found).name}
+        session.record.status = "done"
+        session.save()
+        render(found, session.folder, console.console)
+
+
+def _probed(name: str, probe: Probe, case: Case) -> Result:
+    """What a probe finds; a model that a method has blown up is a finding, and the other probes count."""
+    try:
+        return probe(case)
+    except NonFiniteError as e:
+        return Result([null(name, case.models[UNLEARNED], str(e).rstrip("."))])
+
+
+def _run(cfg: DictConfig) -> Path:
+    if cfg.run is None:
+        raise UsageError(
+            "`run` must name the folder of an unlearn run",
+            found="null",
+            way_out="For example `gsu audit run=outputs/unlearn/<date>/<time>`, see `gsu show runs`",
+        )
+    return Path(str(cfg.run)).expanduser()
+
+
+def _check_run(record: Record) -> None:
+    if record.verb != "unlearn" or record.status != "done" or UNLEARNED not in record.outputs:
+        raise UsageError(
+            "`run` must be a finished run of `gsu unlearn` with weights",
+            found=f"{record.verb}, {record.status}",
+            way_out="See `gsu show runs filter.verb=unlearn`",
+        )
+
+
+def _audited(name: str, checkpoint: Checkpoint) -> Audited:
+    return Audited(name, checkpoint.model, checkpoint.sha256)

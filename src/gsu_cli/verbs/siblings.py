@@ -1,0 +1,93 @@
+"""Further retrained models for an audit: trained once by the original's recipe, found again by what decides them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from gsu_cli.data.split import Split
+from gsu_cli.errors import UsageError
+from gsu_cli.methods.retrain import initialise
+from gsu_cli.models.base import copied
+from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from gsu_cli.run.lineage import architecture
+from gsu_cli.run.seeds import derive
+from gsu_cli.run.session import Session
+from gsu_cli.surgery.devices import device_of
+from gsu_cli.training.loop import fit
+from gsu_cli.training.recipe import Recipe
+from gsu_cli.verbs import assemble, console, references
+
+MODEL, STATE = "model.safetensors", "state.safetensors"
+
+
+def siblings(cfg: DictConfig, session: Session, original: Checkpoint, split: Split, n: int) -> list[Checkpoint]:
+    """``n`` models trained from scratch without the forget set, each with a seed of its own.
+
+    They lie in ``<output_dir>/references/<key>/<seed>/``, where the key is of the data, the forgotten images, the
+    architecture and the recipe. What is there is taken; a training that was stopped goes on.
+
+    Args:
+        cfg: of the line.
+        session: of the audit; gets the references among its inputs.
+        original: whose recipe and architecture they have.
+        split: what is retained.
+        n: how many.
+
+    Raises:
+        UsageError: the original does not say its recipe.
+    """
+    if not n:
+        return []
+    references.check_retrain(original, session)
+    recipe = assemble.recipe_of(original)
+    if recipe is None:
+        raise UsageError("`references` needs the recipe of the checkpoint", found=f"none in {original.path}")
+    made_of = {
+        "dataset": references.reference_sha256(session),
+        "forget": split.digest(),
+        "architecture": architecture(original.model),
+        "recipe": asdict(recipe),
+    }
+    key = hashlib.sha256(json.dumps(made_of, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    place = Path(str(cfg.paths.output_dir)) / "references" / key
+    found = []
+    for k in range(n):
+        seed = derive(0, "reference", k)
+        path = place / str(k + 1) / MODEL
+        if not path.is_file():
+            _train(session, original, split, recipe, seed, path, f"reference {k + 1} of {n}")
+        one = load_checkpoint(path, shape=split.dataset.shape)
+        references.check_twin(one, original, split, session)
+        one.model.to(session.device)
+        session.record.inputs[f"reference {k + 1}"] = assemble.describe(one)
+        found.append(one)
+    return found
+
+
+def _train(
+    session: Session, original: Checkpoint, split: Split, recipe: Recipe, seed: int, path: Path, what: str
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model: Any = copied(original.model)
+    device = device_of(model)
+    initialise(model.cpu(), seed)
+    model.to(device)
+    with console.training_bar(what) as on_progress, session.stage("references"):
+        history = fit(model, split.retain_images, recipe, seed=seed, state=path.parent / STATE, on_progress=on_progress)
+    about = {
+        **{k: v for k, v in original.about.items() if k in references.TRAINED},
+        **references.forgotten(split, session, of=references.reference_sha256(session)),
+        "dataset_sha256": references.reference_sha256(session),
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "n": split.n_retain,
+        "loss": history.losses[-1],
+    }
+    save_checkpoint(path, model, about=about)
+    (path.parent / STATE).unlink(missing_ok=True)
