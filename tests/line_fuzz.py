@@ -48,7 +48,7 @@ hydra.launcher hydra.callbacks.folder hydra.callbacks.folder.swept hydra.job_log
 hydra.job.config.override_dirname.item_sep hydra.job.env_set
 """)
 NOT_STARTED = ("hydra/launcher=joblib", "hydra/launcher=submitit", "hydra/launcher=ray", "hydra/sweeper=optuna")
-VERBS = words("train unlearn unlearn unlearn evaluate evaluate reproduce report show")
+VERBS = words("train unlearn unlearn unlearn evaluate evaluate audit reproduce report show")
 THROUGH = words("unlearn unlearn evaluate train report show")
 
 
@@ -69,9 +69,15 @@ def make_dry(patch: pytest.MonkeyPatch) -> None:
     from gsu_cli.data.avatars import Avatars
     from gsu_cli.data.celeba import Celeba
     from gsu_cli.data.mnist import Mnist
-    from gsu_cli.verbs import evaluate, reproduce, train, unlearn
+    from gsu_cli.verbs import audit, evaluate, reproduce, train, unlearn
 
-    for module, name in ((unlearn, "_unlearn"), (train, "_train"), (evaluate, "measure"), (reproduce, "_run")):
+    for module, name in (
+        (unlearn, "_unlearn"),
+        (train, "_train"),
+        (evaluate, "measure"),
+        (audit, "_probed"),
+        (reproduce, "_run"),
+    ):
         patch.setattr(module, name, stop)
     for kind in (Avatars, Celeba, Mnist):
         patch.setattr(kind, "load", no_data)
@@ -143,6 +149,8 @@ class Lines:
         if verb == "evaluate":
             checkpoint = [*world.data, f"checkpoint.path={world.vae}", *world.judged, "forget.class=1"]
             return [verb, "evaluation.samples=60", *rng.choice([[f"run={self._run}"], checkpoint])]
+        if verb == "audit":
+            return [verb, f"run={self._run}"]
         if verb == "reproduce":
             return [verb, "preview=true", f"table={rng.choice(('digits', 'quickest'))}"]  # the small ones
         return [verb, f"runs={self._run}"] if verb == "report" else [verb, f"paths.output_dir={self._run.parent}"]

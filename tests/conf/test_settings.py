@@ -19,7 +19,7 @@ from gsu_cli.verbs.arguments import check_arguments, fits, words
 from gsu_cli.verbs.build import build
 from gsu_cli.verbs.settings import GROUPS, SETTINGS, check, names
 
-GROUPS_OF_CLASSES = ("dataset", "judge", "logger", "method", "metric", "model", "training")
+GROUPS_OF_CLASSES = ("audit", "dataset", "judge", "logger", "method", "metric", "model", "training")
 SHAPE = {"shape": [3, 64, 64]}
 MORE = {"judge_cnn": {**SHAPE, "labels": [0, 1]}, "attribute_cnn": {**SHAPE, "attributes": ["a"]}}
 FROM_A_FOLDER = ("autoencoder_kl", "pythae")  # their options lie beside the weights

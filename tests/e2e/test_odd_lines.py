@@ -57,6 +57,7 @@ def base(verb: str, world: World, earlier: Run) -> list[str]:
         "unlearn": world.unlearn("method=ascent", "metric=[identity]"),
         "train": world.train(),
         "evaluate": ["evaluate", f"run={earlier.folder}", "evaluation.samples=60"],
+        "audit": ["audit", f"run={earlier.folder}"],
         "reproduce": ["reproduce", "table=quickest", "preview=true"],
         "report": ["report", f"runs={earlier.folder}"],
         "show": ["show", "last=1"],

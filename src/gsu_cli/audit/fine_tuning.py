@@ -18,7 +18,7 @@ from gsu_cli.checks import as_int, as_ints, as_number
 from gsu_cli.data.base import Images, to_float
 from gsu_cli.errors import UsageError
 from gsu_cli.metrics.base import Z95, Subject, draw, share
-from gsu_cli.models.base import copied
+from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator

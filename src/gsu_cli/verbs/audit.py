@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+
 from omegaconf import DictConfig
 
 from gsu_cli.audit.base import ORIGINAL, UNLEARNED, Audited, Case, Probe, Result, null
 from gsu_cli.audit.findings import findings, write_findings
-from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.checks import as_int
+from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.models.protocols import HasLoss
 from gsu_cli.report.audit import render
 from gsu_cli.run.checkpoints import Checkpoint

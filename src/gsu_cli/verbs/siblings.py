@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.retrain import initialise
-from gsu_cli.models.base import copied
+from gsu_cli.models.model import copied
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from gsu_cli.run.lineage import architecture
 from gsu_cli.run.seeds import derive

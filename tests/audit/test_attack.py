@@ -1,0 +1,66 @@
+"""Areas under ROC curves against brute force, their intervals against what happens when data are drawn anew."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gsu_cli.audit.attack import Auc, placements, true_positives
+
+
+def brute(members: torch.Tensor, others: torch.Tensor) -> float:
+    wins = (members[:, None] > others).double() + 0.5 * (members[:, None] == others).double()
+    return float(wins.mean())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_auc_is_the_share_of_pairs_won(seed: int) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    members = torch.randint(0, 8, (40,), generator=rng)  # with many ties
+    others = torch.randint(0, 6, (25,), generator=rng)
+    found = Auc.of(members, others)
+    assert found.value == pytest.approx(brute(members, others), abs=1e-12)
+    assert float(found.others.mean()) == pytest.approx(found.value, abs=1e-12)
+
+
+def test_the_interval_holds_the_truth_in_nineteen_of_twenty_draws() -> None:
+    """Two normal distributions one standard deviation apart: the AUC is ``Phi(1 / sqrt 2)``."""
+    truth = float(torch.special.ndtr(torch.tensor(0.5**0.5, dtype=torch.float64)))
+    rng, inside = torch.Generator().manual_seed(0), 0
+    for _ in range(600):
+        members = torch.randn(60, generator=rng, dtype=torch.float64) + 1
+        others = torch.randn(80, generator=rng, dtype=torch.float64)
+        low, high = Auc.of(members, others).interval() or (0.0, 0.0)
+        inside += low <= truth <= high
+    assert 0.92 < inside / 600 < 0.975
+
+
+def test_a_difference_of_two_is_known_better_when_the_images_are_the_same() -> None:
+    rng = torch.Generator().manual_seed(0)
+    members, others = torch.randn(200, generator=rng) + 1, torch.randn(200, generator=rng)
+    shift = 0.1 * torch.randn(400, generator=rng)
+    one, two = Auc.of(members, others), Auc.of(members + shift[:200], others + shift[200:])
+    value, low, high = one.minus(two) or (0.0, 0.0, 0.0)
+    alone = one.interval() or (0.0, 0.0)
+    assert value == pytest.approx(one.value - two.value)
+    assert high - low < 0.3 * (alone[1] - alone[0])
+    assert low <= 0 <= high
+    assert one.minus(one) == (0, 0, 0)
+
+
+def test_too_few_have_no_interval() -> None:
+    assert Auc.of(torch.tensor([1.0]), torch.arange(5.0)).interval() is None
+    assert Auc.of(torch.tensor([1.0]), torch.arange(5.0)).minus(Auc.of(torch.tensor([0.0]), torch.arange(5.0))) is None
+    assert true_positives(torch.arange(5.0), torch.arange(99.0)) is None
+
+
+def test_true_positives_at_few_false_ones() -> None:
+    others = torch.arange(1000.0)
+    value, low, high = true_positives(torch.tensor([989.5, 989.0, 5.0, 2000.0]), others) or (0.0, 0.0, 0.0)
+    assert value == 0.5, "989 itself is the tenth largest but one, so only what lies above it counts"
+    assert low < value < high
+    assert sum(float(o) > 989 for o in others) == 10
+
+
+def test_placements_share_ties() -> None:
+    assert placements(torch.tensor([1.0]), torch.tensor([1.0, 1.0, 0.0, 2.0])).tolist() == [0.5]

@@ -1,0 +1,173 @@
+"""Each probe on a case with a known answer, and on one where it must find nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+
+from gsu_cli.audit.base import Audited, Case, Result
+from gsu_cli.audit.fine_tuning import Rebound, Relearning
+from gsu_cli.audit.likeness import Likeness
+from gsu_cli.audit.membership import Membership
+from gsu_cli.audit.percentile import Percentile
+from gsu_cli.data.base import Dataset, Images
+from gsu_cli.data.forget import ForgetSpec
+from gsu_cli.data.split import Split
+from gsu_cli.errors import UsageError
+from gsu_cli.metrics.base import Scene
+from gsu_cli.run.record import Measurement
+from gsu_cli.training.loop import fit
+from gsu_cli.training.recipe import Recipe
+from tiny_world import bars, fresh
+
+MEMBERS = list(range(30))
+
+
+@cache
+def noise_split() -> Split:
+    """Images of pure noise beside bars: nothing about them can be learned but by heart."""
+    rng = torch.Generator().manual_seed(3)
+    pixels = torch.randint(0, 256, (130, 1, 8, 8), generator=rng).to(torch.uint8)
+    train = Images(torch.cat([pixels[:30], bars(30, 0).pixels]), torch.zeros(60, dtype=torch.int64))
+    heldout = Images(pixels[30:], torch.zeros(100, dtype=torch.int64))
+    return ForgetSpec.from_values(sample=MEMBERS).resolve(
+        Dataset("noise", train, heldout, {0: "any"}, "memory"), generator=torch.Generator()
+    )
+
+
+@cache
+def models() -> tuple[Any, Any, Any]:
+    """One that learned the thirty by heart, and two of different seeds that never saw them."""
+    split = noise_split()
+    wide = {"latent_dim": 16, "hidden": (128,)}
+    knows, never, other = fresh(0, **wide), fresh(0, **wide), fresh(5, **wide)
+    recipe = Recipe(epochs=600, batch_size=60, lr=1e-2)
+    fit(knows, split.dataset.train, recipe, seed=0)
+    fit(never, split.retain_images, recipe, seed=0)
+    fit(other, split.retain_images, recipe, seed=5)
+    return knows, never, other
+
+
+def case(original: int, unlearned: int, retrained: int | None = 1, references: Sequence[int] = ()) -> Case:
+    found = models()
+    known = {"original": original, "unlearned": unlearned} | ({} if retrained is None else {"retrained": retrained})
+    return Case(
+        noise_split(),
+        {name: Audited(name, found[k], f"sha {k}") for name, k in known.items()},
+        [Audited(f"retrained {k}", found[k], f"sha {k}") for k in references],
+        Scene(noise_split(), {}, {}, seed=0),
+        None,
+        draws=4,
+    )
+
+
+def value(result: Result, name: str, subject: str = "unlearned") -> Measurement:
+    return next(m for m in result.measurements if (m.name, m.subject) == (name, subject))
+
+
+def test_what_was_learned_by_heart_is_found_and_what_was_never_seen_is_not() -> None:
+    found = Membership()(case(original=0, unlearned=0))
+    caught, chance = value(found, "auc_loss"), value(found, "auc_loss", "retrained")
+    assert caught.low is not None
+    assert caught.low > 0.9
+    assert chance.low is not None
+    assert chance.high is not None
+    assert chance.low < 0.5 < chance.high, "a model that never saw them"
+    against = value(found, "auc_loss_minus_retrained")
+    assert against.low is not None
+    assert against.low > 0
+    assert "under-forgotten" in found.sentences[0]
+
+
+def test_an_unlearned_model_that_is_the_retrained_one_is_told_apart_by_nothing() -> None:
+    found = Membership()(case(original=0, unlearned=1))
+    assert value(found, "auc_loss_minus_retrained").value == 0
+    assert "no better than in the retrained model" in found.sentences[0]
+    ranks = Percentile()(case(original=0, unlearned=1))
+    assert value(ranks, "share_of_retrained_rise").value == pytest.approx(1)
+    assert "as retraining does" in ranks.sentences[1]
+
+
+def test_percentiles_say_memorised_typical_and_conspicuous() -> None:
+    found = Percentile()(case(original=0, unlearned=1))
+    assert value(found, "percentile", "original").value < 15  # type: ignore[operator]
+    fair = value(found, "percentile", "retrained")
+    assert fair.low is not None
+    assert fair.high is not None
+    assert fair.low < 50 < fair.high
+    one = noise_split()
+    assert value(found, "percentile").n == one.n_forget
+
+
+def test_over_forgetting_is_no_success() -> None:
+    """The loss of forgotten images doubled: beyond all unseen ones, and the attack fails in the other direction."""
+    known = case(original=0, unlearned=1)
+    known.losses(known.models["retrained"], "unseen")
+    raised = 2 * known.losses(known.models["retrained"], "forgotten").abs() + 1e3
+    known.models["unlearned"].__dict__["sha256"] = "over"
+    known._losses["over", "forgotten"] = raised
+    known._losses["over", "unseen"] = known.losses(known.models["retrained"], "unseen")
+    ranks, attack = Percentile()(known), Membership()(known)
+    assert value(ranks, "percentile").value == 100
+    assert "over-forgotten" in ranks.sentences[1]
+    assert value(attack, "auc_loss").value == 0
+    assert "over-forgotten" in attack.sentences[0]
+
+
+def test_references_make_the_likelihood_attack() -> None:
+    found = Membership()(case(original=0, unlearned=0, references=[1, 2]))
+    assert value(found, "auc_likelihood").value > 0.8  # type: ignore[operator]
+    few = Membership()(case(original=0, unlearned=0, references=[2]))
+    assert value(few, "auc_likelihood").reason == "needs at least 2 references, found 1: references=2"
+    assert value(few, "auc_calibrated", "retrained").value is not None
+
+
+def test_a_model_lies_at_no_distance_from_itself_and_the_original_farther_than_another_seed() -> None:
+    found = Likeness(samples=200)(case(original=0, unlearned=1, references=[2]))
+    assert value(found, "gap_to_retrained").value == 0
+    other, far = value(found, "gap_to_retrained", "retrained 2"), value(found, "gap_to_retrained", "original")
+    assert other.value is not None
+    assert far.value is not None
+    assert 0 < other.value < far.value
+    assert "0.0 floors" in found.sentences[0]
+    assert Likeness()(case(0, 1, retrained=None)).measurements[0].reason == "there is no retrained model"
+
+
+def test_given_back_images_are_learned_again_and_retained_ones_bring_nothing_back() -> None:
+    options: dict[str, Any] = {"at": [20, 150], "samples": 20, "lr": 3e-3, "batch": 60}
+    relearned, rebound = Relearning(given=30, **options)(case(0, 1)), Rebound(**options)(case(0, 1))
+    before, after = (value(relearned, f"relearning_loss_after_{k}").value for k in (0, 150))
+    assert after < 0.9 * before  # type: ignore[operator]
+    before, after = (value(rebound, f"rebound_loss_after_{k}").value for k in (0, 150))
+    assert after > 0.9 * before  # type: ignore[operator]
+    (curve,) = relearned.curves
+    assert [step for step, *_ in curve.points["unlearned"]] == [0, 20, 150]
+    assert curve.points["unlearned"] == curve.points["retrained"], "one model under two names, one noise"
+
+
+def test_probes_leave_the_models_as_they_were() -> None:
+    before = {k: v.clone() for k, v in models()[1].state_dict().items()}
+    Relearning(at=[5], samples=10)(case(0, 1))
+    after = models()[1].state_dict()
+    assert all(torch.equal(before[k], after[k]) for k in before)
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ({"at": []}, "`audit.rebound.at` must be a list of integers, at least one"),
+        ({"at": [5, 5]}, "`audit.rebound.at` must ascend"),
+        ({"at": [0]}, "must be an integer >= 1"),
+        ({"lr": 0}, "`audit.rebound.lr` must be a finite number > 0"),
+        ({"samples": 1}, "`audit.rebound.samples` must be an integer >= 2"),
+        ({"batch": True}, "`audit.rebound.batch` must be an integer >= 2"),
+    ],
+)
+def test_options_that_mean_nothing(options: dict[str, Any], rule: str) -> None:
+    with pytest.raises(UsageError, match=r"audit\.rebound") as e:
+        Rebound(**options)
+    assert rule in str(e.value)

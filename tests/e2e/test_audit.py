@@ -1,0 +1,122 @@
+"""`gsu audit`: a run of the small world, its findings on disk, and the lines that cannot be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e_world import Run, World, runs
+
+Gsu = Callable[..., Any]
+SHORT = ("audit.likeness.samples=30", "audit.rebound.at=[2]", "audit.rebound.samples=30", "audit.relearning.at=[2]",
+         "audit.relearning.samples=30", "draws=2")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(world: World, type_line: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    root = tmp_path_factory.mktemp("audited")
+    reference = f"checkpoint.twin={world.twin.folder / 'model.safetensors'}"
+    typed = type_line(*world.unlearn("method=ascent", reference, f"hydra.run.dir={root / 'run'}"), cwd=root)
+    assert typed.code == 0, typed
+    return Run(root / "run")
+
+
+def found(root: Path) -> tuple[Run, dict[str, Any]]:
+    audit = next(r for r in runs(root) if r.record["verb"] == "audit")
+    return audit, json.loads((audit.folder / "audit.json").read_text(encoding="utf-8"))
+
+
+def test_an_audit_of_a_run(run: Run, gsu: Gsu, tmp_path: Path) -> None:
+    typed = gsu("audit", f"run={run.folder}", *SHORT)
+    assert (typed.code, typed.err) == (0, ""), typed
+    audit, findings = found(tmp_path)
+    assert audit.record["status"] == "done"
+    assert set(findings["probes"]) == {"percentile", "membership", "likeness", "rebound", "relearning"}
+    assert findings["weights"] == {
+        "original": run.record["inputs"]["checkpoint"]["sha256"],
+        "unlearned": run.record["outputs"]["unlearned"]["sha256"],
+        "retrained": run.record["inputs"]["retrained"]["sha256"],
+    }
+    assert findings["images"] == {"forgotten": 60, "unseen": 30}
+    for probe in findings["probes"].values():
+        for m in probe["measurements"]:
+            assert m["sha256"] in findings["weights"].values(), m
+            assert (m["value"] is None) == bool(m["reason"]), m
+            if m["value"] is not None:
+                assert m["n"] > 0
+                assert m["low"] <= m["value"] <= m["high"], m
+    for sentence in (line for probe in findings["probes"].values() for line in probe["sentences"]):
+        assert sentence in typed.out
+
+
+def test_the_same_line_gives_the_same_numbers(run: Run, gsu: Gsu, tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        assert gsu("audit", f"run={run.folder}", *SHORT, f"hydra.run.dir={place}").code == 0
+    one, two = (json.loads((tmp_path / place / "audit.json").read_text(encoding="utf-8")) for place in ("a", "b"))
+    assert one == two
+
+
+def test_references_are_trained_once_and_found_again(run: Run, gsu: Gsu, tmp_path: Path) -> None:
+    line = ("audit", f"run={run.folder}", "audit=[membership,likeness]", "audit.likeness.samples=30", "references=2")
+    assert gsu(*line).code == 0
+    _, findings = found(tmp_path)
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "outputs" / "references").rglob("*.safetensors")}
+    assert len(files) == 2, "no training state is left behind"
+    assert len(set(findings["weights"].values())) == 5
+    rows = findings["probes"]["membership"]["measurements"]
+    assert all(m["value"] is not None for m in rows if m["name"] == "auc_likelihood")
+    assert gsu(*line, "hydra.run.dir=again").code == 0
+    assert files == {path: path.stat().st_mtime_ns for path in files}
+    assert json.loads((tmp_path / "again" / "audit.json").read_text(encoding="utf-8")) == findings
+
+
+def test_a_sample_without_a_reference(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    assert gsu(*world.unlearn("method=ascent", forget="forget.sample=[4]")).code == 0
+    (run,) = runs(tmp_path)
+    typed = gsu("audit", f"run={run.folder}", *SHORT)
+    assert (typed.code, typed.err) == (0, ""), typed
+    _, findings = found(tmp_path)
+    assert findings["images"] == {"forgotten": 1, "unseen": 90}
+    assert "The forgotten image stands at percentile" in typed.out
+    rows = {m["name"]: m for m in findings["probes"]["percentile"]["measurements"] if m["subject"] == "unlearned"}
+    assert rows["percentile"]["low"] < rows["percentile"]["high"], "an interval over the unseen images"
+    assert findings["probes"]["likeness"]["measurements"][0]["reason"] == "there is no retrained model"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "rule"),
+    [
+        ((), 2, "`run` must name the folder of an unlearn run"),
+        (("run=nowhere",), 1, "a run folder must hold a record.json"),
+        (("run={run}", "images=1"), 2, "`images` must be an integer >= 2"),
+        (("run={run}", "draws=x"), 2, "`draws` must be an integer >= 1"),
+        (("run={run}", "references=-1"), 2, "`references` must be an integer >= 0"),
+        (("run={run}", "audit=null"), 2, "`audit` must name at least one probe"),
+        (("run={run}", "audit=nothing"), 2, "nothing"),
+        (("run={run}", "audit.rebound.at=[3,2]"), 2, "`audit.rebound.at` must ascend"),
+        (("run={run}", "checkpoint.path=x"), 2, "`run` names the weights"),
+        (("run={trained}",), 2, "`run` must be a finished run of `gsu unlearn` with weights; found train, done"),
+    ],
+)
+def test_bad_lines(
+    run: Run, world: World, gsu: Gsu, tmp_path: Path, words: tuple[str, ...], code: int, rule: str
+) -> None:
+    typed = gsu("audit", *(w.format(run=run.folder, trained=world.trained.folder) for w in words))
+    assert typed.code == code, typed
+    assert rule in typed.err, typed.err
+    assert "Traceback" not in typed.err
+    assert not list(tmp_path.rglob("audit.json"))
+
+
+def test_weights_that_changed_are_refused(run: Run, world: World, gsu: Gsu, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "record.json").write_bytes((run.folder / "record.json").read_bytes())
+    (copy / "unlearned.safetensors").write_bytes(world.vae.read_bytes())
+    typed = gsu("audit", f"run={copy}", *SHORT)
+    assert typed.code == 1
+    assert "must be those that the run measured" in typed.err
