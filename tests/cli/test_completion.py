@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="completion
 TABLE = [
     ("gsu un", ["unlearn "]),
     ("gsu t", ["train "]),
-    ("gsu ", ["train ", "unlearn ", "evaluate ", "reproduce ", "report ", "show ", "help "]),
+    ("gsu ", ["train ", "unlearn ", "evaluate ", "audit ", "reproduce ", "report ", "show ", "help "]),
     ("gsu help e", ["evaluate "]),
     ("gsu unlearn me", ["method="]),
     ("gsu unlearn dataset=mnist me", ["method=", "method."]),  # with all groups chosen, the keys are known too

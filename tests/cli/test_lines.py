@@ -43,7 +43,7 @@ MISTAKES = [
     (
         "unlern dataset=mnist",
         2,
-        "one of train, unlearn, evaluate, reproduce, report, show; found unlern. Did you mean 'unlearn'?",
+        "one of train, unlearn, evaluate, audit, reproduce, report, show; found unlern. Did you mean 'unlearn'?",
     ),
     ("help unlern", 2, "Did you mean 'unlearn'?"),
     ("--completion tcsh", 2, "must be one of bash, zsh, fish; found tcsh"),

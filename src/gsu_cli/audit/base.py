@@ -18,7 +18,7 @@ from gsu_cli.run.seeds import derive, generator
 from gsu_cli.training.recipe import Recipe
 
 ORIGINAL, UNLEARNED, RETRAINED = "original", "unlearned", "retrained"
-Kind = Literal["forgotten", "unseen", "retained", "unseen_retained"]
+Part = Literal["forgotten", "unseen", "retained", "unseen_retained"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Case:
         scene: judges and the seed of the audit's noise.
         recipe: how the original was trained; None where it does not say.
         draws: of noise at which each image's loss is taken, and averaged.
-        most: images of each kind, at most; drawn with the audit's seed where there are more.
+        most: images of each part, at most; drawn with the audit's seed where there are more.
         on_progress: called with (done, all, what).
     """
 
@@ -98,36 +98,36 @@ class Case:
     def seed(self) -> int:
         return self.scene.seed
 
-    def images(self, kind: Kind) -> Images:
-        """Images of a kind, at most ``most``, the same in every probe.
+    def images(self, part: Part) -> Images:
+        """Images of a part, at most ``most``, the same in every probe.
 
         Args:
-            kind: "forgotten": training images that were to be forgotten; "unseen": held-out images of the same kind
-                (of the forgotten class or attribute; of any kind where single samples were forgotten); "retained":
+            part: "forgotten": training images that were to be forgotten; "unseen": held-out images of the same part
+                (of the forgotten class or attribute; of any part where single samples were forgotten); "retained":
                 training images that stay; "unseen_retained": held-out images that no forget spec concerns.
         """
-        if kind not in self._images:
+        if part not in self._images:
             s = self.split
             whole, index = {
                 "forgotten": (s.dataset.train, s.forget),
                 "unseen": (s.dataset.heldout, s.heldout_forget if len(s.heldout_forget) else s.heldout_retain),
                 "retained": (s.dataset.train, s.retain),
                 "unseen_retained": (s.dataset.heldout, s.heldout_retain),
-            }[kind]
+            }[part]
             if len(index) > self.most:
-                order = torch.randperm(len(index), generator=generator(self.seed, "audit", kind))
+                order = torch.randperm(len(index), generator=generator(self.seed, "audit", part))
                 index = index[order[: self.most].sort().values]
-            self._images[kind] = whole[index]
-        return self._images[kind]
+            self._images[part] = whole[index]
+        return self._images[part]
 
-    def losses(self, audited: Audited, kind: Kind) -> Tensor:
-        """The training loss of each image of a kind, mean over ``draws`` of noise, ``(n,)`` float64.
+    def losses(self, audited: Audited, part: Part) -> Tensor:
+        """The training loss of each image of a part, mean over ``draws`` of noise, ``(n,)`` float64.
 
         The noise depends on the audit's seed and the image's place alone: models are compared image by image.
         """
-        key = (audited.sha256, kind)
+        key = (audited.sha256, part)
         if key not in self._losses:
-            self._losses[key] = self.losses_of(audited.model, self.images(kind), kind)
+            self._losses[key] = self.losses_of(audited.model, self.images(part), part)
         return self._losses[key]
 
     def losses_of(self, model: Any, images: Images, stream: str) -> Tensor:

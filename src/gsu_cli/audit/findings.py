@@ -21,9 +21,9 @@ def findings(case: Case, results: Mapping[str, Result]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "seed": case.seed,
-        "forget": case.split.describe(),
+        "forget": case.split.words,
         "weights": {a.name: a.sha256 for a in [*case.models.values(), *case.references]},
-        "images": {kind: len(case.images(kind)) for kind in ("forgotten", "unseen")},
+        "images": {part: len(case.images(part)) for part in ("forgotten", "unseen")},
         "draws": case.draws,
         "probes": {name: asdict(result) for name, result in results.items()},
     }

@@ -17,7 +17,8 @@ from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Cu
 from gsu_cli.checks import as_int, as_ints, as_number
 from gsu_cli.data.base import Images, to_float
 from gsu_cli.errors import UsageError
-from gsu_cli.metrics.base import Z95, Subject, draw, share
+from gsu_cli.metrics.base import Z95, Subject, draw
+from gsu_cli.metrics.feature_ratio import RATIO
 from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
@@ -98,7 +99,7 @@ class _FineTuning:
         for judge in case.scene.judges.values():
             hits = subject.verdict(judge).shows(case.split)
             if hits is not None:
-                rows.append(share("feature_ratio", subject, judge, hits, "lower"))
+                rows.append(RATIO.share(subject, judge, hits))
         return rows
 
     def said(self, case: Case, lines: dict[tuple[str, str | None], dict[str, list[Point]]]) -> list[str]:
@@ -110,7 +111,7 @@ class _FineTuning:
             parts = [f"{name} {p[0][1]:.4g} -> {p[-1][1]:.4g}" for name, p in points.items()]
             return [f"{what} the loss of the forgotten images goes {', '.join(parts)}."]
         return [
-            f"{what} judge {judge} sees {case.split.describe()} in "
+            f"{what} judge {judge} sees {case.split.words} in "
             + ", ".join(f"{p[-1][1]:.1%} of samples ({name}, {p[0][1]:.1%} before)" for name, p in points.items())
             + "."
             for judge, points in ratios

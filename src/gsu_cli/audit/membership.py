@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.attack import LEAST, Auc, true_positives
-from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Kind, Result, null
+from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, null
 from gsu_cli.run.record import Measurement
 
-Score = Callable[[Audited, Kind], Tensor]
+Score = Callable[[Audited, Part], Tensor]
 ATTACKS = ("loss", "calibrated", "likelihood")
 
 
@@ -73,20 +73,20 @@ class Membership:
     def _score(self, case: Case, attack: str, a: Audited) -> tuple[Score | None, str]:
         """The score of an attack on a model, or why there is none."""
         if attack == "loss":
-            return (lambda of, kind: -case.losses(of, kind)), ""
+            return (lambda of, part: -case.losses(of, part)), ""
         if attack == "calibrated":
             if RETRAINED not in case.models:
                 return None, "there is no retrained model to calibrate with"
             goal = case.references[0] if a.name == RETRAINED and case.references else case.models[RETRAINED]
             if goal.sha256 == a.sha256:
                 return None, "the retrained model cannot be calibrated with itself: references=1 trains another"
-            return (lambda of, kind: case.losses(goal, kind) - case.losses(of, kind)), ""
+            return (lambda of, part: case.losses(goal, part) - case.losses(of, part)), ""
         if len(case.references) < LEAST:
             return None, f"needs at least {LEAST} references, found {len(case.references)}: references={LEAST}"
 
-        def score(of: Audited, kind: Kind) -> Tensor:
-            known = torch.stack([case.losses(r, kind) for r in case.references])
-            return known.mean(0) - case.losses(of, kind)
+        def score(of: Audited, part: Part) -> Tensor:
+            known = torch.stack([case.losses(r, part) for r in case.references])
+            return known.mean(0) - case.losses(of, part)
 
         return score, ""
 

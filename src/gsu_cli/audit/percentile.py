@@ -2,7 +2,7 @@
 
     P_i = share of unseen images whose loss lies below that of forgotten image i   (ties by half)
 
-A model that saw an image fits it better than most unseen ones of its kind: a percentile below 50. One that never saw it
+A model that saw an image fits it better than most unseen ones of its part: a percentile below 50. One that never saw it
 has 50 in the mean. After over-forgetting the image is the most conspicuous of all: near 100. Whoever looks at the
 losses then knows what was forgotten.
 """
