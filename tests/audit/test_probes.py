@@ -19,7 +19,7 @@ from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
-from gsu_cli.metrics.base import Scene
+from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.run.record import Measurement
 
 
@@ -79,7 +79,7 @@ def case(original: int, unlearned: int, retrained: int | None = 1, references: S
         noise_split(),
         {name: Audited(name, found[k], f"sha {k}") for name, k in known.items()},
         [Audited(f"retrained {k}", found[k], f"sha {k}") for k in references],
-        Scene(noise_split(), {}, {}, seed=0),
+        EvaluationContext(noise_split(), {}, {}, seed=0),
         None,
         draws=4,
     )

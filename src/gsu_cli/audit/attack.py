@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gsu_cli.metrics.base import Z95, wilson
+from gsu_cli.evaluation.intervals import Z95, wilson
 
 LEAST = 2  # of members and of others, for an interval
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
+from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.gradients import image_losses
-from gsu_cli.metrics.base import Scene
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive, generator
 from gsu_cli.training.recipe import Recipe
@@ -76,7 +76,7 @@ class Case:
         split: what was forgotten of which data; the images' sources.
         models: by name; "original" and "unlearned" are always there, "retrained" where a reference is known.
         references: further retrained models, of seeds of their own.
-        scene: judges and the seed of the audit's noise.
+        context: judges and the seed of the audit's noise.
         recipe: how the original was trained; None where it does not say.
         draws: of noise at which each image's loss is taken, and averaged.
         most: images of each part, at most; drawn with the audit's seed where there are more.
@@ -86,7 +86,7 @@ class Case:
     split: Split
     models: Mapping[str, Audited]
     references: list[Audited]
-    scene: Scene
+    context: EvaluationContext
     recipe: Recipe | None
     draws: int = 8
     most: int = 2000
@@ -96,7 +96,7 @@ class Case:
 
     @property
     def seed(self) -> int:
-        return self.scene.seed
+        return self.context.seed
 
     def images(self, part: Part) -> Images:
         """Images of a part, at most ``most``, the same in every probe.

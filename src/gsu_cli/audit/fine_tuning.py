@@ -17,7 +17,9 @@ from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Cu
 from gsu_cli.checks import as_int, as_ints, as_number
 from gsu_cli.data.base import Images, to_float
 from gsu_cli.errors import UsageError
-from gsu_cli.metrics.base import Z95, Subject, draw
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.metrics.feature_ratio import RATIO
 from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import loss_unit
@@ -95,8 +97,8 @@ class _FineTuning:
         rows = [Measurement("loss", a.name, mean, low, high, len(losses), loss_unit(model), sha256=a.sha256)]
         if not case.split.target_classes and case.split.target_attribute is None:
             return rows
-        subject = Subject(a.name, draw(model, self.samples, case.seed), model, a.sha256)
-        for judge in case.scene.judges.values():
+        subject = EvaluatedModel(a.name, generate_samples(model, self.samples, case.seed), model, a.sha256)
+        for judge in case.context.judges.values():
             hits = subject.verdict(judge).shows(case.split)
             if hits is not None:
                 rows.append(RATIO.share(subject, judge, hits))

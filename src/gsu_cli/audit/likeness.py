@@ -17,7 +17,8 @@ from torch import Tensor
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, null
 from gsu_cli.checks import as_int
 from gsu_cli.data.base import Images
-from gsu_cli.metrics.base import Z95, draw
+from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 
@@ -55,7 +56,7 @@ class Likeness:
         return Result(found, sentences=_said(found, unit))
 
     def _samples(self, case: Case, a: Audited) -> Images:
-        pixels = draw(a.model, self.samples, case.seed)
+        pixels = generate_samples(a.model, self.samples, case.seed)
         return Images(pixels, torch.zeros(len(pixels), dtype=torch.int64))
 
 

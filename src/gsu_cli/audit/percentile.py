@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gsu_cli.audit.attack import placements
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, null
-from gsu_cli.metrics.base import Z95, wilson
+from gsu_cli.evaluation.intervals import Z95, wilson
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 

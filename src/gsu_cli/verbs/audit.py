@@ -51,15 +51,15 @@ def main(cfg: DictConfig) -> None:
         seen = references.reference(split, original, session)
         if (reference := earlier_run.open_twin(cfg, record, folder, original, seen, session)) is not None:
             subjects["retrained"] = reference
-        scene = plan.scene(seen, session)
-        references.note_judges(scene, original, session)
+        context = plan.context(seen, session)
+        references.note_judges(context, original, session)
         more = siblings(cfg, session, original, seen, numbers["references"])
         with console.work_bar("audit") as on_progress, session.stage("audit"):
             case = Case(
                 split=seen,
                 models={name: _audited(name, c) for name, c in subjects.items()},
                 references=[_audited(f"retrained {k + 2}", c) for k, c in enumerate(more)],
-                scene=scene,
+                context=context,
                 recipe=assemble.recipe_of(original),
                 draws=numbers["draws"],
                 most=numbers["images"],
