@@ -22,6 +22,7 @@ import faces
 import time_to_forget
 from gsu_cli.report import run_table
 from gsu_cli.report.aggregate import aggregate
+from gsu_cli.report.audit import markdown
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.formats.markdown import render
 from gsu_cli.report.keys import default_keys
@@ -34,7 +35,7 @@ from gsu_cli.tables.spec import TableSpec
 
 ROOT = Path(__file__).parent.parent
 TABLES, RESULTS = ROOT / "conf" / "table", ROOT / "docs" / "results"
-ARCHIVE, DEMO = "archive", "demo"
+ARCHIVE, DEMO, AUDIT = "archive", "demo", "audit"
 PLACES = (
     "checkpoint.path=",
     "checkpoint.twin=",
@@ -156,6 +157,18 @@ def bench() -> str:
     return f"# Speed\n\n```bash\nmake bench\n```\n\n{made}\n\n{table}\n"
 
 
+def audits(paths: Iterable[Path]) -> str:
+    """The findings of kept audits, one after the other."""
+    parts = ["# Audits"]
+    for path in sorted(paths):
+        found = json.loads(path.read_text("utf-8"))
+        lines = [" ".join(w for w in found["commands"][k] if "dir=" not in w) for k in ("run", "audit")]
+        lines[1] = "gsu audit run=<its folder>"
+        commands = "\n".join(lines)
+        parts += [f"## {found['forget']}", f"```text\n{commands}\n```", f"[Findings]({path.name}).", markdown(found)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
 def everything(names: Iterable[str] = ()) -> dict[Path, str]:
     """All pages, or those of some tables."""
     wanted = set(names)
@@ -168,6 +181,8 @@ def everything(names: Iterable[str] = ()) -> dict[Path, str]:
         found[RESULTS / DEMO / "table.md"] = demo(RESULTS / DEMO / "records.json")
     if not wanted or "bench" in wanted:
         found[RESULTS / "bench" / "table.md"] = bench()
+    if not wanted or AUDIT in wanted:
+        found[RESULTS / AUDIT / "table.md"] = audits((RESULTS / AUDIT).glob("*.json"))
     if not wanted or ARCHIVE in wanted:
         found |= {path.with_suffix(".md"): archived(path) for path in sorted((RESULTS / ARCHIVE).glob("*.json"))}
     return found

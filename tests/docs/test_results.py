@@ -34,7 +34,7 @@ def test_every_page_is_what_its_records_render(results: ModuleType) -> None:
 
 def test_every_folder_is_a_table() -> None:
     tables = {path.stem for path in (ROOT / "conf/table").glob("*.yaml")}
-    assert {path.name for path in RESULTS.iterdir() if path.is_dir()} == {*tables, "archive", "bench", "demo"}
+    assert {path.name for path in RESULTS.iterdir() if path.is_dir()} == {*tables, "archive", "audit", "bench", "demo"}
     assert {path.parent.name for path in RESULTS.glob("*/records.json")} == {*tables, "demo"}
 
 

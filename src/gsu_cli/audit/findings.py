@@ -16,10 +16,17 @@ SCHEMA = 1
 FILE = "audit.json"
 
 
-def findings(case: Case, results: Mapping[str, Result]) -> dict[str, Any]:
-    """The audit as plain values: weights, images, seed, and each probe's numbers, curves and sentences."""
+def findings(case: Case, results: Mapping[str, Result], commands: Mapping[str, list[str]]) -> dict[str, Any]:
+    """The audit as plain values: weights, images, seed, and each probe's numbers, curves and sentences.
+
+    Args:
+        case: what was audited.
+        results: by probe.
+        commands: the words that made the run, and the audit.
+    """
     return {
         "schema": SCHEMA,
+        "commands": dict(commands),
         "seed": case.seed,
         "forget": case.split.words,
         "weights": {a.name: a.sha256 for a in [*case.models.values(), *case.references]},

@@ -100,9 +100,9 @@ def _against(audited: Audited, aucs: dict[str, Auc], members: int, others: int) 
         return null(name, audited, few, "share"), f"Membership: {few}."
     value, low, high = found
     side = (
-        "still recognisable as training images (under-forgotten)"
+        f"recognised as training images by {value:.2f} of AUC better than in the retrained model (under-forgotten)"
         if low > 0
-        else "recognisable as worse than unseen ones (over-forgotten)"
+        else f"fitted worse than unseen ones, by {-value:.2f} of AUC against the retrained model (over-forgotten)"
         if high < 0
         else "told from unseen ones no better than in the retrained model"
     )

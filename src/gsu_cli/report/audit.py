@@ -28,20 +28,44 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
     return [line for probe in found["probes"].values() for line in probe["sentences"]]
 
 
+def markdown(found: Mapping[str, Any]) -> str:
+    """The same as Markdown; a probe's nulls stand below it with their reasons."""
+    parts = ["\n".join(f"- {line}" for line in sentences(found))]
+    for name, probe in found["probes"].items():
+        if not probe["measurements"]:
+            continue
+        columns, rows = _grid(probe["measurements"])
+        lines = [f"| {' | '.join([name, *columns])} |", "|---" * (len(columns) + 1) + "|"]
+        parts.append("\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]))
+        reasons = {f"- {_title(m)}: not measured, {m['reason']}": None for m in probe["measurements"] if m["reason"]}
+        parts += ["\n".join(reasons)] if reasons else []
+    return "\n\n".join(parts) + "\n"
+
+
 def _table(name: str, measurements: list[dict[str, Any]]) -> Table:
-    rows: dict[tuple[str, str | None, str], dict[str, dict[str, Any]]] = {}
-    for m in measurements:
-        rows.setdefault((m["name"], m["judge"], m["unit"]), {})[m["subject"]] = m
-    present = {m["subject"] for m in measurements}
-    columns = [s for s in ORDER if s in present] + sorted(present - set(ORDER))
+    columns, rows = _grid(measurements)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(name)
     for column in columns:
         table.add_column(column, justify="right")
-    for (quantity, judge, unit), cells in rows.items():
-        title = quantity.replace("_", " ") + (f" ({judge})" if judge else "") + (f", {unit}" if unit else "")
-        table.add_row(title, *[_cell(cells.get(column)) for column in columns])
+    for row in rows:
+        table.add_row(*row)
     return table
+
+
+def _grid(measurements: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """The models, and of each quantity its title and a cell a model."""
+    by_title: dict[str, dict[str, dict[str, Any]]] = {}
+    for m in measurements:
+        by_title.setdefault(_title(m), {})[m["subject"]] = m
+    present = {m["subject"] for m in measurements}
+    columns = [s for s in ORDER if s in present] + sorted(present - set(ORDER))
+    return columns, [[title, *(_cell(cells.get(c)) for c in columns)] for title, cells in by_title.items()]
+
+
+def _title(m: Mapping[str, Any]) -> str:
+    by, unit = f" ({m['judge']})" if m["judge"] else "", f", {m['unit']}" if m["unit"] else ""
+    return f"{m['name'].replace('_', ' ')}{by}{unit}"
 
 
 def _cell(m: Mapping[str, Any] | None) -> str:

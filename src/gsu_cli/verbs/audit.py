@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from gsu_cli.audit.base import ORIGINAL, UNLEARNED, Audited, Case, Probe, Result, null
+from gsu_cli.audit.base import UNLEARNED, Audited, Case, Probe, Result, null
 from gsu_cli.audit.findings import findings, write_findings
 from gsu_cli.checks import as_int
 from gsu_cli.errors import NonFiniteError, UsageError
@@ -14,11 +14,13 @@ from gsu_cli.models.protocols import HasLoss
 from gsu_cli.report.audit import render
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Record, read_record
-from gsu_cli.verbs import assemble, console, earlier_run, references, settings
+from gsu_cli.verbs import console, earlier_run, settings
 from gsu_cli.verbs.build import build_several, chosen
 from gsu_cli.verbs.evaluate import as_the_run_did
 from gsu_cli.verbs.judging import build_judges
 from gsu_cli.verbs.measure import Plan
+from gsu_cli.verbs.opening_data import resolve_split
+from gsu_cli.verbs.opening_session import forget_spec, open_session
 from gsu_cli.verbs.siblings import siblings
 
 
@@ -35,32 +37,27 @@ def main(cfg: DictConfig) -> None:
     probes = build_several(cfg, "audit")
     if not probes:
         raise UsageError("`audit` must name at least one probe", found="none", way_out="See `gsu show probes`")
-    with assemble.open_session(cfg) as session:
+    folder = run if run.is_dir() else run.parent
+    with open_session(cfg) as session:
         plan = Plan(2, {}, build_judges(cfg))
-        spec = assemble.forget_spec(cfg.forget)
+        spec = forget_spec(cfg.forget)
         assert spec is not None  # noqa: S101  # a finished unlearn run has one
-        split = assemble.resolve_split(spec, earlier_run.load_data(cfg, record, session), session)
-        earlier_run.check_split(split, record, session)
-        folder = run if run.is_dir() else run.parent
-        subjects = earlier_run.open_original(record, folder, split.dataset, session)
-        original = subjects[ORIGINAL]
-        if not isinstance(original.model, HasLoss):
+        split = resolve_split(spec, earlier_run.load_data(cfg, record, session), session)
+        inputs = earlier_run.inputs(record, folder, split, session)
+        if not isinstance(inputs.first.model, HasLoss):
             raise UsageError(
-                "`gsu audit` needs a model with a training loss of each image", found=type(original.model).__name__
+                "`gsu audit` needs a model with a training loss of each image", found=type(inputs.first.model).__name__
             )
-        seen = references.reference(split, original, session)
-        if (reference := earlier_run.open_twin(cfg, record, folder, original, seen, session)) is not None:
-            subjects["retrained"] = reference
-        context = plan.context(seen, session)
-        references.note_judges(context, original, session)
-        more = siblings(cfg, session, original, seen, numbers["references"])
+        inputs = earlier_run.with_references(inputs, cfg, record, folder)
+        context = plan.context(inputs)
+        more = siblings(cfg, inputs, numbers["references"])
         with console.work_bar("audit") as on_progress, session.stage("audit"):
             case = Case(
-                split=seen,
-                models={name: _audited(name, c) for name, c in subjects.items()},
+                split=inputs.measured_on,
+                models={name: _audited(name, c) for name, c in inputs.subjects().items()},
                 references=[_audited(f"retrained {k + 2}", c) for k, c in enumerate(more)],
                 context=context,
-                recipe=assemble.recipe_of(original),
+                recipe=inputs.recipe,
                 draws=numbers["draws"],
                 most=numbers["images"],
                 on_progress=on_progress,
@@ -69,7 +66,7 @@ def main(cfg: DictConfig) -> None:
             for k, (name, probe) in enumerate(probes.items()):
                 on_progress(k, len(probes), name)
                 results[name] = _probed(name, probe, case)
-        found = findings(case, results)
+        found = findings(case, results, {"run": record.command, "audit": session.record.command})
         session.record.inputs["run"] = {"path": str(folder.absolute()), "command": record.command}
         session.record.outputs["audit"] = {"path": write_findings(session.folder, found).name}
         session.record.status = "done"

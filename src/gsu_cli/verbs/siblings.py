@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,16 @@ from gsu_cli.run.session import Session
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
-from gsu_cli.verbs import assemble, console, references
+from gsu_cli.verbs import console
+from gsu_cli.verbs.assemble import RunInputs
+from gsu_cli.verbs.opening_weights import describe
+from gsu_cli.verbs.references import TRAINED, forgotten, reference_sha256
+from gsu_cli.verbs.retrained import check_reference, check_retrain
 
 MODEL, STATE = "model.safetensors", "state.safetensors"
 
 
-def siblings(cfg: DictConfig, session: Session, original: Checkpoint, split: Split, n: int) -> list[Checkpoint]:
+def siblings(cfg: DictConfig, inputs: RunInputs, n: int) -> list[Checkpoint]:
     """``n`` models trained from scratch without the forget set, each with a seed of its own.
 
     They lie in ``<output_dir>/references/<key>/<seed>/``, where the key is of the data, the forgotten images, the
@@ -34,9 +37,7 @@ def siblings(cfg: DictConfig, session: Session, original: Checkpoint, split: Spl
 
     Args:
         cfg: of the line.
-        session: of the audit; gets the references among its inputs.
-        original: whose recipe and architecture they have.
-        split: what is retained.
+        inputs: of the audit: whose recipe and architecture they have, and what is retained; its record names them.
         n: how many.
 
     Raises:
@@ -44,15 +45,15 @@ def siblings(cfg: DictConfig, session: Session, original: Checkpoint, split: Spl
     """
     if not n:
         return []
-    references.check_retrain(original, session)
-    recipe = assemble.recipe_of(original)
+    session, original, split, recipe = inputs.session, inputs.first, inputs.measured_on, inputs.recipe
+    check_retrain(original, session)
     if recipe is None:
         raise UsageError("`references` needs the recipe of the checkpoint", found=f"none in {original.path}")
     made_of = {
-        "dataset": references.reference_sha256(session),
+        "dataset": reference_sha256(session),
         "forget": split.digest(),
         "architecture": architecture(original.model),
-        "recipe": asdict(recipe),
+        "recipe": recipe.facts(),
     }
     key = hashlib.sha256(json.dumps(made_of, sort_keys=True, default=str).encode()).hexdigest()[:16]
     place = Path(str(cfg.paths.output_dir)) / "references" / key
@@ -63,9 +64,9 @@ def siblings(cfg: DictConfig, session: Session, original: Checkpoint, split: Spl
         if not path.is_file():
             _train(session, original, split, recipe, seed, path, f"reference {k + 1} of {n}")
         one = load_checkpoint(path, shape=split.dataset.shape)
-        references.check_twin(one, original, split, session)
+        check_reference(one, original, split, session)
         one.model.to(session.device)
-        session.record.inputs[f"reference {k + 1}"] = assemble.describe(one)
+        session.record.inputs[f"reference {k + 1}"] = describe(one)
         found.append(one)
     return found
 
@@ -81,10 +82,10 @@ def _train(
     with console.training_bar(what) as on_progress, session.stage("references"):
         history = fit(model, split.retain_images, recipe, seed=seed, state=path.parent / STATE, on_progress=on_progress)
     about = {
-        **{k: v for k, v in original.about.items() if k in references.TRAINED},
-        **references.forgotten(split, session, of=references.reference_sha256(session)),
-        "dataset_sha256": references.reference_sha256(session),
-        "recipe": asdict(recipe),
+        **{k: v for k, v in original.about.items() if k in TRAINED},
+        **forgotten(split, session, of=reference_sha256(session)),
+        "dataset_sha256": reference_sha256(session),
+        "recipe": recipe.facts(),
         "seed": seed,
         "n": split.n_retain,
         "loss": history.losses[-1],
