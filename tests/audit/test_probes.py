@@ -81,7 +81,7 @@ def case(original: int, unlearned: int, retrained: int | None = 1, references: S
         [Audited(f"retrained {k}", found[k], f"sha {k}") for k in references],
         EvaluationContext(noise_split(), {}, {}, seed=0),
         None,
-        draws=4,
+        repeats=4,
     )
 
 

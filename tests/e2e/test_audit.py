@@ -13,7 +13,7 @@ from e2e_world import Run, World, runs
 
 Gsu = Callable[..., Any]
 SHORT = ("audit.likeness.samples=30", "audit.rebound.at=[2]", "audit.rebound.samples=30", "audit.relearning.at=[2]",
-         "audit.relearning.samples=30", "draws=2")  # fmt: skip
+         "audit.relearning.samples=30", "repeats=2")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_a_sample_without_a_reference(world: World, gsu: Gsu, tmp_path: Path) ->
         ((), 2, "`run` must name the folder of an unlearn run"),
         (("run=nowhere",), 1, "a run folder must hold a record.json"),
         (("run={run}", "images=1"), 2, "`images` must be an integer >= 2"),
-        (("run={run}", "draws=x"), 2, "`draws` must be an integer >= 1"),
+        (("run={run}", "repeats=x"), 2, "`repeats` must be an integer >= 1"),
         (("run={run}", "references=-1"), 2, "`references` must be an integer >= 0"),
         (("run={run}", "audit=null"), 2, "`audit` must name at least one probe"),
         (("run={run}", "audit=nothing"), 2, "nothing"),

@@ -78,8 +78,8 @@ class Case:
         references: further retrained models, of seeds of their own.
         context: judges and the seed of the audit's noise.
         recipe: how the original was trained; None where it does not say.
-        draws: of noise at which each image's loss is taken, and averaged.
-        most: images of each part, at most; drawn with the audit's seed where there are more.
+        repeats: of noise, at which each image's loss is taken, and averaged.
+        most: images of each part, at most; chosen with the audit's seed where there are more.
         on_progress: called with (done, all, what).
     """
 
@@ -88,7 +88,7 @@ class Case:
     references: list[Audited]
     context: EvaluationContext
     recipe: Recipe | None
-    draws: int = 8
+    repeats: int = 8
     most: int = 2000
     on_progress: Callable[[int, int, str], None] = lambda *_: None
     _images: dict[str, Images] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class Case:
         return self._images[part]
 
     def losses(self, audited: Audited, part: Part) -> Tensor:
-        """The training loss of each image of a part, mean over ``draws`` of noise, ``(n,)`` float64.
+        """The training loss of each image of a part, mean over ``repeats`` of noise, ``(n,)`` float64.
 
         The noise depends on the audit's seed and the image's place alone: models are compared image by image.
         """
@@ -134,7 +134,7 @@ class Case:
         """The same of any images, with a stream of noise of their own."""
         rows = [
             image_losses(model, images, seed=derive(self.seed, "audit", "losses", stream, k)).double()
-            for k in range(self.draws)
+            for k in range(self.repeats)
         ]
         return torch.stack(rows).mean(0)
 

@@ -31,7 +31,7 @@ def findings(case: Case, results: Mapping[str, Result], commands: Mapping[str, l
         "forget": case.split.words,
         "weights": {a.name: a.sha256 for a in [*case.models.values(), *case.references]},
         "images": {part: len(case.images(part)) for part in ("forgotten", "unseen")},
-        "draws": case.draws,
+        "repeats": case.repeats,
         "probes": {name: asdict(result) for name, result in results.items()},
     }
 

@@ -30,7 +30,7 @@ def main(cfg: DictConfig) -> None:
     run = _run(cfg)
     record = read_record(run)
     _check_run(record)
-    numbers = {key: as_int(key, cfg[key], least) for key, least in (("images", 2), ("draws", 1), ("references", 0))}
+    numbers = {key: as_int(key, cfg[key], least) for key, least in (("images", 2), ("repeats", 1), ("references", 0))}
     cfg = as_the_run_did(cfg, record)
     chosen(cfg, "dataset")
     earlier_run.find_judges(cfg, record)
@@ -58,7 +58,7 @@ def main(cfg: DictConfig) -> None:
                 references=[_audited(f"retrained {k + 2}", c) for k, c in enumerate(more)],
                 context=context,
                 recipe=inputs.recipe,
-                draws=numbers["draws"],
+                repeats=numbers["repeats"],
                 most=numbers["images"],
                 on_progress=on_progress,
             )

@@ -41,7 +41,7 @@ SETTINGS: Mapping[str, Kinds] = {
         **COMPUTES,
         "checkpoint": CHECKPOINT,
         "run": PERHAPS,
-        **dict.fromkeys(("images", "draws", "references"), ANY),
+        **dict.fromkeys(("images", "repeats", "references"), ANY),
     },
     "reproduce": {"paths": PATHS, "device": ANY, "preview": ANY, "workers": ANY, "cell_seconds": ANY},
     "report": {
