@@ -119,13 +119,13 @@ def test_the_page_has_the_headline_and_the_transitions() -> None:
     }
     record.measurements += [
         Measurement(
-            "gained", "unlearned", 0.07, 0.03, 0.14, 100, "share", "lower", "cnn", detail="each other gains 1.20%"
+            "gained", "unlearned", 0.07, 0.03, 0.14, 100, "share", "lower", "cnn", detail="others gain 1.20% on average"
         ),
         Measurement("retained_moved", "unlearned", 0.0619, 0.05, 0.07, 3664, "share", "lower"),
     ]
     page = render([(Path("a"), record)], [], ["method"], title="t", command="gsu report", about="")
     assert "Ruined the model: +2660.0% retain loss. Its ratios say nothing about class 1." in page
     assert "What samples turned into, at the same latents" in page
-    assert "retained samples that gained it (CNN) 7.00% of 100 (each other gains 1.20%)" in page
+    assert "retained samples that gained it (CNN) 7.00% of 100 (others gain 1.20% on average)" in page
     assert "retained samples that moved 6.19% of 3,664" in page
     assert page.count('data-value="7.0"') == 1

@@ -24,6 +24,7 @@ from gsu_cli.metrics import (
     variety,
 )
 from gsu_cli.report.headline import headline
+from gsu_cli.report.overview import tables
 from gsu_cli.report.run_table import rows
 from gsu_cli.report.summary import sentences, summary_markdown
 from gsu_cli.report.verdict import verdict
@@ -74,9 +75,9 @@ def test_what_was_measured_is_said_in_todays_words() -> None:
     assert titles[:2] == ["feature ratio (CNN)", "feature ratio (kNN)"]
     for title in ("retain loss (-ELBO, nats)", "sample NLL, retrained model (-ELBO, nats)"):
         assert title in titles
-    (aside,) = [line for line in sentences(record) if line.startswith("beside the table: ")]
+    (aside,) = [line for line in sentences(record) if line.startswith("also measured: ")]
     assert "retained samples that gained it (CNN) " in aside
-    assert "(neighbours lie " in aside
+    assert "(farther than a neighbour, " in aside
     assert [judge["label"] for judge in record.judges] == ["CNN", "kNN"]
     for point in record.curve:
         assert {"heldout_loss_retain", "feature_ratio"} <= {m["name"] for m in point["measurements"]}
@@ -123,3 +124,24 @@ def test_what_no_gsu_wrote_is_refused_or_read_and_never_a_traceback(spoilt: dict
     (tmp_path / "record.json").write_text(json.dumps({**old("vae"), **spoilt}), "utf-8")
     with contextlib.suppress(GsuError):
         read_record(tmp_path)
+
+
+def test_tables_of_old_records_hold_the_numbers_that_the_version_before_rendered() -> None:
+    """``schema_1_tables.json`` was printed by the last version that wrote schema 1, columns by their names of today."""
+    records = [record_of(old(name), OLD) for name in ("vae", "ddpm", "sweep_cell", "ruined", "failed")]
+    then = json.loads((OLD.parent / "schema_1_tables.json").read_text("utf-8"))
+    now: dict[str, Any] = {}
+    for table in tables(records, ["checkpoint", "method"]):
+        for i, column in enumerate(table.columns):
+            for row in table.rows:
+                cell = row[i]
+                if not column.is_key and cell.value is not None:
+                    where = " ".join(key.label for key in row[:2])
+                    numbers = [cell.value, cell.low, cell.high, cell.n]
+                    now.setdefault(table.title, {}).setdefault(column.name, {})[where] = numbers
+    flat = [{(t, c, r): v for t in x for c in x[t] for r, v in x[t][c].items()} for x in (now, then)]
+    assert flat[0].keys() == flat[1].keys()
+    for where, numbers in flat[0].items():
+        for x, y in zip(numbers, flat[1][where], strict=True):
+            assert x == (None if y is None else pytest.approx(y, rel=1e-12)), where
+    assert sum(len(rows) for found in then.values() for rows in found.values()) > 80

@@ -66,7 +66,7 @@ class Gained:
             seen.append(was)
             judged[judge.name] = turned = transitions(old, new, was, now, context.split)
             others = turned["others_gain"]
-            detail = "" if others is None else f"each other gains {others:.2%}"
+            detail = "" if others is None else f"others gain {others:.2%} on average"
             rows.append(GAINED.share(subject, judge, now[~was], detail))
         moved, about = self._moved(before, subject, seen)
         context.notes["transitions"] = {"judged": judged, **({"moved": about} if about else {})}
@@ -93,7 +93,7 @@ class Gained:
             "quantiles": {f"{q:g}": end for q, end in zip(QUANTILES, ends, strict=True)},
             "most": most.tolist(),
         }
-        detail = f"neighbours lie {spread:.1f} grey levels apart"
+        detail = f"farther than a neighbour, {spread:.1f} grey levels"
         return MOVED.of(subject, hits / n, low, high, n, detail=detail), about
 
 

@@ -62,7 +62,7 @@ def retained(record: Record) -> list[str]:
         share = m.unit == "share"
         value = f"{m.value:.2%} of {m.n:,}" if share else f"{digits(m)} {m.unit}".rstrip()
         parts.append(f"{called[m.name, m.judge]} {value}{f' ({m.detail})' if m.detail else ''}")
-    return ["beside the table: " + "; ".join(parts)] if parts else []
+    return ["also measured: " + "; ".join(parts)] if parts else []
 
 
 def spent_budget(record: Record) -> list[str]:

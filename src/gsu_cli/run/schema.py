@@ -132,9 +132,9 @@ def about(name: str) -> dict[str, Any]:
 def _detail(name: str, judge: str, turned: Mapping[str, Any]) -> str:
     try:
         if name == "gained" and (others := turned["judged"][judge]["others_gain"]) is not None:
-            return f"each other gains {others:.2%}"
+            return f"others gain {others:.2%} on average"
         if name == "retained_moved":
-            return f"neighbours lie {turned['moved']['between_neighbours']:.1f} grey levels apart"
+            return f"farther than a neighbour, {turned['moved']['between_neighbours']:.1f} grey levels"
     except (KeyError, TypeError, ValueError):
         pass  # not noted then, or by a foreign hand
     return ""
