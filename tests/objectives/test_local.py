@@ -10,7 +10,9 @@ from attribute_world import BAR
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.objectives.local import INSIDE, kolmogorov_smirnov, local, region
-from gsu_cli.objectives.redirect import clean_means, posterior, redirect
+from gsu_cli.objectives.nearest import clean_means
+from gsu_cli.objectives.posteriors import posterior
+from gsu_cli.objectives.redirect import redirect
 
 
 @pytest.fixture(scope="module")

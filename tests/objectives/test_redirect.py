@@ -9,7 +9,9 @@ import attribute_world
 import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.models.decoders import decoder_prefix
-from gsu_cli.objectives.redirect import nearest, posterior, redirect, retained_share
+from gsu_cli.objectives.nearest import nearest
+from gsu_cli.objectives.posteriors import posterior
+from gsu_cli.objectives.redirect import redirect, retained_share
 from gsu_cli.unlearning.images import draw_images
 
 

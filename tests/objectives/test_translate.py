@@ -8,7 +8,8 @@ import torch
 import attribute_world
 from attribute_world import BAR, SQUARE
 from gsu_cli.errors import UsageError
-from gsu_cli.objectives.redirect import posterior, redirect
+from gsu_cli.objectives.posteriors import posterior
+from gsu_cli.objectives.redirect import redirect
 from gsu_cli.objectives.translate import translate, translated
 
 

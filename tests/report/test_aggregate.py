@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from gsu_cli.errors import UsageError
-from gsu_cli.report.aggregate import aggregate, distinct, group, interval
+from gsu_cli.report.aggregate import aggregate
+from gsu_cli.report.groups import distinct, group, interval
 from gsu_cli.report.keys import check_keys, default_keys, key
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Quantity, discover
 from gsu_cli.report.table import Cell, Table

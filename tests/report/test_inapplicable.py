@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from gsu_cli.report.aggregate import group, table_of
+from gsu_cli.report.aggregate import table_of
+from gsu_cli.report.groups import group
 from gsu_cli.report.quantities import Quantity
 from gsu_cli.report.sweep import print_sweep
 from gsu_cli.report.table import text

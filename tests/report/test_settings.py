@@ -6,7 +6,8 @@ from copy import deepcopy
 
 import pytest
 
-from gsu_cli.report.aggregate import aggregate, distinct, group
+from gsu_cli.report.aggregate import aggregate
+from gsu_cli.report.groups import distinct, group
 from gsu_cli.report.keys import default_keys, key
 from gsu_cli.report.quantities import Quantity
 from gsu_cli.report.settings import making

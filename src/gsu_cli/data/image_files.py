@@ -7,29 +7,35 @@ import os
 import struct
 import warnings
 import zlib
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from gsu_cli.data.base import OnProgress
+from gsu_cli.data.image_remarks import ALPHA_MODES, GREY_MODES, Decoded, refuse_few_coloured, refuse_sizes, remarks_on
 from gsu_cli.data.part_names import some
 from gsu_cli.errors import DataError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
-GREY_MODES = frozenset({"1", "L", "LA", "La"})
-ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
+
+
 DEEP_MODES = ("I", "F")  # "I", "I;16", "F": more than 8 bits a channel, which conversion would clip to white
+
+
 ORIENTATION = 0x0112  # EXIF
+
+
 DECODING = 2  # part of the cache's key: raise it when other pixels or remarks come of the same bytes
+
+
 CHUNK = 64  # images to a task of the pool: its bookkeeping stays small beside the pixels
+
+
 UNREADABLE = (
     OSError,  # Pillow's for a truncated file, too
     ValueError,
@@ -45,28 +51,9 @@ UNREADABLE = (
     MemoryError,
     Image.DecompressionBombError,
 )
-SAID = {
-    "frames": "of several frames the first is taken",
-    "transparent": "transparent places become white",
-    "turned": "turned as the EXIF orientation says",
-    "deep": "of 16 bits a channel the upper 8 are taken",
-}
-"""Property of an image -> what is said of those that have it."""
+
 
 Open = Callable[[int], "str | io.BytesIO"]  # index of an image -> its path or its bytes
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """One image: ``pixels`` is ``(h, w, 1 or 3)`` uint8, ``mode`` is Pillow's word, ``marks`` are keys of `SAID`.
-
-    ``coloured`` where channels differ: a palette of greys, as GIF has it, shows no colour.
-    """
-
-    pixels: NDArray[np.uint8]
-    mode: str
-    marks: tuple[str, ...]
-    coloured: bool
 
 
 def decode(
@@ -117,15 +104,15 @@ def decode(
             way_out="Replace or remove them.",
         )
     images = [result for result in results if isinstance(result, Decoded)]
-    _refuse_sizes(images, names)
+    refuse_sizes(images, names)
     c = max(image.pixels.shape[2] for image in images)
     if channels is None and any(image.mode in GREY_MODES for image in images):
         c = 3 if any(image.coloured for image in images) else 1
-        _refuse_few_coloured(images, names)
+        refuse_few_coloured(images, names)
     pixels = torch.empty((n, c, *images[0].pixels.shape[:2]), dtype=torch.uint8)
     for i, image in enumerate(images):
         pixels[i] = torch.from_numpy(image.pixels[..., :c]).permute(2, 0, 1)  # one grey channel broadcasts over three
-    return pixels, tuple(_remarks(images, names, pixels, channels))
+    return pixels, tuple(remarks_on(images, names, pixels, channels))
 
 
 def _decode_chunk(opened: Open, chunk: range, *, size: int | None, channels: int | None) -> list[Decoded | str]:
@@ -169,57 +156,3 @@ def _decode_one(image: Image.Image, *, size: int | None, channels: int | None) -
     array = np.array(flat, dtype=np.uint8)
     array = array.reshape(*array.shape[:2], -1)
     return Decoded(array, image.mode, tuple(marks), bool((array != array[..., :1]).any()))
-
-
-def _named(images: Sequence[Decoded], names: Sequence[str]) -> list[str]:
-    """The coloured ones."""
-    return [
-        name if image.mode == "RGB" else f"{name} ({image.mode})"
-        for name, image in zip(names, images, strict=True)
-        if image.coloured
-    ]
-
-
-def _refuse_few_coloured(images: Sequence[Decoded], names: Sequence[str]) -> None:
-    coloured = _named(images, names)
-    if 0 < 2 * len(coloured) < len(images):
-        raise DataError(
-            "images must be all grey or mostly coloured, where `dataset.channels` is null",
-            found=f"{len(coloured):,} coloured of {len(images):,}: {some(coloured)}",
-            way_out="Type dataset.channels=1 to read all as grey, or dataset.channels=3 to read all as RGB",
-        )
-
-
-def _refuse_sizes(images: Sequence[Decoded], names: Sequence[str]) -> None:
-    sizes = [image.pixels.shape[:2] for image in images]
-    counted = Counter(sizes)
-    if len(counted) == 1:
-        return
-    (h, w), most = max(counted.items(), key=lambda item: item[1])  # the first of those that are as frequent
-    first = names[sizes.index((h, w))]
-    others = [f"{s[1]} x {s[0]} in {name}" for name, s in sorted(zip(names, sizes, strict=True)) if s != (h, w)]
-    raise DataError(
-        f"all images must have one size, and {first} has {w} x {h} pixels, as {most:,} of {len(images):,} have",
-        found=some(others),
-        way_out="Set `dataset.size` to scale and crop them, for example dataset.size=32.",
-    )
-
-
-def _remarks(images: Sequence[Decoded], names: Sequence[str], pixels: Tensor, channels: int | None) -> list[str]:
-    remarks = []
-    for mark, sentence in SAID.items():
-        having = [name for name, image in zip(names, images, strict=True) if mark in image.marks]
-        if having:
-            remarks.append(f"{sentence}, in {len(having):,} of {len(images):,} images: {some(having, most=3)}")
-    if channels is not None or pixels.shape[1] == 1:
-        return remarks
-    coloured = _named(images, names)
-    grey = [name for name, image in zip(names, images, strict=True) if image.mode in GREY_MODES]
-    if grey:
-        remarks.append(
-            f"{len(grey):,} of {len(images):,} images are grey and all are read as RGB ({some(grey)}); "
-            "dataset.channels=1 reads all as grey, dataset.channels=3 says that RGB is meant"
-        )
-    elif not coloured:
-        remarks.append("all images are saved in colour and show none: dataset.channels=1 reads them as grey")
-    return remarks

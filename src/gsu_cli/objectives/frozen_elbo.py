@@ -12,7 +12,7 @@ from typing import Any
 from gsu_cli.data.base import Images
 from gsu_cli.models.conditions import code
 from gsu_cli.models.sites import Sites
-from gsu_cli.objectives.redirect import posterior, posterior_latents
+from gsu_cli.objectives.posteriors import posterior, posterior_latents
 from gsu_cli.objectives.site_loss import SiteLoss
 
 

@@ -23,7 +23,8 @@ from gsu_cli.data.base import Images
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.conditions import code, posterior
 from gsu_cli.models.model import decode
-from gsu_cli.objectives.redirect import Redirect, clean_means, latents, nearest
+from gsu_cli.objectives.nearest import clean_means, nearest
+from gsu_cli.objectives.redirect import Redirect, latents
 from gsu_cli.surgery.ranks import joined
 
 REGION_IMAGES = 1000  # of each part, at most

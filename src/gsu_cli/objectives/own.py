@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gsu_cli.errors import UsageError
 from gsu_cli.models.sites import Sites
-from gsu_cli.objectives.redirect import nearest
+from gsu_cli.objectives.nearest import nearest
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import wide
 

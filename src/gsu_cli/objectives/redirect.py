@@ -28,13 +28,11 @@ from gsu_cli.models.decoders import GRADIENTS_ALONE, check_network
 from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
+from gsu_cli.objectives.nearest import clean_means, nearest
+from gsu_cli.objectives.posteriors import posterior, posterior_latents
 from gsu_cli.objectives.site_loss import SiteLoss
-from gsu_cli.run.seeds import generator
-from gsu_cli.surgery.devices import normal, share_of, wide
+from gsu_cli.surgery.devices import share_of, wide
 from gsu_cli.surgery.ranks import joined
-
-COLUMNS = 1024  # of a pool that are float64 at a time: all of them would double the memory of large images
-LEAST_CLEAN = 0.02  # share of the retained means kept as targets when fewer than that are clean
 
 
 @dataclass(frozen=True)
@@ -129,46 +127,11 @@ def redirect(
     return Redirect(z, targets, target_latents, clean, entropy(model, target_latents, targets), kind=kind)
 
 
-def clean_means(mean_f: Tensor, mean_r: Tensor, neighbours: int = 10) -> tuple[Tensor, float]:
-    """Retained posterior means none of whose neighbours is to be forgotten, or the cleanest where hardly any is.
-
-    Args:
-        mean_f, mean_r: posterior means of images to forget and of retained ones, ``(n_f, z)`` and ``(n_r, z)``.
-        neighbours: how many nearest posterior means must all be retained.
-
-    Returns:
-        ``(n, z)`` of ``mean_r``, and the share of ``mean_r`` that is clean.
-    """
-    near = nearest(mean_r, torch.cat([mean_f, mean_r]), min(neighbours + 1, len(mean_f) + len(mean_r)))
-    forgotten = (near < len(mean_f)).sum(1)
-    # a random half of all images has no region of its own
-    limit = forgotten.sort().values[int(LEAST_CLEAN * (len(forgotten) - 1))]
-    return mean_r[forgotten <= limit], share_of(forgotten == 0)
-
-
 def _alike(images: Tensor, generated: Tensor, index: Tensor) -> Tensor:
     """Of the candidates ``index`` ``(n, k)`` into ``generated``, the one nearest in pixels to each image, ``(n,)``."""
     # column by column: n x k images at once would be the largest tensor of the whole method
     distances = torch.stack([(images - generated[column]).square().flatten(1).sum(1) for column in index.T], 1)
     return index.gather(1, distances.argmin(1, keepdim=True))[:, 0]
-
-
-@torch.no_grad()
-def posterior(model: Any, images: Images) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of q(z | x), or q(z | x, c) at the images' labels, each ``(n, z)``."""
-    parts = [conditions.posterior(model, x, y) for x, y in images.batches(2000)]
-    return torch.cat([m for m, _ in parts]), torch.cat([s for _, s in parts])
-
-
-def posterior_latents(mean: Tensor, sd: Tensor, times: int, *, seed: int) -> Tensor:
-    """``times`` latents of each image, ``(times * n, z)``: all images at one, then at the next."""
-    noise = normal((times, *mean.shape), generator(seed, "latents"), mean)
-    return (mean + sd * noise).flatten(0, 1)
-
-
-def posterior_codes(model: Any, images: Images, times: int, *, seed: int) -> Tensor:
-    """`posterior_latents` of images, as the decoder takes them."""
-    return code(model, posterior_latents(*posterior(model, images), times, seed=seed), images.labels.repeat(times))
 
 
 @torch.no_grad()
@@ -188,25 +151,6 @@ def retained_share(model: Any, targets: Tensor, forget: Images, retain: Images, 
     parts = zip(targets.split(BLOCK), unlabelled.split(BLOCK), strict=True)
     means = joined(parts, lambda part: conditions.posterior(model, *part)[0])
     return share_of(nearest(means, pool, min(neighbours, 2 * n)) < n)
-
-
-def nearest(points: Tensor, pool: Tensor, k: int) -> Tensor:
-    """Indices into ``pool`` of the ``k`` nearest to each point, ``(n, k)``, nearest first (Euclidean).
-
-    In float64: far from the origin, ``|p|^2 - 2 x.p`` in float32 rounds away what tells two neighbours apart.
-    """
-    columns = pool.split(COLUMNS, 1)
-    squares = torch.stack([wide(p).square().sum(1) for p in columns]).sum(0)
-    # reused: fresh memory for every part costs more than the distances
-    buffer = squares.new_empty(256, len(pool))
-
-    def indices(part: Tensor) -> Tensor:
-        distances = buffer[: len(part)].copy_(squares.expand(len(part), -1))
-        for x, p in zip(part.split(COLUMNS, 1), columns, strict=True):
-            distances.addmm_(wide(x), wide(p).T, alpha=-2.0)
-        return distances.argmin(1, keepdim=True) if k == 1 else distances.topk(k, largest=False).indices
-
-    return joined(points.split(256), indices).to(pool.device)
 
 
 @torch.no_grad()

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gsu_cli.report.aggregate import aggregate, distinct
+from gsu_cli.report.aggregate import aggregate
+from gsu_cli.report.groups import distinct
 from gsu_cli.report.keys import NOT_RECORDED, key, varied
 from gsu_cli.report.marks import mark
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Reading, brief, discover

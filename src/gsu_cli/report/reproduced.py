@@ -11,10 +11,11 @@ from typing import Literal
 
 from rich.console import Console
 
-from gsu_cli.report.aggregate import Group, table_of
+from gsu_cli.report.aggregate import table_of
 from gsu_cli.report.compact import write_compact
 from gsu_cli.report.formats import RENDER, SUFFIXES
 from gsu_cli.report.formats.terminal import grid
+from gsu_cli.report.groups import Group
 from gsu_cli.report.html.pareto import pareto
 from gsu_cli.report.html.sweep_plot import sweeps
 from gsu_cli.report.keys import default_keys

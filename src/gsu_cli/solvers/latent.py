@@ -15,7 +15,8 @@ from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
 from gsu_cli.models.decoders import decoder_prefix
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
-from gsu_cli.objectives.redirect import Redirect, posterior_codes, retained_share
+from gsu_cli.objectives.posteriors import posterior_codes
+from gsu_cli.objectives.redirect import Redirect, retained_share
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import redirection
 from gsu_cli.solvers.bookkeeping import counted, foresee, noted

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from gsu_cli.report.aggregate import Statistic
+from gsu_cli.report.groups import Statistic
 from gsu_cli.report.html.svg import mark
 from gsu_cli.report.keys import key, varied
 from gsu_cli.report.numbers import factor

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from gsu_cli.report.aggregate import distinct
+from gsu_cli.report.groups import distinct
 from gsu_cli.report.headline import headline
 from gsu_cli.report.html.curves import curves
 from gsu_cli.report.html.diagnostics import Diagnostics, diagnostics, measurements

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from markupsafe import Markup
 
-from gsu_cli.report.aggregate import Group, group, uneven
+from gsu_cli.report.groups import Group, group, uneven
 from gsu_cli.report.html.figure import Figure, costs, gains, legend, numeric, percent, plain, said, span, tick
 from gsu_cli.report.html.scales import Scale
 from gsu_cli.report.html.svg import Chart, Point, Series

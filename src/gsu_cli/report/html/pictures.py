@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError, features
 
-from gsu_cli.report.aggregate import setting
+from gsu_cli.report.groups import setting
 from gsu_cli.report.keys import ABSENT, NOT_RECORDED, key, varied
 from gsu_cli.report.numbers import digits
 from gsu_cli.report.roles import asked, claim, claim_words

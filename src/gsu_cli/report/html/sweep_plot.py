@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from gsu_cli.report.aggregate import Group, Statistic, group
+from gsu_cli.report.groups import Group, Statistic, group
 from gsu_cli.report.html.figure import Figure, costs, gains, legend, number, numeric, plain, said, span, tick
 from gsu_cli.report.html.scales import Kind, Scale
 from gsu_cli.report.html.svg import Chart, Point, Series
