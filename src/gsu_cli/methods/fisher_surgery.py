@@ -34,8 +34,8 @@ from gsu_cli.solvers.own_samples import OwnSurgery
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares")
 DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
-LOSS_BUDGET, GAN_BUDGET = 0.01, 0.08  # a drift at the same noise is a sterner measure than a loss of images
-GAN_SHOTS, GAN_IMAGES = 5, (500, 500, 800)
+LOSS_BUDGET, GAN_BUDGET = 0.01, 0.3  # a drift at the same noise is a sterner measure than a loss of images
+GAN_SHOTS, GAN_IMAGES = 8, (500, 500, 800)
 DENOISER_IMAGES = (500, 1_000, 1_000)  # a pass through a UNet costs as much as a hundred through a decoder
 
 
@@ -44,9 +44,9 @@ class FisherSurgery:
 
     Args:
         budget: largest relative raise of the retain loss on training images, 0.01 is 1 %; in (0, 1]. Of a GAN the
-            largest drift of retained samples, as a share of their variance. None: 0.01, or 0.08 of a GAN.
+            largest drift of retained samples, as a share of their variance. None: 0.01, or 0.3 of a GAN.
         shots: steps; after each the redirect gradient and the Fisher are taken anew and the next part of the budget
-            is spent. One shot is the method; more is an option. None: 1, or 5 of a GAN.
+            is spent. One shot is the method; more is an option. None: 1, or 8 of a GAN.
         damping: candidates for ``lambda``, in mean eigenvalues of each layer's Fisher; a denoiser takes the first.
         retain_images: at most, for statistics and targets; None: 4,000, or 500 of a diffusion model.
         forget_images: at most, for the gradient; None: 3,000, or 1,000.
