@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gsu_cli.audit.base import Audited, Case, Result
 from gsu_cli.audit.fine_tuning import Rebound, Relearning
+from gsu_cli.audit.klom import Klom
 from gsu_cli.audit.likeness import Likeness
 from gsu_cli.audit.membership import Membership
 from gsu_cli.audit.percentile import Percentile
@@ -62,13 +63,15 @@ def noise_split() -> Split:
 
 
 @cache
-def models() -> tuple[Memory, Memory, Memory]:
-    """One that knows all, and two, a little different, that never saw the thirty."""
+def models() -> tuple[Memory, ...]:
+    """One that knows all, and four, a little different, that never saw the thirty."""
     split = noise_split()
     return (
         Memory(split.dataset.train.floats()),
         Memory(split.retain_images.floats()),
         Memory(split.retain_images.floats(), seed=5, blur=0.02),
+        Memory(split.retain_images.floats(), seed=6, blur=0.02),
+        Memory(split.retain_images.floats(), seed=7, blur=0.02),
     )
 
 
@@ -144,6 +147,27 @@ def test_references_make_the_likelihood_attack() -> None:
     few = Membership()(case(original=0, unlearned=0, references=[2]))
     assert value(few, "auc_likelihood").reason == "needs at least 2 references, found 1: references=2"
     assert value(few, "auc_calibrated", "retrained").value is not None
+
+
+def test_another_seed_of_retraining_is_one_floor_away_and_the_original_many() -> None:
+    """The unlearned model is a retrained one of its own seed; then it is the original, which forgot nothing."""
+    own = Memory(noise_split().retain_images.floats(), seed=9, blur=0.02)
+    known = case(original=0, unlearned=0, retrained=2, references=[3, 4])
+    known.models["unlearned"].__dict__.update(model=own, sha256="sha own")
+    found = Klom()(known)
+    for part in ("forgotten", "unseen_retained", "retained"):
+        ratio = value(found, f"floors_{part}").value
+        assert ratio is not None
+        assert 0.3 < ratio < 3
+    same = Klom()(case(original=0, unlearned=0, retrained=2, references=[3, 4]))
+    far, shift = value(same, "floors_forgotten"), value(same, "loss_shift_forgotten")
+    assert far.low is not None
+    assert far.low > 10
+    assert shift.high is not None
+    assert shift.high < 0, "it still knows them"
+    assert "below" in same.sentences[0]
+    few = Klom()(case(original=0, unlearned=0, references=[2])).measurements[0]
+    assert few.reason == "needs 3 retrained models, found 2: references=3"
 
 
 def test_a_model_lies_at_no_distance_from_itself_and_the_original_farther_than_another_seed() -> None:

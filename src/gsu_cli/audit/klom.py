@@ -1,0 +1,88 @@
+"""How far each image's loss lies from where retraining with other seeds puts it, in units of retraining's spread.
+
+    KL_i(m) = (L_m(i) - mean_r L_r(i))^2 / (2 s^2)        s^2 = mean_i var_r L_r(i)
+
+For Gaussians of one variance this is the divergence between the losses of image ``i`` under model ``m`` and under
+retrained models ``r``: the KLOM of Georgiev et al., arXiv 2410.23232, for one unlearned model and a loss instead of
+margins. The floor is the same of each retrained model against the others; with one variance for all images it is
+``(1 + 1 / (N - 1)) / 2`` for ``N`` of them. A set's figure is the mean over its images, "floors" is its ratio to the
+floor, and the sign of the mean shift says the side: above, over-forgotten for forgotten images and damage for others.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, null
+from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.models.protocols import loss_unit
+from gsu_cli.run.record import Measurement
+
+LEAST = 3
+"""Retrained models: two to measure against, and one to measure."""
+PARTS: tuple[Part, ...] = ("forgotten", "unseen_retained", "retained")
+WORDS = {
+    "forgotten": "forgotten images",
+    "unseen_retained": "unseen images that are to stay",
+    "retained": "retained images",
+}
+
+
+class Klom:
+    """The divergence of each set of images, its floor and its ratio to the floor; the mean shift of the loss."""
+
+    def __call__(self, case: Case) -> Result:
+        retrained = [*([case.models[RETRAINED]] if RETRAINED in case.models else []), *case.references]
+        unlearned = case.models[UNLEARNED]
+        if len(retrained) < LEAST:
+            reason = f"needs {LEAST} retrained models, found {len(retrained)}: references={LEAST}"
+            return Result([null("klom", unlearned, reason)])
+        found: list[Measurement] = []
+        sentences = []
+        for part in PARTS:
+            if len(case.images(part)) < 2:
+                continue
+            rows, sentence = self._of(case, part, unlearned, retrained)
+            found += rows
+            sentences.append(sentence)
+        return Result(found, sentences=sentences)
+
+    def _of(self, case: Case, part: Part, a: Audited, retrained: list[Audited]) -> tuple[list[Measurement], str]:
+        losses = torch.stack([case.losses(r, part) for r in retrained])
+        mine, n = case.losses(a, part), losses.shape[1]
+        floors, own = [], []
+        for k in range(len(retrained)):  # against the same number of others, so that both are biased alike
+            others = torch.cat([losses[:k], losses[k + 1 :]])
+            variance = losses.var(0).mean()
+            floors.append(divergence(losses[k], others, variance))
+            own.append(divergence(mine, others, variance))
+        here, floor = torch.stack(own).mean(0), torch.stack(floors).mean(0)
+        ratio = float(here.mean() / floor.mean())
+        half = Z95 * float((here - ratio * floor).std()) / n**0.5 / float(floor.mean())
+        shift = mine - losses.mean(0)
+        rows = [
+            _mean(f"klom_{part}", a, here, "nats"),
+            _mean(f"klom_floor_{part}", a, floor, "nats"),
+            Measurement(f"floors_{part}", a.name, ratio, max(0.0, ratio - half), ratio + half, n, sha256=a.sha256),
+            _mean(f"loss_shift_{part}", a, shift, loss_unit(a.model)),
+        ]
+        side = "above" if float(shift.mean()) > 0 else "below"
+        return rows, (
+            f"The loss of {WORDS[part]} is {ratio:.1f} floors from retraining's, {abs(float(shift.mean())):.3g} "
+            f"{loss_unit(a.model)} {side}."
+        )
+
+
+def divergence(losses: Tensor, others: Tensor, variance: Tensor) -> Tensor:
+    """``KL_i`` of losses ``(n,)`` against those of other models ``(m, n)``, ``(n,)`` nats.
+
+    >>> divergence(torch.tensor([3.0]), torch.tensor([[0.0], [2.0]]), torch.tensor(2.0)).tolist()
+    [1.0]
+    """
+    return (losses - others.mean(0)) ** 2 / (2 * variance.clamp(min=1e-18))
+
+
+def _mean(name: str, a: Audited, values: Tensor, unit: str) -> Measurement:
+    mean, half = float(values.mean()), Z95 * float(values.std()) / len(values) ** 0.5
+    return Measurement(name, a.name, mean, mean - half, mean + half, len(values), unit, sha256=a.sha256)
