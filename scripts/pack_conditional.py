@@ -16,7 +16,8 @@ def kind(model: Any, name: str) -> str:
     'VAE'
     """
     told = conditions_of(model)
-    return f"Class-conditional {name} ({told} conditions, {model.drop:.0%} hidden in training)" if told else name
+    within = name if name.isupper() else name[0].lower() + name[1:]
+    return f"Class-conditional {within} ({told} conditions, {model.drop:.0%} hidden in training)" if told else name
 
 
 def asked_lines(model: Any, verdict: Verdict, seed: int) -> list[str]:
