@@ -43,7 +43,7 @@ class Method:
          "Lower training.batch_size (5), or type device=cpu"),
         ("DefaultCPUAllocator: not enough memory: you tried to allocate 4000000000 bytes.", "the machine must have "
          "memory for what is asked; found a need for 4 GB at once. Lower training.batch_size (5) or the number that is "
-         "far above its default"),
+         "far above its default."),
     ],
 )  # fmt: skip
 def test_words_of_allocators(said: str, sentence: str) -> None:

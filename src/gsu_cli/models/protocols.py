@@ -6,6 +6,7 @@ asked for. What a model lacks is refused in one sentence, or stands in tables as
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from types import UnionType
 from typing import Any, Protocol, get_args, runtime_checkable
@@ -23,8 +24,28 @@ def loss_unit(model: object) -> str:
     return str(getattr(model, "loss_unit", NATS))
 
 
+class ByMembers(type(Protocol)):  # type: ignore[misc]
+    """Protocols that ask whether an object has their members, as ``hasattr`` finds them.
+
+    From Python 3.12 on ``isinstance`` looks past ``__getattr__``, by which torch's modules give out their submodules: a
+    model would lose its decoder.
+    """
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        if not cls.__dict__.get("_is_protocol"):
+            return bool(super().__instancecheck__(instance))
+        return all(hasattr(instance, name) for name in members(cls))
+
+
+def members(protocol: type) -> list[str]:
+    """The names that a protocol of this module asks for, its parents' among them."""
+    own = [base for base in protocol.__mro__ if isinstance(base, ByMembers)]
+    names = {name for base in own for name in (*inspect.get_annotations(base), *vars(base))}
+    return sorted(name for name in names if not name.startswith("_"))
+
+
 @runtime_checkable
-class Generator(Protocol):
+class Generator(Protocol, metaclass=ByMembers):
     """Anything that images can be generated from."""
 
     shape: tuple[int, int, int]
@@ -34,7 +55,7 @@ class Generator(Protocol):
 
 
 @runtime_checkable
-class HasLoss(Protocol):
+class HasLoss(Protocol, metaclass=ByMembers):
     """A training loss of each image, in `loss_unit`."""
 
     def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
@@ -42,7 +63,7 @@ class HasLoss(Protocol):
 
 
 @runtime_checkable
-class Trainable(Protocol):
+class Trainable(Protocol, metaclass=ByMembers):
     """A model whose networks learn against each other: a loss and an optimiser for each."""
 
     def optimisers(self, recipe: Any) -> list[torch.optim.Optimizer]:
@@ -53,7 +74,7 @@ class Trainable(Protocol):
 
 
 @runtime_checkable
-class HasSites(Protocol):
+class HasSites(Protocol, metaclass=ByMembers):
     """A network, an output loss, and the sites of what the model itself generates: all that curvature needs."""
 
     network: nn.Module
@@ -65,7 +86,7 @@ class HasSites(Protocol):
 
 
 @runtime_checkable
-class HasImageSites(HasSites, Protocol):
+class HasImageSites(HasSites, Protocol, metaclass=ByMembers):
     """Sites of given images."""
 
     def sites(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Sites:
@@ -73,28 +94,28 @@ class HasImageSites(HasSites, Protocol):
 
 
 @runtime_checkable
-class Decodes(Protocol):
+class Decodes(Protocol, metaclass=ByMembers):
     """Images in [0, 1] at latents ``(n, z)``."""
 
     def decode(self, z: Tensor) -> Tensor: ...
 
 
 @runtime_checkable
-class HasLatents(Decodes, Protocol):
+class HasLatents(Decodes, Protocol, metaclass=ByMembers):
     """Images are decoded from latents ``(n, z)`` whose prior is N(0, I)."""
 
     latent_dim: int
 
 
 @runtime_checkable
-class HasPosterior(HasLatents, Protocol):
+class HasPosterior(HasLatents, Protocol, metaclass=ByMembers):
     """An amortised posterior: where in the latent space an image lies."""
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 @runtime_checkable
-class HasNoiseLevels(Protocol):
+class HasNoiseLevels(Protocol, metaclass=ByMembers):
     """A denoiser: a network that says, at each of ``train_steps`` noise levels, what an image looked like before.
 
     With ``x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps`` and ``x_0`` in [-1, 1].
@@ -120,7 +141,7 @@ class HasNoiseLevels(Protocol):
 
 
 @runtime_checkable
-class HasDecoder(Protocol):
+class HasDecoder(Protocol, metaclass=ByMembers):
     """A decoder whose output parametrises a likelihood: what redirection in a latent space and its Fisher need."""
 
     decoder: nn.Module
@@ -130,7 +151,7 @@ class HasDecoder(Protocol):
 
 
 @runtime_checkable
-class HasEmbeddings(Protocol):
+class HasEmbeddings(Protocol, metaclass=ByMembers):
     """A conditional model whose word for a condition is one column of a parameter."""
 
     conditions: int
@@ -143,7 +164,7 @@ class HasEmbeddings(Protocol):
 
 
 @runtime_checkable
-class HasGuidance(Protocol):
+class HasGuidance(Protocol, metaclass=ByMembers):
     """How strongly a condition is followed can be set."""
 
     guidance: float
