@@ -362,7 +362,7 @@ def test_another_runs_state_is_refused_and_changes_nothing(state: Path, changes:
             identity=changes.get("identity", {"forget": "class_1"}),
         )
     assert str(caught.value).startswith(message)
-    assert str(caught.value).endswith(". Type the same command, or train anew without resume")
+    assert str(caught.value).endswith(". Type the same command, or train anew without resume.")
     assert same(weights(model), before)
     assert state.read_bytes() == bytes_before
 
