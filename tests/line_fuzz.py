@@ -72,7 +72,7 @@ def make_dry(patch: pytest.MonkeyPatch) -> None:
     from gsu_cli.verbs import audit, evaluate, reproduce, train, unlearn
 
     for module, name in (
-        (unlearn, "_unlearn"),
+        (unlearn, "made_to_forget"),
         (train, "_train"),
         (evaluate, "measure"),
         (audit, "_probed"),

@@ -57,7 +57,7 @@ UNLEARN = [
     (["forget.class=1", "method.budget=5"], 2, "`method.budget`"),
     (["forget.class=1", "evaluation.samples=0"], 2, "`evaluation.samples`"),
     (["forget.class=1", "evaluation=5"], 2, "`evaluation` must stay a group of settings"),
-    (["forget=1"], 2, "Type forget.class=1."),
+    (["forget=1"], 2, "Type forget.class=1"),
     (["forget.class=1", "seed=-1"], 2, "`seed` must be an integer >= 0; found -1"),
     (["forget.class=1", "retrain=maybe"], 2, "`retrain` must be true or false; found maybe"),
     (["forget.class=1", "judge.knn.k=0"], 2, "`judge.knn`"),
@@ -120,7 +120,7 @@ def test_a_judge_that_cannot_be_had_is_known_before_the_work(
 ) -> None:
     from gsu_cli.verbs import unlearn
 
-    monkeypatch.setattr(unlearn, "_unlearn", None)
+    monkeypatch.setattr(unlearn, "made_to_forget", None)
     one_sentence(gsu(*world.unlearn("judge.cnn.path=nowhere")), 1, "judge.cnn.path")
 
 

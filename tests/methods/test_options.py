@@ -17,10 +17,11 @@ BAD_COUNTS = [0, -1, 1.5, True, "2", None]
 
 ROWS = [
     *[(kind, {"lr": lr}, "method.lr") for kind in (Ascent, GradientSurgery) for lr in BAD_STEPS],
-    *[(kind, {"shots": n}, "method.shots") for kind in (Ascent, GradientSurgery, FisherSurgery) for n in BAD_COUNTS],
+    *[(kind, {"shots": n}, "method.shots") for kind in (Ascent, GradientSurgery) for n in BAD_COUNTS],
+    *[(FisherSurgery, {"shots": n}, "method.shots") for n in BAD_COUNTS if n is not None],  # null: the family's own
     *[(GradientSurgery, {"batches": n}, "method.batches") for n in BAD_COUNTS],
     *[(GradientSurgery, {"prediction_images": n}, "method.prediction_images") for n in BAD_COUNTS],
-    *[(FisherSurgery, {"budget": b}, "method.budget") for b in (0, 5, 1.01, -0.1, NAN, INF, True, "0.01", None)],
+    *[(FisherSurgery, {"budget": b}, "method.budget") for b in (0, 5, 1.01, -0.1, NAN, INF, True, "0.01")],
     *[(FisherSurgery, {"damping": d}, "method.damping") for d in (0, -1, NAN, INF, [], [0.1, 0], ["a"], [True])],
     *[
         (FisherSurgery, {key: n}, f"method.{key}")

@@ -70,7 +70,8 @@ def peek(cfg: DictConfig) -> Any:
     try:
         name = str(HydraConfig.get().runtime.choices.get("dataset"))
         path = weights_file("checkpoint.path", cfg.checkpoint.path) or shipped(name, str(cfg.checkpoint.name))
-        return None if path is None else load_checkpoint(path).model
+        model = None if path is None else load_checkpoint(path).model
+        return model if hasattr(model, "sample") else None  # a judge is refused as one where it is opened
     except GsuError:  # whoever opens it will say so
         return None
 
