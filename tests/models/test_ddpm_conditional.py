@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+import tiny_conditional
 import tiny_diffusion
 import tiny_world
 from gsu_cli.curvature.fisher import kronecker_fisher
@@ -20,6 +21,7 @@ from gsu_cli.models.diffusion.guidance import check_guidance
 from gsu_cli.objectives.denoise import redirected
 from gsu_cli.unlearning.images import untold
 from gsu_cli.unlearning.unlearn import unlearn
+from gsu_cli.verbs.measure import Plan
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -143,3 +145,16 @@ def test_a_told_image_is_redirected_to_the_word_without_a_class() -> None:
     untold_ = redirected(model, hidden, bank, retained, seed=0, start=10)
     torch.testing.assert_close(told.sites.targets, untold_.sites.targets)
     assert not torch.equal(told.sites.inputs[2], untold_.sites.inputs[2])
+
+
+def test_guidance_of_what_is_measured() -> None:
+    plan, model = Plan(2, {}, {}, 2.5), made()
+    plan.check(model)
+    plan.guide(model)
+    assert model.guidance == 2.5
+    for other in (tiny_diffusion.fresh(), tiny_conditional.fresh(), tiny_world.fresh()):
+        with pytest.raises(UsageError, match=r"`evaluation.guidance` needs a conditional diffusion model"):
+            plan.check(other)
+    untouched = made(guidance=1.5)
+    Plan(2, {}, {}).guide(untouched)
+    assert untouched.guidance == 1.5
