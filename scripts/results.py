@@ -20,8 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 import faces
 import time_to_forget
-from gsu_cli.report import run_table
-from gsu_cli.report.aggregate import aggregate
+from gsu_cli.report import overview, run_table
 from gsu_cli.report.audit import markdown
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.formats.markdown import render
@@ -133,7 +132,7 @@ def pages(name: str) -> dict[Path, str]:
 def archived(path: Path) -> str:
     """The page of one list in the archive: a row a setting."""
     records = read_compact(path)
-    body = render(aggregate(records, default_keys(records)))
+    body = "\n".join(render(table) for table in overview.tables(records, default_keys(records)))
     source = f"Rendered from [the records]({path.name}), as `gsu report` groups them; [why it is kept](README.md)."
     return f"# {path.stem.replace('_', ' ')}\n\n{facts(records)} {source}\n\n{body}"
 
