@@ -10,19 +10,7 @@ from pathlib import Path
 import pytest
 
 from gsu_cli.tables.pool import in_processes
-
-
-def job(folder: Path, name: str) -> None:
-    if name == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if name == "exit":
-        raise SystemExit(3)
-    started = time.monotonic()
-    time.sleep(0.3)
-    import torch
-
-    text = f"{started} {time.monotonic()} {torch.get_num_threads()} {os.environ['OMP_NUM_THREADS']} {os.getcwd()}"
-    (folder / name).write_text(text, encoding="utf-8")
+from pool_job import job
 
 
 def test_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
