@@ -195,7 +195,7 @@ def test_noise_that_cannot_be_cut_is_refused(tmp_path: Path) -> None:
         rng = torch.Generator().manual_seed(0)
         w = nn.Parameter(torch.ones(()))
         with pytest.raises(UsageError) as found:
-            ranks().backward(lambda r: w * generate_samples(r.stop - r.start, rng), 40, [w], rng)
+            ranks().backward(lambda r: w * draw(r.stop - r.start, rng), 40, [w], rng)
         return str(found.value)
 
     for draw_ in (lambda n, g: torch.bernoulli(torch.full((n,), 0.5), generator=g),

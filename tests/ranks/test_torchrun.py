@@ -131,6 +131,8 @@ def test_many_runs_are_not_shared(type_line: Any, tmp_path: Path) -> None:
     for line, what in ((["unlearn", "-m", "forget.class=1,2"], "a sweep"), (["reproduce"], "`gsu reproduce`")):
         typed = type_line(*line, cwd=tmp_path)
         assert typed.code == 2
-        assert typed.err.startswith(f"gsu: torchrun shares one run among its processes, and {what} is many.")
+        assert typed.err.startswith(
+            f"gsu: a line under torchrun must be one run, which its processes share, and {what} is many."
+        )
     assert type_line("show", "methods", cwd=tmp_path).code == 0
     assert type_line("unlearn", "--cfg", "job", "dataset=mnist", cwd=tmp_path).code == 0
