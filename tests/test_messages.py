@@ -59,3 +59,7 @@ def test_ways_out_begin_with_what_to_do() -> None:
 )
 def test_a_sentence_ends_with_a_full_stop_unless_its_last_word_is_typed(way_out: str, ending: str) -> None:
     assert str(GsuError("a must be b", found=1, way_out=way_out)).endswith(ending)
+
+
+def test_a_value_left_empty_is_seen() -> None:
+    assert str(GsuError("`precision` must be float32", found="")) == "`precision` must be float32; found ''."

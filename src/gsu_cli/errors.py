@@ -15,7 +15,7 @@ class GsuError(Exception):
 
     Args:
         rule: what must hold, naming the key in backticks ("`forget.class` must be one of 0..9 for mnist").
-        found: the value that broke it; omitted from the sentence when None.
+        found: the value that broke it; omitted from the sentence when None, quotes where it is empty.
         way_out: what to type or do instead; may be empty.
     """
 
@@ -26,7 +26,8 @@ class GsuError(Exception):
         super().__init__(rule, found, way_out)
 
     def __str__(self) -> str:
-        text = self.rule if self.found is None else f"{self.rule}; found {self.found}"
+        found = "''" if self.found == "" else self.found  # nothing was typed after the sign, and the sentence says so
+        text = self.rule if found is None else f"{self.rule}; found {found}"
         return f"{text}. {_ended(self.way_out)}" if self.way_out else f"{text}."
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -12,7 +12,9 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.evaluation.samples import asked_conditions, generate_samples
 from gsu_cli.gradients import image_losses
+from gsu_cli.models.conditions import conditions_of
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive, generator
 from gsu_cli.training.recipe import Recipe
@@ -119,6 +121,19 @@ class Case:
                 index = index[order[: self.most].sort().values]
             self._images[part] = whole[index]
         return self._images[part]
+
+    def samples(self, model: Any, n: int) -> Images:
+        """``n`` samples at noise that is the same for every model, labelled with what was asked for.
+
+        Conditional models are all asked for the same classes, as often as the original's training met them. Asked for
+        its own mixture, the retrained model would never be asked for a forgotten class, and nothing could come back.
+        The labels of unconditional models mean nothing.
+        """
+        original = self.models[ORIGINAL].model
+        if not conditions_of(original):
+            return Images(generate_samples(model, n, self.seed), torch.zeros(n, dtype=torch.int64))
+        asked = asked_conditions(original, n, self.seed)
+        return Images(generate_samples(model, n, self.seed, asked), asked)
 
     def losses(self, audited: Audited, part: Part) -> Tensor:
         """The training loss of each image of a part, mean over ``repeats`` of noise, ``(n,)`` float64.

@@ -19,7 +19,6 @@ from gsu_cli.data.base import Images, to_float
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.intervals import Z95
-from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.metrics.feature_ratio import RATIO
 from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import loss_unit
@@ -97,7 +96,7 @@ class _FineTuning:
         rows = [Measurement("loss", a.name, mean, low, high, len(losses), loss_unit(model), sha256=a.sha256)]
         if not case.split.target_classes and case.split.target_attribute is None:
             return rows
-        subject = EvaluatedModel(a.name, generate_samples(model, self.samples, case.seed), model, a.sha256)
+        subject = EvaluatedModel(a.name, case.samples(model, self.samples).pixels, model, a.sha256)
         for judge in case.context.judges.values():
             hits = subject.verdict(judge).shows(case.split)
             if hits is not None:
@@ -107,7 +106,7 @@ class _FineTuning:
     def said(self, case: Case, lines: dict[tuple[str, str | None], dict[str, list[Point]]]) -> list[str]:
         """One sentence a judge, or one on the loss where there is none."""
         ratios = [(judge, points) for (name, judge), points in lines.items() if name == "feature_ratio"]
-        what = f"After {self.at[-1]} steps {self.meaning}"
+        what = f"After {self.at[-1]} steps {self.meaning(case)}"
         if not ratios:
             ((_, points),) = [(k, p) for k, p in lines.items() if k[0] == "loss"]
             parts = [f"{name} {p[0][1]:.4g} -> {p[-1][1]:.4g}" for name, p in points.items()]
@@ -119,7 +118,9 @@ class _FineTuning:
             for judge, points in ratios
         ]
 
-    meaning = ""
+    def meaning(self, case: Case) -> str:
+        """What the steps are on, in words."""
+        raise NotImplementedError
 
 
 def _named(m: Measurement, probe: str) -> Measurement:
@@ -137,10 +138,12 @@ class Rebound(_FineTuning):
     """
 
     name = "rebound"
-    meaning = "on retained images alone"
 
     def __init__(self, at: Sequence[int] = (50, 200), samples: int = 1000, lr: float = 3e-4, batch: int = 128) -> None:
         super().__init__(at, samples, lr, batch)
+
+    def meaning(self, case: Case) -> str:
+        return "on retained images alone"
 
     def batches(self, case: Case) -> Batch:
         images = case.split.dataset.train
@@ -173,7 +176,10 @@ class Relearning(_FineTuning):
     ) -> None:
         super().__init__(at, samples, lr, batch)
         self.given = as_int("audit.relearning.given", given)
-        self.meaning = f"with {self.given:,} forgotten images given back"
+
+    def meaning(self, case: Case) -> str:
+        n = min(self.given, len(case.split.forget))
+        return f"with {n:,} forgotten image{'s' * (n != 1)} given back"
 
     def batches(self, case: Case) -> Batch:
         images, s, seed = case.split.dataset.train, case.split, case.seed

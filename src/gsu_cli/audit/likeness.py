@@ -4,21 +4,20 @@
     gap    = (L_B(A) - L_B(B)) + (L_A(B) - L_A(A))
 
 The gap is the symmetric excess, an estimate of the Jeffreys divergence as far as the losses bound the NLL. Its floor is
-the gap between two retrained models of different seeds, which needs ``references=1``.
+the gap between two retrained models of different seeds, which needs ``references=1``. Conditional models are all asked
+for the same classes, and the losses are those of the samples given what was asked for.
 """
 
 from __future__ import annotations
 
 import itertools
 
-import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, null
 from gsu_cli.checks import as_int
 from gsu_cli.data.base import Images
 from gsu_cli.evaluation.intervals import Z95
-from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 
@@ -42,7 +41,7 @@ class Likeness:
         if goal is None:
             return Result([null("gap_to_retrained", case.models[UNLEARNED], "there is no retrained model", unit)])
         audited = [case.models[ORIGINAL], case.models[UNLEARNED], *case.references]
-        samples = {a.sha256: self._samples(case, a) for a in [goal, *audited]}
+        samples = {a.sha256: case.samples(a.model, self.samples) for a in [goal, *audited]}
         found: list[Measurement] = []
         for a in audited:
             gap = _gap(case, a, goal, samples)
@@ -54,10 +53,6 @@ class Likeness:
                 )
             )
         return Result(found, sentences=_said(found, unit))
-
-    def _samples(self, case: Case, a: Audited) -> Images:
-        pixels = generate_samples(a.model, self.samples, case.seed)
-        return Images(pixels, torch.zeros(len(pixels), dtype=torch.int64))
 
 
 def _gap(case: Case, a: Audited, b: Audited, samples: dict[str, Images]) -> Tensor:

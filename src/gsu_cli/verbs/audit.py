@@ -46,7 +46,9 @@ def main(cfg: DictConfig) -> None:
         inputs = earlier_run.inputs(record, folder, split, session)
         if not isinstance(inputs.first.model, HasLoss):
             raise UsageError(
-                "`gsu audit` needs a model with a training loss of each image", found=type(inputs.first.model).__name__
+                "`gsu audit` needs a model with a training loss of each image",
+                found=f"{type(inputs.first.model).__name__}, which leaves no probe",
+                way_out=f"Measure what it generates with `gsu evaluate run={run}`",
             )
         inputs = earlier_run.with_references(inputs, cfg, record, folder)
         context = plan.context(inputs)
