@@ -53,6 +53,17 @@ def test_an_audit_of_a_run(run: Run, gsu: Gsu, tmp_path: Path) -> None:
         assert sentence in typed.out
 
 
+def test_a_report_shows_the_findings(run: Run, gsu: Gsu, tmp_path: Path) -> None:
+    assert gsu("audit", f"run={run.folder}", "audit=[percentile,likeness]", "audit.likeness.samples=30").code == 0
+    audit, findings = found(tmp_path)
+    typed = gsu("report", f"runs=[{run.folder},{audit.folder}]", "output=page.html")
+    assert (typed.code, typed.err) == (0, ""), typed
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert findings["probes"]["percentile"]["sentences"][0] in page
+    assert "gap to retrained" in page
+    assert gsu("show", "runs", f"paths.output_dir={tmp_path / 'outputs'}").code == 0
+
+
 def test_the_same_line_gives_the_same_numbers(run: Run, gsu: Gsu, tmp_path: Path) -> None:
     for place in ("a", "b"):
         assert gsu("audit", f"run={run.folder}", *SHORT, f"hydra.run.dir={place}").code == 0

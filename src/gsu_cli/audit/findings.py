@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from gsu_cli.audit.base import Case, Result
-from gsu_cli.errors import GsuError
 from gsu_cli.run.files import write_text
 
 SCHEMA = 1
@@ -41,23 +40,3 @@ def write_findings(folder: Path, found: Mapping[str, Any]) -> Path:
     path = folder / FILE
     write_text(path, json.dumps(found, indent=1, allow_nan=False) + "\n")
     return path
-
-
-def read_findings(folder: Path) -> dict[str, Any]:
-    """Reads ``audit.json`` of a folder.
-
-    Raises:
-        GsuError: missing, not JSON, foreign, or of a newer schema.
-    """
-    path = folder / FILE
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as e:
-        raise GsuError(f"the folder of an audit must hold {FILE}", found=f"none in {folder}") from e
-    except (OSError, ValueError) as e:
-        raise GsuError(f"{path} must be readable JSON", found=str(e)) from e
-    if not isinstance(found, dict) or not isinstance(found.get("schema"), int) or "probes" not in found:
-        raise GsuError(f"{path} must be an audit written by gsu", found="other JSON")
-    if found["schema"] > SCHEMA:
-        raise GsuError(f"{path} must have schema <= {SCHEMA}", found=found["schema"], way_out="Update gsu")
-    return found

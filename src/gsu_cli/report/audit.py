@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console, Group
-from rich.table import Table
 from rich.text import Text
 
+from gsu_cli.report.formats import markdown as as_markdown
+from gsu_cli.report.formats.terminal import grid
+from gsu_cli.report.table import HOLE, Cell, Column, Table
+
+FILE = "audit.json"
 ORDER = ("original", "unlearned", "retrained")
 
 
-def render(found: Mapping[str, Any], folder: object, console: Console) -> None:
-    """Prints the findings."""
-    parts: list[Any] = [Text(line, style="bold") for line in sentences(found)]
-    for name, probe in found["probes"].items():
-        if probe["measurements"]:
-            parts.append(_table(name, probe["measurements"]))
-    console.print(Group(*parts))
-    console.print(Text(f"all of it lies in {folder}"), soft_wrap=True)
+def read(folder: Path) -> dict[str, Any] | None:
+    """The findings that lie in a folder; None where there are none that can be read."""
+    try:
+        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("probes"), dict) else None
 
 
 def sentences(found: Mapping[str, Any]) -> list[str]:
@@ -28,39 +32,33 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
     return [line for probe in found["probes"].values() for line in probe["sentences"]]
 
 
+def tables(found: Mapping[str, Any]) -> list[Table]:
+    """A table a probe; nulls carry their reasons as notes."""
+    return [_table(name, p["measurements"]) for name, p in found["probes"].items() if p["measurements"]]
+
+
+def render(found: Mapping[str, Any], folder: object, console: Console) -> None:
+    """Prints the findings."""
+    lines = [Text(line, style="bold") for line in sentences(found)]
+    console.print(Group(*lines, *(grid(table) for table in tables(found))))
+    console.print(Text(f"all of it lies in {folder}"), soft_wrap=True)
+
+
 def markdown(found: Mapping[str, Any]) -> str:
-    """The same as Markdown; a probe's nulls stand below it with their reasons."""
-    parts = ["\n".join(f"- {line}" for line in sentences(found))]
-    for name, probe in found["probes"].items():
-        if not probe["measurements"]:
-            continue
-        columns, rows = _grid(probe["measurements"])
-        lines = [f"| {' | '.join([name, *columns])} |", "|---" * (len(columns) + 1) + "|"]
-        parts.append("\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]))
-        reasons = {f"- {_title(m)}: not measured, {m['reason']}": None for m in probe["measurements"] if m["reason"]}
-        parts += ["\n".join(reasons)] if reasons else []
-    return "\n\n".join(parts) + "\n"
+    """The same as Markdown."""
+    parts = ["\n".join(f"- {line}" for line in sentences(found)), *map(as_markdown.render, tables(found))]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def _table(name: str, measurements: list[dict[str, Any]]) -> Table:
-    columns, rows = _grid(measurements)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(name)
-    for column in columns:
-        table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _grid(measurements: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """The models, and of each quantity its title and a cell a model."""
     by_title: dict[str, dict[str, dict[str, Any]]] = {}
     for m in measurements:
         by_title.setdefault(_title(m), {})[m["subject"]] = m
     present = {m["subject"] for m in measurements}
-    columns = [s for s in ORDER if s in present] + sorted(present - set(ORDER))
-    return columns, [[title, *(_cell(cells.get(c)) for c in columns)] for title, cells in by_title.items()]
+    models = [s for s in ORDER if s in present] + sorted(present - set(ORDER))
+    columns = [Column("quantity", form="text", is_key=True), *(Column(model) for model in models)]
+    rows = [(Cell(title), *(_cell(cells.get(model)) for model in models)) for title, cells in by_title.items()]
+    return Table(name, tuple(columns), tuple(rows))
 
 
 def _title(m: Mapping[str, Any]) -> str:
@@ -68,8 +66,7 @@ def _title(m: Mapping[str, Any]) -> str:
     return f"{m['name'].replace('_', ' ')}{by}{unit}"
 
 
-def _cell(m: Mapping[str, Any] | None) -> str:
-    if m is None or m["value"] is None:
-        return "-"
-    value = f"{m['value']:.4g}"
-    return value if m["low"] is None else f"{value} ({m['low']:.3g} to {m['high']:.3g})"
+def _cell(m: Mapping[str, Any] | None) -> Cell:
+    if m is None:
+        return Cell(HOLE)
+    return Cell(value=m["value"], low=m["low"], high=m["high"], n=m["n"], note=m["reason"] or "")

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from gsu_cli.report import audit
 from gsu_cli.report.groups import distinct
 from gsu_cli.report.headline import headline
 from gsu_cli.report.html.curves import curves
@@ -44,6 +45,7 @@ class Card:
     state: str
     command: str
     measured: Sheet | None
+    probes: list[Sheet]
     headline: str
     sentences: list[str]
     turned: list[Sheet]
@@ -103,6 +105,7 @@ def render(
 
 def _card(index: int, path: Path, record: Record, more: Sequence[str]) -> Card:
     table, noted = measurements(record), Diagnostics()
+    audited = audit.read(path) if record.verb == "audit" else None
     if record.update:
         noted = diagnostics(record)
     return Card(
@@ -113,8 +116,9 @@ def _card(index: int, path: Path, record: Record, more: Sequence[str]) -> Card:
         STATE.get(record.status, "odd"),
         " ".join(record.command),
         Sheet.of(table, f"run-{index}-measured") if table else None,
+        [Sheet.of(t, f"run-{index}-probe-{i}") for i, t in enumerate(audit.tables(audited))] if audited else [],
         headline(record) if record.split and table else "",
-        sentences(record) if table else [],
+        sentences(record) if table else audit.sentences(audited) if audited else [],
         [Sheet.of(t, f"run-{index}-turned-{i}") for i, t in enumerate(transitions(record))],
         [Sheet.of(t, f"run-{index}-{i}") for i, t in enumerate(noted.tables)],
         noted.texts,
