@@ -23,7 +23,7 @@ def test_auc_is_the_share_of_pairs_won(seed: int) -> None:
     assert float(found.others.mean()) == pytest.approx(found.value, abs=1e-12)
 
 
-def test_the_interval_holds_the_truth_in_nineteen_of_twenty_draws() -> None:
+def test_the_interval_holds_the_truth_in_nineteen_of_twenty_repetitions() -> None:
     """Two normal distributions one standard deviation apart: the AUC is ``Phi(1 / sqrt 2)``."""
     truth = float(torch.special.ndtr(torch.tensor(0.5**0.5, dtype=torch.float64)))
     rng, inside = torch.Generator().manual_seed(0), 0

@@ -29,7 +29,7 @@ def test_it_equals_one_image_at_a_time(build):
         torch.testing.assert_close(found[k], v, rtol=1e-4, atol=1e-6 * float(v.max()))
 
 
-def test_the_model_draws_its_own_targets():
+def test_the_model_samples_its_own_targets():
     model, images = tiny_world.trained(), tiny_world.dataset().train
     true, data = (diagonal_fisher(model, images, seed=3, targets=t) for t in ("model", "data"))
     bias = list(true)[-1]

@@ -46,12 +46,12 @@ def test_what_a_data_set_is(faces: Any) -> None:
     assert "64 avatars made by dicebear" in faces.source
 
 
-def test_the_second_time_nothing_is_drawn(folder: Path, faces: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_time_nothing_is_generated(folder: Path, faces: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(avatars, "draw_layers", None)
     assert Avatars(folder, n=N).load().digest() == faces.digest()
 
 
-def test_it_is_drawn_the_same_twice_and_otherwise_for_another_seed(tmp_path: Path, faces: Any) -> None:
+def test_it_is_generated_the_same_twice_and_otherwise_for_another_seed(tmp_path: Path, faces: Any) -> None:
     assert Avatars(tmp_path / "elsewhere", n=N).load().digest() == faces.digest()
     assert Avatars(tmp_path, n=N, seed=1).load().digest() != faces.digest()
 
@@ -70,7 +70,7 @@ def test_other_pixels_than_the_weights_know_are_told(faces: Any) -> None:
     assert avatars._note(faces.train.pixels).startswith("these avatars differ from those that the shipped weights")
 
 
-def test_attributes_are_those_of_the_layers_and_each_plan_can_be_drawn(layers: dict[Layer, np.ndarray]) -> None:
+def test_attributes_are_those_of_the_layers_and_each_plan_can_be_generated(layers: dict[Layer, np.ndarray]) -> None:
     for plan in plans(300, seed=3):
         has = dict(zip(SHARES, plan.attributes, strict=True))
         kinds = [layer[0] for layer in plan.layers]
@@ -157,7 +157,7 @@ def test_a_missing_package_is_named_with_the_way_to_get_it(tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_style_is_refused_not_drawn() -> None:
+def test_another_style_is_refused_not_replaced() -> None:
     """One whose avatars lack a part that is asked for."""
     from dicebear import Style
 

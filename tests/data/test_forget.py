@@ -170,7 +170,7 @@ def test_sample_file_that_is_missing_or_a_folder(tmp_path: Path) -> None:
         ForgetSpec.from_values(sample=str(tmp_path))
 
 
-def test_fraction_is_drawn_by_the_generator(digits: Dataset) -> None:
+def test_fraction_is_chosen_by_the_generator(digits: Dataset) -> None:
     s = split(digits, class_=1, fraction=0.5)
     assert s.n_forget == 5
     assert set(s.forget_images.labels.tolist()) == {1}

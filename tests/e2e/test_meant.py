@@ -81,7 +81,7 @@ def test_files_and_records_carry_which_images_were_forgotten(run_of_half: Run, h
 def test_a_twin_of_another_seed_is_refused(world: World, half: Path, gsu: Gsu) -> None:
     typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={half}", "seed=2", forget=HALF))
     assert typed.code == 1
-    assert "seed that drew the forgotten images 1 instead of 2" in typed.err
+    assert "seed that chose the forgotten images 1 instead of 2" in typed.err
     assert "sha256 of the forgotten indices" in typed.err
     assert "seeds.unlearn=2" in typed.err
 

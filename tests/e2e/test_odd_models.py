@@ -75,7 +75,7 @@ def test_all(type_line: Callable[..., Any], world: Any, kind: str, method: str, 
     tried(type_line, world, kind, method, tmp_path)
 
 
-def test_a_posterior_without_anything_that_draws(type_line: Callable[..., Any], world: Any, tmp_path: Path) -> None:
+def test_a_posterior_without_anything_that_samples(type_line: Callable[..., Any], world: Any, tmp_path: Path) -> None:
     data = world("Plain")[:3]
     (tmp_path / "odd_models.py").write_text((Path(__file__).parent / "odd_models.py").read_text(encoding="utf-8"))
     typed = type_line("train", *data, "model._target_=odd_models.PosteriorAlone", cwd=tmp_path)

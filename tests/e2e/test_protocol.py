@@ -41,7 +41,7 @@ def test_a_method_without_a_strength_is_reported_as_it_is(world: World, gsu: Gsu
     assert "finetune has no strength: reported as it is" in typed.out
 
 
-def test_a_curve_is_measured_point_by_point_and_drawn(world: World, gsu: Gsu, tmp_path: Path) -> None:
+def test_a_curve_is_measured_point_by_point_and_plotted(world: World, gsu: Gsu, tmp_path: Path) -> None:
     twin = f"checkpoint.retrained={world.twin.folder / 'model.safetensors'}"
     typed = gsu(*world.unlearn("method=newton", "curve=[0.05,0.01]", "protocol.budget=0.05", twin, *QUICK))
     assert (typed.code, typed.err) == (0, ""), typed.err

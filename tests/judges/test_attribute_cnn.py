@@ -39,7 +39,7 @@ def test_one_pass_over_the_images_serves_all(weights: Path) -> None:
     assert p.shape == (CHUNK + 10, 3, 2)
     torch.testing.assert_close(p.sum(2), torch.ones(CHUNK + 10, 3))
     direct, shared = judge(pixels), judge.verdict(features)
-    assert torch.equal(direct.shown, shared.shown)
+    assert torch.equal(direct.present, shared.present)
     assert torch.equal(direct.confidence, shared.confidence)
 
 
@@ -48,14 +48,14 @@ def test_confidence_is_that_of_what_it_says() -> None:
     features = judge.features(attribute_world.dataset().heldout.pixels)
     yes = judge.model.head(features).sigmoid().detach()
     verdict = judge.verdict(features)
-    assert torch.equal(verdict.shown, yes > 0.5)
+    assert torch.equal(verdict.present, yes > 0.5)
     torch.testing.assert_close(verdict.confidence, torch.where(yes > 0.5, yes, 1 - yes))
     assert torch.equal(verdict.abstains, (yes - 0.5).abs() < 0.4), "no and yes differ by less than the threshold"
 
 
 def test_it_is_right_on_images_it_never_saw() -> None:
     data = attribute_world.dataset()
-    assert (attribute_world.cnn()(data.heldout.pixels).shown == data.heldout.attributes).double().mean(0).min() > 0.95
+    assert (attribute_world.cnn()(data.heldout.pixels).present == data.heldout.attributes).double().mean(0).min() > 0.95
 
 
 def test_abstains_below_the_threshold(weights: Path) -> None:
@@ -76,7 +76,7 @@ def test_columns_are_found_by_name(weights: Path) -> None:
     assert verdict.shows(split).all()
     assert not verdict.has("square").any()
     known = replace(attribute_world.dataset(), attribute_names=("bar", "square"))
-    only = AttributeVerdict(("square", "bar"), verdict.shown[:, [0, 2]], *[verdict.confidence[:, [0, 2]]] * 2)
+    only = AttributeVerdict(("square", "bar"), verdict.present[:, [0, 2]], *[verdict.confidence[:, [0, 2]]] * 2)
     assert torch.equal(only.right(known.heldout, split), data.heldout.attributes[:, 0])
 
 
@@ -86,7 +86,7 @@ def test_where_nothing_is_forgotten_every_answer_counts() -> None:
     split = Split(data, none, torch.arange(len(data.train)), none, torch.arange(n))
     truth = data.heldout.attributes
     verdict = AttributeVerdict(data.attribute_names, truth.clone(), truth.double(), truth.clone())
-    verdict.shown[:50, 1] = ~truth[:50, 1]
+    verdict.present[:50, 1] = ~truth[:50, 1]
     assert verdict.right(data.heldout, split).shape == (2 * n,)
     assert int((~verdict.right(data.heldout, split)).sum()) == 50
     assert verdict.shows(split) is None
@@ -97,11 +97,11 @@ def test_of_what_is_forgotten_alone() -> None:
     data, split = attribute_world.dataset(), attribute_world.split()
     truth = data.heldout.attributes
     verdict = AttributeVerdict(data.attribute_names, truth.clone(), truth.double(), truth.clone())
-    verdict.shown[:50, 1] = ~truth[:50, 1]  # wrong about the square, which stays
+    verdict.present[:50, 1] = ~truth[:50, 1]  # wrong about the square, which stays
     assert verdict.right(data.heldout, split).all()
     assert torch.equal(verdict.unsure(split), truth[:, 0])
     index = torch.tensor([3, 1])
-    assert torch.equal(verdict[index].shown, verdict.shown[index])
+    assert torch.equal(verdict[index].present, verdict.present[index])
     assert torch.equal(verdict[index].abstains, verdict.abstains[index])
     with pytest.raises(ValueError, match="images without attributes"):
         verdict.right(replace(data.heldout, attributes=None), split)

@@ -51,7 +51,7 @@ def test_the_nearest_numbers_vote(n, k, landmarks, seed):
         low = (sure & has).sum(1) + (k_ - sure.sum(1) - (edge & ~has).sum(1)).clamp(min=0)
         high = (sure & has).sum(1) + torch.minimum(k_ - sure.sum(1), (edge & has).sum(1))
         votes = (verdict.confidence[:, column] * k_).round().long()
-        votes = torch.where(verdict.shown[:, column], votes, k_ - votes)
+        votes = torch.where(verdict.present[:, column], votes, k_ - votes)
         assert (low <= votes).all()
         assert (votes <= high).all()
 
@@ -82,7 +82,7 @@ def test_likeness_tells_what_no_plane_can():
     images = Images(x.clamp(0, 255).to(torch.uint8), torch.zeros(600, dtype=torch.int64), has[:, None])
     seen, rest = images[torch.arange(400)], images[torch.arange(400, 600)]
     right = [
-        float((AttributeKnnJudge(seen, ("a",), 9, m)(rest.pixels).shown == rest.attributes).double().mean())
+        float((AttributeKnnJudge(seen, ("a",), 9, m)(rest.pixels).present == rest.attributes).double().mean())
         for m in (200, 0)
     ]
     assert right[0] > 0.97
@@ -114,7 +114,7 @@ def test_the_direction_is_fishers_discriminant():
 def test_it_is_right_on_images_it_never_saw_and_unsure_of_what_nothing_shows():
     data = attribute_world.dataset()
     verdict = attribute_world.knn()(data.heldout.pixels)
-    assert (verdict.shown == data.heldout.attributes).double().mean(0).min() > 0.97
+    assert (verdict.present == data.heldout.attributes).double().mean(0).min() > 0.97
     assert verdict.abstains.double().mean() < 0.1
     g = torch.Generator().manual_seed(0)
     coin = replace(data.train, attributes=torch.rand(len(data.train), 1, generator=g) < 0.5)
@@ -126,7 +126,7 @@ def test_softness_is_no_reason_to_misjudge():
     blurred = torch.nn.functional.avg_pool2d(
         data.heldout.pixels.float(), 3, stride=1, padding=1, count_include_pad=False
     )
-    shown = attribute_world.knn()(blurred.round().to(torch.uint8)).shown
+    shown = attribute_world.knn()(blurred.round().to(torch.uint8)).present
     assert (shown == data.heldout.attributes).double().mean(0).min() > 0.95
 
 
@@ -146,12 +146,12 @@ def test_confidence_and_abstention_are_those_of_the_votes():
     has = torch.tensor([False, False, True, True])[:, None]
     images = Images(pixels, torch.zeros(4, dtype=torch.int64), has)
     one = AttributeKnnJudge(images, ("a",), 2)(pixels)
-    assert one.shown[:, 0].tolist() == [False, False, True, True]
+    assert one.present[:, 0].tolist() == [False, False, True, True]
     assert one.confidence[:, 0].tolist() == [1.0] * 4
     four = AttributeKnnJudge(images, ("a",), 4)(pixels)
     assert four.confidence[:, 0].tolist() == [0.5] * 4
     assert four.abstains.all()
-    assert not four.shown.any(), "a tie is no majority"
+    assert not four.present.any(), "a tie is no majority"
 
 
 @pytest.mark.parametrize(
@@ -162,9 +162,9 @@ def test_confidence_and_abstention_are_those_of_the_votes():
 def test_references_without_spread_are_no_crash(pixels):
     has = (torch.arange(6) % 2 == 1)[:, None]
     verdict = AttributeKnnJudge(Images(pixels, torch.zeros(6, dtype=torch.int64), has), ("a",), 3)(pixels)
-    assert verdict.shown.shape == (6, 1)
+    assert verdict.present.shape == (6, 1)
     if pixels.unique().numel() == 2:
-        assert torch.equal(verdict.shown, has)
+        assert torch.equal(verdict.present, has)
 
 
 def test_the_settings_build_it_for_data_with_attributes():
@@ -184,14 +184,14 @@ def test_the_settings_build_it_for_data_with_attributes():
 def test_the_verdict_on_an_image_does_not_depend_on_its_company():
     pixels, judge = attribute_world.dataset().heldout.pixels, attribute_world.knn()
     whole, part = judge(pixels), judge(pixels[40:41])
-    assert torch.equal(whole[torch.tensor([40])].shown, part.shown)
+    assert torch.equal(whole[torch.tensor([40])].present, part.present)
     assert torch.equal(whole[torch.tensor([40])].confidence, part.confidence)
 
 
 def test_no_image_is_no_verdict():
     verdict = attribute_world.knn()(torch.empty(0, 3, 16, 16, dtype=torch.uint8))
     assert isinstance(verdict, AttributeVerdict)
-    assert verdict.shown.shape == (0, 2)
+    assert verdict.present.shape == (0, 2)
 
 
 def test_images_without_attributes_are_a_defect_of_the_caller():

@@ -34,7 +34,7 @@ def test_translated_latents_have_projection_t_and_the_others_stay(t: float) -> N
 
 
 @pytest.mark.parametrize("shows", [torch.zeros(5, dtype=torch.bool), torch.ones(5, dtype=torch.bool)])
-def test_one_kind_of_drawing_gives_no_vector(shows: torch.Tensor) -> None:
+def test_one_kind_of_sample_gives_no_vector(shows: torch.Tensor) -> None:
     with pytest.raises(UsageError, match=r"target vector.*of 5"):
         target_vector(torch.zeros(5, 2), shows)
 
@@ -68,7 +68,7 @@ def test_an_attribute_of_a_gaussian_convolutional_model() -> None:
     assert update.details["labeller"]["accuracy"] > 0.9
 
 
-def test_what_is_never_drawn_is_refused() -> None:
+def test_what_is_never_generated_is_refused() -> None:
     """One sample among 600: the labeller finds it in no drawing of a model that generates nothing like it."""
     model = tiny_world.trained()
     with torch.no_grad():

@@ -53,7 +53,7 @@ def test_a_models_own_rule_has_the_last_word() -> None:
     assert all(not p.any() for name, p in model.named_parameters() if name.endswith("bias") and p is not last.bias)
 
 
-def test_plain_layers_get_torchs_own_draws() -> None:
+def test_plain_layers_get_torchs_own_random_numbers() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)))
     initialise(model, 7)
     torch.manual_seed(derive(7, "initialise"))

@@ -37,7 +37,7 @@ def test_what_is_called_forget_is_not_replayed() -> None:
         replay(model, Bright(-1.0), 200, seed=1)
 
 
-def test_drawings_are_the_models_own_at_any_number_of_them() -> None:
+def test_samples_are_the_models_own_at_any_number_of_them() -> None:
     model = frozen(tiny_world.trained())
     few, many = generated(model, 600, seed=1), generated(model, 600, seed=1)
     assert torch.equal(few.pixels, many.pixels)
@@ -66,7 +66,7 @@ def test_elastic_weights_hold_what_the_fisher_says_matters() -> None:
     assert stiff < 0.2 * loose
 
 
-def test_replay_holds_the_drawings_of_the_rest() -> None:
+def test_replay_holds_the_samples_of_the_rest() -> None:
     def last(gamma: float) -> float:
         method = SelectiveAmnesia(gamma=gamma, ewc=0.0, steps=60, lr=3e-3, log_every=60, **QUICK)
         return run(method)[1].details["per_step"]["replay_loss"][-1]

@@ -119,7 +119,7 @@ def test_a_model_whose_conditions_were_never_hidden_is_not_asked_for_nothing() -
     assert {m.name for m in rows} == {"feature_ratio_asked_forgotten", "feature_ratio_asked_others"}
 
 
-def test_drawings_that_are_not_finite_are_nulls_with_the_reason() -> None:
+def test_samples_that_are_not_finite_are_nulls_with_the_reason() -> None:
     model = tiny.trained()
     subject = EvaluatedModel("original", generate_samples(model, 20, 0), model, "ab")
     embedding(model, 1).fill_(torch.nan)
@@ -142,7 +142,7 @@ def test_options(make: Any, samples: object) -> None:
         Relearned(steps=samples if samples != 1 and samples is not True else 0)  # type: ignore[arg-type]
 
 
-def test_drawings_under_a_conditional_model_are_asked_under_all_its_classes() -> None:
+def test_samples_under_a_conditional_model_are_asked_under_all_its_classes() -> None:
     model = tiny.trained()
     pixels = tiny_world.dataset().heldout.pixels
     found = unlabelled_losses(model, pixels, seed=0)

@@ -75,7 +75,7 @@ def test_a_judge_that_does_not_know_the_attribute_says_so():
     class Blind(Scripted):
         def __call__(self, pixels):
             seen = super().__call__(pixels)
-            return AttributeVerdict(("moon", "square"), seen.shown, seen.confidence, seen.abstains)
+            return AttributeVerdict(("moon", "square"), seen.present, seen.confidence, seen.abstains)
 
     (row,) = FeatureRatio()(told([1, 0], [0, 1]), context_of(NAMED(), Blind()))
     assert (row.value, row.reason) == (None, "judge scripted does not look for attribute bar")

@@ -99,7 +99,7 @@ def test_the_metric_and_its_floor(context, subject):
     assert floor.value < drawn.value
 
 
-def test_the_interval_is_as_wide_as_the_spread_of_fresh_draws(cnn):
+def test_the_interval_is_as_wide_as_the_spread_of_fresh_samples(cnn):
     """Simulation: a bootstrap of one set of generated images against many sets."""
     metric, context, model = FrechetDistance(references=400), context_of(tiny_world.split(), cnn), tiny_world.trained()
     values = [metric(EvaluatedModel("x", generate_samples(model, 300, seed)), context)[0] for seed in range(30)]
@@ -133,7 +133,7 @@ def test_refuses(options):
         FrechetDistance(**options)
 
 
-def test_the_bootstrap_of_ten_thousand_drawings_takes_less_than_two_seconds():
+def test_the_bootstrap_of_ten_thousand_samples_takes_less_than_two_seconds():
     class Wide:
         name = "wide"
 

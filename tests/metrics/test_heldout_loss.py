@@ -34,7 +34,7 @@ def test_is_the_mean_of_the_models_own_loss(part, latents, times, context, subje
     assert m.better == ("lower" if part == "retain" else None)
 
 
-def test_subjects_see_the_same_noise(context, subject):
+def test_models_see_the_same_noise(context, subject):
     twin = EvaluatedModel("unlearned", subject.pixels, tiny_world.trained(), "cd")
     assert HeldoutLoss("retain")(subject, context)[0].value == HeldoutLoss("retain")(twin, context)[0].value
 
@@ -103,7 +103,7 @@ def test_without_the_original_a_change_has_no_interval(context, subject):
     assert alone.change_low is None
 
 
-def test_the_interval_of_a_paired_change_holds_the_truth_in_95_of_100_draws():
+def test_the_interval_of_a_paired_change_holds_the_truth_in_95_of_100_repetitions():
     g = torch.Generator().manual_seed(0)
     hits = 0
     for _ in range(1000):

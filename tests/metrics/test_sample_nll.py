@@ -53,7 +53,7 @@ def test_a_smear_is_strange(beside, subject):
     assert before.change_low is None
 
 
-def test_the_same_drawings_are_equally_strange(beside, subject):
+def test_the_same_samples_are_equally_strange(beside, subject):
     metric = SampleNll()
     same = EvaluatedModel("unlearned", subject.pixels, tiny_world.trained(), "cd")
     (before,), (after,) = metric(subject, beside), metric(same, beside)

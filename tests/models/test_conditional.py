@@ -20,7 +20,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_it_draws_what_it_is_asked_for() -> None:
+def test_it_samples_what_it_is_asked_for() -> None:
     model = tiny.trained()
     noise = model.noise(200, seeded())
     for label in tiny_world.NAMES:
@@ -28,7 +28,7 @@ def test_it_draws_what_it_is_asked_for() -> None:
         assert (tiny.shows(drawn) == label).float().mean() > 0.95
 
 
-def test_without_a_condition_it_draws_all_of_them() -> None:
+def test_without_a_condition_it_samples_all_of_them() -> None:
     model = tiny.trained()
     drawn = tiny.shows(model.generate(model.noise(300, seeded())))
     assert torch.equal(drawn, tiny.shows(model.generate(model.noise(300, seeded()), torch.full((300,), NULL))))

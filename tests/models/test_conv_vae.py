@@ -168,7 +168,7 @@ def test_it_begins_with_grey_and_keeps_the_signal() -> None:
     assert 0.01 < float(drawn.std(0).mean()) < 0.5, "different latents are drawn differently"
 
 
-def test_trained_it_draws_what_it_saw() -> None:
+def test_trained_it_samples_what_it_saw() -> None:
     model, images = attribute_world.trained(), attribute_world.dataset().heldout.floats()
     with torch.no_grad():
         again = model.decode(model.posterior(images)[0])

@@ -102,7 +102,7 @@ def test_training_goes_on_bit_identically(tmp_path: Path) -> None:
     assert tiny_world.same(tiny_world.weights(whole), tiny_world.weights(again))
 
 
-def test_what_it_draws_is_the_averaged_generator_of_bars() -> None:
+def test_what_it_samples_is_the_averaged_generator_of_bars() -> None:
     model = tiny_gan.trained()
     with torch.no_grad():
         drawn = model.sample(300, torch.Generator().manual_seed(0))
@@ -115,7 +115,7 @@ def test_what_it_draws_is_the_averaged_generator_of_bars() -> None:
     assert float(nearest) < 0.8 * float(nothing), "nearer to real bars than noise is"
 
 
-def test_own_sites_are_what_is_drawn() -> None:
+def test_own_sites_are_what_is_generated() -> None:
     model = tiny_gan.fresh()
     z = model.noise(7, torch.Generator().manual_seed(0))
     sites = model.own_sites(z, torch.Generator())

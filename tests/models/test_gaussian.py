@@ -20,18 +20,18 @@ def test_nll_is_the_density_without_its_constant(sigma: float) -> None:
     torch.testing.assert_close(Gaussian(sigma).nll(output, x).double(), naive, rtol=1e-5, atol=1e-6)
 
 
-def test_an_image_drawn_exactly_costs_nothing_and_the_nearer_the_less() -> None:
+def test_an_image_generated_exactly_costs_nothing_and_the_nearer_the_less() -> None:
     x = torch.rand(2, 1, 3, 3, generator=seeded())
     assert Gaussian(0.2).nll(x, x).tolist() == [0.0, 0.0]
     assert Gaussian(0.2).nll(x + 0.1, x).tolist() == pytest.approx([9 * 0.01 / 0.08] * 2, rel=1e-4)
 
 
-def test_what_is_drawn_lies_in_range() -> None:
+def test_what_is_generated_lies_in_range() -> None:
     output = torch.tensor([-0.5, 0.0, 0.25, 1.0, 1.5])
     assert Gaussian(0.2).mean(output).tolist() == [0.0, 0.0, 0.25, 1.0, 1.0]
 
 
-def test_the_residual_is_the_gradient_at_a_drawn_image() -> None:
+def test_the_residual_is_the_gradient_at_a_generated_image() -> None:
     gaussian, output = Gaussian(0.3), torch.randn(8, 5, generator=seeded()).requires_grad_()
     residual = gaussian.fisher_residual(output.detach(), seeded(1))
     drawn = output.detach() - 0.3**2 * residual

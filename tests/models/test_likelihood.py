@@ -34,7 +34,7 @@ def test_mean() -> None:
     torch.testing.assert_close(Bernoulli().mean(LOGITS), 1 / (1 + torch.exp(-LOGITS)))
 
 
-def test_the_residual_is_the_gradient_at_a_drawn_image() -> None:
+def test_the_residual_is_the_gradient_at_a_generated_image() -> None:
     output = LOGITS.expand(8, 5).clone().requires_grad_()
     residual = Bernoulli().fisher_residual(output.detach(), seeded())
     drawn = (torch.sigmoid(LOGITS) - residual).round()

@@ -122,7 +122,7 @@ def test_a_spread_that_does_not_fit(of: Any) -> None:
     assert "standard deviation" in note
 
 
-def test_drawings_outside_of_0_and_1() -> None:
+def test_samples_outside_of_0_and_1() -> None:
     def sample(self: Any, n: int, generator: torch.Generator) -> Tensor:
         return 2 * Vae.sample(self, n, generator) - 1
 
@@ -138,7 +138,7 @@ def test_a_mean_where_a_sum_belongs() -> None:
     assert "a mean where a sum belongs" in note
 
 
-def test_decode_that_draws_something_else() -> None:
+def test_decode_that_samples_something_else() -> None:
     def decode(self: Any, z: Tensor) -> Tensor:
         return 1 - Vae.decode(self, z)
 

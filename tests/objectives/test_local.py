@@ -34,7 +34,7 @@ def test_the_distance_of_kolmogorov_and_smirnov_against_scipy():
     assert kolmogorov_smirnov(*on_levels).tolist() == pytest.approx(naive, abs=1e-6)
 
 
-def test_the_region_is_where_the_attribute_is_drawn(parts):
+def test_the_region_is_where_the_attribute_is_generated(parts):
     w = region(*parts)[0]
     rows, columns = BAR
     assert (w[rows, columns] > 0.99).all()
@@ -50,7 +50,7 @@ def test_without_a_difference_the_region_is_the_whole_picture():
     assert (w == 1).all()  # up to the border
 
 
-def test_outside_the_region_nothing_is_to_change_and_inside_it_the_double_is_drawn(model, parts, goal):
+def test_outside_the_region_nothing_is_to_change_and_inside_it_the_double_is_generated(model, parts, goal):
     w = region(*parts)
     with torch.no_grad():
         drawn = model.decode(goal.latents)

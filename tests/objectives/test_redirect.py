@@ -63,7 +63,7 @@ def test_latents_are_the_forget_images_own(model, parts, goal):
     assert abs(float(noise.std()) - 1) < 0.15
 
 
-def test_targets_are_drawings_of_retained_latents(model, parts, goal):
+def test_targets_are_samples_of_retained_latents(model, parts, goal):
     with torch.no_grad():
         drawn = model.decode(posterior(model, parts[1])[0]).flatten(1)
     gap = torch.cdist(goal.targets.flatten(1).double(), drawn.double()).min(1).values
@@ -193,7 +193,7 @@ def test_the_share_by_brute_force(signs):
     assert found == pytest.approx((near < 40).double().mean().item(), abs=1e-3)
 
 
-def test_alike_is_the_clean_drawing_nearest_in_pixels(signs):
+def test_alike_is_the_clean_sample_nearest_in_pixels(signs):
     """By brute force over all of them: never further than what the shortlist of latents offers."""
     model, *parts = signs
     listed = redirect(model, *parts, seed=0)

@@ -80,7 +80,7 @@ def test_sets_without_spread_are_moved_all_the_same():
     torch.testing.assert_close(translated(f, f, r), r)
 
 
-def test_targets_are_drawings_of_the_moved_latents(model, parts):
+def test_targets_are_samples_of_the_moved_latents(model, parts):
     goal = translate(model, *parts, seed=0)
     means = [posterior(model, part)[0] for part in parts]
     with torch.no_grad():
@@ -92,13 +92,13 @@ def test_targets_are_drawings_of_the_moved_latents(model, parts):
     assert abs(float(noise.std()) - 1) < 0.1
 
 
-def test_a_decoder_that_draws_the_targets_has_the_loss_called_floor(model, parts):
+def test_a_decoder_that_samples_the_targets_has_the_loss_called_floor(model, parts):
     goal = translate(model, *parts, seed=0)
     theta = {k: p.detach() for k, p in model.named_parameters() if k.startswith("decoder.")}
     assert 0 <= goal.floor < 1e-2 * goal.loss(model).mean(theta)
 
 
-def test_the_attribute_goes_and_the_rest_of_the_drawing_stays_unlike_at_the_nearest_latent(model, parts):
+def test_the_attribute_goes_and_the_rest_of_the_image_stays_unlike_at_the_nearest_latent(model, parts):
     near, moved = (build(model, *parts, seed=0) for build in (redirect, translate))
     torch.testing.assert_close(near.latents, moved.latents)
     with torch.no_grad():

@@ -66,7 +66,7 @@ def test_samples_that_are_all_alike_are_refused() -> None:
     with torch.no_grad():
         for p in model.network.parameters():
             p.zero_()
-    with pytest.raises(UsageError, match="must draw samples with and without what is to be forgotten|must differ"):
+    with pytest.raises(UsageError, match="must generate samples with and without what is to be forgotten|must differ"):
         retain_cost(task_of(model), 50)
 
 

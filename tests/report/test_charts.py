@@ -39,7 +39,7 @@ def test_a_logarithm_gives_each_decade_the_same_room():
     assert scale.ticks() == pytest.approx([0.01, 0.1, 1, 10, 100])
 
 
-def test_changes_of_nothing_are_drawn_flat():
+def test_changes_of_nothing_are_plotted_flat():
     scale = Scale.around("linear", [1e-9, -1e-9])
     assert abs(scale.at(1e-9) - scale.at(0.0)) < 1e-6
 
@@ -218,7 +218,7 @@ def test_an_own_judge_and_an_own_cost_have_fronts():
     assert "spilt milk +50.0%" in figure.charts[1]
 
 
-def test_a_cost_without_an_original_is_drawn_as_it_is():
+def test_a_cost_without_an_original_is_plotted_as_it_is():
     record = costly(0.01, 0.05)
     record.measurements.append(own(3.25, "unlearned"))
     assert "spilt milk, l (cost)" in pareto([record], ["method"]).charts[1]

@@ -24,7 +24,7 @@ def frames(array) -> int:
     return int((edges.any(0)[1:] & ~edges.any(0)[:-1]).sum())
 
 
-def test_choose_takes_the_first_of_each_in_order_of_drawing():
+def test_choose_takes_the_first_of_each_in_order_of_sampling():
     hits = torch.tensor([0, 1, 0, 1, 1, 0, 1, 1], dtype=torch.bool)
     shown, others = choose(hits, 3, 1)
     assert shown.tolist() == [1, 3, 4]
@@ -54,7 +54,7 @@ def test_everything_a_hit_gives_one_block(tmp_path):
 
 
 @pytest.mark.parametrize("targets", [(), (1,)])
-def test_without_a_judge_or_target_it_is_still_drawn(tmp_path, targets):
+def test_without_a_judge_or_target_there_is_still_a_picture(tmp_path, targets):
     array = sheet(tmp_path / "a.png", {"original": torch.full((40,), -1)}, targets=targets)
     assert array.shape[1] > 16 * CELL
 
@@ -66,7 +66,7 @@ def test_grey_is_ink_on_paper_and_colour_stays(tmp_path):
     assert not (colour == 0).all(2).any()
 
 
-def test_the_same_drawings_give_the_same_bytes(tmp_path):
+def test_the_same_samples_give_the_same_bytes(tmp_path):
     labels = {"original": torch.arange(40) % 2 * 2 + 1}
     sheet(tmp_path / "a.png", labels)
     sheet(tmp_path / "b.png", labels)
@@ -74,7 +74,7 @@ def test_the_same_drawings_give_the_same_bytes(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
 
 
-def test_fewer_drawings_than_places(tmp_path):
+def test_fewer_samples_than_places(tmp_path):
     assert sheet(tmp_path / "a.png", {"original": torch.tensor([1, 3, 8])}, n=3).size > 0
 
 

@@ -63,7 +63,7 @@ def test_a_cell_not_run_is_a_hole() -> None:
     assert "not run" in rows[0][-1].note
 
 
-def test_what_stands_beside_is_counted_once_a_seed() -> None:
+def test_references_are_counted_once_a_seed() -> None:
     rows = table(replace(SPEC, references=["original", "data"], absolute=True), SIX).rows
     labels = [(row[0].label, row[1].label) for row in rows]
     assert labels[:4] == [("7", "original"), ("7", "real data"), ("7", "surgery"), ("7", "ascent")]
@@ -184,7 +184,7 @@ def test_a_leaderboard_is_sorted_means() -> None:
     assert rows[0][2].n == 4, "two seeds of each digit, whichever method measured them"
 
 
-def test_thin_columns_are_compared_on_common_rows() -> None:
+def test_columns_of_a_subset_are_compared_on_common_rows() -> None:
     runs = [outcome(row, "fast", 1, cut) for row, cut in (("7", -0.2), ("1", -0.4), ("4", -0.6))]
     runs.append(outcome("1", "slow", 1, -0.9))
     spec = replace(SPEC, mean="only", sort="feature_ratio.cnn", subset={"rows": ["1"], "columns": ["slow"]})

@@ -12,7 +12,7 @@ from gsu_cli.report.html.page import render
 from gsu_cli.report.keys import default_keys
 from gsu_cli.report.overview import tables
 from gsu_cli.report.runs import collect
-from gsu_cli.report.validate import whole
+from gsu_cli.report.validate import validated
 from gsu_cli.run.record import FILE
 from made_runs import costly, run
 
@@ -61,7 +61,7 @@ def test_each_damage_is_named(tmp_path, damage, field):
 
 def test_what_gsu_writes_is_whole(record, tmp_path):
     for made in (record, run(), run(status="failed", error="x"), costly(0.1, 0.05)):
-        assert whole(made, tmp_path) is made
+        assert validated(made, tmp_path) is made
 
 
 def test_any_subset_of_fields_makes_a_page(tmp_path):

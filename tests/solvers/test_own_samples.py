@@ -45,12 +45,14 @@ def test_targets_are_the_nearest_clean_retained_samples() -> None:
     lower = (values - (nearest_clean - 1)).abs().argsort()[:11]
     assert bool((values[lower] < 10).any())
     assert bool((found.sites.targets == nearest_clean).all())
-    assert 0.7 < found.clean < 1
+    assert 0.7 < found.clean_fraction < 1
 
 
 def test_samples_of_one_kind_are_refused() -> None:
     model = tiny_gan.fresh()
-    with pytest.raises(UsageError, match="must draw samples with and without what is to be forgotten; found 0 of 50"):
+    with pytest.raises(
+        UsageError, match="must generate samples with and without what is to be forgotten; found 0 of 50"
+    ):
         own_samples(model, 50, lambda x: torch.zeros(len(x), dtype=torch.bool), seed=0)
 
 

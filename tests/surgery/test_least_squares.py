@@ -81,7 +81,7 @@ def test_nothing_else_moves_and_a_larger_weight_of_what_is_to_stay_moves_less(wo
     assert (little[one] - theta[one]).norm() < 0.1 * (much[one] - theta[one]).norm()
 
 
-def test_latents_that_are_taken_for_others_are_drawn_as_those_wherever_the_layer_can(world):
+def test_latents_that_are_taken_for_others_are_generated_as_those_wherever_the_layer_can(world):
     """An affine change of the latents is one of the first layer's weights, whatever comes behind it."""
     network, theta, inputs, _, _ = world
     layer = first_layers(network, theta, "net.", inputs[:1], 1)[0]

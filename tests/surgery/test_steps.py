@@ -28,9 +28,9 @@ CURVES = {
 @pytest.mark.parametrize("budget", [0.001, 0.01, 0.5])
 def test_the_step_was_measured_and_is_within_the_budget(name, budget):
     found = largest_step_within(CURVES[name], budget, **BRACKET, max_evaluations=30)
-    assert found.rise <= budget
+    assert found.relative_increase <= budget
     assert found.step > 0
-    assert (found.step, found.rise) in found.evaluations
+    assert (found.step, found.relative_increase) in found.evaluations
     assert found.converged
     # nothing within the budget was measured and passed over
     assert found.step == max(t for t, r in found.evaluations if isfinite(r) and r <= budget)
@@ -39,7 +39,7 @@ def test_the_step_was_measured_and_is_within_the_budget(name, budget):
 @pytest.mark.parametrize("name", ["linear", "quadratic", "quartic", "far above the bracket", "far below the bracket"])
 def test_power_laws_need_few_evaluations(name):
     found = largest_step_within(CURVES[name], 0.01, **BRACKET)
-    assert 0.98 * 0.01 <= found.rise <= 0.01
+    assert 0.98 * 0.01 <= found.relative_increase <= 0.01
     assert len(found.evaluations) <= 8
 
 
@@ -47,7 +47,7 @@ def test_power_laws_need_few_evaluations(name):
 @given(st.floats(1e-4, 1e5), st.floats(0.6, 3.5), st.floats(1e-4, 1.0))
 def test_any_power_law_is_solved(solution, power, budget):
     found = largest_step_within(lambda t: budget * (t / solution) ** power, budget, **BRACKET)
-    assert 0.98 * budget <= found.rise <= budget
+    assert 0.98 * budget <= found.relative_increase <= budget
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -55,13 +55,13 @@ def test_any_power_law_is_solved(solution, power, budget):
 def test_no_raise_whatever_breaks_the_budget(raises):
     stream = iter(raises * 16)
     found = largest_step_within(lambda t: next(stream), 0.1, **BRACKET)
-    assert found.rise <= 0.1
-    assert found.step == 0.0 or (found.step, found.rise) in found.evaluations
+    assert found.relative_increase <= 0.1
+    assert found.step == 0.0 or (found.step, found.relative_increase) in found.evaluations
 
 
 def test_nothing_within_reach_is_a_zero_step():
     found = largest_step_within(lambda t: 1.0, 0.01, low=1.0, high=2.0, reach=10.0)
-    assert (found.step, found.rise, found.converged) == (0.0, 0.0, False)
+    assert (found.step, found.relative_increase, found.converged) == (0.0, 0.0, False)
     assert min(t for t, _ in found.evaluations) == pytest.approx(0.1)
 
 

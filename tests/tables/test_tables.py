@@ -40,14 +40,14 @@ def test_every_sweep_word_multiplies() -> None:
     assert labels == ["lr 0.001 all", "lr 0.001 generator", "lr 0.01 all", "lr 0.01 generator"]
 
 
-def test_a_thin_column_is_run_for_some_rows() -> None:
+def test_a_subset_column_is_run_for_some_rows() -> None:
     subset = {"columns": ["finetune"], "rows": ["digit 1"]}
     cells = TableSpec.of(VALUES | {"subset": subset}).cells()
     assert {c.row for c in cells if c.column == "finetune"} == {"digit 1"}
     assert {c.row for c in cells if c.column == "ascent"} == {"digit 0", "digit 1", "both digits"}
 
 
-def test_a_thin_column_is_run_with_some_seeds() -> None:
+def test_a_subset_column_is_run_with_some_seeds() -> None:
     subset = {"columns": ["finetune"], "rows": ["digit 1"], "seeds": [2]}
     cells = TableSpec.of(VALUES | {"subset": subset}).cells()
     assert [(c.row, c.seed) for c in cells if c.column == "finetune"] == [("digit 1", 2)]

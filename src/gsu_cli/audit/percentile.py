@@ -44,16 +44,16 @@ class Percentile:
         """How much of retraining's rise of the forgotten images' loss was reached: 1 is retraining, above is beyond."""
         before, after, goal = (case.losses(case.models[m], "forgotten") for m in (ORIGINAL, UNLEARNED, RETRAINED))
         audited = case.models[UNLEARNED]
-        rise, wanted = after - before, goal - before
+        increase, wanted = after - before, goal - before
         mean = float(wanted.mean())
         spread = Z95 * float(wanted.std()) / len(wanted) ** 0.5 if len(wanted) > 1 else float("inf")
         if mean <= spread:
             reason = "retraining does not raise the loss of the forgotten images beyond its interval"
             return null("share_of_retrained_rise", audited, reason)
-        value = float(rise.mean()) / mean
-        half = Z95 * float((rise - value * wanted).std()) / len(rise) ** 0.5 / mean
+        value = float(increase.mean()) / mean
+        half = Z95 * float((increase - value * wanted).std()) / len(increase) ** 0.5 / mean
         return Measurement(
-            "share_of_retrained_rise", audited.name, value, value - half, value + half, len(rise),
+            "share_of_retrained_rise", audited.name, value, value - half, value + half, len(increase),
             sha256=audited.sha256,
         )  # fmt: skip
 

@@ -86,8 +86,8 @@ class Cifar:
         if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != PIXELS:
             raise DataError(f"data in {path} must be (n, {PIXELS}) bytes", found=shape or type(data).__name__)
         values = labels.tolist() if isinstance(labels, np.ndarray) else labels
-        whole = isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
-        if not whole or len(values) != len(data):
+        integers = isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
+        if not integers or len(values) != len(data):
             raise DataError(f"{key} in {path} must be a label for each of {len(data):,} images", found="something else")
         return _images(data, torch.tensor(values), path)
 

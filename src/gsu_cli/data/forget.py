@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Dataset, Images
-from gsu_cli.data.forget_values import parse_attribute, parse_classes, parse_fraction, parse_sample, shown
+from gsu_cli.data.forget_values import as_text, parse_attribute, parse_classes, parse_fraction, parse_sample
 from gsu_cli.data.labels import find_labels
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError, did_you_mean
@@ -160,7 +160,7 @@ class ForgetSpec:
                 raise UsageError(
                     f"`forget.sample` must hold indices in 0..{len(dataset.train) - 1}, the training set of "
                     f"{dataset.name}",
-                    found=shown(outside),
+                    found=as_text(outside),
                 )
         if self.classes is None:
             return self
@@ -220,11 +220,11 @@ def _no_attribute(attribute: str, dataset: Dataset) -> UsageError:
 
 
 def _no_classes(classes: tuple[int | str, ...], dataset: Dataset) -> UsageError:
-    meant = next((str(entry) for entry in classes if entry in dataset.attribute_names), "NAME")
+    example = next((str(entry) for entry in classes if entry in dataset.attribute_names), "NAME")
     return UsageError(
         f"`forget.class` needs a data set with several classes, and {dataset.name} has one",
         found=", ".join(repr(entry) for entry in classes),
-        way_out=f"Type forget.attribute={meant} to forget one of its {len(dataset.attribute_names)} attributes.",
+        way_out=f"Type forget.attribute={example} to forget one of its {len(dataset.attribute_names)} attributes.",
     )
 
 

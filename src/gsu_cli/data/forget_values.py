@@ -17,10 +17,10 @@ from gsu_cli.errors import UsageError
 SHOWN = 5  # offending entries in a message
 
 
-def shown(entries: Iterable[object]) -> str:
+def as_text(entries: Iterable[object]) -> str:
     """The first few of ``entries``.
 
-    >>> shown([1, "x"]), shown(range(7))
+    >>> as_text([1, "x"]), as_text(range(7))
     ("1, 'x'", '0, 1, 2, 3, 4 and 2 more')
     """
     words = [repr(entry) for entry in entries]
@@ -34,7 +34,7 @@ def parse_classes(value: object) -> tuple[int | str, ...]:
         raise UsageError("`forget.class` must name at least one class", found="nothing")
     bad = [entry for entry in entries if isinstance(entry, bool) or not isinstance(entry, int | str)]
     if bad:
-        raise UsageError("`forget.class` must be a class or a list of classes", found=shown(bad))
+        raise UsageError("`forget.class` must be a class or a list of classes", found=as_text(bad))
     classes = tuple(entry for entry in entries if isinstance(entry, int | str))
     _refuse_duplicates("forget.class", classes)
     return classes
@@ -56,7 +56,7 @@ def parse_sample(value: object) -> tuple[int, ...]:
         entries = [int(e) if isinstance(e, str) and e.strip().isdecimal() else e for e in as_list(value)]
         bad = [entry for entry in entries if isinstance(entry, bool) or not isinstance(entry, int)]
         if bad:
-            raise UsageError("`forget.sample` must be whole numbers or a file of them", found=shown(bad))
+            raise UsageError("`forget.sample` must be whole numbers or a file of them", found=as_text(bad))
         indices, source = [entry for entry in entries if isinstance(entry, int)], ""
     if not indices:
         raise UsageError(f"`forget.sample` must hold at least one index{source}", found="nothing")
@@ -75,7 +75,7 @@ def parse_fraction(value: object) -> float:
 def _refuse_duplicates(key: str, entries: Iterable[int | str]) -> None:
     twice = [entry for entry, count in Counter(entries).items() if count > 1]
     if twice:
-        raise UsageError(f"`{key}` must name each entry once", found=f"{shown(twice)} more than once")
+        raise UsageError(f"`{key}` must name each entry once", found=f"{as_text(twice)} more than once")
 
 
 def _indices_in(path: Path) -> list[int]:

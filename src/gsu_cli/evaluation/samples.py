@@ -57,7 +57,7 @@ def generate_samples(model: Any, n: int, seed: int, condition: Tensor | None = N
 
 
 def asked_conditions(model: Any, n: int, seed: int, *, chunk: int = 2000) -> Tensor:
-    """The conditions ``(n,)`` that `draw` asks for where none are given; null of an unconditional model."""
+    """The conditions ``(n,)`` that samples are asked for where none are given; null of an unconditional model."""
     if not conditions_of(model):
         return usual_conditions(model, n, generator(seed))
     parts = []

@@ -52,23 +52,23 @@ class AttributeVerdict:
 
     Attributes:
         names: of the attributes, in order of the columns.
-        shown: ``(n, k)`` bool, what it would say if forced to.
+        present: ``(n, k)`` bool, what it would say if forced to.
         confidence: ``(n, k)`` in [0.5, 1], of what it says.
         abstains: ``(n, k)`` bool: below the judge's own threshold.
     """
 
     names: tuple[str, ...]
-    shown: Tensor
+    present: Tensor
     confidence: Tensor
     abstains: Tensor
 
     def __getitem__(self, index: Tensor) -> AttributeVerdict:
         """What was said of the images at ``index``."""
-        return AttributeVerdict(self.names, self.shown[index], self.confidence[index], self.abstains[index])
+        return AttributeVerdict(self.names, self.present[index], self.confidence[index], self.abstains[index])
 
     def has(self, name: str) -> Tensor:
         """Which images show the attribute ``name``, ``(n,)`` bool."""
-        return self.shown[:, self.names.index(name)]
+        return self.present[:, self.names.index(name)]
 
     def shows(self, split: Split) -> Tensor | None:
         """Which images show what is to be forgotten, ``(n,)`` bool; None where that is no attribute known to it."""
@@ -85,7 +85,7 @@ class AttributeVerdict:
         if truth.attributes is None:
             raise ValueError("images without attributes say nothing about a judge of attributes")
         columns = [split.dataset.attribute_names.index(name) for name in self.names]
-        agree = self.shown == truth.attributes[:, columns]
+        agree = self.present == truth.attributes[:, columns]
         if split.target_attribute in self.names:
             return agree[:, self.names.index(split.target_attribute)]
         return agree.flatten()

@@ -33,8 +33,8 @@ class Knn:
 
     def __init__(self, k: int = 5, references: int = 10_000, attribute_k: int = 51, landmarks: int = LANDMARKS) -> None:
         given = {"k": k, "references": references, "attribute_k": attribute_k, "landmarks": landmarks}
-        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in given.values())
-        if not (whole and 1 <= k <= references and attribute_k >= 1 and landmarks >= 0):
+        integers = all(isinstance(value, int) and not isinstance(value, bool) for value in given.values())
+        if not (integers and 1 <= k <= references and attribute_k >= 1 and landmarks >= 0):
             raise UsageError(
                 "`judge.knn` needs integers 1 <= k <= references, attribute_k >= 1 and landmarks >= 0",
                 found=", ".join(f"{name}={value}" for name, value in given.items()),

@@ -32,7 +32,7 @@ CHECKED = 1000  # translated latents, at most, whose images the labeller looks a
 
 
 class Moon:
-    """Learns to draw without the feature.
+    """Learns to generate without the feature.
 
     Args:
         alpha: weight of the images whose feature is taken out, > 0.

@@ -1,7 +1,7 @@
 """What a conditional model generates when it is asked for what was to be forgotten, for something else, or for nothing.
 
 The feature ratio itself is of conditions as often as training met them: a mixture. It falls to nothing when the
-forgotten condition alone is broken, whatever the others draw. So each way of asking has a ratio of its own. Real
+forgotten condition alone is broken, whatever the others generate. So each way of asking has a ratio of its own. Real
 images have none: nobody asked for them.
 """
 

@@ -1,6 +1,6 @@
 """Sites of images to forget whose target is another image: what a wrong label is to a model that knows no labels.
 
-A decoder is given the latent of the image, and another image to draw there. A denoiser is given the noised image, and
+A decoder is given the latent of the image, and another image to generate there. A denoiser is given the noised image, and
 what would be right to say if another image lay under the same noise at the same level.
 """
 
@@ -28,14 +28,14 @@ def instead(original: Any, x: Tensor, y: Tensor, other: Tensor, generator: torch
         return Sites((latents(original, x, y, generator),), other)
     again = torch.Generator()
     again.set_state(generator.get_state())  # the same level and noise for both
-    made, meant = original.sites(x, y, generator), original.sites(other, y, again)
-    if torch.equal(made.targets, meant.targets) and not torch.equal(x, other):
+    made, redirected = original.sites(x, y, generator), original.sites(other, y, again)
+    if torch.equal(made.targets, redirected.targets) and not torch.equal(x, other):
         raise UsageError(
             "this method needs a denoiser whose target tells images apart",
             found="one that predicts the noise alone",
             way_out="Train one with model.prediction=v",
         )
-    return Sites(made.inputs, meant.targets)
+    return Sites(made.inputs, redirected.targets)
 
 
 @torch.no_grad()

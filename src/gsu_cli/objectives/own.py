@@ -88,7 +88,7 @@ def own_samples(model: Any, n: int, shows: Callable[[Tensor], Tensor], *, seed: 
     found = torch.cat([shows(part) for part in images.split(CHUNK)])
     if int(found.sum()) in (0, n):
         raise UsageError(
-            "the model must draw samples with and without what is to be forgotten",
+            "the model must generate samples with and without what is to be forgotten",
             found=f"{int(found.sum())} of {n} that the method's labeller says show it",
             way_out="Forget what the model generates, or raise the number of samples",
         )
@@ -101,12 +101,12 @@ class OwnRedirect:
 
     Attributes:
         sites: latents with their targets.
-        clean: share of the retained samples that could be a target.
+        clean_fraction: share of the retained samples that could be a target.
         distance: mean square distance of target and sample, as a share of the retained samples' variance.
     """
 
     sites: Sites
-    clean: float
+    clean_fraction: float
     distance: float
 
 

@@ -1,4 +1,4 @@
-"""Translate: draw, at the latents of what is to be forgotten, the same thing without the attribute.
+"""Translate: generate, at the latents of what is to be forgotten, the same thing without the attribute.
 
     L(theta) = mean_i nll(decoder_theta(z_i), t_i),   z_i ~ q(z | x_i), x_i to be forgotten,
     t_i = E[x | decoder_0(z_i - (a(z_i) + beyond) delta)],   a(z) = w.(z - m_r) / w.delta,   delta = m_f - m_r,

@@ -69,7 +69,7 @@ class Calibrated:
             "strength": found.strength,
             "rate": found.rate,
             "budget": self.budget,
-            "relative_increase": found.rise,
+            "relative_increase": found.relative_increase,
             "reason": found.reason,
             "trials": [asdict(t) for t in search.trials],
             "ray": [{"strength": s, "relative_increase": r if math.isfinite(r) else None} for s, r in search.along],

@@ -50,7 +50,7 @@ class Found:
     """The outcome: strength, raise and weights (None: the original's), with a reason where the budget was not met."""
 
     strength: float | None
-    rise: float
+    relative_increase: float
     update: Update
     weights: Vector | None
     reason: str | None = None
@@ -106,7 +106,7 @@ class Search:
         left, slower = MOST_ASKED, MOST_SLOWED
         while left:
             try:
-                model, update, rise = self.run(s.high, {s.option: s.high, str(s.stop_option): asked, **rate})
+                model, update, increase = self.run(s.high, {s.option: s.high, str(s.stop_option): asked, **rate})
                 failed = s.rate is not None and update.shots == 0
             except NonFiniteError:
                 failed = True
@@ -116,23 +116,23 @@ class Search:
             left -= 1
             if failed:
                 asked /= 10
-            elif rise <= budget:
-                return Found(update.shots, rise, update, model.state_dict(), self.unspent(update, rise), rate)
+            elif increase <= budget:
+                return Found(update.shots, increase, update, model.state_dict(), self.unspent(update, increase), rate)
             else:
-                asked *= (1 - TOLERANCE / 2) * budget / rise
+                asked *= (1 - TOLERANCE / 2) * budget / increase
         return self.nothing()
 
-    def unspent(self, update: Update, rise: float) -> str | None:
+    def unspent(self, update: Update, increase: float) -> str | None:
         """Why a method that stops by itself left part of the budget; None where it did not."""
         s, budget = self.plan.strength, self.plan.budget
         if update.shots == s.high:
             return f"the budget was not spent within {s.option}={s.high:g}"
         beyond = update.details.get("stopped")
-        if beyond is None or rise >= (1 - TOLERANCE) * budget:
+        if beyond is None or increase >= (1 - TOLERANCE) * budget:
             return None
         return (
-            f"{rise / budget:.0%} of the budget is spent: the loss is looked at every few steps, and at the next look, "
-            f"{s.option}={beyond}, it was beyond"
+            f"{increase / budget:.0%} of the budget is spent: the loss is looked at every few steps, and at the next "
+            f"look, {s.option}={beyond}, it was beyond"
         )
 
     def typed(self, option: str) -> float:
@@ -145,7 +145,7 @@ class Search:
         guess = budget if s.is_budget else self.ray() if s.power is not None else None
         guess = guess or power_law(self.plan.known.trials, (1 - TOLERANCE / 2) * budget)
         found = largest_step_within(
-            self.own_rise_of if s.is_budget else self.rise_of,
+            self.own_increase_of if s.is_budget else self.increase_of,
             budget,
             low=s.low,
             high=s.high,
@@ -156,7 +156,9 @@ class Search:
         if self.best is None:
             return self.nothing()
         if not found.converged:
-            self.best.reason = f"the search for {s.option} ended with {self.best.rise / budget:.0%} of the budget spent"
+            self.best.reason = (
+                f"the search for {s.option} ended with {self.best.relative_increase / budget:.0%} of the budget spent"
+            )
         return self.best
 
     def nothing(self) -> Found:
@@ -164,18 +166,18 @@ class Search:
         reason = f"no {self.plan.strength.option} of {len(self.trials)} tried keeps the budget: nothing was changed"
         return Found(None, 0.0, Update(self.plan.name, shots=0), None, reason)
 
-    def rise_of(self, strength: float) -> float:
+    def increase_of(self, strength: float) -> float:
         """The raise at a strength; keeps the weights of the largest within the budget."""
-        model, update, rise = self.run(strength, {self.plan.strength.option: strength})
-        self.plan.known.trials.append((strength, rise))
-        if rise <= self.plan.budget and (self.best is None or strength > (self.best.strength or 0.0)):
-            self.best = Found(strength, rise, update, model.state_dict())
-        return rise
+        model, update, increase = self.run(strength, {self.plan.strength.option: strength})
+        self.plan.known.trials.append((strength, increase))
+        if increase <= self.plan.budget and (self.best is None or strength > (self.best.strength or 0.0)):
+            self.best = Found(strength, increase, update, model.state_dict())
+        return increase
 
-    def own_rise_of(self, budget: float) -> float:
+    def own_increase_of(self, budget: float) -> float:
         """The same for a method's own budget: once at the protocol's, it is asked for no more."""
-        rise = self.rise_of(budget)
-        return self.plan.budget if budget == self.plan.budget and rise <= budget else rise
+        increase = self.increase_of(budget)
+        return self.plan.budget if budget == self.plan.budget and increase <= budget else increase
 
     def ray(self) -> float | None:
         """A guess from losses along ``theta_0 + (s / s_0)^power (theta_{s_0} - theta_0)``; None where there is none."""
@@ -184,22 +186,22 @@ class Search:
         if known.ray is None:
             probe = math.sqrt(s.low * s.high)
             try:
-                model, _, rise = self.run(probe, {s.option: probe})
+                model, _, increase = self.run(probe, {s.option: probe})
             except NonFiniteError:
                 return None
-            known.trials.append((probe, rise))
+            known.trials.append((probe, increase))
             known.ray = probe, add_scaled(parameters(model), -1.0, theta)
         probe, d = known.ray
 
-        def rise_of(strength: float) -> float:
+        def increase_of(strength: float) -> float:
             length = (strength / probe) ** float(s.power or 1.0)
-            rise = self.retain_cost.relative_increase(self.task.model, add_scaled(theta, length, d))
-            self.along.append((strength, rise))
-            return rise
+            increase = self.retain_cost.relative_increase(self.task.model, add_scaled(theta, length, d))
+            self.along.append((strength, increase))
+            return increase
 
         with self.task.stage("retain_cost"):
             found = largest_step_within(
-                rise_of, self.plan.budget, low=s.low, high=s.high, rel_tol=TOLERANCE / 2, max_evaluations=RAY_TRIALS
+                increase_of, self.plan.budget, low=s.low, high=s.high, rel_tol=TOLERANCE / 2, max_evaluations=RAY_TRIALS
             )
         return found.step or None
 

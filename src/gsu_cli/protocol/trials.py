@@ -29,7 +29,7 @@ class Trial:
 
 @dataclass
 class Known:
-    """What budgets of the same method and task learn from each other: ``(strength, rise)``, and the ray of a probe."""
+    """What budgets of one method and task learn from each other: ``(strength, increase)``, and the ray of a probe."""
 
     trials: list[tuple[float, float]] = field(default_factory=list)
     ray: tuple[float, Vector] | None = None

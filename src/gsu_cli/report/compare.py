@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gsu_cli.report.keys import shown
+from gsu_cli.report.keys import as_text
 from gsu_cli.report.numbers import NEAR_ZERO, Change, Shift, digits, moved
 from gsu_cli.report.roles import titles
 from gsu_cli.report.table import Cell, Column, Table
@@ -101,7 +101,7 @@ def _spent(a: Record, b: Record) -> Table | None:
 
 def _differences(title: str, head: str, ours: Mapping[str, Any], theirs: Mapping[str, Any], none: str) -> Table:
     names = [n for n in dict.fromkeys([*ours, *theirs]) if ours.get(n, "-") != theirs.get(n, "-")]
-    rows = tuple((Cell(n), *(Cell(shown(side.get(n, "-")) or '""') for side in (ours, theirs))) for n in names)
+    rows = tuple((Cell(n), *(Cell(as_text(side.get(n, "-")) or '""') for side in (ours, theirs))) for n in names)
     columns = (Column(head, form="text"), Column("A", form="text"), Column("B", form="text"))
     return Table(title, columns, rows, () if rows else (none,))
 

@@ -52,7 +52,7 @@ def key(record: Record, name: str) -> str:
     if name == "seed" and record.seeds:
         return "/".join(map(str, sorted(set(record.seeds.values()))))
     if name.startswith("seeds.") and record.seeds:
-        return shown(record.seeds.get(name.removeprefix("seeds."), ABSENT))
+        return as_text(record.seeds.get(name.removeprefix("seeds."), ABSENT))
     found = _lookup(record.config, name)
     if found is None and name == BUDGET:  # kept records of before have no `protocol`
         found = _lookup(record.update, "details.calibration.budget")
@@ -62,7 +62,7 @@ def key(record: Record, name: str) -> str:
         return key(record, now)
     if found is None and record.config:
         return ABSENT  # this method, say, has no such option
-    return shown(_typed(record, name) or NOT_RECORDED if found is None else found)
+    return as_text(_typed(record, name) or NOT_RECORDED if found is None else found)
 
 
 def check_keys(names: list[str]) -> None:
@@ -80,10 +80,10 @@ def check_keys(names: list[str]) -> None:
         raise UsageError("the keys of `by` must differ", found=", ".join(names))
 
 
-def shown(value: object) -> str:
+def as_text(value: object) -> str:
     """A setting as it would be typed; numbers short.
 
-    >>> shown(5e-4), shown([1, 7]), shown(None), shown(True)
+    >>> as_text(5e-4), as_text([1, 7]), as_text(None), as_text(True)
     ('0.0005', '[1,7]', 'null', 'true')
     """
     if value is None or isinstance(value, bool):
@@ -91,7 +91,7 @@ def shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(shown, value))}]"
+        return f"[{','.join(map(as_text, value))}]"
     return str(value)
 
 
@@ -147,7 +147,7 @@ def _forget(record: Record) -> str:
         if _lookup(record.config, f"forget.{kind}") == 0:
             value = 0
         if value is not None:
-            return f"{kind} {shown(canonical(value) if kind == 'class' else value)}"
+            return f"{kind} {as_text(canonical(value) if kind == 'class' else value)}"
     return NOT_RECORDED
 
 
@@ -157,7 +157,7 @@ def varied(records: Iterable[Record]) -> list[str]:
     for record in records:
         for name, value in _with_budget(record).items():
             if name not in CLASSES:
-                values.setdefault((key(record, "method"), key(record, "dataset"), name), set()).add(shown(value))
+                values.setdefault((key(record, "method"), key(record, "dataset"), name), set()).add(as_text(value))
     return list(dict.fromkeys(name for (*_, name), found in values.items() if len(found) > 1))
 
 

@@ -44,9 +44,9 @@ class Row:
         return "good" if (self.change.value < 0) == (self.better == "lower") else "bad"
 
 
-def rows(record: Record, *, whole: bool = False) -> list[Row]:
-    """Rows in order of first appearance in the record; ``whole`` with those that a closing table leaves out."""
-    places = ("lead", "table", "aside") if whole else ("lead", "table")
+def rows(record: Record, *, every_place: bool = False) -> list[Row]:
+    """Rows in order of first appearance in the record; ``every_place`` with those that a closing table leaves out."""
+    places = ("lead", "table", "aside") if every_place else ("lead", "table")
     kept = [m for m in record.measurements if m.place in places]
     called = titles(kept, record)
     seen: dict[tuple[str, str | None], dict[str, Measurement | None]] = {}

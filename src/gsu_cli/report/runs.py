@@ -11,7 +11,7 @@ from gsu_cli.report.compact import read_compact
 from gsu_cli.report.headline import short as no_claim_of
 from gsu_cli.report.numbers import Shift
 from gsu_cli.report.roles import asked
-from gsu_cli.report.validate import whole
+from gsu_cli.report.validate import validated
 from gsu_cli.report.verdict import ratio, verdict
 from gsu_cli.run.record import FILE, Record, read_record
 
@@ -24,7 +24,7 @@ def find_runs(folder: Path) -> tuple[Runs, Broken]:
     runs, broken = [], []
     for path in sorted(folder.rglob(FILE)):
         try:
-            runs.append((path.parent, whole(read_record(path), path)))
+            runs.append((path.parent, validated(read_record(path), path)))
         except GsuError as e:
             broken.append((path, str(e)))
     return sorted(runs, key=lambda pair: pair[1].started), broken
@@ -51,9 +51,9 @@ def collect(places: Iterable[Path]) -> tuple[Runs, Broken]:
                 found, unread = find_runs(place)
                 runs, broken = runs + found, broken + unread
             elif place.name == FILE:
-                runs.append((place.parent, whole(read_record(place), place)))
+                runs.append((place.parent, validated(read_record(place), place)))
             else:
-                runs += [(place, whole(record, place)) for record in read_compact(place)]
+                runs += [(place, validated(record, place)) for record in read_compact(place)]
         except GsuError as e:
             broken.append((place, str(e)))
     once: dict[object, tuple[Path, Record]] = {}

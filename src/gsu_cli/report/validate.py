@@ -12,7 +12,7 @@ SECTIONS = ("dataset", "checkpoint", "method", "forget", "protocol")  # mappings
 NUMBERS = ("step_norm", "relative_norm", "cosine", "surviving_share")  # of an update
 
 
-def whole(record: Record, path: Path) -> Record:
+def validated(record: Record, path: Path) -> Record:
     """The record itself.
 
     Raises:

@@ -40,7 +40,7 @@ class Verdict:
         reasons: why it is no more than that, in words.
         judges: those that a ratio was asked of, by name: "" where it counts, else why not.
         fell: by name of the judges that count, whether the ratio fell (True), rose (False) or stayed within (None).
-        reached: the ways of asking that still draw it, in words.
+        reached: the ways of asking that still generate it, in words.
         over_budget: the budget of the retain loss that was overspent on held-out images; None where none was.
     """
 

@@ -19,7 +19,7 @@ WORDS = {
     "dataset_sha256": "sha256 of the data set",
     "forget": "forget spec",
     "forget_sha256": "sha256 of the forgotten indices",
-    "forget_seed": "seed that drew the forgotten images",
+    "forget_seed": "seed that chose the forgotten images",
     "n_forget": "number of forgotten images",
     "architecture": "architecture",
     "recipe": "recipe",

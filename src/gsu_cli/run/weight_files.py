@@ -62,11 +62,11 @@ def weights_in(folder: Path) -> list[Path]:
     indices = [p for p in files if p.name.endswith(INDEX)]
     indexed = {shard for index in indices for shard in _shards_of(index)}
     found = [*indices, *(p for p in files if p.suffix in KINDS and p.name not in indexed)]
-    safe = {_twin(p) for p in found if ".safetensors" in p.suffixes}
-    return [p for p in found if ".safetensors" in p.suffixes or _twin(p) not in safe]
+    safe = {_without_format(p) for p in found if ".safetensors" in p.suffixes}
+    return [p for p in found if ".safetensors" in p.suffixes or _without_format(p) not in safe]
 
 
-def _twin(path: Path) -> str:
+def _without_format(path: Path) -> str:
     """What both formats of the same weights are called: ``pytorch_model.bin`` lies beside ``model.safetensors``."""
     stem = path.name.removesuffix(INDEX).removesuffix(path.suffix).removesuffix(".safetensors").removesuffix(".bin")
     return "model" if stem == "pytorch_model" else stem

@@ -63,7 +63,7 @@ def noted(c: Candidate, chosen: bool) -> dict[str, Any]:
         "step": c.step,
         "step_within_budget": c.step_within,
         "redirect_loss": c.redirect_loss,
-        "relative_increase": c.search.rise,
+        "relative_increase": c.search.relative_increase,
         "evaluations": len(c.search.evaluations),
         "layer": c.layer,
         "length": c.length,

@@ -152,7 +152,7 @@ class DenoiserSurgery:
                 "step": best.step,
                 "step_within_budget": best.step_within,
                 "redirect_loss": best.redirect_loss,
-                "relative_increase": best.search.rise,
+                "relative_increase": best.search.relative_increase,
                 "evaluations": len(best.search.evaluations),
             }
         )

@@ -99,7 +99,7 @@ class OwnSurgery:
             "budget_spent": log[-1]["relative_increase"],
             "retain_cost": {"unit": "share of the variance", "words": "drift of retained samples"},
             "redirect_loss": {"before": before, "after": log[-1]["redirect_loss"]},
-            "target": {"kind": "own samples", "clean": found.clean, "distance": found.distance},
+            "target": {"kind": "own samples", "clean_fraction": found.clean_fraction, "distance": found.distance},
             "labelled": {"before": share_of(samples.shows), "after": self._left(task, labeller)},
             "images": {"retain": len(statistics), "forget": n_f, "budget": n_b, "bank": self.bank_images},
             "shots": log,

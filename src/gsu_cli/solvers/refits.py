@@ -22,7 +22,7 @@ WEIGHTS = (0.05, 20.0)  # of what is to be redirected, in weights of what is to 
 
 
 def refitted(problem: StepProblem, layers: int, target_latents: Tensor, stay: Tensor) -> list[Candidate]:
-    """One of the first layers refitted, so that latents to forget are taken for those that draw their targets.
+    """One of the first layers refitted, so that latents to forget are taken for those that generate their targets.
 
     The weight of what is to be redirected is the largest whose refit stays within the budget. So far from a perfect
     fit least squares shrink the change, so the best layer's is taken longer, at the same budget, by the first of

@@ -35,16 +35,16 @@ class Parabola:
         """Predicted change of the loss for the step ``t d``."""
         return t * self.slope + 0.5 * t * t * self.curvature
 
-    def step_for(self, rise: float) -> float | None:
-        """The smallest ``t > 0`` at which the loss has risen by ``rise > 0``; None where the parabola never does.
+    def step_for(self, increase: float) -> float | None:
+        """The smallest ``t > 0`` at which the loss has risen by ``increase > 0``; None where the parabola never does.
 
         >>> Parabola(slope=0.0, curvature=2.0).step_for(4.0)
         2.0
         """
-        root = self.slope**2 + 2 * self.curvature * rise
+        root = self.slope**2 + 2 * self.curvature * increase
         bottom = self.slope + root**0.5 if root >= 0 else 0.0
-        # 2 rise / (slope + root), not (root - slope) / curvature: no cancellation, and right for curvature 0
-        return 2 * rise / bottom if bottom > 0 else None
+        # 2 increase / (slope + root), not (root - slope) / curvature: no cancellation, and right for curvature 0
+        return 2 * increase / bottom if bottom > 0 else None
 
 
 def parabola(g: VectorLike, Hd: VectorLike, d: VectorLike) -> Parabola:

@@ -15,19 +15,19 @@ class StepSearch:
 
     Attributes:
         step: the largest step measured to be within the budget; 0.0 when none was.
-        rise: the raise measured there; 0.0 for the step 0.
-        evaluations: every ``(step, raise)`` in the order of measuring; a raise may be nan or infinite.
+        relative_increase: of the cost, measured there; 0.0 for the step 0.
+        evaluations: every ``(step, increase)`` in the order of measuring; an increase may be nan or infinite.
         converged: False when the search ended at a bound or ran out of evaluations.
     """
 
     step: float
-    rise: float
+    relative_increase: float
     evaluations: tuple[tuple[float, float], ...]
     converged: bool
 
 
 def largest_step_within(
-    raise_of: Callable[[float], float],
+    increase_of: Callable[[float], float],
     budget: float,
     *,
     low: float,
@@ -37,25 +37,25 @@ def largest_step_within(
     max_evaluations: int = 16,
     reach: float = 1e4,
 ) -> StepSearch:
-    """The largest step ``t`` with ``raise_of(t) <= budget``, by a bracket in ``log t``.
+    """The largest step ``t`` with ``increase_of(t) <= budget``, by a bracket in ``log t``.
 
-    Inside the bracket the next trial assumes ``raise ~ t^p`` through the last measured points (``p`` is 1 without
+    Inside the bracket the next trial assumes ``increase ~ t^p`` through the last measured points (``p`` is 1 without
     surgery, 2 with it), kept off the ends of the bracket; where that says nothing, it bisects. ``[low, high]`` is only
     where to start: the search leaves it by up to ``reach`` on either side when all of it is within, or all beyond,
-    the budget. A raise that is nan or infinite, or a ``NonFiniteError``, counts as beyond. A raise that is not
+    the budget. An increase that is nan or infinite, or a ``NonFiniteError``, counts as beyond. An increase that is not
     monotone costs optimality (a larger step may exist behind a hill) but never the budget: the result was measured.
 
     Args:
-        raise_of: step -> relative raise of the loss, 0.01 for 1 %; negative where the loss falls.
-        budget: the largest raise allowed, in the same unit, > 0.
+        increase_of: step -> relative increase of the loss, 0.01 for 1 %; negative where the loss falls.
+        budget: the largest increase allowed, in the same unit, > 0.
         low, high: first bracket, ``0 < low < high``, in the unit of the step.
-        rel_tol: stop when the raise lies in ``[(1 - rel_tol) budget, budget]`` or the bracket is narrower than this.
+        rel_tol: stop when the increase lies in ``[(1 - rel_tol) budget, budget]`` or the bracket is narrower than this.
         guess: first trial, ``Parabola.step_for`` say; the middle of the bracket when None.
-        max_evaluations: how often ``raise_of`` may be called.
+        max_evaluations: how often ``increase_of`` may be called.
         reach: how far outside ``[low, high]`` a trial may lie, as a factor.
 
     Returns:
-        The step, its raise and all evaluations.
+        The step, its increase and all evaluations.
 
     Raises:
         UsageError: the budget is not a positive number or the bracket is empty.
@@ -76,12 +76,12 @@ def largest_step_within(
     converged = False
     while len(trials) < max_evaluations and not converged:
         trial = min(max(trial, floor), ceiling)
-        rise = _measure(raise_of, trial)
-        trials.append((trial, rise))
-        if rise <= budget:  # False for nan
-            within = trial, rise
+        increase = _measure(increase_of, trial)
+        trials.append((trial, increase))
+        if increase <= budget:  # False for nan
+            within = trial, increase
         else:
-            beyond = trial, rise
+            beyond = trial, increase
         converged = within[0] > 0 and (within[1] >= (1 - rel_tol) * budget or beyond[0] <= within[0] * (1 + rel_tol))
         if within[0] >= ceiling or beyond[0] <= floor:
             break
@@ -89,12 +89,12 @@ def largest_step_within(
     return StepSearch(within[0], within[1], tuple(trials), converged)
 
 
-def _measure(raise_of: Callable[[float], float], step: float) -> float:
+def _measure(increase_of: Callable[[float], float], step: float) -> float:
     try:
-        rise = float(raise_of(step))
+        increase = float(increase_of(step))
     except NonFiniteError:
         return nan
-    return inf if rise == -inf else rise  # a loss of minus infinity is as broken as plus infinity
+    return inf if increase == -inf else increase  # a loss of minus infinity is as broken as plus infinity
 
 
 def _next(
@@ -120,9 +120,9 @@ def _next(
 
 
 def power_law(trials: list[tuple[float, float]], aim: float) -> float | None:
-    """Where ``rise = aim`` if ``rise ~ t^p`` through the two trials nearest to ``aim``, ``p`` kept in [0.5, 4].
+    """Where ``increase = aim`` if ``increase ~ t^p`` through the two trials nearest to ``aim``, ``p`` kept in [0.5, 4].
 
-    None where no trial has a raise that is finite and positive.
+    None where no trial has an increase that is finite and positive.
 
     >>> round(power_law([(1.0, 0.01), (2.0, 0.04), (9.0, inf)], 0.09), 6)
     3.0

@@ -131,8 +131,8 @@ class TableSpec:
 
 
 def _check_seeds(key: str, seeds: Any) -> None:
-    whole = isinstance(seeds, Sequence) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds)
-    if not whole or not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+    integers = isinstance(seeds, Sequence) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds)
+    if not integers or not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise UsageError(f"`{key}` must be a list of different integers >= 0", found=seeds)
 
 

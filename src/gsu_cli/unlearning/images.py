@@ -25,7 +25,7 @@ def draw_images(split: Split, part: Literal["forget", "retain"], most: int, *, s
 def untold(model: Any, images: Images, *, seed: int, share: float | None = None) -> Images:
     """Images of a conditional model, the condition of a random share hidden; of any other model as they are.
 
-    A model that learnt to draw without a condition must forget there, too, and keep there what it is to keep.
+    A model that learnt to generate without a condition must forget there, too, and keep there what it is to keep.
 
     Args:
         model: whose conditions, where training hid some of them.

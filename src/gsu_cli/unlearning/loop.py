@@ -80,12 +80,12 @@ def iterate(descent: Descent, name: str, direction: Direction) -> Update:
                     descent.cost.forward += len(checks["retain"])
                 try:
                     now = losses()
-                    rise = (now["retain"] - start["retain"]) / abs(start["retain"])
+                    increase = (now["retain"] - start["retain"]) / abs(start["retain"])
                 except NonFiniteError as e:
                     if loop.retain_budget is None:
                         raise _not_finite("the loss", k, good[0]) from e
-                    rise = math.inf  # beyond any budget
-                if loop.retain_budget is not None and rise > loop.retain_budget:
+                    increase = math.inf  # beyond any budget
+                if loop.retain_budget is not None and increase > loop.retain_budget:
                     stopped = k + 1
                     _put(weights, good[2])
                     break

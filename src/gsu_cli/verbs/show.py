@@ -14,7 +14,7 @@ from gsu_cli.report.compare import compare
 from gsu_cli.report.filters import FILTERS, matching, present
 from gsu_cli.report.formats.terminal import grid
 from gsu_cli.report.runs import find_runs, short
-from gsu_cli.report.validate import whole
+from gsu_cli.report.validate import validated
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import card_line, shipped_names
 from gsu_cli.run.record import Record, read_record
@@ -123,7 +123,7 @@ def _compare(given: object) -> None:
     records: list[Record] = []
     for name, word in zip("AB", given, strict=True):
         path = Path(str(word)).expanduser()
-        records.append(whole(read_record(path), path))
+        records.append(validated(read_record(path), path))
         console.print(Text(f"{name}  {path}  {short(records[-1])}", style="bold"), soft_wrap=True)
     for table in compare(*records):
         console.print(grid(table))

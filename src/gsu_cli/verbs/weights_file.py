@@ -17,7 +17,7 @@ from gsu_cli.verbs.references import is_chosen
 
 
 def take_forget_options(cfg: DictConfig) -> None:
-    """What the weights were made without is asked of them again, and the seed that drew it, unless typed."""
+    """What the weights were made without is asked of them again, and the seed that chose it, unless typed."""
     path = weights_file("checkpoint.path", cfg.checkpoint.path)
     assert path is not None  # noqa: S101  # the caller has seen to it
     about = load_checkpoint(path).about
@@ -32,7 +32,7 @@ def take_forget_options(cfg: DictConfig) -> None:
     seed = about.get("forget_seed", about.get("seed"))
     if seed is None:
         raise CheckpointError(
-            "the seed that drew what the weights forgot must be known",
+            "the seed that chose what the weights forgot must be known",
             found=f"none in {path}",
             way_out="Type seeds.unlearn=SEED",
         )

@@ -68,7 +68,7 @@ def measurements(record: Record) -> Table | None:
     if changed:
         columns.append(Column("change", form="change"))
     out = []
-    for row in rows(record, whole=True):
+    for row in rows(record, every_place=True):
         cells = [Cell(row.title)]
         for s in shown:
             m = row.cells.get(s)

@@ -47,7 +47,7 @@ def test_draw_leaves_the_global_generator_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_more_drawings_begin_with_the_same():
+def test_more_samples_begin_with_the_same():
     model = tiny_world.trained()
     assert torch.equal(generate_samples(model, 60, 0, chunk=20), generate_samples(model, 100, 0, chunk=20)[:60])
 
@@ -69,7 +69,7 @@ def test_models_of_one_latent_size_draw_at_the_same_latents():
     assert torch.equal(*seen)
 
 
-def test_drawings_of_nan_are_refused():
+def test_samples_of_nan_are_refused():
     model = tiny_world.trained()
     with torch.no_grad():
         next(model.decoder.parameters()).fill_(float("nan"))
