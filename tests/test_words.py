@@ -33,7 +33,7 @@ OLD = {  # word: what is said instead
     r"(?:^|(?:table|method)\.)(?:thin|beside|levels|corrected)(?=[:=])": "subset, references, absolute, ekfac",
 }
 MODULES = {"comma", "along", "shape", "foreign", "listening", "parts", "twin", "scene", "subject", "gauge", "knob"}
-"""Names of earlier files, which say less than today's: csv, sweep_plot, validate, import_weights, progress, assemble."""
+"""Names of earlier files. Today's are csv, sweep_plot, validate, import_weights, progress, assemble."""
 STAYS = {  # file: (pattern of the lines in which an old word is right, why)
     "src/gsu_cli/metrics/sample_nll.py": (r'derive\(.*"drawn"\)', "the name of a stream: another moves numbers"),
     "src/gsu_cli/data/avatars.py": (r"drawn_by", "the packages that draw cartoons; a key of the cache"),
@@ -81,8 +81,9 @@ def test_no_module_has_an_old_name() -> None:
 
 
 CONTROLS = [
-    "lr: 1  # what is drawn instead", "found = open_twin(cfg)", "class Gauge:", "knob = LR", "the home side", "neg_elbo_retain",
-    "identity_distance", "scene = Scene(1)", "def whole(x):", "search.rise", "made, meant = sites", "thin: {rows: [a]}",
+    "lr: 1  # what is drawn instead", "found = open_twin(cfg)", "class Gauge:", "knob = LR", "the home side",
+    "neg_elbo_retain", "identity_distance", "scene = Scene(1)", "def whole(x):", "search.rise", "made, meant = sites",
+    "thin: {rows: [a]}",
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Sites of images to forget whose target is another image: what a wrong label is to a model that knows no labels.
 
-A decoder is given the latent of the image, and another image to generate there. A denoiser is given the noised image, and
-what would be right to say if another image lay under the same noise at the same level.
+A decoder is given the latent of the image, and another image to generate there. A denoiser is given the noised image,
+and what would be right to say if another image lay under the same noise at the same level.
 """
 
 from __future__ import annotations
