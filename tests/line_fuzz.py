@@ -142,7 +142,9 @@ class Lines:
         if verb == "unlearn":
             method = rng.choice(option_names(conf_dir() / "method"))
             forget = rng.choice(["forget.class=1", "forget.sample=[1,2]", "forget.fraction=0.1", None])
-            few = rng.choice([[], ["metric=[identity]"]])  # half of the time of a line is composing twelve of them
+            few = rng.choice(
+                [[], ["metric=[retained_shift]"]]
+            )  # half of the time of a line is composing twelve of them
             return world.unlearn(f"method={method}", *few, forget=forget)
         if verb == "train":
             return world.train("training.epochs=1")

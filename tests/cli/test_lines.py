@@ -66,7 +66,7 @@ MISTAKES = [
         "`method.lr` must be one value unless the line is a sweep; found 1,2. Add -m",
     ),
     ("unlearn dataset=mnist seed=range(3)", 2, "Add -m to the line."),
-    ("unlearn dataset=folder", 2, "`dataset.path` must be given. Type dataset.path=VALUE."),
+    ("unlearn dataset=folder", 2, "`dataset.path` must be given. Type dataset.path=VALUE"),
     ("evaluate", 2, "`run` must be given"),
     ("evaluate run=x", 2, "nowhere"),
     ("unlearn --multrun dataset=mnist", 2, "found --multrun. Did you mean '--multirun'?"),

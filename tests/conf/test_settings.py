@@ -21,7 +21,12 @@ from gsu_cli.verbs.settings import GROUPS, SETTINGS, check, names
 
 GROUPS_OF_CLASSES = ("audit", "dataset", "judge", "logger", "method", "metric", "model", "training")
 SHAPE = {"shape": [3, 64, 64]}
-MORE = {"judge_cnn": {**SHAPE, "labels": [0, 1]}, "attribute_cnn": {**SHAPE, "attributes": ["a"]}}
+MORE = {
+    "judge_cnn": {**SHAPE, "labels": [0, 1]},
+    "attribute_cnn": {**SHAPE, "attributes": ["a"]},
+    "cvae": {**SHAPE, "conditions": 2},
+    "ddpm_conditional": {**SHAPE, "conditions": 2},
+}
 FROM_A_FOLDER = ("autoencoder_kl", "pythae")  # their options lie beside the weights
 DECIDED_BY_DATA = ("classes", "heldout", "attributes", "names")  # of a data set; words that its files must have
 ODD: list[Any] = [math.nan, math.inf, -1, 2**63, "x", True, None, [], {"a": 1}]

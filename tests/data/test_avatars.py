@@ -152,7 +152,7 @@ def test_a_missing_package_is_named_with_the_way_to_get_it(tmp_path: Path, monke
         Avatars(tmp_path).load()
     assert str(caught.value) == (
         "dataset=avatars needs the packages dicebear-core, dicebear-styles, resvg-py; found no resvg-py. "
-        "Type pip install dicebear-core dicebear-styles resvg-py"
+        "Type pip install dicebear-core dicebear-styles resvg-py."
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -30,7 +30,7 @@ EXACTLY = (
 )
 
 BAD = [
-    ({}, f"{EXACTLY}; found none of them. For example forget.class=1."),
+    ({}, f"{EXACTLY}; found none of them. For example forget.class=1"),
     ({"class_": 1, "sample": [2]}, f"{EXACTLY}; found forget.class=1 and forget.sample=[2]."),
     ({"class_": 11}, "`forget.class` must be one of 0..9 for mnist; found 11."),
     ({"class_": -1}, "`forget.class` must be one of 0..9 for mnist; found -1."),
@@ -50,7 +50,7 @@ BAD = [
         {"attribute": "Male"},
         (
             "`forget.attribute` needs a data set with attributes, and mnist has none; found 'Male'. "
-            "Forget a class instead, for example forget.class=0."
+            "Forget a class instead, for example forget.class=0"
         ),
     ),
     ({"attribute": ""}, "`forget.attribute` must be the name of one attribute; found ''."),

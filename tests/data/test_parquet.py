@@ -112,7 +112,9 @@ def test_columns_that_do_not_fit(tmp_path: Path) -> None:
     images = [{"bytes": None, "path": "a.png"}] * 2
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     pq.write_table(pa.table({"image": pa.array(images, kind)}), path)
-    with pytest.raises(DataError, match="found none in 2 of 2 rows: x.parquet row 0, x.parquet row 1. Paths alone"):
+    with pytest.raises(
+        DataError, match="found none in 2 of 2 rows: x.parquet row 0, x.parquet row 1. Save the bytes, since paths"
+    ):
         Parquet(str(path), "x").load()
     pq.write_table(pa.table({"image": [b"no image", png(PIXELS[0])]}), path)
     with pytest.raises(DataError, match=r"found 1 that is not: x.parquet row 0 \(no image"):
@@ -136,5 +138,7 @@ def test_without_pyarrow(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(DataError, match=r"needs the package pyarrow; found none. pip install 'gsu-cli\[parquet\]'"):
+    with pytest.raises(
+        DataError, match=r"needs the package pyarrow; found none. Type pip install 'gsu-cli\[parquet\]'"
+    ):
         Parquet(str(hub), "x").load()

@@ -241,7 +241,7 @@ def test_a_missing_package_is_one_sentence(gsu: Gsu, tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(avatars, "version", version)
     refused(
-        gsu("train", "dataset=avatars", f"dataset.cache_dir={tmp_path}"), 1, "found no dicebear-core. `pip install "
+        gsu("train", "dataset=avatars", f"dataset.cache_dir={tmp_path}"), 1, "found no dicebear-core. Type pip install "
     )
 
 

@@ -54,7 +54,7 @@ def earlier(world: World, type_line: Callable[..., Any], tmp_path_factory: pytes
 
 def base(verb: str, world: World, earlier: Run) -> list[str]:
     return {
-        "unlearn": world.unlearn("method=ascent", "metric=[identity]"),
+        "unlearn": world.unlearn("method=ascent", "metric=[retained_shift]"),
         "train": world.train(),
         "evaluate": ["evaluate", f"run={earlier.folder}", "evaluation.samples=60"],
         "audit": ["audit", f"run={earlier.folder}"],
@@ -123,7 +123,7 @@ SAID = [
     ("~retrain", 2, "`retrain` must stay among the settings; found ~retrain."),
     ("~tune", 2, "`tune` must stay among the settings; found ~tune."),
     ("~seeds.train", 2, "`seeds.train` must stay among the settings; found ~seeds.train."),
-    ("forget=null", 2, "`forget` must stay a group of settings; found null. Type forget.class=1."),
+    ("forget=null", 2, "`forget` must stay a group of settings; found null. Type forget.class=1"),
     ("checkpoint.path=3", 2, "`checkpoint.path` must be text or null; found 3. Put it in quotes twice"),
     ("dataset.path=[a]", 2, "`dataset.path` must be text; found ['a']"),
     ("dataset.transpose=3", 2, "`dataset.transpose` must be true or false; found 3."),
@@ -151,7 +151,7 @@ SAID = [
 def test_what_a_line_says(world: World, gsu: Gsu, line: str, code: int, part: str) -> None:
     words = line.split(" ") if line.startswith("-m") else [line]
     typed = gsu(
-        *world.unlearn("method=ascent", "metric=[identity]"), *words
+        *world.unlearn("method=ascent", "metric=[retained_shift]"), *words
     )  # one metric: composing is most of the time
     works_or_says_why(typed, words)
     assert (typed.code, part in typed.err) == (code, True), typed
@@ -178,7 +178,7 @@ def test_a_line_without_metrics_makes_weights(world: World, gsu: Gsu, tmp_path: 
 
 @pytest.mark.parametrize(
     ("word", "gone"),
-    [("~metric.retained_shift", "identity"), ("metric.abstention=null", "abstention"), ("~judge.knn", "knn")],
+    [("~metric.retained_shift", "retained_shift"), ("metric.abstention=null", "abstention"), ("~judge.knn", "knn")],
 )
 def test_what_is_taken_away_is_not_measured(
     world: World, earlier: Run, gsu: Gsu, tmp_path: Path, word: str, gone: str
@@ -243,6 +243,7 @@ def test_random_lines_that_run_through(world: World, earlier: Run, gsu: Gsu) -> 
 
 def test_groups_are_told_apart() -> None:
     assert [g for g in GROUPS if takes_several(g, conf_dir())] == [
+        "audit",
         "judge",
         "metric",
     ]

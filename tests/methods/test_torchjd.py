@@ -130,7 +130,7 @@ def test_munba_is_the_bisector_of_length_root_two(J: torch.Tensor) -> None:
 
 def test_munba_is_nash_mtl_for_two_rows_and_stands_in_where_its_solver_is_not_installed() -> None:
     if importlib.util.find_spec("ecos") is None:
-        with pytest.raises(UsageError, match=r"gsu-cli\[solvers\].*MUNBa is the closed form"):
+        with pytest.raises(UsageError, match=r"gsu-cli\[solvers\].*or take MUNBa, the closed form"):
             TorchJd("NashMTL")
     else:
         torch.testing.assert_close(aggregate("NashMTL", CONFLICT), munba(CONFLICT), rtol=1e-2, atol=1e-3)

@@ -63,7 +63,7 @@ def test_it_learns_in_a_few_passes_and_does_not_mind_a_mirror() -> None:
         ({"width": 0}, "`model.width` must be an integer >= 1; found 0."),
         ({"feature_dim": 1.5}, "`model.feature_dim` must be an integer >= 1; found 1.5."),
         ({"attributes": []}, "must name at least one attribute, each once; found []."),
-        ({"attributes": []}, "of classes take model=judge_cnn"),
+        ({"attributes": []}, "or model=judge_cnn for classes"),
         ({"attributes": ["a", "b", "a"]}, "each once; found ['a', 'b', 'a']"),
         ({"shape": [28, 28]}, "`model.shape` must be channels, height and width; found [28, 28]."),
     ],

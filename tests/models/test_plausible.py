@@ -143,7 +143,7 @@ def test_decode_that_samples_something_else() -> None:
         return 1 - Vae.decode(self, z)
 
     (note,) = found(wrong(decode=decode)).notes
-    assert "decode() draws other pictures" in note
+    assert "decode() generates other pictures" in note
 
 
 def test_untrained_weights_are_noted_or_refused() -> None:

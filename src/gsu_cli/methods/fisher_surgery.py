@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from gsu_cli.checks import as_choice, as_flag, as_int, as_number, as_share, is_number
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.models.protocols import Capability, HasDecoder, HasNoiseLevels, HasSites
+from gsu_cli.models.protocols import Capability, HasDecoder, HasLatents, HasNoiseLevels, HasSites
 from gsu_cli.objectives.targets import TARGETS
 from gsu_cli.solvers.denoiser import DenoiserSurgery
 from gsu_cli.solvers.latent import LatentSurgery
@@ -119,7 +119,9 @@ class FisherSurgery:
             return (HasDecoder,)
         if self.solver == "kfac":
             return (HasDecoder | HasNoiseLevels,)
-        return (HasDecoder | HasSites,) if self.solver == "gauss_newton" else (HasDecoder | HasNoiseLevels | HasSites,)
+        return (
+            (HasDecoder | HasLatents,) if self.solver == "gauss_newton" else (HasDecoder | HasNoiseLevels | HasSites,)
+        )
 
     def _sizes(self, usual: tuple[int, int, int]) -> tuple[int, int, int]:
         """Images for the Fisher, the gradient and the budget: as typed, or what is usual for the family."""

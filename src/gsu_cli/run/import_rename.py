@@ -14,6 +14,7 @@ from gsu_cli.run.import_names import Rename, unwrapped
 def renamed(tensors: Mapping[str, Tensor], rename: Rename) -> dict[str, Tensor]:
     """``tensors`` under new names.
 
+    >>> import torch
     >>> list(renamed({"fc1.weight": torch.ones(1), "fc.bias": torch.ones(1)}, {"fc1.": "encoder.0.", "fc": "head"}))
     ['encoder.0.weight', 'head.bias']
     >>> list(renamed({"ema.weight": torch.ones(1), "raw.weight": torch.ones(1)}, {"ema.": "", "raw.": None}))
