@@ -15,7 +15,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file = tmp_path / f"{name}.safetensors"
         file.parent.mkdir(exist_ok=True)
         file.touch()
-    (tmp_path / "mnist" / "vae.md").write_text("# The default\n\nDraws digits.\nMore.\n")
+    (tmp_path / "mnist" / "vae.md").write_text("# The default\n\nGenerates digits.\nMore.\n")
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
     return tmp_path
 
@@ -37,5 +37,5 @@ def test_files_and_their_twins(folder: Path) -> None:
 
 
 def test_cards(folder: Path) -> None:
-    assert pretrained.card_line("mnist/vae") == "Draws digits."
+    assert pretrained.card_line("mnist/vae") == "Generates digits"
     assert pretrained.card_line("mnist/judge") == "no card"

@@ -65,8 +65,8 @@ VERBS = {
     "audit": Verb(
         "find out whether a run forgot, too little or too much",
         (
-            ("gsu audit run=outputs/unlearn/2026-01-31/12-00-00", "membership, rebound, relearning, samples: minutes"),
-            ("gsu audit run=outputs/unlearn/... audit=[percentile]", "one probe; forgotten among unseen images"),
+            ("gsu audit run=outputs/unlearn/2026-01-31/12-00-00", "the quick probes: minutes"),
+            ("gsu audit run=outputs/unlearn/... audit=[percentile]", "one probe; `gsu show probes` lists them"),
             ("gsu audit run=outputs/unlearn/... references=4", "with four more retrained models, trained once"),
         ),
         ("The original, the unlearned and the retrained model are compared in both directions; see docs/audit.md.",),
@@ -97,10 +97,10 @@ VERBS = {
         ),
     ),
     "show": Verb(
-        "list datasets, checkpoints, methods, metrics, judges and runs",
+        "list datasets, methods, metrics, judges, probes, models and runs",
         (
             ("gsu show", "everything, one line each"),
-            ("gsu show methods", "one kind: datasets, models, methods, metrics, judges, checkpoints, runs"),
+            ("gsu show methods", "one kind; or models, datasets, metrics, judges, probes, checkpoints"),
             ("gsu show runs last=50", "the latest 50 runs with what they found"),
             ("gsu show runs filter.method=ascent filter.status=failed", "some of them; or by dataset, forget, verb"),
             ("gsu show compare=[outputs/unlearn/A,outputs/unlearn/B]", "two runs, field by field"),
@@ -148,16 +148,16 @@ def overview() -> str:
 def page(name: str, conf_dir: Path) -> str:
     """The page of ``gsu NAME --help``: examples, then the choices found in the folder of configs."""
     verb = VERBS[name]
+    chosen = choices(name, conf_dir)
     lines = [
         f"gsu {name}: {verb.summary}.",
         "",
-        f"Usage: gsu {name} [group=choice] [key=value] [flags]",
+        f"Usage: gsu {name} {'[group=choice] ' if chosen else ''}[key=value] [flags]",
         "",
         "Examples:",
     ]
     for typed, meaning in verb.examples:
         lines += [f"  {typed}", f"      {meaning}"]
-    chosen = choices(name, conf_dir)
     if chosen:
         lines += ["", "Choices (the default is marked *):"]
         width = max(map(len, chosen)) + 1

@@ -1,4 +1,4 @@
-"""Abstention: the share of generated samples that a judge would rather not name. Rubbish raises it."""
+"""Abstention: the share of generated samples that a judge does not name. Poor samples raise it."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def shipped_by_digest(sha256: str) -> Path | None:
 
 
 def card_line(name: str) -> str:
-    """The first sentence of the card that lies beside ``dataset/name``."""
+    """The first line of the card that lies beside ``dataset/name``, without its full stop."""
     card = FOLDER / f"{name}.md"
     lines = card.read_text(encoding="utf-8").splitlines() if card.is_file() else []
-    return next((line for line in lines if line and not line.startswith("#")), "no card")
+    return next((line.rstrip(".") for line in lines if line and not line.startswith("#")), "no card")
