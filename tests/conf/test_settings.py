@@ -29,6 +29,7 @@ MORE = {
 }
 FROM_A_FOLDER = ("autoencoder_kl", "pythae")  # their options lie beside the weights
 DECIDED_BY_DATA = ("classes", "heldout", "attributes", "names")  # of a data set; words that its files must have
+READ_OFF_THE_DATA = {"conditions": 4}  # of a model: a verb refuses any other than the data's before it builds
 ODD: list[Any] = [math.nan, math.inf, -1, 2**63, "x", True, None, [], {"a": 1}]
 
 
@@ -78,10 +79,12 @@ def test_odd_values_of_every_option(path: Path) -> None:
     more = MORE.get(path.stem, SHAPE) if group == "model" else {}
     for missing in [key for key in options if OmegaConf.is_missing(options, key)]:
         options[missing] = "x"
+    counted = [key for key in READ_OFF_THE_DATA if group == "model" and key in options and options[key] is None]
+    options.update({key: READ_OFF_THE_DATA[key] for key in counted})
     build(options, key=group, **more)
     plain = OmegaConf.to_container(options, resolve=True)
     assert isinstance(plain, dict)
-    left_out = ("_target_", *(DECIDED_BY_DATA if group == "dataset" else ()))
+    left_out = ("_target_", *(DECIDED_BY_DATA if group == "dataset" else ()), *counted)
     for option in (key for key in plain if key not in left_out):
         for odd in ODD:
             options[option] = odd

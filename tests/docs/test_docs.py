@@ -187,3 +187,10 @@ def test_kept_records_make_a_report(path: Path) -> None:
     page = render(runs, [], default_keys(records), title="kept", command="gsu report", about="")
     assert page.count("<html") == 1
     assert records
+
+
+def test_design_notes_are_numbered_once_in_name_and_title() -> None:
+    notes = sorted((ROOT / "docs/design").glob("*.md"))
+    assert [note.name[:3] for note in notes] == [f"{number:03}" for number in range(1, len(notes) + 1)]
+    for note in notes:
+        assert re.match(rf"# {note.name[:3]} [A-Z]", note.read_text(encoding="utf-8")), note.name
