@@ -96,6 +96,7 @@ def test_a_sample_without_a_reference(world: World, gsu: Gsu, tmp_path: Path) ->
     rows = {m["name"]: m for m in findings["probes"]["percentile"]["measurements"] if m["subject"] == "unlearned"}
     assert rows["percentile"]["low"] < rows["percentile"]["high"], "an interval over the unseen images"
     assert findings["probes"]["likeness"]["measurements"][0]["reason"] == "there is no retrained model"
+    assert "there is no retrained model" in typed.out, "a hole in a table says why"
 
 
 @pytest.mark.parametrize(
@@ -131,3 +132,10 @@ def test_weights_that_changed_are_refused(run: Run, world: World, gsu: Gsu, tmp_
     typed = gsu("audit", f"run={copy}", *SHORT)
     assert typed.code == 1
     assert "must be those that the run measured" in typed.err
+    (copy / "unlearned.safetensors").unlink()
+    record = json.loads((copy / "record.json").read_text(encoding="utf-8"))
+    record["outputs"]["unlearned"]["path"] = "unlearned.safetensors"
+    (copy / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    typed = gsu("audit", f"run={copy}", *SHORT)
+    assert typed.code == 1
+    assert "the unlearned weights must lie where the run measured them, or in its folder; found none at" in typed.err

@@ -34,7 +34,7 @@ def test_what_fits_is_no_wider_and_breaks_no_number(table, width):
     part, left_out = columns.fitting(table, width)
     assert {c.name for c in part.columns} | set(left_out) == {c.name for c in table.columns}
     lines = shown(part).splitlines()[: 6 + len(part.rows)]
-    assert max(len(line.rstrip()) for line in lines) <= max(width, columns.total(columns.take(part, [0])))
+    assert max(len(line.rstrip()) for line in lines) <= max(width, columns.total(columns.take(part, [0, 1])))
     for row in written(part).rows:
         assert all(text in "\n".join(lines) for text, _ in row)
     assert [c.name for c in part.columns] == [c.name for c in table.columns if c.name not in left_out], "in their order"
@@ -47,6 +47,12 @@ def test_headline_numbers_come_first_and_failures_before_them():
     assert [c.name for c in narrow.columns] == ["method", "feature_ratio.cnn"]
     table = aggregate([fine, bad], ["method"])
     assert "failed" in [c.name for c in columns.fitting(table, 34)[0].columns]
+
+
+def test_a_table_too_wide_for_its_keys_still_has_a_number():
+    table = aggregate([costly(0.01, 0.05), costly(0.02, 0.04, digit=2)], ["method"])
+    part, _ = columns.fitting(table, 5)
+    assert [c.name for c in part.columns] == ["method", "feature_ratio.cnn"]
 
 
 @pytest.mark.parametrize("width", [20, 60, 200])

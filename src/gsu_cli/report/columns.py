@@ -56,7 +56,8 @@ def fitting(table: Table, width: int) -> tuple[Table, list[str]]:
     """The table with as many columns as ``width`` characters hold, and the names of those left out.
 
     Keys always stay. Then come failures, if there are any, the headline numbers, and the rest in order; what is a hole
-    in every row comes last.
+    in every row comes last. The first of them stays even where the keys alone are too wide: a table without a number
+    says nothing.
     """
     widths = column_widths(table)
     keys = [i for i, c in enumerate(table.columns) if c.is_key]
@@ -65,7 +66,7 @@ def fitting(table: Table, width: int) -> tuple[Table, list[str]]:
     left = width - EDGES - sum(widths[i] + GAP for i in keys) + GAP
     kept: list[int] = []
     for i in others:
-        if widths[i] + GAP <= left:
+        if widths[i] + GAP <= left or i == others[0]:
             kept.append(i)
             left -= widths[i] + GAP
     return take(table, [*keys, *sorted(kept)]), [table.columns[i].name for i in sorted(set(others) - set(kept))]

@@ -59,9 +59,7 @@ def print_sweep(folder: Path) -> int:
     runs, broken = find_runs(folder)
     varied = labels([record for _, record in runs])
     names = varied if len(set(varied)) == len(runs) else [str(path.relative_to(folder)) for path, _ in runs]
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=f"sweep in {folder}", title_justify="left"
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     shown = brief(discover(record for _, record in runs))
     for i, head in enumerate(("cell", "status", *(q.title for q in shown), "seconds")):
         least = min(max(map(len, names), default=0), 30) if i == 0 else None  # else the numbers squeeze it
@@ -70,6 +68,7 @@ def print_sweep(folder: Path) -> int:
         colour = {"done": "green", "n/a": "yellow"}.get(record.status, "red")
         table.add_row(Text(name), Text(record.status, style=colour), *cells(record, shown))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)  # a pipe has no edge
+    console.print(Text(f"sweep in {folder}", style="italic"), soft_wrap=True)  # a title would break at a narrow table
     console.print(table)
     for name, (_, record) in zip(names, runs, strict=True):
         if record.error:

@@ -235,6 +235,12 @@ def _open(name: str, facts: Mapping[str, Any], folder: Path, dataset: Dataset) -
             found=f"sha256 {brief(sha256_of(there[0]))} instead of {brief(sha256)} in {there[0]}",
             way_out="Evaluate the file itself with checkpoint.path=",
         )
-    checkpoint = load_checkpoint(found or path, shape=dataset.shape, key=f"the {name} weights of run")
+    if found is None:
+        raise CheckpointError(
+            f"the {name} weights must lie where the run measured them, or in its folder",
+            found=f"none at {places[0]}",
+            way_out="Put the file back, or make the run again with the command in its record.json",
+        )
+    checkpoint = load_checkpoint(found, shape=dataset.shape, key=f"the {name} weights of run")
     check_conditions(checkpoint.model, dataset, checkpoint.path)
     return checkpoint

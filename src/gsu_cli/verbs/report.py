@@ -125,7 +125,7 @@ def _print(table: Table, *, fit: bool) -> None:
     """The columns that fit the terminal, with the names of the others; or all, below each other where they must be."""
     if fit:
         shown, left_out = columns.fitting(table, room())
-        console.print(terminal.grid(shown, narrow=True), width=room())
+        console.print(terminal.grid(shown, narrow=True), width=max(room(), columns.total(shown)))
         if left_out:
             more = f"not shown: {', '.join(left_out)}; columns=all or columns=[{left_out[0]}] shows them"
             console.print(Text(more, style="dim"), width=room())
