@@ -78,7 +78,7 @@ def as_the_run_did(cfg: DictConfig, record: Record) -> DictConfig:
         raise UsageError(
             "`run` names the weights, so the line may not",
             found=other[0],
-            way_out=f"Leave {other[0]}= out, or measure other weights with `gsu evaluate checkpoint.path=...` without run=",
+            way_out=f"Leave {other[0]}= out, or measure other weights with `gsu evaluate checkpoint.path=...`",
         )
     whole = {key for key in words if "." not in key}
     gone = taken_away()
