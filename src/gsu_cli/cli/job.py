@@ -2,7 +2,7 @@
 
 A verb raises. In a single run the exception is kept and raised again once Hydra is done, so that Hydra prints nothing
 of its own. In a sweep a failing cell says so and leaves ``.hydra/error.txt``; the other cells run, in this process or
-in others, in this batch or the next, and the sweep fails at the end.
+in others, in this batch or the next, and the sweep fails at the end. A cell whose method does not apply is no failure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from gsu_cli.cli import several
 from gsu_cli.cli.app import App
 from gsu_cli.cli.error_messages import complain, explain
-from gsu_cli.errors import GsuError, OutputError, UsageError
+from gsu_cli.errors import GsuError, NotApplicableError, OutputError, UsageError
 from gsu_cli.run import folders
 from gsu_cli.run.memory import is_out_of_memory, memory_error
 from gsu_cli.run.record import FILE, Record, write_record
@@ -80,6 +80,8 @@ class Task:
         complain(error, self.app, where=f"cell {HydraConfig.get().job.override_dirname or 'without overrides'}")
         ours = HydraConfig.get()
         folder = Path(ours.runtime.output_dir) / ".hydra"
+        if isinstance(error, NotApplicableError) and (folder.parent / FILE).exists():
+            return  # the record says n/a, which is no failure
         sentence = explain(error, self.app).sentence
         try:
             folder.mkdir(parents=True, exist_ok=True)
