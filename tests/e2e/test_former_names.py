@@ -26,6 +26,8 @@ RUN = ("unlearn", "dataset=mnist", "forget.class=1")
         ((*RUN, "metric=[default,identity]"), "'retained_shift'"),
         ((*RUN, "metric.neg_elbo_drawn.images=10"), "'metric.sample_nll_retrained.images'"),
         (("reproduce", "table=paper", "table.levels=false"), "'table.absolute'"),
+        (("reproduce", "table=digits", "table.levels=true"), "'table.absolute' now. Type +table.absolute="),
+        (("reproduce", "table=digits", "table.thin=1"), "'table.subset' now. Type +table.subset="),
         (("reproduce", "table=paper", "+table.thin=null"), "'subset'"),
         (("reproduce", "table=paper", "table.show=[neg_elbo_retain]"), "'heldout_loss_retain'"),
         (("reproduce", "table=digits", "+table.sort=neg_elbo_retain"), "'heldout_loss_retain'"),

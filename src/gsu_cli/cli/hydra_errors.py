@@ -27,8 +27,8 @@ from omegaconf.errors import (
 )
 
 from gsu_cli.cli.app import App
-from gsu_cli.cli.suggestions import known_keys, option_of, suggest_key
-from gsu_cli.errors import UsageError, did_you_mean
+from gsu_cli.cli.suggestions import known_keys, left_out_of_the_table, option_of, suggest_key
+from gsu_cli.errors import UsageError, did_you_mean, renamed
 from gsu_cli.run.groups import option_names
 
 
@@ -140,7 +140,9 @@ def _unknown_key(match: re.Match[str], app: App) -> UsageError:
             return UsageError(f"~{name}= must name what stands there", found=word, way_out=f"Type ~{name} alone.")
         if word == f"~{name}" and name in known_keys(app):  # Hydra takes no null away
             return UsageError(f"`{name}` must stay among the settings", found=word, way_out="Leave that word out.")
-    way_out = suggest_key(name, known_keys(app)) + f"See every setting with `gsu {app.verb} --cfg job`."
+    keys = known_keys(app)
+    near = (name not in keys and renamed(name) not in keys and left_out_of_the_table(name)) or suggest_key(name, keys)
+    way_out = f"{near}See every setting with `gsu {app.verb} --cfg job`."
     return UsageError(f"a setting must be one that `gsu {app.verb}` has", found=name, way_out=way_out)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from gsu_cli.cli.app import App
 from gsu_cli.cli.pages import choices
-from gsu_cli.errors import did_you_mean
+from gsu_cli.errors import did_you_mean, renamed
 
 
 def suggest_key(name: str, keys: list[str], ending: str = "") -> str:
@@ -22,6 +23,23 @@ def suggest_key(name: str, keys: list[str], ending: str = "") -> str:
     if len(same_leaf) == 1:
         return f"Did you mean {same_leaf[0] + ending!r}? "
     return did_you_mean(name, [key for key in keys if key != name]).replace("'? ", f"{ending}'? ")
+
+
+def left_out_of_the_table(name: str) -> str:
+    """How a key is added that every table may have and this one leaves out; empty for any other name.
+
+    >>> left_out_of_the_table("table.subset"), left_out_of_the_table("table.rwos")
+    ('Type +table.subset=VALUE: this table leaves it out. ', '')
+    >>> left_out_of_the_table("table.thin")
+    "It is called 'table.subset' now. Type +table.subset=VALUE: this table leaves it out. "
+    """
+    from gsu_cli.tables.spec import TableSpec
+
+    now = renamed(name)
+    group, _, key = now.partition(".")
+    if group != "table" or key not in {f.name for f in fields(TableSpec)}:
+        return ""
+    return f"It is called {now!r} now. " * (now != name) + f"Type +{now}=VALUE: this table leaves it out. "
 
 
 def option_of(word: str, app: App) -> list[str]:

@@ -1,4 +1,4 @@
-"""How strongly sampling heeds a condition.
+"""How strongly sampling follows a condition.
 
 Source: Ho and Salimans, "Classifier-Free Diffusion Guidance", 2021; their ``w`` is the scale minus 1.
 """
