@@ -212,7 +212,7 @@ class Search:
         measured = passes * self.retain_cost.n * self.retain_cost.looks / 3 / len(self.task.split.dataset.train)
         final = next((t for t in reversed(self.trials) if t.strength == chosen), self.trials[-1])
         broken = [t for t in self.trials if t.error is not None and t.gradient_evaluations_per_image is None]
-        counted = len(own) + len(broken) == len(self.trials) and own  # what broke off counts like the most expensive other
+        counted = len(own) + len(broken) == len(self.trials) and own  # broken trials count like the most expensive
         return {
             "seconds": round(seconds, 4),
             "gradient_evaluations_per_image": sum(own) + len(broken) * max(own) + measured if counted else None,
