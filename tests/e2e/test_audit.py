@@ -99,6 +99,22 @@ def test_a_sample_without_a_reference(world: World, gsu: Gsu, tmp_path: Path) ->
     assert "there is no retrained model" in typed.out, "a hole in a table says why"
 
 
+def test_the_first_reference_stands_in_for_a_retrained_model(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    assert gsu(*world.unlearn("method=ascent", forget="forget.sample=[4]")).code == 0
+    (run,) = runs(tmp_path)
+    line = ("audit", f"run={run.folder}", "audit=[likeness]", "audit.likeness.samples=30", "references=1")
+    assert gsu(*line).code == 0
+    _, findings = found(tmp_path)
+    assert set(findings["weights"]) == {"original", "unlearned", "retrained"}
+    assert all(m["value"] is not None for m in findings["probes"]["likeness"]["measurements"])
+    (kept,) = (tmp_path / "outputs" / "references").rglob("*.safetensors")
+    kept.write_bytes(b"junk")
+    typed = gsu(*line, "hydra.run.dir=again")
+    assert typed.code == 1
+    assert "a reference that was trained earlier must be whole" in typed.err
+    assert f"Delete {kept.parent.relative_to(tmp_path)} to have it" in typed.err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "rule"),
     [

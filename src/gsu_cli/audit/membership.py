@@ -82,7 +82,8 @@ class Membership:
                 return None, "the retrained model cannot be calibrated with itself: references=1 trains another"
             return (lambda of, part: case.losses(goal, part) - case.losses(of, part)), ""
         if len(case.references) < LEAST:
-            return None, f"needs at least {LEAST} references, found {len(case.references)}: references={LEAST}"
+            few = len(case.references)
+            return None, f"needs at least {LEAST} references beside the retrained model, found {few}: raise references"
 
         def score(of: Audited, part: Part) -> Tensor:
             known = torch.stack([case.losses(r, part) for r in case.references])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from gsu_cli.audit.base import UNLEARNED, Audited, Case, Probe, Result, null
+from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Probe, Result, null
 from gsu_cli.audit.findings import findings, write_findings
 from gsu_cli.checks import as_int
 from gsu_cli.errors import NonFiniteError, UsageError
@@ -54,9 +54,12 @@ def main(cfg: DictConfig) -> None:
         context = plan.context(inputs)
         more = siblings(cfg, inputs, numbers["references"])
         with console.work_bar("audit") as on_progress, session.stage("audit"):
+            subjects = inputs.subjects()
+            if RETRAINED not in subjects and more:
+                subjects[RETRAINED], *more = more  # of the run's own recipe and data: as good a goal as any
             case = Case(
                 split=inputs.measured_on,
-                models={name: _audited(name, c) for name, c in inputs.subjects().items()},
+                models={name: _audited(name, c) for name, c in subjects.items()},
                 references=[_audited(f"retrained {k + 2}", c) for k, c in enumerate(more)],
                 context=context,
                 recipe=inputs.recipe,

@@ -123,8 +123,13 @@ def _whole(recipe: Recipe | None) -> dict[str, Any] | None:
     return None if recipe is None else asdict(recipe)
 
 
-def check_retrain(checkpoint: Checkpoint, session: Session) -> None:
+def check_retrain(checkpoint: Checkpoint, session: Session, asked: str = "retrain=true") -> None:
     """Refuses to retrain where that would give no reference.
+
+    Args:
+        checkpoint: the original.
+        session: which says the data.
+        asked: what was typed that asks for it.
 
     Raises:
         UsageError: nobody knows the recipe.
@@ -133,16 +138,17 @@ def check_retrain(checkpoint: Checkpoint, session: Session) -> None:
     way_out = (
         "Train one with `gsu train` and the forget options, and pass checkpoint.retrained=<folder>/model.safetensors"
     )
+    key = asked.split("=")[0]
     if recipe(checkpoint.about) is None:
         raise UsageError(
-            "`retrain=true` needs the recipe of the checkpoint",
+            f"`{asked}` needs the recipe of the checkpoint",
             found=f"none in {checkpoint.path}",
-            way_out=f"{way_out}, or leave out retrain",
+            way_out=f"{way_out}, or leave out {key}",
         )
     own, here = checkpoint.about.get("dataset_sha256"), reference_sha256(session)
     if own not in (None, here):
         raise CheckpointError(
-            "`retrain=true` needs the data that the checkpoint was trained on",
+            f"`{asked}` needs the data that the checkpoint was trained on",
             found=f"sha256 {brief(here)} loaded, and {brief(own)} in {checkpoint.path}",
-            way_out="Load the same data set with the same dataset options, or leave out retrain",
+            way_out=f"Load the same data set with the same dataset options, or leave out {key}",
         )

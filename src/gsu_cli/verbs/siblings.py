@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gsu_cli.data.split import Split
-from gsu_cli.errors import UsageError
+from gsu_cli.errors import CheckpointError
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.model import copied
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
@@ -42,13 +42,13 @@ def siblings(cfg: DictConfig, inputs: RunInputs, n: int) -> list[Checkpoint]:
 
     Raises:
         UsageError: the original does not say its recipe.
+        CheckpointError: the data are others, or a file that was kept is damaged.
     """
     if not n:
         return []
     session, original, split, recipe = inputs.session, inputs.first, inputs.measured_on, inputs.recipe
-    check_retrain(original, session)
-    if recipe is None:
-        raise UsageError("`references` needs the recipe of the checkpoint", found=f"none in {original.path}")
+    check_retrain(original, session, f"references={n}")
+    assert recipe is not None  # noqa: S101  # or it was refused
     made_of = {
         "dataset": reference_sha256(session),
         "forget": split.digest(),
@@ -63,12 +63,23 @@ def siblings(cfg: DictConfig, inputs: RunInputs, n: int) -> list[Checkpoint]:
         path = place / str(k + 1) / MODEL
         if not path.is_file():
             _train(session, original, split, recipe, seed, path, f"reference {k + 1} of {n}")
-        one = load_checkpoint(path, shape=split.dataset.shape)
+        one = _opened(path, split)
         check_reference(one, original, split, session)
         one.model.to(session.device)
         session.record.inputs[f"reference {k + 1}"] = describe(one)
         found.append(one)
     return found
+
+
+def _opened(path: Path, split: Split) -> Checkpoint:
+    try:
+        return load_checkpoint(path, shape=split.dataset.shape)
+    except CheckpointError as e:
+        raise CheckpointError(
+            "a reference that was trained earlier must be whole",
+            found=str(e).rstrip("."),
+            way_out=f"Delete {path.parent} to have it trained again",
+        ) from e
 
 
 def _train(
