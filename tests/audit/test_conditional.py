@@ -11,6 +11,8 @@ from gsu_cli.audit.fine_tuning import Relearning
 from gsu_cli.audit.likeness import Likeness
 from gsu_cli.data.base import Images
 from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.run.record import Record
+from gsu_cli.verbs.audit import _guidance
 
 
 def case() -> Case:
@@ -47,3 +49,9 @@ def test_a_sentence_says_how_many_images_were_given_back() -> None:
     probe, known = Relearning(at=[1], samples=10, given=5000), case()
     n = known.split.n_forget
     assert f"with {n:,} forgotten images given back" in probe(known).sentences[0]
+
+
+def test_samples_are_drawn_at_the_guidance_of_the_run() -> None:
+    assert _guidance(Record("unlearn", config={"evaluation": {"guidance": 2}})) == 2.0
+    assert _guidance(Record("unlearn", config={"evaluation": {"guidance": None}})) is None
+    assert _guidance(Record("unlearn")) is None

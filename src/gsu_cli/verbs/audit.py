@@ -39,7 +39,7 @@ def main(cfg: DictConfig) -> None:
         raise UsageError("`audit` must name at least one probe", found="none", way_out="See `gsu show probes`")
     folder = run if run.is_dir() else run.parent
     with open_session(cfg) as session:
-        plan = Plan(2, {}, build_judges(cfg))
+        plan = Plan(2, {}, build_judges(cfg), _guidance(record))
         spec = forget_spec(cfg.forget)
         assert spec is not None  # noqa: S101  # a finished unlearn run has one
         split = resolve_split(spec, earlier_run.load_data(cfg, record, session), session)
@@ -55,6 +55,8 @@ def main(cfg: DictConfig) -> None:
         more = siblings(cfg, inputs, numbers["references"])
         with console.work_bar("audit") as on_progress, session.stage("audit"):
             subjects = inputs.subjects()
+            for c in [*subjects.values(), *more]:
+                plan.guide(c.model)
             if RETRAINED not in subjects and more:
                 subjects[RETRAINED], *more = more  # of the run's own recipe and data: as good a goal as any
             case = Case(
@@ -104,6 +106,12 @@ def _check_run(record: Record) -> None:
             found=f"{record.verb}, {record.status}",
             way_out="See `gsu show runs filter.verb=unlearn`",
         )
+
+
+def _guidance(record: Record) -> float | None:
+    """At which guidance the run was measured: samples of an audit are drawn as those of the run."""
+    found = (record.config.get("evaluation") or {}).get("guidance")
+    return None if found is None else float(found)
 
 
 def _audited(name: str, checkpoint: Checkpoint) -> Audited:
