@@ -1,4 +1,4 @@
-"""Ctrl-C and closed pipes, in real processes."""
+"""Ctrl-C, the SIGTERM of batch systems and closed pipes, in real processes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
 
-def test_ctrl_c(environment: dict[str, str], tmp_path: Path) -> None:
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c(environment: dict[str, str], tmp_path: Path, sent: signal.Signals) -> None:
     line = ["gsu", "unlearn", "dataset=mnist", "do=wait"]
     process = subprocess.Popen(
         line, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "waiting\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert err.startswith("gsu: interrupted. What was finished is in outputs/unlearn/")

@@ -65,11 +65,12 @@ def test_killed_and_resumed(
     assert not (second / "state.safetensors").exists()
 
 
-def test_interrupted(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(world: World, tmp_path: Path, sent: signal.Signals) -> None:
     folder = tmp_path / "run"
     process = start(world, folder)
     wait_for(folder / "state.safetensors", process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "interrupted" in err

@@ -7,9 +7,13 @@ library is imported before it is clear that Hydra is needed: ``gsu --help`` answ
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from signal import SIG_DFL
+from typing import Any
 
 from gsu_cli import __version__
 from gsu_cli.cli import completion, pages, several
@@ -34,6 +38,7 @@ def main(argv: Sequence[str] | None = None, app: App | None = None) -> int:
     app = app or App()
     full = "1" in (os.environ.get("GSU_FULL_ERROR"), os.environ.get("HYDRA_FULL_ERROR"))
     app = replace(app, full_error=app.full_error or full)
+    before = _end_on_sigterm()
     try:
         code = _dispatch(list(sys.argv[1:] if argv is None else argv), app)
         sys.stdout.flush()  # so that a closed pipe shows here and not after the last line of Python
@@ -45,6 +50,20 @@ def main(argv: Sequence[str] | None = None, app: App | None = None) -> int:
     except KeyboardInterrupt:
         print(f"gsu: interrupted.{_whereabouts()}", file=sys.stderr)
         return INTERRUPTED
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _end_on_sigterm() -> Any:
+    """Lets a batch system's SIGTERM end the run as Ctrl-C does, so that its record says so; what was set before."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not SIG_DFL:
+        return None
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    return signal.signal(signal.SIGTERM, end)
 
 
 def _dispatch(words: list[str], app: App) -> int:
