@@ -41,7 +41,12 @@ def main(cfg: DictConfig) -> None:
     with open_session(cfg) as session:
         plan = Plan(2, {}, build_judges(cfg), _guidance(record))
         spec = forget_spec(cfg.forget)
-        assert spec is not None  # noqa: S101  # a finished unlearn run has one
+        if spec is None:
+            raise UsageError(
+                "`gsu audit` must know what was forgotten",
+                found="no forget.*",
+                way_out="Leave out forget: the run says it",
+            )
         split = resolve_split(spec, earlier_run.load_data(cfg, record, session), session)
         inputs = earlier_run.inputs(record, folder, split, session)
         if not isinstance(inputs.first.model, HasLoss):
