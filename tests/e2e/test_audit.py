@@ -112,7 +112,7 @@ def test_the_first_reference_stands_in_for_a_retrained_model(world: World, gsu: 
     typed = gsu(*line, "hydra.run.dir=again")
     assert typed.code == 1
     assert "a reference that was trained earlier must be whole" in typed.err
-    assert f"Delete {kept.parent.relative_to(tmp_path)} to have it" in typed.err
+    assert f"Remove {kept.parent.relative_to(tmp_path)} to have it" in typed.err
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,11 @@ def test_no_raise_whatever_breaks_the_budget(raises):
     assert found.step == 0.0 or (found.step, found.relative_increase) in found.evaluations
 
 
+def test_increases_at_the_edge_of_floats_overflow_nothing():
+    tiny = iter([2.2250738585072014e-308, 2.225073858507203e-309, 5e-324] * 16)
+    assert largest_step_within(lambda t: next(tiny), 0.1, **BRACKET).step > 0
+
+
 def test_nothing_within_reach_is_a_zero_step():
     found = largest_step_within(lambda t: 1.0, 0.01, low=1.0, high=2.0, reach=10.0)
     assert (found.step, found.relative_increase, found.converged) == (0.0, 0.0, False)

@@ -127,11 +127,11 @@ def power_law(trials: list[tuple[float, float]], aim: float) -> float | None:
     >>> round(power_law([(1.0, 0.01), (2.0, 0.04), (9.0, inf)], 0.09), 6)
     3.0
     """
-    useful = sorted((abs(log(r / aim)), t, r) for t, r in trials if isfinite(r) and r > 0)[:2]
+    useful = sorted((abs(log(r / aim)), t, r) for t, r in trials if isfinite(r) and r / aim > 0)[:2]
     if not useful:
         return None
     _, t, r = useful[0]
     p = 2.0
     if len(useful) == 2 and useful[1][1] != t and useful[1][2] != r:
         p = min(max(log(r / useful[1][2]) / log(t / useful[1][1]), 0.5), 4.0)
-    return t * exp(log(aim / r) / p)
+    return t * exp(min(log(aim / r) / p, 700.0))  # beyond it a float overflows

@@ -114,7 +114,7 @@ def _check_run(record: Record) -> None:
 
 
 def _guidance(record: Record) -> float | None:
-    """At which guidance the run was measured: samples of an audit are drawn as those of the run."""
+    """At which guidance the run was measured: an audit generates as the run did."""
     found = (record.config.get("evaluation") or {}).get("guidance")
     return None if found is None else float(found)
 

@@ -78,7 +78,7 @@ def _opened(path: Path, split: Split) -> Checkpoint:
         raise CheckpointError(
             "a reference that was trained earlier must be whole",
             found=str(e).rstrip("."),
-            way_out=f"Delete {path.parent} to have it trained again",
+            way_out=f"Remove {path.parent} to have it trained again",
         ) from e
 
 
