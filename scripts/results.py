@@ -161,7 +161,7 @@ def audits(paths: Iterable[Path]) -> str:
     parts = ["# Audits"]
     for path in sorted(paths):
         found = json.loads(path.read_text("utf-8"))
-        lines = [" ".join(w for w in found["commands"][k] if "dir=" not in w) for k in ("run", "audit")]
+        lines = [" ".join(w for w in found["commands"][k]) for k in ("run", "audit")]
         lines[1] = "gsu audit run=<its folder>"
         commands = "\n".join(lines)
         parts += [f"## {found['forget']}", f"```text\n{commands}\n```", f"[Findings]({path.name}).", markdown(found)]
