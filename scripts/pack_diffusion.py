@@ -3,72 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from gsu_cli.data.base import Dataset
-from gsu_cli.data.forget import ForgetSpec
-from gsu_cli.data.split import Split
-from gsu_cli.evaluation.context import EvaluationContext
-from gsu_cli.evaluation.evaluated_model import EvaluatedModel
-from gsu_cli.evaluation.real_images import real_images
-from gsu_cli.evaluation.samples import generate_samples
-from gsu_cli.judges.base import Verdict
-from gsu_cli.judges.cnn import Cnn
-from gsu_cli.judges.knn import Knn
-from gsu_cli.metrics.frechet_distance import FrechetDistance
 from gsu_cli.metrics.heldout_loss import HeldoutLoss
-from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
-from gsu_cli.verbs.evaluate import nothing_forgotten
 from pack_conditional import asked_lines, kind
-
-SAMPLES, SEED = 2_000, 0
-
-
-def left_out(c: Checkpoint, dataset: Dataset) -> tuple[int | None, Split]:
-    """The digit that a reference was trained without, None for an original, and the split that it makes."""
-    slug = c.about.get("forget")
-    if slug is None:
-        return None, nothing_forgotten(dataset)
-    digit = int(slug.removeprefix("class_"))
-    return digit, ForgetSpec.from_values(class_=digit).resolve(dataset, generator=torch.Generator())
+from pack_samples import SEED, Sampled
 
 
 def diffusion_lines(path: Path, dataset: Dataset) -> list[str]:
     """What a denoiser's samples are worth, by the CNN judge and the neighbours."""
-    c = load_checkpoint(path)
-    digit, split = left_out(c, dataset)
-    cnn, knn = Cnn().prepare(dataset, seed=SEED), Knn().prepare(dataset, seed=SEED)
-    context = EvaluationContext(split, {"cnn": cnn, "knn": knn}, {}, SEED)
-    generated = EvaluatedModel("original", generate_samples(c.model, SAMPLES, SEED), c.model, c.sha256)
-    real = real_images(split.heldout_retain_images)
-    distance, floor = (FrechetDistance()(s, context)[0] for s in (generated, real))
-    loss = HeldoutLoss("retain")(generated, context)[0]
-    asked = (generated.verdict(cnn), real.verdict(cnn), generated.verdict(knn))
-    verdicts = [v for v in asked if isinstance(v, Verdict)]
-    if len(verdicts) < 3:
-        raise SystemExit("the digits need judges of classes")
-    verdict, on_real, neighbours = verdicts
-    one, other = (torch.bincount(v.labels, minlength=10) / SAMPLES for v in (verdict, neighbours))
-    model: Any = c.model
+    found = Sampled(path, dataset)
+    model = found.model
+    loss = HeldoutLoss("retain")(found.generated, found.context)[0]
     size = sum(p.numel() for p in model.parameters())
-    own = path.stem.partition(".")[0]
-    without = "" if digit is None else f" that never saw a {digit}: the retrained reference of mnist/{own}"
     return [
         f"{kind(model, 'Diffusion model')} of {size:,} weights (UNet"
         f" {'-'.join(map(str, model.channels))} on patches of {model.patch} x"
         f" {model.patch} pixels, {model.prediction} prediction, {model.schedule} schedule, {model.sample_steps} DDIM"
-        f" steps){without}; Frechet distance {distance.value:.1f}.",
+        f" steps){found.without}; Frechet distance {found.distance.value:.1f}.",
         "| samples | |",
         "|---|---|",
         f"| {loss.unit} on {loss.n:,} held-out images | {loss.value:.4f} [{loss.low:.4f}, {loss.high:.4f}] |",
-        f"| Frechet distance to real data (CNN features, {distance.n:,} samples) | {distance.value:.2f}"
-        f" [{distance.low:.2f}, {distance.high:.2f}]; real held-out images have {floor.value:.2f} |",
-        f"| mean confidence of the CNN judge | {verdict.confidence.mean():.3f}; on real held-out images"
-        f" {on_real.confidence.mean():.3f} |",
-        f"| the judge abstains on | {verdict.abstains.float().mean():.1%} |",
-        *asked_lines(model, verdict, SEED),
-        f"| share of each digit, 0 to 9, by the CNN | {', '.join(f'{s:.3f}' for s in one.tolist())} |",
-        f"| the same by the neighbours | {', '.join(f'{s:.3f}' for s in other.tolist())} |",
+        *found.quality(),
+        *asked_lines(model, found.verdict, SEED),
+        *found.digits(),
     ]

@@ -32,9 +32,10 @@ from gsu_cli.run.files import write_text
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.verbs.evaluate import nothing_forgotten
 from pack_conditional import asked_lines, kind
-from pack_diffusion import diffusion_lines, left_out
+from pack_diffusion import diffusion_lines
 from pack_faces import face_judge_lines, face_lines
 from pack_gan import gan_lines
+from pack_samples import left_out
 
 SAMPLES, SEED = 10_000, 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -51,13 +52,14 @@ def train_from_scratch(
     recipe: Recipe,
     *,
     seed: int,
+    state: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> History:
-    """Re-initialises ``model`` and trains it on the retain set, where it lies."""
+    """Re-initialises ``model`` and trains it on the retain set, where it lies; ``state`` is kept and gone on from."""
     device = device_of(model)
     initialise(model.cpu(), seed)  # so that every device begins with the same weights
     model.to(device)
-    return fit(model, split.retain_images, recipe, seed=seed, on_progress=on_progress)
+    return fit(model, split.retain_images, recipe, seed=seed, state=state, on_progress=on_progress)
 
 
 class Retrain:

@@ -55,7 +55,7 @@ class Kid:
         self.space = FeatureSpace(NAME, features, samples, weights_path, batch_size)
         self.subsets = as_int("metric.kid.subsets", subsets)
         self.subset_size = as_int("metric.kid.subset_size", subset_size, least=2)
-        self.library = fidelity("metric_kid", NAME)
+        self.fidelity = fidelity("metric_kid", NAME)
 
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         judge = self.space.judge(context)
@@ -69,7 +69,7 @@ class Kid:
         return [KID.of(subject, value, value - half, value + half, len(own), judge=judge)]
 
     def _kid(self, own: Tensor, real: Tensor, subsets: int, size: int, seed: int) -> float:
-        found = self.library.kid_features_to_metric(
+        found = self.fidelity.kid_features_to_metric(
             own, real, kid_subsets=subsets, kid_subset_size=min(size, len(own)), rng_seed=seed % 2**32, verbose=False
         )
-        return float(found[self.library.KEY_METRIC_KID_MEAN])
+        return float(found[self.fidelity.KEY_METRIC_KID_MEAN])

@@ -48,19 +48,19 @@ class PrecisionRecall:
     ) -> None:
         self.space = FeatureSpace(NAME, features, samples, weights_path, batch_size)
         self.neighbours = as_int("metric.precision_recall.neighbours", neighbours)
-        self.library = fidelity("metric_prc", NAME)
+        self.fidelity = fidelity("metric_prc", NAME)
 
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         judge = self.space.judge(context)
         if why := self.space.why_not(subject, context, self.neighbours + 1):
             return [kind.missing(subject, why, judge=judge) for kind in (PRECISION, RECALL)]
         own, real = self.space.points(subject, context)
-        found = self.library.prc_features_to_metric(
+        found = self.fidelity.prc_features_to_metric(
             own, real, prc_neighborhood=self.neighbours, prc_batch_size=10_000, save_cpu_ram=False, verbose=False
         )
         rows = []
         for kind, key in ((PRECISION, "PRECISION"), (RECALL, "RECALL")):
-            share = float(found[getattr(self.library, f"KEY_METRIC_{key}")])
+            share = float(found[getattr(self.fidelity, f"KEY_METRIC_{key}")])
             hits = round(share * len(own))
             rows.append(kind.of(subject, hits / len(own), *wilson(hits, len(own)), len(own), judge=judge))
         return rows

@@ -13,7 +13,7 @@ from gsu_cli.unlearning.unlearn import unlearn
 from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.opening_weights import describe
-from gsu_cli.verbs.references import TRAINED, forgotten, reference_sha256
+from gsu_cli.verbs.references import TRAINED, about_retrained, forgotten
 
 
 def made_to_forget(inputs: RunInputs, method: Any) -> Checkpoint:
@@ -57,15 +57,7 @@ def retrained(inputs: RunInputs) -> Checkpoint:
         seed = session.record.seeds["train"]
         model = copied(original.model)
         history = train_from_scratch(model, split, recipe, seed=seed, on_progress=on_progress)
-    about = {
-        **{k: v for k, v in original.about.items() if k in TRAINED},
-        **forgotten(split, session, of=reference_sha256(session)),
-        "dataset_sha256": reference_sha256(session),
-        "recipe": recipe.facts(),
-        "seed": seed,
-        "n": split.n_retain,
-        "loss": history.losses[-1],
-    }
+    about = about_retrained(original, split, session, recipe, seed, history.losses[-1])
     save_checkpoint(path, model, about=about)
     found = load_checkpoint(path)
     found.model.to(session.device)

@@ -12,6 +12,7 @@ from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.lineage import brief
 from gsu_cli.run.session import Session
+from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console
 
 TRAINED = ("dataset", "dataset_sha256", "classes", "attributes", "recipe", "n", "interrupted_after_epoch")
@@ -33,6 +34,21 @@ def forgotten(split: Split, session: Session, *, of: str | None = None) -> dict[
         "forget_sha256": split.digest(),
         "forget_seed": known["seed"],
         "forget_dataset_sha256": of or known["dataset_sha256"],
+    }
+
+
+def about_retrained(
+    original: Checkpoint, split: Split, session: Session, recipe: Recipe, seed: int, loss: float
+) -> dict[str, Any]:
+    """The metadata of a model retrained by ``recipe`` without what ``split`` forgets."""
+    return {
+        **{k: v for k, v in original.about.items() if k in TRAINED},
+        **forgotten(split, session, of=reference_sha256(session)),
+        "dataset_sha256": reference_sha256(session),
+        "recipe": recipe.facts(),
+        "seed": seed,
+        "n": split.n_retain,
+        "loss": loss,
     }
 
 

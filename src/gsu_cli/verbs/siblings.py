@@ -5,25 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError
-from gsu_cli.methods.retrain import initialise
+from gsu_cli.methods.retrain import train_from_scratch
 from gsu_cli.models.model import copied
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from gsu_cli.run.lineage import architecture
 from gsu_cli.run.seeds import derive
 from gsu_cli.run.session import Session
-from gsu_cli.surgery.devices import device_of
-from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.opening_weights import describe
-from gsu_cli.verbs.references import TRAINED, forgotten, reference_sha256
+from gsu_cli.verbs.references import about_retrained, reference_sha256
 from gsu_cli.verbs.retrained import check_reference, check_retrain
 
 MODEL, STATE = "model.safetensors", "state.safetensors"
@@ -86,20 +83,9 @@ def _train(
     session: Session, original: Checkpoint, split: Split, recipe: Recipe, seed: int, path: Path, what: str
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    model: Any = copied(original.model)
-    device = device_of(model)
-    initialise(model.cpu(), seed)
-    model.to(device)
+    model, state = copied(original.model), path.parent / STATE
     with console.training_bar(what) as on_progress, session.stage("references"):
-        history = fit(model, split.retain_images, recipe, seed=seed, state=path.parent / STATE, on_progress=on_progress)
-    about = {
-        **{k: v for k, v in original.about.items() if k in TRAINED},
-        **forgotten(split, session, of=reference_sha256(session)),
-        "dataset_sha256": reference_sha256(session),
-        "recipe": recipe.facts(),
-        "seed": seed,
-        "n": split.n_retain,
-        "loss": history.losses[-1],
-    }
+        history = train_from_scratch(model, split, recipe, seed=seed, state=state, on_progress=on_progress)
+    about = about_retrained(original, split, session, recipe, seed, history.losses[-1])
     save_checkpoint(path, model, about=about)
-    (path.parent / STATE).unlink(missing_ok=True)
+    state.unlink(missing_ok=True)
