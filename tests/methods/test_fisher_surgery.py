@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import pytest
 import torch
 
 import tiny_world
+from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
+from gsu_cli.solvers.options import READ
 from gsu_cli.surgery.second_order import parabola
 from gsu_cli.surgery.streaming import accumulate_product
 from gsu_cli.surgery.vectors import add_scaled, norm, scale
@@ -159,3 +164,25 @@ def test_the_exact_solve_is_bit_identical_twice_and_counts_its_products():
     assert same(weights(once[0]), weights(twice[0]))
     assert once[1].details["cost"]["double_backward"] == 3 * (40 + 20)
     assert run(FisherSurgery())[1].details["cost"]["double_backward"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"iterations": 3}, "`method.iterations` must be left out with solver=kfac of a decoder"),
+        ({"noise_from": 0.4}, "It is read with a diffusion model"),
+        ({"solver": "gauss_newton", "layers": 1}, "`method.layers` must be left out with solver=gauss_newton"),
+        ({"solver": "gauss_newton", "damping": [0.3, 1]}, "`method.damping` must be one number"),
+        ({"solver": "least_squares", "damping": 0.3}, "`method.damping` must be left out with solver=least_squares"),
+        ({"solver": "least_squares", "ekfac": True}, "`method.ekfac` must be left out with solver=least_squares"),
+    ],
+)
+def test_options_that_change_nothing_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        run(FisherSurgery(**options))
+    assert message in str(error.value)
+
+
+def test_every_option_of_a_solver_is_one_of_the_method() -> None:
+    taken = inspect.signature(FisherSurgery).parameters
+    assert {key for keys in READ.values() for key in keys} <= taken.keys()

@@ -259,6 +259,21 @@ def test_options_of_latents_are_refused(option: dict[str, str]) -> None:
         run(FisherSurgery(**option, **SMALL))
 
 
+@pytest.mark.parametrize("option", [{"iterations": 3}, {"curvature_images": 40}, {"layers": 1}])
+def test_options_that_change_nothing_are_refused(option: dict[str, Any]) -> None:
+    with pytest.raises(
+        UsageError, match=r"`method.\w+` must be left out with a diffusion model, which does not read it"
+    ):
+        run(FisherSurgery(**option, **SMALL))
+
+
+def test_one_damping_is_read() -> None:
+    with pytest.raises(
+        UsageError, match=r"`method.damping` must be one number with a diffusion model; found \[0.3, 1.0\]"
+    ):
+        run(FisherSurgery(**{**SMALL, "damping": [0.3, 1]}))
+
+
 def test_a_model_with_neither_latents_nor_noise_levels_is_refused() -> None:
     class Plain(nn.Module):
         shape = (1, 8, 8)

@@ -87,3 +87,14 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 def test_options_of_others_are_refused(option: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="`method=fisher_surgery` needs a model with .*; found Dcgan"):
         run(**option)
+
+
+@pytest.mark.parametrize(
+    ("option", "found"), [({"ekfac": True}, "True"), ({"layers": 1}, "1"), ({"noise_from": 0.4}, "0.4")]
+)
+def test_options_that_change_nothing_are_refused(option: dict[str, Any], found: str) -> None:
+    with pytest.raises(UsageError) as error:
+        run(**option)
+    assert f"`method.{next(iter(option))}` must be left out with a GAN, which does not read it; found {found}" in str(
+        error.value
+    )

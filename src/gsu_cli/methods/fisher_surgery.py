@@ -21,6 +21,7 @@ and what it earns.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 
 from gsu_cli.checks import as_choice, as_flag, as_int, as_number, as_share, is_number
@@ -30,6 +31,7 @@ from gsu_cli.models.protocols import Capability, HasDecoder, HasLatents, HasNois
 from gsu_cli.objectives.targets import TARGETS
 from gsu_cli.solvers.denoiser import DenoiserSurgery
 from gsu_cli.solvers.latent import LatentSurgery
+from gsu_cli.solvers.options import READ, refuse_unread
 from gsu_cli.solvers.own_samples import OwnSurgery
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares")
@@ -40,14 +42,15 @@ DENOISER_IMAGES = (500, 1_000, 1_000)  # a pass through a UNet costs as much as 
 
 
 class FisherSurgery:
-    """The default method.
+    """The default method. An option that the solver at hand does not read must have its usual value.
 
     Args:
         budget: largest relative raise of the retain loss on training images, 0.01 is 1 %; in (0, 1]. Of a GAN the
             largest drift of retained samples, as a share of their variance. None: 0.01, or 0.3 of a GAN.
         shots: steps; after each the redirect gradient and the Fisher are taken anew and the next part of the budget
             is spent. One shot is the method; more is an option. None: 1, or 8 of a GAN.
-        damping: candidates for ``lambda``, in mean eigenvalues of each layer's Fisher; a denoiser takes the first.
+        damping: candidates for ``lambda``, in mean eigenvalues of each layer's Fisher; solvers other than "kfac", a
+            diffusion model and a GAN take one, of the usual candidates the first.
         retain_images: at most, for statistics and targets; None: 4,000, or 500 of a diffusion model.
         forget_images: at most, for the gradient; None: 3,000, or 1,000.
         budget_images: at most, of those retained, on which the budget is measured; None: 3,000, or 1,000.
@@ -123,6 +126,13 @@ class FisherSurgery:
             (HasDecoder | HasLatents,) if self.solver == "gauss_newton" else (HasDecoder | HasNoiseLevels | HasSites,)
         )
 
+    def _typed(self) -> dict[str, object]:
+        """Options that not every solver reads, where their value is not the usual one."""
+        usual = inspect.signature(type(self)).parameters
+        values = {key: getattr(self, key) for key in sorted({key for keys in READ.values() for key in keys})}
+        defaults = {key: list(usual[key].default) if key == "damping" else usual[key].default for key in values}
+        return {key: value for key, value in values.items() if value != defaults[key]}
+
     def _sizes(self, usual: tuple[int, int, int]) -> tuple[int, int, int]:
         """Images for the Fisher, the gradient and the budget: as typed, or what is usual for the family."""
         typed = (self.retain_images, self.forget_images, self.budget_images)
@@ -136,10 +146,12 @@ class FisherSurgery:
 
     def __call__(self, task: Task) -> Update:
         if isinstance(task.model, HasNoiseLevels):
+            refuse_unread(self._typed(), "a diffusion model")
             return self._denoiser()(task)
         if isinstance(task.model, HasSites):
+            refuse_unread(self._typed(), "a GAN")
             sizes = (self.curvature_images // 2, *self._sizes(GAN_IMAGES), self.bank_images // 2)
             return OwnSurgery(self.drift, self.gan_shots, self.damping[0], self.iterations, *sizes)(task)
         options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers)
         latent = (self.budget, self.shots, self.damping, self.ekfac, *self._sizes(DECODER_IMAGES), *options)
-        return LatentSurgery(*latent)(task)
+        return LatentSurgery(*latent, self._typed())(task)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from gsu_cli.objectives.targets import redirection
 from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.fisher_solver import FisherSolver
+from gsu_cli.solvers.options import refuse_unread
 from gsu_cli.solvers.refits import refitted
 from gsu_cli.solvers.step_problem import StepProblem, relative_increase
 from gsu_cli.surgery.least_squares import first_layers
@@ -37,7 +38,7 @@ CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
 
 @dataclass(frozen=True)
 class LatentSurgery:
-    """The steps of one run; options as those of `FisherSurgery`, sizes as numbers."""
+    """The steps of one run; options as those of `FisherSurgery`, sizes as numbers; ``typed``, see `refuse_unread`."""
 
     budget: float
     shots: int
@@ -51,6 +52,7 @@ class LatentSurgery:
     iterations: int
     curvature_images: int
     layers: int
+    typed: Mapping[str, object]
 
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
@@ -62,6 +64,8 @@ class LatentSurgery:
             of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
             goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
             solver = self._solver(task, goal)
+            chosen_by = ("layers",) if self.solver == "auto" and of_attribute else ()
+            refuse_unread(self.typed, f"solver={solver} of a decoder", chosen_by)
             times = REFIT_BUDGET_LATENTS if solver == "least_squares" else 1
             trial = first(retain, self.budget_images)
             cost = frozen_elbo(model, trial, seed=task.stream("budget"), latents=times)

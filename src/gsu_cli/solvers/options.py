@@ -1,0 +1,45 @@
+"""Which options each way of Fisher surgery reads: one that it would pass over is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from gsu_cli.errors import UsageError
+
+READ: dict[str, tuple[str, ...]] = {
+    "solver=kfac of a decoder": ("damping", "ekfac"),
+    "solver=gauss_newton of a decoder": ("damping", "ekfac", "iterations", "curvature_images"),
+    "solver=least_squares of a decoder": ("layers",),
+    "a diffusion model": ("damping", "ekfac", "noise_from", "bank_images"),
+    "a GAN": ("damping", "iterations", "curvature_images", "bank_images"),
+}
+COMPARING = "solver=kfac of a decoder"
+"""The one that tries several dampings; others read one, of the usual ones the first."""
+
+
+def refuse_unread(typed: Mapping[str, object], way: str, also: Collection[str] = ()) -> None:
+    """Refuses options that would change nothing.
+
+    Args:
+        typed: options that some ways read, where they have not their usual value.
+        way: a key of `READ`.
+        also: further options that were read on the way to it.
+
+    Raises:
+        UsageError: with the first that is not read, and where it is.
+    """
+    for key, value in typed.items():
+        if key not in READ[way] and key not in also:
+            readers = " and ".join(name for name, keys in READ.items() if key in keys)
+            raise UsageError(
+                f"`method.{key}` must be left out with {way}, which does not read it",
+                found=value,
+                way_out=f"It is read with {readers}",
+            )
+    damping = typed.get("damping")
+    if isinstance(damping, list) and len(damping) > 1 and way != COMPARING:
+        raise UsageError(
+            f"`method.damping` must be one number with {way}",
+            found=damping,
+            way_out=f"Several are compared with {COMPARING}",
+        )
