@@ -98,8 +98,3 @@ class Kind:
         if not context.judges and not context.unavailable:
             return [self.missing(subject, "no judge was chosen")]
         return [self.missing(subject, why, judge=judge) for judge, why in context.unavailable.items()]
-
-
-def is_int(value: object, least: int) -> bool:
-    """An int of at least ``least``; True is no number."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gsu_cli.checks import is_int
-from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.checks import as_int
+from gsu_cli.errors import NonFiniteError
 from gsu_cli.evaluation.samples import asked_conditions, generate_samples
 from gsu_cli.evaluation.shares import shares
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
@@ -19,11 +19,7 @@ from gsu_cli.models.conditions import NULL, Conditional, conditions_of
 from gsu_cli.run.record import Measurement
 
 FORGOTTEN = Kind("feature_ratio_asked_forgotten", "asked for it", "forgetting", "share", "lower")
-
-
 OTHERS = Kind("feature_ratio_asked_others", "asked for others", "reach", "share", "lower")
-
-
 NOTHING = Kind("feature_ratio_asked_nothing", "asked for nothing", "reach", "share", "lower")
 
 
@@ -42,9 +38,7 @@ class Asked:
     """
 
     def __init__(self, samples: int = 1000) -> None:
-        if not is_int(samples, 2):
-            raise UsageError("`metric.asked.samples` must be an integer >= 2", found=samples)
-        self.samples = samples
+        self.samples = as_int("metric.asked.samples", samples, least=2)
 
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         model, targets = subject.model, context.split.target_classes

@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gsu_cli.checks import is_int
+from gsu_cli.checks import as_int
 from gsu_cli.data.split import Split
-from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.evaluation.samples import pixel_distance
 from gsu_cli.judges.base import AttributeVerdict, Verdict
@@ -47,9 +46,7 @@ class Gained:
     """
 
     def __init__(self, neighbours: int = 1000) -> None:
-        if not is_int(neighbours, 2):
-            raise UsageError("`metric.gained.neighbours` must be an integer >= 2", found=neighbours)
-        self.neighbours = neighbours
+        self.neighbours = as_int("metric.gained.neighbours", neighbours, least=2)
 
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         before = context.original

@@ -8,8 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gsu_cli.checks import is_int
-from gsu_cli.errors import UsageError
+from gsu_cli.checks import as_int
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
@@ -45,9 +44,7 @@ class InceptionScore:
     of_real_images = True
 
     def __init__(self, splits: int = 10) -> None:
-        if not is_int(splits, 1):
-            raise UsageError("`metric.inception_score.splits` must be an integer >= 1", found=splits)
-        self.splits = splits
+        self.splits = as_int("metric.inception_score.splits", splits)
 
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         judge = context.feature_judge()

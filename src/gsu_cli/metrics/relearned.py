@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import torch
 
-from gsu_cli.checks import is_int
+from gsu_cli.checks import as_int
 from gsu_cli.data.base import Images
-from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.errors import NonFiniteError
 from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.evaluation.shares import shares
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
@@ -46,10 +46,8 @@ class Relearned:
     """
 
     def __init__(self, steps: int | None = None, samples: int = 1000) -> None:
-        for name, value, least in (("steps", 1 if steps is None else steps, 1), ("samples", samples, 2)):
-            if not is_int(value, least):
-                raise UsageError(f"`metric.relearned.{name}` must be an integer >= {least}", found=value)
-        self.steps, self.samples = steps, samples
+        self.steps = None if steps is None else as_int("metric.relearned.steps", steps)
+        self.samples = as_int("metric.relearned.samples", samples, least=2)
 
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         split = context.split

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gsu_cli.checks import is_int
+from gsu_cli.checks import as_int
 from gsu_cli.data.base import Images
-from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.errors import NonFiniteError
 from gsu_cli.evaluation.heldout import change_from_original
 from gsu_cli.gradients import image_losses
 from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
@@ -48,9 +48,7 @@ class SampleNll:
     of_real_images = True
 
     def __init__(self, images: int = 2000) -> None:
-        if not is_int(images, 2):
-            raise UsageError("`metric.sample_nll_retrained.images` must be an integer >= 2", found=images)
-        self.images = images
+        self.images = as_int("metric.sample_nll_retrained.images", images, least=2)
 
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         if context.retrained is None:
