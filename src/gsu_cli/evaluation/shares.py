@@ -1,4 +1,4 @@
-"""Shares of what a judge sees among images that a conditional model was asked for."""
+"""Shares of images in which judges see what is to be forgotten."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.evaluation.samples import reconstructions
+from gsu_cli.evaluation.shares import shares
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.models.model import reconstructs
 from gsu_cli.run.record import Measurement
@@ -46,15 +47,7 @@ def _rows(kind: Kind, subject: EvaluatedModel, context: EvaluationContext) -> li
     split = context.split
     if not split.target_classes and split.target_attribute is None:
         return [kind.missing(subject, _why(split))]
-    rows = kind.no_judges(subject, context)
-    for judge in context.judges.values():
-        hits = subject.verdict(judge).shows(split)
-        if hits is None:
-            reason = f"judge {judge.name} does not look for {split.words}"
-            rows.append(kind.missing(subject, reason, judge=judge))
-        else:
-            rows.append(kind.share(subject, judge, hits))
-    return rows
+    return shares(kind, subject, context)
 
 
 def _why(split: Split) -> str:
