@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -12,6 +13,7 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.evaluation.intervals import normal
 from gsu_cli.evaluation.samples import asked_conditions, generate_samples
 from gsu_cli.gradients import image_losses
 from gsu_cli.models.conditions import conditions_of
@@ -158,6 +160,14 @@ class Probe(Protocol):
     """One file in this folder each."""
 
     def __call__(self, case: Case) -> Result: ...
+
+
+def mean(
+    name: str, audited: Audited, values: Tensor, unit: str, *, least: float = -math.inf, most: float = math.inf
+) -> Measurement:
+    """The mean of ``values``, ``(n,)`` float64, with its normal interval within the bounds; of one value without."""
+    low, high = normal(values, least, most)
+    return Measurement(name, audited.name, values.mean().item(), low, high, len(values), unit, sha256=audited.sha256)
 
 
 def null(name: str, audited: Audited, reason: str, unit: str = "") -> Measurement:

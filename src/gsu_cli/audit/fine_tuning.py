@@ -13,12 +13,11 @@ from typing import Any
 
 import torch
 
-from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Result
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Result, mean
 from gsu_cli.checks import as_int, as_ints, as_number
 from gsu_cli.data.base import Images, to_float
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
-from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.metrics.feature_ratio import RATIO
 from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import loss_unit
@@ -90,10 +89,7 @@ class _FineTuning:
 
     def _measured(self, case: Case, a: Audited, model: Any) -> list[Measurement]:
         losses = case.losses_of(model, case.images("forgotten"), "forgotten")
-        half = Z95 * float(losses.std()) / len(losses) ** 0.5 if len(losses) > 1 else None
-        mean = float(losses.mean())
-        low, high = (None, None) if half is None else (mean - half, mean + half)
-        rows = [Measurement("loss", a.name, mean, low, high, len(losses), loss_unit(model), sha256=a.sha256)]
+        rows = [mean("loss", a, losses, loss_unit(model))]
         if not case.split.target_classes and case.split.target_attribute is None:
             return rows
         subject = EvaluatedModel(a.name, case.samples(model, self.samples).pixels, model, a.sha256)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, null
+from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, mean, null
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
@@ -62,10 +62,10 @@ class Klom:
         half = Z95 * float((here - ratio * floor).std()) / n**0.5 / float(floor.mean())
         shift = mine - losses.mean(0)
         rows = [
-            _mean(f"klom_{part}", a, here, "nats"),
-            _mean(f"klom_floor_{part}", a, floor, "nats"),
+            mean(f"klom_{part}", a, here, "nats"),
+            mean(f"klom_floor_{part}", a, floor, "nats"),
             Measurement(f"floors_{part}", a.name, ratio, max(0.0, ratio - half), ratio + half, n, sha256=a.sha256),
-            _mean(f"loss_shift_{part}", a, shift, loss_unit(a.model)),
+            mean(f"loss_shift_{part}", a, shift, loss_unit(a.model)),
         ]
         side = "above" if float(shift.mean()) > 0 else "below"
         return rows, (
@@ -81,8 +81,3 @@ def divergence(losses: Tensor, others: Tensor, variance: Tensor) -> Tensor:
     [1.0]
     """
     return (losses - others.mean(0)) ** 2 / (2 * variance.clamp(min=1e-18))
-
-
-def _mean(name: str, a: Audited, values: Tensor, unit: str) -> Measurement:
-    mean, half = float(values.mean()), Z95 * float(values.std()) / len(values) ** 0.5
-    return Measurement(name, a.name, mean, mean - half, mean + half, len(values), unit, sha256=a.sha256)

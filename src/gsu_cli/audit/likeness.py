@@ -11,13 +11,13 @@ for the same classes, and the losses are those of the samples given what was ask
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 from torch import Tensor
 
-from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, null
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, mean, null
 from gsu_cli.checks import as_int
 from gsu_cli.data.base import Images
-from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 
@@ -45,13 +45,7 @@ class Likeness:
         found: list[Measurement] = []
         for a in audited:
             gap = _gap(case, a, goal, samples)
-            half = Z95 * float(gap.std()) / len(gap) ** 0.5
-            mean = float(gap.mean())
-            found.append(
-                Measurement(
-                    "gap_to_retrained", a.name, mean, mean - half, mean + half, 4 * len(gap), unit, sha256=a.sha256
-                )
-            )
+            found.append(replace(mean("gap_to_retrained", a, gap, unit), n=4 * len(gap)))  # losses
         return Result(found, sentences=_said(found, unit))
 
 

@@ -9,11 +9,13 @@ losses then knows what was forgotten.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from gsu_cli.audit.attack import placements
-from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, null
-from gsu_cli.evaluation.intervals import Z95, wilson
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, mean, null
+from gsu_cli.evaluation.intervals import Z95, normal, wilson
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 
@@ -32,9 +34,9 @@ class Percentile:
             if not len(unseen):
                 return Result([null("percentile", a, "there is no held-out image to rank among", "%")])
             ranks = 100 * placements(forgotten, unseen)
-            found.append(_mean("percentile", a, ranks, "%", _of_one(ranks, len(unseen))))
-            found.append(_mean("forgotten_loss", a, forgotten, loss_unit(a.model)))
-            found.append(_mean("unseen_loss", a, unseen, loss_unit(a.model)))
+            found.append(_rank(a, ranks, len(unseen)))
+            found.append(mean("forgotten_loss", a, forgotten, loss_unit(a.model)))
+            found.append(mean("unseen_loss", a, unseen, loss_unit(a.model)))
             means[a.name] = float(ranks.mean())
         if RETRAINED in case.models:
             found.append(self._rise(case))
@@ -45,35 +47,25 @@ class Percentile:
         before, after, goal = (case.losses(case.models[m], "forgotten") for m in (ORIGINAL, UNLEARNED, RETRAINED))
         audited = case.models[UNLEARNED]
         increase, wanted = after - before, goal - before
-        mean = float(wanted.mean())
-        spread = Z95 * float(wanted.std()) / len(wanted) ** 0.5 if len(wanted) > 1 else float("inf")
-        if mean <= spread:
+        rise, (low, _) = float(wanted.mean()), normal(wanted)
+        if low is None or low <= 0:
             reason = "retraining does not raise the loss of the forgotten images beyond its interval"
             return null("share_of_retrained_rise", audited, reason)
-        value = float(increase.mean()) / mean
-        half = Z95 * float((increase - value * wanted).std()) / len(increase) ** 0.5 / mean
+        value = float(increase.mean()) / rise
+        half = Z95 * float((increase - value * wanted).std()) / len(increase) ** 0.5 / rise
         return Measurement(
             "share_of_retrained_rise", audited.name, value, value - half, value + half, len(increase),
             sha256=audited.sha256,
         )  # fmt: skip
 
 
-def _of_one(ranks: Tensor, n: int) -> tuple[float, float] | None:
+def _rank(a: Audited, ranks: Tensor, n: int) -> Measurement:
+    """The mean percentile; of one image with the interval of its place among ``n``."""
+    found = mean("percentile", a, ranks, "%", least=0.0, most=100.0)
     if len(ranks) > 1:
-        return None
+        return found
     low, high = wilson(round(float(ranks[0]) / 100 * n), n)
-    return 100 * low, 100 * high
-
-
-def _mean(name: str, a: Audited, values: Tensor, unit: str, interval: tuple[float, float] | None = None) -> Measurement:
-    n, mean = len(values), float(values.mean())
-    if interval is None and n > 1:
-        half = Z95 * float(values.std()) / n**0.5
-        interval = mean - half, mean + half
-    low, high = interval or (None, None)
-    if unit == "%" and low is not None and high is not None:
-        low, high = max(0.0, low), min(100.0, high)
-    return Measurement(name, a.name, mean, low, high, n, unit, sha256=a.sha256)
+    return replace(found, low=100 * low, high=100 * high)
 
 
 def _said(means: dict[str, float], found: list[Measurement], n: int) -> list[str]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
-from gsu_cli.evaluation.intervals import Z95, wilson
+from gsu_cli.evaluation.intervals import normal, wilson
 from gsu_cli.judges.base import Judge
 from gsu_cli.run.record import Measurement, Place, Role
 
@@ -81,10 +81,8 @@ class Kind:
             least: below which no mean can lie.
             change: interval of the change from the original, where images were paired.
         """
-        n, mean = len(values), values.mean().item()
-        half = Z95 * values.std().item() / n**0.5 if n > 1 else None
-        low, high = (None, None) if half is None else (max(least, mean - half), mean + half)
-        return self.of(subject, mean, low, high, n, judge=judge, change=change)
+        low, high = normal(values, least)
+        return self.of(subject, values.mean().item(), low, high, len(values), judge=judge, change=change)
 
     def share(self, subject: EvaluatedModel, judge: Judge, hits: Tensor, detail: str = "") -> Measurement:
         """The share of true entries of ``hits``, ``(n,)`` bool, with Wilson's interval; null for no images."""
