@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gsu_cli.audit.base import Audited, Case, Result
 from gsu_cli.audit.fine_tuning import Rebound, Relearning
-from gsu_cli.audit.klom import Klom
+from gsu_cli.audit.klom import Klom, _side
 from gsu_cli.audit.likeness import Likeness
 from gsu_cli.audit.membership import Membership
 from gsu_cli.audit.percentile import Percentile
@@ -109,10 +109,10 @@ def test_what_was_learned_by_heart_is_found_and_what_was_never_seen_is_not() -> 
 def test_an_unlearned_model_that_is_the_retrained_one_is_told_apart_by_nothing() -> None:
     found = Membership()(case(original=0, unlearned=1))
     assert value(found, "auc_loss_minus_retrained").value == 0
-    assert "no better than in the retrained model" in found.sentences[0]
+    assert "look as much like training images as in the retrained model" in found.sentences[0]
     ranks = Percentile()(case(original=0, unlearned=1))
     assert value(ranks, "share_of_retrained_rise").value == pytest.approx(1)
-    assert "as retraining does" in ranks.sentences[1]
+    assert "no difference from retraining is shown" in ranks.sentences[1]
 
 
 def test_percentiles_say_memorised_typical_and_conspicuous() -> None:
@@ -167,6 +167,8 @@ def test_another_seed_of_retraining_is_one_floor_away_and_the_original_many() ->
     assert shift.high is not None
     assert shift.high < 0, "it still knows them"
     assert "below" in same.sentences[0]
+    assert f"floors ({far.low:.1f} to {far.high:.1f})" in same.sentences[0]
+    assert "3 retrained models give the floor" in same.sentences[0]
     few = Klom()(case(original=0, unlearned=0, references=[2])).measurements[0]
     assert few.reason == "needs 3 retrained models, found 2: references=3"
 
@@ -178,7 +180,13 @@ def test_a_model_lies_at_no_distance_from_itself_and_the_original_farther_than_a
     assert other.value is not None
     assert far.value is not None
     assert 0 < other.value < far.value
-    assert "0.0 floors" in found.sentences[0]
+    assert found.sentences == [
+        f"Samples lie 0 (0 to 0) squared distance from the retrained model's, {far.value:.4g} ({far.low:.4g} to "
+        f"{far.high:.4g}) before; those of another retrained model lie {other.value:.4g} ({other.low:.4g} to "
+        f"{other.high:.4g}) away, the floor."
+    ]
+    more = Likeness(samples=200)(case(original=0, unlearned=1, references=[2, 3])).sentences[0]
+    assert "those of 2 others lie" in more
     assert Likeness()(case(0, 1, retrained=None)).measurements[0].reason == "there is no retrained model"
 
 
@@ -216,3 +224,15 @@ def test_options_that_mean_nothing(options: dict[str, Any], rule: str) -> None:
     with pytest.raises(UsageError, match=r"audit\.rebound") as e:
         Rebound(**options)
     assert rule in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.1, 0.3, "0.2 nats above it in the mean"),
+        (-0.3, -0.1, "0.2 nats below it in the mean"),
+        (-0.1, 0.5, "no shift of the mean shown"),
+    ],
+)
+def test_a_shift_has_a_side_where_its_interval_has(low: float, high: float, said: str) -> None:
+    assert said in _side(Measurement("loss_shift", "unlearned", (low + high) / 2, low, high, 9, "nats"))

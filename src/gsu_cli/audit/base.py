@@ -170,6 +170,11 @@ def mean(
     return Measurement(name, audited.name, values.mean().item(), low, high, len(values), unit, sha256=audited.sha256)
 
 
+def ends(m: Measurement, form: str = ".4g") -> str:
+    """The interval of a number, for a sentence; empty where it has none."""
+    return "" if m.low is None or m.high is None else f" ({m.low:{form}} to {m.high:{form}})"
+
+
 def null(name: str, audited: Audited, reason: str, unit: str = "") -> Measurement:
     """A number that could not be computed, with the reason."""
     return Measurement(name, audited.name, None, unit=unit, sha256=audited.sha256, reason=reason)

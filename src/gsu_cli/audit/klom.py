@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, mean, null
+from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, mean, null
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
@@ -67,11 +67,16 @@ class Klom:
             Measurement(f"floors_{part}", a.name, ratio, max(0.0, ratio - half), ratio + half, n, sha256=a.sha256),
             mean(f"loss_shift_{part}", a, shift, loss_unit(a.model)),
         ]
-        side = "above" if float(shift.mean()) > 0 else "below"
         return rows, (
-            f"The loss of {WORDS[part]} is {ratio:.1f} floors from retraining's, {abs(float(shift.mean())):.3g} "
-            f"{loss_unit(a.model)} {side}."
+            f"The loss of {WORDS[part]} is {ratio:.1f} floors{ends(rows[2], '.1f')} from retraining's, "
+            f"{_side(rows[3])}. The interval is over images; {len(retrained)} retrained models give the floor."
         )
+
+
+def _side(shift: Measurement) -> str:
+    if shift.value is None or shift.low is None or shift.high is None or shift.low <= 0 <= shift.high:
+        return "with no shift of the mean shown"
+    return f"{abs(shift.value):.3g} {shift.unit} {'above' if shift.low > 0 else 'below'} it in the mean"
 
 
 def divergence(losses: Tensor, others: Tensor, variance: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, mean, null
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
 from gsu_cli.checks import as_int
 from gsu_cli.data.base import Images
 from gsu_cli.models.protocols import loss_unit
@@ -61,10 +61,13 @@ def _gap(case: Case, a: Audited, b: Audited, samples: dict[str, Images]) -> Tens
 
 def _said(found: list[Measurement], unit: str) -> list[str]:
     by = {m.subject: m for m in found}
-    now, then = by[UNLEARNED].value, by[ORIGINAL].value
-    assert now is not None and then is not None  # noqa: S101, PT018  # both were measured
-    line = f"Samples lie {now:.4g} {unit} from the retrained model's, {then:.4g} before"
-    floor = [m.value for m in found if m.subject not in (ORIGINAL, UNLEARNED) and m.value is not None]
-    if floor and (mean := sum(floor) / len(floor)) > 0:
-        line += f"; another seed of retraining lies {mean:.4g} away, so this is {now / mean:.1f} floors"
+    now, then = by[UNLEARNED], by[ORIGINAL]
+    was = f"{then.value:.4g}{ends(then)} before"
+    line = f"Samples lie {now.value:.4g}{ends(now)} {unit} from the retrained model's, {was}"
+    others = [m for m in found if m.subject not in (ORIGINAL, UNLEARNED)]
+    if len(others) == 1:
+        line += f"; those of another retrained model lie {others[0].value:.4g}{ends(others[0])} away, the floor"
+    elif others:
+        values = [m.value for m in others if m.value is not None]
+        line += f"; those of {len(others)} others lie {min(values):.4g} to {max(values):.4g} away, the floor"
     return [f"{line}."]

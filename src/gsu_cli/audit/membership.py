@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.attack import LEAST, Auc, true_positives
-from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, null
+from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, null
 from gsu_cli.run.record import Measurement
 
 Score = Callable[[Audited, Part], Tensor]
@@ -101,12 +101,12 @@ def _against(audited: Audited, aucs: dict[str, Auc], members: int, others: int) 
         return null(name, audited, few, "share"), f"Membership: {few}."
     value, low, high = found
     side = (
-        f"recognised as training images by {value:.2f} of AUC better than in the retrained model (under-forgotten)"
+        "look more like training images than in the retrained model (under-forgotten)"
         if low > 0
-        else f"fitted worse than unseen ones, by {-value:.2f} of AUC against the retrained model (over-forgotten)"
+        else "look less like training images than in the retrained model (over-forgotten)"
         if high < 0
-        else "told from unseen ones no better than in the retrained model"
+        else "look as much like training images as in the retrained model, within the interval"
     )
     row = Measurement(name, audited.name, value, low, high, members + others, "share", sha256=audited.sha256)
-    auc = f"AUC {aucs[UNLEARNED].value:.2f}, retrained {aucs[RETRAINED].value:.2f}"
-    return row, f"By their loss the forgotten images are {side} ({auc})."
+    auc = f"AUC {aucs[UNLEARNED].value:.3f}, retrained {aucs[RETRAINED].value:.3f}, difference {value:.3f}"
+    return row, f"By their loss the forgotten images {side}: {auc}{ends(row, '.3f')}."

@@ -14,7 +14,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from gsu_cli.audit.attack import placements
-from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, mean, null
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
 from gsu_cli.evaluation.intervals import Z95, normal, wilson
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
@@ -76,6 +76,8 @@ def _said(means: dict[str, float], found: list[Measurement], n: int) -> list[str
     lines = [f"{line}."]
     rise = next((m for m in found if m.name == "share_of_retrained_rise"), None)
     if rise is not None and rise.value is not None and rise.low is not None and rise.high is not None:
-        side = "over-forgotten" if rise.low > 1 else "under-forgotten" if rise.high < 1 else "as retraining does"
-        lines.append(f"Their loss rose {rise.value:.2f} times as much as retraining raises it: {side}.")
+        near = "no difference from retraining is shown"
+        side = "over-forgotten" if rise.low > 1 else "under-forgotten" if rise.high < 1 else near
+        times = f"{rise.value:.2f}{ends(rise, '.2f')} times"
+        lines.append(f"Their loss rose {times} as much as retraining raises it: {side}.")
     return lines
