@@ -70,6 +70,11 @@ def test_samples_that_are_all_alike_are_refused() -> None:
         retain_cost(task_of(model), 50)
 
 
+def test_samples_have_one_latent_each() -> None:
+    with pytest.raises(UsageError, match="`protocol.latents` must be 1 for a model without a training loss.*; found 2"):
+        retain_cost(task_of(tiny_gan.fresh()), 50, latents=2)
+
+
 class Shift:
     """Shifts what a GAN draws by its strength."""
 

@@ -67,9 +67,18 @@ def retain_cost(task: Task, n: int, latents: int = 1) -> RetainCost:
         n: images or samples, at most.
         latents: of each image. Where kinds of images meet at steep borders a few latents carry most of a cost, and
             one an image says little. Samples have one.
+
+    Raises:
+        UsageError: several latents of samples.
     """
     if isinstance(task.model, HasLoss):
         return LossCost.of(task, n, latents)
+    if latents != 1:
+        raise UsageError(
+            "`protocol.latents` must be 1 for a model without a training loss, whose samples have one each",
+            found=latents,
+            way_out="Leave it out, or raise protocol.images",
+        )
     return DriftCost.of(task, n)
 
 
