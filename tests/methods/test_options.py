@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+import tiny_diffusion
+import tiny_gan
+import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.ascent import Ascent
 from gsu_cli.methods.finetune import Finetune
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.gradient_surgery import GradientSurgery
 from gsu_cli.methods.retrain import Retrain
+from gsu_cli.protocol.calibrated import Calibrated
+from gsu_cli.unlearning.unlearn import check_needs
 
 NAN, INF = float("nan"), float("inf")
 BAD_STEPS = [0, 0.0, -1e-3, NAN, INF, True, "1e-3", None]
@@ -58,3 +63,18 @@ def test_a_typo_is_answered_with_the_nearest_choice(options, near):
 def test_numbers_of_either_type_are_accepted():
     assert GradientSurgery(lr=1).lr == 1.0
     assert FisherSurgery(budget=1, damping=1).damping == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "model"),
+    [
+        ({"layers": 1}, tiny_diffusion.fresh),
+        ({"ekfac": True}, tiny_gan.fresh),
+        ({"solver": "kfac", "iterations": 3}, tiny_world.trained),
+    ],
+)
+def test_options_that_are_not_read_are_refused_before_the_work(options, model):
+    calibrated = Calibrated(lambda **more: FisherSurgery(**{**options, **more}), FisherSurgery.strength, 0.01)
+    for method in (FisherSurgery(**options), calibrated):
+        with pytest.raises(UsageError, match=f"`method.{list(options)[-1]}` must be left out with "):
+            check_needs(method, model())

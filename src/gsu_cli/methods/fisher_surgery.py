@@ -126,6 +126,19 @@ class FisherSurgery:
             (HasDecoder | HasLatents,) if self.solver == "gauss_newton" else (HasDecoder | HasNoiseLevels | HasSites,)
         )
 
+    def check_model(self, model: object) -> None:
+        """Refuses options that are not read for ``model``; which solver "auto" is for a decoder is known later.
+
+        Raises:
+            UsageError: with the first of them.
+        """
+        if isinstance(model, HasNoiseLevels):
+            refuse_unread(self._typed(), "a diffusion model")
+        elif isinstance(model, HasSites):
+            refuse_unread(self._typed(), "a GAN")
+        elif self.solver != "auto":
+            refuse_unread(self._typed(), f"solver={self.solver} of a decoder")
+
     def _typed(self) -> dict[str, object]:
         """Options that not every solver reads, where their value is not the usual one."""
         usual = inspect.signature(type(self)).parameters
@@ -145,11 +158,10 @@ class FisherSurgery:
         return DenoiserSurgery(*options, *sizes, self.bank_images, self.noise_from)
 
     def __call__(self, task: Task) -> Update:
+        self.check_model(task.model)
         if isinstance(task.model, HasNoiseLevels):
-            refuse_unread(self._typed(), "a diffusion model")
             return self._denoiser()(task)
         if isinstance(task.model, HasSites):
-            refuse_unread(self._typed(), "a GAN")
             sizes = (self.curvature_images // 2, *self._sizes(GAN_IMAGES), self.bank_images // 2)
             return OwnSurgery(self.drift, self.gan_shots, self.damping[0], self.iterations, *sizes)(task)
         options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers)

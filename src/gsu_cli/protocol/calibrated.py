@@ -50,6 +50,7 @@ class Calibrated:
     ) -> None:
         self.name: str = getattr(make(), "name", "method")
         self.needs: tuple[Capability, ...] = getattr(make(), "needs", ())
+        self.check_model: Callable[[object], None] | None = getattr(make(), "check_model", None)
         self.make, self.strength, self.budget = make, strength, as_share("protocol.budget", budget)
         as_int("protocol.images", images, 1)
         as_int("protocol.latents", latents, 1)

@@ -113,8 +113,11 @@ def unlearn(
 def check_needs(method: object, model: object) -> None:
     """Refuses a method that ``model`` cannot serve: it names what it needs in a class attribute ``needs``.
 
+    A method that reads some options for some models only has ``check_model(model)``, which refuses the rest.
+
     Raises:
         NotApplicableError: with what the model lacks.
+        UsageError: an option is not read for this model.
     """
     if lacks := lacking(model, getattr(method, "needs", ())):
         raise NotApplicableError(
@@ -122,6 +125,8 @@ def check_needs(method: object, model: object) -> None:
             found=type(model).__name__,
             way_out="See docs/families.md for the methods that run on it",
         )
+    if check := getattr(method, "check_model", None):
+        check(model)
 
 
 def attention_with_all_derivatives() -> contextlib.AbstractContextManager[None]:
