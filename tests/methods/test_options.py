@@ -65,6 +65,12 @@ def test_numbers_of_either_type_are_accepted():
     assert FisherSurgery(budget=1, damping=1).damping == [1.0]
 
 
+@pytest.mark.parametrize("basis", ["mean", "class"])
+def test_parts_of_the_retain_set_belong_to_one_basis(basis):
+    with pytest.raises(UsageError, match=r"`method.batches` must be left out .*retain_basis=batches.*; found 16"):
+        GradientSurgery(retain_basis=basis, batches=16)
+
+
 @pytest.mark.parametrize(
     ("options", "model"),
     [

@@ -15,6 +15,7 @@ import torch
 from gsu_cli.checks import as_choice, as_int, as_number
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
+from gsu_cli.errors import UsageError
 from gsu_cli.gradients import class_gradients, hessian_vector, mean_gradient, mean_loss
 from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, draw_images, names_in_scope
 from gsu_cli.models.protocols import HasLoss
@@ -25,6 +26,7 @@ from gsu_cli.surgery.second_order import parabola
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.cost import Cost
 
+BATCHES = 32  # the usual number of parts
 CHOICES = {"scope": SCOPES, "retain_basis": ("mean", "class", "batches"), "when": ("always", "conflict")}
 
 
@@ -51,7 +53,7 @@ class GradientSurgery:
         lr: float = 5e-4,
         scope: str = "all",
         retain_basis: str = "mean",
-        batches: int = 32,
+        batches: int = BATCHES,
         when: str = "always",
         shots: int = 1,
         prediction_images: int = 5000,
@@ -61,6 +63,11 @@ class GradientSurgery:
         for key, value in (("scope", scope), ("retain_basis", retain_basis), ("when", when)):
             as_choice(f"method.{key}", value, CHOICES[key])
         as_int("method.batches", batches, 1)
+        if batches != BATCHES and retain_basis != "batches":
+            raise UsageError(
+                "`method.batches` must be left out without method.retain_basis=batches, which alone reads it",
+                found=batches,
+            )
         as_int("method.prediction_images", prediction_images, 1)
         self.lr, self.scope, self.retain_basis, self.batches = float(lr), scope, retain_basis, batches
         self.when, self.shots, self.prediction_images = when, shots, prediction_images
