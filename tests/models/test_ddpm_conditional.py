@@ -64,13 +64,18 @@ def test_guidance_changes_no_loss() -> None:
 
 
 def test_an_unconditional_model_is_what_it_was() -> None:
-    model, same = tiny_diffusion.fresh(), tiny_diffusion.fresh(conditions=0, drop=0.5)
+    model, same = tiny_diffusion.fresh(), tiny_diffusion.fresh(conditions=0)
     assert tiny_world.same(tiny_world.weights(model), tiny_world.weights(same))
     assert "conditions" not in model.config()
     assert "guidance" not in model.config()
     labels = torch.tensor([-5, 99])  # it takes none, so none is out of range
     x = torch.rand(2, 1, 8, 8, generator=seeded())
     assert torch.equal(model.loss(x, labels, seeded()), model.loss(x, torch.zeros(2, dtype=torch.int64), seeded()))
+
+
+def test_an_unconditional_model_hides_no_conditions() -> None:
+    with pytest.raises(UsageError, match="`model.drop` must be left out for a model without conditions.*; found 0.5"):
+        tiny_diffusion.fresh(drop=0.5)
 
 
 def test_the_config_rebuilds_it() -> None:

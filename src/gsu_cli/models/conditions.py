@@ -19,6 +19,8 @@ from gsu_cli.errors import UsageError
 
 NULL = -1
 """The condition that says nothing."""
+DROP = 0.1
+"""The usual share of training images whose condition is hidden."""
 
 
 def conditions_of(model: object) -> int:
@@ -109,7 +111,7 @@ class Conditional(nn.Module):
         """Checks and keeps the options; ``least`` is 0 where a class can be unconditional, else 2.
 
         Raises:
-            UsageError: there are too few conditions, or ``drop`` is not in [0, 1).
+            UsageError: there are too few conditions, or ``drop`` is not in [0, 1), or typed without conditions.
         """
         if isinstance(conditions, bool) or not isinstance(conditions, int) or conditions < least or conditions == 1:
             raise UsageError(
@@ -118,6 +120,12 @@ class Conditional(nn.Module):
             )
         if isinstance(drop, bool) or not isinstance(drop, int | float) or not 0 <= drop < 1:
             raise UsageError("`model.drop` must be a number in [0, 1)", found=repr(drop))
+        if drop != DROP and not conditions:
+            raise UsageError(
+                "`model.drop` must be left out for a model without conditions, which hides none",
+                found=drop,
+                way_out="Type model.conditions as well, the number of classes",
+            )
         self.conditions, self.drop = conditions, float(drop)
         if conditions:
             self.register_buffer("condition_shares", torch.full((conditions,), 1 / conditions))

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from gsu_cli.checks import as_int, as_ints, as_shape
 from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.models.conditions import NULL, Conditional, network_inputs, usual_conditions
+from gsu_cli.models.conditions import DROP, NULL, Conditional, network_inputs, usual_conditions
 from gsu_cli.models.diffusion.guidance import check_guidance
 from gsu_cli.models.diffusion.schedule import alpha_bars, sampling_times, stratified
 from gsu_cli.models.diffusion.unet import UNet
@@ -67,7 +67,7 @@ class Ddpm(Conditional, Model):
         train_steps: int = 1000,
         sample_steps: int = 25,
         conditions: int | None = 0,
-        drop: float = 0.1,
+        drop: float = DROP,
         guidance: float = 1.0,
     ) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.checks import as_int, as_ints, as_shape
-from gsu_cli.models.conditions import NULL, Conditional, code, signal, usual_conditions
+from gsu_cli.models.conditions import DROP, NULL, Conditional, code, signal, usual_conditions
 from gsu_cli.models.likelihoods import Bernoulli
 from gsu_cli.models.vae.base import Vae
 from gsu_cli.models.vae.mlp import check_activation, stack
@@ -48,7 +48,7 @@ class CVae(Conditional, Vae):
         latent_dim: int = 8,
         hidden: Sequence[int] = (256, 256),
         activation: str = "silu",
-        drop: float = 0.1,
+        drop: float = DROP,
     ) -> None:
         super().__init__()
         self.shape, self.latent_dim = as_shape("model.shape", shape), as_int("model.latent_dim", latent_dim)
