@@ -33,8 +33,8 @@ def sites_of(model: Any, n: int) -> Sites:
     maker, g = site_maker(model), torch.Generator().manual_seed(0)
     if isinstance(maker, HasImageSites):
         return maker.sites(tiny_world.dataset().train.floats(torch.arange(n)), None, g)
-    made = maker.own_sites(model.noise(n, g), g)
-    return Sites(made.inputs, made.targets.flip(0))
+    noise = model.noise(n, g)
+    return Sites((noise,), model.generate(noise).detach().flip(0))
 
 
 def each(model: Any, sites: Sites) -> list[Vector]:

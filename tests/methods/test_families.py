@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ import tiny_diffusion
 import tiny_gan
 import tiny_world
 from gsu_cli.errors import NotApplicableError, UsageError
+from gsu_cli.methods.selective_amnesia import generated
 from gsu_cli.models.protocols import HasLoss, lacking
 from gsu_cli.models.vae.cvae import CVae
 from gsu_cli.run.configs import conf_dir
@@ -120,6 +122,48 @@ def test_a_method_runs_or_says_what_it_needs(name: str, family: str) -> None:
         assert set(update.details["diagnostics"]["loss_change"]) == {"forget", "retain"}
     else:
         assert "diagnostics" not in update.details
+
+
+@cache
+def flow() -> Any:
+    """The template of a family, with what curvature asks for and nothing more."""
+    path = Path(__file__).parents[1] / "adding" / "family" / "lab" / "flow.py"
+    spec = importlib.util.spec_from_file_location("flow_of_the_template", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    torch.manual_seed(0)
+    model = module.Flow((1, 8, 8))
+    fit(model, tiny_world.dataset().train, Recipe(10, 100, 3e-3), seed=0)
+    return model.eval()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_family_of_ones_own_runs_or_is_refused(name: str) -> None:
+    method = made(name)
+    arguments: dict[str, Any] = {"generator": torch.Generator().manual_seed(0), "recipe": Recipe(1, 100, 1e-3)}
+    if name in ("fisher_surgery", "moon"):
+        with pytest.raises(NotApplicableError, match="needs a model with .*; found Flow"):
+            unlearn(flow(), tiny_world.split(), method, **arguments)
+        return
+    model, _ = unlearn(flow(), tiny_world.split(), method, diagnostics=False, **arguments)
+    assert not tiny_world.same(tiny_world.weights(flow()), tiny_world.weights(model))
+
+
+def test_replay_asks_for_samples_alone() -> None:
+    """The contract of an unconditional model has ``sample``, and neither ``noise`` nor ``generate``."""
+
+    class Sampling(type(flow())):  # type: ignore[misc]
+        noise = generate = property(lambda self: (_ for _ in ()).throw(AttributeError("not of the contract")))
+
+        def sample(self, n: int, generator: torch.Generator) -> Tensor:
+            return torch.rand((n, *self.shape), generator=generator)
+
+    model = Sampling((1, 8, 8))
+    model.load_state_dict(flow().state_dict())
+    found = generated(model, 30, seed=0)
+    assert found.pixels.shape == (30, 1, 8, 8)
 
 
 def test_random_labels_need_a_target_that_tells_images_apart() -> None:

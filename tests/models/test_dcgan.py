@@ -13,9 +13,10 @@ import torch.nn.functional as F
 import tiny_gan
 import tiny_world
 from gsu_cli.errors import UsageError
+from gsu_cli.models.decoders import check_maps_noise
 from gsu_cli.models.gan.dcgan import Dcgan
 from gsu_cli.models.gan.networks import penalty
-from gsu_cli.models.protocols import HasLatents, HasLoss, HasPosterior, HasSites, Trainable
+from gsu_cli.models.protocols import HasLatents, HasLoss, HasPosterior, HasSites, MapsNoise, Trainable
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 
@@ -115,12 +116,12 @@ def test_what_it_samples_is_the_averaged_generator_of_bars() -> None:
     assert float(nearest) < 0.8 * float(nothing), "nearer to real bars than noise is"
 
 
-def test_own_sites_are_what_is_generated() -> None:
+def test_the_network_generates_at_its_noise() -> None:
     model = tiny_gan.fresh()
     z = model.noise(7, torch.Generator().manual_seed(0))
-    sites = model.own_sites(z, torch.Generator())
-    assert torch.equal(sites.targets, model.generate(z).detach())
-    assert torch.equal(sites.inputs[0], z)
+    assert isinstance(model, MapsNoise)
+    assert torch.equal(model.output_loss.mean(model.network(z)), model.generate(z))
+    check_maps_noise(model)
     copy.deepcopy(model)
 
 

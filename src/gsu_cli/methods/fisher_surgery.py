@@ -27,7 +27,8 @@ from collections.abc import Sequence
 from gsu_cli.checks import as_choice, as_flag, as_int, as_number, as_share, is_number
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.models.protocols import Capability, HasDecoder, HasLatents, HasNoiseLevels, HasSites
+from gsu_cli.models.decoders import check_maps_noise
+from gsu_cli.models.protocols import Capability, HasDecoder, HasLatents, HasNoiseLevels, MapsNoise
 from gsu_cli.objectives.targets import TARGETS
 from gsu_cli.solvers.denoiser import DenoiserSurgery
 from gsu_cli.solvers.latent import LatentSurgery
@@ -123,18 +124,22 @@ class FisherSurgery:
         if self.solver == "kfac":
             return (HasDecoder | HasNoiseLevels,)
         return (
-            (HasDecoder | HasLatents,) if self.solver == "gauss_newton" else (HasDecoder | HasNoiseLevels | HasSites,)
+            (HasDecoder | HasLatents,) if self.solver == "gauss_newton" else (HasDecoder | HasNoiseLevels | MapsNoise,)
         )
 
     def check_model(self, model: object) -> None:
-        """Refuses options that are not read for ``model``; which solver "auto" is for a decoder is known later.
+        """Refuses a model that generates step by step, and options that are not read for ``model``.
+
+        Which solver "auto" is for a decoder is known later.
 
         Raises:
             UsageError: with the first of them.
+            NotApplicableError: the network of a model without a decoder generates in more than one pass.
         """
         if isinstance(model, HasNoiseLevels):
             refuse_unread(self._typed(), "a diffusion model")
-        elif isinstance(model, HasSites):
+        elif isinstance(model, MapsNoise):
+            check_maps_noise(model)
             refuse_unread(self._typed(), "a GAN")
         elif self.solver != "auto":
             refuse_unread(self._typed(), f"solver={self.solver} of a decoder")
@@ -161,7 +166,7 @@ class FisherSurgery:
         self.check_model(task.model)
         if isinstance(task.model, HasNoiseLevels):
             return self._denoiser()(task)
-        if isinstance(task.model, HasSites):
+        if isinstance(task.model, MapsNoise):
             sizes = (self.curvature_images // 2, *self._sizes(GAN_IMAGES), self.bank_images // 2)
             return OwnSurgery(self.drift, self.gan_shots, self.damping[0], self.iterations, *sizes)(task)
         options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers)

@@ -20,7 +20,7 @@ from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.models.conditions import conditions_of, usual_conditions
+from gsu_cli.models.conditions import NULL, conditions_of, usual_conditions
 from gsu_cli.models.decoders import site_maker
 from gsu_cli.models.protocols import IMAGE_SITES, HasDecoder, HasLoss
 from gsu_cli.models.sites import Sites
@@ -137,11 +137,13 @@ def generated(model: Any, n: int, *, seed: int) -> Images:
     if isinstance(model, HasDecoder):
         z, y = prior(model, n, g)
         images = [decoded(model, part) for part in z.split(CHUNK)]
-    else:
+    elif conditions_of(model):
         noise, y = model.noise(n, g), usual_conditions(model, n, g)
-        parts = zip(noise.split(CHUNK), y.split(CHUNK), strict=True)
-        images = [model.generate(a, b) if conditions_of(model) else model.generate(a) for a, b in parts]
+        images = [model.generate(a, b) for a, b in zip(noise.split(CHUNK), y.split(CHUNK), strict=True)]
         y = y.to(noise.device)
+    else:
+        images = [model.sample(n, g)]
+        y = torch.full((n,), NULL, device=images[0].device)
     pixels = torch.cat([(255 * part).round().to(torch.uint8) for part in images])
     return Images(pixels, y if conditions_of(model) else torch.zeros_like(y))
 

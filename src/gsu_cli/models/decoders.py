@@ -7,15 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gsu_cli.errors import UsageError
-from gsu_cli.models.conditions import NULL, code, posterior, usual_conditions
-from gsu_cli.models.model import decode
-from gsu_cli.models.protocols import HasDecoder, HasImageSites, HasSites
+from gsu_cli.errors import NotApplicableError, UsageError
+from gsu_cli.models.conditions import NULL, code, posterior
+from gsu_cli.models.protocols import HasDecoder, HasImageSites, HasSites, MapsNoise
 from gsu_cli.models.sites import OutputLoss, Sites
+from gsu_cli.run.memory import is_out_of_memory
 from gsu_cli.surgery.devices import normal
 from gsu_cli.surgery.taps import eval_mode
 
 GRADIENTS_ALONE = "Use a method that needs gradients alone, such as method=gradient_surgery"
+SAME = 1e-4  # of a pixel: rounding of batches of other sizes
 
 
 class DecoderSites:
@@ -36,12 +37,6 @@ class DecoderSites:
             mean, sd = posterior(self.model, x, labels)
             z = mean + sd * normal(mean.shape, generator, mean)
             return Sites((code(self.model, z, labels),), x)
-
-    @torch.no_grad()
-    def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
-        """Latents ``(n, z)``, at the conditions that are usually asked for, and what is generated there now."""
-        codes = code(self.model, noise, usual_conditions(self.model, len(noise), generator))
-        return Sites((codes,), decode(self.model, codes))
 
 
 def site_maker(model: Any) -> HasImageSites:
@@ -69,6 +64,30 @@ def prefix_of(model: Any, network: nn.Module) -> str:
 def decoder_prefix(model: Any) -> str:
     """The same of a decoder."""
     return prefix_of(model, model.decoder)
+
+
+@torch.no_grad()
+def check_maps_noise(model: MapsNoise) -> None:
+    """Refuses a model whose images are not one pass of its noise through the network, such as a flow.
+
+    Raises:
+        NotApplicableError: with its name.
+    """
+    noise = model.noise(2, torch.Generator().manual_seed(0))
+    with eval_mode(model):  # type: ignore[arg-type]
+        images = model.generate(noise)
+        try:
+            found = model.output_loss.mean(model.network(noise))
+        except Exception as e:  # a network of other inputs can raise anything
+            if is_out_of_memory(e):
+                raise
+            found = None
+    if found is None or found.shape != images.shape or not torch.allclose(found, images, atol=SAME):
+        raise NotApplicableError(
+            "redirecting samples needs a model with a network that maps noise() to images in one pass",
+            found=f"{type(model).__name__}, whose network(noise) is not generate(noise)",
+            way_out=GRADIENTS_ALONE,
+        )
 
 
 def check_network(model: Any) -> None:

@@ -75,14 +75,11 @@ class Trainable(Protocol, metaclass=ByMembers):
 
 @runtime_checkable
 class HasSites(Protocol, metaclass=ByMembers):
-    """A network, an output loss, and the sites of what the model itself generates: all that curvature needs."""
+    """A network and an output loss: all that curvature at given sites needs."""
 
     network: nn.Module
     output_loss: OutputLoss
     sites_at_once: int  # that pass the network together where all activations are kept, at most
-
-    def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
-        """Sites of the images that the model generates from ``noise``, whose targets are what it says there now."""
 
 
 @runtime_checkable
@@ -112,6 +109,22 @@ class HasPosterior(HasLatents, Protocol, metaclass=ByMembers):
     """An amortised posterior: where in the latent space an image lies."""
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+@runtime_checkable
+class HasNoise(Protocol, metaclass=ByMembers):
+    """An image is a function of its noise and the weights, so that two models are compared at the same noise."""
+
+    def noise(self, n: int, generator: torch.Generator) -> Tensor:
+        """Of ``n`` images, ``(n, ...)``."""
+
+    def generate(self, noise: Tensor) -> Tensor:
+        """Images ``(n, c, h, w)`` in [0, 1]."""
+
+
+@runtime_checkable
+class MapsNoise(HasSites, HasNoise, Protocol, metaclass=ByMembers):
+    """A GAN: the network maps noise to images in one pass, which `models.decoders.check_maps_noise` asks."""
 
 
 @runtime_checkable
@@ -178,6 +191,8 @@ NAMES: dict[type, str] = {
     HasLoss: "a training loss",
     Trainable: "optimisers() and losses()",
     HasSites: "a network and an output loss",
+    HasNoise: "noise() and generate()",
+    MapsNoise: "a network from noise() to images",
     HasImageSites: "sites of images",
     HasLatents: "latents to decode",
     HasPosterior: "a posterior over latents",

@@ -158,13 +158,6 @@ class Ddpm(Conditional, Model):
         y = self.masked(y, generator) if self.conditions else y
         return Sites(network_inputs(self, self.noised(x, t, eps), t, y), self.target(x, t, eps))
 
-    @torch.no_grad()
-    def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
-        """The same of the images that are generated from ``noise``, and what the network says there now."""
-        y = usual_conditions(self, len(noise), generator)
-        made = self.sites(self.generate(noise, y), y, generator)
-        return Sites(made.inputs, torch.cat([self.network(*part.inputs) for part in made.split(CHUNK)]))
-
     def noise(self, n: int, generator: torch.Generator) -> Tensor:
         """``x_T`` of ``n`` images, ``(n, c, h, w)``."""
         return normal((n, *self.shape), generator).to(device_of(self))

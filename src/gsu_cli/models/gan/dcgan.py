@@ -24,7 +24,7 @@ from gsu_cli.checks import as_int, as_ints, as_shape
 from gsu_cli.errors import UsageError
 from gsu_cli.models.gan.networks import SHRUNK, Critic, Drawer, penalty
 from gsu_cli.models.model import Model
-from gsu_cli.models.sites import ImageError, Sites
+from gsu_cli.models.sites import ImageError
 from gsu_cli.surgery.devices import normal
 
 BETAS = (0.0, 0.99)  # of Adam: no momentum; the second is what the source ends with
@@ -102,11 +102,6 @@ class Dcgan(Model):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """``n`` images in [0, 1] at latents sampled from N(0, I)."""
         return self.generate(self.noise(n, generator))
-
-    @torch.no_grad()
-    def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
-        """Latents ``(n, z)`` and what is generated there now."""
-        return Sites((noise,), self.generate(noise))
 
     def optimisers(self, recipe: Any) -> list[torch.optim.Optimizer]:
         """One of the critic, one of the generator."""

@@ -59,9 +59,6 @@ class Flow(Model):
         share = t[:, None, None, None]
         return Sites(((1 - share) * eps + share * x, t), x - eps)
 
-    def own_sites(self, noise: Tensor, generator: torch.Generator) -> Sites:
-        return self.sites(self.generate(noise), None, generator)
-
     def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         sites = self.sites(x, y, generator)
         return self.output_loss.nll(self.network(*sites.inputs), sites.targets)
