@@ -70,6 +70,17 @@ def test_samples_that_are_all_alike_are_refused() -> None:
         retain_cost(task_of(model), 50)
 
 
+def test_samples_need_their_noise() -> None:
+    class Bare(torch.nn.Module):
+        def sample(self, n: int, generator: torch.Generator) -> torch.Tensor:
+            return torch.zeros(n, 1, 8, 8)
+
+    with pytest.raises(
+        UsageError, match=r"needs a model with a training loss, or with noise\(\) and generate\(\); found B"
+    ):
+        retain_cost(task_of(Bare()), 50)
+
+
 def test_samples_have_one_latent_each() -> None:
     with pytest.raises(UsageError, match="`protocol.latents` must be 1 for a model without a training loss.*; found 2"):
         retain_cost(task_of(tiny_gan.fresh()), 50, latents=2)

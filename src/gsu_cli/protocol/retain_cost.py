@@ -20,7 +20,7 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import mean_loss
-from gsu_cli.models.protocols import HasLoss, loss_unit
+from gsu_cli.models.protocols import NAMES, HasLoss, HasNoise, loss_unit
 from gsu_cli.objectives.own import OwnSamples, own_samples
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector
@@ -69,7 +69,7 @@ def retain_cost(task: Task, n: int, latents: int = 1) -> RetainCost:
             one an image says little. Samples have one.
 
     Raises:
-        UsageError: several latents of samples.
+        UsageError: several latents of samples, or samples that do not come from noise.
     """
     if isinstance(task.model, HasLoss):
         return LossCost.of(task, n, latents)
@@ -78,6 +78,12 @@ def retain_cost(task: Task, n: int, latents: int = 1) -> RetainCost:
             "`protocol.latents` must be 1 for a model without a training loss, whose samples have one each",
             found=latents,
             way_out="Leave it out, or raise protocol.images",
+        )
+    if not isinstance(task.model, HasNoise):
+        raise UsageError(
+            f"a retain cost needs a model with {NAMES[HasLoss]}, or with {NAMES[HasNoise]}",
+            found=type(task.model).__name__,
+            way_out="Leave protocol.budget out, or give the class one of these",
         )
     return DriftCost.of(task, n)
 
