@@ -20,7 +20,7 @@ def case() -> Case:
     models = {"original": before, "unlearned": before, "retrained": goal}
     split = tiny_world.split()
     audited = {name: Audited(name, model, "ab"[model is goal]) for name, model in models.items()}
-    return Case(split, audited, [], EvaluationContext(split, {}, {}, seed=0), None, repeats=2)
+    return Case(split, audited, [], EvaluationContext(split, {}, {}, seed=0), repeats=2)
 
 
 def test_every_model_is_asked_for_the_same_classes_the_forgotten_one_among_them() -> None:

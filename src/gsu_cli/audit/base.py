@@ -19,7 +19,6 @@ from gsu_cli.gradients import image_losses
 from gsu_cli.models.conditions import conditions_of
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive, generator
-from gsu_cli.training.recipe import Recipe
 
 ORIGINAL, UNLEARNED, RETRAINED = "original", "unlearned", "retrained"
 Part = Literal["forgotten", "unseen", "retained", "unseen_retained"]
@@ -81,7 +80,6 @@ class Case:
         models: by name; "original" and "unlearned" are always there, "retrained" where a reference is known.
         references: further retrained models, of seeds of their own.
         context: judges and the seed of the audit's noise.
-        recipe: how the original was trained; None where it does not say.
         repeats: of noise, at which each image's loss is taken, and averaged.
         most: images of each part, at most; chosen with the audit's seed where there are more.
         on_progress: called with (done, all, what).
@@ -91,7 +89,6 @@ class Case:
     models: Mapping[str, Audited]
     references: list[Audited]
     context: EvaluationContext
-    recipe: Recipe | None
     repeats: int = 8
     most: int = 2000
     on_progress: Callable[[int, int, str], None] = lambda *_: None

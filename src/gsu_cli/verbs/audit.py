@@ -69,7 +69,6 @@ def main(cfg: DictConfig) -> None:
                 models={name: _audited(name, c) for name, c in subjects.items()},
                 references=[_audited(f"retrained {k + 2}", c) for k, c in enumerate(more)],
                 context=context,
-                recipe=inputs.recipe,
                 repeats=numbers["repeats"],
                 most=numbers["images"],
                 on_progress=on_progress,

@@ -1,0 +1,86 @@
+"""Numbers and sentences of probes against what a few made-up losses give by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gsu_cli.audit.base import Case
+from gsu_cli.audit.klom import Klom
+from gsu_cli.audit.likeness import Likeness
+from gsu_cli.audit.membership import Membership
+from gsu_cli.audit.percentile import Percentile
+from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.gradients import image_losses
+from gsu_cli.run.seeds import derive
+from memory_world import case, value
+
+
+def told(known: Case, part: str, **losses: list[float]) -> Case:
+    """The case with these losses of its models, by name."""
+    everyone = {**known.models, **{a.name.replace(" ", "_"): a for a in known.references}}
+    for name, values in losses.items():
+        known._losses[everyone[name].sha256, part] = torch.tensor(values, dtype=torch.float64)  # type: ignore[index]
+    return known
+
+
+def test_a_difference_within_its_interval_has_no_side() -> None:
+    """Ten members, ten others: one place in the order of a single member says nothing."""
+    others = [float(k) for k in range(10)]
+    known = told(case(0, 1, retrained=2), "unseen", original=others, unlearned=others, retrained=others)
+    members = [k + 0.5 for k in range(10)]
+    told(known, "forgotten", original=members, unlearned=[-0.5, *members[1:]], retrained=members)
+    found = Membership()(known)
+    against = value(found, "auc_loss_minus_retrained")
+    assert against.value == pytest.approx(0.01)
+    assert against.low is not None
+    assert against.low < 0
+    assert "as much like training images as in the retrained model, within the interval" in found.sentences[0]
+    assert f"difference 0.010 ({against.low:.3f} to {against.high:.3f})." in found.sentences[0]
+
+
+def test_the_rise_is_a_ratio_of_means_of_the_same_images() -> None:
+    """Each image by half as much again as retraining raises it: no doubt about the ratio, however images differ."""
+    known = told(case(0, 1, retrained=2), "forgotten", original=[0.0] * 4, retrained=[2.0, 4.0, 6.0, 8.0])
+    rise = value(Percentile()(told(known, "forgotten", unlearned=[3.0, 6.0, 9.0, 12.0])), "share_of_retrained_rise")
+    assert (rise.value, rise.low, rise.high) == (1.5, 1.5, 1.5)
+    rise = value(Percentile()(told(known, "forgotten", unlearned=[4.0, 5.0, 10.0, 11.0])), "share_of_retrained_rise")
+    off = torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=torch.float64)
+    assert rise.value == 1.5
+    assert rise.high == pytest.approx(1.5 + Z95 * off.std().item() / 2 / 5)
+
+
+def test_the_spread_of_retraining_is_that_of_an_image_and_not_between_images() -> None:
+    """Two images, far apart; three retrained models give each a variance of 1: the floor is (1 + 1/2) / 2."""
+    known = case(0, 1, retrained=2, references=[3, 4])
+    told(known, "forgotten", retrained=[9.0, 99.0], retrained_3=[10.0, 100.0], retrained_4=[11.0, 101.0])
+    found = Klom()(told(known, "forgotten", unlearned=[12.0, 102.0]))
+    assert value(found, "klom_floor_forgotten").value == pytest.approx(0.75)
+    # means of the others: 10.5, 10, 9.5, so distances 1.5, 2, 2.5
+    assert value(found, "klom_forgotten").value == pytest.approx((2.25 + 4 + 6.25) / 6)
+    assert value(found, "loss_shift_forgotten").value == 2
+    assert "2 squared distance above it in the mean" in found.sentences[0]
+
+
+def test_the_gap_is_that_of_both_models() -> None:
+    """Each one's loss of the other's samples, in excess of its loss of its own."""
+    known = case(3, 3, retrained=2)
+    a, b = known.models["original"].model, known.models["retrained"].model
+    own, others = known.samples(a, 50), known.samples(b, 50)
+    loss = {
+        (m, s): known.losses_of(x, y, "likeness")
+        for m, x in (("a", a), ("b", b))
+        for s, y in (("a", own), ("b", others))
+    }
+    wanted = (loss["b", "a"] - loss["b", "b"] + loss["a", "b"] - loss["a", "a"]).mean().item()
+    assert loss["a", "b"].mean() != pytest.approx(loss["a", "a"].mean().item())
+    assert value(Likeness(samples=50)(known), "gap_to_retrained").value == pytest.approx(wanted)
+
+
+def test_a_loss_is_the_mean_over_repeats_of_noise() -> None:
+    known = case(0, 1)
+    model, images = known.models["original"].model, known.images("unseen")
+    seeds = [derive(known.seed, "audit", "losses", "unseen", k) for k in range(known.repeats)]
+    each = torch.stack([image_losses(model, images, seed=s).double() for s in seeds])
+    assert not torch.equal(each[0], each[1])
+    assert torch.equal(known.losses(known.models["original"], "unseen"), each.mean(0))
