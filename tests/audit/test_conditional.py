@@ -51,7 +51,7 @@ def test_a_sentence_says_how_many_images_were_given_back() -> None:
     assert f"with {n:,} forgotten images given back" in probe(known).sentences[0]
 
 
-def test_samples_are_drawn_at_the_guidance_of_the_run() -> None:
+def test_the_guidance_of_a_run_is_read_off_its_record() -> None:
     assert _guidance(Record("unlearn", config={"evaluation": {"guidance": 2}})) == 2.0
     assert _guidance(Record("unlearn", config={"evaluation": {"guidance": None}})) is None
     assert _guidance(Record("unlearn")) is None

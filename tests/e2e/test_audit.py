@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from e2e_world import Run, World, runs
+from gsu_cli.verbs.measure import Plan
 
 Gsu = Callable[..., Any]
 SHORT = ("audit.likeness.samples=30", "audit.rebound.at=[2]", "audit.rebound.samples=30", "audit.relearning.at=[2]",
@@ -113,6 +115,21 @@ def test_the_first_reference_stands_in_for_a_retrained_model(world: World, gsu: 
     assert typed.code == 1
     assert "a reference that was trained earlier must be whole" in typed.err
     assert f"Remove {kept.parent.relative_to(tmp_path)} to have it" in typed.err
+
+
+def test_every_model_is_audited_at_the_guidance_of_the_run(
+    run: Run, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.folder, copy)
+    record = json.loads((copy / "record.json").read_text(encoding="utf-8"))
+    record["config"]["evaluation"]["guidance"] = 2.0
+    (copy / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    guided: list[tuple[Any, int]] = []
+    monkeypatch.setattr(Plan, "guide", lambda plan, model: guided.append((plan.guidance, id(model))))
+    assert gsu("audit", f"run={copy}", "audit=[percentile]", "references=1").code == 0
+    assert [guidance for guidance, _ in guided] == [2.0] * 4
+    assert len({model for _, model in guided}) == 4, "original, unlearned, retrained and the reference"
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ def test_unlearned_measured_and_measured_again(world: World, conditional: Run, t
     again = type_line("evaluate", f"run={run.folder}", "paths.output_dir=again", cwd=tmp_path)
     assert again.code == 0, again.err
     (second,) = runs(tmp_path / "again")
+    assert len(second.record["measurements"]) == len(rows)
     for m in second.record["measurements"]:
         assert m == rows[m["name"], m["subject"], m["judge"]], "measured anew, digit by digit"
 
