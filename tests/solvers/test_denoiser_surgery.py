@@ -267,6 +267,13 @@ def test_options_that_change_nothing_are_refused(option: dict[str, Any]) -> None
         run(FisherSurgery(**option, **SMALL))
 
 
+def test_the_record_counts_the_bank() -> None:
+    n = len(tiny_world.split().dataset.train)
+    assert n < 5_000
+    update = run(FisherSurgery(**{**SMALL, "bank_images": 5_000}))[1]
+    assert update.details["images"]["bank"] == n
+
+
 def test_one_damping_is_read() -> None:
     with pytest.raises(
         UsageError, match=r"`method.damping` must be one number with a diffusion model; found \[0.3, 1.0\]"

@@ -20,7 +20,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
-from gsu_cli.objectives.denoise import Redirection, noised_sites, redirected
+from gsu_cli.objectives.denoise import noised_sites, redirected
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.bookkeeping import foresee
 from gsu_cli.solvers.candidates import Candidate
@@ -67,7 +67,9 @@ class DenoiserSurgery:
         retain = untold(model, retain, seed=task.stream("untold", "retain"))
         forget = untold(model, forget, share=0.5, seed=task.stream("untold", "forget"))
         with task.stage("objective"):
-            found = self._redirection(task, forget)
+            bank, retained = bank_of(split, self.bank_images, seed=task.stream("bank"))
+            start = round(self.noise_from * int(model.train_steps))
+            found = redirected(model, forget, bank, retained, seed=task.stream("redirect"), start=start)
             trial = first(retain, self.budget_images)
             cost = SiteLoss(model, noised_sites(model, trial, seed=task.stream("budget")))
             checks = {
@@ -103,7 +105,7 @@ class DenoiserSurgery:
             "budget_spent": relative_increase(paid, base),
             "redirect_loss": {"before": redirect_before, "after": redirect},
             "target": {"kind": "bank", "forgotten": found.forgotten, "clamped": found.clamped},
-            "images": {"retain": n_r, "forget": n_f, "budget": n_b, "bank": self.bank_images},
+            "images": {"retain": n_r, "forget": n_f, "budget": n_b, "bank": len(bank)},
             "shots": log,
             "solver": "kfac",
             "cost": Cost(
@@ -113,11 +115,6 @@ class DenoiserSurgery:
             ).record(len(split.dataset.train)),
         }
         return update
-
-    def _redirection(self, task: Task, forget: Images) -> Redirection:
-        bank, retained = bank_of(task.split, self.bank_images, seed=task.stream("bank"))
-        start = round(self.noise_from * int(task.model.train_steps))
-        return redirected(task.model, forget, bank, retained, seed=task.stream("redirect"), start=start)
 
     def _shot(
         self,
