@@ -67,7 +67,9 @@ def test_numbers_of_either_type_are_accepted():
 
 @pytest.mark.parametrize("basis", ["mean", "class"])
 def test_parts_of_the_retain_set_belong_to_one_basis(basis):
-    with pytest.raises(UsageError, match=r"`method.batches` must be left out .*retain_basis=batches.*; found 16"):
+    with pytest.raises(
+        UsageError, match=rf"`method.batches` must be left out with method.retain_basis={basis}.*; found 16"
+    ):
         GradientSurgery(retain_basis=basis, batches=16)
 
 

@@ -65,8 +65,9 @@ class GradientSurgery:
         as_int("method.batches", batches, 1)
         if batches != BATCHES and retain_basis != "batches":
             raise UsageError(
-                "`method.batches` must be left out without method.retain_basis=batches, which alone reads it",
+                f"`method.batches` must be left out with method.retain_basis={retain_basis}, which does not read it",
                 found=batches,
+                way_out="Leave it out, or type method.retain_basis=batches",
             )
         as_int("method.prediction_images", prediction_images, 1)
         self.lr, self.scope, self.retain_basis, self.batches = float(lr), scope, retain_basis, batches

@@ -30,16 +30,16 @@ def refuse_unread(typed: Mapping[str, object], way: str, also: Collection[str] =
     """
     for key, value in typed.items():
         if key not in READ[way] and key not in also:
-            readers = " and ".join(name for name, keys in READ.items() if key in keys)
+            readers = " or ".join(name for name, keys in READ.items() if key in keys)
             raise UsageError(
                 f"`method.{key}` must be left out with {way}, which does not read it",
                 found=value,
-                way_out=f"It is read with {readers}",
+                way_out=f"Leave it out, or take {readers}",
             )
     damping = typed.get("damping")
     if isinstance(damping, list) and len(damping) > 1 and way != COMPARING:
         raise UsageError(
             f"`method.damping` must be one number with {way}",
             found=damping,
-            way_out=f"Several are compared with {COMPARING}",
+            way_out=f"Type one of them, or take {COMPARING}, which compares several",
         )
