@@ -1,4 +1,4 @@
-"""A world of three kinds of strokes on 12 x 12 pixels, with a VAE, its twin and a judge, all made by `gsu train`."""
+"""A world of three kinds of strokes on 12 x 12 pixels, with a VAE, its retrained model and a judge, by `gsu train`."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class World:
     data: tuple[str, ...]
     small: tuple[str, ...]
     trained: Run
-    twin: Run
+    retrained: Run
     judge: Run
 
     def unlearn(self, *words: str, forget: str | None = "forget.class=1") -> list[str]:

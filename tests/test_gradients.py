@@ -59,10 +59,10 @@ def gap(u: VectorLike, v: VectorLike) -> float:
 
 def reference(model: Tiny, data: Images, loss: Callable[..., Tensor]) -> tuple[Vector, float]:
     """One image at a time, float64, for a loss without noise."""
-    twin = Tiny().double().eval()
-    twin.load_state_dict({k: v.double() if v.is_floating_point() else v for k, v in model.state_dict().items()})
-    total = torch.stack([loss(twin, data.floats(i[None]).double(), None, None)[0] for i in torch.arange(len(data))])
-    p = dict(twin.named_parameters())
+    double = Tiny().double().eval()
+    double.load_state_dict({k: v.double() if v.is_floating_point() else v for k, v in model.state_dict().items()})
+    total = torch.stack([loss(double, data.floats(i[None]).double(), None, None)[0] for i in torch.arange(len(data))])
+    p = dict(double.named_parameters())
     g = torch.autograd.grad(total.mean(), [p[k] for k in NAMES])
     return dict(zip(NAMES, g, strict=True)), float(total.mean().detach())
 

@@ -27,7 +27,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, type_line: Callable[..., Any
         data,
         small,
         trained=train("vae", *small),
-        twin=train("twin", *small, "forget.class=1"),
+        retrained=train("retrained", *small, "forget.class=1"),
         judge=train("judge", "model=judge_cnn", "training=judge", "model.width=4", "training.batch_size=30"),
     )
 

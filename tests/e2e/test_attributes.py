@@ -25,7 +25,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, type_line: Callable[..., A
     found = {}
     for name, words in (
         ("vae", (*VAE, "dataset.n=800")),
-        ("twin", (*VAE, "dataset.n=800", "forget.attribute=bar")),
+        ("retrained", (*VAE, "dataset.n=800", "forget.attribute=bar")),
         ("judge", (*JUDGE, "dataset.n=800")),
         ("classes", ("model=judge_cnn", "model.width=2", "model.feature_dim=2", "dataset.n=40", "training.epochs=1")),
     ):
@@ -62,14 +62,14 @@ def test_what_was_trained_is_recorded(trained: dict[str, Run]) -> None:
     assert record["training"]["losses"][-1] < 0.5 * record["training"]["losses"][0]
     losses = trained["judge"].record["training"]["losses"]
     assert losses[-1] < 0.5 * losses[0]
-    assert trained["twin"].record["split"]["slug"] == "attribute_bar"
+    assert trained["retrained"].record["split"]["slug"] == "attribute_bar"
 
 
 def test_an_attribute_is_forgotten_and_the_record_says_what_of(
     line: Callable[..., list[str]], gsu: Gsu, trained: dict[str, Run], tmp_path: Path
 ) -> None:
-    twin = trained["twin"].folder / "model.safetensors"
-    typed = gsu(*line("forget.attribute=bar", f"checkpoint.retrained={twin}"))
+    retrained = trained["retrained"].folder / "model.safetensors"
+    typed = gsu(*line("forget.attribute=bar", f"checkpoint.retrained={retrained}"))
     assert (typed.code, typed.err) == (0, ""), typed.err
     (run,) = runs(tmp_path)
     summary = (run.folder / "summary.md").read_text(encoding="utf-8")

@@ -21,7 +21,7 @@ SHORT = ("audit.likeness.samples=30", "audit.rebound.at=[2]", "audit.rebound.sam
 @pytest.fixture(scope="module")
 def run(world: World, type_line: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Run:
     root = tmp_path_factory.mktemp("audited")
-    reference = f"checkpoint.retrained={world.twin.folder / 'model.safetensors'}"
+    reference = f"checkpoint.retrained={world.retrained.folder / 'model.safetensors'}"
     typed = type_line(*world.unlearn("method=ascent", reference, f"hydra.run.dir={root / 'run'}"), cwd=root)
     assert typed.code == 0, typed
     return Run(root / "run")

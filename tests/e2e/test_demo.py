@@ -26,7 +26,7 @@ def test_the_ones_are_forgotten(type_line: Callable[..., Any], tmp_path: Path) -
     assert moved(record, "feature_ratio", "knn") <= -0.55
     assert moved(record, "heldout_loss_retain") <= 0.015
     assert moved(record, "frechet_distance", "cnn") <= 0.0
-    assert moved(record, "feature_ratio", "cnn", to="retrained") <= -0.80, "the twin that ships stands beside"
+    assert moved(record, "feature_ratio", "cnn", to="retrained") <= -0.80, "the one that ships stands beside"
     assert all(m.n >= 10_000 for m in record.measurements if m.name == "feature_ratio" and m.subject != "data")
     assert record.update["details"]["budget_spent"] <= 0.01
     assert "NOTE" in typed.out

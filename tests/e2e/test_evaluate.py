@@ -17,8 +17,8 @@ BESIDE = ("retained_shift", "gained", "retained_moved")  # compare with the orig
 
 @pytest.fixture
 def run(world: World, gsu: Gsu, tmp_path: Path) -> Run:
-    twin = world.twin.folder / "model.safetensors"
-    assert gsu(*world.unlearn(f"checkpoint.retrained={twin}", "seed=5")).code == 0
+    retrained = world.retrained.folder / "model.safetensors"
+    assert gsu(*world.unlearn(f"checkpoint.retrained={retrained}", "seed=5")).code == 0
     return runs(tmp_path)[0]
 
 
@@ -47,8 +47,8 @@ def test_one_key_of_a_judge_leaves_its_others_as_they_were(run: Run, gsu: Gsu, t
 
 def test_an_unlearned_file_knows_what_it_forgot(world: World, run: Run, gsu: Gsu, tmp_path: Path) -> None:
     path = run.folder / "unlearned.safetensors"
-    twin = f"checkpoint.retrained={world.twin.folder / 'model.safetensors'}"
-    typed = gsu("evaluate", *world.data, f"checkpoint.path={path}", twin, *world.judged, *EVALUATION, "seed=5")
+    retrained = f"checkpoint.retrained={world.retrained.folder / 'model.safetensors'}"
+    typed = gsu("evaluate", *world.data, f"checkpoint.path={path}", retrained, *world.judged, *EVALUATION, "seed=5")
     assert (typed.code, typed.err) == (0, ""), typed.err
     again = next(r for r in runs(tmp_path) if r.record["verb"] == "evaluate")
     assert again.record["split"]["forget"] == "class 1"

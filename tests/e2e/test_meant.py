@@ -19,11 +19,11 @@ HALF = "forget.fraction=0.5"
 
 @pytest.fixture(scope="module")
 def half(world: World, type_line: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A twin that never saw the half that seed 1 draws."""
+    """A retrained model that never saw the half that seed 1 draws."""
     root = tmp_path_factory.mktemp("half")
-    typed = type_line(*world.train(HALF, "seed=1", f"hydra.run.dir={root / 'twin'}"), cwd=root)
+    typed = type_line(*world.train(HALF, "seed=1", f"hydra.run.dir={root / 'retrained'}"), cwd=root)
     assert typed.code == 0, typed.err
-    return root / "twin" / "model.safetensors"
+    return root / "retrained" / "model.safetensors"
 
 
 @pytest.fixture
@@ -64,21 +64,25 @@ def other_images(folder: Path) -> Path:
 
 @pytest.mark.slow
 def test_files_and_records_carry_which_images_were_forgotten(run_of_half: Run, half: Path) -> None:
-    split, twin, made = run_of_half.record["split"], about(half), about(run_of_half.folder / "unlearned.safetensors")
+    split, retrained, made = (
+        run_of_half.record["split"],
+        about(half),
+        about(run_of_half.folder / "unlearned.safetensors"),
+    )
     assert len(split["sha256"]) == 64
     assert split["seed"] == 1
-    for facts in (twin, made):
+    for facts in (retrained, made):
         assert facts["forget_sha256"] == split["sha256"]
         assert facts["forget_seed"] == 1
         assert facts["forget_dataset_sha256"] == run_of_half.record["inputs"]["dataset"]["sha256"]
-    assert made["dataset_sha256"] == twin["dataset_sha256"]
+    assert made["dataset_sha256"] == retrained["dataset_sha256"]
     assert made["classes"] == [0, 1, 2], "what it was trained on goes on with what is made of it"
 
 
 # --- the retrained reference
 
 
-def test_a_twin_of_another_seed_is_refused(world: World, half: Path, gsu: Gsu) -> None:
+def test_a_retrained_model_of_another_seed_is_refused(world: World, half: Path, gsu: Gsu) -> None:
     typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={half}", "seed=2", forget=HALF))
     assert typed.code == 1
     assert "seed that chose the forgotten images 1 instead of 2" in typed.err
@@ -93,12 +97,12 @@ def test_the_seed_of_the_draw_alone_decides(world: World, half: Path, gsu: Gsu) 
 
 
 @pytest.mark.slow
-def test_a_twin_of_other_data_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
+def test_a_retrained_model_of_other_data_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
     data = other_images(tmp_path / "other")
-    line = [*world.train("forget.class=1", "training.epochs=6"), f"dataset.path={data}", "hydra.run.dir=twin"]
+    line = [*world.train("forget.class=1", "training.epochs=6"), f"dataset.path={data}", "hydra.run.dir=retrained"]
     assert gsu(*line).code == 0
-    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={tmp_path / 'twin'}"))
-    ours, theirs = about(world.vae)["dataset_sha256"], about(tmp_path / "twin/model.safetensors")["dataset_sha256"]
+    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={tmp_path / 'retrained'}"))
+    ours, theirs = about(world.vae)["dataset_sha256"], about(tmp_path / "retrained/model.safetensors")["dataset_sha256"]
     assert typed.code == 1
     assert f"sha256 of the data set {theirs[:12]} instead of {ours[:12]}" in typed.err
 
@@ -112,25 +116,27 @@ def test_a_twin_of_other_data_is_refused(world: World, gsu: Gsu, tmp_path: Path)
         (["training.lr=0.01"], "recipe (lr) 0.01 instead of 0.003"),
     ],
 )
-def test_a_twin_of_another_making_is_refused(
+def test_a_retrained_model_of_another_making_is_refused(
     world: World, gsu: Gsu, tmp_path: Path, words: list[str], said: str
 ) -> None:
-    assert gsu(*world.train("forget.class=1", *words), "hydra.run.dir=twin").code == 0
-    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={tmp_path / 'twin'}"))
+    assert gsu(*world.train("forget.class=1", *words), "hydra.run.dir=retrained").code == 0
+    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={tmp_path / 'retrained'}"))
     assert typed.code == 1
     assert said in typed.err
 
 
 @pytest.mark.slow
-def test_a_twin_whose_training_was_cut_short_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
-    twin = altered(world.twin.folder / "model.safetensors", tmp_path / "t.safetensors", interrupted_after_epoch=2)
-    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={twin}"))
+def test_a_retrained_model_whose_training_was_cut_short_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    retrained = altered(
+        world.retrained.folder / "model.safetensors", tmp_path / "t.safetensors", interrupted_after_epoch=2
+    )
+    typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={retrained}"))
     assert typed.code == 1
     assert "recipe (epochs) 2 instead of 6" in typed.err
 
 
 @pytest.mark.slow
-def test_a_twin_made_by_unlearning_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
+def test_a_retrained_model_made_by_unlearning_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
     assert gsu(*world.unlearn(*QUICK), "hydra.run.dir=a").code == 0
     typed = gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={tmp_path / 'a' / 'unlearned.safetensors'}"))
     assert typed.code == 1
@@ -138,8 +144,8 @@ def test_a_twin_made_by_unlearning_is_refused(world: World, gsu: Gsu, tmp_path: 
 
 
 @pytest.mark.slow
-def test_the_checkpoint_is_no_twin_of_itself(world: World, gsu: Gsu) -> None:
-    path = world.twin.folder / "model.safetensors"
+def test_the_checkpoint_is_no_retrained_model_of_itself(world: World, gsu: Gsu) -> None:
+    path = world.retrained.folder / "model.safetensors"
     line = [*world.unlearn(*QUICK, f"checkpoint.retrained={path}"), f"checkpoint.path={path}"]
     typed = gsu(*line)
     assert typed.code == 1
@@ -147,14 +153,14 @@ def test_the_checkpoint_is_no_twin_of_itself(world: World, gsu: Gsu) -> None:
 
 
 @pytest.mark.slow
-def test_an_old_twin_is_compared_in_what_it_carries(world: World, gsu: Gsu, tmp_path: Path) -> None:
+def test_an_old_retrained_model_is_compared_in_what_it_carries(world: World, gsu: Gsu, tmp_path: Path) -> None:
     blank = {"forget_sha256": None, "forget_seed": None, "forget_dataset_sha256": None}
-    twin = altered(world.twin.folder / "model.safetensors", tmp_path / "old.safetensors", **blank)
-    assert gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={twin}"), "hydra.run.dir=a").code == 0
+    retrained = altered(world.retrained.folder / "model.safetensors", tmp_path / "old.safetensors", **blank)
+    assert gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={retrained}"), "hydra.run.dir=a").code == 0
     assert Run(tmp_path / "a").record["notes"] == [], "a class of the same data is one set of images"
     blank |= {"dataset_sha256": None, "recipe": None}
-    twin = altered(world.twin.folder / "model.safetensors", tmp_path / "older.safetensors", **blank)
-    assert gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={twin}"), "hydra.run.dir=b").code == 0
+    retrained = altered(world.retrained.folder / "model.safetensors", tmp_path / "older.safetensors", **blank)
+    assert gsu(*world.unlearn(*QUICK, f"checkpoint.retrained={retrained}"), "hydra.run.dir=b").code == 0
     (note,) = Run(tmp_path / "b").record["notes"]
     assert "does not say its sha256 of the data set, recipe" in note
 
@@ -255,14 +261,14 @@ def test_a_new_seed_of_the_latents_forgets_the_same_images(run_of_half: Run, gsu
 
 @pytest.mark.slow
 def test_a_reference_goes_with_what_is_forgotten(world: World, gsu: Gsu, tmp_path: Path) -> None:
-    twin = f"checkpoint.retrained={world.twin.folder}"
-    assert gsu(*world.unlearn(*QUICK, twin), "hydra.run.dir=run").code == 0
+    retrained = f"checkpoint.retrained={world.retrained.folder}"
+    assert gsu(*world.unlearn(*QUICK, retrained), "hydra.run.dir=run").code == 0
     typed = gsu("evaluate", "run=run", "forget.class=2")
     assert typed.code == 0, typed.err
     again = evaluated(tmp_path)
     assert "retrained" not in again["inputs"]
     assert any("class_2 instead of class_1" in note for note in again["notes"])
-    refused = gsu("evaluate", "run=run", "forget.class=2", twin)
+    refused = gsu("evaluate", "run=run", "forget.class=2", retrained)
     assert refused.code == 1
     assert "must have been trained without class 2" in refused.err
 
@@ -400,8 +406,8 @@ def test_a_checkpoint_that_never_saw_a_class_is_not_measured_on_it(world: World,
 
 @pytest.mark.slow
 def test_an_original_that_forgot_already_is_said(world: World, gsu: Gsu, tmp_path: Path) -> None:
-    twin = f"checkpoint.path={world.twin.folder}"
-    assert gsu(*world.unlearn(*QUICK), twin, "hydra.run.dir=run").code == 0
+    retrained = f"checkpoint.path={world.retrained.folder}"
+    assert gsu(*world.unlearn(*QUICK), retrained, "hydra.run.dir=run").code == 0
     (note,) = Run(tmp_path / "run").record["notes"]
     assert "the checkpoint was trained without class 1" in note
     assert gsu(*world.unlearn(*QUICK), "checkpoint.path=run", "hydra.run.dir=twice").code == 0

@@ -42,8 +42,8 @@ def test_a_method_without_a_strength_is_reported_as_it_is(world: World, gsu: Gsu
 
 
 def test_a_curve_is_measured_point_by_point_and_plotted(world: World, gsu: Gsu, tmp_path: Path) -> None:
-    twin = f"checkpoint.retrained={world.twin.folder / 'model.safetensors'}"
-    typed = gsu(*world.unlearn("method=newton", "curve=[0.05,0.01]", "protocol.budget=0.05", twin, *QUICK))
+    retrained = f"checkpoint.retrained={world.retrained.folder / 'model.safetensors'}"
+    typed = gsu(*world.unlearn("method=newton", "curve=[0.05,0.01]", "protocol.budget=0.05", retrained, *QUICK))
     assert (typed.code, typed.err) == (0, ""), typed.err
     run = one(tmp_path)
     assert strays(tmp_path) == []

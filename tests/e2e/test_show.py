@@ -66,11 +66,11 @@ def test_runs_tell_a_generator_from_a_judge(world: World, gsu: Gsu) -> None:
     root = world.trained.folder.parent
     out = gsu("show", "runs", f"paths.output_dir={root}").out.splitlines()
     below = {
-        name: out[[line.endswith(f"/{name}") for line in out].index(True) + 1] for name in ("vae", "judge", "twin")
+        name: out[[line.endswith(f"/{name}") for line in out].index(True) + 1] for name in ("vae", "judge", "retrained")
     }
     assert below["vae"].strip() == "strokes, generator MlpVae"
     assert below["judge"].strip() == "strokes, judge JudgeCnn"
-    assert below["twin"].strip() == "strokes, generator MlpVae, forget class 1"
+    assert below["retrained"].strip() == "strokes, generator MlpVae, forget class 1"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Training from the command line: twins, kill -9, Ctrl-C, resume."""
+"""Training from the command line: retrained models, kill -9, Ctrl-C, resume."""
 
 from __future__ import annotations
 
@@ -122,8 +122,8 @@ def test_resume_refuses_another_recipe(world: World, gsu: Gsu, tmp_path: Path) -
     assert "state.safetensors" not in refused.files(), "a copy that nothing can go on with"
 
 
-def test_a_twin_says_what_it_never_saw(world: World) -> None:
-    record = world.twin.record
+def test_a_retrained_model_says_what_it_never_saw(world: World) -> None:
+    record = world.retrained.record
     assert record["split"]["slug"] == "class_1"
     assert record["split"]["n_retain"] == 120
     assert record["training"]["losses"][-1] < record["training"]["losses"][0]

@@ -36,8 +36,8 @@ def measured(record: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_run(world: World, gsu: Gsu, tmp_path: Path, method: str) -> None:
-    twin = f"checkpoint.retrained={world.twin.folder / 'model.safetensors'}"
-    typed = gsu(*world.unlearn(f"method={method}", *SHORTER.get(method, []), twin))
+    retrained = f"checkpoint.retrained={world.retrained.folder / 'model.safetensors'}"
+    typed = gsu(*world.unlearn(f"method={method}", *SHORTER.get(method, []), retrained))
     assert (typed.code, typed.err) == (0, ""), typed.err
     (run,) = runs(tmp_path)
     assert run.files() == [".hydra", "gsu.log", "record.json", "samples.png", "summary.md", "unlearned.safetensors"]
@@ -66,10 +66,10 @@ def test_a_run(world: World, gsu: Gsu, tmp_path: Path, method: str) -> None:
 def test_all_is_measured_on_the_weights_that_lie_on_disk(world: World, gsu: Gsu, tmp_path: Path) -> None:
     from gsu_cli.run.files import sha256_of
 
-    twin = world.twin.folder / "model.safetensors"
-    assert gsu(*world.unlearn(f"checkpoint.retrained={twin}")).code == 0
+    retrained = world.retrained.folder / "model.safetensors"
+    assert gsu(*world.unlearn(f"checkpoint.retrained={retrained}")).code == 0
     (run,) = runs(tmp_path)
-    files = {"original": world.vae, "unlearned": run.folder / "unlearned.safetensors", "retrained": twin}
+    files = {"original": world.vae, "unlearned": run.folder / "unlearned.safetensors", "retrained": retrained}
     by_subject = {name: sha256_of(path) for name, path in files.items()}
     found = run.record["measurements"]
     for name, sha256 in by_subject.items():
@@ -113,13 +113,15 @@ def test_two_started_at_once(world: World, tmp_path: Path) -> None:
     assert measured(one.record) == measured(two.record)
 
 
-def test_a_twin_trained_on_the_spot(world: World, gsu: Gsu, tmp_path: Path) -> None:
+def test_a_retrained_model_trained_on_the_spot(world: World, gsu: Gsu, tmp_path: Path) -> None:
     typed = gsu(*world.unlearn("retrain=true", "method=ascent"))
     assert (typed.code, typed.err) == (0, ""), typed.err
     (run,) = runs(tmp_path)
     assert "retrained.safetensors" in run.files()
-    own, twin = run.weights("retrained"), world.twin.weights("model")
-    assert all(torch.equal(own[k], v) for k, v in twin.items()), "the recipe and seed of the checkpoint: the same twin"
+    own, retrained = run.weights("retrained"), world.retrained.weights("model")
+    assert all(torch.equal(own[k], v) for k, v in retrained.items()), (
+        "the recipe and seed of the checkpoint: the same model"
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,13 @@ def test_it_steps_up_the_forget_gradient_then_down_the_retain_gradient():
         return method(task)
 
     moved, _ = run(spy)
-    twin = seen["descent"]  # the same batches and noise, stepped by hand
+    by_hand = seen["descent"]  # the same batches and noise, stepped by hand
     for part, sign in (("forget", 1.0), ("retain", -1.0)):
-        _, g = twin.gradient(part)
+        _, g = by_hand.gradient(part)
         with torch.no_grad():
-            for w, v in zip(twin.weights, g.values(), strict=True):
+            for w, v in zip(by_hand.weights, g.values(), strict=True):
                 w.add_(v, alpha=sign * 1e-3)
-    for (name, a), b in zip(moved.named_parameters(), twin.task.model.parameters(), strict=True):
+    for (name, a), b in zip(moved.named_parameters(), by_hand.task.model.parameters(), strict=True):
         torch.testing.assert_close(a, b, msg=name)
 
 

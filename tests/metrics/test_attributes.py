@@ -122,9 +122,9 @@ def test_reconstructions_are_of_heldout_images_that_show_it():
     model, split = attribute_world.trained(), NAMED()
     subject = EvaluatedModel("unlearned", torch.zeros(1, 3, 16, 16, dtype=torch.uint8), model, "ab")
     rows = {m.judge: m for m in ReconstructionRatio()(subject, context_of(split, *attribute_world.judges().values()))}
-    drawn = reconstructions(model, split.dataset.heldout[split.heldout_forget])
+    rebuilt = reconstructions(model, split.dataset.heldout[split.heldout_forget])
     for name, judge in attribute_world.judges().items():
-        assert rows[name].value == judge(drawn).has("bar").double().mean().item() > 0.9
+        assert rows[name].value == judge(rebuilt).has("bar").double().mean().item() > 0.9
         assert (rows[name].n, rows[name].name) == (len(split.heldout_forget), "feature_ratio_reconstructions")
         assert (rows[name].subject, rows[name].sha256) == ("unlearned", "ab")
 
@@ -196,8 +196,8 @@ def test_inception_score_of_independent_attributes_is_the_product_of_theirs():
     alone = [inception_score(p[:, k]) for k in range(2)]
     assert inception_score(p) == pytest.approx(alone[0] * alone[1], rel=1e-9)
     # two attributes always together count twice: the sum takes them for independent, as its docstring says
-    twin = torch.tensor([[1.0, 0.0], [0.0, 1.0]])[:, None].expand(2, 2, 2)
-    assert inception_score(twin) == pytest.approx(4.0, rel=1e-6)
+    both = torch.tensor([[1.0, 0.0], [0.0, 1.0]])[:, None].expand(2, 2, 2)
+    assert inception_score(both) == pytest.approx(4.0, rel=1e-6)
 
 
 def test_inception_score_by_the_judge_of_attributes():

@@ -76,10 +76,10 @@ def test_grey_images_become_rgb_and_give_2048_features(weights):
 
 
 def test_value_is_the_distance_to_real_retain_images(context, flat):
-    drawn = EvaluatedModel("original", tiny_world.bars(50, 7).pixels, None, "ab")
-    (m,) = Fid(samples=40)(drawn, context)
+    generated = EvaluatedModel("original", tiny_world.bars(50, 7).pixels, None, "ab")
+    (m,) = Fid(samples=40)(generated, context)
     references, drawings = flat
-    assert torch.equal(drawings, drawn.pixels[:40])
+    assert torch.equal(drawings, generated.pixels[:40])
     assert len(references) == 40
     retained = {t.numpy().tobytes() for t in context.split.retain_images.pixels}
     assert all(t.numpy().tobytes() in retained for t in references)

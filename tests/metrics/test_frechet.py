@@ -92,11 +92,11 @@ def test_one_image_has_no_covariance():
 
 
 def test_the_metric_and_its_floor(context, subject):
-    (drawn,) = FrechetDistance(references=300, resamples=20)(subject, context)
+    (found,) = FrechetDistance(references=300, resamples=20)(subject, context)
     (floor,) = FrechetDistance(references=300, resamples=20)(heldout_images(context.split)[1], context)
-    assert drawn.low < drawn.value < drawn.high
-    assert (drawn.judge, drawn.n, drawn.sha256) == ("cnn", 300, "ab")
-    assert floor.value < drawn.value
+    assert found.low < found.value < found.high
+    assert (found.judge, found.n, found.sha256) == ("cnn", 300, "ab")
+    assert floor.value < found.value
 
 
 def test_the_interval_is_as_wide_as_the_spread_of_fresh_samples(cnn):

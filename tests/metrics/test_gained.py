@@ -124,14 +124,14 @@ def test_transitions_of_an_attribute_are_two_by_two() -> None:
             shown = pixels[:, :2, 0, 0] > 0
             return AttributeVerdict(("bar", "square"), shown, torch.ones(shown.shape), torch.zeros_like(shown))
 
-    def drawn(answers: list[tuple[int, int]]) -> torch.Tensor:
+    def showing(answers: list[tuple[int, int]]) -> torch.Tensor:
         pixels = torch.zeros(len(answers), 3, 16, 16, dtype=torch.uint8)
         pixels[:, :2, 0, 0] = torch.tensor(answers, dtype=torch.uint8)
         return pixels
 
     context = context_of(attribute_world.split_of(attribute="bar"), Both())
-    context.original = EvaluatedModel("original", drawn([(1, 0), (0, 0), (0, 0), (0, 1)]))
-    gained, _ = Gained()(EvaluatedModel("unlearned", drawn([(0, 0), (1, 0), (0, 1), (0, 1)])), context)
+    context.original = EvaluatedModel("original", showing([(1, 0), (0, 0), (0, 0), (0, 1)]))
+    gained, _ = Gained()(EvaluatedModel("unlearned", showing([(0, 0), (1, 0), (0, 1), (0, 1)])), context)
     assert (gained.value, gained.n) == (1 / 3, 3)
     found = context.notes["transitions"]["judged"]["cnn"]
     assert found["counts"] == {"without": {"without": 2, "with": 1}, "with": {"without": 1}}

@@ -26,8 +26,8 @@ def test_is_the_mean_of_the_models_own_loss(part, latents, times, context, subje
     (m,) = HeldoutLoss(part)(subject, context)
     seeds = [derive(context.seed, "elbo", part), *(derive(context.seed, "elbo", part, k) for k in range(1, times))]
     with torch.no_grad():
-        drawn = [subject.model.loss(images.floats(), images.labels, block_generator(s, 0)).double() for s in seeds]
-    losses = sum(drawn) / times
+        each = [subject.model.loss(images.floats(), images.labels, block_generator(s, 0)).double() for s in seeds]
+    losses = sum(each) / times
     assert m.value == pytest.approx(losses.mean().item(), rel=1e-6)
     assert m.high - m.value == pytest.approx(Z95 * losses.std().item() / len(losses) ** 0.5, rel=1e-6)
     assert (m.n, m.unit, m.judge) == (len(images), "-ELBO, nats", None)
@@ -35,8 +35,8 @@ def test_is_the_mean_of_the_models_own_loss(part, latents, times, context, subje
 
 
 def test_models_see_the_same_noise(context, subject):
-    twin = EvaluatedModel("unlearned", subject.pixels, tiny_world.trained(), "cd")
-    assert HeldoutLoss("retain")(subject, context)[0].value == HeldoutLoss("retain")(twin, context)[0].value
+    other = EvaluatedModel("unlearned", subject.pixels, tiny_world.trained(), "cd")
+    assert HeldoutLoss("retain")(subject, context)[0].value == HeldoutLoss("retain")(other, context)[0].value
 
 
 def test_real_data_has_none(context):

@@ -39,11 +39,11 @@ def record() -> Record:
 
 
 def test_points_are_changes_from_the_original_and_holes_are_left_out() -> None:
-    points, twin = tradeoff(record(), "cnn")
+    points, retrained = tradeoff(record(), "cnn")
     assert [(p.increase, p.ratio) for p in points] == [(pytest.approx(0.02), 0.05), (pytest.approx(0.1), 0.02)]
     assert (points[0].low, points[0].high) == (pytest.approx(0.04), pytest.approx(0.06))
-    assert twin is not None
-    assert (twin.increase, twin.ratio) == (pytest.approx(0.01), 0.03)
+    assert retrained is not None
+    assert (retrained.increase, retrained.ratio) == (pytest.approx(0.01), 0.03)
 
 
 def test_nothing_is_made_up_for_a_judge_that_was_not_there() -> None:

@@ -88,9 +88,11 @@ def gone(judge: str, why: str = "no judge ships") -> Measurement:
     return Measurement("feature_ratio", "unlearned", None, reason=why, unit="share", judge=judge)
 
 
-def asked(way: str, before: int, after: int, twin: int | None = None, judge: str = "cnn") -> tuple[Measurement, ...]:
+def asked(
+    way: str, before: int, after: int, retrained: int | None = None, judge: str = "cnn"
+) -> tuple[Measurement, ...]:
     """Hits of a conditional model among 1,000 generated images of one way of asking."""
-    hits = {"original": before, "unlearned": after, **({} if twin is None else {"retrained": twin})}
+    hits = {"original": before, "unlearned": after, **({} if retrained is None else {"retrained": retrained})}
     rows = (share(f"asked_{way}", who, n, 1000, judge) for who, n in hits.items())
     return tuple(replace(m, role="reach", label=f"asked for {way}") for m in rows)
 

@@ -20,13 +20,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_names_leave_twins_out(folder: Path) -> None:
+def test_names_leave_retrained_models_out(folder: Path) -> None:
     assert pretrained.shipped_names() == ["faces/vae", "mnist/judge", "mnist/vae"]
     assert pretrained.shipped_names("mnist") == ["mnist/judge", "mnist/vae"]
     assert pretrained.shipped_names("cifar") == []
 
 
-def test_files_and_their_twins(folder: Path) -> None:
+def test_files_and_their_retrained_models(folder: Path) -> None:
     assert pretrained.shipped("mnist", "vae") == folder / "mnist" / "vae.safetensors"
     assert pretrained.shipped("mnist", "vae_2d") is None
     assert (

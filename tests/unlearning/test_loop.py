@@ -67,8 +67,8 @@ def test_nan_ends_it_at_the_last_good_state():
     method, model = Climb(breaks=4, log_every=2), tiny_world.trained()
     with pytest.raises(NonFiniteError, match="step 5.*until step 4"):
         run(method, model)
-    twin, _ = run(Climb(steps=4, log_every=2), model)
-    assert same(weights(method.model), weights(twin))
+    again, _ = run(Climb(steps=4, log_every=2), model)
+    assert same(weights(method.model), weights(again))
 
 
 def test_logging_does_not_move_the_result():
