@@ -15,6 +15,8 @@ from gsu_cli.gradients import image_losses
 from gsu_cli.run.seeds import derive
 from memory_world import case, value
 
+SHARE = "share_of_retrained_increase"
+
 
 def told(known: Case, part: str, **losses: list[float]) -> Case:
     """The case with these losses of its models, by name."""
@@ -42,9 +44,11 @@ def test_a_difference_within_its_interval_has_no_side() -> None:
 def test_the_rise_is_a_ratio_of_means_of_the_same_images() -> None:
     """Each image by half as much again as retraining raises it: no doubt about the ratio, however images differ."""
     known = told(case(0, 1, retrained=2), "forgotten", original=[0.0] * 4, retrained=[2.0, 4.0, 6.0, 8.0])
-    rise = value(Percentile()(told(known, "forgotten", unlearned=[3.0, 6.0, 9.0, 12.0])), "share_of_retrained_rise")
+    rise = value(Percentile()(told(known, "forgotten", unlearned=[3.0, 6.0, 9.0, 12.0])), SHARE)
     assert (rise.value, rise.low, rise.high) == (1.5, 1.5, 1.5)
-    rise = value(Percentile()(told(known, "forgotten", unlearned=[4.0, 5.0, 10.0, 11.0])), "share_of_retrained_rise")
+    rise = value(
+        Percentile()(told(known, "forgotten", unlearned=[4.0, 5.0, 10.0, 11.0])), "share_of_retrained_increase"
+    )
     off = torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=torch.float64)
     assert rise.value == 1.5
     assert rise.high == pytest.approx(1.5 + Z95 * off.std().item() / 2 / 5)

@@ -36,7 +36,7 @@ def test_an_unlearned_model_that_is_the_retrained_one_is_told_apart_by_nothing()
     assert value(found, "auc_loss_minus_retrained").value == 0
     assert "look as much like training images as in the retrained model" in found.sentences[0]
     ranks = Percentile()(case(original=0, unlearned=1))
-    assert value(ranks, "share_of_retrained_rise").value == pytest.approx(1)
+    assert value(ranks, "share_of_retrained_increase").value == pytest.approx(1)
     assert "no difference from retraining is shown" in ranks.sentences[1]
 
 

@@ -103,7 +103,7 @@ class Case:
         """Images of a part, at most ``most``, the same in every probe.
 
         Args:
-            part: "forgotten": training images that were to be forgotten; "unseen": held-out images of the same part
+            part: "forgotten": training images that were to be forgotten; "unseen": held-out images of the same kind
                 (of the forgotten class or attribute; of any part where single samples were forgotten); "retained":
                 training images that stay; "unseen_retained": held-out images that no forget spec concerns.
         """

@@ -45,7 +45,7 @@ class Likeness:
         found: list[Measurement] = []
         for a in audited:
             gap = _gap(case, a, goal, samples)
-            found.append(replace(mean("gap_to_retrained", a, gap, unit), n=4 * len(gap)))  # losses
+            found.append(replace(mean("gap_to_retrained", a, gap, unit), n=2 * len(gap)))  # samples, of the two models
         return Result(found, sentences=_said(found, unit))
 
 

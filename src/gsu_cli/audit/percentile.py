@@ -2,7 +2,7 @@
 
     P_i = share of unseen images whose loss lies below that of forgotten image i   (ties by half)
 
-A model that saw an image fits it better than most unseen ones of its part: a percentile below 50. One that never saw it
+A model that saw an image fits it better than most unseen ones of its kind: a percentile below 50. One that never saw it
 has 50 in the mean. After over-forgetting the image is the most conspicuous of all: near 100. Whoever looks at the
 losses then knows what was forgotten.
 """
@@ -50,11 +50,11 @@ class Percentile:
         rise, (low, _) = float(wanted.mean()), normal(wanted)
         if low is None or low <= 0:
             reason = "retraining does not raise the loss of the forgotten images beyond its interval"
-            return null("share_of_retrained_rise", audited, reason)
+            return null("share_of_retrained_increase", audited, reason)
         value = float(increase.mean()) / rise
         half = Z95 * float((increase - value * wanted).std()) / len(increase) ** 0.5 / rise
         return Measurement(
-            "share_of_retrained_rise", audited.name, value, value - half, value + half, len(increase),
+            "share_of_retrained_increase", audited.name, value, value - half, value + half, len(increase),
             sha256=audited.sha256,
         )  # fmt: skip
 
@@ -70,11 +70,11 @@ def _rank(a: Audited, ranks: Tensor, n: int) -> Measurement:
 
 def _said(means: dict[str, float], found: list[Measurement], n: int) -> list[str]:
     what = "The forgotten image stands" if n == 1 else f"The {n:,} forgotten images stand"
-    line = f"{what} at percentile {means[UNLEARNED]:.0f} of unseen images by loss, {means[ORIGINAL]:.0f} before"
+    line = f"{what} at percentile {means[UNLEARNED]:.0f} of held-out images by loss, {means[ORIGINAL]:.0f} before"
     if RETRAINED in means:
         line += f", {means[RETRAINED]:.0f} in the retrained model"
     lines = [f"{line}."]
-    rise = next((m for m in found if m.name == "share_of_retrained_rise"), None)
+    rise = next((m for m in found if m.name == "share_of_retrained_increase"), None)
     if rise is not None and rise.value is not None and rise.low is not None and rise.high is not None:
         near = "no difference from retraining is shown"
         side = "over-forgotten" if rise.low > 1 else "under-forgotten" if rise.high < 1 else near

@@ -13,7 +13,6 @@ from gsu_cli.run.files import write_text
 from gsu_cli.run.schema import SCHEMA, upgraded
 
 FILE = "record.json"
-SubjectName = Literal["original", "unlearned", "retrained", "data"]
 Role = Literal["forgetting", "reach", "cost", "quality", "trust"]
 Place = Literal["lead", "table", "aside", "record"]
 ROLES: tuple[Role, ...] = get_args(Role)
