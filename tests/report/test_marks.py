@@ -9,9 +9,9 @@ import pytest
 
 from gsu_cli.report.aggregate import aggregate
 from gsu_cli.report.compact import compact
+from gsu_cli.report.figures.pareto import pareto
 from gsu_cli.report.groups import setting
 from gsu_cli.report.html.page import render
-from gsu_cli.report.html.pareto import pareto
 from gsu_cli.report.keys import default_keys
 from gsu_cli.report.overview import tables
 from gsu_cli.report.runs import short

@@ -129,9 +129,9 @@ def test_the_folder(tmp_path: Path) -> None:
     assert first["command"] == "gsu unlearn forget.class=1 method=surgery seed=1"
     picture = (tmp_path / "along-method.lr.svg").read_text()
     root = ElementTree.fromstring(picture)
-    space = "{http://www.w3.org/2000/svg}"
-    assert len(root.findall(f"{space}svg")) == 1, "a chart: one judge, and no -ELBO was measured"
-    assert "surgery" in "".join(root.itertext())
+    words = "".join(root.itertext())
+    assert words.count("feature ratio (CNN)") == 1, "a chart: one judge, and no -ELBO was measured"
+    assert "surgery" in words
     assert not re.search(r"(href|src|url)\W+http", picture), "it needs nothing else"
 
 
@@ -155,17 +155,9 @@ def test_the_front_of_a_leaderboard(tmp_path: Path) -> None:
     subset = {"rows": ["1"], "columns": ["slow"]}
     write_table(tmp_path, replace(SPEC, plot="front", mean="only", subset=subset), runs, ["gsu"])
     assert {p.name for p in tmp_path.glob("*.svg")} == {"front-mean-of-1.svg", "front-mean-of-all-2.svg"}
-    space = "{http://www.w3.org/2000/svg}"
-    both = ElementTree.fromstring((tmp_path / "front-mean-of-1.svg").read_text())
-    assert ["".join(g.itertext()) for g in both.findall(f"{space}g")] == [
-        "fast",
-        "slow",
-        "retrained without the forgotten data",
-    ]
-    chart, *_ = both.findall(f"{space}svg")
-    signs = [g.find(f"{space}path") for g in both.findall(f"{space}g")]
-    drawn = {(p.get("class"), p.get("d")) for p in chart.iter(f"{space}path")}
-    assert {(p.get("class"), p.get("d")) for p in signs if p is not None} == drawn
+    words = [*ElementTree.fromstring((tmp_path / "front-mean-of-1.svg").read_text()).itertext()]
+    legend = ["fast", "slow", "retrained without the forgotten data"]
+    assert [w for w in words if w in legend][-3:] == legend
     assert "slow" not in (tmp_path / "front-mean-of-all-2.svg").read_text()
 
 

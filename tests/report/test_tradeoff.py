@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gsu_cli.report.tradeoff import draw_tradeoff, tradeoff
+from gsu_cli.report.figures.files import write_figure
+from gsu_cli.report.tradeoff import tradeoff, tradeoff_figure
 from gsu_cli.run.record import Record
 from made_runs import Measurement
 
@@ -52,10 +53,16 @@ def test_nothing_is_made_up_for_a_judge_that_was_not_there() -> None:
 
 def test_the_picture(tmp_path: Path) -> None:
     for name in ("curve.png", "curve.svg", "again.svg"):
-        draw_tradeoff(tmp_path / name, record())
+        write_figure(tmp_path / name, tradeoff_figure(record()))
     with Image.open(tmp_path / "curve.png") as image:
         assert image.width > 500
     text = (tmp_path / "curve.svg").read_text(encoding="utf-8")
     for words in ("CNN judge, retrained", "CNN judge, original", "newton, a point per retain budget", "class 1"):
         assert words in text
     assert text == (tmp_path / "again.svg").read_text(encoding="utf-8"), "the same record, the same bytes"
+
+
+def test_the_levels_go_from_side_to_side() -> None:
+    (chart,) = tradeoff_figure(record()).charts
+    (level,) = (s for s in chart.series if s.sign == "dotted")
+    assert [(p.x, p.y) for p in level.points] == [(chart.x.scale.low, 0.1), (chart.x.scale.high, 0.1)]

@@ -13,13 +13,13 @@ from rich.console import Console
 
 from gsu_cli.report.aggregate import table_of
 from gsu_cli.report.compact import write_compact
+from gsu_cli.report.figures.files import file_name, standalone
+from gsu_cli.report.figures.pareto import pareto
+from gsu_cli.report.figures.sweeps import sweeps
 from gsu_cli.report.formats import RENDER, SUFFIXES
 from gsu_cli.report.formats.terminal import grid
 from gsu_cli.report.groups import Group
-from gsu_cli.report.html.pareto import pareto
-from gsu_cli.report.html.sweep_plot import sweeps
 from gsu_cli.report.keys import default_keys
-from gsu_cli.report.plots import file_name, standalone
 from gsu_cli.report.quantities import Quantity, discover
 from gsu_cli.report.run_table import HEADS
 from gsu_cli.report.table import Cell, Table

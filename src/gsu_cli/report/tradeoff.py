@@ -5,18 +5,15 @@ Both axes are measured: samples that a judge counts, held-out images of the reta
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
+from gsu_cli.report.figures.chart import Axis, Chart, Figure, Series
+from gsu_cli.report.figures.chart import Point as Mark
+from gsu_cli.report.figures.plotted import changes, percent
+from gsu_cli.report.figures.scales import Scale
 from gsu_cli.report.numbers import change
 from gsu_cli.report.roles import claim, claim_words, claims, cost, cost_words, leading
-from gsu_cli.run.files import atomic
 from gsu_cli.run.record import Measurement, Record
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:purple")
 
 
 class Point(NamedTuple):
@@ -51,39 +48,36 @@ def tradeoff(record: Record, judge: str | None) -> tuple[list[Point], Point | No
     return [p for p in found if p is not None], retrained
 
 
-def draw_tradeoff(path: Path, record: Record) -> None:
-    """Writes the plot; the ending says whether as PNG or SVG."""
-    # a pixel canvas without pyplot: no window system is looked for, nothing global is left behind
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
+def tradeoff_figure(record: Record) -> Figure:
+    """The points of each judge, joined, between the original and the retrained model."""
+    judges = [m.judge for m in claims(record, "original")]
+    found = {judge: tradeoff(record, judge) for judge in judges}
+    everything = [p for points, star in found.values() for p in (*points, *([star] if star else []))]
+    x = Scale.around("linear", [p.increase for p in everything])
+    series: list[Series] = []
+    for index, (judge, (points, retrained)) in enumerate(found.items()):
+        title = f"{record.judge_label(judge)} judge"
+        series.append(Series(title, index, [_mark(p, title) for p in points], joined=True))
+        original = claim(record, "original", judge)
+        if original is not None and original.value is not None:
+            ends = [Mark(end, original.value, "") for end in (x.low, x.high)]
+            series.append(Series(f"{title}, original", index, ends, sign="dotted"))
+        if retrained is not None:
+            name = f"{title}, retrained"
+            series.append(Series(name, index, [_mark(retrained, name)], sign="star"))
+    up = Scale.around("linear", [v for s in series for p in s.points for v in (p.y, *(p.y_span or ()))])
+    what, paid = claim_words(record), cost_words(record)
+    chart = Chart(
+        f"{record.update.get('method', '')}, a point per retain budget",
+        f"{what} of {record.split.get('forget', '')} against the increase of the held-out {paid}.",
+        Axis.of(x, f"increase of the held-out {paid}", changes),
+        Axis.of(up, f"{what} of {record.split.get('forget', '')}", percent),
+        series,
+    )
+    about = "Down is more forgotten, left is cheaper. Bars are 95 % intervals."
+    return Figure("Trade-off", about, (chart,))
 
-    with rc_context({"svg.hashsalt": "gsu", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-        axes = figure.add_subplot()
-        judges = [m.judge for m in claims(record, "original")]
-        for judge, colour in zip(judges, COLOURS, strict=False):
-            _judge(axes, record, judge, colour)
-        axes.set_xlabel(f"increase of the held-out {cost_words(record)}, %")
-        axes.set_ylabel(f"{claim_words(record)} of {record.split.get('forget', '')}")
-        axes.set_ylim(bottom=0.0)
-        axes.set_title(f"{record.update.get('method', '')}, a point per retain budget", fontsize=10)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(frameon=False, fontsize=8)
-        with atomic(path) as temporary:
-            kind = path.suffix.removeprefix(".")
-            figure.savefig(temporary, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
 
-
-def _judge(axes: Axes, record: Record, judge: str | None, colour: str) -> None:
-    points, retrained = tradeoff(record, judge)
-    original = claim(record, "original", judge)
-    title = f"{record.judge_label(judge)} judge"
-    if points:
-        whiskers = [[p.ratio - p.low for p in points], [p.high - p.ratio for p in points]]
-        x, y = [100 * p.increase for p in points], [p.ratio for p in points]
-        axes.errorbar(x, y, yerr=whiskers, marker="o", markersize=4, capsize=2, color=colour, label=title)
-    if original is not None and original.value is not None:
-        axes.axhline(original.value, color=colour, linestyle=":", linewidth=1, label=f"{title}, original")
-    if retrained is not None:
-        star: dict[str, Any] = {"marker": "*", "markersize": 12, "linestyle": "none", "label": f"{title}, retrained"}
-        axes.plot([100 * retrained.increase], [retrained.ratio], color=colour, **star)
+def _mark(p: Point, name: str) -> Mark:
+    about = f"{name}: {p.ratio:.2%} ({p.low:.2%} to {p.high:.2%}) at {p.increase:+.2%}"
+    return Mark(p.increase, p.ratio, about, y_span=(p.low, p.high))

@@ -10,8 +10,9 @@ from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.protocol.trials import Known
 from gsu_cli.report.curve_table import curve_table
+from gsu_cli.report.figures.files import write_figure
 from gsu_cli.report.formats.terminal import grid
-from gsu_cli.report.tradeoff import draw_tradeoff
+from gsu_cli.report.tradeoff import tradeoff_figure
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.run.tensor_files import digest
@@ -55,8 +56,9 @@ def _point(plan: Plan, context: EvaluationContext, model: Any, calibration: dict
 
 def picture(session: Session) -> None:
     """``curve.png`` and ``curve.svg``, from the record."""
+    figure = tradeoff_figure(session.record)
     for name in FILES:
-        draw_tradeoff(session.folder / name, session.record)
+        write_figure(session.folder / name, figure)
         session.record.outputs[name.replace(".", "_")] = {"path": name}
 
 

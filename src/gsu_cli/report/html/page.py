@@ -12,15 +12,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gsu_cli.report import audit
+from gsu_cli.report.figures import palette
+from gsu_cli.report.figures.chart import Figure
+from gsu_cli.report.figures.curves import curves
+from gsu_cli.report.figures.pareto import pareto
+from gsu_cli.report.figures.sweeps import sweeps
 from gsu_cli.report.groups import distinct
 from gsu_cli.report.headline import headline
-from gsu_cli.report.html.curves import curves
 from gsu_cli.report.html.diagnostics import Diagnostics, diagnostics, measurements
-from gsu_cli.report.html.figure import Figure
-from gsu_cli.report.html.pareto import pareto
 from gsu_cli.report.html.pictures import Gallery, gallery, name
 from gsu_cli.report.html.sheet import Sheet, interval
-from gsu_cli.report.html.sweep_plot import sweeps
 from gsu_cli.report.html.transitions import transitions
 from gsu_cli.report.keys import varied
 from gsu_cli.report.overview import listing, mixed_versions, tables
@@ -32,6 +33,16 @@ from gsu_cli.run.schema import SCHEMA
 HERE = Path(__file__).parent
 MOST_RUNS = 200  # shown with all their numbers; the rest by their line in the table of runs
 STATE = {"done": "good", "failed": "bad"}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure as inline SVG: its charts, and the sign and the name of each series."""
+
+    title: str
+    about: str
+    charts: list[Markup]
+    legend: list[tuple[Markup, str]]
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,7 @@ def render(
             runs=runs,
             done=sum(record.status == "done" for _, record in runs),
             sheets=[Sheet.of(t, f"table-{i}") for i, t in enumerate(all_tables)],
-            figures=figures,
+            figures=_drawn(figures),
             gallery=pictures,
             listing=Sheet.of(listing(runs), "listing"),
             cards=[_card(i, path, record, more) for i, (path, record) in enumerate(runs[:MOST_RUNS])],
@@ -101,6 +112,23 @@ def render(
             state=STATE,
         )
     )
+
+
+def _drawn(figures: Sequence[Figure], name: str = "figure") -> list[Drawn]:
+    """The figures as the template wants them; nothing is imported to draw where there are none."""
+    if not figures:
+        return []
+    from gsu_cli.report.figures import svg
+
+    return [
+        Drawn(
+            figure.title,
+            figure.about,
+            [svg.inline(chart, f"{name}-{i}-{k}") for k, chart in enumerate(figure.charts)],
+            svg.signs(figure.legend, f"{name}-{i}-sign"),
+        )
+        for i, figure in enumerate(figures)
+    ]
 
 
 def _card(index: int, path: Path, record: Record, more: Sequence[str]) -> Card:
@@ -131,7 +159,8 @@ def _template() -> Any:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     # our own files, the only text on the page that is not escaped
-    environment.globals["style"] = Markup((HERE / "style.css").read_text(encoding="utf-8"))  # noqa: S704
+    style = palette.style() + (HERE / "style.css").read_text(encoding="utf-8")
+    environment.globals["style"] = Markup(style)  # noqa: S704
     environment.globals["script"] = Markup((HERE / "sort.js").read_text(encoding="utf-8"))  # noqa: S704
     environment.globals["span"] = interval
     return environment.get_template("page.html.j2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gsu_cli.report.html.figure import number
+from gsu_cli.report.figures.plotted import number
 from gsu_cli.report.table import Cell, Table, written
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from markupsafe import Markup
-
+from gsu_cli.report.figures.chart import Axis, Chart, Figure, Point, Series
+from gsu_cli.report.figures.plotted import changes, costs, gains, number, numeric, plain, said, span
+from gsu_cli.report.figures.scales import Kind, Scale
 from gsu_cli.report.groups import Group, Statistic, group
-from gsu_cli.report.html.figure import Figure, costs, gains, legend, number, numeric, plain, said, span, tick
-from gsu_cli.report.html.scales import Kind, Scale
-from gsu_cli.report.html.svg import Chart, Point, Series
 from gsu_cli.report.keys import ABSENT, checkpoints, varied
 from gsu_cli.report.numbers import factor
 from gsu_cli.report.quantities import Quantity
@@ -37,7 +35,7 @@ def _sweep(records: Sequence[Record], name: str) -> Figure | None:
     if not values:
         return None
     x_kind: Kind = "log" if min(values) > 0 and max(values) >= 20 * min(values) else "linear"
-    charts: list[Markup] = []
+    charts: list[Chart] = []
     far = 0
     for quantity in [*gains(records), *costs(records)]:
         series = []
@@ -55,28 +53,24 @@ def _sweep(records: Sequence[Record], name: str) -> Figure | None:
             continue
         said_of = "change from the original" if quantity.kind == "change" else "as measured"
         along = Scale.around(x_kind, [p.x for s in series for p in s.points], changes=False)
-        chart = Chart(
-            quantity.title,
-            f"{quantity.title}, {said_of}, against {name}.",
-            along,
-            Scale.around(
-                "signed log" if quantity.role == "cost" else "linear", [p.y for s in series for p in s.points]
-            ),
-            name,
-            quantity.kind,
-            plain(along.ticks()),
-            tick if quantity.kind == "change" else plain([p.y for s in series for p in s.points]),
+        up = Scale.around(
+            "signed log" if quantity.role == "cost" else "linear", [p.y for s in series for p in s.points]
         )
-        for one in series:
-            chart.series(one)
-        charts.append(chart.svg(f"{name.replace('.', '-')}-{len(charts)}"))
+        charts.append(
+            Chart(
+                quantity.title,
+                f"{quantity.title}, {said_of}, against {name}.",
+                Axis.of(along, name, plain),
+                Axis.of(up, quantity.kind, changes if quantity.kind == "change" else plain),
+                series,
+            )
+        )
     if not charts:
         return None
-    key = legend({label: i for i, label in enumerate(lines)})
     about = "Relative changes from the original weights."
     if far:
         about += f" {far} point{'s' * (far > 1)} beyond {factor(HIGHEST)} left out; see the table."
-    return Figure(f"Along {name}", about, tuple(charts), key)
+    return Figure(f"Along {name}", about, tuple(charts), tuple(lines))
 
 
 def _along(x: float, s: Statistic, name: str, quantity: Quantity) -> Point:

@@ -1,31 +1,17 @@
-"""What the figures of a report share: their legend, their numbers, and the quantities they draw."""
+"""What the figures of a report share: the quantities they draw, and how numbers are written."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-
-from markupsafe import Markup
+from dataclasses import replace
 
 from gsu_cli.report.groups import Statistic
-from gsu_cli.report.html.svg import mark
 from gsu_cli.report.keys import key, varied
 from gsu_cli.report.numbers import factor
 from gsu_cli.report.quantities import Quantity, discover
 from gsu_cli.report.table import Cell, text
 from gsu_cli.run.record import Record
-
-
-@dataclass(frozen=True)
-class Figure:
-    """Charts side by side under one heading, with one legend: (mark, name)."""
-
-    title: str
-    about: str
-    charts: tuple[Markup, ...]
-    legend: tuple[tuple[Markup, str], ...]
-
 
 CHOSEN = ("method", "protocol", "dataset")  # groups along whose numbers something is plotted
 
@@ -68,15 +54,16 @@ def span(s: Statistic) -> tuple[float, float] | None:
     return None if s.low is None or s.high is None else (s.low, s.high)
 
 
-def legend(shown: dict[str, int]) -> tuple[tuple[Markup, str], ...]:
-    return tuple((mark(index, 8, 8), name) for name, index in shown.items())
-
-
 def tick(value: float) -> str:
     """A change beside an axis: "0", "+1%", "+0.5%", "x11"."""
     if abs(value) < 1e-12:
         return "0"
     return factor(value) if value >= 9 else f"{100 * value:+.3g}%"
+
+
+def changes(_: Sequence[float]) -> Callable[[float], str]:
+    """How changes are written beside an axis, whatever its ticks are."""
+    return tick
 
 
 def percent(ticks: Sequence[float]) -> Callable[[float], str]:

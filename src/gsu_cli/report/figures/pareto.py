@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from markupsafe import Markup
-
+from gsu_cli.report.figures.chart import REFERENCE, Axis, Chart, Figure, Point, Series
+from gsu_cli.report.figures.plotted import changes, costs, gains, numeric, percent, plain, said, span
+from gsu_cli.report.figures.scales import Scale
 from gsu_cli.report.groups import Group, group, uneven
-from gsu_cli.report.html.figure import Figure, costs, gains, legend, numeric, percent, plain, said, span, tick
-from gsu_cli.report.html.scales import Scale
-from gsu_cli.report.html.svg import Chart, Point, Series
 from gsu_cli.report.keys import ABSENT
 from gsu_cli.report.marks import supported
 from gsu_cli.report.numbers import factor
@@ -32,7 +30,7 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
     keys = [name for name in by if name not in ("forget", "slug")] or list(by)
     free = [name for name in keys if name in numeric(records)]
     starts = group(records, ["dataset", *(["checkpoint"] if "checkpoint" in by else [])])
-    charts: list[Markup] = []
+    charts: list[Chart] = []
     shown: dict[str, int] = {}
     far, unsupported, odd = 0, 0, False
     for start in starts:
@@ -51,8 +49,9 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
                 found = [(name, p) for name, p in every if _within(p, gain, cost)]
                 if found:
                     left += len(every) - len(found)
-                    chart = _chart(found, _reference(own, gain, cost), shown, gain, cost, where, joined=bool(free))
-                    charts.append(chart.svg(f"pareto-{len(charts)}"))
+                    charts.append(
+                        _chart(found, _reference(own, gain, cost), shown, gain, cost, where, joined=bool(free))
+                    )
             beyond = max(beyond, left)
         far, unsupported = far + beyond, unsupported + silent
     if not charts:
@@ -68,7 +67,7 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
         about += (
             f" {unsupported} setting{'s' * (unsupported > 1)} of runs that support no claim left out; see the table."
         )
-    return Figure("What forgetting cost", about, tuple(charts), legend(shown))
+    return Figure("What forgetting cost", about, tuple(charts), tuple(shown))
 
 
 def _within(p: Point, gain: Quantity, cost: Quantity) -> bool:
@@ -97,25 +96,21 @@ def _chart(
     )
     along = cost.title if cost.kind == "level" else f"change of {cost.title}"
     unit = f", {cost.unit}" if cost.kind == "level" and cost.unit else ""
-    chart = Chart(
-        f"{gain.title}{where}",
-        f"{up} against {along}; {len(found)} settings. Best is top left.",
-        x,
-        y,
-        f"{along}{unit} (cost)",
-        up,
-        tick if cost.kind == "change" else plain(x.ticks()),
-        percent(y.ticks()) if gain.kind == "change" or gain.unit == "share" else plain(y.ticks()),
-    )
-    chart.line(_stairs(front), "front")
+    series = [Series("", REFERENCE, front, sign="stairs")]
     for name in dict.fromkeys(name for name, _ in found):
         index = shown.setdefault(name, len(shown))
         own = [p if p in front else replace(p, label="") for n, p in found if n == name]
-        chart.series(Series(name, index, own, joined=joined))
+        series.append(Series(name, index, own, joined=joined))
     if reference:
-        chart.series(Series(RETRAINED, -1, [reference]))
-        shown.setdefault(RETRAINED, -1)
-    return chart
+        series.append(Series(RETRAINED, REFERENCE, [reference]))
+        shown.setdefault(RETRAINED, REFERENCE)
+    return Chart(
+        f"{gain.title}{where}",
+        f"{up} against {along}; {len(found)} settings. Best is top left.",
+        Axis.of(x, f"{along}{unit} (cost)", changes if cost.kind == "change" else plain),
+        Axis.of(y, up, percent if gain.kind == "change" or gain.unit == "share" else plain),
+        series,
+    )
 
 
 def _points(groups: Sequence[Group], free: int, gain: Quantity, cost: Quantity) -> list[tuple[str, Point]]:
@@ -163,12 +158,3 @@ def _front(points: Sequence[Point]) -> list[Point]:
         if not front or p.y > front[-1].y:
             front.append(p)
     return front
-
-
-def _stairs(front: Sequence[Point]) -> list[tuple[float, float]]:
-    corners: list[tuple[float, float]] = []
-    for p in front:
-        if corners:
-            corners.append((p.x, corners[-1][1]))
-        corners.append((p.x, p.y))
-    return corners

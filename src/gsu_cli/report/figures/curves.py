@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gsu_cli.report.html.figure import Figure
-from gsu_cli.report.html.pareto import pareto
+from gsu_cli.report.figures.chart import Figure
+from gsu_cli.report.figures.pareto import pareto
 from gsu_cli.run.record import Measurement, Record
 
 BUDGET = "retain budget"  # stands among the settings of the method, whatever it calls its strength
