@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +152,26 @@ def test_annotations() -> None:
     assert fits((1, 2, 3), tuple[int, ...])
     assert not fits(2**63, int)
     assert words(dict[str, int] | None) == "a mapping or null"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["judge=[cnn]", "judge.knn.k=3"],
+            "`judge.knn.k` needs knn among the choices of `judge`; found judge=[cnn]. Type judge=[cnn,knn]",
+        ),
+        (
+            ["metric.kid.judge=cnn"],
+            "needs kid among the choices of `metric`; found metric=default. Type metric=[default,kid]",
+        ),
+        (["judge=[cnn]", "judge.knm.k=3"], "a setting must be one that `gsu unlearn` has; found judge.knm.k."),
+    ],
+)
+def test_a_setting_of_a_choice_that_is_left_out_says_how_to_choose_it(
+    type_line: Callable[..., Any], tmp_path: Path, words: list[str], said: str
+) -> None:
+    typed = type_line("unlearn", "dataset=mnist", "forget.class=1", *words, cwd=tmp_path)
+    assert typed.code == 2
+    assert said in typed.err
+    assert typed.err.count("\n") == 1

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import tiny_gan
 import tiny_world
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import mean_loss
@@ -11,6 +12,7 @@ from gsu_cli.methods.finetune import Finetune
 from gsu_cli.methods.retrain import Retrain, initialise, train_from_scratch
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
 
@@ -125,3 +127,36 @@ def test_statistics_of_batch_norm_move_under_what_trains_and_nowhere_else(method
     after = dict(run(method, model)[0].named_buffers())
     assert len(before) == 3
     assert any(not torch.equal(v, after[k]) for k, v in before.items()) == moves
+
+
+def test_training_counts_what_each_network_looks_at():
+    """Of a GAN three images a real one for two losses, both of the critic's differentiated again by its penalties."""
+    for method in (Finetune(epochs=2, batch_size=100), Retrain(epochs=2)):
+        n, whole = tiny_world.split().n_retain, len(tiny_world.dataset().train)
+        cost = run(method, tiny_gan.fresh(), Recipe(1, 100, 1e-3))[1].details["cost"]
+        assert [cost[key] for key in ("gradients", "double_backward", "generated")] == [6 * n, 4 * n, 2 * n]
+        assert cost["gradient_evaluations_per_image"] == pytest.approx((6 + 8 + 2 / 3) * n / whole)
+        plain = run(method, tiny_world.fresh(), Recipe(1, 100, 1e-3))[1].details["cost"]
+        assert (plain["gradients"], plain["double_backward"]) == (2 * n, 0)
+
+
+def test_a_count_follows_what_the_networks_compute():
+    """The promise of `Dcgan.step_cost`: images that a critic sees, forward, in one step of one batch."""
+    model, seen = tiny_gan.fresh(), []
+    model.discriminator.register_forward_hook(lambda m, x, y: seen.append(len(y)))
+    x = tiny_world.dataset().train.floats(torch.arange(7))
+    model.losses(x, torch.zeros(7), torch.Generator().manual_seed(0))
+    assert sum(seen) == 2 * 7  # real and generated; the generated ones are differentiated for both networks
+    assert model.step_cost["gradients"] == 3
+    assert tiny_gan.fresh(gamma=0.0).step_cost["double_backward"] == 0
+
+
+def test_a_trainable_model_that_does_not_say_counts_a_gradient_for_each_loss():
+    class Pair:
+        def optimisers(self, recipe):
+            return [None, None]
+
+        def losses(self, x, y, generator):
+            return []
+
+    assert Cost.of_training(Pair(), Recipe(1, 1, 1e-3), 10) == Cost(gradients=20)

@@ -86,3 +86,16 @@ def test_options_that_are_not_read_are_refused_before_the_work(options, model):
     for method in (FisherSurgery(**options), calibrated):
         with pytest.raises(UsageError, match=f"`method.{list(options)[-1]}` must be left out with "):
             check_needs(method, model())
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [({"iterations": 3}, "iterations"), ({"layers": 1}, "layers"), ({"bank_images": 50}, "bank_images")],
+)
+def test_so_are_those_that_the_chosen_solver_does_not_read(options, key):
+    method = FisherSurgery(**options)
+    check_needs(method, tiny_world.trained())  # which solver "auto" is depends on what is to be forgotten
+    calibrated = Calibrated(lambda **more: FisherSurgery(**{**options, **more}), FisherSurgery.strength, 0.01)
+    for each in (method, calibrated):
+        with pytest.raises(UsageError, match=f"`method.{key}` must be left out with solver=kfac of a decoder"):
+            check_needs(each, tiny_world.trained(), tiny_world.split())

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from gsu_cli.errors import NotApplicableError
 from gsu_cli.report.aggregate import table_of
 from gsu_cli.report.groups import group
 from gsu_cli.report.quantities import Quantity
@@ -62,3 +65,14 @@ def test_a_budget_that_is_no_loss_says_its_unit() -> None:
     }  # fmt: skip
     (line,) = spent_budget(found)
     assert line == "drift of retained samples: 3.79% of 8.00% allowed, share of the variance, on 800 samples"
+
+
+def test_a_sweep_in_which_nothing_applies_is_an_error(tmp_path: Path, capsys) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write_record(tmp_path / name, record(f"newton_{name}", "n/a"))
+    with pytest.raises(
+        NotApplicableError, match="method of one cell at least must apply to its model; found n/a in all 2"
+    ):
+        print_sweep(tmp_path)
+    assert "n/a" in capsys.readouterr().out

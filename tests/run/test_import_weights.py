@@ -17,7 +17,7 @@ from torch import nn
 
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.import_rename import renamed
-from gsu_cli.run.import_weights import load_into, read_foreign, read_state_dict
+from gsu_cli.run.import_weights import load_into, read_foreign
 
 
 class Nasty:
@@ -36,7 +36,7 @@ def test_every_kind_of_file(tmp_path: Path, kind: str) -> None:
         save_file(one.state_dict(), path)
     else:
         torch.save(one.state_dict(), path, _use_new_zipfile_serialization=kind == "zip")
-    load_into(other, read_state_dict(path), path)
+    load_into(other, read_foreign(path).tensors, path)
     assert all(torch.equal(v, other.state_dict()[k]) for k, v in one.state_dict().items())
 
 
@@ -48,7 +48,7 @@ def test_code_is_never_run(tmp_path: Path, kind: str, capsys: pytest.CaptureFixt
     else:
         path.write_bytes(pickle.dumps(Nasty(), protocol=2))
     with pytest.raises(CheckpointError, match="nothing that could run code"):
-        read_state_dict(path)
+        read_foreign(path)
     assert "code ran" not in capsys.readouterr().out
 
 
@@ -65,25 +65,25 @@ def test_code_is_never_run(tmp_path: Path, kind: str, capsys: pytest.CaptureFixt
 def test_what_is_no_state_dict(tmp_path: Path, content: object, said: str) -> None:
     torch.save(content, tmp_path / "x.pt")
     with pytest.raises(CheckpointError, match=said):
-        read_state_dict(tmp_path / "x.pt")
+        read_foreign(tmp_path / "x.pt")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and so on", b"hello"])
 def test_damaged_files(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.pt").write_bytes(content)
     with pytest.raises(CheckpointError) as e:
-        read_state_dict(tmp_path / "x.pt")
+        read_foreign(tmp_path / "x.pt")
     assert "\n" not in str(e.value)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="existing file"):
-        read_state_dict(tmp_path / "x.pt")
+        read_foreign(tmp_path / "x.pt")
 
 
 def test_entries_lead_to_the_state_dict(tmp_path: Path) -> None:
     torch.save({"ema": {"shadow": {"w": torch.ones(1)}}}, tmp_path / "x.pt")
-    assert list(read_state_dict(tmp_path / "x.pt", entry="ema.shadow")) == ["w"]
+    assert list(read_foreign(tmp_path / "x.pt", entry="ema.shadow").tensors) == ["w"]
 
 
 def test_the_longest_beginning_wins_whatever_the_order() -> None:
@@ -149,13 +149,13 @@ def test_one_beginning_between_names_is_proposed_as_a_word_that_does_it(
     torch.save({**{theirs + k: v for k, v in state.items()}, **more}, path)
     model = Named(ours) if ours else net()
     with pytest.raises(CheckpointError) as e:
-        load_into(model, read_state_dict(path), path)
+        load_into(model, read_foreign(path).tensors, path)
     assert "This fits: " in str(e.value)
     rename = typed(str(e.value).split("This fits: ")[1].removesuffix("."))
     rename = {
         f"{int(float(k))}." if k.replace(".", "").isdigit() else k: v for k, v in rename.items()
     }  # as the verb does
-    load_into(model, read_state_dict(path, rename=rename), path)
+    load_into(model, read_foreign(path, rename=rename).tensors, path)
     assert all(torch.equal(v, state[k.removeprefix(ours)]) for k, v in model.state_dict().items())
 
 
@@ -165,10 +165,10 @@ def test_a_proposal_keeps_what_was_typed(tmp_path: Path) -> None:
                if k[0] == "1"}, "head.w": torch.ones(1)}, path)  # fmt: skip
     first: dict[str, str | None] = {"head.": None}
     with pytest.raises(CheckpointError) as e:
-        load_into(net(), read_state_dict(path, rename=first), path, rename=first)
+        load_into(net(), read_foreign(path, rename=first).tensors, path, rename=first)
     rename = typed(str(e.value).split("This fits: ")[1].removesuffix("."))
     assert rename == {"head.": None, "vae.": ""}
-    load_into(net(), read_state_dict(path, rename=rename), path)
+    load_into(net(), read_foreign(path, rename=rename).tensors, path)
 
 
 def test_where_nothing_fits_nothing_is_proposed() -> None:
@@ -200,8 +200,8 @@ def test_wrappers_need_no_word(tmp_path: Path, wrapped: Callable[[nn.Module], nn
 def test_beginnings_may_be_those_without_the_wrapper(tmp_path: Path) -> None:
     path = tmp_path / "x.pt"
     torch.save({"module.a.w": torch.ones(1)}, path)
-    assert list(read_state_dict(path, rename={"a.": "b."})) == ["b.w"]
-    assert list(read_state_dict(path, rename={"module.a.": "b."})) == ["b.w"]
+    assert list(read_foreign(path, rename={"a.": "b."}).tensors) == ["b.w"]
+    assert list(read_foreign(path, rename={"module.a.": "b."}).tensors) == ["b.w"]
 
 
 def test_averages_below_an_entry_come_with_their_counter(tmp_path: Path) -> None:
@@ -215,16 +215,16 @@ def test_averages_below_an_entry_come_with_their_counter(tmp_path: Path) -> None
 def test_a_program_is_no_state_dict(tmp_path: Path) -> None:
     torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)).save(tmp_path / "x.pt")
     with pytest.raises(CheckpointError, match=r"a TorchScript program in .*jit.load\(path\).state_dict"):
-        read_state_dict(tmp_path / "x.pt")
+        read_foreign(tmp_path / "x.pt")
 
 
 def test_what_the_class_has_no_place_for_can_be_left_out_by_the_words_proposed(tmp_path: Path) -> None:
     path = tmp_path / "x.pt"
     torch.save({**net().state_dict(), "probe.weight": torch.ones(3)}, path)
     with pytest.raises(CheckpointError, match="not of the class: probe.weight") as e:
-        load_into(net(), read_state_dict(path), path)
+        load_into(net(), read_foreign(path).tensors, path)
     rename = typed(str(e.value).split("right without: ")[1].removesuffix("."))
-    load_into(net(), read_state_dict(path, rename=rename), path)
+    load_into(net(), read_foreign(path, rename=rename).tensors, path)
 
 
 def test_variances_are_not_below_zero() -> None:
@@ -315,7 +315,7 @@ def test_a_refused_pickle_names_what_it_holds(tmp_path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch, about protocols
             with pytest.raises(CheckpointError) as e:
-                read_state_dict(path)
+                read_foreign(path)
         for part in ("argparse.Namespace", "torch.nn.modules.linear.Linear", "print"):
             assert part in str(e.value), name
         assert "OrderedDict" not in str(e.value)
@@ -335,7 +335,7 @@ def test_entries_reach_into_flat_names(tmp_path: Path) -> None:
     assert found.dropped == ("online_model.weight", "online_model.bias", "step")
     assert found.beside == ("online_model",)
     with pytest.raises(CheckpointError) as e:
-        load_into(nn.Linear(2, 3), read_state_dict(tmp_path / "x.pt"), tmp_path / "x.pt")
+        load_into(nn.Linear(2, 3), read_foreign(tmp_path / "x.pt").tensors, tmp_path / "x.pt")
     assert "checkpoint.entry=online_model or checkpoint.entry=ema_model" in str(e.value)
 
 
@@ -385,4 +385,4 @@ def test_only_entries_of_tensors_are_offered(tmp_path: Path) -> None:
     torch.save({"nets": {"vae": {"w": torch.ones(1)}, "note": "x"}, "optim": {"state": {0: {"m": torch.ones(1)}}},
                 "hyper": {"lr": 0.1}}, tmp_path / "x.pt")  # fmt: skip
     with pytest.raises(CheckpointError, match=r"checkpoint.entry=nets.vae$"):
-        read_state_dict(tmp_path / "x.pt")
+        read_foreign(tmp_path / "x.pt")

@@ -27,7 +27,7 @@ from omegaconf.errors import (
 )
 
 from gsu_cli.cli.app import App
-from gsu_cli.cli.suggestions import known_keys, left_out_of_the_table, option_of, suggest_key
+from gsu_cli.cli.suggestions import known_keys, left_out_choice, left_out_of_the_table, option_of, suggest_key
 from gsu_cli.errors import UsageError, did_you_mean, renamed
 from gsu_cli.run.groups import option_names
 
@@ -141,6 +141,8 @@ def _unknown_key(match: re.Match[str], app: App) -> UsageError:
         if word == f"~{name}" and name in known_keys(app):  # Hydra takes no null away
             return UsageError(f"`{name}` must stay among the settings", found=word, way_out="Leave that word out.")
     keys = known_keys(app)
+    if (left_out := left_out_choice(name, keys, app)) is not None:
+        return left_out
     near = (name not in keys and renamed(name) not in keys and left_out_of_the_table(name)) or suggest_key(name, keys)
     way_out = f"{near}See every setting with `gsu {app.verb} --cfg job`."
     return UsageError(f"a setting must be one that `gsu {app.verb}` has", found=name, way_out=way_out)

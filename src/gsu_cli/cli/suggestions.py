@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
 from gsu_cli.cli.app import App
 from gsu_cli.cli.pages import choices
-from gsu_cli.errors import did_you_mean, renamed
+from gsu_cli.errors import UsageError, did_you_mean, renamed
+from gsu_cli.run.groups import defaults_of, option_names, takes_several
 
 
 def suggest_key(name: str, keys: list[str], ending: str = "") -> str:
@@ -40,6 +42,26 @@ def left_out_of_the_table(name: str) -> str:
     if group != "table" or key not in {f.name for f in fields(TableSpec)}:
         return ""
     return f"It is called {now!r} now. " * (now != name) + f"Type +{now}=VALUE: this table leaves it out. "
+
+
+def left_out_choice(name: str, keys: list[str], app: App) -> UsageError | None:
+    """For a setting of a choice that the line has not made, of a group whose choices stand side by side.
+
+    Args:
+        name: the setting, ``judge.knn.k``.
+        keys: that the line has.
+        app: the line.
+    """
+    group, choice, *_ = [*name.split("."), ""]
+    if choice not in option_names(app.conf_dir / group) or f"{group}.{choice}" in keys:
+        return None
+    if not takes_several(group, app.conf_dir):
+        return None
+    default = defaults_of(app.verb, app.conf_dir).get(group, "").replace(" ", "")
+    typed = next((word for word in reversed(app.overrides) if word.startswith(f"{group}=")), f"{group}={default}")
+    chosen = [part for part in re.findall(r"[\w/.-]+", typed.partition("=")[2]) if part not in ("null", "none")]
+    way_out = f"Type {group}=[{','.join([*chosen, choice])}]"
+    return UsageError(f"`{name}` needs {choice} among the choices of `{group}`", found=typed, way_out=way_out)
 
 
 def option_of(word: str, app: App) -> list[str]:

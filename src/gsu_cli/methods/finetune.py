@@ -39,5 +39,6 @@ class Finetune:
                 task.model, task.split.retain_images, self.recipe, seed=task.stream("finetune"), on_progress=on_progress
             )
         steps = -(-task.split.n_retain // self.recipe.batch_size) * self.recipe.epochs
-        cost = Cost(gradients=self.recipe.epochs * task.split.n_retain).record(len(task.split.dataset.train))
+        shown = self.recipe.epochs * task.split.n_retain
+        cost = Cost.of_training(task.model, self.recipe, shown).record(len(task.split.dataset.train))
         return Update(self.name, shots=steps, details={"losses": history.losses, "cost": cost})

@@ -23,13 +23,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from typing import Any
 
 from gsu_cli.checks import as_choice, as_flag, as_int, as_number, as_share, is_number
+from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.models.decoders import check_maps_noise
 from gsu_cli.models.protocols import Capability, HasDecoder, HasLatents, HasNoiseLevels, MapsNoise
 from gsu_cli.objectives.targets import TARGETS
+from gsu_cli.solvers.chosen import chosen_solver
 from gsu_cli.solvers.denoiser import DenoiserSurgery
 from gsu_cli.solvers.latent import LatentSurgery
 from gsu_cli.solvers.options import READ, refuse_unread
@@ -130,7 +133,7 @@ class FisherSurgery:
     def check_model(self, model: object) -> None:
         """Refuses a model that generates step by step, and options that are not read for ``model``.
 
-        Which solver "auto" is for a decoder is known later.
+        Which solver "auto" is for a decoder depends on what is to be forgotten, too: see `check_split`.
 
         Raises:
             UsageError: with the first of them.
@@ -143,6 +146,18 @@ class FisherSurgery:
             refuse_unread(self._typed(), "a GAN")
         elif self.solver != "auto":
             refuse_unread(self._typed(), f"solver={self.solver} of a decoder")
+
+    def check_split(self, model: Any, split: Split) -> None:
+        """Refuses options that the solver which "auto" stands for does not read.
+
+        Raises:
+            UsageError: with the first of them.
+        """
+        typed = self._typed()
+        if self.solver != "auto" or not typed or not isinstance(model, HasDecoder):
+            return
+        solver = chosen_solver(model, split, self.solver, self.layers)
+        refuse_unread(typed, f"solver={solver} of a decoder", ("layers",) if split.target_attribute is not None else ())
 
     def _typed(self) -> dict[str, object]:
         """Options that not every solver reads, where their value is not the usual one."""
@@ -164,6 +179,7 @@ class FisherSurgery:
 
     def __call__(self, task: Task) -> Update:
         self.check_model(task.model)
+        self.check_split(task.model, task.split)
         if isinstance(task.model, HasNoiseLevels):
             return self._denoiser()(task)
         if isinstance(task.model, MapsNoise):
@@ -171,4 +187,4 @@ class FisherSurgery:
             return OwnSurgery(self.drift, self.gan_shots, self.damping[0], self.iterations, *sizes)(task)
         options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers)
         latent = (self.budget, self.shots, self.damping, self.ekfac, *self._sizes(DECODER_IMAGES), *options)
-        return LatentSurgery(*latent, self._typed())(task)
+        return LatentSurgery(*latent)(task)

@@ -93,5 +93,6 @@ class Retrain:
         history = train_from_scratch(
             task.model, task.split, recipe, seed=task.stream("retrain"), on_progress=on_progress
         )
-        cost = Cost(gradients=recipe.epochs * task.split.n_retain).record(len(task.split.dataset.train))
+        shown = recipe.epochs * task.split.n_retain
+        cost = Cost.of_training(task.model, recipe, shown).record(len(task.split.dataset.train))
         return Update(self.name, shots=recipe.epochs, details={"losses": history.losses, "cost": cost})

@@ -35,6 +35,7 @@ from gsu_cli.unlearning.labeller import Labeller, train_labeller
 from gsu_cli.unlearning.loop import iterate
 
 SURROGATES = ("noise", "retain")
+N_FISHER, N_REPLAY, LABELLER_IMAGES = 10_000, 10_000, 2_000
 CHUNK = 500  # generated images a pass
 
 
@@ -43,8 +44,8 @@ class SelectiveAmnesia:
 
     Args:
         surrogate: what is generated at forget latents: "noise", uniform in [0, 1], or "retain", random retain images.
-        gamma: weight of the replay, >= 0.
-        ewc: lambda, weight of the penalty, >= 0.
+        gamma: weight of the replay, >= 0; 0 replays nothing.
+        ewc: lambda, weight of the penalty, >= 0; 0 takes no Fisher.
         n_fisher: generated images for the Fisher.
         n_replay: generated images that are replayed, those called forget left out.
         labeller_images: of each part, at most, on which the labeller is trained.
@@ -65,9 +66,9 @@ class SelectiveAmnesia:
         surrogate: str = "noise",
         gamma: float = 1.0,
         ewc: float = 100.0,
-        n_fisher: int = 10_000,
-        n_replay: int = 10_000,
-        labeller_images: int = 2_000,
+        n_fisher: int = N_FISHER,
+        n_replay: int = N_REPLAY,
+        labeller_images: int = LABELLER_IMAGES,
         lr: float = 1e-4,
         steps: int = 100,
         batch_size: int = 256,
@@ -80,22 +81,38 @@ class SelectiveAmnesia:
         as_number("method.ewc", ewc, least=0.0)
         for key, value in {"n_fisher": n_fisher, "n_replay": n_replay, "labeller_images": labeller_images}.items():
             as_int(f"method.{key}", value, 1)
+        for weight, key, value, usual in (
+            ("gamma", "n_replay", n_replay, N_REPLAY),
+            ("gamma", "labeller_images", labeller_images, LABELLER_IMAGES),
+            ("ewc", "n_fisher", n_fisher, N_FISHER),
+        ):
+            if not {"gamma": gamma, "ewc": ewc}[weight] and value != usual:
+                raise UsageError(
+                    f"`method.{key}` must be left out with method.{weight}=0, which does not read it",
+                    found=value,
+                    way_out=f"Leave it out, or raise method.{weight}",
+                )
         self.surrogate, self.gamma, self.ewc = surrogate, float(gamma), float(ewc)
         self.n_fisher, self.n_replay, self.labeller_images = n_fisher, n_replay, labeller_images
         self.loop = Loop(steps, lr, batch_size, "generator", optimiser, retain_budget, log_every)
 
     def __call__(self, task: Task) -> Update:
         model, original, descent = task.model, frozen(task.model), Descent.of(task, self.loop)
-        with task.stage("labeller"):
-            labeller = train_labeller(task, descent.cost, most=self.labeller_images)
+        memories, labeller, F = None, None, Vector()
+        if self.gamma:
+            with task.stage("labeller"):
+                labeller = train_labeller(task, descent.cost, most=self.labeller_images)
         with task.stage("statistics"):
-            x = generated(original, self.n_fisher, seed=task.stream("fisher images"))
-            F = diagonal_fisher(original, x, seed=task.stream("fisher"))
-            memories = replay(original, labeller, self.n_replay, seed=task.stream("replay images"))
-        descent.cost.fisher += self.n_fisher
-        descent.cost.generated += self.n_fisher + self.n_replay
-        descent.cost.forward += self.n_replay
-        batches = Batches(memories, self.loop.batch_size, seed=task.stream("replay"))
+            if self.ewc:
+                x = generated(original, self.n_fisher, seed=task.stream("fisher images"))
+                F = diagonal_fisher(original, x, seed=task.stream("fisher"))
+                descent.cost.fisher += self.n_fisher
+                descent.cost.generated += self.n_fisher
+            if labeller is not None:
+                found = replay(original, labeller, self.n_replay, seed=task.stream("replay images"))
+                descent.cost.generated += self.n_replay
+                descent.cost.forward += self.n_replay
+                memories = Batches(found, self.loop.batch_size, seed=task.stream("replay"))
         maker = site_maker(model)
         start = {k: w.detach().clone() for k, w in zip(descent.names, descent.weights, strict=True)}
 
@@ -116,18 +133,24 @@ class SelectiveAmnesia:
             x_f, y_f = descent.batches["forget"].draw()
             made = replaced(x_f, y_f)
             corrupt = maker.output_loss.nll(maker.network(*made.inputs), made.targets).mean()
-            x, y = batches.draw()
-            remember = model.loss(x, y, descent.noise).mean()
-            descent.cost.gradients += len(made) + len(x)
+            descent.cost.gradients += len(made)
             descent.cost.forward += len(made)
-            own = zip(descent.names, descent.weights, strict=True)
-            elastic = torch.stack([(F[name] * (w - start[name]).square()).sum() for name, w in own]).sum()
-            loss = corrupt + self.gamma * remember + self.ewc * elastic
-            parts = {"loss": loss, "surrogate_loss": corrupt, "replay_loss": remember, "elastic": elastic}
+            parts, loss = {"surrogate_loss": corrupt}, corrupt
+            if memories is not None:
+                x, y = memories.draw()
+                parts["replay_loss"] = model.loss(x, y, descent.noise).mean()
+                descent.cost.gradients += len(x)
+                loss = loss + self.gamma * parts["replay_loss"]
+            if F:
+                own = zip(descent.names, descent.weights, strict=True)
+                parts["elastic"] = torch.stack([(F[name] * (w - start[name]).square()).sum() for name, w in own]).sum()
+                loss = loss + self.ewc * parts["elastic"]
+            parts = {"loss": loss, **parts}
             return descent.differentiate(loss), {key: float(v.detach()) for key, v in parts.items()}
 
         update = iterate(descent, self.name, direction)
-        update.details |= {"replayed": len(memories), "labeller": labeller.record()}
+        if memories is not None and labeller is not None:
+            update.details |= {"replayed": len(memories.images), "labeller": labeller.record()}
         return update
 
 

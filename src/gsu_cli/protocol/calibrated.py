@@ -51,6 +51,7 @@ class Calibrated:
         self.name: str = getattr(make(), "name", "method")
         self.needs: tuple[Capability, ...] = getattr(make(), "needs", ())
         self.check_model: Callable[[object], None] | None = getattr(make(), "check_model", None)
+        self.check_split: Callable[[object, object], None] | None = getattr(make(), "check_split", None)
         self.make, self.strength, self.budget = make, strength, as_share("protocol.budget", budget)
         as_int("protocol.images", images, 1)
         as_int("protocol.latents", latents, 1)

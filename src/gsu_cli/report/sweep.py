@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gsu_cli.errors import NotApplicableError
 from gsu_cli.report.headline import headline
 from gsu_cli.report.marks import mark
 from gsu_cli.report.quantities import Quantity, brief, discover
@@ -55,7 +56,11 @@ def in_order(label: str) -> list[tuple[str, float, str]]:
 
 
 def print_sweep(folder: Path) -> int:
-    """Prints the table for all records below ``folder``; returns how many cells failed."""
+    """Prints the table for all records below ``folder``; returns how many cells failed.
+
+    Raises:
+        NotApplicableError: the method of no cell applies to its model, so nothing was computed.
+    """
     runs, broken = find_runs(folder)
     varied = labels([record for _, record in runs])
     names = varied if len(set(varied)) == len(runs) else [str(path.relative_to(folder)) for path, _ in runs]
@@ -81,4 +86,10 @@ def print_sweep(folder: Path) -> int:
     best = folder / "optimization_results.yaml"  # written by hydra/sweeper=optuna
     if best.is_file():
         console.print(Text(best.read_text(encoding="utf-8").rstrip(), style="bold"))
+    if runs and not broken and all(record.status == "n/a" for _, record in runs):
+        raise NotApplicableError(
+            "the method of one cell at least must apply to its model",
+            found=f"n/a in all {len(runs)}" if len(runs) > 1 else "n/a in the only one",
+            way_out="See docs/families.md for the methods that run on it",
+        )
     return len(broken) + sum(record.status not in ("done", "n/a") for _, record in runs)

@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 from gsu_cli.errors import UsageError
 
 LONGEST_CELL = 120  # characters; file systems end at 255 bytes for one name
+NUMBER = re.compile(r"[+-]?(0|[1-9]\d*|\d*\.\d+|\d+\.\d*)(e[+-]?\d+)?", re.IGNORECASE)  # 01 may be a name
 CUT = ".."  # stands for what a long value has in its middle
 
 
@@ -51,9 +52,34 @@ def refuse_odd_cells(overrides: Sequence[str], loader: Any = None) -> None:
                 else ""
             )
             raise UsageError(f"a sweep over `{key}` must have values", found=override.input_line, way_out=way_out)
-        twice = sorted({value for value in values if values.count(value) > 1})
-        if twice:
-            raise UsageError(f"the values of a sweep over `{key}` must differ", found=f"{twice[0]} twice")
+        first: dict[object, str] = {}
+        for value in values:
+            other = first.setdefault(meaning(key, value), value)
+            if other is not value:
+                found = f"{value} twice" if value == other else f"{other} and {value}, which are the same"
+                raise UsageError(f"the values of a sweep over `{key}` must differ", found=found)
+
+
+def meaning(key: str, value: str) -> object:
+    """What two values have in common that make the same cell: numbers are equal however they are written.
+
+    What is to be forgotten is the same in any order, with leading zeros, and in a list of its own.
+
+    >>> meaning("method.lr", "1e-3") == meaning("method.lr", "0.001"), meaning("seed", "1") == meaning("seed", "True")
+    (True, False)
+    >>> meaning("forget.class", "[7,01]") == meaning("forget.class", "[1,7]")
+    True
+    >>> meaning("dataset.name", "01") == meaning("dataset.name", "1")
+    False
+    """
+    if key in ("forget.class", "forget.sample"):
+        parts = [part.strip().strip("'\"") for part in value.strip().removeprefix("[").removesuffix("]").split(",")]
+        return ("set", *sorted(str(int(part)) if part.isdecimal() else part for part in parts))
+    if value.lower() in ("true", "false", "null"):
+        return value.lower()
+    if NUMBER.fullmatch(value):
+        return float(value)
+    return f"{value} as it is"
 
 
 def unasked_ends(overrides: Sequence[str]) -> list[str]:

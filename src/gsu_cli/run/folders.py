@@ -157,6 +157,7 @@ class ClaimFolder(Callback):
     def _claim(self, config: DictConfig, kind: str) -> None:
         key = f"hydra.{kind}.dir"
         try:
+            _refuse_blank(config, key)
             wanted = Path(str(OmegaConf.select(config, key)))
             if any(line.lstrip("+").startswith(f"{key}=") for line in config.hydra.overrides.hydra):
                 marker = ".hydra" if kind == "run" else "multirun.yaml"
@@ -171,6 +172,23 @@ class ClaimFolder(Callback):
             if kind == "sweep":
                 # each cell composes its config again, perhaps in another process: it must find the same folder
                 config.hydra.overrides.hydra.append(f"{key}={quoted(str(folder))}")
+
+
+def _refuse_blank(config: DictConfig, key: str) -> None:
+    """A name without letters would mean the folder that the line was typed in, or the top of the disk.
+
+    Raises:
+        UsageError: naming the setting.
+    """
+    subdir = OmegaConf.to_container(config.hydra.sweep)["subdir"]  # type: ignore[call-overload, index]
+    values = {name: OmegaConf.select(config, name) for name in ("paths.output_dir", key)}
+    for name, value in {**values, **({"hydra.sweep.subdir": subdir} if key == "hydra.sweep.dir" else {})}.items():
+        if not str("" if value is None else value).strip():
+            raise UsageError(
+                f"`{name}` must name a folder",
+                found="null" if value is None else repr(value),
+                way_out="Leave it out, and gsu names one",
+            )
 
 
 def quoted(text: str) -> str:

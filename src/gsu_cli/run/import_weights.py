@@ -43,11 +43,6 @@ class Imported:
     converted: tuple[str, ...]
 
 
-def read_state_dict(path: Path, *, entry: str | None = None, rename: Rename | None = None) -> dict[str, Tensor]:
-    """The tensors of a file, by name; see `read_foreign`."""
-    return read_foreign(path, entry=entry, rename=rename).tensors
-
-
 def read_foreign(
     path: Path, *, entry: str | None = None, rename: Rename | None = None, own: Mapping[str, Tensor] | None = None
 ) -> Chosen:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from torch import nn
 
 from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
-from gsu_cli.models.decoders import decoder_prefix
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.posteriors import posterior_codes
 from gsu_cli.objectives.redirect import Redirect, retained_share
@@ -21,11 +18,10 @@ from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import redirection
 from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
+from gsu_cli.solvers.chosen import chosen_solver
 from gsu_cli.solvers.fisher_solver import FisherSolver
-from gsu_cli.solvers.options import refuse_unread
 from gsu_cli.solvers.refits import refitted
 from gsu_cli.solvers.step_problem import StepProblem, relative_increase
-from gsu_cli.surgery.least_squares import first_layers
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.images import draw_images, first, untold
@@ -38,7 +34,7 @@ CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
 
 @dataclass(frozen=True)
 class LatentSurgery:
-    """The steps of one run; options as those of `FisherSurgery`, sizes as numbers; ``typed``, see `refuse_unread`."""
+    """The steps of one run; options as those of `FisherSurgery`, sizes as numbers."""
 
     budget: float
     shots: int
@@ -52,7 +48,6 @@ class LatentSurgery:
     iterations: int
     curvature_images: int
     layers: int
-    typed: Mapping[str, object]
 
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
@@ -63,9 +58,7 @@ class LatentSurgery:
         with task.stage("objective"):
             of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
             goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
-            solver = self._solver(task, goal)
-            chosen_by = ("layers",) if self.solver == "auto" and of_attribute else ()
-            refuse_unread(self.typed, f"solver={solver} of a decoder", chosen_by)
+            solver = chosen_solver(model, split, self.solver, self.layers)
             times = REFIT_BUDGET_LATENTS if solver == "least_squares" else 1
             trial = first(retain, self.budget_images)
             cost = frozen_elbo(model, trial, seed=task.stream("budget"), latents=times)
@@ -114,24 +107,6 @@ class LatentSurgery:
             "cost": counted(self, solver, log, len(retain), len(forget), len(cost)).record(len(split.dataset.train)),
         }
         return update
-
-    def _solver(self, task: Task, goal: Redirect) -> str:
-        """The solver that "auto" stands for."""
-        decoder = task.model.decoder
-        if self.solver != "auto":
-            return self.solver
-        if task.split.target_attribute is not None and self._refits(task.model, goal):
-            return "least_squares"
-        return "gauss_newton" if any(isinstance(m, nn.Conv2d) for m in decoder.modules()) else "kfac"
-
-    def _refits(self, model: Any, goal: Redirect) -> bool:
-        """Whether the layers that latents reach first can be refitted."""
-        theta = parameters(model, list(model.generation_parameters()))
-        try:
-            first_layers(model.decoder, theta, decoder_prefix(model), goal.latents[:1], self.layers)
-        except UsageError:
-            return False
-        return True
 
     def _shot(
         self,

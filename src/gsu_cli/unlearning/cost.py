@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+
+from gsu_cli.models.protocols import Trainable
+from gsu_cli.training.recipe import Recipe
 
 
 @dataclass
@@ -22,6 +26,18 @@ class Cost:
     fisher: int = 0
     generated: int = 0
     forward: int = 0
+
+    @classmethod
+    def of_training(cls, model: object, recipe: Recipe, images: int) -> Cost:
+        """Of showing ``images`` images to ``model`` in training, repeated ones counted again.
+
+        Networks that learn against each other look at generated images, too: a model says in ``step_cost`` what one
+        real image costs; of one that does not, a gradient for each loss is counted.
+        """
+        if isinstance(found := getattr(model, "step_cost", None), Mapping):
+            return cls(**{key: images * int(n) for key, n in found.items()})
+        losses = len(model.optimisers(recipe)) if isinstance(model, Trainable) else 1
+        return cls(gradients=images * losses)
 
     def record(self, n: int) -> dict[str, float]:
         """The counts, and ``gradient_evaluations_per_image`` over ``n`` training images.

@@ -110,10 +110,16 @@ def unlearn(
     return task.model.eval(), update
 
 
-def check_needs(method: object, model: object) -> None:
+def check_needs(method: object, model: object, split: Split | None = None) -> None:
     """Refuses a method that ``model`` cannot serve: it names what it needs in a class attribute ``needs``.
 
-    A method that reads some options for some models only has ``check_model(model)``, which refuses the rest.
+    A method that reads some options for some models only has ``check_model(model)``, which refuses the rest, and
+    ``check_split(model, split)`` where it depends on what is to be forgotten.
+
+    Args:
+        method: of the contract.
+        model: whose capabilities are asked.
+        split: once it is known.
 
     Raises:
         NotApplicableError: with what the model lacks.
@@ -127,6 +133,8 @@ def check_needs(method: object, model: object) -> None:
         )
     if check := getattr(method, "check_model", None):
         check(model)
+    if split is not None and (check := getattr(method, "check_split", None)):
+        check(model, split)
 
 
 def attention_with_all_derivatives() -> contextlib.AbstractContextManager[None]:

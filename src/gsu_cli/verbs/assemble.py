@@ -49,21 +49,23 @@ class RunInputs:
         return recipe_of(self.first)
 
     @classmethod
-    def of(cls, cfg: DictConfig, spec: ForgetSpec, session: Session, check: Callable[[Any], None]) -> RunInputs:
+    def of(
+        cls, cfg: DictConfig, spec: ForgetSpec, session: Session, check: Callable[[Any, Split | None], None]
+    ) -> RunInputs:
         """Loads data and weights of a line.
 
         Args:
             cfg: of the line.
             spec: what is to be forgotten.
             session: of the run.
-            check: refuses a model, before the data are loaded where its class is known by then.
+            check: refuses a model, before the data are loaded (no split) where its class is known by then.
         """
         if (early := peek(cfg)) is not None:
-            check(early)
+            check(early, None)
         split = resolve_split(spec, load_dataset(cfg, session), session)
         console.say(split.describe_sizes())
         original = open_checkpoint(cfg, split.dataset, session)
-        check(original.model)
+        check(original.model, split)
         return cls(session, split, {"original": original}, split)
 
     def with_references(self, cfg: DictConfig | None, *, may_retrain: bool = False) -> RunInputs:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from gsu_cli.checks import as_int
-from gsu_cli.errors import CheckpointError, DataError, GsuError, UsageError
+from gsu_cli.errors import CheckpointError, DataError, GsuError, NotApplicableError, UsageError
 from gsu_cli.report.numbers import seconds
 from gsu_cli.report.reproduced import missed, print_table, write_table
 from gsu_cli.run.configs import conf_dir
@@ -186,6 +186,12 @@ def _judge(spec: TableSpec, outcomes: Sequence[Outcome], folder: Path) -> None:
             f"every cell of {spec.name} must end well",
             found=f"{len(failed)} of {len(outcomes)} that did not, first {failed[0].cell}: {failed[0].why}",
             way_out=f"Type the same line to run these again; {folder / 'cells.json'} names their folders",
+        )
+    if outcomes and all(o.inapplicable for o in outcomes):
+        raise NotApplicableError(
+            f"the method of one cell of {spec.name} at least must apply to its model",
+            found=f"n/a in all {len(outcomes)}",
+            way_out="See docs/families.md for the methods that run on it",
         )
     if broken := missed(spec, outcomes):
         raise GsuError(

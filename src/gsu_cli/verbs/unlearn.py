@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from omegaconf import DictConfig
 
+from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.report.headline import block
@@ -32,8 +33,8 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
         protocol, tuned = Protocol.of(cfg), tuning.quantities(plain(cfg)["tune"])
         plan, may_retrain = Plan.of(cfg), flag(cfg, "retrain")
 
-        def check(model: object) -> None:
-            check_needs(protocol.method(), model)
+        def check(model: object, split: Split | None) -> None:
+            check_needs(protocol.method(), model, split)
             plan.check(model)
 
         inputs = RunInputs.of(cfg, spec, session, check)

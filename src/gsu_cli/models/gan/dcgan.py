@@ -113,6 +113,11 @@ class Dcgan(Model):
             for part in parts
         ]
 
+    @property
+    def step_cost(self) -> dict[str, int]:
+        """What one real image of a batch costs: the critic learns from it and a generated one, R1 and R2 of both."""
+        return {"gradients": 3, "double_backward": 2 if self.gamma else 0, "generated": 1}
+
     def losses(self, x: Tensor, y: Tensor, generator: torch.Generator) -> list[Tensor]:
         """The critic's loss and the generator's, means over a batch of images ``(n, c, h, w)`` in [0, 1]."""
         real = (2 * x - 1).requires_grad_()

@@ -1,0 +1,45 @@
+"""Which solver Fisher surgery takes for a decoder, asked before any work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from gsu_cli.data.base import Images
+from gsu_cli.data.split import Split
+from gsu_cli.errors import UsageError
+from gsu_cli.gradients import parameters
+from gsu_cli.models.decoders import decoder_prefix
+from gsu_cli.objectives.latents import latents
+from gsu_cli.surgery.devices import device_of
+from gsu_cli.surgery.least_squares import first_layers
+
+
+def chosen_solver(model: Any, split: Split, solver: str, layers: int) -> str:
+    """The solver that "auto" stands for; any other stands for itself.
+
+    Args:
+        model: with a decoder.
+        split: what is to be forgotten; an image of it shows the layers their shapes.
+        solver: as typed.
+        layers: to refit, from the latents on.
+    """
+    if solver != "auto":
+        return solver
+    if split.target_attribute is not None and _refits(model, split.dataset.train[torch.tensor([0])], layers):
+        return "least_squares"
+    return "gauss_newton" if any(isinstance(m, nn.Conv2d) for m in model.decoder.modules()) else "kfac"
+
+
+def _refits(model: Any, image: Images, layers: int) -> bool:
+    """Whether the layers that latents reach first can be refitted."""
+    theta = parameters(model, list(model.generation_parameters()))
+    image = image.to(device_of(model))
+    z = latents(model, image.floats(), image.labels, torch.Generator().manual_seed(0))
+    try:
+        first_layers(model.decoder, theta, decoder_prefix(model), z, layers)
+    except UsageError:
+        return False
+    return True
