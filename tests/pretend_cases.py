@@ -25,6 +25,7 @@ from omegaconf import OmegaConf
 
 import e2e_world
 import pretend_device
+import tiny_diffusion
 import tiny_world
 from gsu_cli.cli import main
 from gsu_cli.run.configs import conf_dir
@@ -32,6 +33,7 @@ from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn
 
 DEVICE = f"{pretend_device.NAME}:0"
+DIFFUSION = ("erasediff", "esd", "uce")  # a VAE is not enough for these
 SMALL = {
     "steps": 3, "log_every": 2, "batch_size": 32, "n_generated": 200, "labeller_images": 100, "n_fisher": 100,
     "n_replay": 100, "epochs": 2,
@@ -48,8 +50,9 @@ def method(name: str) -> float:
         found, _ = unlearn(model, tiny_world.split(), made, generator=generator, recipe=Recipe(2, 64, 1e-2))
         return {k: v.cpu() for k, v in found.state_dict().items()}
 
-    start = tiny_world.weights(tiny_world.trained())
-    one, other = run(tiny_world.trained()), run(tiny_world.trained().to(DEVICE))
+    trained = tiny_diffusion.conditional if name in DIFFUSION else tiny_world.trained
+    start = tiny_world.weights(trained())
+    one, other = run(trained()), run(trained().to(DEVICE))
     moved = max(float((one[k] - start[k]).abs().max()) for k in start)
     return max(float((one[k] - other[k]).abs().max()) for k in start) / moved
 

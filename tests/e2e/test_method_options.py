@@ -19,6 +19,11 @@ LINES = {
     "ascent": ["lr=1e-4 scope=generator shots=2", "scope=all"],
     "ascent_descent": [f"{LOOP} scope=all optimiser=adam", "steps=2 scope=generator optimiser=sgd lr=1e-5"],
     "conflict_surgery": ["lr=1e-4 scope=generator shots=2", "scope=all"],
+    "erasediff": [
+        f"{LOOP} eta=0.2 inner_steps=2 inner_lr=1e-3 optimiser=sgd",
+        "steps=2 optimiser=adam",
+    ],
+    "esd": [f"{LOOP} eta=2 optimiser=sgd", "steps=2 optimiser=adam"],
     "finetune": ["epochs=2 lr=1e-4 batch_size=50"],
     "fisher_scrub": ["alpha=1e-7 clamp=10 retain_images=60"],
     "fisher_surgery": [
@@ -51,6 +56,7 @@ LINES = {
         f"{LOOP} alpha=5 gamma=0.5 adaptivity=0 max_norm=10 fisher_images=60 optimiser=adam",
         "steps=2 optimiser=sgd fisher_images=60",
     ],
+    "siss": [f"{LOOP} mix=0.3 share=0.2 optimiser=sgd", "steps=2 optimiser=adam"],
     "siss_norm": [f"{LOOP} share=0.05 scope=generator optimiser=sgd", "steps=2 scope=all optimiser=adam"],
     "torchjd": [
         f"{LOOP} aggregator=CAGrad options={{c: 0.4}} scope=all optimiser=adam",
@@ -59,6 +65,7 @@ LINES = {
         "steps=2 aggregator=PCGrad lr=5e-4",
         "steps=2 aggregator=MGDA",
     ],
+    "uce": ["becomes=mean weight=10", "becomes=2", "becomes=nothing"],
     "uno": [f"{LOOP} weight=10 alternate=true scope=generator optimiser=sgd", "steps=2 scope=all optimiser=adam"],
 }
 TYPED = [
@@ -67,6 +74,9 @@ TYPED = [
     for i, line in enumerate(lines)
 ]
 REFUSED = {"fisher_surgery": {"bank_images": "50", "noise_from": "0.4"}}  # by this world's VAE
+DIFFUSION = ("erasediff", "esd", "uce")  # this world's VAE is not enough
+TINY = ("model=ddpm", "model.conditions=3", "model.channels=[8]", "model.embedding=8", "model.train_steps=20",
+        "model.sample_steps=2", "training.epochs=1")  # fmt: skip
 FORGET = {"method=moon": 2, "method=selective_amnesia": 2}  # what this world's model draws enough of
 AGGREGATORS = ["DualProj", "IMTLG", "AlignedMTL", "ConFIG", "FairGrad", "GradDrop", "GradVac", "ExcessMTL", "PCD",
                "Mean", "Sum", "Random", "Constant"]  # fmt: skip
@@ -82,8 +92,17 @@ def read(value: str) -> Any:
     return OmegaConf.to_container(OmegaConf.from_dotlist([f"x={value}"]))["x"]
 
 
-def check(gsu: Callable[..., Any], world: World, folder: Path, *typed: str) -> Run:
-    line = ["unlearn", *world.data, f"checkpoint.path={world.trained.folder / 'model.safetensors'}",
+@pytest.fixture(scope="module")
+def diffusion(type_line: Callable[..., Any], world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a conditional diffusion model of this world, hardly trained."""
+    folder = tmp_path_factory.mktemp("diffusion")
+    typed = type_line("train", *world.data, *TINY, f"hydra.run.dir={folder}", cwd=folder)
+    assert (typed.code, typed.err) == (0, "")
+    return folder
+
+
+def check(gsu: Callable[..., Any], world: World, folder: Path, *typed: str, trained: Path | None = None) -> Run:
+    line = ["unlearn", *world.data, f"checkpoint.path={(trained or world.trained.folder) / 'model.safetensors'}",
             f"forget.class={FORGET.get(typed[0], 1)}",
             *EVALUATION, "evaluation.samples=20", "judge=[knn]", "metric=[feature_ratio]",
             *typed, f"hydra.run.dir={folder / 'run'}"]  # fmt: skip
@@ -116,8 +135,16 @@ def test_the_lines_leave_out_no_option_and_no_choice(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("method", "line"), TYPED)
-def test_every_option_is_heard(gsu: Callable[..., Any], world: World, tmp_path: Path, method: str, line: str) -> None:
-    record = check(gsu, world, tmp_path, *words(method, line)).record
+def test_every_option_is_heard(
+    gsu: Callable[..., Any],
+    world: World,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    method: str,
+    line: str,
+) -> None:
+    trained = request.getfixturevalue("diffusion") if method in DIFFUSION else None
+    record = check(gsu, world, tmp_path, *words(method, line), trained=trained).record
     assert record["status"] == "done"
     assert record["update"]["method"] == method
     for word in words(method, line)[1:]:

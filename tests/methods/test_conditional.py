@@ -14,6 +14,7 @@ import torch
 import gsu_cli.methods
 import tiny_conditional as tiny
 import tiny_world
+from gsu_cli.models.protocols import lacking
 from gsu_cli.unlearning.unlearn import unlearn
 
 SHORT: dict[str, dict[str, Any]] = {
@@ -35,7 +36,12 @@ def methods() -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", sorted(methods()))
+def needs(kind: Any) -> Any:
+    """Of a method at its defaults."""
+    return kind().needs
+
+
+@pytest.mark.parametrize("name", sorted(n for n, kind in methods().items() if not lacking(tiny.fresh(), needs(kind))))
 def test_it_runs(name: str) -> None:
     kind = methods()[name]
     steps = {"steps": 3} if "steps" in inspect.signature(kind).parameters else {}

@@ -3,10 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 
+import tiny_conditional
+import tiny_gan
 import tiny_world
 from forget_upright import drawn_upright, forget_upright
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.moon import Moon, projection, target_vector, translate
+from gsu_cli.surgery.devices import share_of
 from gsu_cli.unlearning.unlearn import unlearn
 from method_runs import assert_smoke, run
 
@@ -84,3 +87,21 @@ def test_what_is_never_generated_is_refused() -> None:
 def test_bad_options(options: dict) -> None:
     with pytest.raises(UsageError, match=f"method.{next(iter(options))}"):
         Moon(**options)
+
+
+def test_a_gan_learns_to_generate_without() -> None:
+    model = tiny_gan.taught()
+    noise = model.noise(300, torch.Generator().manual_seed(5))
+    moved, update = run(Moon(steps=100, lr=3e-3, log_every=100, alpha=3.0, **QUICK), model)
+    per_step = update.details["per_step"]
+    assert per_step["keep"][0] == 0.0
+    assert sum(per_step["unlearn"][-10:]) < 0.5 * sum(per_step["unlearn"][:10])
+    upright = [share_of(tiny_conditional.shows(m.generate(noise)) == 1) for m in (model, moved)]
+    assert upright[1] < 0.5 * upright[0]
+    assert update.details["trajectory"].keys() == {"step", "moved"}, "it has no loss of an image"
+    assert (update.cosine, update.realised) == (None, {})
+
+
+def test_a_gan_has_no_retain_loss_to_stop_at() -> None:
+    with pytest.raises(UsageError, match=r"`method.retain_budget` needs a model with a training loss; found Dcgan\. L"):
+        run(Moon(steps=1, retain_budget=0.01, **QUICK), tiny_gan.taught())

@@ -17,8 +17,9 @@ from torch import Tensor
 from gsu_cli.checks import as_choice, as_int, as_number
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.models.protocols import HasDecoder
-from gsu_cli.objectives.latents import decoded, frozen, prior
+from gsu_cli.models.decoders import check_maps_noise
+from gsu_cli.models.protocols import HasDecoder, HasLatents, MapsNoise
+from gsu_cli.objectives.latents import decoded, frozen, output_at, prior
 from gsu_cli.objectives.ms_ssim import ms_ssim
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import share_of
@@ -48,7 +49,7 @@ class Moon:
     """
 
     name = "moon"
-    needs = (HasDecoder,)
+    needs = (HasDecoder | HasLatents,)
     strength = Strength("lr", 1e-6, 1e-2)
 
     def __init__(
@@ -75,6 +76,15 @@ class Moon:
         self.n_generated, self.labeller_images = n_generated, labeller_images
         self.loop = Loop(steps, lr, batch_size, "generator", optimiser, retain_budget, log_every)
 
+    def check_model(self, model: object) -> None:
+        """Refuses a model that generates step by step.
+
+        Raises:
+            NotApplicableError: with its name.
+        """
+        if isinstance(model, MapsNoise):
+            check_maps_noise(model)
+
     def __call__(self, task: Task) -> Update:
         model, f, descent = task.model, frozen(task.model), Descent.of(task, self.loop)
         with task.stage("labeller"):
@@ -93,8 +103,10 @@ class Moon:
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
             z, _ = prior(f, self.loop.batch_size, descent.noise)
             s = projection(z, z_e) > t
-            goal = decoded(f, translate(z, z_e, t))
-            found = model.likelihood.mean(model.decoder(z))
+            with torch.no_grad():
+                goal = output_at(f, translate(z, z_e, t))
+                goal = goal.clamp(0.0, 1.0) if isinstance(f, HasDecoder) else goal
+            found = output_at(model, z)
             descent.cost.gradients += len(z)
             descent.cost.generated += len(z)
             l1 = (found - goal).abs().flatten(1).mean(1)

@@ -37,6 +37,13 @@ class ByMembers(type(Protocol)):  # type: ignore[misc]
         return all(hasattr(instance, name) for name in members(cls))
 
 
+class ByConditions(ByMembers):
+    """The same of a model that is told conditions: one that could be and is not has 0 of them."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return super().__instancecheck__(instance) and getattr(instance, "conditions", 0) > 0
+
+
 def members(protocol: type) -> list[str]:
     """The names that a protocol of this module asks for, its parents' among them."""
     own = [base for base in protocol.__mro__ if isinstance(base, ByMembers)]
@@ -177,6 +184,11 @@ class HasEmbeddings(Protocol, metaclass=ByMembers):
 
 
 @runtime_checkable
+class TakesConditions(HasEmbeddings, Protocol, metaclass=ByConditions):
+    """A model that was trained with conditions, and has a word for each."""
+
+
+@runtime_checkable
 class HasGuidance(Protocol, metaclass=ByMembers):
     """How strongly a condition is followed can be set."""
 
@@ -198,6 +210,7 @@ NAMES: dict[type, str] = {
     HasPosterior: "a posterior over latents",
     HasDecoder: "posterior(), decoder and likelihood",
     HasNoiseLevels: "noise levels to denoise at",
+    TakesConditions: "conditions",
 }
 """Capabilities in words, for sentences."""
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gsu_cli.models.conditions import code, posterior, usual_conditions
 from gsu_cli.models.model import copied
+from gsu_cli.models.protocols import HasDecoder, MapsNoise
 from gsu_cli.surgery.devices import device_of, normal
 
 
@@ -24,11 +25,19 @@ def latents(model: Any, x: Tensor, y: Tensor, generator: torch.Generator) -> Ten
     return code(model, mean + sd * normal(mean.shape, generator, mean), y)
 
 
+def output_at(model: Any, z: Tensor) -> Tensor:
+    """Images ``(n, c, h, w)`` at latents, with gradients; a GAN's are not clipped, for nothing flows through a clip."""
+    if isinstance(model, HasDecoder):
+        images: Tensor = model.likelihood.mean(model.decoder(z))
+    else:
+        images = model.network(z) if isinstance(model, MapsNoise) else model.decode(z)
+    return images
+
+
 @torch.no_grad()
 def decoded(model: Any, z: Tensor) -> Tensor:
     """``E[x | decoder(z)]`` in [0, 1], ``(n, c, h, w)``: what the likelihood takes as a target."""
-    images: Tensor = model.likelihood.mean(model.decoder(z))
-    return images.clamp(0.0, 1.0)
+    return output_at(model, z).clamp(0.0, 1.0)
 
 
 def prior(model: Any, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gsu_cli.errors import NonFiniteError
+from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import mean_gradient, mean_loss
+from gsu_cli.models.protocols import HasLoss
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector, is_finite
 from gsu_cli.unlearning.contract import Update
@@ -48,13 +49,21 @@ def iterate(descent: Descent, name: str, direction: Direction) -> Update:
     checks = {part: draw_images(task.split, part, CHECK_IMAGES, seed=task.stream("check", part)) for part in PARTS}
     noise = {part: task.stream("check noise", part) for part in PARTS}
 
-    def losses() -> dict[str, float]:
-        return {part: mean_loss(model, checks[part], seed=noise[part]) for part in PARTS}
+    parts = PARTS if isinstance(model, HasLoss) else ()
+    if loop.retain_budget is not None and not parts:
+        raise UsageError(
+            "`method.retain_budget` needs a model with a training loss",
+            found=type(model).__name__,
+            way_out="Leave it out, or type protocol.budget, which counts the drift of samples",
+        )
 
-    start = losses()
-    gradients = {part: mean_gradient(model, checks[part], descent.names, seed=noise[part]).vector for part in PARTS}
-    update = Update(name, 0, cosine=cosine(gradients["forget"], gradients["retain"]))
-    trajectory: dict[str, list[float]] = {"step": [0], "retain": [start["retain"]], "forget": [start["forget"]]}
+    def losses() -> dict[str, float]:
+        return {part: mean_loss(model, checks[part], seed=noise[part]) for part in parts}
+
+    start, update = losses(), Update(name, 0)
+    gradients = [mean_gradient(model, checks[part], descent.names, seed=noise[part]).vector for part in parts]
+    update.cosine = cosine(*gradients) if gradients else None
+    trajectory: dict[str, list[float]] = {"step": [0], **{part: [value] for part, value in start.items()}}
     trajectory["moved"] = [0.0]
     per_step: dict[str, list[float]] = {}
     origin = [w.detach().clone() for w in weights]
@@ -80,7 +89,7 @@ def iterate(descent: Descent, name: str, direction: Direction) -> Update:
                     descent.cost.forward += len(checks["retain"])
                 try:
                     now = losses()
-                    increase = (now["retain"] - start["retain"]) / abs(start["retain"])
+                    increase = (now["retain"] - start["retain"]) / abs(start["retain"]) if parts else 0.0
                 except NonFiniteError as e:
                     if loop.retain_budget is None:
                         raise _not_finite("the loss", k, good[0]) from e
@@ -100,7 +109,7 @@ def iterate(descent: Descent, name: str, direction: Direction) -> Update:
         for w in weights:
             w.grad = None
     update.shots = good[0]
-    update.realised = {part: good[1][part] - start[part] for part in PARTS}
+    update.realised = {part: good[1][part] - start[part] for part in parts}
     update.details = {
         "trajectory": trajectory,
         "per_step": per_step,
