@@ -1,11 +1,15 @@
-"""Help answers at once: neither Hydra nor torch is imported for it."""
+"""Help answers at once: neither Hydra nor torch is imported for it. A run imports no more than it uses."""
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
+
+from gsu_cli.cli import collector
 
 PROBE = """
 import sys
@@ -26,3 +30,61 @@ def test_nothing_heavy_is_imported(words: list[str], environment: dict[str, str]
     )
     assert (found.returncode, found.stderr) == (0, "")
     assert found.stdout
+
+
+COMPUTE = """
+import sys
+import torch
+from gsu_cli.data.base import Images
+from gsu_cli.curvature.fisher import kronecker_fisher
+from gsu_cli.gradients import mean_gradient
+from gsu_cli.models.vae.mlp_vae import MlpVae
+import gsu_cli.verbs.unlearn
+model = MlpVae((1, 4, 4), 2, (8,), "silu")
+images = Images(torch.zeros(4, 1, 4, 4, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
+kronecker_fisher(model, images, seed=0)
+mean_gradient(model, images, [name for name, _ in model.named_parameters()], seed=0)
+heavy = ("torchvision", "sympy", "scipy", "matplotlib", "torch._dynamo", "pandas")
+slow = [name for name in heavy if name in sys.modules]
+sys.exit(f"imported {slow}" if slow else 0)
+"""
+
+
+def test_unlearning_imports_nothing_that_takes_longer_than_its_gradients(environment: dict[str, str]) -> None:
+    found = subprocess.run([sys.executable, "-c", COMPUTE], env=environment, capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_the_collector_rests_until_the_work_begins_and_never_longer() -> None:
+    assert gc.isenabled()
+    with collector.resting():
+        assert not gc.isenabled()
+        collector.wake()
+        assert gc.isenabled()
+    with pytest.raises(ValueError, match="stops"), collector.resting():
+        raise ValueError("a line that stops before its work")
+    assert gc.isenabled()
+
+
+def test_a_collector_that_is_off_stays_off() -> None:
+    gc.disable()
+    try:
+        with collector.resting():
+            collector.wake()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_a_verb_runs_with_the_collector_on(in_process: Callable[..., tuple[int, str, str]]) -> None:
+    import fake_verbs
+
+    found: list[bool] = []
+    kept = fake_verbs.show
+    fake_verbs.show = lambda config: found.append(gc.isenabled())
+    try:
+        code, _, err = in_process("show")
+    finally:
+        fake_verbs.show = kept
+    assert (code, found) == (0, [True]), err
+    assert gc.isenabled()

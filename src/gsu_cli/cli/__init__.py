@@ -18,6 +18,7 @@ from typing import Any
 from gsu_cli import __version__
 from gsu_cli.cli import completion, pages, several
 from gsu_cli.cli.app import App
+from gsu_cli.cli.collector import resting
 from gsu_cli.cli.error_messages import DEFECT, complain
 from gsu_cli.cli.flags import arrange
 from gsu_cli.cli.own_class import replaced
@@ -80,7 +81,8 @@ def _dispatch(words: list[str], app: App) -> int:
         elif first == "help":
             print(pages.page(_verb(rest[0]), app.conf_dir), end="")
         else:
-            return _run(replace(app, verb=_verb(first)), _topic(rest) if first == "show" else rest)
+            with resting():
+                return _run(replace(app, verb=_verb(first)), _topic(rest) if first == "show" else rest)
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the one place where exceptions become exit codes

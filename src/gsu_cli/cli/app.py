@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from gsu_cli.cli.collector import wake
 from gsu_cli.run.configs import conf_dir as installed_conf_dir
 
 
@@ -34,7 +35,9 @@ class App:
 
     def call_verb(self, config: Any) -> Any:
         """Import the verb's module and run it."""
-        return _find(self.entry.format(verb=self.verb))(config)
+        function = _find(self.entry.format(verb=self.verb))
+        wake()
+        return function(config)
 
     def close_sweep(self, folder: Path) -> int:
         """Print the closing table; the number of cells that failed."""

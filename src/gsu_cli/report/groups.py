@@ -8,8 +8,6 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from scipy.special import stdtrit
-
 from gsu_cli.report.keys import BUDGET, checkpoints, default_keys, key, natural, varied
 from gsu_cli.report.numbers import Shift
 from gsu_cli.report.quantities import Quantity, Reading
@@ -104,6 +102,8 @@ def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
     """
     if len(values) < 2:
         return None, None
+    from scipy.special import stdtrit  # here: it takes a tenth of a second, and a run of one seed has no such interval
+
     half = float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
     mean = statistics.fmean(values)
     return mean - half, mean + half

@@ -59,7 +59,9 @@ def capture(
         raise UsageError("every layer with Kronecker factors must take part in the forward pass", found=unused[0])
     residual = output_gradient(output.detach())
     outputs = [y for name in layers for _, y in seen[name]]
-    found = iter(torch.autograd.grad(output, outputs, residual, materialize_grads=True) if outputs else ())
+    # a sum, whose gradient is the residual to the last bit: handed over as `grad_outputs`, it makes torch import sympy
+    weighted = (output * residual).sum()
+    found = iter(torch.autograd.grad(weighted, outputs, materialize_grads=True) if outputs else ())
     return {name: [(a, next(found)) for a, _ in seen[name]] for name in layers}
 
 
