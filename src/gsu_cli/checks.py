@@ -33,6 +33,22 @@ def as_choice(key: str, value: object, choices: Sequence[str]) -> str:
     return str(value)
 
 
+def as_choices(key: str, values: object, choices: Sequence[str]) -> tuple[str, ...]:
+    """A list of different words among ``choices``, at least one.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(values, Sequence) or isinstance(values, str) or not len(values):
+        raise UsageError(
+            f"`{key}` must be a list of words, at least one", found=_quoted(values), way_out=f"Type [{choices[0]}]"
+        )
+    found = tuple(as_choice(f"{key}[{i}]", value, choices) for i, value in enumerate(values))
+    if twice := next((word for word in found if found.count(word) > 1), None):
+        raise UsageError(f"`{key}` must name each word once", found=f"{twice} twice")
+    return found
+
+
 def as_int(key: str, value: object, least: int = 1) -> int:
     """An integer of at least ``least``.
 

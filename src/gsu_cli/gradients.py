@@ -13,6 +13,7 @@ nothing but rounding of a deterministic one. Models run in eval mode: BatchNorm 
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ __all__ = [
     "class_gradients",
     "hessian_vector",
     "image_losses",
+    "image_slopes",
     "mean_gradient",
     "mean_loss",
     "parameters",
@@ -84,6 +86,29 @@ def image_losses(
         point = dict(theta or {})
         parts = ranks().in_order(blocks, lambda b, f: {"losses": check_finite(f(point), b * block).cpu()})
         return torch.cat([part["losses"] for part in parts])
+
+
+def image_slopes(model: nn.Module, images: Images, v: VectorLike, *, seed: int, block: int = BLOCK) -> Tensor:
+    """``g_i.v``, how fast each image's loss grows along ``v``, ``(n,)`` float64 on the CPU; one pass, in forward mode.
+
+    Args:
+        model: at whose weights; they are left as they are.
+        images: ``(n, c, h, w)`` uint8 and labels.
+        v: a direction of the parameters that it names.
+        seed: of the noise, the same as of :func:`image_losses`.
+        block: images per call.
+    """
+    point, tangent = parameters(model, v), {k: x.detach() for k, x in v.items()}
+
+    def slopes(b: int, f: BlockLoss) -> Vector:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch's own forward mode uses what torch deprecates
+            found: Tensor = torch.func.jvp(f, (point,), (tangent,))[1]
+        return {"slopes": check_finite(found, b * block).double().cpu()}
+
+    with eval_mode(model):
+        parts = ranks().in_order(_blocks(model, images, seed, None, block), slopes)
+        return torch.cat([part["slopes"] for part in parts])
 
 
 def mean_loss(model: nn.Module, images: Images, *, seed: int, **options: Any) -> float:

@@ -66,6 +66,18 @@ def test_a_report_shows_the_findings(run: Run, gsu: Gsu, tmp_path: Path) -> None
     assert gsu("show", "runs", f"paths.output_dir={tmp_path / 'outputs'}").code == 0
 
 
+def test_influence_of_a_run(run: Run, gsu: Gsu, tmp_path: Path) -> None:
+    short = ("audit.influence.samples=2", "audit.influence.images=20", "audit.influence.retained=40",
+             "audit.influence.solvers=[kfac,cg]", "repeats=2")  # fmt: skip
+    typed = gsu("audit", f"run={run.folder}", "audit=[influence]", *short)
+    assert (typed.code, typed.err) == (0, ""), typed
+    _, findings = found(tmp_path)
+    rows = {m["name"]: m for m in findings["probes"]["influence"]["measurements"] if m["subject"] == "original"}
+    assert rows["influence_on_retained_kfac"]["n"] == 20
+    assert rows["residual_cg"]["value"] < rows["residual_kfac"]["value"]
+    assert "Without class 1, influence predicts that the loss of held-out images that are to stay" in typed.out
+
+
 def test_the_same_line_gives_the_same_numbers(run: Run, gsu: Gsu, tmp_path: Path) -> None:
     for place in ("a", "b"):
         assert gsu("audit", f"run={run.folder}", *SHORT, f"hydra.run.dir={place}").code == 0

@@ -1,0 +1,169 @@
+"""Was influence removed? How much the forgotten images weighed before the step, and how much is left.
+
+What there was is the prediction at the original's weights: how much removing the images changes a loss. What the step
+removed is how much that loss really changed. What is left is the difference, and retraining's own is the error of the
+prediction. The formula at the weights of the unlearned or the retrained model says something else, how much *adding*
+the images would change: it is large where they were never learned, so it does not measure what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
+from gsu_cli.audit.influence_scores import Scores, Targets, scores, targets
+from gsu_cli.audit.ranking import interval, rank_correlation
+from gsu_cli.checks import as_choice, as_choices, as_int, as_number
+from gsu_cli.curvature.damped import CURVATURES, SOLVERS, CurvatureName, DampedCurvature, SolverName
+from gsu_cli.data.base import Images
+from gsu_cli.models.protocols import IMAGE_SITES, lacking, loss_unit
+from gsu_cli.run.record import Measurement
+from gsu_cli.run.seeds import derive
+
+WORDS = {"retained": "held-out images that are to stay", "shown": "samples that show {what}",
+         "other": "other samples", "samples": "samples"}  # fmt: skip
+
+
+class ForgottenInfluence:
+    """How much they weigh in held-out losses and samples, what is left of it, and do inner products order it alike?
+
+    Args:
+        solvers: the first is the one that sentences are about and the others are compared with.
+        curvature: "gauss_newton" or "hessian".
+        damping: in mean eigenvalues of the Kronecker-factored Fisher, > 0.
+        samples: of the original, at most half of them showing what was forgotten.
+        images: forgotten ones, at most.
+        retained: images that the curvature is of, at most.
+        steps: of conjugate gradients, at most.
+        depth: terms of LiSSA's series.
+
+    Raises:
+        UsageError: an option means nothing.
+    """
+
+    def __init__(
+        self,
+        solvers: Sequence[SolverName] = ("cg", "kfac"),
+        curvature: CurvatureName = "gauss_newton",
+        damping: float = 10.0,
+        samples: int = 4,
+        images: int = 200,
+        retained: int = 500,
+        steps: int = 20,
+        depth: int = 1000,
+    ) -> None:
+        self.solvers = cast("tuple[SolverName, ...]", as_choices("audit.influence.solvers", solvers, SOLVERS))
+        self.curvature = cast("CurvatureName", as_choice("audit.influence.curvature", curvature, CURVATURES))
+        self.damping = as_number("audit.influence.damping", damping, more_than=0.0)
+        self.samples, self.images = as_int("audit.influence.samples", samples), as_int("audit.influence.images", images)
+        self.retained, self.steps = as_int("audit.influence.retained", retained), as_int("audit.influence.steps", steps)
+        self.depth = as_int("audit.influence.depth", depth)
+
+    def __call__(self, case: Case) -> Result:
+        original = case.models[ORIGINAL].model
+        if missing := lacking(original, [IMAGE_SITES]):
+            return Result([null("influence", case.models[ORIGINAL], f"the model has no {missing[0]}")])
+        if not len(case.images("unseen_retained")):
+            return Result([null("influence", case.models[ORIGINAL], "there is no held-out image that is to stay")])
+        goals = targets(case, original, self.samples)
+        forgotten = case.images("forgotten")
+        forgotten = forgotten[torch.arange(min(self.images, len(forgotten)))]
+        found: dict[str, Scores] = {}
+        for name, a in case.models.items():
+            at = DampedCurvature(
+                a.model, _first(case, self.retained), list(a.model.generation_parameters()),
+                seed=derive(case.seed, "audit", "influence", "curvature"), damping=self.damping, kind=self.curvature,
+                steps=self.steps, depth=self.depth,
+            )  # fmt: skip
+            found[name] = scores(case, a.model, goals, forgotten, self.solvers, at)
+        rows = [m for name, s in found.items() for m in self._of(case, case.models[name], s, goals)]
+        rows += [m for name in (UNLEARNED, RETRAINED) if name in found for m in _against(case, name, found, goals)]
+        return Result(rows, sentences=_said(case, rows, goals, self.solvers[0]))
+
+    def _of(self, case: Case, a: Audited, s: Scores, goals: Targets) -> list[Measurement]:
+        unit, rows = loss_unit(a.model), []
+        for solver, matrix in s.influence.items():
+            rows.append(mean(f"influence_on_retained_{solver}", a, matrix[0], unit))
+            for group, index in goals.groups().items():
+                if len(index):
+                    rows.append(mean(f"influence_on_{group}_{solver}", a, matrix[1 + index].mean(1), unit))
+        reference = s.influence[self.solvers[0]]
+        others: Mapping[str, Tensor] = {"inner_product": s.product} | {k: s.influence[k] for k in self.solvers[1:]}
+        for name, matrix in others.items():
+            rows += _orders(a, name, reference, matrix)
+        rows += [
+            Measurement(f"residual_{solver}", a.name, value, n=len(reference), sha256=a.sha256)
+            for solver, value in s.residual.items()
+        ]
+        return rows
+
+
+def _first(case: Case, n: int) -> Images:
+    images = case.images("retained")
+    return images[torch.arange(min(n, len(images)))]
+
+
+def _orders(a: Audited, name: str, reference: Tensor, matrix: Tensor) -> list[Measurement]:
+    """Rank correlation over the forgotten images: on the retained loss, and the mean of those on each sample."""
+    n, rows = reference.shape[1], []
+    on_retained = rank_correlation(reference[0], matrix[0])
+    key = f"rank_correlation_{name}_on_retained"
+    if on_retained is None:
+        rows.append(null(key, a, "fewer than two forgotten images that differ"))
+    else:
+        low, high = interval(on_retained, n)
+        rows.append(Measurement(key, a.name, on_retained, low, high, n, sha256=a.sha256))
+    each = [rank_correlation(x, y) for x, y in zip(reference[1:], matrix[1:], strict=True)]
+    known = torch.tensor([r for r in each if r is not None], dtype=torch.float64)
+    key = f"rank_correlation_{name}_on_samples"
+    rows.append(mean(key, a, known, "", least=-1.0, most=1.0) if len(known) else null(key, a, "nothing to order"))
+    return rows
+
+
+def _against(case: Case, name: str, found: Mapping[str, Scores], goals: Targets) -> list[Measurement]:
+    """What really happened to the losses since the original, and how much of the predicted change is left to do."""
+    a, unit = case.models[name], loss_unit(case.models[name].model)
+    change = case.losses(a, "unseen_retained") - case.losses(case.models[ORIGINAL], "unseen_retained")
+    rows = [mean("change_on_retained", a, change, unit)]
+    before, after = found[ORIGINAL], found[name]
+    predicted = before.influence[next(iter(before.influence))].mean(1)
+    rows.append(mean("influence_left_on_retained", a, predicted[0] - change, unit))
+    for group, index in goals.groups().items():
+        if len(index):
+            changes = (after.losses - before.losses)[index]
+            rows.append(mean(f"change_on_{group}", a, changes, unit))
+            rows.append(mean(f"influence_left_on_{group}", a, predicted[1 + index] - changes, unit))
+    return rows
+
+
+def _said(case: Case, rows: list[Measurement], goals: Targets, solver: str) -> list[str]:
+    by = {(m.name, m.subject): m for m in rows}
+    lines = []
+    groups = [group for group, index in goals.groups().items() if len(index)]
+    for group in ["retained", *(g for g in groups if g != "other")]:
+        unit = loss_unit(case.models[ORIGINAL].model)
+        words = WORDS[group].format(what=case.split.words)
+        line = f"Without {case.split.words}, influence predicts that the loss of {words} changes by "
+        line += f"{_number(by[f'influence_on_{group}_{solver}', ORIGINAL])} {unit}"
+        done = [f"{_number(by[f'change_on_{group}', m])} ({m})" for m in (UNLEARNED, RETRAINED) if m in case.models]
+        lines.append(f"{line}; it changed by {', '.join(done)}.")
+        left = [
+            f"{_number(by[f'influence_left_on_{group}', m])} ({m})" for m in (UNLEARNED, RETRAINED) if m in case.models
+        ]
+        if left:
+            lines[-1] = f"{lines[-1].removesuffix('.')}, so that of the influence there is left {', '.join(left)}."
+    order = by["rank_correlation_inner_product_on_samples", ORIGINAL]
+    if order.value is not None:
+        lines.append(
+            f"The plain inner product orders the forgotten images, by their influence on a sample, with a rank "
+            f"correlation of {order.value:.2f}{ends(order, '.2f')} to influence."
+        )
+    return lines
+
+
+def _number(m: Measurement) -> str:
+    return f"{m.value:+.4g}{ends(m)}"

@@ -1,0 +1,160 @@
+"""Influences of images against dense matrices, on models that learned them and on ones that never saw them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+
+import tiny_world
+from gsu_cli.audit.base import Audited, Case
+from gsu_cli.audit.influence import ForgottenInfluence, _orders
+from gsu_cli.audit.influence_scores import Targets, scores, targets
+from gsu_cli.audit.ranking import interval, rank_correlation
+from gsu_cli.curvature.damped import DampedCurvature
+from gsu_cli.errors import UsageError
+from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.gradients import mean_gradient
+from gsu_cli.judges.base import Verdict
+from gsu_cli.methods.retrain import train_from_scratch
+from gsu_cli.models.vae.mlp_vae import MlpVae
+from gsu_cli.run.seeds import derive
+from gsu_cli.surgery.vectors import dot
+from memory_world import case as memory_case
+from memory_world import value
+
+OPTIONS: dict[str, Any] = {"samples": 4, "images": 30, "retained": 60, "steps": 10}
+
+
+class Middle:
+    """A judge that calls an image upright where its two middle columns are the brightest."""
+
+    name = "middle"
+
+    def __call__(self, pixels: torch.Tensor) -> Verdict:
+        upright = pixels.float().mean((1, 2)).argmax(1) // 2 == 1
+        flat = pixels.float().amax((1, 2, 3))
+        return Verdict(torch.where(upright, 1, 3), flat / 255, torch.zeros(len(pixels), dtype=torch.bool))
+
+
+@cache
+def retrained() -> MlpVae:
+    model = tiny_world.fresh()
+    train_from_scratch(model, tiny_world.split(), tiny_world.RECIPE, seed=1)
+    return model
+
+
+def case(judges: dict[str, Any] | None = None) -> Case:
+    split, before = tiny_world.split(), tiny_world.trained()
+    models = {
+        "original": Audited("original", before, "a"),
+        "unlearned": Audited("unlearned", retrained(), "b"),
+        "retrained": Audited("retrained", retrained(), "b"),
+    }
+    return Case(split, models, [], EvaluationContext(split, judges or {}, {}, seed=0), repeats=2)
+
+
+def test_scores_are_products_with_the_solution() -> None:
+    """The first row by hand: the gradient of the retained loss through the inverse, against mean gradients."""
+    known, model = case(), tiny_world.trained()
+    names, images = model.generation_parameters(), tiny_world.split().forget_images[torch.arange(20)]
+    at = DampedCurvature(model, known.images("retained"), names, seed=1, damping=1.0)
+    goals = Targets(known.images("unseen_retained"), known.samples(model, 2))
+    found = scores(known, model, goals, images, ["kfac"], at)
+    seed = derive(known.seed, "audit", "influence")
+    g = mean_gradient(model, goals.retained, names, seed=derive(seed, "target", 0)).vector
+    x = at.solve(g, "kfac").x
+    own = [mean_gradient(model, images, names, seed=derive(seed, "image", k)).vector for k in range(8)]
+    share = known.split.n_forget / known.split.n_retain
+    assert float(found.influence["kfac"][0].mean()) == pytest.approx(share * sum(dot(h, x) for h in own) / 8, rel=1e-3)
+    assert float(found.product[0].mean()) == pytest.approx(sum(dot(h, g) for h in own) / 8, rel=1e-3)
+    assert found.product.shape == (3, 20)
+
+
+def test_what_is_left_is_what_was_predicted_and_did_not_happen() -> None:
+    known = case({"middle": Middle()})
+    found = ForgottenInfluence(**OPTIONS)(known)
+    predicted, left, change = (
+        value(found, f"{name}_on_retained{end}", m)
+        for name, end, m in (
+            ("influence", "_cg", "original"),
+            ("influence_left", "", "unlearned"),
+            ("change", "", "unlearned"),
+        )
+    )
+    losses = [known.losses(known.models[m], "unseen_retained") for m in ("unlearned", "original")]
+    assert change.value == pytest.approx(float((losses[0] - losses[1]).mean()))
+    assert left.value == pytest.approx(predicted.value - change.value)  # type: ignore[operator]
+    for group in ("retained", "shown", "other"):
+        one, two = (value(found, f"influence_left_on_{group}", m).value for m in ("unlearned", "retrained"))
+        assert one == two, "one model under two names"
+    happened = value(found, "change_on_shown", "retrained").value
+    assert happened is not None
+    assert happened > 0, "without the upright bars, samples that show one are less likely"
+    assert f"samples that show {known.split.words} changes by" in found.sentences[1]
+    assert "there is left" in found.sentences[1]
+
+
+def test_solvers_order_images_more_alike_than_inner_products_do() -> None:
+    found = ForgottenInfluence(**OPTIONS)(case())
+    kfac, plain = (
+        value(found, f"rank_correlation_{name}_on_retained", "original") for name in ("kfac", "inner_product")
+    )
+    assert kfac.value is not None
+    assert plain.value is not None
+    assert kfac.value > plain.value
+    assert kfac.low is not None
+    assert kfac.low > 0
+    assert value(found, "influence_on_samples_cg").n == 4
+
+
+def test_targets_are_half_of_them_samples_that_show_it() -> None:
+    known = case({"middle": Middle()})
+    goals = targets(known, known.models["original"].model, 6)
+    assert goals.shown is not None
+    assert goals.shown.tolist() == [True] * 3 + [False] * 3
+    assert torch.equal(Middle()(goals.samples.pixels).labels == 1, goals.shown)
+    assert set(goals.groups()) == {"shown", "other"}
+    assert set(targets(case(), known.models["original"].model, 6).groups()) == {"samples"}
+
+
+def test_scores_that_do_not_differ_have_no_order() -> None:
+    a = Audited("original", None, "x")
+    rows = _orders(a, "kfac", torch.ones(2, 5).double(), torch.arange(10.0).reshape(2, 5))
+    assert [m.value for m in rows] == [None, None]
+
+
+def test_rank_correlation_is_that_of_scipy() -> None:
+    from scipy.stats import spearmanr
+
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 6, (60,), generator=rng).double()  # with ties
+    y = x + 3 * torch.randn(60, generator=rng).double()
+    assert rank_correlation(x, y) == pytest.approx(spearmanr(x, y).statistic)
+    assert rank_correlation(x, torch.ones(60)) is None
+    assert interval(0.5, 3) == (None, None)
+
+
+def test_a_model_without_sites_says_what_it_lacks() -> None:
+    (row,) = ForgottenInfluence()(memory_case(0, 1)).measurements
+    assert row.reason is not None
+    assert "the model has no sites of images or posterior(), decoder and likelihood" in row.reason
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ({"solvers": []}, "`audit.influence.solvers` must be a list of words, at least one"),
+        ({"solvers": ["ekfac"]}, "`audit.influence.solvers[0]` must be one of cg, lissa, kfac"),
+        ({"solvers": ["cg", "cg"]}, "`audit.influence.solvers` must name each word once; found cg twice"),
+        ({"curvature": "fisher"}, "`audit.influence.curvature` must be one of gauss_newton, hessian"),
+        ({"damping": 0}, "`audit.influence.damping` must be a finite number > 0"),
+        ({"samples": 0}, "`audit.influence.samples` must be an integer >= 1"),
+    ],
+)
+def test_options_that_mean_nothing(options: dict[str, Any], rule: str) -> None:
+    with pytest.raises(UsageError) as e:
+        ForgottenInfluence(**options)
+    assert rule in str(e.value)
