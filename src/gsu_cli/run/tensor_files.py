@@ -11,9 +11,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from gsu_cli.errors import CheckpointError
+from gsu_cli.run.files import atomic
 from gsu_cli.run.one_line import one_line
 
 NAME_THE_CLASS = "Weights from elsewhere need their class: model._target_=my_pkg.MyVae, see docs/own-model.md"
@@ -83,3 +85,12 @@ def described(path: Path, error: Exception) -> str:
     if is_pickle(path):
         return f"a pickle, which is never loaded (it can run code): {path}"
     return f"{path} ({one_line(error)})"
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+    """Writes tensors with their ``gsu`` metadata atomically, for `read_tensors`."""
+    data = save(
+        {k: v.contiguous() for k, v in tensors.items()}, metadata={"gsu": json.dumps(dict(meta), sort_keys=True)}
+    )
+    with atomic(path) as temporary:
+        temporary.write_bytes(data)

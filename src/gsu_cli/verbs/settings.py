@@ -34,7 +34,11 @@ MEASURED: Kinds = {"evaluation": {"samples": ANY, "guidance": ANY}, "checkpoint"
 COMPUTES: Kinds = {"paths": PATHS, "forget": FORGET, "device": ANY, "precision": ANY, **SEEDS}
 
 SETTINGS: Mapping[str, Kinds] = {
-    "train": {**COMPUTES, "resume": PERHAPS},
+    "train": {
+        **COMPUTES,
+        "resume": PERHAPS,
+        "leave_out": dict.fromkeys(("models", "folds", "repeats", "latents", "workers"), ANY),
+    },
     "unlearn": {**COMPUTES, **MEASURED, "protocol": PROTOCOL, "curve": ANY, "retrain": ANY, "tune": ANY},
     "evaluate": {**COMPUTES, **MEASURED, "run": PERHAPS},
     "audit": {

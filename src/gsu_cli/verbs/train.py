@@ -22,7 +22,7 @@ from gsu_cli.run.session import Session
 from gsu_cli.training.history import History
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
-from gsu_cli.verbs import console, settings
+from gsu_cli.verbs import console, leave_out, settings
 from gsu_cli.verbs.build import build_choice
 from gsu_cli.verbs.default_model import suited
 from gsu_cli.verbs.models import build_model
@@ -40,6 +40,7 @@ def main(cfg: DictConfig) -> None:
     settings.check(cfg, "train")
     with open_session(cfg) as session, listening(cfg, session) as listener:
         recipe: Recipe = build_choice(cfg, "training")
+        design = leave_out.Options.of(cfg)
         spec, resumed = forget_spec(cfg.forget), _resume(cfg.resume)
         dataset = load_dataset(cfg, session)
         images, left_out = dataset.train, dict[str, Any](forget=None, forget_options=session.record.config["forget"])
@@ -50,6 +51,8 @@ def main(cfg: DictConfig) -> None:
         cfg = suited(cfg, dataset, session)
         recipe = replace(build_choice(cfg, "training"), precision=session.precision)
         model = build_model(cfg.model, dataset)
+        if design.models:
+            return leave_out.train_design(cfg, session, model, dataset, recipe, design)
         seed = session.record.seeds["train"]
         initialise(model, seed)
         model.to(session.device)
@@ -63,7 +66,7 @@ def main(cfg: DictConfig) -> None:
             "recipe": recipe.facts(),
             "n": len(images),
         }
-        _train(session, listener, model, images, recipe, about, resumed)
+        return _train(session, listener, model, images, recipe, about, resumed)
 
 
 def _train(

@@ -1,0 +1,158 @@
+"""Leave-out designs: models that were each trained without a known part of the images, and what each image costs them.
+
+The images are dealt into ``folds`` parts of equal size, anew for every ``folds`` models; each of these models leaves
+one part out. So every image was left out by ``models / folds`` models and was in for the others: the repeated
+cross-validation of van den Burg and Williams, arXiv 2106.03216, and, with two folds, the random halves of Feldman and
+Zhang, arXiv 2008.03703. Losses are kept, weights are not; masks and seeds make them again.
+
+    memorisation_i = mean over models without i of L(i) - mean over models with i of L(i)      nats
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gsu_cli.checks import as_int
+from gsu_cli.errors import CheckpointError, UsageError
+from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.run.seeds import generator
+from gsu_cli.run.tensor_files import digest, read_tensors, write_tensors
+
+FILE = "leave_out.safetensors"
+SCHEMA = 1
+LOSS, IWAE = "loss", "iwae"
+"""The training loss (of a VAE the -ELBO), and the importance-weighted bound on -log p."""
+
+
+@dataclass(frozen=True)
+class LeaveOut:
+    """A design and the losses that it gave.
+
+    Attributes:
+        trained_on: ``(models, n)`` bool: whether a model was trained on a training image.
+        losses: by bound, ``(models, n + m)`` float32: of the ``n`` training images, then of ``m`` held-out ones.
+        about: data, architecture, recipe, seeds and noise.
+        sha256: of all of it.
+    """
+
+    trained_on: Tensor
+    losses: Mapping[str, Tensor]
+    about: Mapping[str, Any]
+    sha256: str
+
+    @property
+    def n(self) -> int:
+        """Training images."""
+        return self.trained_on.shape[1]
+
+    def of_training(self, bound: str = LOSS) -> Tensor:
+        """``(models, n)``."""
+        return self.losses[bound][:, : self.n]
+
+    def of_heldout(self, bound: str = LOSS) -> Tensor:
+        """``(models, m)``."""
+        return self.losses[bound][:, self.n :]
+
+    def memorisation(self, bound: str = LOSS) -> tuple[Tensor, Tensor]:
+        """Of each training image, ``(n,)`` float64: the value, and half the width of its 95 % interval.
+
+        The interval is Welch's for the difference of two means over models.
+        """
+        L, inside = self.of_training(bound).double(), self.trained_on
+        value, error = _mean_and_error(L, ~inside), _mean_and_error(L, inside)
+        return value[0] - error[0], Z95 * (value[1] + error[1]).sqrt()
+
+    def expected_without(self, bound: str = LOSS) -> Tensor:
+        """Mean loss of each training image under the models that never saw it, ``(n,)`` float64."""
+        return _mean_and_error(self.of_training(bound).double(), ~self.trained_on)[0]
+
+
+def _mean_and_error(L: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean over the chosen models, and the variance of that mean, each ``(n,)``."""
+    count = which.sum(0).clamp(min=1)
+    mean = (L * which).sum(0) / count
+    squares = ((L - mean) ** 2 * which).sum(0)
+    return mean, squares / (count - 1).clamp(min=1) / count
+
+
+def masks(n: int, models: int, folds: int, seed: int) -> Tensor:
+    """Which model is trained on which image, ``(models, n)`` bool.
+
+    Raises:
+        UsageError: the numbers make no design in which each image is left out twice at least.
+
+    >>> design = masks(10, models=4, folds=2, seed=0)
+    >>> design.sum(0).tolist(), design.sum(1).tolist()
+    ([2, 2, 2, 2, 2, 2, 2, 2, 2, 2], [5, 5, 5, 5])
+    """
+    as_int("leave_out.folds", folds, 2)
+    as_int("leave_out.models", models, 0)
+    if models % folds or models < 2 * folds:
+        raise UsageError(
+            "`leave_out.models` must be a multiple of `leave_out.folds`, at least twice that, for an interval",
+            found=f"{models} models of {folds} folds",
+            way_out=f"For example leave_out.models={max(2, round(models / folds)) * folds}",
+        )
+    if n < folds:
+        raise UsageError(
+            "`leave_out.folds` must be at most the number of training images",
+            found=f"{folds} folds of {n} images",
+            way_out="Lower leave_out.folds",
+        )
+    rows = []
+    for deal in range(models // folds):
+        order = torch.randperm(n, generator=generator(seed, "leave out", "deal", deal))
+        for part in order.tensor_split(folds):
+            inside = torch.ones(n, dtype=torch.bool)
+            inside[part] = False
+            rows.append(inside)
+    return torch.stack(rows)
+
+
+def write_design(path: Path, trained_on: Tensor, losses: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
+    """Writes a design, compactly: masks by bits, losses as a mean of each image and half-precision distances from it.
+
+    Returns:
+        The digest of its content.
+    """
+    tensors = {"trained_on": torch.from_numpy(np.packbits(trained_on.numpy(), axis=1))}
+    for bound, values in losses.items():
+        mean = values.double().mean(0)
+        tensors[f"{bound}/mean"] = mean.float()
+        tensors[f"{bound}/distance"] = (values.double() - mean.float().double()).half()
+    sha256 = digest(tensors)
+    meta = {"schema": SCHEMA, "digest": sha256, "about": dict(about), "n": trained_on.shape[1]}
+    write_tensors(path, tensors, meta)
+    return sha256
+
+
+def read_design(path: Path) -> LeaveOut:
+    """Reads a design, or that in a folder.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    path = path / FILE if path.is_dir() else path
+    if not path.is_file():
+        raise CheckpointError(
+            f"`design` must be a folder of `gsu train leave_out.models=...` with its {FILE}, or that file",
+            found=path,
+            way_out="Make one: gsu train dataset=... leave_out.models=50",
+        )
+    way_out = "Copy it again, or type the same line of `gsu train`: what was trained is found again"
+    meta, tensors = read_tensors(path)
+    if meta.get("schema") != SCHEMA or not isinstance(meta.get("about"), dict) or "trained_on" not in tensors:
+        raise CheckpointError("`design` must hold masks and losses", found=f"something else in {path}", way_out=way_out)
+    if digest(tensors) != meta["digest"]:
+        raise CheckpointError("`design` must match its digest", found=f"a mismatch in {path}", way_out=way_out)
+    bits = np.unpackbits(tensors["trained_on"].numpy(), axis=1, count=int(meta["n"]))
+    bounds = [key.removesuffix("/mean") for key in tensors if key.endswith("/mean")]
+    losses = {b: tensors[f"{b}/mean"] + tensors[f"{b}/distance"].float() for b in bounds}
+    return LeaveOut(torch.from_numpy(bits).bool(), losses, meta["about"], meta["digest"])
