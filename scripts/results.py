@@ -23,6 +23,8 @@ import time_to_forget
 from gsu_cli.report import overview, run_table
 from gsu_cli.report.audit import markdown
 from gsu_cli.report.compact import read_compact
+from gsu_cli.report.figures.audit import figures
+from gsu_cli.report.figures.files import standalone
 from gsu_cli.report.formats.markdown import render
 from gsu_cli.report.keys import default_keys
 from gsu_cli.report.reproduced import pictures, table
@@ -156,16 +158,22 @@ def bench() -> str:
     return f"# Speed\n\n```bash\nmake bench\n```\n\n{made}\n\n{table}\n"
 
 
-def audits(paths: Iterable[Path]) -> str:
-    """The findings of kept audits, one after the other."""
-    parts = ["# Audits"]
+def audits(paths: Iterable[Path]) -> dict[Path, str]:
+    """The findings of kept audits, one after the other, and their figures."""
+    parts, found = ["# Audits"], dict[Path, str]()
     for path in sorted(paths):
-        found = json.loads(path.read_text("utf-8"))
-        lines = [" ".join(w for w in found["commands"][k]) for k in ("run", "audit")]
-        lines[1] = "gsu audit run=<its folder>"
-        commands = "\n".join(lines)
-        parts += [f"## {found['forget']}", f"```text\n{commands}\n```", f"[Findings]({path.name}).", markdown(found)]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+        audit = json.loads(path.read_text("utf-8"))
+        commands = "\n".join([" ".join(audit["commands"]["run"]), "gsu audit run=<its folder>"])
+        plots = {path.with_name(f"{path.stem}.{name}.svg"): figure for name, figure in figures(audit).items()}
+        found |= {plot: standalone(figure) for plot, figure in plots.items()}
+        parts += [
+            f"## {audit['forget']}",
+            f"```text\n{commands}\n```",
+            f"[Findings]({path.name}).",
+            *(f"![{figure.title} of {audit['forget']}]({plot.name})" for plot, figure in plots.items()),
+            markdown(audit),
+        ]
+    return {RESULTS / AUDIT / "table.md": "\n\n".join(part.strip() for part in parts) + "\n", **found}
 
 
 def everything(names: Iterable[str] = ()) -> dict[Path, str]:
@@ -181,7 +189,7 @@ def everything(names: Iterable[str] = ()) -> dict[Path, str]:
     if not wanted or "bench" in wanted:
         found[RESULTS / "bench" / "table.md"] = bench()
     if not wanted or AUDIT in wanted:
-        found[RESULTS / AUDIT / "table.md"] = audits((RESULTS / AUDIT).glob("*.json"))
+        found |= audits((RESULTS / AUDIT).glob("*.json"))
     if not wanted or ARCHIVE in wanted:
         found |= {path.with_suffix(".md"): archived(path) for path in sorted((RESULTS / ARCHIVE).glob("*.json"))}
     return found

@@ -51,6 +51,10 @@ def test_an_audit_of_a_run(run: Run, gsu: Gsu, tmp_path: Path) -> None:
             if m["value"] is not None:
                 assert m["n"] > 0
                 assert m["low"] <= m["value"] <= m["high"], m
+        assert probe["dots"] or probe["curves"], "what a probe finds is drawn"
+    pictures = {path.name for path in audit.folder.glob("*.svg")}
+    assert pictures == {f"{name}.svg" for name in findings["probes"]}
+    assert {o["path"] for k, o in audit.record["outputs"].items() if k.startswith("figure_")} == pictures
     for sentence in (line for probe in findings["probes"].values() for line in probe["sentences"]):
         assert sentence in typed.out
 
@@ -63,6 +67,7 @@ def test_a_report_shows_the_findings(run: Run, gsu: Gsu, tmp_path: Path) -> None
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert findings["probes"]["percentile"]["sentences"][0] in page
     assert "gap to retrained" in page
+    assert page.count('role="img" aria-labelledby="run-1-figure-') == 4, "three charts of percentiles, one of samples"
     assert gsu("show", "runs", f"paths.output_dir={tmp_path / 'outputs'}").code == 0
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from gsu_cli.report.figures.chart import Chart
 from gsu_cli.report.figures.pareto import pareto
-from gsu_cli.report.figures.plotted import percent, plain, tick
 from gsu_cli.report.figures.scales import Scale
 from gsu_cli.report.figures.sweeps import sweeps
+from gsu_cli.report.figures.ticks import percent, plain, tick
 from gsu_cli.report.overview import listing
 from gsu_cli.run.record import Measurement
 from made_runs import costly, run

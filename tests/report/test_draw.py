@@ -11,12 +11,12 @@ from xml.etree import ElementTree as ET
 import matplotlib
 import pytest
 
-from gsu_cli.report.figures import draw, palette, svg
+from gsu_cli.report.figures import canvas, draw, palette, svg
 from gsu_cli.report.figures.chart import COLOURS, REFERENCE, Axis, Chart, Figure, Point, Series
 from gsu_cli.report.figures.files import KINDS, file_name, write_figure
 from gsu_cli.report.figures.labels import SIDES
-from gsu_cli.report.figures.plotted import plain
 from gsu_cli.report.figures.scales import Scale
+from gsu_cli.report.figures.ticks import plain
 
 UNIT = Axis.of(Scale("linear", 0, 1), "along", plain)
 SPACE = "{http://www.w3.org/2000/svg}"
@@ -60,7 +60,7 @@ def test_intervals_are_cut_off_at_the_frame() -> None:
 
 def places(*points: Point) -> dict[str, str]:
     """Of each label that is written, at which side of its mark it begins."""
-    with draw.settings():
+    with canvas.settings():
         (axes,) = draw.one(chart(Series("s", 0, points))).axes
         return {t.get_text(): t.get_horizontalalignment() for t in axes.texts}
 
@@ -76,6 +76,15 @@ def test_a_label_hides_no_mark_and_no_other_label() -> None:
 
 def test_a_label_without_room_is_left_out() -> None:
     assert places(Point(0.5, 0.5, "", "x" * 200)) == {}
+
+
+def test_a_title_without_room_is_cut_and_said_whole() -> None:
+    title = "a title that is long " * 5
+    picture = svg.inline(replace(chart(), title=title), "c")
+    (cut,) = (t for t in texts(picture) if t.startswith("a title"))
+    assert cut.endswith("...")
+    assert len(cut) < 70 < len(title)
+    assert ET.fromstring(picture)[0].text == title
 
 
 def test_the_same_input_gives_the_same_bytes_whatever_the_settings_of_the_user(tmp_path: Path) -> None:
@@ -122,7 +131,7 @@ def test_matplotlib_is_imported_where_something_is_drawn_and_nowhere_else() -> N
     """Inside of functions, or for types alone: no line that draws nothing pays for it."""
     source = Path(draw.__file__).parents[2]
     users = {path.stem: ast.parse(text) for path in source.rglob("*.py") if "matplotlib" in (text := path.read_text())}
-    assert {"draw", "labels"} <= users.keys()
+    assert {"canvas", "draw", "labels"} <= users.keys()
     for name, tree in users.items():
         for node in tree.body:
             if isinstance(node, ast.Import | ast.ImportFrom):

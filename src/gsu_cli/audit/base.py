@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
+from gsu_cli.audit.plotted import Dots
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.evaluation.context import EvaluationContext
@@ -47,13 +48,15 @@ class Curve:
         name, unit, judge: as of a `Measurement`.
         along: what the steps count.
         points: by model, ``(step, value, low, high)``.
+        label: what figures call the quantity; its name where it is empty.
     """
 
     name: str
     unit: str
     along: str
-    points: Mapping[str, list[tuple[int, float, float | None, float | None]]]
+    points: Mapping[str, list[tuple[float, float, float | None, float | None]]]
     judge: str | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,15 @@ class Result:
 
     Attributes:
         measurements: numbers, each with n, interval and the digest of the weights, or null with its reason.
-        curves: for figures.
+        curves: for figures, and
+        dots: numbers side by side; whatever is declared here is plotted.
         sentences: what follows from them, in plain words; the first goes into the headline.
     """
 
     measurements: list[Measurement]
     curves: list[Curve] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
+    dots: list[Dots] = field(default_factory=list)
 
 
 @dataclass

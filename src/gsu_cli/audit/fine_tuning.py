@@ -1,4 +1,4 @@
-"""Does it come back? Curves over steps of fine-tuning, for the unlearned model and the retrained one.
+"""Does it come back? Curves over steps of fine-tuning, for the unlearned model, the retrained one and the original.
 
 Two probes: `Rebound` trains on retained images alone, `Relearning` gives a few forgotten images back and mixes them
 with retained ones. What was only hidden comes back faster than in a model that never knew it. Sources: the tests of
@@ -25,8 +25,9 @@ from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import device_of
 
+LABELS = {"feature_ratio": "feature ratio", "loss": "loss of the forgotten images"}
 Batch = Callable[[int], Images]
-Point = tuple[int, float, float | None, float | None]
+Point = tuple[float, float, float | None, float | None]
 
 
 class _FineTuning:
@@ -51,7 +52,7 @@ class _FineTuning:
         batches = self.batches(case)
         lines: dict[tuple[str, str | None], dict[str, list[Point]]] = {}
         found: list[Measurement] = []
-        for name in (UNLEARNED, RETRAINED):
+        for name in (UNLEARNED, RETRAINED, ORIGINAL):
             if name not in case.models:
                 continue
             a = case.models[name]
@@ -65,7 +66,7 @@ class _FineTuning:
         units = {"feature_ratio": "share"}
         loss = loss_unit(case.models[ORIGINAL].model)
         curves = [
-            Curve(f"{self.name}_{quantity}", units.get(quantity, loss), "steps", points, judge)
+            Curve(f"{self.name}_{quantity}", units.get(quantity, loss), "steps", points, judge, LABELS[quantity])
             for (quantity, judge), points in lines.items()
         ]
         return Result([_named(m, self.name) for m in found], curves, self.said(case, lines))

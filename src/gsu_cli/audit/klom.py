@@ -11,10 +11,13 @@ floor, and the sign of the mean shift says the side: above, over-forgotten for f
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, mean, null
+from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
@@ -46,7 +49,7 @@ class Klom:
             rows, sentence = self._of(case, part, unlearned, retrained)
             found += rows
             sentences.append(sentence)
-        return Result(found, sentences=sentences)
+        return Result(found, sentences=sentences, dots=_plotted(found, loss_unit(unlearned.model)))
 
     def _of(self, case: Case, part: Part, a: Audited, retrained: list[Audited]) -> tuple[list[Measurement], str]:
         losses = torch.stack([case.losses(r, part) for r in retrained])
@@ -86,3 +89,16 @@ def divergence(losses: Tensor, others: Tensor, variance: Tensor) -> Tensor:
     [1.0]
     """
     return (losses - others.mean(0)) ** 2 / (2 * variance.clamp(min=1e-18))
+
+
+def _plotted(found: list[Measurement], unit: str) -> list[Dots]:
+    def of(name: str) -> dict[str, list[Measurement]]:
+        return {WORDS[part]: named(found, f"{name}_{part}") for part in PARTS}
+
+    floors = {words: [replace(m, subject="floor") for m in rows] for words, rows in of("klom_floor").items()}
+    both = {words: [*rows, *floors[words]] for words, rows in of("klom").items()}
+    return [
+        *dots("divergence of each image's loss", "nats", both),
+        *dots("in floors", "", of("floors"), {"another retrained model": 1.0}),
+        *dots("shift of the loss", unit, of("loss_shift"), {"retraining": 0.0}),
+    ]

@@ -16,6 +16,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
+from gsu_cli.audit.plotted import dots
 from gsu_cli.checks import as_int
 from gsu_cli.data.base import Images
 from gsu_cli.models.protocols import loss_unit
@@ -46,7 +47,8 @@ class Likeness:
         for a in audited:
             gap = _gap(case, a, goal, samples)
             found.append(replace(mean("gap_to_retrained", a, gap, unit), n=2 * len(gap)))  # samples, of the two models
-        return Result(found, sentences=_said(found, unit))
+        plotted = dots("distance of samples to the retrained model's", unit, {"gap": found})
+        return Result(found, sentences=_said(found, unit), dots=plotted)
 
 
 def _gap(case: Case, a: Audited, b: Audited, samples: dict[str, Images]) -> Tensor:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from gsu_cli.audit.attack import LEAST, Auc, true_positives
 from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, null
+from gsu_cli.audit.plotted import dots, named
 from gsu_cli.run.record import Measurement
 
 Score = Callable[[Audited, Part], Tensor]
@@ -68,7 +69,16 @@ class Membership:
                 row, sentence = _against(case.models[UNLEARNED], aucs, members, others)
                 found.append(row)
                 sentences.append(sentence)
-        return Result(found, sentences=sentences)
+        plotted = [
+            *dots("AUC", "", {a: named(found, f"auc_{a}") for a in ATTACKS}, {"chance": 0.5}),
+            *dots(
+                "true positives at 1 % false ones",
+                "share",
+                {a: named(found, f"tpr_at_1_percent_{a}") for a in ATTACKS},
+                {"chance": 0.01},
+            ),
+        ]
+        return Result(found, sentences=sentences, dots=plotted)
 
     def _score(self, case: Case, attack: str, a: Audited) -> tuple[Score | None, str]:
         """The score of an attack on a model, or why there is none."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gsu_cli.audit.attack import placements
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
+from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.evaluation.intervals import Z95, normal, wilson
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
@@ -40,7 +41,8 @@ class Percentile:
             means[a.name] = float(ranks.mean())
         if RETRAINED in case.models:
             found.append(self._rise(case))
-        return Result(found, sentences=_said(means, found, len(case.images("forgotten"))))
+        said = _said(means, found, len(case.images("forgotten")))
+        return Result(found, sentences=said, dots=_plotted(found, loss_unit(case.models[ORIGINAL].model)))
 
     def _rise(self, case: Case) -> Measurement:
         """How much of retraining's rise of the forgotten images' loss was reached: 1 is retraining, above is beyond."""
@@ -81,3 +83,13 @@ def _said(means: dict[str, float], found: list[Measurement], n: int) -> list[str
         times = f"{rise.value:.2f}{ends(rise, '.2f')} times"
         lines.append(f"Their loss rose {times} as much as retraining raises it: {side}.")
     return lines
+
+
+def _plotted(found: list[Measurement], unit: str) -> list[Dots]:
+    losses = {f"{part} images": named(found, f"{part}_loss") for part in ("forgotten", "unseen")}
+    rise = {"forgotten images": named(found, "share_of_retrained_increase")}
+    return [
+        *dots("percentile by loss", "%", {"forgotten images": named(found, "percentile")}, {"an unseen image": 50.0}),
+        *dots("mean loss", unit, losses),
+        *dots("rise of the loss", "times retraining's", rise, {"retraining": 1.0}),
+    ]

@@ -15,6 +15,7 @@ from gsu_cli.report.formats.terminal import grid
 from gsu_cli.report.table import HOLE, Cell, Column, Table
 
 FILE = "audit.json"
+PARTS = ("measurements", "curves", "sentences")  # of a probe
 ORDER = ("original", "unlearned", "retrained")
 
 
@@ -24,7 +25,14 @@ def read(folder: Path) -> dict[str, Any] | None:
         found = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and isinstance(found.get("probes"), dict) else None
+    probes = found.get("probes") if isinstance(found, dict) else None
+    if not isinstance(probes, dict) or not all(_is_probe(p) for p in probes.values()):
+        return None
+    return dict(found)
+
+
+def _is_probe(found: object) -> bool:
+    return isinstance(found, dict) and all(isinstance(found.get(part), list) for part in PARTS)
 
 
 def sentences(found: Mapping[str, Any]) -> list[str]:
@@ -41,7 +49,7 @@ def render(found: Mapping[str, Any], folder: object, console: Console) -> None:
     """Prints the findings."""
     lines = [Text(line, style="bold") for line in sentences(found)]
     console.print(Group(*lines, *(grid(table) for table in tables(found))))
-    console.print(Text(f"all of it lies in {folder}"), soft_wrap=True)
+    console.print(Text(f"all of it, and the figures, lie in {folder}"), soft_wrap=True)
 
 
 def markdown(found: Mapping[str, Any]) -> str:

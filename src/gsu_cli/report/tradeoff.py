@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from gsu_cli.report.figures.chart import Axis, Chart, Figure, Series
 from gsu_cli.report.figures.chart import Point as Mark
-from gsu_cli.report.figures.plotted import changes, percent
 from gsu_cli.report.figures.scales import Scale
+from gsu_cli.report.figures.ticks import changes, percent
 from gsu_cli.report.numbers import change
 from gsu_cli.report.roles import claim, claim_words, claims, cost, cost_words, leading
 from gsu_cli.run.record import Measurement, Record

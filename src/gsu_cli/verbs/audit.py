@@ -12,6 +12,8 @@ from gsu_cli.checks import as_int
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.models.protocols import HasLoss
 from gsu_cli.report.audit import render
+from gsu_cli.report.figures.audit import figures
+from gsu_cli.report.figures.files import write_figure
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Record, read_record
 from gsu_cli.verbs import console, earlier_run, settings
@@ -80,6 +82,10 @@ def main(cfg: DictConfig) -> None:
         found = findings(case, results, {"run": record.command, "audit": session.record.command})
         session.record.inputs["run"] = {"path": str(folder.absolute()), "command": record.command}
         session.record.outputs["audit"] = {"path": write_findings(session.folder, found).name}
+        for name, figure in figures(found).items():
+            path = session.folder / f"{name}.svg"
+            write_figure(path, figure)
+            session.record.outputs[f"figure_{name}"] = {"path": path.name}
         session.record.status = "done"
         session.save()
         render(found, session.folder, console.console)

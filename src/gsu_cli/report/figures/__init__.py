@@ -1,1 +1,1 @@
-"""Figures: what is drawn as plain values, and one file group that draws it with matplotlib."""
+"""Figures: what is plotted as plain values, and one file group that plots it with matplotlib."""

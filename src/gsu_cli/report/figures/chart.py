@@ -1,4 +1,4 @@
-"""What a figure shows, as plain values: nothing here draws, and nothing imports a plotting library."""
+"""What a figure shows, as plain values: nothing here plots, and nothing imports a plotting library."""
 
 from __future__ import annotations
 

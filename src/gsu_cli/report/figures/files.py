@@ -19,7 +19,7 @@ def file_name(figure: Figure, kind: str = "svg") -> str:
 
 def standalone(figure: Figure) -> str:
     """The text of an SVG file that needs nothing else."""
-    from gsu_cli.report.figures import svg  # draws: imported with matplotlib
+    from gsu_cli.report.figures import svg  # plots: imported with matplotlib
 
     return svg.standalone(figure)
 
@@ -30,8 +30,8 @@ def write_figure(path: Path, figure: Figure) -> None:
     if kind == "svg":
         write_text(path, standalone(figure))
         return
-    from gsu_cli.report.figures import draw
+    from gsu_cli.report.figures import canvas, draw
 
-    with draw.settings(), atomic(path) as temporary:
+    with canvas.settings(), atomic(path) as temporary:
         dated = {"CreationDate": None} if kind == "pdf" else None
-        draw.whole(figure).savefig(temporary, format=kind, dpi=DOTS, metadata=dated)
+        draw.sheet(figure).savefig(temporary, format=kind, dpi=DOTS, metadata=dated)

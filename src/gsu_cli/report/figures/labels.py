@@ -30,7 +30,7 @@ def beside(axes: Axes, labels: Sequence[tuple[str, tuple[float, float]]], marks:
     Args:
         axes: with its limits set.
         labels: text and point, in data coordinates.
-        marks: all that are drawn, in data coordinates.
+        marks: all that are plotted, in data coordinates.
     """
     from matplotlib.transforms import Bbox
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gsu_cli.report.figures.chart import REFERENCE, Axis, Chart, Figure, Point, Series
-from gsu_cli.report.figures.plotted import changes, costs, gains, numeric, percent, plain, said, span
+from gsu_cli.report.figures.plotted import costs, gains, numeric, said, span
 from gsu_cli.report.figures.scales import Scale
+from gsu_cli.report.figures.ticks import changes, percent, plain
 from gsu_cli.report.groups import Group, group, uneven
 from gsu_cli.report.keys import ABSENT
 from gsu_cli.report.marks import supported

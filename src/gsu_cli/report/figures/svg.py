@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
-from gsu_cli.report.figures import draw, palette
+from gsu_cli.report.figures import canvas, draw, palette
 from gsu_cli.report.figures.chart import Chart, Figure, Point, Series, Sign
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def style() -> str:
 
 def inline(chart: Chart, name: str) -> Markup:
     """A chart for a page; ``name`` is unique within it."""
-    with draw.settings():
+    with canvas.settings():
         root = _tidy(draw.one(chart), name, _points(chart.series))
     root.set("role", "img")
     root.set("aria-labelledby", f"{name}-t {name}-d")
@@ -62,7 +62,7 @@ def signs(legend: Sequence[Series], name: str) -> list[tuple[Markup, str]]:
 
 @cache
 def _sign(index: int, sign: Sign) -> str:
-    with draw.settings():
+    with canvas.settings():
         root = _tidy(draw.sign(Series("", index, (), sign=sign)), PLACE, [])
     root.set("aria-hidden", "true")
     return str(_markup(root))
@@ -71,8 +71,8 @@ def _sign(index: int, sign: Sign) -> str:
 def standalone(figure: Figure) -> str:
     """The text of an SVG file that needs nothing else."""
     every = [p for chart in figure.charts for p in _points(chart.series)]
-    with draw.settings():
-        root = _tidy(draw.whole(figure), "f", every)
+    with canvas.settings():
+        root = _tidy(draw.sheet(figure), "f", every)
     root.set("role", "img")
     said, looks = ET.Element(f"{SVG}title"), ET.Element(f"{SVG}style")
     said.text, looks.text = figure.title, style()
@@ -81,14 +81,14 @@ def standalone(figure: Figure) -> str:
 
 
 def _points(series: Sequence[Series]) -> list[Point]:
-    """Those that are drawn as marks, in the order in which they are."""
+    """Those that are plotted as marks, in the order in which they are."""
     return [p for s in series if s.sign not in ("dotted", "stairs") for p in s.points]
 
 
-def _tidy(canvas: Canvas, name: str, points: Sequence[Point]) -> ET.Element:
+def _tidy(sheet: Canvas, name: str, points: Sequence[Point]) -> ET.Element:
     """The picture without what a page does not need; ``points`` say what its marks are."""
     out = io.StringIO()
-    canvas.savefig(out, format="svg", metadata={"Date": None}, facecolor=canvas.get_facecolor())
+    sheet.savefig(out, format="svg", metadata={"Date": None}, facecolor=sheet.get_facecolor())
     root = ET.fromstring(out.getvalue())  # noqa: S314  # ours, of this moment
     root.attrib = {"viewBox": root.attrib["viewBox"]}
     said = iter(points)
@@ -119,7 +119,7 @@ def _shorten(element: ET.Element, name: str) -> None:
             del element.attrib[key]
             continue
         if key == "style":
-            value = COLOUR.sub(lambda m: VARIABLE[m[0]], value.replace(f"'{draw.FONT}'", FAMILY))
+            value = COLOUR.sub(lambda m: VARIABLE[m[0]], value.replace(f"'{canvas.FONT}'", FAMILY))
             value = value.replace(f"font-family: {FAMILY}; ", "").replace("; stroke-linecap: square", "")
         elif key in ("transform", "d", "x", "y", "width", "height"):
             value = NUMBER.sub(lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), " ".join(value.split()))

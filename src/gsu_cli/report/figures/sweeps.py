@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gsu_cli.report.figures.chart import Axis, Chart, Figure, Point, Series
-from gsu_cli.report.figures.plotted import changes, costs, gains, number, numeric, plain, said, span
+from gsu_cli.report.figures.plotted import costs, gains, number, numeric, said, span
 from gsu_cli.report.figures.scales import Kind, Scale
+from gsu_cli.report.figures.ticks import changes, plain
 from gsu_cli.report.groups import Group, Statistic, group
 from gsu_cli.report.keys import ABSENT, checkpoints, varied
 from gsu_cli.report.numbers import factor

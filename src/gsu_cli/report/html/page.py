@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from gsu_cli.report import audit
 from gsu_cli.report.figures import palette
+from gsu_cli.report.figures.audit import figures
 from gsu_cli.report.figures.chart import Figure
 from gsu_cli.report.figures.curves import curves
 from gsu_cli.report.figures.pareto import pareto
@@ -36,7 +37,7 @@ STATE = {"done": "good", "failed": "bad"}
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Plot:
     """A figure as inline SVG: its charts, and the sign and the name of each series."""
 
     title: str
@@ -57,6 +58,7 @@ class Card:
     command: str
     measured: Sheet | None
     probes: list[Sheet]
+    figures: list[Plot]
     headline: str
     sentences: list[str]
     turned: list[Sheet]
@@ -89,7 +91,7 @@ def render(
     """
     more = varied([record for _, record in runs])
     kept, _ = distinct(record for _, record in runs if record.verb == "unlearn")
-    figures: list[Figure] = [f for f in [pareto(kept, by), curves(kept, by), *sweeps(kept)] if f is not None]
+    plotted: list[Figure] = [f for f in [pareto(kept, by), curves(kept, by), *sweeps(kept)] if f is not None]
     pictures: Gallery = gallery(runs, most_pictures)
     all_tables = tables([record for _, record in runs], by) if shown is None else shown
     failed = [(i, path, record) for i, (path, record) in enumerate(runs) if record.status != "done"]
@@ -101,7 +103,7 @@ def render(
             runs=runs,
             done=sum(record.status == "done" for _, record in runs),
             sheets=[Sheet.of(t, f"table-{i}") for i, t in enumerate(all_tables)],
-            figures=_drawn(figures),
+            figures=_plotted(plotted),
             gallery=pictures,
             listing=Sheet.of(listing(runs), "listing"),
             cards=[_card(i, path, record, more) for i, (path, record) in enumerate(runs[:MOST_RUNS])],
@@ -114,14 +116,14 @@ def render(
     )
 
 
-def _drawn(figures: Sequence[Figure], name: str = "figure") -> list[Drawn]:
+def _plotted(figures: Sequence[Figure], name: str = "figure") -> list[Plot]:
     """The figures as the template wants them; nothing is imported to draw where there are none."""
     if not figures:
         return []
     from gsu_cli.report.figures import svg
 
     return [
-        Drawn(
+        Plot(
             figure.title,
             figure.about,
             [svg.inline(chart, f"{name}-{i}-{k}") for k, chart in enumerate(figure.charts)],
@@ -145,6 +147,7 @@ def _card(index: int, path: Path, record: Record, more: Sequence[str]) -> Card:
         " ".join(record.command),
         Sheet.of(table, f"run-{index}-measured") if table else None,
         [Sheet.of(t, f"run-{index}-probe-{i}") for i, t in enumerate(audit.tables(audited))] if audited else [],
+        _plotted([*figures(audited).values()], f"run-{index}-figure") if audited else [],
         headline(record) if record.split and table else "",
         sentences(record) if table else audit.sentences(audited) if audited else [],
         [Sheet.of(t, f"run-{index}-turned-{i}") for i, t in enumerate(transitions(record))],
