@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import tiny_world
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.judges.knn import CHUNK, LAST, Knn, KnnJudge
+from gsu_cli.judges.knn import CHUNK, LAST, Knn, KnnJudge, products_of_bytes
 
 
 def images(n: int, levels: int, seed: int) -> Images:
@@ -69,6 +69,24 @@ def test_without_ties_it_is_the_majority_of_the_nearest():
         most = max(map(row.count, row))
         assert label == next(v for v in row if row.count(v) == most)
         assert share == pytest.approx(most / 5)
+
+
+@pytest.mark.skipif(not products_of_bytes(), reason="this CPU adds up no products of bytes")
+def test_bytes_and_floats_have_the_same_products():
+    """Both add up whole numbers without rounding, of the darkest and the brightest pixels too."""
+    g = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (300, 1, 28, 28), generator=g).to(torch.uint8)
+    pixels[0], pixels[1], pixels[2, ..., ::2] = 0, 255, 0
+    judge = KnnJudge(Images(pixels, torch.arange(300) % 10), 5)
+    x = judge._centred(pixels.flatten(1))
+    by_bytes = judge._products(x, torch.empty(300, 300))
+    verdict = judge(pixels)
+    judge.bytes = None
+    assert torch.equal(by_bytes, judge._products(x, torch.empty(300, 300)))
+    assert torch.equal(by_bytes.double(), x.double() @ judge.points.double().T)
+    again = judge(pixels)
+    assert torch.equal(verdict.labels, again.labels)
+    assert torch.equal(verdict.confidence, again.confidence)
 
 
 def marked(side: int, channels: int, n: int, level: int) -> Images:
