@@ -13,8 +13,8 @@ from torch import Tensor
 
 from e2e_world import EVALUATION, Run, runs, strokes, write_world
 from gsu_cli.errors import CheckpointError, UsageError
+from gsu_cli.models.libraries import library
 from gsu_cli.models.vae.autoencoder_kl import AutoencoderKl
-from gsu_cli.models.vae.libraries import library
 from gsu_cli.models.vae.pythae_vae import KINDS, PythaeVae
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.import_weights import load_into

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from gsu_cli.errors import CheckpointError
 from gsu_cli.models.conditions import Told, conditions_of
+from gsu_cli.models.denoises import examine_denoiser
 from gsu_cli.models.model import decode
-from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.models.protocols import HasDecoder, HasNoiseLevels
 from gsu_cli.models.slips import least_loss, slips, takes_logits
 
 LOW = 0.1  # gain below which nothing much was learned, or the class is wrong
@@ -59,8 +60,8 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
         generator: of latents.
 
     Raises:
-        CheckpointError: it is worse than the best constant image, its samples lie outside of [0, 1], or its posterior
-            has standard deviations below 0.
+        CheckpointError: it is worse than the best constant image, a denoiser says something else, its samples lie
+            outside of [0, 1], or its posterior has standard deviations below 0.
     """
     if conditions_of(model) and isinstance(model, HasDecoder):
         model = Told(model, y)
@@ -72,6 +73,8 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
             found=f"values from {float(samples.min()):.3g} to {float(samples.max()):.3g} with {path}",
             way_out="Scale them in the class: (x + 1) / 2 for a tanh, a sigmoid for logits",
         )
+    if isinstance(model, HasNoiseLevels) and hasattr(model, "prediction"):
+        return Evidence(examine_denoiser(model, x, path, generator=generator))
     likelihood = getattr(model, "likelihood", None)
     if likelihood is None:
         return Evidence({"images": 0, "reason": "the model has no likelihood under which to compare"})

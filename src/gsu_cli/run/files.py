@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,15 +28,40 @@ def atomic(path: Path) -> Iterator[Path]:
             os.fsync(f.fileno())
         temporary.replace(path)
     except OSError as e:
-        why = "the disk is full" if e.errno == errno.ENOSPC else (e.strerror or str(e)).lower()
-        raise OutputError(
-            f"{path} must be writable",
-            found=why,
-            way_out="Free space or choose another folder with paths.output_dir=...",
-        ) from e
+        raise _unwritable(path, e) from e
     finally:
         with contextlib.suppress(OSError):  # it may be why we are here, and must not hide it
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """The same of a folder: yields the path of a temporary one that does not exist yet; one of that name gives way.
+
+    Raises:
+        OutputError: it cannot be written or the disk is full.
+    """
+    temporary, old = (path.with_name(f".{path.name}.{os.getpid()}.{end}") for end in ("part", "old"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if path.exists():
+            path.replace(old)
+        temporary.replace(path)
+    except OSError as e:
+        raise _unwritable(path, e) from e
+    finally:
+        for left in (temporary, old):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _unwritable(path: Path, e: OSError) -> OutputError:
+    why = "the disk is full" if e.errno == errno.ENOSPC else (e.strerror or str(e)).lower()
+    return OutputError(
+        f"{path} must be writable",
+        found=why,
+        way_out="Free space or choose another folder with paths.output_dir=...",
+    )
 
 
 def write_text(path: Path, text: str) -> None:

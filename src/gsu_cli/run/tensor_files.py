@@ -68,8 +68,10 @@ def class_for(path: Path) -> str:
         return "It lies in a folder of pythae: model=pythae"
     config = path.parent / "config.json"
     with contextlib.suppress(OSError, ValueError):
-        if '"AutoencoderKL"' in config.read_text(encoding="utf-8"):
-            return "It lies in a folder of diffusers: model=autoencoder_kl"
+        text = config.read_text(encoding="utf-8")
+        for kind, model in {"AutoencoderKL": "autoencoder_kl", "UNet2DModel": "unet2d"}.items():
+            if f'"{kind}"' in text:
+                return f"It lies in a folder of diffusers: model={model}"
     return NAME_THE_CLASS
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.files import sha256_of
+from gsu_cli.run.pipelines import is_pipeline, unet_in
 
 KINDS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar")
 INDEX = ".index.json"
@@ -43,14 +44,15 @@ def find_weights(path: Path, key: str = "checkpoint.path") -> WeightFiles:
     """The weights at ``path``.
 
     Args:
-        path: a file, an index of shards (``*.index.json``), or a folder that holds one of these beside other things.
+        path: a file, an index of shards (``*.index.json``), a folder that holds one of these beside other things, or
+            that of a pipeline of diffusers, whose UNet is taken.
         key: the option that named it, for messages.
 
     Raises:
         CheckpointError: nothing is there, a folder holds none or several, or the index and the shards do not agree.
     """
     if path.is_dir():
-        path = _the_one_in(path, key)
+        path = _the_one_in(unet_in(path, key) if is_pipeline(path) else path, key)
     if not path.is_file():
         raise CheckpointError(f"`{key}` must be an existing file", found=path)
     return _of_index(path) if path.name.endswith(INDEX) else WeightFiles(path, (path,))

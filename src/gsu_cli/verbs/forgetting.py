@@ -12,6 +12,7 @@ from gsu_cli.run.seeds import generator
 from gsu_cli.unlearning.unlearn import unlearn
 from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
+from gsu_cli.verbs.library_folder import write_folder
 from gsu_cli.verbs.opening_weights import describe
 from gsu_cli.verbs.references import TRAINED, about_retrained, forgotten
 
@@ -44,6 +45,7 @@ def made_to_forget(inputs: RunInputs, method: Any) -> Checkpoint:
     sha256 = save_checkpoint(path, model, about=about)
     record.outputs["unlearned"] = {"path": path.name, "sha256": sha256}
     found = load_checkpoint(path)  # what is measured is what lies on disk
+    write_folder(session, found.model, "unlearned")
     found.model.to(session.device)
     return found
 

@@ -19,12 +19,14 @@ from gsu_cli.run.session import Session
 from gsu_cli.run.weight_files import find_weights
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs.conditions import check_conditions
+from gsu_cli.verbs.library_folder import with_its_class
 from gsu_cli.verbs.models import import_checkpoint, import_options
 
 
 def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Checkpoint:
     """The checkpoint of ``cfg.checkpoint``: a path, or one that ships for the data set."""
     path = weights_file("checkpoint.path", cfg.checkpoint.path) or shipped(dataset.name, cfg.checkpoint.name)
+    cfg = with_its_class(cfg, session)
     if path is None:
         names = [name.split("/")[1] for name in shipped_names(dataset.name) if not name.endswith("/judge")]
         make = f"Make one with `gsu train {dataset.words}`, then pass "

@@ -25,6 +25,7 @@ from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console, leave_out, settings
 from gsu_cli.verbs.build import build_choice
 from gsu_cli.verbs.default_model import suited
+from gsu_cli.verbs.library_folder import write_folder
 from gsu_cli.verbs.models import build_model
 from gsu_cli.verbs.opening_data import load_dataset, resolve_split
 from gsu_cli.verbs.opening_session import forget_spec, open_session
@@ -105,6 +106,7 @@ def _train(
         raise
     path = _export(session, model, history, recipe, about)
     found = load_checkpoint(path)
+    write_folder(session, found.model, "model")
     session.agree()
     state.unlink(missing_ok=True)
     session.save()

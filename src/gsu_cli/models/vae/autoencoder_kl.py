@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from gsu_cli.checks import as_shape
 from gsu_cli.errors import CheckpointError, UsageError
+from gsu_cli.models.libraries import library
 from gsu_cli.models.likelihoods import Gaussian
 from gsu_cli.models.vae.base import Vae
-from gsu_cli.models.vae.libraries import library, read_config
+from gsu_cli.run.json_files import read_config
 
 OLDER = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 """Names of the attention layers in files of the first releases."""

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from gsu_cli.checks import as_shape
 from gsu_cli.errors import CheckpointError, UsageError
+from gsu_cli.models.libraries import library
 from gsu_cli.models.likelihoods import Bernoulli, Gaussian
 from gsu_cli.models.vae.base import Vae
-from gsu_cli.models.vae.libraries import library, read_config
+from gsu_cli.run.json_files import read_config
 from gsu_cli.run.memory import is_out_of_memory
 
 KINDS = (

@@ -1,33 +1,12 @@
-"""Models of other libraries: what the adapters share.
-
-An adapter offers, beside what every model does, ``options_beside(weights)``, constructor arguments from the config
-that the library left beside the weights, and ``translated(tensors)``, the library's names as the adapter's.
-"""
+"""JSON that a library left beside its weights."""
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 from typing import Any
 
-from gsu_cli.errors import CheckpointError, UsageError
-
-
-def library(module: str, extra: str) -> Any:
-    """The module of an optional library.
-
-    Raises:
-        UsageError: it is not installed; names the extra that brings it.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as e:
-        raise UsageError(
-            f"`model` needs the library {extra}",
-            found=str(e).splitlines()[0],
-            way_out=f"Type pip install 'gsu-cli[{extra}]'",
-        ) from e
+from gsu_cli.errors import CheckpointError
 
 
 def read_config(path: Path, what: str) -> dict[str, Any]:
