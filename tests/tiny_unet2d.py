@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from e2e_world import SIZE, strokes
 from gsu_cli.models.diffusion.unet2d import Unet2d
-from gsu_cli.run.import_weights import load_into, read_state_dict
+from gsu_cli.run.import_weights import load_into, read_foreign
 from gsu_cli.run.weight_files import find_weights
 
 T = 20
@@ -48,7 +48,7 @@ def opened(folder: Path, **options: Any) -> Unet2d:
     """The folder as a model of gsu."""
     weights = find_weights(folder).path
     model = Unet2d((1, SIZE, SIZE), **{"sample_steps": 5, **Unet2d.options_beside(weights), **options}).eval()
-    load_into(model, Unet2d.translated(read_state_dict(weights)), weights)
+    load_into(model, Unet2d.translated(read_foreign(weights).tensors), weights)
     return model
 
 

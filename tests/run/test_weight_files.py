@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from gsu_cli.errors import CheckpointError
-from gsu_cli.run.import_weights import read_foreign, read_state_dict
+from gsu_cli.run.import_weights import read_foreign
 from gsu_cli.run.weight_files import find_weights
 
 STATE = {"a.w": torch.ones(2), "b.w": torch.zeros(3)}
@@ -30,7 +30,7 @@ def shards(folder: Path, *, drop: str = "", index: dict[str, object] | None = No
 @pytest.mark.parametrize("by", ["folder", "index"])
 def test_shards_with_an_index(tmp_path: Path, by: str) -> None:
     index = shards(tmp_path)
-    found = read_state_dict(tmp_path if by == "folder" else index)
+    found = read_foreign(tmp_path if by == "folder" else index).tensors
     assert all(torch.equal(found[k], v) for k, v in STATE.items())
     assert found.keys() == STATE.keys()
     one = find_weights(index).sha256()
@@ -61,13 +61,13 @@ def test_a_folder_of_accelerate(tmp_path: Path) -> None:
     save_file(STATE, tmp_path / "model.safetensors")
     for name in ("optimizer.bin", "scheduler.bin", "sampler.bin", "random_states_0.pkl", "custom_checkpoint_0.pkl"):
         torch.save({"state": 1}, tmp_path / name)
-    assert read_state_dict(tmp_path).keys() == STATE.keys()
+    assert read_foreign(tmp_path).tensors.keys() == STATE.keys()
 
 
 def test_of_two_formats_of_one_thing_the_safetensors(tmp_path: Path) -> None:
     torch.save({"other": torch.ones(1)}, tmp_path / "pytorch_model.bin")
     save_file(STATE, tmp_path / "model.safetensors")
-    assert read_state_dict(tmp_path).keys() == STATE.keys()
+    assert read_foreign(tmp_path).tensors.keys() == STATE.keys()
 
 
 def test_a_folder_that_does_not_say_which(tmp_path: Path) -> None:
