@@ -3,11 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 
+import tiny_diffusion
 import tiny_world
 from forget_upright import drawn_upright, forget_upright
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.salun import SalUn, largest
+from gsu_cli.objectives.instead import misnamed
 from gsu_cli.unlearning.contract import Task
 from method_runs import assert_smoke, run
 from tiny_world import weights
@@ -68,3 +70,37 @@ def test_an_attribute_of_a_gaussian_convolutional_model() -> None:
 def test_bad_options(options: dict) -> None:
     with pytest.raises(UsageError, match=f"method.{next(iter(options))}"):
         SalUn(**options)
+
+
+def test_wrong_labels_are_any_of_those_kept_with_equal_chance() -> None:
+    """Public code takes ``(y + 1) mod 10``: one wrong label, which may be forgotten as well."""
+
+    class Echo(tiny_diffusion.Ddpm):
+        def __init__(self) -> None:
+            super().__init__((1, 8, 8), **tiny_diffusion.SMALL, conditions=9)
+
+        def forward_told(self, x: torch.Tensor, t: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+            return told.argmax(1).float()[:, None, None, None].expand_as(x)
+
+    model = Echo().eval()
+    model.network.forward = model.forward_told
+    x, y = torch.rand(3000, 1, 8, 8), torch.full((3000,), 1)
+    made = misnamed(model, x, y, torch.tensor([0, 3, 8]), torch.Generator().manual_seed(0))
+    assert bool((made.inputs[2].argmax(1) == 1).all()), "it is asked at the right label"
+    taught = made.targets[:, 0, 0, 0]
+    assert {c: int((taught == c).sum()) for c in taught.unique().tolist()} == {
+        c: pytest.approx(1000, abs=90) for c in (0.0, 3.0, 8.0)
+    }
+
+
+def test_a_conditional_model_that_says_the_noise_has_wrong_labels_too() -> None:
+    model = tiny_diffusion.fresh(prediction="eps", conditions=9)
+    g = torch.Generator().manual_seed(0)
+    with torch.no_grad():  # a fresh one says 0 at every label
+        for w in model.parameters():
+            w.copy_(0.2 * torch.randn(w.shape, generator=g))
+    _, update = run(SalUn(steps=12, lr=3e-3, log_every=12, alpha=0.0), model, diagnostics=False)
+    losses = update.details["per_step"]["random_label_loss"]
+    assert 0.0 < sum(losses[-3:]) < 0.9 * sum(losses[:3])
+    with pytest.raises(UsageError, match="needs a denoiser whose target tells images apart"):
+        run(SalUn(steps=1), tiny_diffusion.fresh(prediction="eps"), diagnostics=False)

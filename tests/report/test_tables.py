@@ -130,6 +130,17 @@ def test_sentences(record):
     ]
 
 
+def test_what_was_realised_is_told_without_a_prediction_too(record):
+    for realised, line in (
+        ({"retain": 1.0, "forget": -41.5}, "retain +1.000, forget -41.500"),
+        ({"retain": 1e-4, "forget": 0.02}, "retain +0.00010, forget +0.02000"),
+    ):
+        found = sentences(replace(record, update={**record.update, "predicted": {}, "realised": realised}))
+        assert f"change of the training loss, nats/image: {line}" in found
+    silent = sentences(replace(record, update={**record.update, "predicted": {}, "realised": {}}))
+    assert not [line for line in silent if line.startswith("change of the training loss")]
+
+
 @pytest.mark.parametrize(("low", "high", "verdict"), [(0.004, 0.016, "bad"), (-0.001, 0.021, ""), (None, None, "bad")])
 def test_the_interval_of_a_paired_change_decides_where_it_is_known(record, low, high, verdict):
     record.measurements = [

@@ -9,9 +9,12 @@ import torch
 
 import tiny_gan
 import tiny_world
-from gsu_cli.errors import UsageError
+from gsu_cli.errors import NotApplicableError, UsageError
+from gsu_cli.methods import moon
 from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.methods.moon import Moon
 from gsu_cli.objectives.own import OwnSamples, own_samples, redirected_samples
+from gsu_cli.solvers import own_samples as own_surgery
 from gsu_cli.unlearning.unlearn import unlearn
 
 SMALL: dict[str, Any] = {
@@ -98,3 +101,14 @@ def test_options_that_change_nothing_are_refused(option: dict[str, Any], found: 
     assert f"`method.{next(iter(option))}` must be left out with a GAN, which does not read it; found {found}" in str(
         error.value
     )
+
+
+@pytest.mark.parametrize("forget", [{"sample": [3]}, {"class_": 1, "fraction": 0.5}, {"fraction": 0.1}])
+@pytest.mark.parametrize("made", [FisherSurgery, Moon])
+def test_what_no_classifier_can_find_is_refused_before_it_is_trained(
+    made: Any, forget: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (own_surgery, moon):
+        monkeypatch.setattr(module, "train_labeller", lambda *_, **__: pytest.fail("trained"))
+    with pytest.raises(NotApplicableError, match="looks among a GAN's samples .* whole classes or an attribute; found"):
+        unlearn(tiny_gan.fresh(), tiny_world.split_of(**forget), made(), generator=torch.Generator().manual_seed(0))

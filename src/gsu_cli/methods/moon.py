@@ -24,6 +24,7 @@ from gsu_cli.objectives.ms_ssim import ms_ssim
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import share_of
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.classes import check_recognisable
 from gsu_cli.unlearning.descent import Descent, Loop
 from gsu_cli.unlearning.labeller import train_labeller
 from gsu_cli.unlearning.loop import iterate
@@ -86,6 +87,8 @@ class Moon:
             check_maps_noise(model)
 
     def __call__(self, task: Task) -> Update:
+        if not isinstance(task.model, HasDecoder):
+            check_recognisable(task.split, self.name)
         model, f, descent = task.model, frozen(task.model), Descent.of(task, self.loop)
         with task.stage("labeller"):
             labeller = train_labeller(task, descent.cost, most=self.labeller_images)

@@ -5,7 +5,8 @@
     L_rl = E nll(decoder(z_f), t),   z_f ~ q_0(z | x_f),   t = what the original generates at z_p ~ q_0(z | x_p)
 
 with ``x_p`` a random retain image: a model without labels has no wrong label to learn, so the label of another image
-becomes the generated image of another latent. Source: Fan, Liu, Zhang, Wong, Wei and Liu, ICLR 2024, sections 4 and 5.
+becomes the generated image of another latent. A diffusion model that is told labels learns, at the forgotten one, what
+the original says at a random one that is kept. Source: Fan, Liu, Zhang, Wong, Wei and Liu, ICLR 2024, sections 4 and 5.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import torch
 from gsu_cli.checks import as_number
 from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.base import Strength, Task, Update
+from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.decoders import site_maker
-from gsu_cli.models.protocols import IMAGE_SITES, HasLoss
-from gsu_cli.objectives.instead import at_random
+from gsu_cli.models.protocols import IMAGE_SITES, HasLoss, HasNoiseLevels, TakesConditions
+from gsu_cli.objectives.instead import at_random, misnamed
 from gsu_cli.objectives.latents import frozen
 from gsu_cli.surgery.vectors import Vector, VectorLike
 from gsu_cli.unlearning.batches import Batches
@@ -69,15 +71,21 @@ class SalUn:
             g_f = mean_gradient(model, forget.images, descent.names, seed=task.stream("mask")).vector
             mask = largest(g_f, self.keep)
         descent.cost.gradients += len(forget.images)
+        erased = task.split.target_classes or ()
+        told = isinstance(model, HasNoiseLevels) and isinstance(model, TakesConditions) and bool(erased)
+        kept = torch.tensor([c for c in range(conditions_of(model)) if c not in erased])
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
-            made = at_random(original, *forget.draw(), partners.draw(), descent.noise)
+            if told:
+                made = misnamed(original, *forget.draw(), kept, descent.noise)
+            else:
+                made = at_random(original, *forget.draw(), partners.draw(), descent.noise)
             random_label = maker.output_loss.nll(maker.network(*made.inputs), made.targets).mean()
             x, y = retain.draw()
             L_r = model.loss(x, y, descent.noise).mean()
             g = descent.differentiate(random_label + self.alpha * L_r)
             descent.cost.gradients += len(made) + len(x)
-            descent.cost.forward += 3 * len(made)  # two posteriors, one generated image
+            descent.cost.forward += (1 if told else 3) * len(made)  # two posteriors, one generated image
             losses = {"loss": float(L_r.detach()), "random_label_loss": float(random_label.detach())}
             return {key: v * mask[key] for key, v in g.items()}, losses
 

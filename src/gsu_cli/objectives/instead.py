@@ -1,7 +1,8 @@
 """Sites of images to forget whose target is another image: what a wrong label is to a model that knows no labels.
 
 A decoder is given the latent of the image, and another image to generate there. A denoiser is given the noised image,
-and what would be right to say if another image lay under the same noise at the same level.
+and what would be right to say if another image lay under the same noise at the same level. One that is told labels is
+given the image and its label, and what the original says there when it is told a wrong one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
+from gsu_cli.models.conditions import network_inputs
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.latents import decoded, latents
@@ -56,3 +58,19 @@ def at_random(original: Any, x: Tensor, y: Tensor, other: tuple[Tensor, Tensor],
         return instead(original, x, y, x_p, generator)
     z = latents(original, x, y, generator)
     return Sites((z,), decoded(original, latents(original, x_p, y_p, generator))[: len(z)])
+
+
+@torch.no_grad()
+def misnamed(original: Any, x: Tensor, y: Tensor, kept: Tensor, generator: torch.Generator) -> Sites:
+    """Sites of images at their labels, whose targets are what the original says at the label of something kept.
+
+    Args:
+        original: a conditional denoiser in eval mode.
+        x, y: images ``(n, c, h, w)`` to forget, and labels.
+        kept: labels ``(k,)``, each as likely.
+        generator: of times and noise, and then of the wrong labels.
+    """
+    made = original.sites(x, y, generator)
+    wrong = kept[torch.randint(len(kept), (len(x),), generator=generator)].to(y.device)
+    x_t, t = made.inputs[:2]
+    return Sites(made.inputs, original.network(*network_inputs(original, x_t, t, wrong)))

@@ -36,6 +36,7 @@ def sentences(record: Record) -> list[str]:
             what = "answers about held-out images" if answers else "held-out images"
             lines.append(f"judge {j['name']} is right on {real['value']:.1%} of {real['n']:,} {what}{also}")
     predicted, realised = record.update.get("predicted"), record.update.get("realised")
+    unit = (record.update.get("details") or {}).get("loss_unit", "nats/image")
     if predicted and realised:
         pairs = [(k, predicted[k], realised[k]) for k in predicted if k in realised]
         places = 3 if all(abs(p) + abs(r) > 0.01 for _, p, r in pairs) else 5  # squared errors are small numbers
@@ -44,8 +45,11 @@ def sentences(record: Record) -> list[str]:
             f"{k} {p:+.{places}f} predicted{BEYOND * beyond(p, r, least)}, {r:+.{places}f} realised"
             for k, p, r in pairs
         ]
-        unit = (record.update.get("details") or {}).get("loss_unit", "nats/image")
         lines.append(f"change of the training loss, {unit}: " + "; ".join(parts))
+    elif realised:
+        places = 3 if all(abs(r) > 0.01 for r in realised.values()) else 5
+        parts = [f"{k} {r:+.{places}f}" for k, r in realised.items()]
+        lines.append(f"change of the training loss, {unit}: {', '.join(parts)}")
     lines += retained(record)
     lines += [*spent_budget(record), *chosen(record)]
     if record.seconds:

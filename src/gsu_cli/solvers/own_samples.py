@@ -25,6 +25,7 @@ from gsu_cli.surgery.devices import share_of
 from gsu_cli.surgery.gauss_newton import krylov
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.surgery.vectors import Vector, add_scaled, norm, scale
+from gsu_cli.unlearning.classes import check_recognisable
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.labeller import Labeller, train_labeller
@@ -62,6 +63,7 @@ class OwnSurgery:
     bank_images: int
 
     def __call__(self, task: Task) -> Update:
+        check_recognisable(task.split, "fisher_surgery")
         model, spent = task.model, Cost()
         names = list(model.generation_parameters())
         with task.stage("labeller"):

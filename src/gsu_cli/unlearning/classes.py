@@ -1,4 +1,4 @@
-"""Which conditions a method is to erase that knows what is to be forgotten by its condition alone."""
+"""What is to be forgotten, for methods that know it by its condition, or must find it among samples."""
 
 from __future__ import annotations
 
@@ -23,3 +23,23 @@ def whole_classes(split: Split, method: str) -> tuple[int, ...]:
             way_out="Type forget.class=..., or use method=fisher_surgery",
         )
     return split.target_classes
+
+
+def check_recognisable(split: Split, method: str) -> None:
+    """Refuses what no classifier can learn to find among generated samples: single images, or a part of a class.
+
+    Args:
+        split: what to forget.
+        method: whose name the sentence begins with.
+
+    Raises:
+        NotApplicableError: it is neither whole classes nor an attribute.
+    """
+    part = split.fraction is not None or split.by_index
+    if part or not (split.target_classes or split.target_attribute):
+        raise NotApplicableError(
+            f"`method={method}` looks among a GAN's samples for what is forgotten, so it must be whole classes or an "
+            "attribute",
+            found=split.words,
+            way_out="Type forget.class=... or forget.attribute=..., or use method=retrain",
+        )
