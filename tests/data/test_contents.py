@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 
 from gsu_cli.data.base import Dataset, Images
-from gsu_cli.data.contents import counts, describe_counts, repeated
+from gsu_cli.data.contents import counts, describe_counts
+from gsu_cli.data.copies import kept_copies, repeated
+from gsu_cli.data.forget import ForgetSpec
 
 
 def test_counts_of_classes_and_attributes(faces: Dataset) -> None:
@@ -29,6 +31,23 @@ def test_images_in_both_parts_are_counted() -> None:
     train = Images(pixels, torch.zeros(5, dtype=torch.int64))
     heldout = Images(torch.cat([pixels[[3, 3]], almost, pixels[:1] + 100]), torch.zeros(4, dtype=torch.int64))
     said = repeated(Dataset("x", train, heldout, {0: "a"}, "memory"))
-    assert said.startswith("2 of the 4 held-out images are training images too, pixel for pixel")
+    assert said == (
+        "2 of the 4 held-out images are training images too, pixel for pixel: no evidence on unseen images. Different "
+        "images: 5 of 5 in training, 3 of 4 held out, 1 in both"
+    )
     none = Images(almost, torch.zeros(1, dtype=torch.int64))
     assert repeated(Dataset("x", train, none, {0: "a"}, "memory")) == ""
+
+
+def test_retained_copies_of_forgotten_images_are_counted() -> None:
+    pixels = torch.arange(4 * 12).to(torch.uint8).reshape(4, 3, 2, 2)[[0, 1, 2, 1, 3, 1]]
+    images = Images(pixels, torch.zeros(6, dtype=torch.int64))
+    dataset = Dataset("x", images, images, {0: "a"}, "memory")
+    rng = torch.Generator()
+    said = kept_copies(ForgetSpec(sample=[1, 4]).resolve(dataset, generator=rng))
+    assert said == (
+        "2 of the 4 retained training images equal a forgotten one, pixel for pixel: what is forgotten with one is "
+        "taught by the other"
+    )
+    assert kept_copies(ForgetSpec(sample=[1, 3, 5]).resolve(dataset, generator=rng)) == ""
+    assert kept_copies(ForgetSpec(sample=[0]).resolve(dataset, generator=rng)) == ""

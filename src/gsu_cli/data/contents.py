@@ -1,4 +1,4 @@
-"""What a data set holds, counted: images of each class and attribute in each part, images that are in both parts."""
+"""What a data set holds, counted: images of each class and attribute in each part."""
 
 from __future__ import annotations
 
@@ -57,24 +57,3 @@ def _few(numbers: dict[str, int], what: str) -> str:
     if numbers[least] == numbers[most]:
         return f"{len(numbers):,} {what} of {numbers[most]:,} images each"
     return f"{len(numbers):,} {what} of {numbers[least]:,} ({least}) to {numbers[most]:,} ({most}) images"
-
-
-def repeated(dataset: Dataset) -> str:
-    """A sentence on held-out images that are training images too, pixel for pixel, or the empty string.
-
-    They are no evidence on unseen images: a model may know them by heart.
-    """
-    train, heldout = dataset.train.pixels, dataset.heldout.pixels
-    if train.shape[1:] != heldout.shape[1:]:
-        return ""
-    row = train.shape[2] // 2  # one row rules nearly all others out, and little is read
-    rows = {image.tobytes() for image in heldout[:, :, row].numpy()}
-    near = [i for i, image in enumerate(train[:, :, row].numpy()) if image.tobytes() in rows]
-    known = {train[i].numpy().tobytes() for i in near}
-    again = sum(image.tobytes() in known for image in heldout.numpy()) if known else 0
-    if not again:
-        return ""
-    return (
-        f"{again:,} of the {len(heldout):,} held-out images are training images too, pixel for pixel: "
-        "no evidence on unseen images"
-    )

@@ -9,7 +9,8 @@ from dataclasses import replace
 from omegaconf import DictConfig
 
 from gsu_cli.data.base import Dataset, OnProgress
-from gsu_cli.data.contents import counts, describe_counts, repeated
+from gsu_cli.data.contents import counts, describe_counts
+from gsu_cli.data.copies import kept_copies, repeated
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.run.seeds import generator
@@ -59,8 +60,10 @@ def read_dataset(cfg: DictConfig) -> Dataset:
 
 
 def resolve_split(spec: ForgetSpec, dataset: Dataset, session: Session) -> Split:
-    """Index sets of the spec, recorded."""
+    """Index sets of the spec, recorded; what is retained and equal to what is forgotten is said."""
     split = spec.resolve(dataset, generator=generator(session.record.seeds["unlearn"], "forget", "fraction"))
+    if note := kept_copies(split):
+        console.note(note)
     session.record.split = {
         "forget": split.words,
         "slug": split.slug,
