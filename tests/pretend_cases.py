@@ -15,7 +15,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,22 @@ from omegaconf import OmegaConf
 
 import e2e_world
 import pretend_device
+import tiny_conditional
 import tiny_diffusion
+import tiny_gan
 import tiny_world
 from gsu_cli.cli import main
+from gsu_cli.curvature.diagonal import diagonal_fisher
+from gsu_cli.curvature.fisher import kronecker_fisher
+from gsu_cli.curvature.gauss_newton import site_gauss_newton
+from gsu_cli.evaluation.samples import generate_samples
+from gsu_cli.gradients import parameters
+from gsu_cli.models.decoders import prefix_of, site_maker
+from gsu_cli.models.protocols import HasImageSites, HasLoss, lacking
+from gsu_cli.models.sites import Sites
 from gsu_cli.run.configs import conf_dir
+from gsu_cli.surgery.devices import device_of
+from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn
 
@@ -38,37 +50,118 @@ SMALL = {
     "steps": 3, "log_every": 2, "batch_size": 32, "n_generated": 200, "labeller_images": 100, "n_fisher": 100,
     "n_replay": 100, "epochs": 2,
 }  # fmt: skip
+FEWER = {
+    **SMALL, "n_fisher": 60, "n_replay": 60, "fisher_images": 60, "retain_images": 60, "forget_images": 60,
+    "budget_images": 60, "bank_images": 200, "steps": 2, "epochs": 1,
+}  # fmt: skip
+FAMILIES: dict[str, Callable[[], Any]] = {
+    "conditional VAE": tiny_conditional.trained,
+    "diffusion": tiny_diffusion.trained,
+    "GAN": tiny_gan.taught,
+}
+FRESH: dict[str, Callable[[], Any]] = {
+    "conditional VAE": tiny_conditional.fresh,
+    "diffusion": tiny_diffusion.fresh,
+    "GAN": tiny_gan.fresh,
+}
+BARE = {"conditional VAE": ("bank_images",)}  # options that a family does not read
+METHODS = sorted(path.stem for path in (conf_dir() / "method").glob("*.yaml"))
 
 
-def method(name: str) -> float:
-    """Unlearns on both devices."""
+def options_of(name: str, family: str = "") -> Any:
     options = OmegaConf.load(conf_dir() / "method" / f"{name}.yaml")
-    options = OmegaConf.merge(options, {k: v for k, v in SMALL.items() if k in options})
+    small = {k: v for k, v in FEWER.items() if k not in BARE.get(family, ())} if family else SMALL
+    return OmegaConf.merge(options, {k: v for k, v in small.items() if k in options})
+
+
+def applies(name: str, family: str) -> bool:
+    made = instantiate(options_of(name, family), _convert_="all")
+    return not lacking(FRESH[family](), getattr(made, "needs", ()))
+
+
+def method(name: str, family: str = "") -> float:
+    """Unlearns on both devices."""
+    options = options_of(name, family)
+    plain = tiny_diffusion.conditional if name in DIFFUSION else tiny_world.trained
+    trained = FAMILIES[family] if family else plain
 
     def run(model: Any) -> dict[str, torch.Tensor]:
         made, generator = instantiate(options, _convert_="all"), torch.Generator().manual_seed(0)
         found, _ = unlearn(model, tiny_world.split(), made, generator=generator, recipe=Recipe(2, 64, 1e-2))
         return {k: v.cpu() for k, v in found.state_dict().items()}
 
-    trained = tiny_diffusion.conditional if name in DIFFUSION else tiny_world.trained
     start = tiny_world.weights(trained())
     one, other = run(trained()), run(trained().to(DEVICE))
     moved = max(float((one[k] - start[k]).abs().max()) for k in start)
     return max(float((one[k] - other[k]).abs().max()) for k in start) / moved
 
 
-def verbs(folder: Path) -> dict[str, Any]:
-    """Training, unlearning and evaluation by lines, with the same words for both devices; the figures that differ."""
+def on_both(model: Callable[[], Any], act: Callable[[Any], Mapping[str, torch.Tensor]]) -> float:
+    """What ``act`` finds of a model on both devices; the largest difference, as a share of the largest entry."""
+    one, other = act(model()), {k: v.cpu() for k, v in act(model().to(DEVICE)).items()}
+    assert one.keys() == other.keys()
+    assert one
+    return max(float((one[k] - other[k]).abs().max()) / (float(one[k].abs().max()) or 1.0) for k in one)
+
+
+def generated(model: Any) -> Mapping[str, torch.Tensor]:
+    """Samples, and losses of images where there are some."""
+    x, y = next(tiny_world.dataset().train.to(device_of(model)).batches(30))
+    found = {"samples": generate_samples(model, 30, seed=0).float()}
+    if isinstance(model, HasLoss):
+        found["loss"] = model.loss(x, y, torch.Generator().manual_seed(0)).detach()
+    return found
+
+
+def curvature(model: Any) -> Mapping[str, torch.Tensor]:
+    """Kronecker factors, the diagonal Fisher and a Gauss-Newton product; of a GAN at sites of its own samples."""
+    images = tiny_world.dataset().train.to(device_of(model))[torch.arange(40)]
+    maker, g = site_maker(model), torch.Generator().manual_seed(0)
+    x, y = next(images.batches(40))
+    sites = maker.sites(x, y, g) if isinstance(maker, HasImageSites) else Sites((model.noise(40, g),), x)
+    names = [n for n, _ in model.named_parameters() if n.startswith(prefix_of(model, maker.network))]
+    theta = parameters(model, names)
+    fisher = kronecker_fisher(model, sites, seed=0)
+    product = site_gauss_newton(model, theta, sites)({k: torch.ones_like(v) for k, v in theta.items()})
+    found = {f"A {layer.scope.module}": layer.A for layer in fisher.layers}
+    found |= {f"G {layer.scope.module}": layer.G for layer in fisher.layers}
+    return {**found, **{f"Gv {k}": v for k, v in product.items()}, **diagonal_fisher(model, sites, seed=0)}
+
+
+def training(family: str) -> float:
+    """Two epochs on both devices, from the same weights: how far apart they end, as a share of how far they went."""
+    recipe = Recipe(2, 100, 1e-3, ema=0.9)
+
+    def run(model: Any) -> dict[str, torch.Tensor]:
+        fit(model, tiny_world.dataset().train, recipe, seed=0)
+        return {k: v.cpu() for k, v in model.state_dict().items()}
+
+    start = tiny_world.weights(FRESH[family]())
+    one, other = run(FRESH[family]()), run(FRESH[family]().to(DEVICE))
+    moved = max(float((one[k] - start[k]).abs().max()) for k in start)
+    return max(float((one[k] - other[k]).abs().max()) for k in start) / moved
+
+
+VAE = ("model.hidden=[32]", "model.latent_dim=2", "training.epochs=4")
+DDPM = ("model=ddpm", "model.channels=[8,16]", "model.embedding=16", "model.train_steps=50", "model.sample_steps=5",
+        "training.epochs=2", "training.batch_size=30", "training.ema=0.9")  # fmt: skip
+GAN = ("model=dcgan", "model.latent_dim=4", "model.channels=[8,8]", "model.critic=[8,8,8]", "training.epochs=2",
+       "training.batch_size=30", "training.ema=0.9")  # fmt: skip
+
+
+def verbs(folder: Path, model: Sequence[str] = VAE) -> dict[str, Any]:
+    """Training, unlearning and evaluation by lines, with the same words for both devices; the figures of both."""
     e2e_world.write_world(folder / "data")
     data = ["dataset=idx", "dataset.name=strokes", f"dataset.path={folder / 'data'}", "evaluation.samples=60"]
     found: dict[str, dict[str, Any]] = {}
     for device in ("cpu", pretend_device.NAME):
         out = folder / device
-        _line("train", *data[:3], "model.hidden=[32]", "model.latent_dim=2", "training.epochs=4", device, out / "vae")
+        _line("train", *data[:3], *model, device, out / "model")
         _line("train", *data[:3], "model=judge_cnn", "training=judge", "model.width=4", device, out / "judge")
-        weights = f"checkpoint.path={out / 'vae/model.safetensors'}"
+        weights = f"checkpoint.path={out / 'model/model.safetensors'}"
         judges = [f"judge.cnn.path={out / 'judge/model.safetensors'}", "judge.knn.references=90"]
-        _line("unlearn", *data, weights, "forget.class=1", *judges, "retrain=true", device, out / "run")
+        how = ["retrain=true"] if model is VAE else ["method=finetune", "method.batch_size=60"]
+        _line("unlearn", *data, weights, "forget.class=1", *judges, *how, device, out / "run")
         _line("evaluate", f"run={out / 'run'}", device, out / "again")
         record = json.loads((out / "again/record.json").read_text())
         first = json.loads((out / "run/record.json").read_text())
@@ -89,11 +182,20 @@ def _line(*words: Any) -> None:
 
 def cases(folder: Path) -> Iterator[tuple[str, Callable[[], Any], bool]]:
     """Name, what to run, whether the device has float64."""
-    for path in sorted((conf_dir() / "method").glob("*.yaml")):
-        yield f"method {path.stem}", lambda name=path.stem: method(name), True
+    for name in METHODS:
+        yield f"method {name}", lambda name=name: method(name), True
     for name in ("fisher_surgery", "newton", "salun", "uno", "gradient_surgery"):
         yield f"method {name} without float64", lambda name=name: method(name), False
+    for family, made in FRESH.items():
+        yield f"{family}: sampling and losses", lambda made=made: on_both(made, generated), True
+        yield f"{family}: curvature", lambda made=made: on_both(made, curvature), True
+        yield f"{family}: training", lambda family=family: training(family), True
+        for name in METHODS:
+            if applies(name, family):
+                yield f"{family}: method {name}", lambda name=name, family=family: method(name, family), True
     yield "verbs", lambda: verbs(folder), True
+    yield "verbs of a diffusion model", lambda: verbs(folder / "ddpm", DDPM), True
+    yield "verbs of a GAN", lambda: verbs(folder / "gan", GAN), True
 
 
 def run(folder: Path, wanted: list[str]) -> None:

@@ -63,8 +63,9 @@ def _run(op: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         raise RuntimeError(f"a generator of another device in {op}")
     here = bool(behind)
     if kwargs.get("device") is not None:
-        here = torch.device(kwargs["device"]).type == NAME
-        kwargs = {**kwargs, "device": torch.device("cpu")}
+        wanted = torch.device(kwargs["device"]).type
+        here = wanted == NAME
+        kwargs = {**kwargs, "device": torch.device("meta" if wanted == "meta" else "cpu")}
     if name == "aten::_local_scalar_dense":
         return args[0].raw.item()
     if name == "aten::_efficientzerotensor":

@@ -35,7 +35,7 @@ def on_both(folder: Path, *cases: str) -> dict[str, dict[str, object]]:
 def assert_the_same(found: dict[str, dict[str, object]]) -> None:
     for name, row in found.items():
         assert row["error"] is None, (name, row["error"])
-        if name == "verbs":
+        if name.startswith("verbs"):
             figures = dict(row["found"])
             assert figures.pop("device") == ["cpu", "pretend"]
             assert len(figures) > 30
@@ -46,7 +46,10 @@ def assert_the_same(found: dict[str, dict[str, object]]) -> None:
 
 
 def test_the_verbs_and_the_default_method_give_the_cpus_numbers_on_another_device(tmp_path):
-    wanted = ("method fisher_surgery", "method newton without float64", "verbs")
+    wanted = (
+        "method fisher_surgery", "method newton without float64", "verbs", "diffusion: curvature",
+        "diffusion: sampling and losses", "GAN: curvature", "GAN: training",
+    )  # fmt: skip
     found = on_both(tmp_path, *wanted)
     assert set(found) == set(wanted)
     assert_the_same(found)
@@ -56,6 +59,10 @@ def test_the_verbs_and_the_default_method_give_the_cpus_numbers_on_another_devic
 def test_every_method_gives_the_cpus_weights_on_another_device(tmp_path):
     found = on_both(tmp_path)
     assert {name for name in found if name.startswith("method")} >= {f"method {name}" for name in METHODS}
+    for family in ("conditional VAE", "diffusion", "GAN"):
+        ran = {name.partition(": ")[2] for name in found if name.startswith(f"{family}: ")}
+        assert ran >= {"sampling and losses", "curvature", "training", "method fisher_surgery", "method finetune"}
+    assert len([name for name in found if name.startswith("diffusion: method")]) >= len(METHODS) - 3  # decode or ask
     assert_the_same(found)
 
 

@@ -58,11 +58,12 @@ def test_it_is_measured_without_a_loss(world: World, gan: Run, type_line: Any, t
     assert "diagnostics" not in run.record["update"]["details"]
 
 
-def test_a_sweep_in_which_methods_do_not_apply_has_not_failed(
+def test_a_sweep_in_which_no_method_applies_has_not_failed_and_says_that_nothing_ran(
     world: World, gan: Run, type_line: Any, tmp_path: Path
 ) -> None:
     typed = type_line(*unlearn(world, gan, "-m", "method=ascent,uno"), cwd=tmp_path)
-    assert typed.code == 0, typed.err
+    assert typed.code == 2, typed.err
+    assert "must apply to its model; found n/a in all 2" in typed.err
     assert typed.out.count("n/a") == 2, typed.out
     assert "failed" not in typed.err
     assert not list(tmp_path.rglob("error.txt"))
