@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import tiny_diffusion
@@ -14,6 +16,7 @@ from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.gradient_surgery import GradientSurgery
 from gsu_cli.methods.retrain import Retrain
 from gsu_cli.protocol.calibrated import Calibrated
+from gsu_cli.solvers.options import READ
 from gsu_cli.unlearning.unlearn import check_needs
 
 NAN, INF = float("nan"), float("inf")
@@ -99,3 +102,13 @@ def test_so_are_those_that_the_chosen_solver_does_not_read(options, key):
     for each in (method, calibrated):
         with pytest.raises(UsageError, match=f"`method.{key}` must be left out with solver=kfac of a decoder"):
             check_needs(each, tiny_world.trained(), tiny_world.split())
+
+
+def test_the_page_says_which_solver_reads_what():
+    page = (Path(__file__).parents[2] / "docs/methods/fisher_surgery.md").read_text(encoding="utf-8")
+    found = {
+        row[0].replace("`", ""): tuple(row[1].replace("`", "").split(", "))
+        for row in (line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| "))
+        if row[0].replace("`", "") in READ
+    }
+    assert found == READ
