@@ -42,6 +42,7 @@ PLACES = (
     "checkpoint.twin=",
     "checkpoint.retrained=",
     "judge.cnn.path=",
+    "dataset.download=",
     "hydra.",
     "method.prediction_images=",
     "metric=",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 
 from gsu_cli.cli import error_messages as complaints
 from gsu_cli.cli import pages
@@ -59,3 +61,19 @@ with console.training_bar("MlpVae") as tick, console.work_bar("evaluate") as toc
     assert first.strip() == "NOTE  " + ("long " * 100).strip()
     assert second == "use it with checkpoint.path=" + "/very" * 60
     assert found.stderr == ""
+
+
+def test_bars_say_how_many_images_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gsu_cli.training.history import Progress
+    from gsu_cli.verbs import console
+    from gsu_cli.verbs.measure import _rate
+
+    screen = io.StringIO()
+    monkeypatch.setattr(console, "console", Console(file=screen, force_terminal=True, width=160))
+    with console.training_bar("Ddpm") as tick:
+        tick(Progress(1, 2, 1, 1, 0.5, 1234.5))
+    assert "1,234 images/s" in screen.getvalue()
+    lines: list[str] = []
+    heard = _rate("original", 1000, lines.append)
+    heard(20.4)
+    assert re.fullmatch(r"20 of 1,000 samples of original, [\d,]+ images/s", lines[0])

@@ -14,6 +14,7 @@ from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import hessian_vector, image_losses, mean_gradient, parameters
 from gsu_cli.models.diffusion.ddpm import Ddpm
 from gsu_cli.models.diffusion.schedule import alpha_bars, sampling_times, stratified
+from gsu_cli.models.generating import watching
 from gsu_cli.models.protocols import Generator, HasDecoder, HasLoss, HasNoiseLevels, HasPosterior, lacking, loss_unit
 from gsu_cli.surgery.vectors import dot
 
@@ -198,3 +199,18 @@ def test_any_number_of_steps_begins_in_noise_and_ends_at_the_image(steps: int, c
     t = sampling_times(steps, count)
     assert (int(t[0]), int(t[-1]), len(t)) == (steps - 1, 0, count)
     assert bool((t[1:] < t[:-1]).all())
+
+
+def test_whoever_waits_hears_how_many_images_are_made() -> None:
+    """Step by step, so that a slow model shows that it moves; and the images are the same with a listener."""
+    model = tiny_diffusion.trained()
+    noise = model.noise(7, torch.Generator().manual_seed(0))
+    heard: list[float] = []
+    with torch.no_grad(), watching(heard.append):
+        watched = model.generate(noise)
+    assert len(heard) == model.sample_steps
+    assert heard == sorted(heard)
+    assert heard[-1] == pytest.approx(7)
+    with torch.no_grad():
+        assert torch.equal(model.generate(noise), watched)
+    assert len(heard) == model.sample_steps, "nobody listens any more"

@@ -60,7 +60,9 @@ def test_rows_stand_in_the_order_of_the_spec() -> None:
 def test_a_cell_not_run_is_a_hole() -> None:
     rows = table(SPEC, [replace(SIX[0], record=None), SIX[1]]).rows
     assert [cell.value for cell in rows[0][-2:]] == [1, 1]
-    assert "not run" in rows[0][-1].note
+    assert rows[0][-1].note == "1 not run"
+    none = table(SPEC, [*(replace(o, record=None) for o in SIX[:2]), *SIX[3:]]).rows[0]
+    assert (none[2].note, none[-1].note) == ("not run", "2 not run")
 
 
 def test_references_are_counted_once_a_seed() -> None:
@@ -85,6 +87,17 @@ def test_the_mean_weighs_rows_and_names_the_worst() -> None:
     assert row[2].value == pytest.approx((-0.6 - 0.9) / 2)
     (worst,) = [i for i, column in enumerate(found.columns) if column.head.startswith("worst")]
     assert row[worst].label == "-60.0% class 7"
+
+
+def test_each_entry_of_the_rows_has_a_mean_of_its_own() -> None:
+    """Rows of several families would make a mean of unlike things."""
+    entries = {"7": "old", "1": "new"}
+    apart = [replace(o, cell=replace(o.cell, entry=entries[o.cell.row])) for o in SIX]
+    rows = table(replace(SPEC, mean="each", references=["data"]), apart).rows
+    means = {(row[0].label, row[1].label): row[2].value for row in rows if row[0].label.startswith("mean")}
+    assert set(means) == {(f"mean of {e}", c) for e in ("old", "new") for c in ("real data", "surgery", "ascent")}
+    assert means["mean of old", "surgery"] == pytest.approx(-0.6)
+    assert means["mean of new", "surgery"] == pytest.approx(-0.9)
 
 
 def test_published_figures_are_words_beside_ours() -> None:

@@ -213,26 +213,36 @@ def test_a_step_ends_where_forgetting_ends() -> None:
     class Quadratic:
         before, allowed = 1.0, 0.5
 
-        def allows(self, step: float) -> bool:
-            return self.rise(step) <= self.allowed
-
         def at(self, direction: Any, step: float) -> float:
             return step
 
         def reached(self, step: float) -> float:
             return (1 - step) ** 2
 
-        def rise(self, step: float) -> float:
-            return 0.1
+        def relative_increase(self, step: float) -> float:
+            return 0.1 * (2 - step)
 
     longest = Candidate({}, StepSearch(1.0, 0.5, (), True), 1.0, 1.0, 0.0)
-    found = shortened(Quadratic(), longest)  # type: ignore[arg-type]
-    assert 1 - 0.1**0.5 <= found.step <= 1 - 0.1**0.5 + 1 / 16
+    found, increase = shortened(Quadratic(), longest)  # type: ignore[arg-type]
+    assert 1 - 0.1**0.5 <= found.step <= 1 - 0.1**0.5 + 1 / 8
     assert found.redirect_loss == pytest.approx((1 - found.step) ** 2)
+    assert increase == pytest.approx(0.1 * (2 - found.step))
     costly = Quadratic()
-    costly.allowed = 0.05
-    assert shortened(costly, longest) is longest, "a shorter step that costs more than the budget is not taken"  # type: ignore[arg-type]
-    assert shortened(Quadratic(), replace(longest, redirect_loss=1.5)).step == 1.0, "nothing was gained"  # type: ignore[arg-type]
+    costly.allowed = 0.12
+    kept, increase = shortened(costly, longest)  # type: ignore[arg-type]
+    assert kept is longest, "a shorter step that costs more than the budget is not taken"
+    assert increase == pytest.approx(0.1)
+    assert shortened(Quadratic(), replace(longest, redirect_loss=1.5))[0].step == 1.0, "nothing was gained"  # type: ignore[arg-type]
+
+
+def test_what_was_spent_is_measured_at_the_weights_that_stay() -> None:
+    model, update = run(FisherSurgery(budget=0.05, **SMALL))
+    original, split = tiny_diffusion.trained(), tiny_world.split()
+    (shot,) = update.details["shots"]
+    assert update.details["budget_spent"] == pytest.approx(shot["relative_increase"], abs=1e-6)
+    assert update.details["images"]["budget"] == split.n_retain, "all of them, in some order"
+    costs = [mean_loss(m, split.retain_images, seed=3) for m in (original, model)]
+    assert update.details["budget_spent"] == pytest.approx(costs[1] / costs[0] - 1, abs=0.02)
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:

@@ -54,6 +54,15 @@ def test_a_subset_column_is_run_with_some_seeds() -> None:
     assert {c.seed for c in cells if c.column == "ascent"} == {1, 2}
 
 
+def test_slow_rows_are_run_with_seeds_of_their_own() -> None:
+    cells = TableSpec.of(VALUES | {"slow": {"rows": ["both_digits"], "seeds": [0]}}).cells()
+    assert [(c.column, c.seed) for c in cells if c.entry == "both digits"] == [
+        ("ascent", 0), ("finetune", 0), ("surgery", 0)
+    ]  # fmt: skip
+    assert [c.seed for c in cells if c.row == "digit 0"] == [1, 2] * 3
+    assert {c.entry for c in cells} == {"digit", "both digits"}
+
+
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [
@@ -80,6 +89,10 @@ def test_a_subset_column_is_run_with_some_seeds() -> None:
         ({"subset": {"rows": ["digit 9"], "columns": []}}, "`table.subset.rows` must name labels"),
         ({"subset": {"rows": [], "columns": ["fintune"]}}, "found fintune. Did you mean 'finetune'?"),
         ({"row": {}}, "found row. Did you mean 'rows'?"),
+        ({"slow": {"rows": ["digit"]}}, "`table.slow` must hold rows, a list of keys, and seeds"),
+        ({"slow": {"rows": ["digits"], "seeds": [1]}}, "found digits. Did you mean 'digit'?"),
+        ({"slow": {"rows": ["digit"], "seeds": [-1]}}, "`table.slow.seeds` must be a list"),
+        ({"mean": "all"}, "`table.mean` must be true, false, only or each; found all"),
         ({"expect": [{"change": "fid"}]}, "a line of `table.expect` must have"),
         ({"expect": [{"change": "fid", "level": "fid", "between": [0, 1]}]}, "a line of `table.expect` must have"),
         ({"expect": [{"change": "fid", "between": [0]}]}, "a line of `table.expect` must have"),

@@ -42,7 +42,7 @@ SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares")
 DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
 LOSS_BUDGET, GAN_BUDGET = 0.01, 0.3  # a drift at the same noise is a sterner measure than a loss of images
 GAN_SHOTS, GAN_IMAGES = 8, (500, 500, 800)
-DENOISER_IMAGES = (500, 1_000, 1_000)  # a pass through a UNet costs as much as a hundred through a decoder
+DENOISER_IMAGES = (500, 600, 500)  # a pass through a UNet costs as much as a hundred through a decoder
 
 
 class FisherSurgery:
@@ -56,8 +56,8 @@ class FisherSurgery:
         damping: candidates for ``lambda``, in mean eigenvalues of each layer's Fisher; solvers other than "kfac", a
             diffusion model and a GAN take one, of the usual candidates the first.
         retain_images: at most, for statistics and targets; None: 4,000, or 500 of a diffusion model.
-        forget_images: at most, for the gradient; None: 3,000, or 1,000.
-        budget_images: at most, of those retained, on which the budget is measured; None: 3,000, or 1,000.
+        forget_images: at most, for the gradient; None: 3,000, or 600.
+        budget_images: at most, of those retained, on which the budget is measured; None: 3,000, or 500.
         ekfac: EK-FAC's eigenvalues, from a second pass over the statistics' images.
         target: what comes instead: "nearest", what is generated at a near retained latent; "alike", at the retained
             latent with the most similar image; "translate", at the same latent moved to where the attribute is not;

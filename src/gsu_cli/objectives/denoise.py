@@ -83,16 +83,19 @@ def redirected(
         )
     raw = noised_sites(model, forget, seed=seed, start=start)
     m = 2 * bank.floats().to(raw.targets.device).flatten(1) - 1
-    kept = retained.to(m.device)
+    kept, gone = (part.nonzero()[:, 0].to(m.device) for part in (retained, ~retained))
+    bank_kept, bank_gone = m[kept], m[gone]
     targets, forgotten, clamped = [], 0.0, 0.0
     for part in raw.split(BLOCK):
         x, t = part.inputs[:2]
         log_p = bank_posterior(model, x, t, m)
-        forgotten += float(torch.softmax(log_p, 1)[:, ~kept].sum())
-        everything = torch.softmax(log_p, 1) @ m
-        without = torch.softmax(log_p.masked_fill(~kept, -torch.inf), 1) @ m
+        log_kept, log_gone = log_p[:, kept], log_p[:, gone]
+        share = torch.sigmoid(log_gone.logsumexp(1, keepdim=True) - log_kept.logsumexp(1, keepdim=True))
+        forgotten += float(share.sum())
+        # E_all is the mean of E_retained and E_forget by their shares
+        correction = share * (torch.softmax(log_kept, 1) @ bank_kept - torch.softmax(log_gone, 1) @ bank_gone)
         word = model.network(x, t, *(torch.zeros_like(told) for told in part.inputs[2:]))
-        x_0 = model.denoised(x, t, word) + (without - everything).view_as(x)
+        x_0 = model.denoised(x, t, word) + correction.view_as(x)
         clamped += float((x_0.abs() > BEYOND).float().mean()) * len(x)
         targets.append(model.output_for(x, t, x_0.clamp(-BEYOND, BEYOND)))
     n = len(forget)

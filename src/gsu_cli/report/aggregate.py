@@ -20,6 +20,7 @@ from gsu_cli.report.sweep import labels
 from gsu_cli.report.table import Cell, Column, Form, Table, number
 from gsu_cli.run.record import Record
 
+NOT_RUN = "not run"  # the error of a cell that no run was made of
 FOOTNOTES = (
     "percentages are relative changes from the original weights",
     "± is half of Student's 95 % interval: over settings, each the mean of its seeds; over seeds where a row is one",
@@ -78,7 +79,8 @@ def _cell(g: Group, s: Statistic) -> Cell:
     if s.mean is None and g.inapplicable and not g.done and not g.failed:
         return Cell("n/a", note=str(g.inapplicable[0].error))
     if s.mean is None:
-        return Cell(note=f"not measured: {reasons}" if reasons else "no run ended well")
+        absent = not g.done and all(r.error == NOT_RUN for r in g.failed)
+        return Cell(note=f"not measured: {reasons}" if reasons else NOT_RUN if absent else "no run ended well")
     note = f"rests on {s.n} of {len(g.done)} runs: {reasons}" if s.missing else ""
     return Cell(value=s.mean, low=s.low, high=s.high, n=s.n, note=note)
 
@@ -90,10 +92,12 @@ def _worst(extreme: Extreme | None, form: Form) -> Cell:
 
 
 def _failures(g: Group) -> str:
-    """What went wrong, each reason once, behind the runs that share it."""
-    names = labels([*g.failed, *g.done])
+    """What went wrong, each reason once, behind the runs that share it; of what was not run, how many."""
+    failed = [r for r in g.failed if r.error != NOT_RUN]
+    names = labels([*failed, *g.done])
     said: dict[str, list[str]] = {}
-    for name, record in zip(names, g.failed, strict=False):
+    for name, record in zip(names, failed, strict=False):
         error = (record.error or "no error was noted; killed, or still at work").splitlines()[0]
         said.setdefault(f"{record.status}: {error}", []).append(name or "a run")
-    return "; ".join(f"{', '.join(names)} {reason}" for reason, names in said.items())
+    absent = [f"{len(g.failed) - len(failed)} {NOT_RUN}"] if len(g.failed) > len(failed) else []
+    return "; ".join([*(f"{', '.join(names)} {reason}" for reason, names in said.items()), *absent])

@@ -11,7 +11,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from gsu_cli.report.aggregate import table_of
+from gsu_cli.report.aggregate import NOT_RUN, table_of
 from gsu_cli.report.compact import write_compact
 from gsu_cli.report.figures.files import file_name, standalone
 from gsu_cli.report.figures.pareto import pareto
@@ -56,6 +56,9 @@ def _means(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[tuple[str, list
     """Label and cells of each block of means: over the rows that all columns have, then, of the rest, over all rows."""
     if not spec.mean:
         return []
+    if spec.mean == "each":
+        entries = dict.fromkeys(o.cell.entry for o in outcomes)
+        return [(f"{MEAN} of {entry}", [o for o in outcomes if o.cell.entry == entry]) for entry in entries]
     if not spec.subset:
         return [(MEAN, list(outcomes))]
     common = [o for o in outcomes if o.cell.row in spec.subset["rows"]]
@@ -162,7 +165,7 @@ def _columns(outcomes: Sequence[Outcome]) -> list[str]:
 
 def _group(row: str, column: str, outcomes: Sequence[Outcome]) -> Group:
     own = [o for o in outcomes if o.cell.column == column]
-    blank = [Record("unlearn", status="failed", error="not run", command=["gsu", "unlearn", *o.cell.overrides])
+    blank = [Record("unlearn", status="failed", error=NOT_RUN, command=["gsu", "unlearn", *o.cell.overrides])
              for o in own if o.record is None]  # fmt: skip
     failed = [o.record for o in own if o.record is not None and not (o.done or o.inapplicable)]
     other = tuple(o.record for o in own if o.record is not None and o.inapplicable)

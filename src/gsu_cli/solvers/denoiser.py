@@ -10,6 +10,7 @@ docs/methods/fisher_surgery.md has the method, docs/diffusion.md what it earns h
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,15 +27,17 @@ from gsu_cli.solvers.bookkeeping import foresee
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.fisher_solver import FisherSolver
 from gsu_cli.solvers.step_problem import StepProblem, relative_increase
-from gsu_cli.surgery.streaming import accumulate_gradient
+from gsu_cli.surgery.streaming import LossGradient, accumulate_gradient
+from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import draw_images, first, untold
 from gsu_cli.unlearning.weights import add_
 
 ENOUGH = 0.9  # of the decrease of the redirect loss that the whole budget buys
-BISECTIONS = 4  # of the step
-CHECK_IMAGES = 125  # of each part, at most, for predicted and realised losses: a Hessian-vector product costs four
+BISECTIONS = 3  # of the step
+LEFT = 0.15  # share of the budget that the longest step may leave unspent: it is shortened anyway
+CHECK_IMAGES = 64  # of each part, at most, for predicted and realised losses: a Hessian-vector product costs four
 
 
 @dataclass(frozen=True)
@@ -80,23 +83,26 @@ class DenoiserSurgery:
             }
         origin = {k: v.clone() for k, v in parameters(model, names).items()}
         goal = SiteLoss(model, found.sites, "the redirect loss")
-        base, redirect_before = cost.mean(origin), goal.mean(origin)
         before = {part: loss.mean(origin) for part, loss in checks.items()}
         update, log = Update("fisher_surgery", self.shots), list[dict[str, Any]]()
         statistics = first(retain, self.retain_images)
-        paid, redirect = base, redirect_before
+        base, redirect_before = math.nan, math.nan
         for shot in range(self.shots):
-            limit = base * (1 + self.budget * (shot + 1) / self.shots)
             theta = parameters(model, names)
-            problem = StepProblem(model, goal, cost, theta, paid, limit, redirect)
-            best = self._shot(task, problem, goal, cost, statistics, log)
+            with task.stage("gradients"):
+                g, g_r = (accumulate_gradient(loss.blocks(), theta) for loss in (goal, cost))
+            if shot == 0:
+                base, redirect_before = g_r.loss, g.loss
+            limit = base * (1 + self.budget * (shot + 1) / self.shots)
+            problem = StepProblem(model, goal, cost, theta, g_r.loss, limit, g.loss)
+            best, increase = self._shot(task, problem, g.vector, g_r, statistics, log)
             if shot == 0:
                 with task.stage("prediction"):
                     foresee(update, checks, origin, best, self.shots)
             add_(model, best.direction, best.step)
-            now = parameters(model, names)
-            paid, redirect = cost.mean(now), best.redirect_loss
+            paid, redirect = problem.loss + increase * abs(problem.loss), best.redirect_loss
             task.on_progress(shot + 1, self.shots, paid)
+        now = parameters(model, names)
         update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
         n_f, n_r, n_b = len(forget), len(statistics), len(trial)
         evaluations = sum(c["evaluations"] for c in log)
@@ -111,7 +117,7 @@ class DenoiserSurgery:
             "cost": Cost(
                 gradients=self.shots * (n_f + n_b),
                 fisher=self.shots * n_r * (2 if self.ekfac else 1),
-                forward=n_f * (2 + self.shots * (1 + BISECTIONS)) + n_b * (1 + self.shots + evaluations),
+                forward=n_f * (1 + self.shots * (1 + BISECTIONS)) + n_b * (self.shots + evaluations),
             ).record(len(split.dataset.train)),
         }
         return update
@@ -120,22 +126,18 @@ class DenoiserSurgery:
         self,
         task: Task,
         problem: StepProblem,
-        goal: SiteLoss,
-        cost: SiteLoss,
+        g: Vector,
+        g_r: LossGradient,
         retain: Images,
         log: list[dict[str, Any]],
-    ) -> Candidate:
-        """The best candidate at the weights of ``problem``."""
-        model, theta = task.model, problem.theta
-        with task.stage("gradients"):
-            g = accumulate_gradient(goal.blocks(), theta).vector
-            g_r = accumulate_gradient(cost.blocks(), theta)
+    ) -> tuple[Candidate, float]:
+        """The best candidate at the weights of ``problem``, and what it raises the retain loss by."""
         with task.stage("statistics"):
             seed = task.stream("fisher", len(log))
-            fisher = kronecker_fisher(model, retain, list(theta), seed=seed, ekfac=self.ekfac)
+            fisher = kronecker_fisher(task.model, retain, list(problem.theta), seed=seed, ekfac=self.ekfac)
         with task.stage("step"):
-            influence = FisherSolver(problem, g, g_r, fisher)
-            best = shortened(problem, influence.kfac(self.damping))
+            influence = FisherSolver(problem, g, g_r, fisher, LEFT)
+            best, increase = shortened(problem, influence.kfac(self.damping))
         if not best.redirect_loss < problem.before:
             raise UsageError(
                 "a step must lower the redirect loss",
@@ -149,31 +151,35 @@ class DenoiserSurgery:
                 "step": best.step,
                 "step_within_budget": best.step_within,
                 "redirect_loss": best.redirect_loss,
-                "relative_increase": best.search.relative_increase,
+                "relative_increase": increase,
                 "evaluations": len(best.search.evaluations),
             }
         )
-        return best
+        return best, increase
 
 
-def shortened(problem: StepProblem, longest: Candidate) -> Candidate:
+def shortened(problem: StepProblem, longest: Candidate) -> tuple[Candidate, float]:
     """The shortest step that lowers the redirect loss `ENOUGH` as far as the longest within the budget does.
 
     What is left of the budget buys little forgetting there, and other images pay for it: ones need a sixth of 1 %.
+
+    Returns:
+        The step, and what it raises the retain loss by, relative.
     """
     gained = problem.before - longest.redirect_loss
     best, low, high = longest, 0.0, longest.step
     for _ in range(BISECTIONS if gained > 0 else 0):
         step = (low + high) / 2
-        theta = problem.at(longest.direction, step)
-        reached = problem.reached(theta)
+        reached = problem.reached(problem.at(longest.direction, step))
         if problem.before - reached >= ENOUGH * gained:
             best, high = replace(longest, step=step, redirect_loss=reached), step
         else:
             low = step
+    increase = problem.relative_increase(problem.at(best.direction, best.step))
+    if best is longest or increase <= problem.allowed:
+        return best, increase
     # where the retain loss is no bowl, a shorter step than the one that was measured may cost more
-    within = best is longest or problem.allows(problem.at(best.direction, best.step))
-    return best if within else longest
+    return longest, problem.relative_increase(problem.at(longest.direction, longest.step))
 
 
 def bank_of(split: Split, most: int, *, seed: int) -> tuple[Images, torch.Tensor]:

@@ -35,12 +35,14 @@ class FisherSolver:
         g: gradient of the redirect loss.
         g_r: gradient of the retain loss.
         fisher: of the retain set.
+        tolerance: share of the budget that the longest step may leave unspent.
     """
 
     problem: StepProblem
     g: Vector
     g_r: LossGradient
     fisher: KroneckerFisher
+    tolerance: float = TOLERANCE
 
     def kfac(self, damping: float) -> Candidate:
         """The direction for one damping and the step that the budget allows along it."""
@@ -98,7 +100,7 @@ class FisherSolver:
             low=0.05,
             high=50.0,
             guess=expected.step_for(problem.limit - problem.loss),
-            rel_tol=TOLERANCE,
+            rel_tol=self.tolerance,
         )
         step = search.step
         reached = problem.reached(problem.at(d, step))

@@ -16,6 +16,7 @@ class Cell:
         seed: what ``seed=`` is set to.
         words: what follows ``gsu unlearn``, the seed left out.
         optional: whether missing data leave a hole instead of a failure.
+        entry: of the table's rows that it belongs to, as the table shows it.
     """
 
     row: str
@@ -23,6 +24,7 @@ class Cell:
     seed: int
     words: tuple[str, ...]
     optional: bool = False
+    entry: str = ""
 
     @property
     def overrides(self) -> list[str]:

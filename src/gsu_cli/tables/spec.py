@@ -29,10 +29,12 @@ class TableSpec:
         seeds: every cell is run with each of them.
         subset: ``columns`` that are run for ``rows`` alone, by the labels that the table shows, and, where given, with
             those of ``seeds`` alone: what is slow.
+        slow: ``rows``, by their keys of the yaml, that are run with ``seeds`` of their own.
         title: above the table; the name if empty.
         optional: labels of rows whose data may be missing: a hole, not a failure.
         references: whose numbers stand beside those of the columns: "original", "retrained", "data".
-        mean: whether the mean over all rows, and the worst of them, stand below; "only": nothing else stands.
+        mean: whether the mean over all rows, and the worst of them, stand below; "only": nothing else stands; "each":
+            below stands a mean of the rows of each key of ``rows``.
         sort: quantity by whose change columns and means are sorted: "feature_ratio.cnn"; None: as given.
         absolute: whether numbers are shown as they are; else as changes from the original.
         show: names of the measurements to show; None for all.
@@ -48,10 +50,11 @@ class TableSpec:
     seeds: Sequence[int]
     base: str = ""
     subset: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    slow: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     title: str = ""
     optional: Sequence[str] = ()
     references: Sequence[str] = ()
-    mean: bool | Literal["only"] = False
+    mean: bool | Literal["only", "each"] = False
     sort: str | None = None
     absolute: bool = False
     show: Sequence[str] | None = None
@@ -91,10 +94,12 @@ class TableSpec:
             )
         if self.subset.get("seeds") is not None:
             _check_seeds("table.subset.seeds", self.subset["seeds"])
+        if self.slow:
+            self._check_slow()
         if self.plot not in (True, False, "front"):
             raise UsageError("`table.plot` must be true, false or front", found=self.plot)
-        if self.mean not in (True, False, "only"):
-            raise UsageError("`table.mean` must be true, false or only", found=self.mean)
+        if self.mean not in (True, False, "only", "each"):
+            raise UsageError("`table.mean` must be true, false, only or each", found=self.mean)
         if not re.fullmatch(r"[\w.-]+", str(self.name)) or self.name == CELLS:
             raise UsageError("`table.name` must be a word that can name a folder", found=self.name)
         refuse_former("table.show", self.show or ())
@@ -102,6 +107,14 @@ class TableSpec:
         for key, choices in (("optional", self.rows), ("references", SUBJECTS)):
             if unknown := [word for word in getattr(self, key) if word not in choices]:
                 raise UsageError(f"`table.{key}` must name some of {', '.join(choices)}", found=unknown[0])
+
+    def _check_slow(self) -> None:
+        if not isinstance(self.slow, Mapping) or set(self.slow) != {"rows", "seeds"}:
+            raise UsageError("`table.slow` must hold rows, a list of keys, and seeds", found=self.slow)
+        if unknown := [key for key in self.slow["rows"] if key not in self.rows]:
+            raise UsageError("`table.slow.rows` must name keys of the table's rows", found=unknown[0],
+                             way_out=did_you_mean(str(unknown[0]), self.rows))  # fmt: skip
+        _check_seeds("table.slow.seeds", self.slow["seeds"])
 
     def cells(self) -> list[Cell]:
         """All runs of the table, row by row.
@@ -119,8 +132,9 @@ class TableSpec:
                 raise UsageError(f"`table.subset.{key}` must name labels of the table's {key}", found=unknown[0],
                                  way_out=did_you_mean(unknown[0], labels))  # fmt: skip
         return [
-            Cell(row, column, seed, (*base[0], *a, *b), key in self.optional)
-            for (key, row, a), (_, column, b), seed in itertools.product(rows, columns, self.seeds)
+            Cell(row, column, seed, (*base[0], *a, *b), key in self.optional, key.replace("_", " "))
+            for (key, row, a), (_, column, b) in itertools.product(rows, columns)
+            for seed in (self.slow["seeds"] if key in self.slow.get("rows", ()) else self.seeds)
             if not self.in_subset(column)
             or (row in self.subset["rows"] and seed in (self.subset.get("seeds") or (seed,)))
         ]

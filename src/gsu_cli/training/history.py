@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training is: finished steps of all, current epoch (from 1), running mean loss of the epoch."""
+    """Where training is: finished steps of all, current epoch (from 1), running mean loss of the epoch.
+
+    ``rate`` counts images a second, of this process alone.
+    """
 
     step: int
     steps: int
     epoch: int
     epochs: int
     loss: float
+    rate: float = 0.0
 
 
 @dataclass

@@ -84,7 +84,7 @@ def fit(
     if isinstance(model, Conditional):
         model.meets(images.labels)
     last_good = _measured(model, average), list(history.losses)  # one name for both: Ctrl-C must not come between them
-    started, last_report = time.perf_counter(), 0.0
+    started, last_report, passed = time.perf_counter(), 0.0, 0
     model.train()
     callers_rng = torch.random.get_rng_state()
     try:
@@ -105,10 +105,11 @@ def fit(
                 if average is not None:
                     average.update(model)
                 sum_of_losses, seen = sum_of_losses + value * len(index), seen + len(index)
+                passed += len(index)
                 if on_progress is not None and time.perf_counter() - last_report > 0.05:
                     last_report = time.perf_counter()
-                    done = epoch * steps_per_epoch + k + 1
-                    on_progress(Progress(done, total, epoch + 1, recipe.epochs, sum_of_losses / seen))
+                    done, rate = epoch * steps_per_epoch + k + 1, passed / (last_report - started)
+                    on_progress(Progress(done, total, epoch + 1, recipe.epochs, sum_of_losses / seen, rate))
             _check_weights(model, epoch)
             last_good = _measured(model, average), [*history.losses, sum_of_losses / seen]
             history.losses = list(last_good[1])
@@ -125,7 +126,8 @@ def fit(
         torch.random.set_rng_state(callers_rng)
         model.eval()
     if on_progress is not None:
-        on_progress(Progress(total, total, recipe.epochs, recipe.epochs, history.losses[-1]))
+        rate = passed / max(history.seconds, 1e-9)
+        on_progress(Progress(total, total, recipe.epochs, recipe.epochs, history.losses[-1], rate))
     return history
 
 

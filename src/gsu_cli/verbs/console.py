@@ -58,13 +58,14 @@ def _bar(*columns: str) -> Iterator[Progress]:
 
 @contextlib.contextmanager
 def training_bar(what: str) -> Iterator[Callable[[Epochs], None]]:
-    """A bar for `gsu_cli.training.loop.fit`: epoch, loss, time left."""
-    with _bar("epoch {task.fields[epoch]}", "loss {task.fields[loss]}") as progress:
-        task = progress.add_task(what, total=None, epoch="-", loss="-")
+    """A bar for `gsu_cli.training.loop.fit`: epoch, loss, images a second, time left."""
+    with _bar("epoch {task.fields[epoch]}", "loss {task.fields[loss]}", "{task.fields[rate]} images/s") as progress:
+        task = progress.add_task(what, total=None, epoch="-", loss="-", rate="-")
 
         def update(p: Epochs) -> None:
             epoch = f"{p.epoch}/{p.epochs}"
-            progress.update(task, completed=p.step, total=p.steps, epoch=epoch, loss=f"{p.loss:.3f}")
+            loss, rate = f"{p.loss:.3f}", f"{p.rate:,.0f}"
+            progress.update(task, completed=p.step, total=p.steps, epoch=epoch, loss=loss, rate=rate)
 
         yield update
 

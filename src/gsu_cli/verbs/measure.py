@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from gsu_cli.evaluation.trust import trust_report
 from gsu_cli.judges.base import Judge, JudgeSpec, Unavailable, label_of
 from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.diffusion.guidance import check_guidance
+from gsu_cli.models.generating import watching
 from gsu_cli.models.model import reconstructs
 from gsu_cli.models.protocols import HasGuidance
 from gsu_cli.run.checkpoints import Checkpoint
@@ -129,9 +131,9 @@ def measure(
         subjects: dict[str, EvaluatedModel] = {}
         for name, c in checkpoints.items():
             plan.guide(c.model)
-            subjects[name] = EvaluatedModel(
-                name, generate_samples(c.model, plan.samples, context.seed), c.model, c.sha256
-            )
+            with watching(_rate(name, plan.samples, lambda what: on_progress(done, steps, what))):
+                pixels = generate_samples(c.model, plan.samples, context.seed)
+            subjects[name] = EvaluatedModel(name, pixels, c.model, c.sha256)
             tick(f"generated {plan.samples:,} samples of {name}")
         context.original, context.retrained = subjects.get("original"), subjects.get("retrained")
         everything, real = heldout_images(context.split)
@@ -146,6 +148,17 @@ def measure(
         session.record.measurements = found
         session.record.transitions = context.notes.get("transitions", {})
     return subjects
+
+
+def _rate(name: str, samples: int, say: Callable[[str], None]) -> Callable[[float], None]:
+    """For `watching`: how many samples there are of a model that makes them step by step, and how many a second."""
+    started = time.perf_counter()
+
+    def heard(images: float) -> None:
+        rate = images / max(time.perf_counter() - started, 1e-9)
+        say(f"{images:,.0f} of {samples:,} samples of {name}, {rate:,.0f} images/s")
+
+    return heard
 
 
 def _trust(context: EvaluationContext, everything: EvaluatedModel, first: EvaluatedModel) -> list[dict[str, Any]]:

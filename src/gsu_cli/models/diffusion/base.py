@@ -18,6 +18,7 @@ from gsu_cli.errors import NonFiniteError
 from gsu_cli.models.conditions import NULL, Conditional, network_inputs, usual_conditions
 from gsu_cli.models.diffusion.predictions import image_of, target, word_for
 from gsu_cli.models.diffusion.schedule import sampling_times, stratified
+from gsu_cli.models.generating import made
 from gsu_cli.models.model import Model
 from gsu_cli.models.sites import Sites, SquaredError
 from gsu_cli.surgery.devices import device_of, normal
@@ -146,6 +147,7 @@ class Denoiser(Conditional, Model):
             x_0 = self.denoised(x, at, self._predicted(x, at, y)).clamp(-1, 1)
             next_a, next_s = self.levels(times[i + 1 : i + 2]) if i + 1 < len(times) else (1.0, 0.0)
             x = next_a * x_0 + next_s * (x - a * x_0) / s
+            made(len(x) / len(times))
         return x / 2 + 0.5
 
     def _predicted(self, x: Tensor, at: Tensor, y: Tensor) -> Tensor:
