@@ -76,3 +76,16 @@ def test_bad_lines(world: World, gsu: Gsu, tmp_path: Path, words: tuple[str, ...
     assert rule in typed.err, typed.err
     assert "Traceback" not in typed.err
     assert not list(tmp_path.rglob("leave_out.safetensors"))
+
+
+def test_a_run_says_where_a_forgotten_image_stands(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    typed = gsu(*world.unlearn(forget="forget.sample=[4]"))
+    assert (typed.code, typed.err) == (0, ""), typed
+    (run,) = runs(tmp_path)
+    bound = run.record["update"]["details"]["sample_bound"]
+    assert bound["increase"] <= 1.001 * bound["expected_increase"]
+    assert bound["expected_increase"] > 0
+    assert "the forgotten image stands at percentile" in typed.out
+    assert "is expected of images never trained on, and ends the step" in typed.out
+    names = {(m["name"], m["subject"]) for m in run.record["measurements"]}
+    assert {("unseen_percentile", "original"), ("unseen_percentile", "unlearned")} <= names

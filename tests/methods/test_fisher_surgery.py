@@ -140,7 +140,7 @@ def test_a_step_that_overshoots_is_halved_until_it_helps() -> None:
 
     dataset = tiny_world.dataset()
     split = ForgetSpec.from_values(sample=[3]).resolve(dataset, generator=torch.Generator())
-    method = FisherSurgery(budget=0.5)
+    method = FisherSurgery(budget=0.5, bound="none")
     _, update = unlearn(tiny_world.trained(), split, method, generator=torch.Generator().manual_seed(0))
     loss = update.details["redirect_loss"]
     assert loss["after"] < loss["before"]

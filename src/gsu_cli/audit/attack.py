@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from gsu_cli.evaluation.intervals import Z95, wilson
+from gsu_cli.evaluation.placements import placements
 
 LEAST = 2  # of members and of others, for an interval
 
@@ -51,18 +51,6 @@ class Auc:
         value = self.value - other.value
         found = _interval(value, self.members - other.members, self.others - other.others, -1.0)
         return None if found is None else (value, *found)
-
-
-def placements(of: Tensor, among: Tensor) -> Tensor:
-    """For each value of ``of``, the share of ``among`` below it, ties by half; float64.
-
-    >>> placements(torch.tensor([0.5, 2.0]), torch.tensor([0.0, 1.0, 2.0, 3.0])).tolist()
-    [0.25, 0.625]
-    """
-    ordered = among.sort().values
-    below = torch.searchsorted(ordered, of.contiguous())
-    up_to = torch.searchsorted(ordered, of.contiguous(), right=True)
-    return (below + up_to).double() / (2 * len(among))
 
 
 def _interval(value: float, members: Tensor, others: Tensor, least: float) -> tuple[float, float] | None:

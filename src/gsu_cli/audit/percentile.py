@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from gsu_cli.audit.attack import placements
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
 from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.evaluation.intervals import Z95, normal, wilson
+from gsu_cli.evaluation.placements import placements
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 

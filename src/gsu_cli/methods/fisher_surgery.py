@@ -39,6 +39,7 @@ from gsu_cli.solvers.options import READ, refuse_unread
 from gsu_cli.solvers.own_samples import OwnSurgery
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares")
+BOUNDS = ("auto", "leverage", "none")
 DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
 LOSS_BUDGET, GAN_BUDGET = 0.01, 0.3  # a drift at the same noise is a sterner measure than a loss of images
 GAN_SHOTS, GAN_IMAGES = 8, (500, 500, 800)
@@ -73,6 +74,9 @@ class FisherSurgery:
         noise_from: share of the noise levels at which a diffusion model is not redirected, from the least on.
         bank_images: training images, at most, among which a diffusion model's targets are means; of a GAN half as many
             samples, and half of ``curvature_images``.
+        bound: "leverage" ends a step also where the loss of the forgotten images has risen to what is expected of
+            images never trained on (see `solvers.leverage`); "none"; "auto": the first for single samples and a
+            fraction.
     """
 
     name = "fisher_surgery"
@@ -94,6 +98,7 @@ class FisherSurgery:
         layers: int = 2,
         noise_from: float = 0.5,
         bank_images: int = 8_000,
+        bound: str = "auto",
     ) -> None:
         if shots is not None:
             as_int("method.shots", shots, 1)
@@ -111,13 +116,14 @@ class FisherSurgery:
         self.damping = [float(c) for c in candidates]
         as_choice("method.target", target, TARGETS)
         as_choice("method.solver", solver, SOLVERS)
+        as_choice("method.bound", bound, BOUNDS)
         as_int("method.iterations", iterations, 1)
         as_int("method.curvature_images", curvature_images, 2)
         as_int("method.layers", layers, 1)
         self.ekfac, self.target, self.solver = as_flag("method.ekfac", ekfac), target, solver
         self.iterations, self.curvature_images, self.layers = iterations, curvature_images, layers
         self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
-        self.noise_from, self.bank_images = float(noise_from), bank_images
+        self.noise_from, self.bank_images, self.bound = float(noise_from), bank_images, bound
 
     @property
     def needs(self) -> tuple[Capability, ...]:
@@ -185,6 +191,6 @@ class FisherSurgery:
         if isinstance(task.model, MapsNoise):
             sizes = (self.curvature_images // 2, *self._sizes(GAN_IMAGES), self.bank_images // 2)
             return OwnSurgery(self.drift, self.gan_shots, self.damping[0], self.iterations, *sizes)(task)
-        options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers)
+        options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers, self.bound)
         latent = (self.budget, self.shots, self.damping, self.ekfac, *self._sizes(DECODER_IMAGES), *options)
         return LatentSurgery(*latent)(task)

@@ -15,6 +15,7 @@ from gsu_cli.report.verdict import beyond
 from gsu_cli.run.record import Record
 
 STAGES = ("load", "train", "unlearn", "diagnostics", "retrain", "evaluate", "curve", "report", "total")
+PERCENTILE = "unseen_percentile"
 BEYOND = " (beyond-regime)"  # off by more than twofold: the step left where the prediction holds
 COLOURS = {"good": "green", "bad": "red", "": ""}
 
@@ -50,7 +51,7 @@ def sentences(record: Record) -> list[str]:
         places = 3 if all(abs(r) > 0.01 for r in realised.values()) else 5
         parts = [f"{k} {r:+.{places}f}" for k, r in realised.items()]
         lines.append(f"change of the training loss, {unit}: {', '.join(parts)}")
-    lines += retained(record)
+    lines += [*retained(record), *percentiles(record), *sample_bound(record)]
     lines += [*spent_budget(record), *chosen(record)]
     if record.seconds:
         lines.append("time: " + took(record.seconds))
@@ -67,6 +68,30 @@ def retained(record: Record) -> list[str]:
         value = f"{m.value:.2%} of {m.n:,}" if share else f"{digits(m)} {m.unit}".rstrip()
         parts.append(f"{called[m.name, m.judge]} {value}{f' ({m.detail})' if m.detail else ''}")
     return ["also measured: " + "; ".join(parts)] if parts else []
+
+
+def percentiles(record: Record) -> list[str]:
+    """Where single forgotten images stand among unseen ones."""
+    found = {m.subject: m for m in record.measurements if m.name == PERCENTILE and m.value is not None}
+    if "unlearned" not in found:
+        return []
+    n = record.split["n_forget"]
+    line = "the forgotten image stands" if n == 1 else f"the {n:,} forgotten images stand in the mean"
+    line += f" at percentile {found['unlearned'].value:.0f} of held-out images by loss"
+    words = {"original": "before", "retrained": "in the retrained model"}
+    return [line + "".join(f", {found[s].value:.0f} {word}" for s, word in words.items() if s in found)]
+
+
+def sample_bound(record: Record) -> list[str]:
+    """What the loss of the forgotten images was allowed to rise to, and what it rose to."""
+    found = (record.update.get("details") or {}).get("sample_bound")
+    if not found:
+        return []
+    expected, increase = found["expected_increase"], found["increase"]
+    return [
+        f"loss of the forgotten images: {increase:+.3g} nats; {expected:+.3g} is expected of images never trained on, "
+        "and ends the step"
+    ]
 
 
 def spent_budget(record: Record) -> list[str]:

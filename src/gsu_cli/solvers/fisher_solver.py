@@ -102,7 +102,7 @@ class FisherSolver:
             guess=expected.step_for(problem.limit - problem.loss),
             rel_tol=self.tolerance,
         )
-        step = search.step
+        step = within = problem.longest(d, search.step)
         reached = problem.reached(problem.at(d, step))
         if natural is not None and natural < step:
             step, reached = self._lengthened(d, natural, step, reached)
@@ -113,7 +113,7 @@ class FisherSolver:
                 break
             step /= 2
             reached = problem.reached(problem.at(d, step))
-        return Candidate(d, search, step, search.step, reached)
+        return Candidate(d, search, step, within, reached)
 
     def _lengthened(self, d: Vector, natural: float, longest: float, there: float) -> tuple[float, float]:
         """From the minimum of the quadratic model towards the budget, as long as the redirect loss is as good.

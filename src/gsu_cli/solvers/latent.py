@@ -20,8 +20,10 @@ from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.chosen import chosen_solver
 from gsu_cli.solvers.fisher_solver import FisherSolver
+from gsu_cli.solvers.leverage import SampleBound, bounded
 from gsu_cli.solvers.refits import refitted
 from gsu_cli.solvers.step_problem import StepProblem, relative_increase
+from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.images import draw_images, first, untold
@@ -48,6 +50,7 @@ class LatentSurgery:
     iterations: int
     curvature_images: int
     layers: int
+    bound: str
 
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
@@ -76,9 +79,19 @@ class LatentSurgery:
         redirect_before = loss.mean(origin)
         update = Update("fisher_surgery", self.shots)
         log: list[dict[str, Any]] = []
+        bound, fisher = None, None
+        if solver != "least_squares" and bounded(self.bound, split):
+            with task.stage("bound"):
+                fisher = self._fisher(task, retain, names, 0)
+                bound = SampleBound.of(
+                    model, first(forget, CHECK_IMAGES), fisher, seed=task.stream("bound"),
+                    trained_on=task.trained_on or len(split.dataset.train),
+                )  # fmt: skip
         for shot in range(self.shots):
             budget = base * (1 + math.copysign(self.budget, base) * (shot + 1) / self.shots)  # a -ELBO may be negative
-            best = self._shot(task, solver, goal, cost, retain, names, budget, log)
+            ceiling = math.inf if bound is None else bound.limit((shot + 1) / self.shots)
+            best = self._shot(task, solver, goal, cost, retain, names, budget, log, bound, ceiling, fisher)
+            fisher = None  # of the weights before this shot
             if shot == 0:
                 with task.stage("prediction"):
                     foresee(update, checks, origin, best, self.shots)
@@ -106,7 +119,12 @@ class LatentSurgery:
             "solver": solver,
             "cost": counted(self, solver, log, len(retain), len(forget), len(cost)).record(len(split.dataset.train)),
         }
+        if bound is not None:
+            update.details["sample_bound"] = bound.facts(now)
         return update
+
+    def _fisher(self, task: Task, retain: Images, names: list[str], step: int) -> KroneckerFisher:
+        return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", step), ekfac=self.ekfac)
 
     def _shot(
         self,
@@ -118,12 +136,21 @@ class LatentSurgery:
         names: list[str],
         limit: float,
         log: list[dict[str, Any]],
+        bound: SampleBound | None,
+        ceiling: float,
+        fisher: KroneckerFisher | None,
     ) -> Candidate:
-        """The best candidate at the present weights; ``limit`` is the largest retain loss, nats per image."""
+        """The best candidate at the present weights.
+
+        ``limit`` is the largest retain loss, ``ceiling`` the largest loss of the forgotten images; nats per image.
+        """
         model = task.model
         theta = parameters(model, names)
         loss = goal.loss(model)
-        problem = StepProblem(model, loss, cost, theta, cost.mean(theta), limit, loss.mean(theta))
+        problem = StepProblem(
+            model, loss, cost, theta, cost.mean(theta), limit, loss.mean(theta),
+            None if bound is None else bound.loss, ceiling,
+        )  # fmt: skip
         if solver == "least_squares":
             with task.stage("step"):
                 seed = task.stream("refit", len(log))
@@ -134,8 +161,7 @@ class LatentSurgery:
                 g = accumulate_gradient(loss.blocks(), theta).vector
                 g_r = accumulate_gradient(cost.blocks(), theta)
             with task.stage("statistics"):
-                seed = task.stream("fisher", len(log))
-                fisher = kronecker_fisher(model, retain, names, seed=seed, ekfac=self.ekfac)
+                fisher = fisher or self._fisher(task, retain, names, len(log))
             with task.stage("step"):
                 influence = FisherSolver(problem, g, g_r, fisher)
                 if solver == "gauss_newton":

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from gsu_cli.errors import UsageError
 
 READ: dict[str, tuple[str, ...]] = {
-    "solver=kfac of a decoder": ("damping", "ekfac"),
-    "solver=gauss_newton of a decoder": ("damping", "ekfac", "iterations", "curvature_images"),
+    "solver=kfac of a decoder": ("damping", "ekfac", "bound"),
+    "solver=gauss_newton of a decoder": ("damping", "ekfac", "iterations", "curvature_images", "bound"),
     "solver=least_squares of a decoder": ("layers",),
     "a diffusion model": ("damping", "ekfac", "noise_from", "bank_images"),
     "a GAN": ("damping", "iterations", "curvature_images", "bank_images"),

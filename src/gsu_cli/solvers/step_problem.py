@@ -11,9 +11,11 @@ from typing import Any
 
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.objectives.site_loss import SiteLoss
+from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.vectors import Vector, add_scaled
 
 TOLERANCE = 0.03  # of the budget: a step that spends all but so much of it is long enough
+LEAST = 1e-6  # of a loss: the smallest increase that is not rounding
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class StepProblem:
         loss: the retain loss at ``theta``, nats per image.
         limit: the largest retain loss allowed, nats per image.
         before: the redirect loss at ``theta``, nats per image.
+        forgotten: the loss of the forgotten images, where a step is bounded by it, too.
+        forgotten_limit: the largest value of that allowed, nats per image.
     """
 
     model: Any
@@ -35,6 +39,8 @@ class StepProblem:
     loss: float
     limit: float
     before: float
+    forgotten: SiteLoss | None = None
+    forgotten_limit: float = math.inf
 
     def relative_increase(self, theta: Vector) -> float:
         """Relative change of the retain loss."""
@@ -50,6 +56,21 @@ class StepProblem:
             return self.goal.mean(theta)
         except NonFiniteError:
             return math.nan
+
+    def longest(self, direction: Vector, step: float) -> float:
+        """The largest part of ``step`` that leaves the loss of the forgotten images within its limit."""
+        forgotten = self.forgotten
+        if forgotten is None or forgotten.mean(self.at(direction, step)) <= self.forgotten_limit:
+            return step
+        start = forgotten.mean(self.theta)
+        search = largest_step_within(
+            lambda t: forgotten.mean(self.at(direction, t)) - start,
+            max(self.forgotten_limit - start, LEAST * abs(start)),
+            low=step / 1000,
+            high=step,
+            rel_tol=TOLERANCE,
+        )
+        return min(search.step, step)
 
     def at(self, direction: Vector, step: float) -> Vector:
         return add_scaled(self.theta, step, direction)

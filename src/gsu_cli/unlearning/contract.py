@@ -30,6 +30,7 @@ class Task:
         stage: context manager that times a named part ("gradients", "statistics", "step") for the record.
         on_progress: called with (done, total, loss) in long loops.
         on_trial: called with one line of text after each run of a search for a strength.
+        trained_on: images that the original was trained on; None when its checkpoint does not say.
     """
 
     model: Any
@@ -39,6 +40,7 @@ class Task:
     stage: Stage
     on_progress: Callable[[int, int, float], None]
     on_trial: Callable[[str], None] = lambda _: None
+    trained_on: int | None = None
 
     def stream(self, *names: str | int) -> int:
         """The seed of the random stream called ``names``."""

@@ -37,6 +37,7 @@ def unlearn(
     on_progress: Callable[[int, int, float], None] | None = None,
     on_trial: Callable[[str], None] | None = None,
     diagnostics: bool = True,
+    trained_on: int | None = None,
 ) -> tuple[Any, Update]:
     """Runs ``method`` on a copy of ``model``.
 
@@ -52,6 +53,7 @@ def unlearn(
         on_trial: hears of each run of a search, one line.
         diagnostics: False leaves them out, for a search that unlearns many times. A model without a training loss has
             none.
+        trained_on: images that the original was trained on.
 
     Returns:
         The unlearned model in eval mode, and what was done.
@@ -70,6 +72,7 @@ def unlearn(
         stage=stage or (lambda _: contextlib.nullcontext()),
         on_progress=on_progress or (lambda *_: None),
         on_trial=on_trial or (lambda _: None),
+        trained_on=trained_on,
     )
     with task.stage("unlearn"), attention_with_all_derivatives():
         try:

@@ -48,6 +48,12 @@ class RunInputs:
         """How the first were trained, where they say so."""
         return recipe_of(self.first)
 
+    @property
+    def trained_on(self) -> int | None:
+        """How many images the first were trained on, where they say so."""
+        n = self.first.about.get("n")
+        return n if isinstance(n, int) and n > 0 else None
+
     @classmethod
     def of(
         cls, cfg: DictConfig, spec: ForgetSpec, session: Session, check: Callable[[Any, Split | None], None]

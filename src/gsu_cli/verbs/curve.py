@@ -42,6 +42,7 @@ def trace(inputs: RunInputs, protocol: Protocol, plan: Plan, context: Evaluation
                 generator=generator(record.seeds["unlearn"], "unlearn"),
                 recipe=inputs.recipe,
                 on_trial=console.say,
+                trained_on=inputs.trained_on,
             )
             record.curve.append(_point(plan, context, model, update.details["calibration"]))
 

@@ -32,6 +32,7 @@ def made_to_forget(inputs: RunInputs, method: Any) -> Checkpoint:
             stage=session.stage,
             on_progress=lambda done, total, loss: on_progress(done, total, f"loss {loss:.2f}"),
             on_trial=console.say,
+            trained_on=inputs.trained_on,
         )
     record.update = asdict(update)
     about = {

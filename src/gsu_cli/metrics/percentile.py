@@ -1,0 +1,67 @@
+"""Where forgotten images stand among unseen ones, by their loss: 50 is like an unseen image, 100 the most conspicuous.
+
+    P_i = share of held-out images whose loss lies below that of forgotten image i   (ties by half)
+
+It is asked where single images or a random part were forgotten. Nobody can look for these in generated images, yet
+whoever has the model can rank them by their loss. `gsu audit` says more of the same, with attacks and references.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from gsu_cli.data.base import Images
+from gsu_cli.errors import NonFiniteError
+from gsu_cli.evaluation.intervals import wilson
+from gsu_cli.evaluation.placements import placements
+from gsu_cli.gradients import image_losses
+from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind, Measurement
+from gsu_cli.models.protocols import HasLoss
+from gsu_cli.run.seeds import derive, generator
+
+PERCENTILE = Kind("unseen_percentile", "percentile among unseen images", "forgetting", "%")
+REPEATS = 4  # of noise, over which each image's loss is averaged
+MOST = 1000  # images of each part
+
+
+class UnseenPercentile:
+    """Mean percentile of the forgotten images; normal interval over them, of a single one Wilson's over unseen ones.
+
+    Unseen are held-out images of the forgotten class or attribute, where a part of one was forgotten, else all.
+    """
+
+    def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
+        split = context.split
+        if not (split.by_index or split.fraction is not None) or not split.n_forget:
+            return []
+        if subject.model is None or not isinstance(subject.model, HasLoss):
+            return []
+        index = split.heldout_forget if len(split.heldout_forget) else split.heldout_retain
+        if not len(index):
+            return [PERCENTILE.missing(subject, "there is no held-out image to rank among")]
+        try:
+            forgotten = self._losses(subject, split.dataset.train, split.forget, context.seed, "forgotten")
+            unseen = self._losses(subject, split.dataset.heldout, index, context.seed, "unseen")
+        except NonFiniteError as e:  # a model that a method has blown up is a finding, and its other numbers count
+            return [PERCENTILE.missing(subject, str(e).rstrip("."))]
+        ranks = 100 * placements(forgotten, unseen)
+        found = PERCENTILE.mean(subject, ranks, least=0.0)
+        if len(ranks) == 1:
+            n = len(unseen)
+            low, high = wilson(round(float(ranks[0]) / 100 * n), n)
+            found = replace(found, low=100 * low, high=100 * high)
+        elif found.high is not None:
+            found = replace(found, high=min(found.high, 100.0))
+        return [found]
+
+    def _losses(self, subject: EvaluatedModel, whole: Images, index: Tensor, seed: int, part: str) -> Tensor:
+        """Of at most `MOST` images, the same for every subject."""
+        if len(index) > MOST:
+            order = torch.randperm(len(index), generator=generator(seed, "percentile", part))
+            index = index[order[:MOST].sort().values]
+        images = whole[index]
+        rows = [image_losses(subject.model, images, seed=derive(seed, "percentile", part, k)) for k in range(REPEATS)]
+        return torch.stack(rows).double().mean(0)

@@ -1,0 +1,54 @@
+"""The percentile of forgotten images among unseen ones: known by heart, never seen, blown up, and not asked for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import tiny_world
+from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.metrics.percentile import UnseenPercentile
+from gsu_cli.run.record import Measurement
+from memory_world import Memory, models, noise_split
+
+NOTHING = torch.zeros(0, 1, 8, 8, dtype=torch.uint8)
+
+
+def found(model: object, context: EvaluationContext) -> list[Measurement]:
+    return UnseenPercentile()(EvaluatedModel("original", NOTHING, model, "sha"), context)
+
+
+def test_known_by_heart_and_never_seen() -> None:
+    context = EvaluationContext(noise_split(), {}, {}, seed=0)
+    (known,), (unseen,) = found(models()[0], context), found(models()[1], context)
+    assert known.value == 0
+    assert (known.n, known.sha256, known.unit) == (30, "sha", "%")
+    assert known.reason is None
+    assert unseen.low is not None
+    assert unseen.high is not None
+    assert unseen.low < 50 < unseen.high
+
+
+def test_of_one_image_the_interval_is_over_unseen_ones() -> None:
+    split = tiny_world.split_of(sample=[3])
+    (m,) = found(tiny_world.trained(), EvaluationContext(split, {}, {}, seed=0))
+    assert m.value is not None
+    assert m.low is not None
+    assert m.high is not None
+    assert m.n == 1
+    assert 0 <= m.low < m.value < m.high <= 100
+    assert m.high - m.low < 20, "150 of them"
+
+
+def test_a_broken_model_is_a_null_and_a_class_is_not_asked() -> None:
+    context = EvaluationContext(noise_split(), {}, {}, seed=0)
+    broken = Memory(torch.full((3, 1, 8, 8), float("nan")))
+    (m,) = found(broken, context)
+    assert m.value is None
+    assert "finite" in str(m.reason)
+    assert found(tiny_world.trained(), EvaluationContext(tiny_world.split(), {}, {}, seed=0)) == []
+    assert found(object(), context) == []
+    part = EvaluationContext(tiny_world.split_of(class_=1, fraction=0.1), {}, {}, seed=0)
+    (m,) = found(tiny_world.trained(), part)
+    assert m.value == pytest.approx(50, abs=35)

@@ -1,0 +1,118 @@
+"""Leverage against training without the image, where that is known exactly, and the bound that it gives a step."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import tiny_world
+from gsu_cli.curvature.fisher import kronecker_fisher
+from gsu_cli.data.base import Images
+from gsu_cli.errors import UsageError
+from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.models.likelihoods import Gaussian
+from gsu_cli.objectives.frozen_elbo import frozen_elbo
+from gsu_cli.solvers.leverage import bounded, leverages
+from gsu_cli.unlearning.unlearn import unlearn
+from tiny_world import same, weights
+
+N, SIGMA = 600, 0.5
+
+
+class Regression(nn.Module):
+    """A linear decoder of latents that the first three pixels tell: its training is a least-squares problem."""
+
+    shape = (1, 3, 3)
+    latent_dim = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decoder = nn.Sequential(nn.Linear(3, 9), nn.Unflatten(1, self.shape))
+        self.likelihood = Gaussian(sigma=SIGMA)
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        z = 4 * x.flatten(1)[:, :3] - 2
+        return z, torch.full_like(z, 1e-6)
+
+    def generation_parameters(self) -> list[str]:
+        return [k for k, _ in self.named_parameters()]
+
+
+def fitted(images: Images) -> tuple[Regression, Tensor, Tensor]:
+    """The model at its minimum; its loss of each image, and what that would be without the image."""
+    model, x = Regression(), images.floats()
+    z = torch.cat([model.posterior(x)[0], torch.ones(len(x), 1)], 1).double()
+    y = x.flatten(1).double()
+    solution = torch.linalg.lstsq(z, y).solution
+    with torch.no_grad():
+        model.decoder[0].weight.copy_(solution[:3].T)
+        model.decoder[0].bias.copy_(solution[3])
+    h = (z @ torch.linalg.inv(z.T @ z) * z).sum(1)
+    loss = (y - z @ solution).square().sum(1) / (2 * SIGMA**2)
+    return model, loss, loss / (1 - h) ** 2  # the residual of an image left out is r / (1 - h)
+
+
+def test_leverage_is_the_rise_of_the_loss_without_the_image() -> None:
+    pixels = torch.randint(0, 256, (N, 1, 3, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    images = Images(pixels, torch.zeros(N, dtype=torch.int64))
+    model, loss, without = fitted(images)
+    fisher = kronecker_fisher(model, images, model.generation_parameters(), seed=0)
+    some = images[torch.arange(40)]
+    found = leverages(model, some, fisher, trained_on=N, seed=0, damping=1e-6)
+    true = (without - loss)[:40]
+    assert float(torch.corrcoef(torch.stack([found, true]))[0, 1]) > 0.99
+    assert float(found.sum() / true.sum()) == pytest.approx(1, abs=0.1), "sampled targets of the Fisher, first order"
+    halved = leverages(model, some, fisher, trained_on=2 * N, seed=0, damping=1e-6)
+    assert torch.allclose(halved, found / 2), "of twice as many images each is worth half"
+    damped = leverages(model, some, fisher, trained_on=N, seed=0, damping=1.0)
+    assert (damped < found).all()
+
+
+def forgotten(method: FisherSurgery, **spec: object) -> tuple[dict[str, Tensor], dict[str, float] | None]:
+    split = tiny_world.split_of(**spec)
+    rng = torch.Generator().manual_seed(0)
+    model, update = unlearn(tiny_world.trained(), split, method, generator=rng, diagnostics=False)
+    return weights(model), update.details.get("sample_bound")
+
+
+@pytest.mark.parametrize("solver", ["kfac", "gauss_newton"])
+@pytest.mark.parametrize("shots", [1, 3])
+def test_a_sample_is_raised_to_what_is_expected_and_no_further(solver: str, shots: int) -> None:
+    _, bound = forgotten(FisherSurgery(solver=solver, shots=shots, damping=0.1), sample=[8])
+    assert bound is not None
+    assert bound["expected_increase"] > 0
+    assert bound["increase"] <= 1.001 * bound["expected_increase"]
+    if shots == 1:  # further shots may end where the redirect loss does
+        assert bound["increase"] >= 0.9 * bound["expected_increase"]
+    assert bound["images"] == 1
+
+
+def test_without_the_bound_it_is_raised_further() -> None:
+    _, bound = forgotten(FisherSurgery(), sample=[8])
+    free, none = forgotten(FisherSurgery(bound="none"), sample=[8])
+    assert none is None
+    assert bound is not None
+    loss = frozen_elbo(tiny_world.trained(), tiny_world.split_of(sample=[8]).forget_images, seed=0, latents=64)
+    before, after = ({k: v for k, v in w.items() if "decoder" in k} for w in (weights(tiny_world.trained()), free))
+    assert loss.mean(after) - loss.mean(before) > 2 * bound["expected_increase"]
+
+
+def test_a_class_is_forgotten_as_before() -> None:
+    auto, bound = forgotten(FisherSurgery(), class_=1)
+    none, _ = forgotten(FisherSurgery(bound="none"), class_=1)
+    assert bound is None
+    assert same(auto, none)
+    _, asked = forgotten(FisherSurgery(bound="leverage"), class_=1)
+    assert asked is not None
+
+
+def test_which_splits_are_bounded() -> None:
+    splits = {"sample": [3], "class_": 1}
+    found = {k: bounded("auto", tiny_world.split_of(**{k: v})) for k, v in splits.items()}
+    assert found == {"sample": True, "class_": False}
+    assert bounded("auto", tiny_world.split_of(class_=1, fraction=0.1))
+    assert bounded("auto", tiny_world.split_of(fraction=0.01))
+    assert not bounded("none", tiny_world.split_of(sample=[3]))
+    with pytest.raises(UsageError, match=r"`method.bound` must be"):
+        FisherSurgery(bound="x")
