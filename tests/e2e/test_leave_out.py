@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,30 @@ def test_a_run_says_where_a_forgotten_image_stands(world: World, gsu: Gsu, tmp_p
     assert "is expected of images never trained on, and ends the step" in typed.out
     names = {(m["name"], m["subject"]) for m in run.record["measurements"]}
     assert {("unseen_percentile", "original"), ("unseen_percentile", "unlearned")} <= names
+
+
+def test_an_audit_with_a_design(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    shape = ("training.epochs=6", "leave_out.models=6", "hydra.run.dir=design")
+    assert gsu(*world.train(*DESIGN, *shape)).code == 0
+    assert (
+        gsu(*world.unlearn("metric=[percentile]", "hydra.run.dir=run", forget="forget.sample=[4,9,20,31,50]")).code == 0
+    )
+    line = ("audit", "run=run", "audit=samples", "repeats=2", "audit.memorisation.leverages=20")
+    typed = gsu(*line, "design=design", "hydra.run.dir=audit")
+    assert (typed.code, typed.err) == (0, ""), typed
+    assert "The 5 forgotten images are memorised by" in typed.out
+    assert "By the likelihood ratio" in typed.out
+    found = json.loads((tmp_path / "audit/audit.json").read_text(encoding="utf-8"))
+    names = {m["name"] for m in found["probes"]["memorisation"]["measurements"] if m["value"] is not None}
+    assert {"memorisation", "memorisation_iwae", "percentile_left_out", "shift_slope", "leverage_slope"} <= names
+    record = json.loads((tmp_path / "audit/record.json").read_text(encoding="utf-8"))
+    assert record["inputs"]["design"]["sha256"] == read_design(tmp_path / "design").sha256
+    typed = gsu(*line, "hydra.run.dir=without")
+    assert "needs a leave-out design" in typed.out
+    other = ("training.epochs=1", "leave_out.models=4", "hydra.run.dir=other")
+    assert gsu(*world.train(*DESIGN, *other)).code == 0
+    typed = gsu(*line, "design=other")
+    assert typed.code == 1
+    assert "`design` must be of the data, the architecture and the recipe of the original" in typed.err
+    assert "recipe (epochs) 1 instead of 6" in typed.err
+    assert "must be a folder of `gsu train leave_out" in gsu(*line, "design=nowhere").err

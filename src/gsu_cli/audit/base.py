@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
+from gsu_cli.audit.bounds import Noise
+from gsu_cli.audit.leave_out import LOSS, LeaveOut
 from gsu_cli.audit.plotted import Dots
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
@@ -88,6 +90,7 @@ class Case:
         repeats: of noise, at which each image's loss is taken, and averaged.
         most: images of each part, at most; chosen with the audit's seed where there are more.
         on_progress: called with (done, all, what).
+        design: losses of models trained with and without each training image; None where none was given.
     """
 
     split: Split
@@ -97,6 +100,7 @@ class Case:
     repeats: int = 8
     most: int = 2000
     on_progress: Callable[[int, int, str], None] = lambda *_: None
+    design: LeaveOut | None = None
     _images: dict[str, Images] = field(default_factory=dict)
     _losses: dict[tuple[str, str], Tensor] = field(default_factory=dict)
 
@@ -147,6 +151,14 @@ class Case:
         key = (audited.sha256, part)
         if key not in self._losses:
             self._losses[key] = self.losses_of(audited.model, self.images(part), part)
+        return self._losses[key]
+
+    def at_noise(self, noise: Noise, audited: Audited, part: str) -> Tensor:
+        """The training loss of each image of "train" or "heldout" at the noise of a design, ``(n,)`` float64."""
+        key = (audited.sha256, f"{part} at {noise}")
+        if key not in self._losses:
+            images = self.split.dataset.train if part == "train" else self.split.dataset.heldout
+            self._losses[key] = replace(noise, latents=0).losses(audited.model, images, part)[LOSS]
         return self._losses[key]
 
     def losses_of(self, model: Any, images: Images, stream: str) -> Tensor:

@@ -18,6 +18,7 @@ from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Record, read_record
 from gsu_cli.verbs import console, earlier_run, settings
 from gsu_cli.verbs.build import build_several, chosen
+from gsu_cli.verbs.design import open_design
 from gsu_cli.verbs.evaluate import as_the_run_did
 from gsu_cli.verbs.judging import build_judges
 from gsu_cli.verbs.measure import Plan
@@ -59,6 +60,7 @@ def main(cfg: DictConfig) -> None:
             )
         inputs = earlier_run.with_references(inputs, cfg, record, folder)
         context = plan.context(inputs)
+        design = open_design(cfg.design, inputs)
         more = siblings(cfg, inputs, numbers["references"])
         with console.work_bar("audit") as on_progress, session.stage("audit"):
             subjects = inputs.subjects()
@@ -74,6 +76,7 @@ def main(cfg: DictConfig) -> None:
                 repeats=numbers["repeats"],
                 most=numbers["images"],
                 on_progress=on_progress,
+                design=design,
             )
             results: dict[str, Result] = {}
             for k, (name, probe) in enumerate(probes.items()):

@@ -44,7 +44,7 @@ SETTINGS: Mapping[str, Kinds] = {
     "audit": {
         **COMPUTES,
         "checkpoint": CHECKPOINT,
-        "run": PERHAPS,
+        **dict.fromkeys(("run", "design"), PERHAPS),
         **dict.fromkeys(("images", "repeats", "references"), ANY),
     },
     "reproduce": {"paths": PATHS, "device": ANY, "preview": ANY, "workers": ANY, "cell_seconds": ANY},

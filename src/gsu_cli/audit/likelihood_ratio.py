@@ -1,0 +1,147 @@
+"""Attacks that know models with and without each image: a leave-out design (`design=`) says what a loss gives away.
+
+Three scores of image ``i`` under a model, high for what is taken to be a member, from the losses ``L_r(i)`` of the
+models of the design:
+
+    offline   (mean_out - L(i)) / s_out                              Carlini et al., arXiv 2112.03570, one side
+    online    log N(L(i); mean_in, s_in) - log N(L(i); mean_out, s_out)                     the same, both sides
+    rmia      share of held-out images z with r(i) >= r(z),
+              r(x) = -L(x) - log mean_out exp(-L_r(x))                           Zarifzadeh et al., arXiv 2312.03262
+
+``s`` are one for all images, as their authors advise where models are few. Others, of the AUC, are the same images
+under the models of the design that never saw them, each scored with the rest of the design. So 0.5 is what a model gets
+that was never trained on the images, and *in* stands beside: what models get that were. An AUC below 0.5 is no success:
+the images stand out as worse than never seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from gsu_cli.audit.attack import Auc, true_positives
+from gsu_cli.audit.base import ORIGINAL, UNLEARNED, Case, Result, ends, null
+from gsu_cli.audit.bounds import Noise
+from gsu_cli.audit.leave_out import LeaveOut
+from gsu_cli.audit.memorisation import NO_DESIGN
+from gsu_cli.run.record import Measurement
+
+Score = Callable[[Tensor, Tensor], Tensor]
+LEAST = 2  # models with each image, and without it, beside the one that is scored
+
+
+class LikelihoodRatio:
+    """AUC of each attack, true positives at 1 % false ones, and the AUC of models that were trained on the images."""
+
+    def __call__(self, case: Case) -> Result:
+        design, original = case.design, case.models[ORIGINAL]
+        if design is None:
+            return Result([null("auc_online", original, NO_DESIGN, "share")])
+        index = case.split.forget[: case.most]
+        out = int((~design.trained_on[:, index]).sum(0).min())
+        inside = int(design.trained_on[:, index].sum(0).min())
+        if min(out - 1, inside - 1) < LEAST:
+            few = f"needs {LEAST + 1} models with and without each image, found {inside} and {out}"
+            few += ": raise leave_out.models"
+            return Result([null("auc_online", original, few, "share")])
+        found: list[Measurement] = []
+        for name, attack in ATTACKS.items():
+            score = attack(design, index)
+            without, within = [], []
+            for k in range(len(design.trained_on)):
+                s = score(design.losses["loss"][k].double(), torch.tensor(k))
+                without.append(s[~design.trained_on[k, index]])
+                within.append(s[design.trained_on[k, index]])
+            others = torch.cat(without)
+            auc_in = Auc.of(torch.cat(within), others)
+            low, high = auc_in.interval() or (None, None)
+            found.append(
+                Measurement(
+                    f"auc_{name}_in", original.name, auc_in.value, low, high, len(others), "share",
+                    sha256=original.sha256,
+                )
+            )  # fmt: skip
+            for a in case.models.values():
+                noise = Noise.of(design.about)
+                losses = torch.cat([case.at_noise(noise, a, "train"), case.at_noise(noise, a, "heldout")])
+                own = score(losses, torch.tensor(-1))
+                auc = Auc.of(own, others)
+                low, high = auc.interval() or (None, None)
+                n = len(own) + len(others)
+                found.append(Measurement(f"auc_{name}", a.name, auc.value, low, high, n, "share", sha256=a.sha256))
+                rate = true_positives(own, others)
+                if rate is None:
+                    few = f"1 % false positives need 100 scores of models without the images, found {len(others)}"
+                    found.append(null(f"tpr_at_1_percent_{name}", a, few, "share"))
+                else:
+                    found.append(
+                        Measurement(
+                            f"tpr_at_1_percent_{name}", a.name, *rate, len(own), "share", sha256=a.sha256
+                        )
+                    )  # fmt: skip
+        return Result(found, sentences=_said(found))
+
+
+def _moments(design: LeaveOut, index: Tensor, left: Tensor, inside: bool) -> tuple[Tensor, Tensor]:
+    """Mean loss of each image over models with or without it, but ``left``, and one variance for all images."""
+    L, which = design.of_training().double()[:, index], design.trained_on[:, index] == inside
+    if int(left) >= 0:
+        which = which.clone()
+        which[int(left)] = False
+    count = which.sum(0)
+    mean = (L * which).sum(0) / count
+    variance = (((L - mean) ** 2 * which).sum(0) / (count - 1).clamp(min=1)).mean()
+    return mean, variance.clamp(min=1e-12)
+
+
+def _offline(design: LeaveOut, index: Tensor) -> Score:
+    def score(losses: Tensor, left: Tensor) -> Tensor:
+        mean, variance = _moments(design, index, left, inside=False)
+        return (mean - losses[index]) / variance.sqrt()
+
+    return score
+
+
+def _online(design: LeaveOut, index: Tensor) -> Score:
+    def score(losses: Tensor, left: Tensor) -> Tensor:
+        L = losses[index]
+        (m_in, v_in), (m_out, v_out) = (_moments(design, index, left, inside) for inside in (True, False))
+        return (L - m_out) ** 2 / (2 * v_out) - (L - m_in) ** 2 / (2 * v_in) + 0.5 * (v_out / v_in).log()
+
+    return score
+
+
+def _rmia(design: LeaveOut, index: Tensor) -> Score:
+    def score(losses: Tensor, left: Tensor) -> Tensor:
+        every, keep = design.losses["loss"].double(), torch.ones(len(design.trained_on), dtype=torch.bool)
+        if int(left) >= 0:
+            keep[int(left)] = False
+        out = ~design.trained_on[:, index] & keep[:, None]
+        own = torch.where(out, -every[:, index], -math.inf).logsumexp(0) - out.sum(0).log()
+        held = (-every[keep][:, design.n :]).logsumexp(0) - math.log(int(keep.sum()))
+        r, r_z = -losses[index] - own, -losses[design.n :] - held
+        return (r[:, None] >= r_z).double().mean(1)
+
+    return score
+
+
+ATTACKS: dict[str, Callable[[LeaveOut, Tensor], Score]] = {"offline": _offline, "online": _online, "rmia": _rmia}
+
+
+def _said(found: list[Measurement]) -> list[str]:
+    rows = {(m.name, m.subject): m for m in found}
+    after, within = rows["auc_online", UNLEARNED], rows["auc_online_in", ORIGINAL]
+    side = (
+        "they still look like training images (under-forgotten)"
+        if after.low is not None and after.low > 0.5
+        else "they look less familiar than to a model that never saw them (over-forgotten)"
+        if after.high is not None and after.high < 0.5
+        else "no difference from a model that never saw them is shown"
+    )
+    return [
+        f"By the likelihood ratio {side}: AUC {after.value:.3f}{ends(after, '.3f')}, "
+        f"{rows['auc_online', ORIGINAL].value:.3f} before, {within.value:.3f} of models trained on them."
+    ]

@@ -1,0 +1,41 @@
+"""The leave-out design of an audit: that of ``design=``, if it is of the original's data, architecture and recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from gsu_cli.audit.leave_out import LeaveOut, read_design
+from gsu_cli.errors import CheckpointError
+from gsu_cli.run.lineage import Difference, architecture, differences, sentence
+from gsu_cli.verbs.assemble import RunInputs
+from gsu_cli.verbs.references import reference_sha256
+
+
+def open_design(path: object, inputs: RunInputs) -> LeaveOut | None:
+    """The design at ``path``, named in the record; None where there is none.
+
+    Raises:
+        CheckpointError: it cannot be read, or its models are not what training the original without some images gives.
+    """
+    if path is None:
+        return None
+    design = read_design(Path(str(path)).expanduser())
+    session, original = inputs.session, inputs.first
+    here: dict[str, Any] = {
+        "dataset_sha256": reference_sha256(session),
+        "architecture": architecture(original.model),
+        "recipe": None if inputs.recipe is None else inputs.recipe.facts(),
+    }
+    here = json.loads(json.dumps(here, default=str))
+    known = [key for key, value in here.items() if value is not None]
+    wrong: list[Difference] = differences(here, design.about, known)
+    if wrong:
+        raise CheckpointError(
+            "`design` must be of the data, the architecture and the recipe of the original",
+            found=sentence(wrong),
+            way_out="Make one with leave_out.models=50 and the words that trained the original",
+        )
+    session.record.inputs["design"] = {"path": str(path), "sha256": design.sha256, **design.about}
+    return design

@@ -1,0 +1,143 @@
+"""Probes with a leave-out design, on generators that know images by heart, never saw them, or know too little."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+
+from gsu_cli.audit.base import Audited, Case
+from gsu_cli.audit.bounds import Noise
+from gsu_cli.audit.leave_out import LeaveOut, masks
+from gsu_cli.audit.likelihood_ratio import ATTACKS, LikelihoodRatio
+from gsu_cli.audit.memorisation import Memorisation
+from gsu_cli.audit.regression import Line
+from memory_world import Memory, case, noise_split, value
+
+NOISE = Noise(0, 2, 0)
+
+
+@cache
+def design(models: int = 12) -> LeaveOut:
+    """Of models that know by heart what they were trained on."""
+    data = noise_split().dataset
+    inside = masks(60, models, 2, 1)
+    rows = []
+    for k, mask in enumerate(inside):
+        model = Memory(data.train.floats()[mask], seed=k, blur=0.02)
+        parts = [NOISE.losses(model, data.train, "train"), NOISE.losses(model, data.heldout, "heldout")]
+        rows.append(torch.cat([part["loss"] for part in parts]))
+    about = {"noise": {"seed": 0, "repeats": 2, "latents": 0}}
+    return LeaveOut(inside, {"loss": torch.stack(rows).float()}, about, "sha")
+
+
+def audited(unlearned: int) -> Case:
+    return replace(case(original=0, unlearned=unlearned), design=design())
+
+
+def overforgotten() -> Case:
+    few = Memory(noise_split().dataset.train.floats()[55:])
+    found = audited(1)
+    return replace(found, models={**found.models, "unlearned": Audited("unlearned", few, "sha few")})
+
+
+def test_what_never_saw_the_images_shifted_as_leaving_them_out() -> None:
+    found = Memorisation()(audited(1))
+    memorised = value(found, "memorisation", "original")
+    assert memorised.low is not None
+    assert memorised.low > 0
+    assert value(found, "percentile_design", "original").value == 0
+    left_out = value(found, "percentile_left_out", "original").value
+    assert left_out == pytest.approx(50, abs=15), "with half of the images to be near to"
+    slope, correlation = value(found, "shift_slope"), value(found, "shift_correlation")
+    assert slope.value == pytest.approx(1, abs=0.35)
+    assert correlation.value is not None
+    assert correlation.value > 0.7
+    assert value(found, "shift_sign").value == 1
+    distance, before = value(found, "percentile_distance"), value(found, "percentile_distance", "original")
+    assert distance.value is not None
+    assert before.value is not None
+    assert distance.value < before.value
+    assert all("nan" not in line for line in found.sentences)
+    assert not [m for m in found.measurements if m.name.startswith("leverage")], "a memory has no decoder"
+
+
+def test_what_did_not_move_has_no_shift() -> None:
+    """The negative control."""
+    found = Memorisation()(audited(0))
+    assert value(found, "loss_shift").value == 0
+    assert value(found, "shift_slope").value == 0
+    assert value(found, "shift_correlation").reason == "the losses do not differ"
+    assert value(found, "percentile_distance").value == value(found, "percentile_distance", "original").value
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_attacks_tell_what_is_known_by_heart(attack: str) -> None:
+    found = LikelihoodRatio()(audited(0))
+    known = value(found, f"auc_{attack}")
+    assert known.value == pytest.approx(1, abs=0.02)
+    assert value(found, f"auc_{attack}_in", "original").value == pytest.approx(1, abs=0.02)
+    rate = value(found, f"tpr_at_1_percent_{attack}")
+    assert rate.value is not None
+    assert rate.value > 0.9
+
+
+@pytest.mark.parametrize("attack", ["offline", "online"])
+def test_attacks_are_at_chance_on_what_never_saw_the_images(attack: str) -> None:
+    """The negative control; its memory is larger than the design's, so images have nearer neighbours there."""
+    found = LikelihoodRatio()(replace(audited(1), design=design()))
+    unseen = value(found, f"auc_{attack}")
+    assert unseen.low is not None
+    assert unseen.high is not None
+    assert unseen.low < 0.55
+    assert unseen.high > 0.45
+
+
+def test_more_is_forgotten_than_was_known() -> None:
+    found = LikelihoodRatio()(overforgotten())
+    for attack in ("offline", "online"):
+        below = value(found, f"auc_{attack}")
+        assert below.high is not None
+        assert below.high < 0.5
+    assert "(over-forgotten)" in found.sentences[0]
+    assert "(under-forgotten)" in LikelihoodRatio()(audited(0)).sentences[0]
+
+
+def test_the_online_score_by_hand() -> None:
+    inside = torch.tensor([[True], [True], [True], [False], [False], [False]])
+    L = torch.tensor([[0.0], [1.0], [2.0], [6.0], [8.0], [10.0]])
+    known = LeaveOut(inside, {"loss": L}, {}, "")
+    score = ATTACKS["online"](known, torch.tensor([0]))(torch.tensor([3.0]).double(), torch.tensor(-1))
+    by_hand = (3 - 8) ** 2 / (2 * 4) - (3 - 1) ** 2 / (2 * 1) + 0.5 * torch.tensor(4.0).log()
+    assert float(score) == pytest.approx(float(by_hand))
+    alone = ATTACKS["offline"](known, torch.tensor([0]))(L[3].double(), torch.tensor(3))
+    assert float(alone) == pytest.approx((9 - 6) / 2**0.5), "scored without itself"
+
+
+def test_without_a_design_there_is_a_reason() -> None:
+    for probe in (Memorisation(), LikelihoodRatio()):
+        (m,) = probe(case(original=0, unlearned=0)).measurements
+        assert m.value is None
+        assert "needs a leave-out design" in str(m.reason)
+    few = LikelihoodRatio()(replace(audited(0), design=design(4))).measurements[0]
+    assert few.reason == "needs 3 models with and without each image, found 2 and 2: raise leave_out.models"
+
+
+def test_a_line_through_noise() -> None:
+    """Intervals of slope and correlation hold the truth as often as they say."""
+    rng, hits = torch.Generator().manual_seed(0), [0, 0]
+    from memory_world import models
+
+    a = Audited("unlearned", models()[0], "sha")
+    for _ in range(200):
+        x = torch.randn(30, generator=rng).double()
+        y = 0.5 * x + torch.randn(30, generator=rng).double()
+        for k, (row, truth) in enumerate(zip(Line.of(x, y).rows("l", a), (0.5, 0.5 / 1.25**0.5), strict=True)):
+            assert row.low is not None
+            assert row.high is not None
+            hits[k] += row.low <= truth <= row.high
+    assert all(180 <= h <= 198 for h in hits), hits
+    assert Line.of(torch.ones(9).double(), torch.ones(9).double()).slope is None
+    assert Line.of(torch.arange(3).double(), torch.arange(3).double()).rows("l", a)[0].value is None
