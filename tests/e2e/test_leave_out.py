@@ -24,6 +24,9 @@ def test_a_design_is_trained_once_and_found_again(world: World, gsu: Gsu, tmp_pa
     assert (design.trained_on.shape, set(design.losses)) == ((4, 180), {"loss", "iwae"})
     assert design.losses["loss"].shape == (4, 270), "training images, then held-out ones"
     assert float((design.losses["loss"] - design.losses["iwae"]).mean()) > 0, "the tighter bound lies below"
+    most = int(design.memorisation()[0].argmax())
+    assert f"the most memorised images: forget.sample=[{most}," in typed.out
+    assert (tmp_path / "first/memorised.png").read_bytes().endswith(b"IEND\xaeB`\x82")
     kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "outputs/leave_out").rglob("?.safetensors")}
     assert len(kept) == 4
     next(iter(kept)).unlink()

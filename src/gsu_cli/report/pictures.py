@@ -96,6 +96,11 @@ def contact_sheet(
     _write(path, blocks, columns)
 
 
+def sheet(path: Path, blocks: Sequence[Block], columns: int = 16) -> None:
+    """Writes blocks of pictures one below the other, atomically."""
+    _write(path, blocks, columns)
+
+
 def _write(path: Path, blocks: Sequence[Block], columns: int) -> None:
     line = CELL + LABEL + GAP
     height = GAP

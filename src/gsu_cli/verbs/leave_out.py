@@ -13,12 +13,13 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from gsu_cli.audit.bounds import Noise
-from gsu_cli.audit.leave_out import FILE, IWAE, LOSS, masks, write_design
+from gsu_cli.audit.leave_out import FILE, IWAE, LOSS, LeaveOut, masks, read_design, write_design
 from gsu_cli.checks import as_int
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.errors import CheckpointError, GsuError, ProcessError, UsageError
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.protocols import HasLoss
+from gsu_cli.report.pictures import Block, Line, sheet
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import write_text
 from gsu_cli.run.lineage import architecture
@@ -31,6 +32,8 @@ from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console
 
+PICTURE = "memorised.png"
+SHOWN, SAID = 16, 10  # images in a row of the picture, and in the line below
 PLAN, INITIAL, IMAGES = "plan.json", "initial.safetensors", "images.safetensors"
 
 
@@ -144,9 +147,29 @@ def train_design(
     path = session.folder / FILE
     sha256 = write_design(path, trained_on, losses, {**about, "models": options.models})
     session.record.outputs["leave_out"] = {"path": path.name, "sha256": sha256, "models": options.models}
+    order = _show(session, dataset, read_design(path))
     session.save()
     console.say(f"{options.models} models, each trained without one of {options.folds} parts of the images")
+    console.say(f"the most memorised images: forget.sample=[{','.join(map(str, order[:SAID].tolist()))}]")
     console.say("use it with design=", path)
+
+
+def _show(session: Session, dataset: Dataset, design: LeaveOut) -> Tensor:
+    """``memorised.png``: the most memorised images and those in the middle; returns all, the most memorised first."""
+    value, _ = design.memorisation()
+    order = value.argsort(descending=True, stable=True)
+    middle = max((len(order) - SHOWN) // 2, 0)
+    blocks = []
+    for title, index in (
+        ("the most memorised training images: mean loss of models without each, minus that of models with it", order),
+        ("in the middle", order[middle:]),
+    ):
+        some = index[:SHOWN]
+        texts = [f"#{i} {value[i]:+.0f}" for i in some.tolist()]
+        blocks.append(Block(title, [Line("image", dataset.train.pixels[some], texts, [False] * len(some))]))
+    sheet(session.folder / PICTURE, blocks)
+    session.record.outputs["memorised"] = {"path": PICTURE}
+    return order
 
 
 def train_one(place: str, k: int, trained_on: Any, device: str) -> None:
