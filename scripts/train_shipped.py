@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("stage", choices=["train", "pack"])
     parser.add_argument("--data", help="folder with the full MNIST")
     parser.add_argument("--only", nargs="*", choices=list(PLAN), default=list(PLAN))
-    parser.add_argument("--samples", type=int, default=2_000, help="that the cards of diffusion models and GANs rest on")
+    parser.add_argument("--samples", type=int, default=2_000, help="for the cards of diffusion models and GANs")
     given = parser.parse_args()
     if not given.data and any(name.startswith("mnist/") for name in given.only):
         parser.error("--data is needed for the models of MNIST")
