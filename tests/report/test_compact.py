@@ -31,6 +31,14 @@ def test_a_compacted_record_makes_the_same_table(record, tmp_path):
     assert len(text.splitlines()) == len(runs) + 2
 
 
+def test_the_places_of_a_disk_are_not_kept(record):
+    record.command = ["gsu", "unlearn", "paths.data_dir=/home/me", "forget.class=1", "paths.output_dir=/home/me/out"]
+    record.config = {"paths": {"data_dir": "/home/me"}}
+    kept = compact(record)
+    assert kept["command"] == ["gsu", "unlearn", "forget.class=1"]
+    assert "/home" not in json.dumps(kept)
+
+
 def test_compacting_twice_changes_nothing(record, tmp_path):
     write_compact(tmp_path / "one.json", [record])
     (again,) = read_compact(tmp_path / "one.json")

@@ -33,8 +33,10 @@ def compact(record: Record) -> dict[str, Any]:
     details = {k: v for k, v in record.update.get("details", {}).items() if k in DETAILS}
     if "calibration" in details:
         details["calibration"] = {k: v for k, v in details["calibration"].items() if k not in TRACE}
+    command = [word for word in record.command if not word.startswith("paths.")]  # whose disk it was decides nothing
     return {
         **{name: whole[name] for name in KEPT},
+        "command": command,
         "config": {"dataset": {**dataset, **named}, **{k: v for k, v in record.config.items() if k not in DROPPED}},
         "inputs": {
             name: {k: facts[k] for k in ("name", "sha256", "making") if k in facts}
