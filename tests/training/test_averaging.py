@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,9 +11,12 @@ from torch import nn
 
 import tiny_diffusion
 import tiny_world
+from gsu_cli.errors import CheckpointError
 from gsu_cli.training.averaging import Average
 from gsu_cli.training.loop import fit
+from gsu_cli.training.optimisers import Optimisers
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.training.state import keep, restore
 
 
 def test_it_averages_and_does_not_copy() -> None:
@@ -58,3 +62,17 @@ def test_buffers_are_the_last_ones() -> None:
     model(torch.randn(8, 2))
     average.update(model)
     assert torch.equal(average.state(model)["running_mean"], model.running_mean)
+
+
+def test_a_state_without_the_average_is_not_gone_on_with(tmp_path: Path) -> None:
+    model = tiny_diffusion.fresh()
+    recipe, facts = Recipe(epochs=1, batch_size=60, lr=1e-2, ema=0.9), {"seed": 0}
+    optimisers = Optimisers(model, recipe, steps=1)
+    loss = model.loss(tiny_world.dataset().train.floats()[:8], None, torch.Generator().manual_seed(0)).mean()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimisers.each[0].step()
+    keep(tmp_path / "state.safetensors", model, optimisers, None, [1.0], facts)
+    before, other = tiny_world.weights(model), tiny_diffusion.fresh()
+    with pytest.raises(CheckpointError, match=r"a state needs the averaged weights; found none that fit in .*Type the"):
+        restore(tmp_path / "state.safetensors", other, Optimisers(other, recipe, steps=1), Average(other, 0.9), facts)
+    assert not tiny_world.same(before, tiny_world.weights(other)), "nothing was put into it"
