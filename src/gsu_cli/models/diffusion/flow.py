@@ -25,6 +25,7 @@ from gsu_cli.models.diffusion.base import Denoiser
 from gsu_cli.models.diffusion.guidance import check_guidance
 from gsu_cli.models.diffusion.schedule import sampling_times
 from gsu_cli.models.diffusion.unet import UNet
+from gsu_cli.models.generating import made
 
 SOLVERS = ("euler", "heun")
 
@@ -97,11 +98,10 @@ class Flow(Denoiser):
         times = sampling_times(self.train_steps, self.sample_steps).tolist()
         for i, t in enumerate(times):
             now, v = float(self.noisiness[t]), velocity(x, t)
-            if i + 1 == len(times):  # to the image, where the network was never asked
-                x = x - now * v
-                break
-            step = float(self.noisiness[times[i + 1]]) - now
-            if self.solver == "heun":
+            last = i + 1 == len(times)  # to the image, where the network was never asked
+            step = (0.0 if last else float(self.noisiness[times[i + 1]])) - now
+            if self.solver == "heun" and not last:
                 v = (v + velocity(x + step * v, times[i + 1])) / 2
             x = x + step * v
+            made(len(x) / len(times))
         return (x / 2 + 0.5).clamp(0, 1)

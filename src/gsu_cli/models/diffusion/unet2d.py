@@ -28,6 +28,7 @@ from gsu_cli.models.diffusion.diffusers_parts import (
     built_unet,
     check_pair,
 )
+from gsu_cli.models.generating import made
 from gsu_cli.models.libraries import library
 from gsu_cli.run.pipelines import PIPELINES, read_parts
 
@@ -174,6 +175,7 @@ class Unet2d(Denoiser):
                 else (final**0.5, (1 - final) ** 0.5)
             )
             x = next_a * x_0 + next_s * eps
+            made(len(x) / self.sample_steps)
         return (x / 2 + 0.5).clamp(0, 1)
 
 
