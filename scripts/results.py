@@ -1,11 +1,11 @@
-"""Every page of docs/results, from the records beside it: what `gsu reproduce` renders, without its folders of cells.
+"""Every page of docs/results, from the records beside it. A script, as only this repository has these pages.
 
 python scripts/results.py            # all pages; a test compares them with what is kept
 python scripts/results.py paper      # one
-python scripts/compact.py outputs/reproduce/paper/records.json docs/results/paper/records.json   # after a new run
+gsu report runs=outputs/reproduce/paper/records.json format=records output=docs/results/paper/records.json  # a new run
 
-A record belongs to the cell whose words are its command's, places of files and of results aside; cells without one are
-holes. A folder of docs/results is named like a table of conf/table; it holds ``records.json``, ``table.md`` and plots.
+`gsu reproduce table=paper records=docs/results/paper/records.json` makes the same table. A folder of docs/results is
+named like a table of conf/table; it holds ``records.json``, ``table.md`` and plots.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from hydra import initialize_config_dir
@@ -20,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 import faces
 import time_to_forget
-from gsu_cli.report import overview, run_table
+from gsu_cli.report import columns, overview, run_table
 from gsu_cli.report.audit import markdown
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.figures.audit import figures
@@ -28,26 +29,18 @@ from gsu_cli.report.figures.files import standalone
 from gsu_cli.report.formats.markdown import render
 from gsu_cli.report.keys import default_keys
 from gsu_cli.report.reproduced import pictures, table
+from gsu_cli.report.table import Cell, Table
+from gsu_cli.report.table import text as written
 from gsu_cli.run.files import sha256_of, write_text
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.run.record import Record
+from gsu_cli.tables import kept
 from gsu_cli.tables.cell import Outcome
 from gsu_cli.tables.spec import TableSpec
 
 ROOT = Path(__file__).parent.parent
 TABLES, RESULTS = ROOT / "conf" / "table", ROOT / "docs" / "results"
 ARCHIVE, DEMO, AUDIT = "archive", "demo", "audit"
-PLACES = (
-    "checkpoint.path=",
-    "checkpoint.twin=",
-    "checkpoint.retrained=",
-    "judge.cnn.path=",
-    "dataset.download=",
-    "hydra.",
-    "method.prediction_images=",
-    "metric=",
-)
-DEFAULTS = ("method=fisher_surgery", "seed=0")  # the same typed or not
 CHANGES = {"leaderboard_avatars": ["seeds=[1]"]}  # of the yaml: what was run of it
 SECTIONS = {
     "avatars": (faces.others, faces.fresh),
@@ -55,24 +48,6 @@ SECTIONS = {
     "leaderboard_avatars": (faces.fresh,),
     "time_to_forget": (time_to_forget.section,),
 }  # what stands below a table; each takes the folder
-
-
-def key(words: Iterable[str]) -> frozenset[str]:
-    """What decides the numbers of a command's words.
-
-    >>> sorted(key(["gsu", "unlearn", "seed=1", "method=fisher_surgery", "hydra.run.dir=x", "method.lr=1e-5"]))
-    ['method.lr=1e-05', 'seed=1']
-    """
-    plain = (word.strip("'") for word in words)
-    return frozenset(_spelled(w) for w in plain if "=" in w and not w.startswith(PLACES) and w not in DEFAULTS)
-
-
-def _spelled(word: str) -> str:
-    name, _, value = word.partition("=")
-    try:
-        return f"{name}={float(value)!r}"
-    except ValueError:
-        return word
 
 
 def spec_of(name: str) -> TableSpec:
@@ -85,20 +60,9 @@ def spec_of(name: str) -> TableSpec:
 
 
 def outcomes(name: str, spec: TableSpec) -> list[Outcome]:
-    """The cells with their records.
-
-    Raises:
-        SystemExit: two records of one cell, or one that is of no cell.
-    """
-    found: dict[frozenset[str], Record] = {}
-    for record in read_compact(RESULTS / name / "records.json"):
-        if found.setdefault(key(record.command), record) is not record:
-            raise SystemExit(f"{name}: two records of one cell: {' '.join(record.command)}")
+    """The cells with their records."""
     with initialize_config_dir(str(TABLES.parent.resolve()), version_base="1.3"):  # for lines with glob(*)
-        cells = [Outcome(cell, "kept", found.pop(key(cell.overrides), None)) for cell in spec.cells()]
-    if found:
-        raise SystemExit(f"{name}: no cell of {[sorted(words) for words in found]}")
-    return cells
+        return kept.outcomes(spec, read_compact(RESULTS / name / "records.json"))
 
 
 def weights(records: Iterable[Record]) -> str:
@@ -133,11 +97,42 @@ def pages(name: str) -> dict[Path, str]:
 
 
 def archived(path: Path) -> str:
-    """The page of one list in the archive: a row a setting."""
+    """The page of one list in the archive: what it is and shows, the leading columns, and the rest folded away."""
     records = read_compact(path)
-    body = "\n".join(render(table) for table in overview.tables(records, default_keys(records)))
-    source = f"Rendered from [the records]({path.name}), as `gsu report` groups them; [why it is kept](README.md)."
-    return f"# {path.stem.replace('_', ' ')}\n\n{facts(records)} {source}\n\n{body}"
+    found = overview.tables(records, default_keys(records))
+    model, why = _cited(path)
+    leading = list(dict.fromkeys(c.name for c in found[0].columns if c.leads))
+    main = replace(columns.chosen(found[:1], [*leading, "runs"])[0], footnotes=(), title="")
+    parts = [
+        f"# {path.stem.replace('_', ' ')}",
+        f"Of {model}. Why it is kept: {why}.",
+        f"In {len(main.rows)} row{'s' * (len(main.rows) != 1)}: {'; '.join(_ranges(main))}.",
+        render(main).strip(),
+        f"{facts(records)} As `gsu report` groups [the records]({path.name}); [the archive](README.md).",
+    ]
+    for one in found:
+        body = render(one).split("\n", 2)[2].strip()
+        parts.append(f'<details markdown="1">\n<summary>{one.title}: all columns</summary>\n\n{body}\n\n</details>')
+    return "\n\n".join(parts) + "\n"
+
+
+def _cited(path: Path) -> tuple[str, str]:
+    """Of which model a list is and why it is kept, as the archive's page says."""
+    lines = (path.parent / "README.md").read_text("utf-8").splitlines()
+    (line,) = (x for x in lines if x.startswith(f"| [{path.stem}]"))
+    _, _, model, why, _ = (cell.strip() for cell in line.split("|"))
+    return model, why
+
+
+def _ranges(table: Table) -> list[str]:
+    """Of each column of numbers the least and the most."""
+    said = []
+    for i, column in enumerate(table.columns):
+        values = [v for row in table.rows if (v := row[i].value) is not None]
+        if values and column.leads:
+            ends = [written(Cell(value=v), column) for v in (min(values), max(values))]
+            said.append(f"{column.head} {ends[0]}" + (f" to {ends[1]}" if ends[0] != ends[1] else ""))
+    return said
 
 
 def demo(path: Path) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import statistics
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import grimp
@@ -88,3 +90,11 @@ def test_a_new_method_is_under_the_contract_by_itself() -> None:
     contract = CONTRACTS["methods are independent of each other"]
     assert contract["modules"] == ["gsu_cli.methods.*"]
     assert contract["ignore_imports"] == ["gsu_cli.methods.* -> gsu_cli.methods.base"]
+
+
+def test_every_script_says_why_it_is_none_of_the_verbs() -> None:
+    told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Scripts")[2].partition("\n## ")[0]
+    rules = [name for line in told.splitlines() for name in re.findall(r"`([\w*]+\.py)`", line.partition(" | ")[0])]
+    scripts = {path.name for path in (ROOT / "scripts").glob("*.py")}
+    assert {name for name in scripts if not any(fnmatch(name, rule) for rule in rules)} == set()
+    assert {rule for rule in rules if not any(fnmatch(name, rule) for name in scripts)} == set()

@@ -42,7 +42,7 @@ STAYS = {  # file: (pattern of the lines in which an old word is right, why)
     "src/gsu_cli/run/schema.py": (r'"', "former names, which old records have"),
     "src/gsu_cli/run/moved.py": (r'"', "former class paths"),
     "src/gsu_cli/verbs/protocol.py": (r'"knob"', "the attribute of classes written before"),
-    "scripts/results.py": (r'"checkpoint.twin="', "a word of kept commands"),
+    "src/gsu_cli/tables/kept.py": (r'"checkpoint.twin="', "a word of kept commands"),
     "scripts/reference_distance.py": (r'"twin(_sha256| distance)?"', "a stream's name, and keys of kept files"),
     "docs/record.md": (r"^\|", "the table of former names, and headlines"),
     "docs/results": (r"", "rendered from records, whose commands are kept as they were typed"),

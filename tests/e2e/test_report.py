@@ -64,6 +64,27 @@ def test_every_format_into_a_folder(gsu: Gsu, outputs: Path, tmp_path: Path) -> 
     assert not (tmp_path / "outputs/report").exists() or written(tmp_path / "outputs/report") == []
 
 
+def test_figures_and_records_as_files(gsu: Gsu, tmp_path: Path) -> None:
+    lay_out(tmp_path / "runs", {str(lr): costly(lr, 0.1 - lr / 2, lr=lr) for lr in (0.01, 0.1)})
+    typed = gsu("report", "runs=runs", "format=[svg,pdf,records]", "output=kept")
+    assert (typed.code, typed.err) == (0, ""), typed
+    figures = [f"{name}.{kind}" for kind in ("pdf", "svg") for name in ("along-method.lr", "what-forgetting-cost")]
+    assert written(tmp_path / "kept") == sorted([*figures, "records.json"])
+    again = gsu("report", "runs=kept/records.json", "format=markdown", "output=again.md")
+    assert again.code == 0, again.err
+    assert gsu("report", "runs=runs", "format=markdown", "output=first.md").code == 0
+    first, second = ((tmp_path / name).read_text("utf-8").splitlines()[2:] for name in ("first.md", "again.md"))
+    assert first == second, "a list of records holds all that tables need"
+    several = gsu("report", "runs=runs", "format=png", "output=one.png")
+    assert (several.code, several.err) == (
+        2, "gsu: `output` must be a folder for several figures; found one.png for 2. Type output=one\n"
+    )  # fmt: skip
+    lay_out(tmp_path / "single", {"a": run(1)})
+    none = gsu("report", "runs=single", "format=svg", "output=one.svg")
+    assert none.code == 2
+    assert "`format=svg` needs runs with a figure" in none.err
+
+
 def test_runs_of_no_table_are_counted(gsu: Gsu, tmp_path: Path) -> None:
     apart = {"again": replace(run(1), verb="evaluate"), "fitted": replace(run(1), verb="train")}
     lay_out(tmp_path / "apart", apart)
@@ -132,7 +153,11 @@ def test_compacted_records_of_the_docs(gsu: Gsu, tmp_path: Path) -> None:
     [
         (["runs=nowhere"], "`runs` must name folders or records that exist; found nowhere"),
         (["runs=[]"], "`runs` must name at least one place"),
-        (["format=htm"], "`format` must be one of html, markdown, latex, csv, json, terminal; found htm. Did you mean"),
+        (
+            ["format=htm"],
+            "`format` must be one of html, markdown, latex, csv, json, terminal, svg, pdf, png, records; found htm. "
+            "Did you mean",
+        ),
         (["format=[]"], "`format` must be one of"),
         (["by=methd"], "`by` must hold method, forget"),
         (["output=x.html", "format=[html,csv]"], "`output` must be a folder for several formats"),

@@ -89,7 +89,10 @@ VERBS = {
             ("gsu report", "all runs below outputs/: tables here, and a page with pictures"),
             ("gsu report runs=outputs/unlearn/sweeps/2026-01-31/12-00-00", "one sweep"),
             ("gsu report runs=[outputs,old/results.json] by=[method]", "several places; one row a method"),
-            ("gsu report format=latex output=table.tex", "a table for a paper; or markdown, csv, json"),
+            (
+                "gsu report format=[latex,pdf] output=paper",
+                "tables and figures for a paper; or markdown, csv, json, svg",
+            ),
         ),
         (
             "Rows are means over seeds with a 95 % interval; a failed run is counted and never averaged.",

@@ -21,6 +21,7 @@ DROPPED = ("dataset", "seed", "seeds", "paths", "logger", "hydra")  # of the con
 DETAILS = ("cost", "calibration")  # of the update
 JUDGE = ("name", "label", "sha256", "unavailable", "classes")  # of a judge, beside its trust report
 NUMBER = ("value", "low", "high", "n", "reason")  # of an entry of a trust report
+WHERE = ("paths.", "hydra.searchpath", "device=auto")  # words of a command: whose disk it was decides nothing
 TRACE = ("trials", "ray")  # of the calibration: how its strength was looked for
 
 
@@ -33,7 +34,7 @@ def compact(record: Record) -> dict[str, Any]:
     details = {k: v for k, v in record.update.get("details", {}).items() if k in DETAILS}
     if "calibration" in details:
         details["calibration"] = {k: v for k, v in details["calibration"].items() if k not in TRACE}
-    command = [word for word in record.command if not word.startswith("paths.")]  # whose disk it was decides nothing
+    command = [word for word in record.command if not word.strip("'").startswith(WHERE)]
     return {
         **{name: whole[name] for name in KEPT},
         "command": command,

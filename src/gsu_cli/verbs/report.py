@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -13,22 +12,19 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig
 from rich.text import Text
 
-from gsu_cli import __version__
 from gsu_cli.checks import as_int
 from gsu_cli.errors import GsuError, UsageError, did_you_mean
 from gsu_cli.report import columns
-from gsu_cli.report.formats import RENDER, SUFFIXES, terminal
-from gsu_cli.report.html.page import render
+from gsu_cli.report.figures.files import KINDS
+from gsu_cli.report.formats import SUFFIXES, terminal
 from gsu_cli.report.keys import check_keys, default_keys
 from gsu_cli.report.overview import tables
 from gsu_cli.report.runs import Broken, Runs, collect
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run import folders
-from gsu_cli.run.files import write_text
+from gsu_cli.verbs import report_files as files
 from gsu_cli.verbs import settings
 from gsu_cli.verbs.console import console, note, room, say
-
-FORMATS = ("html", *RENDER)
 
 
 @dataclass(frozen=True)
@@ -57,15 +53,17 @@ class Options:
         check_keys(by or [])
         formats = list(dict.fromkeys(_words(cfg.format)))
         for name in formats or [""]:
-            if name not in FORMATS:
-                close = did_you_mean(name, FORMATS).strip()
-                raise UsageError(f"`format` must be one of {', '.join(FORMATS)}", found=name or "none", way_out=close)
+            if name not in files.FORMATS:
+                close = did_you_mean(name, files.FORMATS).strip()
+                raise UsageError(
+                    f"`format` must be one of {', '.join(files.FORMATS)}", found=name or "none", way_out=close
+                )
         output = None if cfg.output is None else Path(str(cfg.output)).expanduser()
-        files = [name for name in formats if name != "terminal" or formats == ["terminal"]]
-        if output is not None and output.suffix and not output.is_dir() and len(files) > 1:
+        written = [name for name in formats if name != "terminal" or formats == ["terminal"]]
+        if output is not None and output.suffix and not output.is_dir() and len(written) > 1:
             raise UsageError(
                 "`output` must be a folder for several formats",
-                found=f"{output} for {', '.join(files)}",
+                found=f"{output} for {', '.join(written)}",
                 way_out="Type format=html, say, for a single file",
             )
         as_int("pictures", cfg.pictures, 0)
@@ -145,33 +143,23 @@ def _write(options: Options, runs: Runs, broken: Broken, by: Sequence[str], chos
     hydra = HydraConfig.get()
     folder = options.output or Path(hydra.runtime.output_dir)
     single = options.output is not None and options.output.suffix != "" and not options.output.is_dir()
-    written = []
+    written: list[Path] = []
     for name in options.formats:
         if name == "terminal" and not (single and options.formats == ["terminal"]):
             continue
         if name == "html":
             path = folder if single else folder / "report.html"
             command = " ".join(["gsu", "report", *(shlex.quote(str(word)) for word in hydra.overrides.task)])
-            when = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z")
-            about = f"made by gsu {__version__} on {when}"
-            page = render(
-                runs,
-                broken,
-                by,
-                chosen,
-                title=options.title,
-                command=command,
-                about=about,
-                most_pictures=options.pictures,
+            written += files.write_page(
+                path, runs, broken, by, chosen, title=options.title, command=command, most_pictures=options.pictures
             )
-            write_text(path, page)
-            written.append(path)
-            continue
-        for i, table in enumerate(chosen):
-            first = folder if single else folder / f"table{SUFFIXES[name]}"
-            path = first if i == 0 else first.with_name(f"{first.stem}.retrained{first.suffix}")
-            write_text(path, RENDER[name](table))
-            written.append(path)
+        elif name == files.RECORDS:
+            written += files.write_records(folder if single else folder / "records.json", runs)
+        elif name in KINDS:
+            written += files.write_figures(folder, name, runs, by, single=single)
+        else:
+            path = folder if single else folder / f"table{SUFFIXES[name]}"
+            written += files.write_tables(path, name, chosen)
     return written
 
 

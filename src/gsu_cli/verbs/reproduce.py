@@ -15,10 +15,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gsu_cli.checks import as_int
 from gsu_cli.errors import CheckpointError, DataError, GsuError, NotApplicableError, UsageError
+from gsu_cli.report.compact import read_compact
 from gsu_cli.report.numbers import seconds
 from gsu_cli.report.reproduced import missed, print_table, write_table
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.folders import quoted
+from gsu_cli.tables import kept
 from gsu_cli.tables.cell import Outcome
 from gsu_cli.tables.pool import cores, in_processes
 from gsu_cli.tables.spec import TableSpec
@@ -40,6 +42,13 @@ def main(cfg: DictConfig) -> None:
     if not fits(cfg.cell_seconds, float) or not cfg.cell_seconds > 0:
         raise UsageError("`cell_seconds` must be a number > 0", found=cfg.cell_seconds)
     root = Path(str(cfg.paths.output_dir)) / "reproduce"
+    if cfg.records is not None and preview:
+        raise UsageError(
+            "`preview` says what would run, and `records` runs nothing", found="both", way_out="Leave out one of them"
+        )
+    if cfg.records is not None:
+        _of_records(Path(str(cfg.records)).expanduser(), spec, root / f"{spec.name}.kept")
+        return
     store = Store(root / CELLS)
     shared = _shared(cfg)
     with console.work_bar(f"cells of {spec.name}") as on_progress, cells.configs():
@@ -57,6 +66,15 @@ def main(cfg: DictConfig) -> None:
     print_table(table, console.console)
     console.say("all of it lies in ", folder)
     _judge(spec, outcomes, folder)
+
+
+def _of_records(path: Path, spec: TableSpec, folder: Path) -> None:
+    """Renders the table of records that are kept; its pins are not asked, as other weights may have made them."""
+    with cells.configs():
+        outcomes = kept.outcomes(spec, read_compact(path))
+    print_table(write_table(folder, spec, outcomes, _command()), console.console)
+    console.say(f"table {spec.name}: {sum(o.record is not None for o in outcomes)} of {len(outcomes)} cells in {path}")
+    console.say("all of it lies in ", folder)
 
 
 def _table(chosen: Any) -> TableSpec:

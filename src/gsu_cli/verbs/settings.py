@@ -47,7 +47,11 @@ SETTINGS: Mapping[str, Kinds] = {
         **dict.fromkeys(("run", "design"), PERHAPS),
         **dict.fromkeys(("images", "repeats", "references"), ANY),
     },
-    "reproduce": {"paths": PATHS, "device": ANY, "preview": ANY, "workers": ANY, "cell_seconds": ANY},
+    "reproduce": {
+        "paths": PATHS,
+        **dict.fromkeys(("device", "preview", "workers", "cell_seconds"), ANY),
+        "records": PERHAPS,
+    },
     "report": {
         "paths": PATHS,
         **dict.fromkeys(("runs", "by", "columns", "format", "pictures"), ANY),

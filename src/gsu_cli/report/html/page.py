@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,10 +15,7 @@ from gsu_cli.report import audit
 from gsu_cli.report.figures import palette
 from gsu_cli.report.figures.audit import figures
 from gsu_cli.report.figures.chart import Figure
-from gsu_cli.report.figures.curves import curves
-from gsu_cli.report.figures.pareto import pareto
-from gsu_cli.report.figures.sweeps import sweeps
-from gsu_cli.report.groups import distinct
+from gsu_cli.report.figures.of_runs import figures_of
 from gsu_cli.report.headline import headline
 from gsu_cli.report.html.diagnostics import Diagnostics, diagnostics, measurements
 from gsu_cli.report.html.pictures import Gallery, gallery, name
@@ -57,8 +54,7 @@ class Card:
     state: str
     command: str
     measured: Sheet | None
-    probes: list[Sheet]
-    figures: list[Plot]
+    probes: list[tuple[Sheet | None, Plot | None]]
     headline: str
     sentences: list[str]
     turned: list[Sheet]
@@ -90,8 +86,6 @@ def render(
         most_pictures: embedded at most.
     """
     more = varied([record for _, record in runs])
-    kept, _ = distinct(record for _, record in runs if record.verb == "unlearn")
-    plotted: list[Figure] = [f for f in [pareto(kept, by), curves(kept, by), *sweeps(kept)] if f is not None]
     pictures: Gallery = gallery(runs, most_pictures)
     all_tables = tables([record for _, record in runs], by) if shown is None else shown
     failed = [(i, path, record) for i, (path, record) in enumerate(runs) if record.status != "done"]
@@ -103,7 +97,7 @@ def render(
             runs=runs,
             done=sum(record.status == "done" for _, record in runs),
             sheets=[Sheet.of(t, f"table-{i}") for i, t in enumerate(all_tables)],
-            figures=_plotted(plotted),
+            figures=_plotted(figures_of([record for _, record in runs], by)),
             gallery=pictures,
             listing=Sheet.of(listing(runs), "listing"),
             cards=[_card(i, path, record, more) for i, (path, record) in enumerate(runs[:MOST_RUNS])],
@@ -146,14 +140,21 @@ def _card(index: int, path: Path, record: Record, more: Sequence[str]) -> Card:
         STATE.get(record.status, "odd"),
         " ".join(record.command),
         Sheet.of(table, f"run-{index}-measured") if table else None,
-        [Sheet.of(t, f"run-{index}-probe-{i}") for i, t in enumerate(audit.tables(audited))] if audited else [],
-        _plotted([*figures(audited).values()], f"run-{index}-figure") if audited else [],
+        _probes(audited, f"run-{index}") if audited else [],
         headline(record) if record.split and table else "",
         sentences(record) if table else audit.sentences(audited) if audited else [],
         [Sheet.of(t, f"run-{index}-turned-{i}") for i, t in enumerate(transitions(record))],
         [Sheet.of(t, f"run-{index}-{i}") for i, t in enumerate(noted.tables)],
         noted.texts,
     )
+
+
+def _probes(audited: Mapping[str, Any], name: str) -> list[tuple[Sheet | None, Plot | None]]:
+    """The table and the figure of each probe, where it has one."""
+    sheets = {t.title: Sheet.of(t, f"{name}-probe-{i}") for i, t in enumerate(audit.tables(audited))}
+    found = figures(audited)
+    plots = dict(zip(found, _plotted([*found.values()], f"{name}-figure"), strict=True))
+    return [(sheets.get(probe), plots.get(probe)) for probe in audited["probes"]]
 
 
 @cache

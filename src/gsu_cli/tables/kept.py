@@ -1,0 +1,74 @@
+"""The cells of a table with records that are kept elsewhere, such as those of docs/results: nothing is run again.
+
+A record belongs to the cell whose words are its command's, places of files and of results aside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gsu_cli.errors import GsuError
+from gsu_cli.run.record import Record
+from gsu_cli.tables.cell import Outcome
+from gsu_cli.tables.spec import TableSpec
+
+PLACES = (
+    "checkpoint.path=",
+    "checkpoint.twin=",
+    "checkpoint.retrained=",
+    "judge.cnn.path=",
+    "dataset.download=",
+    "hydra.",
+    "paths.",
+    "device=",
+    "method.prediction_images=",
+    "metric=",
+)
+DEFAULTS = ("method=fisher_surgery", "seed=0")  # the same typed or not
+
+
+def key(words: Iterable[str]) -> frozenset[str]:
+    """What decides the numbers of a command's words.
+
+    >>> sorted(key(["gsu", "unlearn", "seed=1", "method=fisher_surgery", "hydra.run.dir=x", "method.lr=1e-5"]))
+    ['method.lr=1e-05', 'seed=1.0']
+    """
+    plain = (word.strip("'") for word in words)
+    return frozenset(_spelled(w) for w in plain if "=" in w and not w.startswith(PLACES) and w not in DEFAULTS)
+
+
+def outcomes(spec: TableSpec, records: Iterable[Record]) -> list[Outcome]:
+    """The cells with their records; those without one are holes.
+
+    Args:
+        spec: the table; Hydra must know the configs, for lines with ``glob(*)``.
+        records: each of one cell, and no two of the same.
+
+    Raises:
+        GsuError: two records of one cell, or one that is of no cell.
+    """
+    found: dict[frozenset[str], Record] = {}
+    for record in records:
+        if found.setdefault(key(record.command), record) is not record:
+            raise GsuError(
+                f"`records` must hold one record of each cell of {spec.name}",
+                found=f"two of {' '.join(record.command)}",
+                way_out="Take one of them out",
+            )
+    cells = [Outcome(cell, "kept", found.pop(key(cell.overrides), None)) for cell in spec.cells()]
+    if found:
+        lines = sorted(" ".join(record.command) for record in found.values())
+        raise GsuError(
+            f"every record must be of a cell of {spec.name}",
+            found=f"{len(found)} that are of none, first {lines[0]}",
+            way_out="Name the table and the options (table.seeds=..., say) that they were made with",
+        )
+    return cells
+
+
+def _spelled(word: str) -> str:
+    name, _, value = word.partition("=")
+    try:
+        return f"{name}={float(value)!r}"
+    except ValueError:
+        return word
