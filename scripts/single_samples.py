@@ -59,19 +59,16 @@ def mean(values: list[float], places: int = 1) -> str:
 
 def table(found: dict[str, Any], groups: dict[str, list[int]]) -> str:
     """Percentiles, and their mean distance from models without the image, by group."""
-    lines = [
-        "| images | n | before | left out of training | after | after, bound=none | distance | distance, bound=none |"
-    ]
-    lines.append("|" + "---|" * 8)
+    head = ("images", "bound", "n", "before", "left out of training", "after", "distance")
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     every = {**groups, "all": [i for images in groups.values() for i in images]}
     for name, images in every.items():
-        kept = [str(i) for i in images if all(b in found["images"].get(str(i), {}) for b in BOUNDS)]
-        if not kept:
-            continue
-        rows = [found["images"][i] for i in kept]
-        columns = [[r[key] for r in rows] for key in ("before", "left_out", *BOUNDS)]
-        gaps = [[abs(a - b) for a, b in zip(columns[k], columns[1], strict=True)] for k in (2, 3)]
-        lines.append(f"| {name} | {len(rows)} | " + " | ".join(mean(c) for c in [*columns, *gaps]) + " |")
+        for bound in BOUNDS:
+            rows = [r for i in images if bound in (r := found["images"].get(str(i), {}))]
+            if rows:
+                columns = [[r[key] for r in rows] for key in ("before", "left_out", bound)]
+                columns.append([abs(r[bound] - r["left_out"]) for r in rows])
+                lines.append(f"| {name} | {bound} | {len(rows)} | " + " | ".join(map(mean, columns)) + " |")
     return "\n".join(lines)
 
 
@@ -81,6 +78,7 @@ def main() -> None:
     parser.add_argument("--references", type=Path, required=True)
     parser.add_argument("--memorised", required=True)
     parser.add_argument("--typical", required=True)
+    parser.add_argument("--bounds", default=",".join(BOUNDS), help="which to compute; others that are there are kept")
     parser.add_argument("--output", type=Path, required=True)
     o = parser.parse_args()
     groups = {name: [int(i) for i in getattr(o, name).split(",")] for name in ("memorised", "typical")}
@@ -97,7 +95,7 @@ def main() -> None:
         row["loss_before"], row["before"] = before["loss"][k], before["percentile"][k]
         row["loss_left_out"] = sum(m["loss"][k] for m in left_out) / len(left_out)
         row["left_out"] = sum(m["percentile"][k] for m in left_out) / len(left_out)
-    for bound in BOUNDS:
+    for bound in o.bounds.split(","):
         for k, image in enumerate(images):
             row = found["images"][str(image)]
             if bound in row:
@@ -108,6 +106,7 @@ def main() -> None:
             if "sample_bound" in details:
                 row["expected_increase"] = details["sample_bound"]["expected_increase"]
             write_text(o.output, json.dumps(found, indent=1) + "\n")
+    write_text(o.output, json.dumps(found, indent=1) + "\n")
     print(table(found, groups))
 
 

@@ -11,7 +11,7 @@ import torch
 from gsu_cli.audit.base import Audited, Case
 from gsu_cli.audit.bounds import Noise
 from gsu_cli.audit.leave_out import LeaveOut, masks
-from gsu_cli.audit.likelihood_ratio import ATTACKS, LikelihoodRatio
+from gsu_cli.audit.likelihood_ratio import ATTACKS, LikelihoodRatio, _levelled
 from gsu_cli.audit.memorisation import Memorisation
 from gsu_cli.audit.regression import Line
 from memory_world import Memory, case, noise_split, value
@@ -38,9 +38,11 @@ def audited(unlearned: int) -> Case:
 
 
 def overforgotten() -> Case:
-    few = Memory(noise_split().dataset.train.floats()[55:])
+    """To it the forgotten images are worse than unseen ones, which it knows by heart."""
+    data = noise_split().dataset
+    other = Memory(torch.cat([data.heldout.floats(), data.train.floats()[30:]]))
     found = audited(1)
-    return replace(found, models={**found.models, "unlearned": Audited("unlearned", few, "sha few")})
+    return replace(found, models={**found.models, "unlearned": Audited("unlearned", other, "sha other")})
 
 
 def test_what_never_saw_the_images_shifted_as_leaving_them_out() -> None:
@@ -101,7 +103,14 @@ def test_more_is_forgotten_than_was_known() -> None:
         below = value(found, f"auc_{attack}")
         assert below.high is not None
         assert below.high < 0.5
+        assert (value(found, f"auc_{attack}_minus_retrained").high or 0) < 0
     assert "(over-forgotten)" in found.sentences[0]
+    alone = overforgotten()
+    models = {name: a for name, a in alone.models.items() if name != "retrained"}
+    assert (
+        "than to a model that never saw them (over-forgotten)"
+        in LikelihoodRatio()(replace(alone, models=models)).sentences[0]
+    )
     assert "(under-forgotten)" in LikelihoodRatio()(audited(0)).sentences[0]
 
 
@@ -114,6 +123,18 @@ def test_the_online_score_by_hand() -> None:
     assert float(score) == pytest.approx(float(by_hand))
     alone = ATTACKS["offline"](known, torch.tensor([0]))(L[3].double(), torch.tensor(3))
     assert float(alone) == pytest.approx((9 - 6) / 2**0.5), "scored without itself"
+
+
+def test_a_model_that_is_better_at_everything_gives_nothing_away() -> None:
+    """Models of half of the data are worse throughout; the level of a model is no sign of membership."""
+    inside = masks(40, 20, 2, 0)
+    L = torch.randn(20, 140, generator=torch.Generator().manual_seed(0))
+    known = LeaveOut(inside, {"loss": L}, {}, "")
+    lower = L[0].double() - 50
+    for attack in ATTACKS.values():
+        score = attack(known, torch.arange(40))
+        one, two = score(_levelled(lower, 40), torch.tensor(-1)), score(_levelled(lower + 50, 40), torch.tensor(-1))
+        assert torch.allclose(one, two)
 
 
 def test_without_a_design_there_is_a_reason() -> None:

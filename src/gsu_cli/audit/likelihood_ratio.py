@@ -11,7 +11,9 @@ models of the design:
 ``s`` are one for all images, as their authors advise where models are few. Others, of the AUC, are the same images
 under the models of the design that never saw them, each scored with the rest of the design. So 0.5 is what a model gets
 that was never trained on the images, and *in* stands beside: what models get that were. An AUC below 0.5 is no success:
-the images stand out as worse than never seen.
+the images stand out as worse than never seen. Every loss is taken relative to the model's mean over held-out images,
+because models of half of the data are worse at everything; where a retrained model is known its AUC decides, as that
+difference is not the same for all images.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.attack import Auc, true_positives
-from gsu_cli.audit.base import ORIGINAL, UNLEARNED, Case, Result, ends, null
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Case, Result, ends, null
 from gsu_cli.audit.bounds import Noise
 from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.audit.memorisation import NO_DESIGN
@@ -52,7 +54,7 @@ class LikelihoodRatio:
             score = attack(design, index)
             without, within = [], []
             for k in range(len(design.trained_on)):
-                s = score(design.losses["loss"][k].double(), torch.tensor(k))
+                s = score(_levelled(design.losses["loss"][k].double(), design.n), torch.tensor(k))
                 without.append(s[~design.trained_on[k, index]])
                 within.append(s[design.trained_on[k, index]])
             others = torch.cat(without)
@@ -64,11 +66,12 @@ class LikelihoodRatio:
                     sha256=original.sha256,
                 )
             )  # fmt: skip
+            aucs: dict[str, Auc] = {}
             for a in case.models.values():
                 noise = Noise.of(design.about)
                 losses = torch.cat([case.at_noise(noise, a, "train"), case.at_noise(noise, a, "heldout")])
-                own = score(losses, torch.tensor(-1))
-                auc = Auc.of(own, others)
+                own = score(_levelled(losses, design.n), torch.tensor(-1))
+                aucs[a.name] = auc = Auc.of(own, others)
                 low, high = auc.interval() or (None, None)
                 n = len(own) + len(others)
                 found.append(Measurement(f"auc_{name}", a.name, auc.value, low, high, n, "share", sha256=a.sha256))
@@ -82,12 +85,21 @@ class LikelihoodRatio:
                             f"tpr_at_1_percent_{name}", a.name, *rate, len(own), "share", sha256=a.sha256
                         )
                     )  # fmt: skip
+            if RETRAINED in aucs and (gap := aucs[UNLEARNED].minus(aucs[RETRAINED])) is not None:
+                a = case.models[UNLEARNED]
+                row = (f"auc_{name}_minus_retrained", a.name, *gap, len(index) + len(others), "share")
+                found.append(Measurement(*row, sha256=a.sha256))
         return Result(found, sentences=_said(found))
+
+
+def _levelled(losses: Tensor, n: int) -> Tensor:
+    """Losses ``(..., n + m)`` relative to the mean over the ``m`` held-out images of each model."""
+    return losses - losses[..., n:].mean(-1, keepdim=True) if losses.shape[-1] > n else losses
 
 
 def _moments(design: LeaveOut, index: Tensor, left: Tensor, inside: bool) -> tuple[Tensor, Tensor]:
     """Mean loss of each image over models with or without it, but ``left``, and one variance for all images."""
-    L, which = design.of_training().double()[:, index], design.trained_on[:, index] == inside
+    L, which = _levelled(design.losses["loss"].double(), design.n)[:, index], design.trained_on[:, index] == inside
     if int(left) >= 0:
         which = which.clone()
         which[int(left)] = False
@@ -116,7 +128,10 @@ def _online(design: LeaveOut, index: Tensor) -> Score:
 
 def _rmia(design: LeaveOut, index: Tensor) -> Score:
     def score(losses: Tensor, left: Tensor) -> Tensor:
-        every, keep = design.losses["loss"].double(), torch.ones(len(design.trained_on), dtype=torch.bool)
+        every, keep = (
+            _levelled(design.losses["loss"].double(), design.n),
+            torch.ones(len(design.trained_on), dtype=torch.bool),
+        )
         if int(left) >= 0:
             keep[int(left)] = False
         out = ~design.trained_on[:, index] & keep[:, None]
@@ -134,14 +149,19 @@ ATTACKS: dict[str, Callable[[LeaveOut, Tensor], Score]] = {"offline": _offline, 
 def _said(found: list[Measurement]) -> list[str]:
     rows = {(m.name, m.subject): m for m in found}
     after, within = rows["auc_online", UNLEARNED], rows["auc_online_in", ORIGINAL]
+    against = rows.get(("auc_online_minus_retrained", UNLEARNED))
+    other = "a model that never saw them" if against is None else "the retrained model"
+    row, chance = (after, 0.5) if against is None else (against, 0.0)
     side = (
-        "they still look like training images (under-forgotten)"
-        if after.low is not None and after.low > 0.5
-        else "they look less familiar than to a model that never saw them (over-forgotten)"
-        if after.high is not None and after.high < 0.5
-        else "no difference from a model that never saw them is shown"
+        f"they look more like training images than to {other} (under-forgotten)"
+        if row.low is not None and row.low > chance
+        else f"they look less familiar than to {other} (over-forgotten)"
+        if row.high is not None and row.high < chance
+        else f"no difference from {other} is shown"
     )
+    goal = rows.get(("auc_online", RETRAINED))
+    beside = "" if goal is None else f", {goal.value:.3f} retrained"
     return [
         f"By the likelihood ratio {side}: AUC {after.value:.3f}{ends(after, '.3f')}, "
-        f"{rows['auc_online', ORIGINAL].value:.3f} before, {within.value:.3f} of models trained on them."
+        f"{rows['auc_online', ORIGINAL].value:.3f} before{beside}, {within.value:.3f} of models trained on them."
     ]
