@@ -6,7 +6,8 @@
         checkpoint.path=outputs/original/model.safetensors
     gsu audit run=outputs/joint audit=[percentile] references=4
     python scripts/single_samples.py --checkpoint outputs/original/model.safetensors \
-        --references outputs/references/KEY --memorised 1,2,3 --typical 4,5,6 --output docs/results/audit/samples.json
+        --references outputs/references/KEY --memorised 1,2,3 --typical 4,5,6 \
+        --output docs/results/audit/samples/images.json
 
 Writes JSON as it goes, goes on where it stopped, and prints a table of what is there.
 """
@@ -52,7 +53,7 @@ def forgotten(model: Any, data: Dataset, image: int, bound: str, trained_on: int
 
 def mean(values: list[float], places: int = 1) -> str:
     t = torch.tensor(values, dtype=torch.float64)
-    low, high = normal(t)
+    low, high = normal(t, 0.0, 100.0)
     ends = "" if low is None else f" ({low:.{places}f} to {high:.{places}f})"
     return f"{float(t.mean()):.{places}f}{ends}"
 

@@ -55,7 +55,7 @@ class Memorisation:
 
     def _memorised(self, design: LeaveOut, a: Audited, index: Tensor) -> tuple[list[Measurement], list[str]]:
         rows = []
-        for bound in design.losses:
+        for bound in sorted(design.losses, key=lambda b: b != LOSS):
             value, half = design.memorisation(bound)
             name = "memorisation" if bound == LOSS else f"memorisation_{bound}"
             row = mean(name, a, value[index], loss_unit(a.model))
