@@ -33,6 +33,7 @@ def test_a_compacted_record_makes_the_same_table(record, tmp_path):
 
 def test_the_places_of_a_disk_are_not_kept(record):
     record.command = ["gsu", "unlearn", "paths.data_dir=/home/me", "forget.class=1", "paths.output_dir=/home/me/out"]
+    record.command += ["'paths.data_dir='\"'\"'/home/me'\"'\"''", "device=auto"]  # as a table's cells quote it
     record.config = {"paths": {"data_dir": "/home/me"}}
     kept = compact(record)
     assert kept["command"] == ["gsu", "unlearn", "forget.class=1"]
