@@ -145,12 +145,21 @@ def demo(path: Path) -> str:
 def bench() -> str:
     """The figures of `make bench`."""
     found = json.loads((RESULTS / "bench" / "bench.json").read_text("utf-8"))
+    kept = json.loads((RESULTS / "bench" / "before.json").read_text("utf-8"))
+    before = {f["name"]: f["value"] for f in kept["figures"]}
     rows = [
-        (f["name"], f"{f['value']:.3g}", "-" if "None" in f["bound"] else f["bound"], f["from"])
+        (
+            f["name"],
+            f"{f['value']:.3g}",
+            f"{before[f['name']]:.3g}" if f["name"] in before else "-",
+            "-" if "None" in f["bound"] else f["bound"],
+            f["from"],
+        )
         for f in found["figures"]
     ]
-    made = f"{found['threads']} threads, torch {found['torch']}, {found['source']}. [Figures](bench.json)."
-    table = faces.grid(("figure", "value", "bound", "from"), rows)
+    made = f"{found['threads']} threads, torch {found['torch']}, {found['source']}. [Figures](bench.json), "
+    made += "[before](before.json), [growth](scaling.json). How it grows: [Speed](../../speed.md)."
+    table = faces.grid(("figure", "value", "before", "target", "from"), rows)
     return f"# Speed\n\n```bash\nmake bench\n```\n\n{made}\n\n{table}\n"
 
 

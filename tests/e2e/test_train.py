@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,28 +38,33 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
-    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+def undisturbed(world: World, tmp_path_factory: pytest.TempPathFactory, type_line: Gsu) -> dict[str, torch.Tensor]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    typed = type_line("train", *world.data, *LONG, f"hydra.run.dir={folder / 'run'}", cwd=folder)
+    assert typed.code == 0, typed.err
+    return load_file(folder / "run/model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def killed(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a killed process leaves; tests take copies."""
+    folder = tmp_path_factory.mktemp("killed") / "run"
     process = start(world, folder)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, (out, err)
-    return load_file(folder / "model.safetensors")
+    wait_for(folder / "state.safetensors", process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (folder / "model.safetensors").exists()
+    return folder
 
 
 @pytest.mark.parametrize("same_folder", [True, False])
 def test_killed_and_resumed(
-    world: World, undisturbed: dict[str, torch.Tensor], tmp_path: Path, same_folder: bool
+    world: World, gsu: Gsu, killed: Path, undisturbed: dict[str, torch.Tensor], tmp_path: Path, same_folder: bool
 ) -> None:
-    first = tmp_path / "run"
-    process = start(world, first)
-    wait_for(first / "state.safetensors", process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert not (first / "model.safetensors").exists()
+    first = shutil.copytree(killed, tmp_path / "run")
     second = first if same_folder else tmp_path / "second"
-    process = start(world, second, f"resume={first}")
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, (out, err)
+    typed = gsu("train", *world.data, *LONG, f"hydra.run.dir={second}", f"resume={first}")
+    assert typed.code == 0, typed.err
     assert 0 < Run(second).record["training"]["resumed_at_epoch"] < 40
     found = load_file(second / "model.safetensors")
     assert all(torch.equal(found[k], v) for k, v in undisturbed.items())
@@ -109,12 +115,8 @@ def test_interrupted_after_so_many_epochs(
         assert all(torch.equal(again[k], v) for k, v in whole.items())
 
 
-def test_resume_refuses_another_recipe(world: World, gsu: Gsu, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    process = start(world, folder)
-    wait_for(folder / "state.safetensors", process)
-    process.kill()
-    process.communicate()
+def test_resume_refuses_another_recipe(world: World, gsu: Gsu, killed: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(killed, tmp_path / "run")
     typed = gsu("train", *world.data, *LONG, "training.lr=1e-4", f"resume={folder}")
     assert typed.code == 1
     assert "to resume, `recipe` must be what it was" in typed.err

@@ -17,7 +17,7 @@ from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.pretrained import shipped
 from gsu_cli.surgery.ranks import joined
 
-CHUNK = 250  # images at a time: their activations stay in the cache, twice as fast as 2,000
+CHUNK = 100  # images at a time: their maps stay in the caches, a quarter less time than with 250
 LABEL = "CNN"
 
 

@@ -71,6 +71,8 @@ class FisherSurgery:
         curvature_images: retained ones, at most, for its products, and half as many of those to forget.
         layers: of how many, from the latents on, the deepest is chosen whose refit lowers the redirect loss within 5 %
             as far as the best one's, for "least_squares".
+        pilot_images: of those of the budget, on which "least_squares" estimates what a trial costs; what it accepts is
+            measured on all. 0: every trial is.
         noise_from: share of the noise levels at which a diffusion model is not redirected, from the least on.
         bank_images: training images, at most, among which a diffusion model's targets are means; of a GAN half as many
             samples, and half of ``curvature_images``.
@@ -96,6 +98,7 @@ class FisherSurgery:
         iterations: int = 8,
         curvature_images: int = 1_000,
         layers: int = 2,
+        pilot_images: int = 300,
         noise_from: float = 0.5,
         bank_images: int = 8_000,
         bound: str = "auto",
@@ -120,6 +123,7 @@ class FisherSurgery:
         as_int("method.iterations", iterations, 1)
         as_int("method.curvature_images", curvature_images, 2)
         as_int("method.layers", layers, 1)
+        self.pilot_images = as_int("method.pilot_images", pilot_images, 0)
         self.ekfac, self.target, self.solver = as_flag("method.ekfac", ekfac), target, solver
         self.iterations, self.curvature_images, self.layers = iterations, curvature_images, layers
         self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
@@ -193,4 +197,4 @@ class FisherSurgery:
             return OwnSurgery(self.drift, self.gan_shots, self.damping[0], self.iterations, *sizes)(task)
         options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers, self.bound)
         latent = (self.budget, self.shots, self.damping, self.ekfac, *self._sizes(DECODER_IMAGES), *options)
-        return LatentSurgery(*latent)(task)
+        return LatentSurgery(*latent, self.pilot_images)(task)

@@ -7,6 +7,7 @@ What made the sites, an encoder say, stands still, so a loss costs a pass throug
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,8 @@ from gsu_cli.models.decoders import prefix_of, site_maker
 from gsu_cli.models.sites import Sites
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.streaming import BlockLoss, losses_of
+
+VALUES = 1_228_800  # of targets, at most, in a pass: 100 faces of 64 x 64 in colour, whose maps stay in a CPU's caches
 
 
 class SiteLoss:
@@ -37,9 +40,15 @@ class SiteLoss:
     def __len__(self) -> int:
         return len(self.sites)
 
+    def __getitem__(self, index: Tensor) -> SiteLoss:
+        """The same of some of the sites."""
+        part = copy.copy(self)
+        part.sites = self.sites[index]
+        return part
+
     def blocks(self, size: int | None = None) -> Iterator[BlockLoss]:
         """The loss block by block, for gradients and Hessian-vector products: parameters as the model names them."""
-        for part in self.sites.split(size or min(BLOCK, self.maker.sites_at_once)):
+        for part in self.sites.split(min(size or self.maker.sites_at_once, self._at_once())):
 
             def of(theta: dict[str, Tensor], part: Sites = part) -> Tensor:
                 own = {k.removeprefix(self.prefix): v for k, v in theta.items()}
@@ -49,14 +58,27 @@ class SiteLoss:
 
             yield of
 
+    def _at_once(self) -> int:
+        """Sites in a pass; how many changes no loss of a site."""
+        return max(1, min(BLOCK, VALUES // max(self.sites.targets[:1].numel(), 1)))
+
     @torch.no_grad()
+    def losses(self, theta: dict[str, Tensor]) -> Tensor:
+        """The loss of each site at ``theta``, ``(n,)``.
+
+        Raises:
+            NonFiniteError: their mean is nan or infinite.
+        """
+        found = losses_of(self.blocks(BLOCK), theta)
+        value = wide(found).mean()
+        if not torch.isfinite(value):
+            raise NonFiniteError(f"{self.what} must stay finite", found=float(value))
+        return found
+
     def mean(self, theta: dict[str, Tensor]) -> float:
         """The loss at ``theta``.
 
         Raises:
             NonFiniteError: it is nan or infinite.
         """
-        value = wide(losses_of(self.blocks(BLOCK), theta)).mean()
-        if not torch.isfinite(value):
-            raise NonFiniteError(f"{self.what} must stay finite", found=float(value))
-        return float(value)
+        return float(wide(self.losses(theta)).mean())

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
@@ -14,15 +16,16 @@ from gsu_cli.gradients import parameters
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.posteriors import posterior_codes
 from gsu_cli.objectives.redirect import Redirect, retained_share
-from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import redirection
 from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.chosen import chosen_solver
 from gsu_cli.solvers.fisher_solver import FisherSolver
 from gsu_cli.solvers.leverage import SampleBound, bounded
+from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refits import refitted
 from gsu_cli.solvers.step_problem import StepProblem, relative_increase
+from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.unlearning.contract import Task, Update
@@ -31,7 +34,7 @@ from gsu_cli.unlearning.weights import add_
 
 REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
 REFIT_BUDGET_LATENTS = 2  # of each image of the budget: near an attribute one says little
-CHECK_IMAGES = 1000  # of each part, at most, for predicted and realised losses
+CHECK_IMAGES, CHECK_VALUES = 1000, 3_100_000  # of each part, at most, for predicted and realised losses: 252 faces
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class LatentSurgery:
     curvature_images: int
     layers: int
     bound: str
+    pilot_images: int
 
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
@@ -66,17 +70,19 @@ class LatentSurgery:
             trial = first(retain, self.budget_images)
             cost = frozen_elbo(model, trial, seed=task.stream("budget"), latents=times)
             # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
+            n = min(CHECK_IMAGES, max(CHECK_VALUES // math.prod(split.dataset.shape), 100))
             checks = {
-                "retain": frozen_elbo(model, first(retain, CHECK_IMAGES), seed=task.stream("check retain")),
-                "forget": frozen_elbo(model, first(forget, CHECK_IMAGES), seed=task.stream("check forget")),
+                "retain": frozen_elbo(model, first(retain, n), seed=task.stream("check retain")),
+                "forget": frozen_elbo(model, first(forget, n), seed=task.stream("check forget")),
             }
         names = list(model.generation_parameters())
         start = parameters(model, names)
         origin = {k: v.clone() for k, v in start.items()}
-        base = cost.mean(origin)
+        losses = cost.losses(origin)
+        paid = base = float(wide(losses).mean())
         before = {part: loss.mean(origin) for part, loss in checks.items()}
         loss = goal.loss(model)
-        redirect_before = loss.mean(origin)
+        reached = redirect_before = loss.mean(origin)
         update = Update("fisher_surgery", self.shots)
         log: list[dict[str, Any]] = []
         bound, fisher = None, None
@@ -90,19 +96,23 @@ class LatentSurgery:
         for shot in range(self.shots):
             budget = base * (1 + math.copysign(self.budget, base) * (shot + 1) / self.shots)  # a -ELBO may be negative
             ceiling = math.inf if bound is None else bound.limit((shot + 1) / self.shots)
-            best = self._shot(task, solver, goal, cost, retain, names, budget, log, bound, ceiling, fisher)
+            theta, held = parameters(model, names), None if bound is None else bound.loss
+            problem = StepProblem(model, loss, cost, theta, paid, budget, reached, held, ceiling)
+            best = self._shot(task, solver, goal, problem, losses, retain, log, fisher)
             fisher = None  # of the weights before this shot
             if shot == 0:
                 with task.stage("prediction"):
                     foresee(update, checks, origin, best, self.shots)
             add_(model, best.direction, best.step)
-            task.on_progress(shot + 1, self.shots, cost.mean(parameters(model, names)))
-        now = parameters(model, names)
+            now = parameters(model, names)
+            losses = cost.losses(now)
+            paid, reached = float(wide(losses).mean()), loss.mean(now)
+            task.on_progress(shot + 1, self.shots, paid)
         update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
         update.details = {
             "budget": self.budget,
-            "budget_spent": relative_increase(cost.mean(now), base),
-            "redirect_loss": {"before": redirect_before, "after": loss.mean(now), "floor": goal.floor},
+            "budget_spent": relative_increase(paid, base),
+            "redirect_loss": {"before": redirect_before, "after": reached, "floor": goal.floor},
             "clean_targets": goal.clean_fraction,
             "target": {
                 "kind": goal.kind,
@@ -131,37 +141,27 @@ class LatentSurgery:
         task: Task,
         solver: str,
         goal: Redirect,
-        cost: SiteLoss,
+        problem: StepProblem,
+        losses: Tensor,
         retain: Images,
-        names: list[str],
-        limit: float,
         log: list[dict[str, Any]],
-        bound: SampleBound | None,
-        ceiling: float,
         fisher: KroneckerFisher | None,
     ) -> Candidate:
-        """The best candidate at the present weights.
-
-        ``limit`` is the largest retain loss, ``ceiling`` the largest loss of the forgotten images; nats per image.
-        """
-        model = task.model
-        theta = parameters(model, names)
-        loss = goal.loss(model)
-        problem = StepProblem(
-            model, loss, cost, theta, cost.mean(theta), limit, loss.mean(theta),
-            None if bound is None else bound.loss, ceiling,
-        )  # fmt: skip
+        """The best candidate at the present weights, where the retain loss of each site is ``losses``."""
+        model, theta = task.model, problem.theta
         if solver == "least_squares":
             with task.stage("step"):
                 seed = task.stream("refit", len(log))
                 stay = posterior_codes(model, retain, REFIT_LATENTS, seed=seed)
-                found = refitted(problem, self.layers, goal.target_latents, stay)
+                sites = REFIT_BUDGET_LATENTS * self.pilot_images
+                pilot = Pilot(problem.cost, losses, sites) if 0 < sites < len(losses) else None
+                found = refitted(problem, self.layers, goal.target_latents, stay, pilot)
         else:
             with task.stage("gradients"):
-                g = accumulate_gradient(loss.blocks(), theta).vector
-                g_r = accumulate_gradient(cost.blocks(), theta)
+                g = accumulate_gradient(problem.goal.blocks(), theta).vector
+                g_r = accumulate_gradient(problem.cost.blocks(), theta)
             with task.stage("statistics"):
-                fisher = fisher or self._fisher(task, retain, names, len(log))
+                fisher = fisher or self._fisher(task, retain, list(theta), len(log))
             with task.stage("step"):
                 influence = FisherSolver(problem, g, g_r, fisher)
                 if solver == "gauss_newton":

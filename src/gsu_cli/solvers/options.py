@@ -9,7 +9,7 @@ from gsu_cli.errors import UsageError
 READ: dict[str, tuple[str, ...]] = {
     "solver=kfac of a decoder": ("damping", "ekfac", "bound"),
     "solver=gauss_newton of a decoder": ("damping", "ekfac", "iterations", "curvature_images", "bound"),
-    "solver=least_squares of a decoder": ("layers",),
+    "solver=least_squares of a decoder": ("layers", "pilot_images"),
     "a diffusion model": ("damping", "ekfac", "noise_from", "bank_images"),
     "a GAN": ("damping", "iterations", "curvature_images", "bank_images"),
 }

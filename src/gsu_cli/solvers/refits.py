@@ -12,8 +12,10 @@ from torch import Tensor
 from gsu_cli.errors import UsageError
 from gsu_cli.models.decoders import decoder_prefix
 from gsu_cli.solvers.candidates import Candidate, choose
+from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
 from gsu_cli.surgery.least_squares import Refit, first_layers
+from gsu_cli.surgery.piloted import largest_step_estimated
 from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.vectors import Vector, add_scaled, norm, scale
 
@@ -21,7 +23,9 @@ LENGTHS = (1.5, 1.25)  # of a refit's change of its layer, which least squares s
 WEIGHTS = (0.05, 20.0)  # of what is to be redirected, in weights of what is to stay: where the search begins
 
 
-def refitted(problem: StepProblem, layers: int, target_latents: Tensor, stay: Tensor) -> list[Candidate]:
+def refitted(
+    problem: StepProblem, layers: int, target_latents: Tensor, stay: Tensor, pilot: Pilot | None = None
+) -> list[Candidate]:
     """One of the first layers refitted, so that latents to forget are taken for those that generate their targets.
 
     The weight of what is to be redirected is the largest whose refit stays within the budget. So far from a perfect
@@ -34,6 +38,7 @@ def refitted(problem: StepProblem, layers: int, target_latents: Tensor, stay: Te
         layers: how many are tried, from the latents on.
         target_latents: latents at which the original generates the targets ``(n, z)``.
         stay: latents of retained images ``(m, z)``, others than the budget's: a refit spares its own.
+        pilot: estimates the retain loss between whole measurements; None: every trial is measured whole.
 
     Returns:
         A candidate for each layer that has one, and the longer ones that were tried.
@@ -44,7 +49,7 @@ def refitted(problem: StepProblem, layers: int, target_latents: Tensor, stay: Te
     decoder, theta, (latents,) = problem.model.decoder, problem.theta, problem.goal.sites.inputs
     scopes = first_layers(decoder, theta, decoder_prefix(problem.model), latents[:1], layers)
     refits = {s.module: Refit(decoder, theta, s, latents, target_latents, stay) for s in scopes}
-    candidates = [c for c in (_within_budget(problem, refit) for refit in refits.values()) if c is not None]
+    candidates = [c for c in (_within_budget(problem, refit, pilot) for refit in refits.values()) if c is not None]
     if not candidates:
         raise UsageError(
             "a refit must change a layer, and stay within the budget",
@@ -53,25 +58,41 @@ def refitted(problem: StepProblem, layers: int, target_latents: Tensor, stay: Te
         )
     refit = refits[str(choose(candidates, problem.before).layer)]
     for length in LENGTHS:
-        longer = _within_budget(problem, refit, length)
+        longer = _within_budget(problem, refit, pilot, length)
         if longer is not None:
-            candidates.append(replace(longer, images=0))  # none passed again
+            candidates.append(replace(longer, images=longer.images - refit.images))  # none passed the refit again
             if choose(candidates, problem.before) is candidates[-1]:
                 break
     return candidates
 
 
-def _within_budget(problem: StepProblem, refit: Refit, length: float = 1.0) -> Candidate | None:
+def _within_budget(problem: StepProblem, refit: Refit, pilot: Pilot | None, length: float = 1.0) -> Candidate | None:
     def moved(weight: float) -> Vector:
         return add_scaled(refit(1 / weight), -1.0, problem.theta)
 
-    search = largest_step_within(
-        lambda weight: problem.relative_increase(problem.at(moved(weight), length)),
-        problem.allowed,
-        low=WEIGHTS[0],
-        high=WEIGHTS[1],
-        rel_tol=TOLERANCE,
-    )
+    def there(weight: float) -> Vector:
+        return problem.at(moved(weight), length)
+
+    low, high = WEIGHTS
+    passed = pilot.images if pilot else 0
+    if pilot is None:
+        search = largest_step_within(
+            lambda weight: problem.relative_increase(there(weight)),
+            problem.allowed,
+            low=low,
+            high=high,
+            rel_tol=TOLERANCE,
+        )
+    else:
+        search = largest_step_estimated(
+            lambda weight: pilot.increase(there(weight)) / abs(problem.loss),
+            lambda weight: pilot.estimate(there(weight)) / abs(problem.loss),
+            problem.allowed,
+            low=low,
+            high=high,
+            rel_tol=TOLERANCE,
+            learn=pilot.learn,
+        )
     if search.step == 0:
         return None
     change = moved(search.step)
@@ -89,5 +110,5 @@ def _within_budget(problem: StepProblem, refit: Refit, length: float = 1.0) -> C
         mu=1 / search.step,
         layer=refit.layer.module,
         length=length,
-        images=refit.images,
+        images=refit.images + (pilot.images - passed if pilot else 0),
     )
