@@ -209,7 +209,7 @@ def run(folder: Path, wanted: list[str]) -> None:
                 found = case()
             except Exception as e:  # noqa: BLE001 - the test shows it
                 own = [x for x in traceback.extract_tb(e.__traceback__) if "gsu_cli" in x.filename][-1:]
-                error = f"{type(e).__name__}: {str(e)[:300]} at {own}"
+                error = f"{type(e).__name__}: {str(e)[-900:]} at {own}"
         print(json.dumps({"case": name, "found": found, "error": error}), flush=True)
 
 
