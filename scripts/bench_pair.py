@@ -92,7 +92,7 @@ def main() -> None:
             for name in given.only:
                 for which in ("before", "after") if k % 2 == 0 else ("after", "before"):
                     found[name][which].append(measured(name, trees[which], Path(folder) / which))
-                print(f"round {k + 1}: {TITLES[name]}: {shown(found[name])}", file=sys.stderr, flush=True)
+                print(f"round {k + 1}: {TITLES[name]}: {both(found[name])}", file=sys.stderr, flush=True)
     rows = [figure(name, pair) for name, pair in found.items()]
     for row in rows:
         print(f"{row['name']:50} {row['value']:6.3f} {'MISSED' if row['value'] > BOUND else '':7} {row['from']}")
@@ -122,7 +122,7 @@ def threads() -> int:
 
 
 def measured(name: str, tree: Path, cache: Path) -> dict[str, float]:
-    """Seconds of CPU and of wall that a figure of a tree takes; ``cache`` keeps its drawn faces."""
+    """Seconds of CPU and of wall that a figure of a tree takes; ``cache`` keeps its faces."""
     cache.mkdir(exist_ok=True)
     faces = cache / "faces"
     faces.mkdir(exist_ok=True)
@@ -149,7 +149,7 @@ def medians(pair: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, floa
     return {w: {c: statistics.median(run[c] for run in runs) for c in ("cpu", "wall")} for w, runs in pair.items()}
 
 
-def shown(pair: dict[str, list[dict[str, float]]]) -> str:
+def both(pair: dict[str, list[dict[str, float]]]) -> str:
     before, after = medians(pair)["before"], medians(pair)["after"]
     clock = f"{after['wall']:.2f} s against {before['wall']:.2f} s by the clock"
     return f"{after['cpu']:.2f} s against {before['cpu']:.2f} s of CPU, {clock}"
