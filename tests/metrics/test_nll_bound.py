@@ -132,7 +132,7 @@ def test_times_are_weighed_without_bias_and_lie_evenly() -> None:
 
 def test_of_a_vae_it_is_the_elbo_of_the_grey_levels() -> None:
     model = tiny_world.trained()
-    images = tiny_world.dataset().heldout[torch.arange(15)]
+    images = tiny_world.dataset().heldout[torch.arange(30)]
     found = bounds(model, images, seed=3, times=200)
     assert found is not None
     x = images.floats()
