@@ -144,7 +144,7 @@ def read_design(path: Path) -> LeaveOut:
         raise CheckpointError(
             f"`design` must be a folder of `gsu train leave_out.models=...` with its {FILE}, or that file",
             found=path,
-            way_out="Make one: gsu train dataset=... leave_out.models=50",
+            way_out="Train one with `gsu train dataset=... leave_out.models=50`",
         )
     way_out = "Copy it again, or type the same line of `gsu train`: what was trained is found again"
     meta, tensors = read_tensors(path)

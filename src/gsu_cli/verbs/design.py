@@ -35,7 +35,7 @@ def open_design(path: object, inputs: RunInputs) -> LeaveOut | None:
         raise CheckpointError(
             "`design` must be of the data, the architecture and the recipe of the original",
             found=sentence(wrong),
-            way_out="Make one with leave_out.models=50 and the words that trained the original",
+            way_out="Train one with leave_out.models=50 and the words that trained the original",
         )
     session.record.inputs["design"] = {"path": str(path), "sha256": design.sha256, **design.about}
     return design
