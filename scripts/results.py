@@ -11,6 +11,7 @@ named like a table of conf/table; it holds ``records.json``, ``table.md`` and pl
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -168,14 +169,16 @@ def audits(paths: Iterable[Path]) -> dict[Path, str]:
     parts, found = ["# Audits"], dict[Path, str]()
     for path in sorted(paths):
         audit = json.loads(path.read_text("utf-8"))
-        commands = "\n".join([" ".join(audit["commands"]["run"]), "gsu audit run=<its folder>"])
+        run, command = (" ".join(audit["commands"][key]) for key in ("run", "audit"))
+        commands = "\n".join([run, re.sub(r"run=\S+", "run=<its folder>", command)])
+        title = audit["forget"] if path.stem == audit["forget"].replace(" ", "_") else path.stem.replace("_", " ")
         plots = {path.with_name(f"{path.stem}.{name}.svg"): figure for name, figure in figures(audit).items()}
         found |= {plot: standalone(figure) for plot, figure in plots.items()}
         parts += [
-            f"## {audit['forget']}",
+            f"## {title}",
             f"```text\n{commands}\n```",
             f"[Findings]({path.name}).",
-            *(f"![{figure.title} of {audit['forget']}]({plot.name})" for plot, figure in plots.items()),
+            *(f"![{figure.title} of {title}]({plot.name})" for plot, figure in plots.items()),
             markdown(audit),
         ]
     return {RESULTS / AUDIT / "table.md": "\n\n".join(part.strip() for part in parts) + "\n", **found}

@@ -95,6 +95,20 @@ def as_share(key: str, value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
+def as_shares(key: str, values: object) -> tuple[float, ...]:
+    """A list of shares in (0, 1) that ascend, at least one.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(values, Sequence) or isinstance(values, str) or not len(values):
+        raise UsageError(f"`{key}` must be a list of shares, at least one", found=_quoted(values))
+    found = tuple(as_share(f"{key}[{i}]", value) for i, value in enumerate(values))
+    if tuple(sorted(set(found))) != found or found[-1] >= 1:
+        raise UsageError(f"`{key}` must ascend, and stay below 1", found=list(values))
+    return found
+
+
 def as_flag(key: str, value: object) -> bool:
     """True or false; Hydra reads `no` as a word, which would count as true.
 

@@ -159,7 +159,7 @@ def test_every_model_is_audited_at_the_guidance_of_the_run(
         (("run={run}", "references=-1"), 2, "`references` must be an integer >= 0"),
         (("run={run}", "forget={{}}"), 2, "`gsu audit` must know what was forgotten"),
         (("run={run}", "audit=null"), 2, "`audit` must name at least one probe"),
-        (("run={run}", "audit=nothing"), 2, "`audit` must be one of full, klom, likeness"),
+        (("run={run}", "audit=nothing"), 2, "`audit` must be one of exact, full, influence"),
         (("run={run}", "audit.rebound.at=[3,2]"), 2, "`audit.rebound.at` must ascend"),
         (("run={run}", "checkpoint.path=x"), 2, "`run` names the weights"),
         (("run={trained}",), 2, "`run` must be a finished run of `gsu unlearn` with weights; found train, done"),

@@ -266,3 +266,29 @@ def test_what_may_be_missing_is_named_and_no_failure(tiny: Callable[..., list[st
     typed = gsu(*tiny(rows=rows, optional=["elsewhere"]), "preview=true")
     assert (typed.code, typed.err) == (0, "")
     assert "cannot be run: elsewhere, plain ascent, seed 0, 1: " in typed.out
+
+
+def test_every_cell_is_put_under_an_audit(tiny: Callable[..., list[str]], gsu: Gsu, tmp_path: Path) -> None:
+    audited = {
+        "seeds": [0],
+        "rows": {"class": "forget.class=1"},
+        "show": ["percentile"],
+        "absolute": True,
+        "mean": False,
+    }
+    typed = gsu(*tiny(audit="audit=[percentile] images=50 repeats=2", **audited))
+    assert (typed.code, typed.err) == (0, ""), typed
+    (folder,) = (tmp_path / "outputs/reproduce/cells").iterdir()
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    findings = json.loads((folder / record["outputs"]["audit"]["path"]).read_text(encoding="utf-8"))
+    rows = findings["probes"]["percentile"]["measurements"]
+    assert [m for m in record["measurements"] if m["name"] == "percentile"] == [
+        m for m in rows if m["name"] == "percentile"
+    ]
+    assert f"{rows[0]['value']:.2f}" in tables(tmp_path)["table.md"], "the original's percentile"
+    again = gsu(*tiny(audit="audit=[percentile] images=50 repeats=2", **audited))
+    assert "1 done, 0 to run" in again.out
+    other = gsu(*tiny(audit="audit=[rebound] audit.rebound.at=[3,2]", **audited))
+    assert "0 done, 1 to run" in other.out, "another audit is another cell"
+    assert other.code == 1
+    assert "audit: `audit.rebound.at` must ascend" in other.err

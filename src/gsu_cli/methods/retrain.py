@@ -15,8 +15,8 @@ from gsu_cli.methods.base import Task, Update
 from gsu_cli.models.protocols import HasLoss, Trainable
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.devices import device_of
+from gsu_cli.training.closed_form import train_or_solve
 from gsu_cli.training.history import History, Progress
-from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.cost import Cost
 
@@ -59,7 +59,7 @@ def train_from_scratch(
     device = device_of(model)
     initialise(model.cpu(), seed)  # so that every device begins with the same weights
     model.to(device)
-    return fit(model, split.retain_images, recipe, seed=seed, state=state, on_progress=on_progress)
+    return train_or_solve(model, split.retain_images, recipe, seed=seed, state=state, on_progress=on_progress)
 
 
 class Retrain:

@@ -7,7 +7,7 @@ asked for. What a model lacks is refused in one sentence, or stands in tables as
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import UnionType
 from typing import Any, Protocol, get_args, runtime_checkable
 
@@ -78,6 +78,14 @@ class Trainable(Protocol, metaclass=ByMembers):
 
     def losses(self, x: Tensor, y: Tensor, generator: torch.Generator) -> list[Tensor]:
         """Means over a batch of images ``(n, c, h, w)`` in [0, 1], in the order of the optimisers."""
+
+
+@runtime_checkable
+class FitsExactly(Protocol, metaclass=ByMembers):
+    """A model whose best weights have a closed form: training is one call, and no recipe is read."""
+
+    def fit_exactly(self, batches: Iterable[Tensor]) -> None:
+        """The weights of least mean loss on images ``(n, c, h, w)`` in [0, 1], given in batches."""
 
 
 @runtime_checkable

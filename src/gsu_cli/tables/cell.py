@@ -17,6 +17,7 @@ class Cell:
         words: what follows ``gsu unlearn``, the seed left out.
         optional: whether missing data leave a hole instead of a failure.
         entry: of the table's rows that it belongs to, as the table shows it.
+        audit: what follows ``gsu audit run=<folder of the run>``, whose findings join its record; None: no audit.
     """
 
     row: str
@@ -25,6 +26,7 @@ class Cell:
     words: tuple[str, ...]
     optional: bool = False
     entry: str = ""
+    audit: tuple[str, ...] | None = None
 
     @property
     def overrides(self) -> list[str]:

@@ -24,6 +24,8 @@ class TableSpec:
     Attributes:
         name: of the folder of results.
         base: words on every line.
+        audit: words behind ``gsu audit run=...`` of every finished cell, whose findings stand beside its measurements;
+            None: no audit.
         rows, columns: label -> words, as typed behind ``gsu unlearn -m``; values to sweep become further rows or
             columns with the values behind the label. Underscores of a label are shown as spaces.
         seeds: every cell is run with each of them.
@@ -49,6 +51,7 @@ class TableSpec:
     columns: Mapping[str, str]
     seeds: Sequence[int]
     base: str = ""
+    audit: str | None = None
     subset: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     slow: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     title: str = ""
@@ -122,9 +125,8 @@ class TableSpec:
         Raises:
             UsageError: a line cannot be read, or two rows or columns have one label.
         """
-        base = [words for _, words in expand("", self.base)] if self.base else [()]
-        if len(base) > 1:
-            raise UsageError("`table.base` must set one value a key", found=self.base)
+        base = one_line("table.base", self.base)
+        audit = None if self.audit is None else one_line("table.audit", self.audit)
         rows, columns = _labelled("rows", self.rows), _labelled("columns", self.columns)
         for key, lines in (("rows", rows), ("columns", columns)):
             labels = [label for _, label, _ in lines]
@@ -132,7 +134,7 @@ class TableSpec:
                 raise UsageError(f"`table.subset.{key}` must name labels of the table's {key}", found=unknown[0],
                                  way_out=did_you_mean(unknown[0], labels))  # fmt: skip
         return [
-            Cell(row, column, seed, (*base[0], *a, *b), key in self.optional, key.replace("_", " "))
+            Cell(row, column, seed, (*base, *a, *b), key in self.optional, key.replace("_", " "), audit)
             for (key, row, a), (_, column, b) in itertools.product(rows, columns)
             for seed in (self.slow["seeds"] if key in self.slow.get("rows", ()) else self.seeds)
             if not self.in_subset(column)
@@ -142,6 +144,14 @@ class TableSpec:
     def in_subset(self, column: str) -> bool:
         """Whether a column is run for a part of the rows alone."""
         return column in self.subset.get("columns", ())
+
+
+def one_line(key: str, typed: str) -> tuple[str, ...]:
+    """The words of a line without sweeps; none of an empty one."""
+    lines = [words for _, words in expand("", typed)] if typed else [()]
+    if len(lines) > 1:
+        raise UsageError(f"`{key}` must set one value a key", found=typed)
+    return lines[0]
 
 
 def _check_seeds(key: str, seeds: Any) -> None:

@@ -10,7 +10,7 @@ from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Probe, Resul
 from gsu_cli.audit.findings import findings, write_findings
 from gsu_cli.checks import as_int
 from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.models.protocols import HasLoss
+from gsu_cli.models.protocols import HasLatents, HasLoss, HasNoise, lacking
 from gsu_cli.report.audit import render
 from gsu_cli.report.figures.audit import figures
 from gsu_cli.report.figures.files import write_figure
@@ -52,11 +52,14 @@ def main(cfg: DictConfig) -> None:
             )
         split = resolve_split(spec, earlier_run.load_data(cfg, record, session), session)
         inputs = earlier_run.inputs(record, folder, split, session)
-        if not isinstance(inputs.first.model, HasLoss):
+        lacks = {
+            name: lacking(inputs.first.model, getattr(probe, "needs", (HasLoss,))) for name, probe in probes.items()
+        }
+        if all(lacks.values()):
             raise UsageError(
-                "`gsu audit` needs a model with a training loss of each image",
-                found=f"{type(inputs.first.model).__name__}, which leaves no probe",
-                way_out=f"Measure what it generates with `gsu evaluate run={run}`",
+                f"a probe of `gsu audit` must suit the model: {(name := next(iter(lacks)))} needs {lacks[name][0]}",
+                found=type(inputs.first.model).__name__,
+                way_out=_remaining(inputs.first.model, run),
             )
         inputs = earlier_run.with_references(inputs, cfg, record, folder)
         context = plan.context(inputs)
@@ -81,7 +84,8 @@ def main(cfg: DictConfig) -> None:
             results: dict[str, Result] = {}
             for k, (name, probe) in enumerate(probes.items()):
                 on_progress(k, len(probes), name)
-                results[name] = _probed(name, probe, case)
+                reason = f"the model has no {lacks[name][0]}" if lacks[name] else ""
+                results[name] = Result([null(name, case.models[UNLEARNED], reason)]) if reason else _probed(probe, case)
         found = findings(case, results, {"run": record.command, "audit": session.record.command})
         session.record.inputs["run"] = {"path": str(folder.absolute()), "command": record.command}
         session.record.outputs["audit"] = {"path": write_findings(session.folder, found).name}
@@ -94,12 +98,19 @@ def main(cfg: DictConfig) -> None:
         render(found, session.folder, console.console)
 
 
-def _probed(name: str, probe: Probe, case: Case) -> Result:
+def _probed(probe: Probe, case: Case) -> Result:
     """What a probe finds; a model that a method has blown up is a finding, and the other probes count."""
     try:
         return probe(case)
     except NonFiniteError as e:
-        return Result([null(name, case.models[UNLEARNED], str(e).rstrip("."))])
+        return Result([null("probe", case.models[UNLEARNED], str(e).rstrip("."))])
+
+
+def _remaining(model: object, run: Path) -> str:
+    """What can be typed instead for a model without a loss."""
+    if isinstance(model, HasLatents | HasNoise):
+        return "Type audit=[search], which searches its noise and needs no loss"
+    return f"Measure what it generates with `gsu evaluate run={run}`"
 
 
 def _run(cfg: DictConfig) -> Path:

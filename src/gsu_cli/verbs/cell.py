@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shlex
 import sys
@@ -18,6 +19,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from gsu_cli import __version__
+from gsu_cli.audit.findings import FILE as FINDINGS
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import CheckpointError, GsuError, UsageError
 from gsu_cli.run import folders
@@ -25,17 +27,18 @@ from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.device import choose
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.pretrained import shipped
-from gsu_cli.run.record import FILE, Record, write_record
+from gsu_cli.run.record import FILE, Measurement, Record, read_record, write_record
 from gsu_cli.run.seeds import generator
 from gsu_cli.tables.cell import Cell
 from gsu_cli.tables.store import Store, content_key, files_in
-from gsu_cli.verbs import settings, unlearn
+from gsu_cli.verbs import audit, settings, unlearn
 from gsu_cli.verbs.build import build
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.opening_session import forget_spec, plain
 from gsu_cli.verbs.protocol import Protocol
 
-VERB = "unlearn"
+VERB, AUDIT = "unlearn", "audit"
+VERBS = {VERB: unlearn.main, AUDIT: audit.main}
 PRINTED = "printed.txt"  # what the cell would have shown
 
 
@@ -101,6 +104,7 @@ class Identities:
             "dataset": self._digest(OmegaConf.create(here["dataset"])),
             "files": files_in(here),
             "checkpoint": _shipped(here),
+            **({} if cell.audit is None else {"audit": list(cell.audit)}),
         }
         chosen = {key: value for key, value in here.items() if key not in ("logger", "device", "precision")}
         device = choose(here["device"]).type
@@ -156,8 +160,8 @@ def _shipped(here: Mapping[str, Any]) -> str | None:
     return sha256_of(path)
 
 
-def run_cell(overrides: list[str], shared: list[str], store_folder: Path, key: str) -> None:
-    """Runs ``gsu unlearn`` with these words into the store; for a process of its own.
+def run_cell(cell: Cell, shared: list[str], store_folder: Path, key: str) -> None:
+    """Runs ``gsu unlearn`` with a cell's words into the store, and its audit; for a process of its own.
 
     Whatever it raises is in the record of the cell; another process may have done it in the meantime.
     """
@@ -167,10 +171,12 @@ def run_cell(overrides: list[str], shared: list[str], store_folder: Path, key: s
             return
         _print_into(part / PRINTED)
         try:
-            _run(overrides, shared, part)
+            _run(VERB, cell.overrides, shared, part)
+            if cell.audit is not None:
+                _audit(cell.audit, shared, part)
         except Exception as e:  # noqa: BLE001 - any failure is a hole in the table, and the others go on
             if not (part / FILE).exists():  # refused before it began
-                write_record(part, failure(overrides, f"{type(e).__name__}: {e}"))
+                write_record(part, failure(cell.overrides, f"{type(e).__name__}: {e}"))
         store.keep(key, part)
 
 
@@ -179,14 +185,29 @@ def failure(overrides: Sequence[str], why: str) -> Record:
     return Record(VERB, status="failed", error=why, command=["gsu", VERB, *map(shlex.quote, overrides)])
 
 
-def _run(overrides: list[str], shared: list[str], folder: Path) -> Any:
+def _run(verb: str, overrides: Sequence[str], shared: list[str], folder: Path) -> Any:
     with configs():
-        config = compose(
-            VERB, [*overrides, *shared, f"hydra.run.dir={folders.quoted(str(folder))}"], return_hydra_config=True
-        )
+        words = [*overrides, *shared, f"hydra.run.dir={folders.quoted(str(folder))}"]
+        config = compose(verb, words, return_hydra_config=True)
         context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callbacks())
         # the folder is ours already, so no callback of ours claims one
-        return run_job(unlearn.main, config, "hydra.run.dir", None, context).return_value
+        return run_job(VERBS[verb], config, "hydra.run.dir", None, context).return_value
+
+
+def _audit(words: Sequence[str], shared: list[str], folder: Path) -> None:
+    """Puts the run in ``folder`` under its audit, whose findings join the record; its error fails the cell."""
+    record, place = read_record(folder), folder / AUDIT
+    try:
+        _run(AUDIT, [f"run={folders.quoted(str(folder))}", *words], shared, place)
+    except GsuError as e:
+        record.status, record.error = "failed", f"audit: {e}"
+        write_record(folder, record)
+        raise
+    found = json.loads((place / FINDINGS).read_text(encoding="utf-8"))
+    rows = [m for probe in found["probes"].values() for m in probe["measurements"]]
+    record.measurements += [Measurement(**m) for m in rows]
+    record.outputs[AUDIT] = {"path": f"{AUDIT}/{FINDINGS}"}
+    write_record(folder, record)
 
 
 def _print_into(path: Path) -> None:

@@ -28,7 +28,7 @@ from gsu_cli.run.session import Session
 from gsu_cli.run.tensor_files import read_tensors, write_tensors
 from gsu_cli.surgery.ranks import ranks
 from gsu_cli.tables.pool import cores, in_processes
-from gsu_cli.training.loop import fit
+from gsu_cli.training.closed_form import train_or_solve
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console
 
@@ -190,7 +190,7 @@ def train_one(place: str, k: int, trained_on: Any, device: str) -> None:
         initialise(model, seed)
         model.to(device)
         inside = images["train"][torch.as_tensor(trained_on).nonzero()[:, 0]]
-        fit(model, inside, Recipe(**plan["recipe"]), seed=seed)
+        train_or_solve(model, inside, Recipe(**plan["recipe"]), seed=seed)
         noise = Noise.of(plan)
         parts = [noise.losses(model, images[part], part) for part in ("train", "heldout") if len(images[part])]
     except GsuError as e:

@@ -180,7 +180,7 @@ def _run(
     todo: Sequence[Outcome], outcomes: Sequence[Outcome], shared: list[str], store: Store, workers: int
 ) -> list[Outcome]:
     """Runs what is to do; returns all outcomes with their records."""
-    jobs = [(o.cell.overrides, shared, store.folder, o.key) for o in todo]
+    jobs = [(o.cell, shared, store.folder, o.key) for o in todo]
     with console.work_bar("reproduce") as on_progress:
         ended: list[int] = []
 

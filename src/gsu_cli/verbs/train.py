@@ -10,17 +10,18 @@ from omegaconf import DictConfig
 from rich.text import Text
 
 from gsu_cli.data.base import Images
-from gsu_cli.errors import CheckpointError
+from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
 from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
+from gsu_cli.models.protocols import FitsExactly
 from gsu_cli.report.numbers import seconds
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import atomic
 from gsu_cli.run.lineage import architecture
 from gsu_cli.run.session import Session
+from gsu_cli.training.closed_form import train_or_solve
 from gsu_cli.training.history import History
-from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console, leave_out, settings
 from gsu_cli.verbs.build import build_choice
@@ -29,6 +30,7 @@ from gsu_cli.verbs.library_folder import write_folder
 from gsu_cli.verbs.models import build_model
 from gsu_cli.verbs.opening_data import load_dataset, resolve_split
 from gsu_cli.verbs.opening_session import forget_spec, open_session
+from gsu_cli.verbs.places import is_typed, typed
 from gsu_cli.verbs.progress import Listener, listening
 from gsu_cli.verbs.references import forgotten
 
@@ -52,6 +54,12 @@ def main(cfg: DictConfig) -> None:
         cfg = suited(cfg, dataset, session)
         recipe = replace(build_choice(cfg, "training"), precision=session.precision)
         model = build_model(cfg.model, dataset)
+        if isinstance(model, FitsExactly) and is_typed("training", "resume"):
+            raise UsageError(
+                f"`training` and `resume` must be left out for {type(model).__name__}: its weights have a closed form",
+                found=", ".join(key for key in typed() if key.startswith(("training", "resume"))),
+                way_out="Leave them out",
+            )
         if design.models:
             return leave_out.train_design(cfg, session, model, dataset, recipe, design)
         seed = session.record.seeds["train"]
@@ -87,7 +95,7 @@ def _train(
     history = History()
     try:
         with console.training_bar(type(model).__name__) as on_progress, session.stage("train"):
-            history = fit(
+            history = train_or_solve(
                 model,
                 images,
                 recipe,
