@@ -24,7 +24,7 @@ from gsu_cli.judges.base import Judge
 from gsu_cli.run.seeds import derive
 
 NOISE = 8
-"""Draws of noise over which the gradient of a single image is averaged."""
+"""Repeats of noise over which the gradient of a single image is averaged."""
 
 
 @dataclass(frozen=True)

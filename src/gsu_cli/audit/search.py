@@ -4,7 +4,7 @@
 
 No judge guides the search, so all of them are held out: it succeeds where a judge calls what was found forgotten. It
 counts as typical where ``|z|^2`` lies within the central 99 % of a chi-squared distribution: from elsewhere the model
-practically never draws. What the retrained model gives by the same search is the measure, for a decoder paints much
+practically never generates. What the retrained model gives by the same search is the measure, for a decoder paints much
 that it never saw. Source: Pham et al., "Circumventing Concept Erasure Methods", ICLR 2024 (search over inputs).
 """
 
@@ -94,7 +94,7 @@ def _image(model: Any, z: Tensor, y: Tensor) -> Tensor:
 
 
 def typical(z: Tensor) -> Tensor:
-    """Which rows of ``(n, ...)`` have a length that the prior gives 99 % of its draws, ``(n,)`` bool."""
+    """Which rows of ``(n, ...)`` have a length that the prior gives 99 % of its noise, ``(n,)`` bool."""
     from scipy.stats import chi2  # here: half a second that other probes do without
 
     squares, tail = z.flatten(1).double().square().sum(1), (1 - TYPICAL) / 2

@@ -82,8 +82,8 @@ class StepCertificate:
             "second order": [(t, curve.change(t), None, None) for t in at],
             "bound": [(t, bound.change(t), None, None) for t in at],
         }
-        drawn = Curve("step_retain_increase", loss_unit(before), "share of the step", points, label="retain loss")
-        return Result(rows, [drawn], [self._said(increase, curve, bound, certain, loss_unit(before))])
+        line = Curve("step_retain_increase", loss_unit(before), "share of the step", points, label="retain loss")
+        return Result(rows, [line], [self._said(increase, curve, bound, certain, loss_unit(before))])
 
     def _rows(
         self, a: Audited, n: int, curve: Parabola, bound: Parabola, increase: Measurement, certain: float, length: float
