@@ -39,6 +39,14 @@ LINES = {
         "retain_basis=class when=always scope=all",
         "retain_basis=mean",
     ],
+    "joint_redirect": [
+        "budget=0.1 steps=4 lr=2e-4 batch_size=20 redirect_size=10 target=nearest retain_images=60 forget_images=30"
+        " budget_images=40 log_every=2",
+        "steps=4 target=alike",
+        "steps=4 target=translate",
+        "steps=4 target=local",
+        "steps=4 target=auto",
+    ],
     "moon": [
         f"{LOOP} alpha=3 t=0.5 n_generated=1000 labeller_images=60 optimiser=sgd",
         "t=midpoint optimiser=adam steps=2 n_generated=1000 labeller_images=60",

@@ -1,0 +1,250 @@
+"""Joint redirection: many small steps on the redirect loss and the retain loss at once, within a retain budget.
+
+    minimise  L_r(theta) + w L(theta)    such that    L_r(theta) <= (1 + budget) L_r(theta_0),
+
+``L`` the redirect loss of Fisher surgery, ``L_r`` the retain loss, ``w`` the price of a nat of the one in nats of the
+other. ``w`` is no option: every few steps it rises where budget is left, and falls where it is overspent, as measured
+at the moving average of the weights, which is what is kept. It is the iterative peer of Fisher surgery: the same
+targets, the same budget, nothing linearised.
+docs/methods/joint_redirect.md says what it reaches, and for what.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsu_cli.checks import as_choice, as_int, as_number, as_share
+from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.gradients import parameters
+from gsu_cli.methods.base import CHECK_IMAGES, Cost, Strength, Task, Update, add_, draw_images
+from gsu_cli.models.decoders import site_maker
+from gsu_cli.models.protocols import HasDecoder
+from gsu_cli.models.sites import Sites
+from gsu_cli.objectives.frozen_elbo import frozen_elbo
+from gsu_cli.objectives.redirect import Redirect
+from gsu_cli.objectives.site_loss import SiteLoss
+from gsu_cli.objectives.targets import TARGETS, redirection
+from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.steps import largest_step_within
+from gsu_cli.surgery.taps import eval_mode
+from gsu_cli.surgery.vectors import Vector, add_scaled
+from gsu_cli.unlearning.batches import Batches
+from gsu_cli.unlearning.images import first, untold
+
+FIRST_PRICE = 0.1  # nats of the retain loss for a nat of the redirect loss
+ADAPTS = 1.0  # how fast the price answers: a look at an unspent budget would raise it by e
+MOST_ADAPTED = 0.7  # of the logarithm of the price, at one look
+WARM_UP = 0.1  # share of the steps in which the learning rate rises; then it falls to nothing along a cosine
+AVERAGED = 0.95  # of the average of the weights that stays at each step, less at the first ones
+SPENT = 0.03  # of the budget: a way back that spends all but so much of it is long enough
+
+
+class JointRedirect:
+    """Descends both losses by Adam.
+
+    Args:
+        budget: largest relative raise of the retain loss on training images, 0.01 is 1 %; in (0, 1].
+        steps: of the optimiser.
+        lr: its largest learning rate.
+        batch_size: retained images a step.
+        redirect_size: forgotten ones a step.
+        target: what comes instead, as for Fisher surgery.
+        retain_images: at most, among which targets are chosen.
+        forget_images: at most, that are redirected.
+        budget_images: at most, of those retained, on which the budget is measured.
+        log_every: steps between two looks at the budget, and two points of the trajectory.
+    """
+
+    name = "joint_redirect"
+    needs = (HasDecoder,)
+    strength = Strength("budget", 1e-3, 0.1, is_budget=True)
+
+    def __init__(
+        self,
+        budget: float = 0.01,
+        steps: int = 400,
+        lr: float = 1e-3,
+        batch_size: int = 256,
+        redirect_size: int = 64,
+        target: str = "auto",
+        retain_images: int = 4_000,
+        forget_images: int = 3_000,
+        budget_images: int = 3_000,
+        log_every: int = 20,
+    ) -> None:
+        self.budget = as_share("method.budget", budget)
+        as_number("method.lr", lr, more_than=0.0)
+        sizes = {"steps": steps, "batch_size": batch_size, "redirect_size": redirect_size, "log_every": log_every}
+        for key, value in sizes.items():
+            as_int(f"method.{key}", value, 1)
+        counts = {"retain_images": retain_images, "forget_images": forget_images, "budget_images": budget_images}
+        for key, value in counts.items():
+            as_int(f"method.{key}", value, 2)
+        as_choice("method.target", target, TARGETS)
+        self.steps, self.lr, self.target, self.log_every = steps, float(lr), target, log_every
+        self.batch_size, self.redirect_size = batch_size, redirect_size
+        self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
+
+    def __call__(self, task: Task) -> Update:
+        model, split = task.model, task.split
+        retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
+        forget = draw_images(split, "forget", self.forget_images, seed=task.stream("forget"))
+        retain = untold(model, retain, seed=task.stream("untold", "retain"))
+        forget = untold(model, forget, share=0.5, seed=task.stream("untold", "forget"))
+        with task.stage("objective"):
+            of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
+            goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
+            cost = frozen_elbo(model, first(retain, self.budget_images), seed=task.stream("budget"))
+            check = frozen_elbo(model, first(forget, CHECK_IMAGES), seed=task.stream("check forget"))
+        origin = {k: v.clone() for k, v in parameters(model, list(model.generation_parameters())).items()}
+        looks = _Looks(goal.loss(model), cost, check)
+        looks.at(0, origin, FIRST_PRICE)
+        try:
+            with task.stage("step"), eval_mode(model):
+                _put(model, self._descend(task, goal, looks, origin))
+                length = self._back(model, looks, origin)
+        except NonFiniteError:
+            _put(model, origin)
+            raise
+        now = parameters(model, list(origin))
+        if not looks.goal.mean(now) < looks.trajectory["redirect"][0]:
+            _put(model, origin)
+            raise UsageError(
+                "joint redirection must lower the redirect loss",
+                found=f"{looks.trajectory['redirect'][0]:.4f} before and not less after {self.steps} steps",
+                way_out="Raise method.steps or method.budget, or lower method.lr",
+            )
+        return self._update(looks, goal, now, length, len(retain), len(forget), len(split.dataset.train))
+
+    def _descend(self, task: Task, goal: Redirect, looks: _Looks, origin: Vector) -> Vector:
+        """Moves the model; returns the moving average of its weights."""
+        model, maker = task.model, site_maker(task.model)
+        own, average = dict(model.named_parameters()), {k: v.clone() for k, v in origin.items()}
+        weights = [own[k] for k in origin]
+        kept = untold(model, task.split.retain_images, seed=task.stream("untold", "batches"))
+        batches = Batches(kept, self.batch_size, seed=task.stream("batches"))
+        noise, order = generator(task.stream("noise")), generator(task.stream("order"))
+        sites, price = Sites((goal.latents,), goal.targets), FIRST_PRICE
+        optimiser = torch.optim.Adam(weights, lr=self.lr)
+        for k in range(self.steps):
+            optimiser.param_groups[0]["lr"] = self.lr * schedule((k + 1) / self.steps)
+            x, y = batches.draw()
+            stay = maker.sites(x, y, noise)
+            turn = sites[torch.randint(len(sites), (self.redirect_size,), generator=order)]
+            both = Sites.joined([Sites(stay.inputs, stay.targets), turn])
+            losses = maker.output_loss.nll(maker.network(*both.inputs), both.targets)
+            loss = losses[: len(x)].mean() + price * losses[len(x) :].mean()
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise NonFiniteError(
+                    f"the joint loss must stay finite (step {k + 1})",
+                    found=value,
+                    way_out="Lower method.lr; the original checkpoint is untouched",
+                )
+            for w, g in zip(weights, torch.autograd.grad(loss, weights, materialize_grads=True), strict=True):
+                w.grad = g
+            optimiser.step()
+            for w, mean in zip(weights, average.values(), strict=True):
+                w.grad = None
+                mean.lerp_(w.detach(), 1 - min(AVERAGED, (k + 1) / (k + 10)))
+            if (k + 1) % self.log_every == 0 or k + 1 == self.steps:
+                increase = looks.at(k + 1, average, price)
+                price *= math.exp(max(-MOST_ADAPTED, min(MOST_ADAPTED, ADAPTS * (1 - increase / self.budget))))
+            task.on_progress(k + 1, self.steps, value)
+        return average
+
+    def _back(self, model: Any, looks: _Looks, origin: Vector) -> float:
+        """Back towards the original until the budget is kept; returns the share of the way that is left."""
+        now = {k: v.clone() for k, v in parameters(model, list(origin)).items()}
+        if looks.increase(now) <= self.budget:
+            return 1.0
+        way = add_scaled(now, -1.0, origin)
+        search = largest_step_within(
+            lambda t: looks.increase(add_scaled(origin, t, way)),
+            self.budget,
+            low=0.5,
+            high=1.0,
+            rel_tol=SPENT,
+            reach=1e3,
+        )
+        share = min(search.step, 1.0)
+        looks.measured += len(search.evaluations)
+        _put(model, origin)
+        add_(model, way, share)
+        return share
+
+    def _update(self, looks: _Looks, goal: Redirect, now: Vector, length: float, n_r: int, n_f: int, n: int) -> Update:
+        update = Update(self.name, self.steps)
+        update.realised = {
+            "retain": looks.cost.mean(now) - looks.trajectory["retain"][0],
+            "forget": looks.check.mean(now) - looks.trajectory["forget"][0],
+        }
+        n_b, n_c = len(looks.cost), len(looks.check)
+        update.details = {
+            "budget": self.budget,
+            "budget_spent": looks.increase(now),
+            "redirect_loss": {
+                "before": looks.trajectory["redirect"][0],
+                "after": looks.goal.mean(now),
+                "floor": goal.floor,
+            },
+            "clean_targets": goal.clean_fraction,
+            "target": {"kind": goal.kind, "region": goal.region},
+            "length": length,
+            "images": {"retain": n_r, "forget": n_f, "budget": n_b, "check": n_c},
+            "trajectory": looks.trajectory,
+            "cost": Cost(
+                gradients=self.steps * (self.batch_size + self.redirect_size),
+                generated=n_r + n_f,
+                forward=looks.measured * n_b,
+            ).record(n),
+        }
+        return update
+
+
+@dataclass
+class _Looks:
+    """Both losses as measured from time to time, and the forget loss, each on fixed images under fixed noise."""
+
+    goal: SiteLoss
+    cost: SiteLoss
+    check: SiteLoss
+    measured: int = 0
+    trajectory: dict[str, list[float]] = field(default_factory=dict)
+
+    def at(self, step: int, theta: Vector, price: float) -> float:
+        """Appends a point of the trajectory; returns the relative increase of the retain loss."""
+        self.measured += 1
+        losses = {"retain": self.cost.mean(theta), "forget": self.check.mean(theta), "redirect": self.goal.mean(theta)}
+        for key, value in {"step": step, **losses, "price": price}.items():
+            self.trajectory.setdefault(key, []).append(value)
+        return self._relative(losses["retain"])
+
+    def increase(self, theta: Vector) -> float:
+        """The relative increase of the retain loss."""
+        return self._relative(self.cost.mean(theta))
+
+    def _relative(self, loss: float) -> float:
+        start = self.trajectory["retain"][0]
+        return (loss - start) / abs(start)
+
+
+def schedule(u: float) -> float:
+    """The learning rate at the share ``u`` in (0, 1] of the steps, in units of the largest.
+
+    >>> [round(schedule(u), 2) for u in (0.05, 0.1, 0.55, 1.0)]
+    [0.5, 1.0, 0.5, 0.0]
+    """
+    return u / WARM_UP if u < WARM_UP else 0.5 * (1 + math.cos(math.pi * (u - WARM_UP) / (1 - WARM_UP)))
+
+
+@torch.no_grad()
+def _put(model: Any, values: Vector) -> None:
+    own: dict[str, Tensor] = dict(model.named_parameters())
+    for key, value in values.items():
+        own[key].copy_(value)
