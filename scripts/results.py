@@ -21,6 +21,7 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 import faces
+import single_samples
 import time_to_forget
 from gsu_cli.report import columns, overview, run_table
 from gsu_cli.report.audit import markdown
@@ -184,6 +185,15 @@ def audits(paths: Iterable[Path]) -> dict[Path, str]:
     return {RESULTS / AUDIT / "table.md": "\n\n".join(part.strip() for part in parts) + "\n", **found}
 
 
+def single_images() -> dict[Path, str]:
+    """The page of images forgotten one by one, its table made anew: ten memorised ones, then the typical ones."""
+    page = RESULTS / AUDIT / "samples" / "table.md"
+    found = json.loads(page.with_name("images.json").read_text("utf-8"))
+    order = [int(image) for image in found["images"]]
+    body = single_samples.table(found, {"memorised": order[:10], "typical": order[10:]})
+    return {page: re.sub(r"^\| images \|.*?(?=\n\n)", body, page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)}
+
+
 def everything(names: Iterable[str] = ()) -> dict[Path, str]:
     """All pages, or those of some tables."""
     wanted = set(names)
@@ -197,7 +207,7 @@ def everything(names: Iterable[str] = ()) -> dict[Path, str]:
     if not wanted or "bench" in wanted:
         found[RESULTS / "bench" / "table.md"] = bench()
     if not wanted or AUDIT in wanted:
-        found |= audits((RESULTS / AUDIT).glob("*.json"))
+        found |= audits((RESULTS / AUDIT).glob("*.json")) | single_images()
     if not wanted or ARCHIVE in wanted:
         found |= {path.with_suffix(".md"): archived(path) for path in sorted((RESULTS / ARCHIVE).glob("*.json"))}
     return found

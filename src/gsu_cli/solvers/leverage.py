@@ -9,7 +9,7 @@ leaving the image out of training would raise its own loss by
 The last step takes the Fisher for ``H``, drops ``H_i``, one term of ``n``, and damps what a finite training does not
 reach: weights are not at a minimum along directions of little curvature. In linear regression ``1/n x^T F^-1 x`` is the
 leverage of statistics. Source of the first order: Koh and Liang, arXiv 1703.04730, equation 2, of an image on itself.
-``docs/design/024-sample-bound.md`` compares it with training without the image, and tells how ``lambda`` was chosen.
+``docs/design/021-sample-bound.md`` compares it with training without the image, and tells how ``lambda`` was chosen.
 """
 
 from __future__ import annotations
