@@ -30,7 +30,10 @@ LINES = {
         "budget=0.02 shots=2 damping=[0.5] retain_images=60 forget_images=30 budget_images=40 ekfac=true"
         " solver=kfac target=nearest",
         "solver=gauss_newton target=alike iterations=3 curvature_images=20",
-        "solver=least_squares target=translate layers=1",
+        "solver=least_squares target=translate layers=1 pilot_images=20",
+        "bound=leverage",
+        "bound=none",
+        "bound=auto",
         "solver=auto target=local damping=1.0",
         "target=auto",
     ],
@@ -40,12 +43,12 @@ LINES = {
         "retain_basis=mean",
     ],
     "joint_redirect": [
-        "budget=0.1 steps=4 lr=2e-4 batch_size=20 redirect_size=10 target=nearest retain_images=60 forget_images=30"
+        "budget=0.1 steps=60 lr=2e-4 batch_size=20 redirect_size=10 target=nearest retain_images=60 forget_images=30"
         " budget_images=40 log_every=2",
-        "steps=4 target=alike",
-        "steps=4 target=translate",
-        "steps=4 target=local",
-        "steps=4 target=auto",
+        "steps=60 log_every=2 budget=0.5 target=alike",
+        "steps=60 log_every=2 budget=0.5 target=translate",
+        "steps=60 log_every=2 budget=0.5 target=local",
+        "steps=60 log_every=2 budget=0.5 target=auto",
     ],
     "moon": [
         f"{LOOP} alpha=3 t=0.5 n_generated=1000 labeller_images=60 optimiser=sgd",
@@ -193,12 +196,13 @@ def documented() -> list[tuple[str, str]]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "line"), documented(), ids=str)
 def test_what_the_pages_type_is_heard(
-    gsu: Callable[..., Any], world: World, tmp_path: Path, method: str, line: str
+    gsu: Callable[..., Any], world: World, request: pytest.FixtureRequest, tmp_path: Path, method: str, line: str
 ) -> None:
+    trained = request.getfixturevalue("diffusion") if method in DIFFUSION else None
     typed = re.findall(r"method\.\w+=(?:\{.*?\}|\[.*?\]|\S+)", line)
     if any("options={c" in word for word in typed):
         typed.append("method.aggregator=CAGrad")
     small = [w for w in ("method.steps=2",) if "steps" in given(method) and not any("steps" in t for t in typed)]
     small += ["method.n_generated=1000", "method.labeller_images=60"] * (method == "moon")
-    record = check(gsu, world, tmp_path, f"method={method}", *small, *typed).record
+    record = check(gsu, world, tmp_path, f"method={method}", *small, *typed, trained=trained).record
     assert record["status"] == "done"

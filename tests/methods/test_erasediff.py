@@ -87,7 +87,8 @@ def test_it_learns_the_mistake_and_keeps_the_rest() -> None:
     _, update = run(EraseDiff(steps=60, lr=2e-3, log_every=20), model)
     found = update.details["per_step"]["wrong_noise_loss"]
     assert sum(found[-10:]) / 10 < 0.7 * found[0]
-    assert update.realised["forget"] > 3 * abs(update.realised["retain"])
+    assert update.realised["forget"] > 0.03
+    assert update.realised["retain"] < 0, "the model is not trained to the end: keeping the rest lowers its loss further"
     assert all(gap > 0 for gap in update.details["per_step"]["gap"])
 
 

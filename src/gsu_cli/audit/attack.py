@@ -34,6 +34,7 @@ class Auc:
     def of(cls, members: Tensor, others: Tensor) -> Auc:
         """Of the scores of members ``(n,)`` and of others ``(m,)``.
 
+        >>> import torch
         >>> Auc.of(torch.tensor([2.0, 3.0]), torch.tensor([1.0, 2.0])).value
         0.875
         """
@@ -66,6 +67,7 @@ def true_positives(members: Tensor, others: Tensor, rate: float = 0.01) -> tuple
     Returns:
         ``(share, low, high)``; None where the others are too few to know that rate: at least ``1 / rate``.
 
+    >>> import torch
     >>> others = torch.arange(200.0)
     >>> true_positives(torch.tensor([198.5, 500.0]), others)[0]  # the two largest others lie above 197
     1.0

@@ -28,7 +28,7 @@ def ranks_of(values: Tensor) -> Tensor:
 def rank_correlation(a: Tensor, b: Tensor) -> float | None:
     """Spearman's, of scores ``(n,)``; None where one of them is constant.
 
-    >>> rank_correlation(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 8.0, 27.0]))
+    >>> round(rank_correlation(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 8.0, 27.0])), 6)
     1.0
     """
     x, y = (r - r.mean() for r in map(ranks_of, (a, b)))
