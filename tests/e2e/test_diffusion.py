@@ -102,7 +102,10 @@ def test_a_method_that_needs_latents_is_refused_before_judges_are_asked(
 ) -> None:
     typed = type_line(*unlearn(world, diffusion, "method=moon"), cwd=tmp_path)
     assert typed.code == 1 or typed.code == 2
-    assert "`method=moon` needs a model with posterior(), decoder and likelihood or latents to decode; found Ddpm." in typed.err
+    assert (
+        "`method=moon` needs a model with posterior(), decoder and likelihood or latents to decode; found Ddpm."
+        in typed.err
+    )
     assert "Traceback" not in typed.err
 
 

@@ -88,7 +88,9 @@ def test_it_learns_the_mistake_and_keeps_the_rest() -> None:
     found = update.details["per_step"]["wrong_noise_loss"]
     assert sum(found[-10:]) / 10 < 0.7 * found[0]
     assert update.realised["forget"] > 0.03
-    assert update.realised["retain"] < 0, "the model is not trained to the end: keeping the rest lowers its loss further"
+    assert update.realised["retain"] < 0, (
+        "the model is not trained to the end: keeping the rest lowers its loss further"
+    )
     assert all(gap > 0 for gap in update.details["per_step"]["gap"])
 
 

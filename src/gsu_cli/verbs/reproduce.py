@@ -44,7 +44,9 @@ def main(cfg: DictConfig) -> None:
     root = Path(str(cfg.paths.output_dir)) / "reproduce"
     if cfg.records is not None and preview:
         raise UsageError(
-            "one of `preview` and `records` must be left out: records run nothing", found="both", way_out="Leave one out"
+            "one of `preview` and `records` must be left out: records run nothing",
+            found="both",
+            way_out="Leave one out",
         )
     if cfg.records is not None:
         _of_records(Path(str(cfg.records)).expanduser(), spec, root / f"{spec.name}.kept")
