@@ -48,7 +48,7 @@ def test_the_line(type_line: Callable[..., Any], tmp_path: Path) -> None:
     assert [line for line in (folder / "table.md").read_text("utf-8").splitlines() if line[:1] == "|"] == rows
     both = type_line("reproduce", "table=digits", f"records={kept}", "preview=true", cwd=tmp_path)
     assert both.code == 2
-    assert "`preview` says what would run, and `records` runs nothing; found both" in both.err
+    assert "one of `preview` and `records` must be left out: records run nothing; found both" in both.err
     gone = type_line("reproduce", "table=digits", "records=nothing.json", cwd=tmp_path)
     assert gone.code == 1
     assert "nothing.json must be readable JSON" in gone.err

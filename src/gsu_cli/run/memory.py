@@ -54,7 +54,7 @@ def memory_error(error: BaseException, config: Mapping[str, Any] | None = None) 
 def sizes(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Settings that say how many images are held at once, with their values; those that are null are left out.
 
-    So are those of a section whose first setting is null, which is how a section is off.
+    So are those of a section whose first setting is null or 0, which is how a section is off.
 
     >>> list(sizes({"method": {"budget_images": 7, "lr": 1.0, "retain_images": None}, "evaluation": {"samples": 3}}))
     [('method.budget_images', 7), ('evaluation.samples', 3)]
@@ -63,7 +63,7 @@ def sizes(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
     """
     for key, value in config.items():
         if isinstance(value, Mapping):
-            if next(iter(value.values()), None) is None:
+            if next(iter(value.values()), None) in (None, 0):
                 continue
             yield from sizes(value, f"{prefix}{key}.")
         elif prefix and isinstance(value, int) and not isinstance(value, bool) and _SIZES.search(str(key)):
