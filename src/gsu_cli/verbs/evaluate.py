@@ -14,10 +14,10 @@ from gsu_cli.run.record import Record, read_record
 from gsu_cli.verbs import console, earlier_run, settings, weights_file
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.build import chosen
-from gsu_cli.verbs.library_folder import is_library_folder
 from gsu_cli.verbs.measure import Plan, measure
 from gsu_cli.verbs.opening_data import load_dataset, resolve_split
 from gsu_cli.verbs.opening_session import forget_spec, open_session
+from gsu_cli.verbs.pipeline_folder import is_pipeline_folder
 from gsu_cli.verbs.places import is_typed, taken_away, typed
 from gsu_cli.verbs.progress import listening
 from gsu_cli.verbs.unlearn import finish
@@ -40,7 +40,7 @@ def main(cfg: DictConfig) -> None:
         cfg = as_the_run_did(cfg, record)
         chosen(cfg, "dataset")
         earlier_run.find_judges(cfg, record)
-    elif cfg.get("model") is None and not is_library_folder(cfg.checkpoint):
+    elif cfg.get("model") is None and not is_pipeline_folder(cfg.checkpoint):
         weights_file.take_forget_options(cfg)
     with open_session(cfg) as session, listening(cfg, session):
         spec, plan = forget_spec(cfg.forget), Plan.of(cfg)

@@ -12,8 +12,8 @@ from gsu_cli.run.seeds import generator
 from gsu_cli.unlearning.unlearn import unlearn
 from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
-from gsu_cli.verbs.library_folder import write_folder
 from gsu_cli.verbs.opening_weights import describe
+from gsu_cli.verbs.pipeline_folder import write_folder
 from gsu_cli.verbs.references import TRAINED, about_retrained, forgotten
 
 

@@ -19,8 +19,8 @@ from gsu_cli.run.session import Session
 from gsu_cli.run.weight_files import find_weights
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs.conditions import check_conditions
-from gsu_cli.verbs.library_folder import with_its_class
 from gsu_cli.verbs.models import import_checkpoint, import_options
+from gsu_cli.verbs.pipeline_folder import with_its_class
 
 
 def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Checkpoint:

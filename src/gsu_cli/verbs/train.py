@@ -26,10 +26,10 @@ from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console, leave_out, settings
 from gsu_cli.verbs.build import build_choice
 from gsu_cli.verbs.default_model import suited
-from gsu_cli.verbs.library_folder import write_folder
 from gsu_cli.verbs.models import build_model
 from gsu_cli.verbs.opening_data import load_dataset, resolve_split
 from gsu_cli.verbs.opening_session import forget_spec, open_session
+from gsu_cli.verbs.pipeline_folder import write_folder
 from gsu_cli.verbs.places import is_typed, typed
 from gsu_cli.verbs.progress import Listener, listening
 from gsu_cli.verbs.references import forgotten

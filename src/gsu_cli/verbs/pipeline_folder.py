@@ -18,14 +18,14 @@ from gsu_cli.verbs.opening_session import plain
 CHOICE = "unet2d"  # of the group model
 
 
-def is_library_folder(checkpoint: DictConfig) -> bool:
+def is_pipeline_folder(checkpoint: DictConfig) -> bool:
     """Whether ``checkpoint.path`` says itself which class its weights are of."""
     return checkpoint.path is not None and holds_unet(Path(str(checkpoint.path)).expanduser())
 
 
 def with_its_class(cfg: DictConfig, session: Session) -> DictConfig:
     """``cfg`` with the class that a folder of diffusers names, where the line names none; the record hears of it."""
-    if cfg.get("model") is not None or not is_library_folder(cfg.checkpoint):
+    if cfg.get("model") is not None or not is_pipeline_folder(cfg.checkpoint):
         return cfg
     new = cfg.copy()
     OmegaConf.set_struct(new, False)
