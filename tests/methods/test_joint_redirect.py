@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch import nn
 
 import tiny_conditional
 import tiny_world
@@ -99,3 +101,22 @@ def test_options_out_of_range(options):
 def test_a_conditional_model_is_redirected_at_its_codes():
     update = run(JointRedirect(**QUICK, budget=0.1), tiny_conditional.trained())[1]
     assert update.details["redirect_loss"]["after"] < update.details["redirect_loss"]["before"]
+
+
+def test_the_way_back_ends_where_the_budget_was_measured():
+    """Where the loss is no bowl, weights beyond the last ones may cost less than these: they say nothing of them."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(model.weight).requires_grad_(False)
+    seen = {}
+
+    class Hill:
+        measured = 0
+
+        def increase(self, theta):
+            w = float(theta["weight"])
+            seen[w] = 0.001 * w + (0.02 if 0.9 < w < 1.1 else 0.0)
+            return seen[w]
+
+    length = JointRedirect(budget=0.01)._back(model, Hill(), {"weight": torch.zeros(1, 1)})
+    assert 0 < length < 1
+    assert seen[float(model.weight)] <= 0.01

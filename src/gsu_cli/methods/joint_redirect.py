@@ -172,7 +172,7 @@ class JointRedirect:
             rel_tol=SPENT,
             reach=1e3,
         )
-        share = min(search.step, 1.0)
+        share = search.up_to(1.0, self.budget)  # the search may have gone beyond, where the loss is no bowl
         looks.measured += len(search.evaluations)
         _put(model, origin)
         add_(model, way, share)

@@ -113,6 +113,8 @@ class FisherSolver:
                 break
             step /= 2
             reached = problem.reached(problem.at(d, step))
+        else:  # what was halved last was not measured
+            step, reached = 0.0, problem.before
         return Candidate(d, search, step, within, reached)
 
     def _lengthened(self, d: Vector, natural: float, longest: float, there: float) -> tuple[float, float]:

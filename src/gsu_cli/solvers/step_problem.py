@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -58,19 +59,23 @@ class StepProblem:
             return math.nan
 
     def longest(self, direction: Vector, step: float) -> float:
-        """The largest part of ``step`` that leaves the loss of the forgotten images within its limit."""
+        """The largest part of ``step`` that leaves the loss of the forgotten images within its limit, as measured."""
         forgotten = self.forgotten
-        if forgotten is None or forgotten.mean(self.at(direction, step)) <= self.forgotten_limit:
+        if forgotten is None or step == 0:
             return step
+        with contextlib.suppress(NonFiniteError):  # beyond any limit
+            if forgotten.mean(self.at(direction, step)) <= self.forgotten_limit:
+                return step
         start = forgotten.mean(self.theta)
+        allowed = max(self.forgotten_limit - start, LEAST * abs(start))
         search = largest_step_within(
             lambda t: forgotten.mean(self.at(direction, t)) - start,
-            max(self.forgotten_limit - start, LEAST * abs(start)),
+            allowed,
             low=step / 1000,
             high=step,
             rel_tol=TOLERANCE,
         )
-        return min(search.step, step)
+        return search.up_to(step, allowed)  # the search may have gone beyond, where the loss is no bowl
 
     def at(self, direction: Vector, step: float) -> Vector:
         return add_scaled(self.theta, step, direction)

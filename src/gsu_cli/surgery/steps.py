@@ -25,6 +25,10 @@ class StepSearch:
     evaluations: tuple[tuple[float, float], ...]
     converged: bool
 
+    def up_to(self, most: float, budget: float) -> float:
+        """The largest step, at most ``most``, that was measured within ``budget``; 0.0 when none was."""
+        return max((t for t, r in self.evaluations if t <= most and r <= budget), default=0.0)
+
 
 def largest_step_within(
     increase_of: Callable[[float], float],
