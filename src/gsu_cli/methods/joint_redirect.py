@@ -21,7 +21,7 @@ from torch import Tensor
 from gsu_cli.checks import as_choice, as_int, as_number, as_share
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import parameters
-from gsu_cli.methods.base import CHECK_IMAGES, Cost, Strength, Task, Update, add_, draw_images
+from gsu_cli.methods.base import CHECK_IMAGES, Cost, Strength, Task, Update, add_
 from gsu_cli.models.decoders import site_maker
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
@@ -34,7 +34,7 @@ from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.taps import eval_mode
 from gsu_cli.surgery.vectors import Vector, add_scaled
 from gsu_cli.unlearning.batches import Batches
-from gsu_cli.unlearning.images import first, untold
+from gsu_cli.unlearning.images import first, redirect_images, untold
 
 FIRST_PRICE = 0.1  # nats of the retain loss for a nat of the redirect loss
 ADAPTS = 1.0  # how fast the price answers: a look at an unspent budget would raise it by e
@@ -92,10 +92,7 @@ class JointRedirect:
 
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
-        retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
-        forget = draw_images(split, "forget", self.forget_images, seed=task.stream("forget"))
-        retain = untold(model, retain, seed=task.stream("untold", "retain"))
-        forget = untold(model, forget, share=0.5, seed=task.stream("untold", "forget"))
+        retain, forget = redirect_images(task, self.retain_images, self.forget_images)
         with task.stage("objective"):
             of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
             goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)

@@ -31,7 +31,7 @@ from gsu_cli.surgery.streaming import LossGradient, accumulate_gradient
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
-from gsu_cli.unlearning.images import draw_images, first, untold
+from gsu_cli.unlearning.images import first, redirect_images
 from gsu_cli.unlearning.weights import add_
 
 ENOUGH = 0.9  # of the decrease of the redirect loss that the whole budget buys
@@ -65,10 +65,7 @@ class DenoiserSurgery:
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
         names = list(model.generation_parameters())
-        retain = draw_images(split, "retain", max(self.retain_images, self.budget_images), seed=task.stream("retain"))
-        forget = draw_images(split, "forget", self.forget_images, seed=task.stream("forget"))
-        retain = untold(model, retain, seed=task.stream("untold", "retain"))
-        forget = untold(model, forget, share=0.5, seed=task.stream("untold", "forget"))
+        retain, forget = redirect_images(task, max(self.retain_images, self.budget_images), self.forget_images)
         with task.stage("objective"):
             bank, retained = bank_of(split, self.bank_images, seed=task.stream("bank"))
             start = round(self.noise_from * int(model.train_steps))

@@ -29,7 +29,7 @@ from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.unlearning.contract import Task, Update
-from gsu_cli.unlearning.images import draw_images, first, untold
+from gsu_cli.unlearning.images import first, redirect_images
 from gsu_cli.unlearning.weights import add_
 
 REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
@@ -58,10 +58,7 @@ class LatentSurgery:
 
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
-        retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
-        forget = draw_images(split, "forget", self.forget_images, seed=task.stream("forget"))
-        retain = untold(model, retain, seed=task.stream("untold", "retain"))
-        forget = untold(model, forget, share=0.5, seed=task.stream("untold", "forget"))
+        retain, forget = redirect_images(task, self.retain_images, self.forget_images)
         with task.stage("objective"):
             of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
             goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)

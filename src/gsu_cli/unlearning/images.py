@@ -10,6 +10,7 @@ import torch
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.models.conditions import NULL, Conditional
+from gsu_cli.unlearning.contract import Task
 
 CHECK_IMAGES = 1000
 """Of each part, at most: those on which trajectories and budgets are measured."""
@@ -38,6 +39,19 @@ def untold(model: Any, images: Images, *, seed: int, share: float | None = None)
     chosen = torch.rand(len(images), generator=torch.Generator().manual_seed(seed % 2**63))
     chosen = chosen < (model.drop if share is None else share)
     return replace(images, labels=torch.where(chosen.to(images.labels.device), NULL, images.labels))
+
+
+def redirect_images(task: Task, retain: int, forget: int) -> tuple[Images, Images]:
+    """Random retain and forget images, as many as given at most, for methods that redirect.
+
+    Of a conditional model the conditions are hidden of as many retain images as training hid, and of half of those to
+    forget: it must forget there, too.
+    """
+    model, split = task.model, task.split
+    kept = draw_images(split, "retain", retain, seed=task.stream("retain"))
+    gone = draw_images(split, "forget", forget, seed=task.stream("forget"))
+    kept = untold(model, kept, seed=task.stream("untold", "retain"))
+    return kept, untold(model, gone, share=0.5, seed=task.stream("untold", "forget"))
 
 
 def first(images: Images, n: int) -> Images:
