@@ -9,6 +9,7 @@ import tiny_world
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.joint_redirect import JointRedirect, schedule
+from gsu_cli.unlearning.cost import Cost
 from method_runs import assert_smoke, run
 from tiny_world import same, weights
 
@@ -66,6 +67,8 @@ def test_costs_are_counted_by_hand():
     assert cost["gradients"] == 40 * (64 + 32)
     assert cost["generated"] == 90
     assert cost["forward"] == 5 * 30
+    whole = run(JointRedirect(**{**QUICK, "steps": 4, "batch_size": 10_000}, budget=1.0))[1].details["cost"]
+    assert whole["gradients"] == 4 * (tiny_world.split().n_retain + 32), "a batch is no larger than its part"
 
 
 def test_a_rate_at_which_nothing_stays_finite_changes_nothing():
@@ -110,7 +113,7 @@ def test_the_way_back_ends_where_the_budget_was_measured():
     seen = {}
 
     class Hill:
-        measured = 0
+        cost, spent = (), Cost()
 
         def increase(self, theta):
             w = float(theta["weight"])

@@ -26,7 +26,6 @@ from gsu_cli.models.decoders import site_maker
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
-from gsu_cli.objectives.redirect import Redirect
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import TARGETS, redirection
 from gsu_cli.run.seeds import generator
@@ -99,26 +98,44 @@ class JointRedirect:
             cost = frozen_elbo(model, first(retain, self.budget_images), seed=task.stream("budget"))
             check = frozen_elbo(model, first(forget, CHECK_IMAGES), seed=task.stream("check forget"))
         origin = {k: v.clone() for k, v in parameters(model, list(model.generation_parameters())).items()}
-        looks = _Looks(goal.loss(model), cost, check)
+        looks = _Looks(goal.loss(model), cost, check, Cost(generated=len(retain) + len(forget)))
         looks.at(0, origin, FIRST_PRICE)
         try:
             with task.stage("step"), eval_mode(model):
-                _put(model, self._descend(task, goal, looks, origin))
+                _put(model, self._descend(task, looks, origin))
                 length = self._back(model, looks, origin)
         except NonFiniteError:
             _put(model, origin)
             raise
         now = parameters(model, list(origin))
-        if not looks.goal.mean(now) < looks.trajectory["redirect"][0]:
+        reached = looks.goal.mean(now)
+        if not reached < looks.trajectory["redirect"][0]:
             _put(model, origin)
             raise UsageError(
                 "joint redirection must lower the redirect loss",
                 found=f"{looks.trajectory['redirect'][0]:.4f} before and not less after {self.steps} steps",
                 way_out="Raise method.steps or method.budget, or lower method.lr",
             )
-        return self._update(looks, goal, now, length, len(retain), len(forget), len(split.dataset.train))
+        retained = looks.cost.mean(now)
+        update = Update(self.name, self.steps)
+        update.realised = {
+            "retain": retained - looks.trajectory["retain"][0],
+            "forget": looks.check.mean(now) - looks.trajectory["forget"][0],
+        }
+        update.details = {
+            "budget": self.budget,
+            "budget_spent": looks.relative(retained),
+            "redirect_loss": {"before": looks.trajectory["redirect"][0], "after": reached, "floor": goal.floor},
+            "clean_targets": goal.clean_fraction,
+            "target": {"kind": goal.kind, "region": goal.region},
+            "length": length,
+            "images": {"retain": len(retain), "forget": len(forget), "budget": len(cost), "check": len(check)},
+            "trajectory": looks.trajectory,
+            "cost": looks.spent.record(len(split.dataset.train)),
+        }
+        return update
 
-    def _descend(self, task: Task, goal: Redirect, looks: _Looks, origin: Vector) -> Vector:
+    def _descend(self, task: Task, looks: _Looks, origin: Vector) -> Vector:
         """Moves the model; returns the moving average of its weights."""
         model, maker = task.model, site_maker(task.model)
         own, average = dict(model.named_parameters()), {k: v.clone() for k, v in origin.items()}
@@ -126,7 +143,7 @@ class JointRedirect:
         kept = untold(model, task.split.retain_images, seed=task.stream("untold", "batches"))
         batches = Batches(kept, self.batch_size, seed=task.stream("batches"))
         noise, order = generator(task.stream("noise")), generator(task.stream("order"))
-        sites, price = Sites((goal.latents,), goal.targets), FIRST_PRICE
+        sites, price = looks.goal.sites, FIRST_PRICE
         optimiser = torch.optim.Adam(weights, lr=self.lr)
         for k in range(self.steps):
             optimiser.param_groups[0]["lr"] = self.lr * schedule((k + 1) / self.steps)
@@ -136,6 +153,7 @@ class JointRedirect:
             both = Sites.joined([Sites(stay.inputs, stay.targets), turn])
             losses = maker.output_loss.nll(maker.network(*both.inputs), both.targets)
             loss = losses[: len(x)].mean() + price * losses[len(x) :].mean()
+            looks.spent.gradients += len(losses)
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise NonFiniteError(
@@ -170,63 +188,42 @@ class JointRedirect:
             reach=1e3,
         )
         share = search.up_to(1.0, self.budget)  # the search may have gone beyond, where the loss is no bowl
-        looks.measured += len(search.evaluations)
+        looks.spent.forward += len(search.evaluations) * len(looks.cost)
         _put(model, origin)
         add_(model, way, share)
         return share
 
-    def _update(self, looks: _Looks, goal: Redirect, now: Vector, length: float, n_r: int, n_f: int, n: int) -> Update:
-        update = Update(self.name, self.steps)
-        update.realised = {
-            "retain": looks.cost.mean(now) - looks.trajectory["retain"][0],
-            "forget": looks.check.mean(now) - looks.trajectory["forget"][0],
-        }
-        n_b, n_c = len(looks.cost), len(looks.check)
-        update.details = {
-            "budget": self.budget,
-            "budget_spent": looks.increase(now),
-            "redirect_loss": {
-                "before": looks.trajectory["redirect"][0],
-                "after": looks.goal.mean(now),
-                "floor": goal.floor,
-            },
-            "clean_targets": goal.clean_fraction,
-            "target": {"kind": goal.kind, "region": goal.region},
-            "length": length,
-            "images": {"retain": n_r, "forget": n_f, "budget": n_b, "check": n_c},
-            "trajectory": looks.trajectory,
-            "cost": Cost(
-                gradients=self.steps * (self.batch_size + self.redirect_size),
-                generated=n_r + n_f,
-                forward=looks.measured * n_b,
-            ).record(n),
-        }
-        return update
-
 
 @dataclass
 class _Looks:
-    """Both losses as measured from time to time, and the forget loss, each on fixed images under fixed noise."""
+    """Both losses as measured from time to time, and the forget loss, each on fixed images under fixed noise.
+
+    Attributes:
+        goal, cost, check: the redirect loss, the retain loss, the forget loss.
+        spent: images so far; of a look those of the retain loss, on which the price rests.
+        trajectory: what was measured, and the price, by name.
+    """
 
     goal: SiteLoss
     cost: SiteLoss
     check: SiteLoss
-    measured: int = 0
+    spent: Cost
     trajectory: dict[str, list[float]] = field(default_factory=dict)
 
     def at(self, step: int, theta: Vector, price: float) -> float:
         """Appends a point of the trajectory; returns the relative increase of the retain loss."""
-        self.measured += 1
+        self.spent.forward += len(self.cost)
         losses = {"retain": self.cost.mean(theta), "forget": self.check.mean(theta), "redirect": self.goal.mean(theta)}
         for key, value in {"step": step, **losses, "price": price}.items():
             self.trajectory.setdefault(key, []).append(value)
-        return self._relative(losses["retain"])
+        return self.relative(losses["retain"])
 
     def increase(self, theta: Vector) -> float:
         """The relative increase of the retain loss."""
-        return self._relative(self.cost.mean(theta))
+        return self.relative(self.cost.mean(theta))
 
-    def _relative(self, loss: float) -> float:
+    def relative(self, loss: float) -> float:
+        """By how much a retain loss is above the original's, as a share of it."""
         start = self.trajectory["retain"][0]
         return (loss - start) / abs(start)
 
