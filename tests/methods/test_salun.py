@@ -104,3 +104,16 @@ def test_a_conditional_model_that_says_the_noise_has_wrong_labels_too() -> None:
     assert 0.0 < sum(losses[-3:]) < 0.9 * sum(losses[:3])
     with pytest.raises(UsageError, match="needs a denoiser whose target tells images apart"):
         run(SalUn(steps=1), tiny_diffusion.fresh(prediction="eps"), diagnostics=False)
+
+
+def test_a_condition_that_training_never_met_is_no_wrong_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model knows nine conditions, of which the data has three: the other six mean nothing in particular."""
+    taught = []
+
+    def spy(original: object, x: torch.Tensor, y: torch.Tensor, kept: torch.Tensor, generator: torch.Generator):
+        taught.append(kept.tolist())
+        return misnamed(original, x, y, kept, generator)
+
+    monkeypatch.setattr("gsu_cli.methods.salun.misnamed", spy)
+    run(SalUn(steps=1), tiny_diffusion.conditional(), diagnostics=False)
+    assert taught == [[3, 8]]

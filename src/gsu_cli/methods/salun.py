@@ -16,7 +16,6 @@ import torch
 from gsu_cli.checks import as_number
 from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.base import Strength, Task, Update
-from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.decoders import site_maker
 from gsu_cli.models.protocols import IMAGE_SITES, HasLoss, HasNoiseLevels, TakesConditions
 from gsu_cli.objectives.instead import at_random, misnamed
@@ -73,7 +72,8 @@ class SalUn:
         descent.cost.gradients += len(forget.images)
         erased = task.split.target_classes or ()
         told = isinstance(model, HasNoiseLevels) and isinstance(model, TakesConditions) and bool(erased)
-        kept = torch.tensor([c for c in range(conditions_of(model)) if c not in erased])
+        labels = retain.images.labels.unique()  # a condition that training never met is not one that is kept
+        kept = labels[~torch.isin(labels, torch.tensor(erased).to(labels))]
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
             if told:
