@@ -93,3 +93,5 @@ def test_a_loss_that_is_not_finite_is_named(model, images):
     theta = {k: torch.full_like(v, float("nan")) for k, v in decoder_of(model).items()}
     with pytest.raises(NonFiniteError, match="retain loss must stay finite"):
         frozen_elbo(model, images, seed=0).mean(theta)
+    with pytest.raises(NonFiniteError, match="the forget loss must stay finite"):
+        frozen_elbo(model, images, seed=0, what="the forget loss").mean(theta)

@@ -96,7 +96,9 @@ class JointRedirect:
             of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
             goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
             cost = frozen_elbo(model, first(retain, self.budget_images), seed=task.stream("budget"))
-            check = frozen_elbo(model, first(forget, CHECK_IMAGES), seed=task.stream("check forget"))
+            check = frozen_elbo(
+                model, first(forget, CHECK_IMAGES), seed=task.stream("check forget"), what="the forget loss"
+            )
         origin = {k: v.clone() for k, v in parameters(model, list(model.generation_parameters())).items()}
         looks = _Looks(goal.loss(model), cost, check, Cost(generated=len(retain) + len(forget)))
         looks.at(0, origin, FIRST_PRICE)

@@ -16,7 +16,7 @@ from gsu_cli.objectives.posteriors import posterior, posterior_latents
 from gsu_cli.objectives.site_loss import SiteLoss
 
 
-def frozen_elbo(model: Any, images: Images, *, seed: int, latents: int = 1) -> SiteLoss:
+def frozen_elbo(model: Any, images: Images, *, seed: int, latents: int = 1, what: str = "the retain loss") -> SiteLoss:
     """-ELBO of ``images`` in nats per image, for decoder weights ``theta``.
 
     Args:
@@ -24,9 +24,10 @@ def frozen_elbo(model: Any, images: Images, *, seed: int, latents: int = 1) -> S
         images: kept as floats: choose some thousands.
         seed: of the latents' noise.
         latents: of each image; with several, all images stand at the first, then at the next.
+        what: its name, for messages.
     """
     mean, sd = posterior(model, images)
     x = images.floats()
     z = code(model, posterior_latents(mean, sd, latents, seed=seed), images.labels.repeat(latents))
     kl = (0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)).repeat(latents)
-    return SiteLoss(model, Sites((z,), x.repeat(latents, 1, 1, 1) if latents > 1 else x, kl))
+    return SiteLoss(model, Sites((z,), x.repeat(latents, 1, 1, 1) if latents > 1 else x, kl), what)

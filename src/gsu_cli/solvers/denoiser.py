@@ -74,7 +74,9 @@ class DenoiserSurgery:
             cost = SiteLoss(model, noised_sites(model, trial, seed=task.stream("budget")))
             checks = {
                 part: SiteLoss(
-                    model, noised_sites(model, first(images, CHECK_IMAGES), seed=task.stream(f"check {part}"))
+                    model,
+                    noised_sites(model, first(images, CHECK_IMAGES), seed=task.stream(f"check {part}")),
+                    f"the {part} loss",
                 )
                 for part, images in (("retain", retain), ("forget", forget))
             }

@@ -70,7 +70,9 @@ class LatentSurgery:
             n = min(CHECK_IMAGES, max(CHECK_VALUES // math.prod(split.dataset.shape), 100))
             checks = {
                 "retain": frozen_elbo(model, first(retain, n), seed=task.stream("check retain")),
-                "forget": frozen_elbo(model, first(forget, n), seed=task.stream("check forget")),
+                "forget": frozen_elbo(
+                    model, first(forget, n), seed=task.stream("check forget"), what="the forget loss"
+                ),
             }
         names = list(model.generation_parameters())
         start = parameters(model, names)

@@ -84,7 +84,7 @@ class SampleBound:
         """That of ``images``, by the mean leverage of at most `IMAGES` of them."""
         some = images[torch.arange(min(len(images), IMAGES))]
         expected = leverages(model, some, fisher, trained_on=trained_on, seed=seed)
-        loss = frozen_elbo(model, images, seed=seed, latents=max(SITES // len(images), 1))
+        loss = frozen_elbo(model, images, seed=seed, latents=max(SITES // len(images), 1), what="the forget loss")
         return cls(loss, loss.mean(parameters(model, fisher.names())), float(expected.mean()), len(images))
 
     def limit(self, share: float) -> float:
