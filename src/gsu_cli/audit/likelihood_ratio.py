@@ -9,8 +9,9 @@ models of the design:
               r(x) = -L(x) - log mean_out exp(-L_r(x))                           Zarifzadeh et al., arXiv 2312.03262
 
 ``s`` are one for all images, as their authors advise where models are few. Others, of the AUC, are the same images
-under the models of the design that never saw them, each scored with the rest of the design. So 0.5 is what a model gets
-that was never trained on the images, and *in* stands beside: what models get that were. An AUC below 0.5 is no success:
+under the models of the design that never saw them, each scored with the rest of the design. The audited model is scored with
+as many: for each image, one of the models without it is left out. So 0.5 is what a model gets that was never trained on
+the images, and *in* stands beside: what models get that were. An AUC below 0.5 is no success:
 the images stand out as worse than never seen. Every loss is taken relative to the model's mean over held-out images,
 because models of half of the data are worse at everything; where a retrained model is known its AUC decides, as that
 difference is not the same for all images.
@@ -70,7 +71,7 @@ class LikelihoodRatio:
             for a in case.models.values():
                 noise = Noise.of(design.about)
                 losses = torch.cat([case.at_noise(noise, a, "train"), case.at_noise(noise, a, "heldout")])
-                own = score(_levelled(losses, design.n), torch.tensor(-1))
+                own = _own(score, _levelled(losses, design.n), design, index)
                 aucs[a.name] = auc = Auc.of(own, others)
                 low, high = auc.interval() or (None, None)
                 n = len(own) + len(others)
@@ -90,6 +91,18 @@ class LikelihoodRatio:
                 row = (f"auc_{name}_minus_retrained", a.name, *gap, len(index) + len(others), "share")
                 found.append(Measurement(*row, sha256=a.sha256))
         return Result(found, sentences=_said(found))
+
+
+def _own(score: Score, losses: Tensor, design: LeaveOut, index: Tensor) -> Tensor:
+    """Scores of a model that is not of the design, each without one model that never saw the image, as others are.
+
+    With one more model to compare with, a model that never saw the images would get less than 0.5.
+    """
+    left = (~design.trained_on[:, index]).int().argmax(0)
+    found = torch.empty(len(index), dtype=torch.float64)
+    for k in left.unique():
+        found[left == k] = score(losses, k)[left == k]
+    return found
 
 
 def _levelled(losses: Tensor, n: int) -> Tensor:
@@ -153,11 +166,11 @@ def _said(found: list[Measurement]) -> list[str]:
     other = "a model that never saw them" if against is None else "the retrained model"
     row, chance = (after, 0.5) if against is None else (against, 0.0)
     side = (
-        f"they look more like training images than to {other} (under-forgotten)"
+        f"the forgotten images look more like training images than in {other} (under-forgotten)"
         if row.low is not None and row.low > chance
-        else f"they look less familiar than to {other} (over-forgotten)"
+        else f"the forgotten images look less like training images than in {other} (over-forgotten)"
         if row.high is not None and row.high < chance
-        else f"no difference from {other} is shown"
+        else f"no difference of the forgotten images from those in {other} is shown"
     )
     goal = rows.get(("auc_online", RETRAINED))
     beside = "" if goal is None else f", {goal.value:.3f} retrained"
