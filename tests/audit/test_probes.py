@@ -98,6 +98,17 @@ def test_another_seed_of_retraining_is_one_floor_away_and_the_original_many() ->
     assert few.reason == "needs 3 retrained models, found 2: references=3"
 
 
+def test_retraining_without_chance_has_no_floor() -> None:
+    """A closed form: every seed gives the same model. That the unlearned one is another is said all the same."""
+    found = Klom()(case(original=0, unlearned=0, retrained=1, references=[1, 1]))
+    for name in ("klom", "floors"):
+        assert value(found, f"{name}_forgotten").reason == "retraining with other seeds gives the same losses"
+    shift = value(found, "loss_shift_forgotten")
+    assert shift.high is not None
+    assert shift.high < 0
+    assert "below it in the mean, has no floor" in found.sentences[0]
+
+
 def test_a_model_lies_at_no_distance_from_itself_and_the_original_farther_than_another_seed() -> None:
     found = Likeness(samples=200)(case(original=0, unlearned=1, references=[2]))
     assert value(found, "gap_to_retrained").value == 0

@@ -24,6 +24,7 @@ from gsu_cli.run.record import Measurement
 
 LEAST = 3
 """Retrained models: two to measure against, and one to measure."""
+SAME = "retraining with other seeds gives the same losses"
 PARTS: tuple[Part, ...] = ("forgotten", "unseen_retained", "retained")
 WORDS = {
     "forgotten": "forgotten images",
@@ -61,18 +62,23 @@ class Klom:
             floors.append(divergence(losses[k], others, variance))
             own.append(divergence(mine, others, variance))
         here, floor = torch.stack(own).mean(0), torch.stack(floors).mean(0)
+        shift = mean(f"loss_shift_{part}", a, mine - losses.mean(0), loss_unit(a.model))
+        if not float(floor.mean()):
+            rows = [null(f"{name}_{part}", a, SAME, unit) for name, unit in (("klom", "nats"), ("floors", ""))]
+            return [*rows, shift], (
+                f"How far the loss of {WORDS[part]} is from retraining's, {_side(shift)}, has no floor: {SAME}."
+            )
         ratio = float(here.mean() / floor.mean())
         half = Z95 * float((here - ratio * floor).std()) / n**0.5 / float(floor.mean())
-        shift = mine - losses.mean(0)
         rows = [
             mean(f"klom_{part}", a, here, "nats"),
             mean(f"klom_floor_{part}", a, floor, "nats"),
             Measurement(f"floors_{part}", a.name, ratio, max(0.0, ratio - half), ratio + half, n, sha256=a.sha256),
-            mean(f"loss_shift_{part}", a, shift, loss_unit(a.model)),
+            shift,
         ]
         return rows, (
             f"The loss of {WORDS[part]} is {ratio:.1f} floors{ends(rows[2], '.1f')} from retraining's, "
-            f"{_side(rows[3])}. The interval is over images; {len(retrained)} retrained models give the floor."
+            f"{_side(shift)}. The interval is over images; {len(retrained)} retrained models give the floor."
         )
 
 

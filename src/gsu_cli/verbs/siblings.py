@@ -60,23 +60,25 @@ def siblings(cfg: DictConfig, inputs: RunInputs, n: int) -> list[Checkpoint]:
         path = place / str(k + 1) / MODEL
         if not path.is_file():
             _train(session, original, split, recipe, seed, path, f"reference {k + 1} of {n}")
-        one = _opened(path, split)
-        check_reference(one, original, split, session)
+        one = _opened(path, original, split, session)
         one.model.to(session.device)
         session.record.inputs[f"reference {k + 1}"] = describe(one)
         found.append(one)
     return found
 
 
-def _opened(path: Path, split: Split) -> Checkpoint:
+def _opened(path: Path, original: Checkpoint, split: Split, session: Session) -> Checkpoint:
+    rule, way_out = "a reference that was trained earlier must be", f"Remove {path.parent} to have it trained again"
     try:
-        return load_checkpoint(path, shape=split.dataset.shape)
+        found = load_checkpoint(path, shape=split.dataset.shape)
     except CheckpointError as e:
-        raise CheckpointError(
-            "a reference that was trained earlier must be whole",
-            found=str(e).rstrip("."),
-            way_out=f"Remove {path.parent} to have it trained again",
-        ) from e
+        raise CheckpointError(f"{rule} whole", found=str(e).rstrip("."), way_out=way_out) from e
+    try:
+        check_reference(found, original, split, session)
+    except CheckpointError as e:  # which is about an option that nobody typed
+        what = f"what training the original without {split.words} gives"
+        raise CheckpointError(f"{rule} {what}", found=e.found, way_out=way_out) from e
+    return found
 
 
 def _train(
