@@ -118,6 +118,11 @@ def test_a_retrained_model_is_at_no_distance_and_the_original_far() -> None:
     assert "cosine -1" in found.sentences[-1]
 
 
+def test_of_any_share_one_image_is_left() -> None:
+    found = Exact(fractions=[1 - 1e-9])(case())
+    assert "for images at random: 399 (" in found.sentences[1]
+
+
 def test_other_models_have_no_closed_form() -> None:
     (row,) = Exact()(memory_case(0, 1)).measurements
     assert row.reason == "closed forms need a linear-Gaussian model, model=ppca; found Memory"

@@ -94,7 +94,19 @@ def test_what_is_left_is_what_was_predicted_and_did_not_happen() -> None:
     assert happened is not None
     assert happened > 0, "without the upright bars, samples that show one are less likely"
     assert f"samples that show {known.split.words} changes by" in found.sentences[1]
-    assert "there is left" in found.sentences[1]
+    assert "Predicted less what happened: " in found.sentences[1]
+    assert found.sentences[1].endswith("(retrained, the error of the prediction).")
+
+
+def test_a_solver_that_has_not_converged_is_named() -> None:
+    few, enough = (
+        ForgottenInfluence(solvers=["cg"], **OPTIONS | {"steps": k, "damping": damping})(case())
+        for k, damping in ((1, 0.1), (40, 10.0))
+    )
+    worst = max(m.value or 0 for m in few.measurements if m.name == "residual_cg")
+    assert f"Solver cg has not converged: its residual is {worst:.2g} of the right-hand side" in few.sentences[-1]
+    assert "Raise audit.influence.steps or" in few.sentences[-1]
+    assert not [line for line in enough.sentences if "converged" in line]
 
 
 def test_solvers_order_images_more_alike_than_inner_products_do() -> None:

@@ -76,6 +76,27 @@ def test_what_did_not_move_has_no_shift() -> None:
     assert value(found, "percentile_distance").value == value(found, "percentile_distance", "original").value
 
 
+def test_what_shifted_all_alike_is_told_by_the_means() -> None:
+    """Each loss 50 higher: the slope is 0, and it would not be true that nothing shifted."""
+    known = audited(0)
+    before = {part: known.at_noise(NOISE, known.models["original"], part) for part in ("train", "heldout")}
+    known.models["unlearned"].__dict__["sha256"] = "raised"
+    for part, losses in before.items():
+        known._losses["raised", f"{part} at {NOISE}"] = losses + 50
+    found = Memorisation()(known)
+    assert value(found, "shift_slope").value == pytest.approx(0, abs=1e-9)
+    assert "The loss shifted by 50 (50 to 50) squared distance in the mean" in found.sentences[-1]
+    truth = value(found, "memorisation", "original").value
+    assert f"leaving each image out shifts it by {truth:.3g}; " in found.sentences[-1]
+
+
+def test_images_that_nobody_memorised_are_not_called_memorised() -> None:
+    noise = torch.randn(12, 160, generator=torch.Generator().manual_seed(2))
+    known = replace(audited(0), design=replace(design(), losses={"loss": noise}))
+    first = Memorisation()(known).sentences[0]
+    assert first.startswith("It is not shown that the forgotten 30 images are memorised: by ")
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_attacks_tell_what_is_known_by_heart(attack: str) -> None:
     found = LikelihoodRatio()(audited(0))

@@ -55,7 +55,7 @@ class Exact:
                 found.append(Measurement(name, a.name, value, n=split.n_retain, unit=NATS, sha256=a.sha256))
         rng = generator(case.seed, "audit", "exact")
         every, own = torch.randperm(len(train), generator=rng), torch.randperm(split.n_forget, generator=rng)
-        sizes = list(dict.fromkeys(max(1, round(f * len(train))) for f in self.fractions))
+        sizes = list(dict.fromkeys(min(max(1, round(f * len(train))), len(train) - 1) for f in self.fractions))
         at_random = self._along(case, whole, every, sizes, q, sigma)
         within = [*(n for n in sizes if n < split.n_forget), split.n_forget]
         of_these = self._along(case, whole, split.forget[own], within, q, sigma)

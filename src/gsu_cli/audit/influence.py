@@ -26,6 +26,13 @@ from gsu_cli.run.seeds import derive
 
 WORDS = {"retained": "held-out images that are to stay", "shown": "samples that show {what}",
          "other": "other samples", "samples": "samples"}  # fmt: skip
+FAR = 0.1
+"""Of the right-hand side: a larger residual is said in words. Conjugate gradients stop at half of it."""
+MEND: Mapping[SolverName, str] = {
+    "cg": "Raise audit.influence.steps or audit.influence.damping",
+    "lissa": "Raise audit.influence.depth or audit.influence.damping",
+    "kfac": "Read the order of images in it, and no amounts",
+}
 
 
 class ForgottenInfluence:
@@ -82,7 +89,7 @@ class ForgottenInfluence:
             found[name] = scores(case, a.model, goals, forgotten, self.solvers, at)
         rows = [m for name, s in found.items() for m in self._of(case, case.models[name], s, goals)]
         rows += [m for name in (UNLEARNED, RETRAINED) if name in found for m in _against(case, name, found, goals)]
-        return Result(rows, sentences=_said(case, rows, goals, self.solvers[0]))
+        return Result(rows, sentences=[*_said(case, rows, goals, self.solvers[0]), *_unsolved(rows, self.solvers)])
 
     def _of(self, case: Case, a: Audited, s: Scores, goals: Targets) -> list[Measurement]:
         unit, rows = loss_unit(a.model), []
@@ -152,16 +159,30 @@ def _said(case: Case, rows: list[Measurement], goals: Targets, solver: str) -> l
         done = [f"{_number(by[f'change_on_{group}', m])} ({m})" for m in (UNLEARNED, RETRAINED) if m in case.models]
         lines.append(f"{line}; it changed by {', '.join(done)}.")
         left = [
-            f"{_number(by[f'influence_left_on_{group}', m])} ({m})" for m in (UNLEARNED, RETRAINED) if m in case.models
+            f"{_number(by[f'influence_left_on_{group}', m])} ({m}{error})"
+            for m, error in ((UNLEARNED, ""), (RETRAINED, ", the error of the prediction"))
+            if m in case.models
         ]
-        if left:
-            lines[-1] = f"{lines[-1].removesuffix('.')}, so that of the influence there is left {', '.join(left)}."
+        lines[-1] += f" Predicted less what happened: {', '.join(left)}."
     order = by["rank_correlation_inner_product_on_samples", ORIGINAL]
     if order.value is not None:
         lines.append(
             f"The plain inner product orders the forgotten images, by their influence on a sample, with a rank "
             f"correlation of {order.value:.2f}{ends(order, '.2f')} to influence."
         )
+    return lines
+
+
+def _unsolved(rows: list[Measurement], solvers: Sequence[SolverName]) -> list[str]:
+    """A sentence for each solver whose answer is far from the solution."""
+    lines = []
+    for solver in solvers:
+        worst = max(m.value or 0.0 for m in rows if m.name == f"residual_{solver}")
+        if worst > FAR:
+            lines.append(
+                f"Solver {solver} has not converged: its residual is {worst:.2g} of the right-hand side, where 0 is "
+                f"exact and 1 is no better than an answer of 0. {MEND[solver]}."
+            )
     return lines
 
 

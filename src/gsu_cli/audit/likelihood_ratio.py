@@ -9,10 +9,10 @@ models of the design:
               r(x) = -L(x) - log mean_out exp(-L_r(x))                           Zarifzadeh et al., arXiv 2312.03262
 
 ``s`` are one for all images, as their authors advise where models are few. Others, of the AUC, are the same images
-under the models of the design that never saw them, each scored with the rest of the design. The audited model is scored with
-as many: for each image, one of the models without it is left out. So 0.5 is what a model gets that was never trained on
-the images, and *in* stands beside: what models get that were. An AUC below 0.5 is no success:
-the images stand out as worse than never seen. Every loss is taken relative to the model's mean over held-out images,
+under the models of the design that never saw them, each scored with the rest of the design. The audited model is scored
+with as many: for each image, one of the models without it is left out. So 0.5 is what a model gets that was never
+trained on the images, and *in* stands beside: what models get that were. An AUC below 0.5 is no success: the images
+stand out as worse than never seen. Every loss is taken relative to the model's mean over held-out images,
 because models of half of the data are worse at everything; where a retrained model is known its AUC decides, as that
 difference is not the same for all images.
 """

@@ -4,8 +4,9 @@
     shift_i        = L_unlearned(i) - L_original(i)
 
 Were the images memorised, where do they stand in models that never saw them, and did unlearning shift the loss of each
-as leaving it out of training does? A slope of 1 is leaving out, above is over-forgetting, below 0 the wrong way. Beside
-it stands how well the leverage that bounds a step by default predicts memorisation, on random training images.
+as leaving it out of training does? Equal means and a slope of 1 are leaving out. The slope is over images: it says
+nothing of what all of them shifted by, and the noise of few models flattens it. Beside it stands how well the leverage
+that bounds a step by default predicts memorisation, on random training images.
 Source of memorisation: van den Burg and Williams, arXiv 2106.03216, for VAEs.
 """
 
@@ -66,11 +67,14 @@ class Memorisation:
             rows.append(row)
         value, _ = design.memorisation()
         rank = 100 * float(placements(value[index], value).mean())
-        what = "The forgotten image is" if len(index) == 1 else f"The {len(index):,} forgotten images are"
-        return rows, [
-            f"{what} memorised by {rows[0].value:.3g}{ends(rows[0], '.3g')} {rows[0].unit}, at percentile {rank:.0f} "
-            "of the training images."
-        ]
+        row, one = rows[0], len(index) == 1
+        amount = f"by {row.value:.3g}{ends(row, '.3g')} {row.unit}, at percentile {rank:.0f} of the training images."
+        if row.low is None or row.low > 0:
+            return rows, [
+                f"{'The forgotten image is' if one else f'The {len(index):,} forgotten images are'} memorised {amount}"
+            ]
+        images = "image is" if one else f"{len(index):,} images are"
+        return rows, [f"It is not shown that the forgotten {images} memorised: {amount}"]
 
     def _percentiles(self, case: Case, design: LeaveOut, index: Tensor) -> list[Measurement]:
         """Among held-out images, each under the same model; and how far that is from models without the image."""
@@ -134,8 +138,12 @@ def _said(found: list[Measurement]) -> list[str]:
         )
     slope = rows.get(("shift_slope", UNLEARNED))
     if slope is not None:
-        line = f"The loss shifted {slope.value:.2f}{ends(slope, '.2f')} times as leaving each image out shifts it"
+        shift, truth = rows["loss_shift", UNLEARNED], rows["memorisation", ORIGINAL]
+        line = (
+            f"The loss shifted by {shift.value:.3g}{ends(shift, '.3g')} {shift.unit} in the mean, where leaving each "
+        )
+        line += f"image out shifts it by {truth.value:.3g}; from image to image the one follows the other with a slope "
         r = rows.get(("shift_correlation", UNLEARNED))
-        also = "" if r is None else f", with a correlation of {r.value:.2f}{ends(r, '.2f')}"
-        lines.append(f"{line}{also}.")
+        also = "" if r is None else f" and a correlation of {r.value:.2f}{ends(r, '.2f')}"
+        lines.append(f"{line}of {slope.value:.2f}{ends(slope, '.2f')}{also}.")
     return lines
