@@ -35,15 +35,30 @@ def spec(name: str) -> TableSpec:
     return TableSpec.of(values)
 
 
+def groups(line: str) -> set[str]:
+    """What the words of a line set: of ``method.lr=1e-3`` the group ``method``."""
+    return {re.split(r"[.=@]", word.lstrip("+~"))[0] for word in line.split()}
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_its_lines_compose(name: str) -> None:
+    """Each row and each column once, and together those that set something of the same group."""
     found = spec(name)
     # of a sweep the first value: the choices of a group are composed one by one in test_configs
-    rows, columns = ({next(expand(*line))[0] for line in lines.items()} for lines in (found.rows, found.columns))
-    for cell in [c for c in found.cells() if c.row in rows and c.column in columns and c.seed == found.seeds[0]]:
+    rows, columns = (
+        {next(expand(*line))[0]: groups(line[1]) for line in lines.items()} for lines in (found.rows, found.columns)
+    )
+    cells = [c for c in found.cells() if c.row in rows and c.column in columns and c.seed == found.seeds[0]]
+    seen: set[str] = set()
+    for cell in cells:
+        if {cell.row, cell.column} <= seen and not rows[cell.row] & columns[cell.column]:
+            continue
+        seen |= {cell.row, cell.column}
         config = compose("unlearn", cell.overrides)
         assert config.seed == cell.seed
         OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert seen == {c for cell in cells for c in (cell.row, cell.column)}
+    assert seen
 
 
 @pytest.mark.parametrize("name", TABLES)
