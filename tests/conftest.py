@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from gsu_cli.cli import main
+from gsu_cli.run.configs import conf_dir
 
 # nothing here is large enough for two threads, which only wait for each other on a busy machine; before torch comes
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -62,6 +63,28 @@ def yaml_is_parsed_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(yaml, "load", load)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def a_line_is_composed_once() -> Iterator[None]:
+    """Hydra composes a line whole to ask for ``hydra.mode``, and again to run it: half of what a refusal took.
+
+    No config of ours sets it (tests/conf), so of a line without a word of Hydra's, or other configs, it is none.
+    """
+    from hydra._internal.hydra import Hydra
+
+    ask = Hydra.get_mode
+
+    def get_mode(self: Hydra, config_name: str | None, overrides: list[str]) -> Any:
+        places = [place.path for place in self.config_loader.get_search_path().get_path()]
+        others = {place for place in places if place and "://" not in place} - {str(conf_dir())}
+        if others or any("hydra" in word for word in overrides):
+            return ask(self, config_name, overrides)
+        return None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Hydra, "get_mode", get_mode)
         yield
 
 

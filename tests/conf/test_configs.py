@@ -136,3 +136,12 @@ def test_manners(path: Path, type_line: Any, tmp_path: Path) -> None:
         for line in lines:
             number = re.match(r"\s*\w+: +(-?[\d.]*\d[\d.e+-]*|\[[\d., e+-]+\])\s*(#.*)?$", line)
             assert not number or number[2], f"no unit or source: {line}"
+
+
+@pytest.mark.parametrize("path", on_disk(), ids=lambda path: str(path.relative_to(CONF)))
+def test_none_decides_whether_a_line_is_a_sweep(path: Path) -> None:
+    """The word ``-m`` does. tests/conftest.py counts on it, and composes a line once."""
+    assert "hydra.mode" not in path.read_text(encoding="utf-8")
+    found = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    assert isinstance(found, dict)
+    assert "mode" not in (found.get("hydra") or {})
