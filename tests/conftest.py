@@ -70,7 +70,7 @@ def yaml_is_parsed_once() -> Iterator[None]:
 def a_line_is_composed_once() -> Iterator[None]:
     """Hydra composes a line whole to ask for ``hydra.mode``, and again to run it: half of what a refusal took.
 
-    No config of ours sets it (tests/conf), so of a line without a word of Hydra's, or other configs, it is none.
+    Of ours, experiments alone set it (tests/conf): of a line without one, without a word of Hydra's, it is none.
     """
     from hydra._internal.hydra import Hydra
 
@@ -79,7 +79,7 @@ def a_line_is_composed_once() -> Iterator[None]:
     def get_mode(self: Hydra, config_name: str | None, overrides: list[str]) -> Any:
         places = [place.path for place in self.config_loader.get_search_path().get_path()]
         others = {place for place in places if place and "://" not in place} - {str(conf_dir())}
-        if others or any("hydra" in word for word in overrides):
+        if others or any("hydra" in word or "experiment" in word for word in overrides):
             return ask(self, config_name, overrides)
         return None
 
