@@ -167,6 +167,13 @@ def test_linspace_is_refused(tmp_path: Path) -> None:
     assert opened(folder, spacing="trailing").spacing == "trailing"
 
 
+@pytest.mark.parametrize("spacing", [0, False, "linspace", float("nan")])
+def test_what_is_typed_is_no_silent_default(tmp_path: Path, spacing: object) -> None:
+    folder = save(tmp_path / "theirs")
+    with pytest.raises(UsageError, match=rf"`model.spacing` must be one of trailing, leading; found {spacing}\."):
+        opened(folder, spacing=spacing)
+
+
 # Bad folders: one sentence each
 
 
@@ -219,6 +226,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "config of another": (unet(_class_name="UNet2DConditionModel"), "found UNet2DConditionModel in"),
     "channels": (unet(in_channels=3, out_channels=3), "found in_channels and sample_size (3, 12, 12)"),
     "sample size": (unet(sample_size=28), "found in_channels and sample_size (1, 28, 28). Choose the data set that it"),
+    "no size": (unet(sample_size=[]), "found in_channels and sample_size (1,). Choose the data set that it"),
     "sizes": (unet(sample_size=[12, 14]), "found in_channels and sample_size (1, 12, 14)"),
     "learned variance": (unet(out_channels=2), "without a learned variance; found out_channels 2"),
     "classes": (unet(num_class_embeds=10), "must be an unconditional network"),
@@ -234,15 +242,24 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "odd groups": (unet(norm_num_groups=3), "must be one that this release of diffusers builds; found"),
     "other weights": (unet(block_out_channels=[8, 16]), "of another shape"),
     "prediction": (scheduler(prediction_type="flow"), "must be one of epsilon, v_prediction, sample; found flow"),
+    "a list of predictions": (scheduler(prediction_type=["sample"]), "v_prediction, sample; found ['sample']"),
+    "no noise levels": (scheduler(num_train_timesteps=0), "num_train_timesteps in scheduler/scheduler_config.json must"),
+    "one noise level": (scheduler(num_train_timesteps=1), "num_train_timesteps in scheduler/scheduler_config.json must"),
     "variance": (scheduler(variance_type="learned_range"), "found variance_type learned_range for in_channels 1"),
     "thresholding": (scheduler(thresholding=True), "thresholding in scheduler/scheduler_config.json must be false"),
     "clip": (scheduler(clip_sample_range=-1.0), "clip_sample_range in scheduler/scheduler_config.json must be a"),
     "zero snr": (scheduler(rescale_betas_zero_snr=True, prediction_type="epsilon"), "must go with another prediction"),
     "betas": (scheduler(trained_betas=[0.1, 0.2]), "one for each of num_train_timesteps; found 2 for 20"),
+    "one beta": (scheduler(trained_betas=0.5), "one for each of num_train_timesteps; found () for 20"),
     "betas above 1": (scheduler(trained_betas=[1.5] * T), "must lie between 0 and 1"),
     "betas of nan": (scheduler(trained_betas=[float("nan")] * T), "must lie between 0 and 1"),
     "schedule": (scheduler(beta_schedule="mine"), "must be one that this release of diffusers builds; found mine"),
     "spacing": (scheduler(timestep_spacing="odd"), "`model.spacing` must be one of trailing, leading"),
+    "offset below 0": (
+        scheduler(steps_offset=-1, timestep_spacing="leading"),
+        "steps_offset in scheduler/scheduler_config.json must be an integer >= 0; found -1",
+    ),
+    "no offset": (scheduler(steps_offset=None), "steps_offset in scheduler/scheduler_config.json must be an integer"),
     "offset": (
         scheduler(steps_offset=9, timestep_spacing="leading"),
         "the first step of sampling must be at one of the 20 noise levels; found",

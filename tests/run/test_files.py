@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gsu_cli.errors import OutputError
-from gsu_cli.run.files import atomic, sha256_of, write_text
+from gsu_cli.run.files import atomic, atomic_folder, sha256_of, write_text
 
 
 @pytest.fixture
@@ -79,3 +79,42 @@ def test_sha256_of_a_file_larger_than_a_block(tmp_path: Path) -> None:
     data = bytes(range(256)) * 5000
     (tmp_path / "x").write_bytes(data)
     assert sha256_of(tmp_path / "x") == hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def old_folder(tmp_path: Path) -> Path:
+    write_text(tmp_path / "model" / "unet" / "weights", "old")
+    return tmp_path / "model"
+
+
+def written(folder: Path) -> None:
+    with atomic_folder(folder) as temporary:
+        write_text(temporary / "unet" / "weights", "new")
+
+
+def test_a_folder_gives_way_to_another(old_folder: Path) -> None:
+    written(old_folder)
+    assert (old_folder / "unet" / "weights").read_text() == "new"
+    assert os.listdir(old_folder.parent) == [old_folder.name]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(errno.EIO, "input")])
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_folder_that_cannot_be_replaced_stays(
+    old_folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, at: int
+) -> None:
+    """At the first renaming, of the old one, or at the second, of the new one."""
+    calls, replace = [], Path.replace
+
+    def fails(path: Path, target: Path) -> Path:
+        if path.parent == old_folder.parent:
+            calls.append(path)
+            if len(calls) == at:
+                raise error
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises((OutputError, KeyboardInterrupt)):
+        written(old_folder)
+    assert (old_folder / "unet" / "weights").read_text() == "old"
+    assert os.listdir(old_folder.parent) == [old_folder.name], "no temporary folder stays"

@@ -7,9 +7,12 @@ that the library left beside the weights, and ``translated(tensors)``, the libra
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
-from gsu_cli.errors import UsageError
+from gsu_cli.errors import CheckpointError, UsageError
+from gsu_cli.run.memory import is_out_of_memory
+from gsu_cli.run.one_line import one_line
 
 
 def library(module: str, extra: str) -> Any:
@@ -23,6 +26,24 @@ def library(module: str, extra: str) -> Any:
     except ImportError as e:
         raise UsageError(
             f"`model` needs the library {extra}",
-            found=str(e).splitlines()[0],
+            found=one_line(e),
             way_out=f"Type pip install 'gsu-cli[{extra}]'",
+        ) from e
+
+
+def built_by_diffusers(kind: Any, options: Mapping[str, Any], path: str) -> Any:
+    """An object of a class of diffusers, from the config that lies at ``path``.
+
+    Raises:
+        CheckpointError: this release does not build it.
+    """
+    try:
+        return kind(**options)
+    except Exception as e:  # a config is anyone's text
+        if is_out_of_memory(e):
+            raise
+        raise CheckpointError(
+            f"{path} must be one that this release of diffusers builds",
+            found=one_line(e),
+            way_out="Install the release that wrote it",
         ) from e

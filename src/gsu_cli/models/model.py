@@ -57,11 +57,13 @@ def copied(model: Any) -> Any:
             with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
                 again = type(model)(**model.config())
             again.load_state_dict(model.state_dict())
-        except Exception as again_e:  # noqa: BLE001
+        except Exception as again_e:
+            if is_out_of_memory(again_e):
+                raise
             raise UsageError(
                 f"{type(model).__name__} must be possible to copy, or to rebuild from its config()",
-                found=f"{type(e).__name__}: {' '.join(str(again_e).split())[:160]}",
-            ) from e
+                found=f"{type(again_e).__name__}: {' '.join(str(again_e).split())[:160]}",
+            ) from again_e
     return again.to(device_of(model)).train(model.training)
 
 

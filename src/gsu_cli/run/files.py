@@ -51,6 +51,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     except OSError as e:
         raise _unwritable(path, e) from e
     finally:
+        if old.exists() and not path.exists():
+            old.replace(path)
         for left in (temporary, old):
             shutil.rmtree(left, ignore_errors=True)
 

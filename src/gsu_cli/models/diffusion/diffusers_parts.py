@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gsu_cli.checks import is_int
 from gsu_cli.errors import CheckpointError
-from gsu_cli.run.memory import is_out_of_memory
-from gsu_cli.run.one_line import one_line
+from gsu_cli.models.libraries import built_by_diffusers
 from gsu_cli.run.pipelines import check_scheduler
 
 PREDICTION_TYPES = {"epsilon": "eps", "v_prediction": "v", "sample": "sample"}
@@ -29,7 +29,7 @@ def built_unet(diffusers: Any, options: Mapping[str, Any]) -> Any:
         CheckpointError: this release does not build it.
     """
     own = {k: v for k, v in options.items() if not k.startswith("_") and k not in OF_AN_AVERAGE}
-    net = _made(diffusers.UNet2DModel, own, UNET)
+    net = built_by_diffusers(diffusers.UNet2DModel, own, UNET)
     from diffusers.models.attention_processor import AttnProcessor  # here: the library is an extra
 
     for module in net.modules():
@@ -47,20 +47,7 @@ def built_scheduler(diffusers: Any, options: Mapping[str, Any]) -> Any:
     check_scheduler(options.get("_class_name"), SCHEDULER)  # type: ignore[arg-type]  # where it lies, for the sentence
     kind = getattr(diffusers, options["_class_name"])
     known = inspect.signature(kind).parameters
-    return _made(kind, {k: v for k, v in options.items() if k in known}, SCHEDULER)
-
-
-def _made(kind: Any, options: Mapping[str, Any], path: str) -> Any:
-    try:
-        return kind(**options)
-    except Exception as e:  # a config is anyone's text
-        if is_out_of_memory(e):
-            raise
-        raise CheckpointError(
-            f"{path} must be one that this release of diffusers builds",
-            found=one_line(e),
-            way_out="Install the release that wrote it",
-        ) from e
+    return built_by_diffusers(kind, {k: v for k, v in options.items() if k in known}, SCHEDULER)
 
 
 def alpha_bars_of(scheduler: Any) -> Tensor:
@@ -70,14 +57,21 @@ def alpha_bars_of(scheduler: Any) -> Tensor:
         CheckpointError: they do not fall from an image to noise.
     """
     bars: Tensor = scheduler.alphas_cumprod
-    if len(bars) != scheduler.config.num_train_timesteps:
+    T = scheduler.config.num_train_timesteps
+    if tuple(bars.shape) != (T,):
         raise CheckpointError(
             f"trained_betas in {SCHEDULER} must be one for each of num_train_timesteps",
-            found=f"{len(bars)} for {scheduler.config.num_train_timesteps}",
+            found=f"{tuple(bars.shape)} for {T}" if bars.ndim != 1 else f"{len(bars)} for {T}",
+            way_out="Copy the scheduler's folder again",
+        )
+    if len(bars) < 2:
+        raise CheckpointError(
+            f"num_train_timesteps in {SCHEDULER} must be an integer >= 2",
+            found=T,
             way_out="Copy the scheduler's folder again",
         )
     falls = bool((bars[1:] < bars[:-1]).all()) and bool(torch.isfinite(bars).all())
-    if len(bars) < 2 or not falls or not 0 < float(bars[0]) < 1 or float(bars[-1]) < 0:
+    if not falls or not 0 < float(bars[0]) < 1 or float(bars[-1]) < 0:
         raise CheckpointError(
             f"the betas of {SCHEDULER} must lie between 0 and 1, so that an image fades into noise",
             found=f"shares of an image from {float(bars[0]):.3g} to {float(bars[-1]):.3g}",
@@ -98,7 +92,7 @@ def check_pair(unet: Any, scheduler: Any, shape: tuple[int, int, int]) -> None:
         CheckpointError: naming what differs.
     """
     c, h, w = shape
-    if scheduler.prediction_type not in PREDICTION_TYPES:
+    if str(scheduler.prediction_type) not in PREDICTION_TYPES:
         raise CheckpointError(
             f"prediction_type in {SCHEDULER} must be one of {', '.join(PREDICTION_TYPES)}",
             found=scheduler.prediction_type,
@@ -138,7 +132,7 @@ def check_pair(unet: Any, scheduler: Any, shape: tuple[int, int, int]) -> None:
             f"the network of {UNET} must be for images of the data set's shape {shape}",
             found=f"in_channels and sample_size {expected}",
             way_out=f"Choose the data set that it was trained on, or its size: dataset.size={sizes[0]}"
-            if sizes[0]
+            if sizes and sizes[0]
             else "Choose the data set that it was trained on",
         )
     factor = 2 ** (len(unet.block_out_channels) - 1)
@@ -164,6 +158,12 @@ def _check_times(unet: Any, scheduler: Any) -> None:
             f"a learned time embedding needs all {T} noise levels of the scheduler",
             found=f"num_train_timesteps {unet.num_train_timesteps} in {UNET}",
             way_out="Copy the scheduler's folder again",
+        )
+    if not is_int(scheduler.get("steps_offset", 0), 0):
+        raise CheckpointError(
+            f"steps_offset in {SCHEDULER} must be an integer >= 0",
+            found=repr(scheduler.steps_offset),
+            way_out="Write 0, or copy the scheduler's folder again",
         )
     if scheduler.rescale_betas_zero_snr and scheduler.prediction_type == "epsilon":
         raise CheckpointError(

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from gsu_cli.checks import as_int, as_shape
 from gsu_cli.errors import UsageError
+from gsu_cli.models.conditions import DROP
 from gsu_cli.models.diffusion.base import Denoiser
 from gsu_cli.models.diffusion.diffusers_parts import (
     PREDICTION_TYPES,
@@ -65,7 +66,7 @@ class Unet2d(Denoiser):
         self.unet = dict(unet or small(self.shape))
         self.scheduler = dict(scheduler or {"prediction_type": "v_prediction", "beta_schedule": "squaredcos_cap_v2"})
         self.scheduler.setdefault("_class_name", "DDPMScheduler")
-        if scheduler is None:
+        if not scheduler:
             self.scheduler["timestep_spacing"] = "trailing"
         self._built = built_scheduler(diffusers, self.scheduler)
         net = built_unet(diffusers, self.unet)
@@ -77,9 +78,9 @@ class Unet2d(Denoiser):
         bars = alpha_bars_of(self._built)
         self.train_steps = len(bars)
         self._noise_by(bars.sqrt(), (1 - bars).sqrt())
-        said = spacing or self._built.config.timestep_spacing
+        said = self._built.config.timestep_spacing if spacing is None else spacing
         if said not in SPACINGS:
-            whose = "" if spacing else ", the folder's timestep_spacing"
+            whose = ", the folder's timestep_spacing" if spacing is None else ""
             raise UsageError(
                 f"`model.spacing` must be one of {', '.join(SPACINGS)}",
                 found=f"{said}{whose}",
@@ -88,7 +89,7 @@ class Unet2d(Denoiser):
         self.spacing = str(said)
         self.sample_steps = as_int("model.sample_steps", self._fit(USUAL) if sample_steps is None else sample_steps)
         self._check_sampling()
-        self._expect(0, 0.1)
+        self._expect(0, DROP)
 
     @staticmethod
     def options_beside(weights: Path) -> dict[str, Any]:
@@ -127,7 +128,7 @@ class Unet2d(Denoiser):
         stride = self.train_steps // self.sample_steps
         if self.spacing == "trailing":
             return list(range(self.train_steps - 1, -1, -stride))
-        offset = int(self._built.config.steps_offset)
+        offset = self._built.config.steps_offset
         return [i * stride + offset for i in reversed(range(self.sample_steps))]
 
     def _fit(self, most: int) -> int:

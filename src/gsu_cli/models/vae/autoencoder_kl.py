@@ -18,8 +18,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from gsu_cli.checks import as_shape
-from gsu_cli.errors import CheckpointError, UsageError
-from gsu_cli.models.libraries import library
+from gsu_cli.errors import UsageError
+from gsu_cli.models.libraries import built_by_diffusers, library
 from gsu_cli.models.likelihoods import Gaussian
 from gsu_cli.models.vae.base import Vae
 from gsu_cli.run.json_files import read_config
@@ -52,12 +52,7 @@ class AutoencoderKl(Vae):
             )
         diffusers = library("diffusers", "diffusers")
         own = {k: v for k, v in self.options.items() if not k.startswith("_")}
-        try:
-            net = diffusers.AutoencoderKL(**own)
-        except (TypeError, ValueError, RuntimeError) as e:
-            raise CheckpointError(
-                "config.json must be one that this release of diffusers builds", found=str(e).splitlines()[0]
-            ) from e
+        net = built_by_diffusers(diffusers.AutoencoderKL, own, "config.json")
         channels, height, width = self.shape
         halvings = len(net.config.block_out_channels) - 1
         if net.config.in_channels != channels or height % 2**halvings or width % 2**halvings:

@@ -21,6 +21,7 @@ from gsu_cli.models.likelihoods import Bernoulli, Gaussian
 from gsu_cli.models.vae.base import Vae
 from gsu_cli.run.json_files import read_config
 from gsu_cli.run.memory import is_out_of_memory
+from gsu_cli.run.one_line import one_line
 
 KINDS = (
     "VAEConfig", "BetaVAEConfig", "BetaTCVAEConfig", "DisentangledBetaVAEConfig", "INFOVAE_MMD_Config", "IWAEConfig",
@@ -122,7 +123,7 @@ def _config(options: Mapping[str, Any], shape: tuple[int, int, int]) -> Any:
         config = getattr(models, str(options["name"]))(**{**values, "input_dim": tuple(shape)})
     except (TypeError, ValueError) as e:
         raise CheckpointError(
-            "model_config.json must be one that this release of pythae reads", found=str(e).splitlines()[0]
+            "model_config.json must be one that this release of pythae reads", found=one_line(e)
         ) from e
     if config.reconstruction_loss not in ("bce", "mse"):
         raise UsageError(
@@ -138,7 +139,7 @@ def _build(part: str, target: str, config: Any) -> nn.Module:
         if is_out_of_memory(e):
             raise
         raise UsageError(
-            f"`model.{part}` must be a class that is built from a pythae config", found=f"{target} ({e})"
+            f"`model.{part}` must be a class that is built from a pythae config", found=f"{target} ({one_line(e)})"
         ) from e
     if not isinstance(found, nn.Module):
         raise UsageError(f"`model.{part}` must be the class of a torch module", found=target)
