@@ -243,8 +243,14 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "other weights": (unet(block_out_channels=[8, 16]), "of another shape"),
     "prediction": (scheduler(prediction_type="flow"), "must be one of epsilon, v_prediction, sample; found flow"),
     "a list of predictions": (scheduler(prediction_type=["sample"]), "v_prediction, sample; found ['sample']"),
-    "no noise levels": (scheduler(num_train_timesteps=0), "num_train_timesteps in scheduler/scheduler_config.json must"),
-    "one noise level": (scheduler(num_train_timesteps=1), "num_train_timesteps in scheduler/scheduler_config.json must"),
+    "no noise levels": (
+        scheduler(num_train_timesteps=0),
+        "num_train_timesteps in scheduler/scheduler_config.json must",
+    ),
+    "one noise level": (
+        scheduler(num_train_timesteps=1),
+        "num_train_timesteps in scheduler/scheduler_config.json must",
+    ),
     "variance": (scheduler(variance_type="learned_range"), "found variance_type learned_range for in_channels 1"),
     "thresholding": (scheduler(thresholding=True), "thresholding in scheduler/scheduler_config.json must be false"),
     "clip": (scheduler(clip_sample_range=-1.0), "clip_sample_range in scheduler/scheduler_config.json must be a"),
