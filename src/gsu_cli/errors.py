@@ -7,7 +7,6 @@ Everything else that escapes is a defect of gsu and keeps its traceback.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class GsuError(Exception):
@@ -115,5 +114,7 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     choices, now = list(choices), renamed(str(word))
     if now != str(word) and now in choices:
         return f"It is called {now!r} now. "
+    from difflib import get_close_matches  # help does without
+
     near = get_close_matches(str(word), choices, n=1, cutoff=0.6)
     return f"Did you mean {near[0]!r}? " if near else ""

@@ -9,19 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from signal import SIG_DFL
 from typing import Any
 
 from gsu_cli import __version__
-from gsu_cli.cli import completion, pages, several
+from gsu_cli.cli import pages, several
 from gsu_cli.cli.app import App
 from gsu_cli.cli.collector import resting
-from gsu_cli.cli.error_messages import DEFECT, complain
-from gsu_cli.cli.flags import arrange
-from gsu_cli.cli.own_class import replaced
 from gsu_cli.errors import UsageError, did_you_mean
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -58,13 +53,16 @@ def main(argv: Sequence[str] | None = None, app: App | None = None) -> int:
 
 def _end_on_sigterm() -> Any:
     """Lets a batch system's SIGTERM end the run as Ctrl-C does, so that its record says so; what was set before."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not SIG_DFL:
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return None
 
     def end(*_: object) -> None:
         raise KeyboardInterrupt
 
-    return signal.signal(signal.SIGTERM, end)
+    try:
+        return signal.signal(signal.SIGTERM, end)
+    except ValueError:  # only the main thread may
+        return None
 
 
 def _dispatch(words: list[str], app: App) -> int:
@@ -75,8 +73,12 @@ def _dispatch(words: list[str], app: App) -> int:
         elif first == "--version":
             print(_versions())
         elif first == "--completion":
+            from gsu_cli.cli import completion
+
             print(completion.script(rest), end="")
         elif first == "--complete":
+            from gsu_cli.cli import completion
+
             print("".join(f"{answer}\n" for answer in completion.answers(rest[0] if rest else "", app)), end="")
         elif first == "help":
             print(pages.page(_verb(rest[0]), app.conf_dir), end="")
@@ -86,11 +88,16 @@ def _dispatch(words: list[str], app: App) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the one place where exceptions become exit codes
+        from gsu_cli.cli.error_messages import complain  # help does without
+
         return complain(error, app)
     return 0
 
 
 def _run(app: App, words: list[str]) -> int:
+    from gsu_cli.cli.flags import arrange
+    from gsu_cli.cli.own_class import replaced
+
     try:
         line = arrange(words)
         line = replace(line, overrides=replaced(line.overrides))
@@ -115,6 +122,8 @@ def _run(app: App, words: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - as above; `app` now knows the verb and can suggest its keys
+        from gsu_cli.cli.error_messages import DEFECT, complain
+
         code = complain(error, app)
         if code != DEFECT:
             _discard_folder()

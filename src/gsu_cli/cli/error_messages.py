@@ -8,14 +8,12 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gsu_cli.cli.app import App
 from gsu_cli.cli.several import cause, said_by_this_one
 from gsu_cli.errors import GsuError, OutputError
-from gsu_cli.run.memory import is_out_of_memory, memory_error
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -41,7 +39,7 @@ def complain(error: Exception, app: App, *, where: str = "") -> int:
     error = cause(error)
     complaint = explain(error, app)
     whole = complaint.exit_code == DEFECT or app.full_error
-    lines = "".join(traceback.format_exception(error)) if whole else ""
+    lines = _traceback(error) if whole else ""
     told = said_by_this_one(error, f"{where + ': ' if where else ''}{complaint.sentence}", lines)
     if told is None:
         return complaint.exit_code
@@ -83,7 +81,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
+def _traceback(error: BaseException) -> str:
+    import traceback  # help does without
+
+    return "".join(traceback.format_exception(error))
+
+
 def _as_output_error(error: BaseException) -> GsuError | None:
+    from gsu_cli.run.memory import is_out_of_memory, memory_error  # a run has it already
+
     # libraries written in Rust or C++ (safetensors, torch) report a full disk as text in exceptions of their own
     if "No space left on device" in str(error) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
         place = getattr(error, "filename", None) or "the output folder"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
+import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,10 +174,25 @@ def page(name: str, conf_dir: Path) -> str:
 
 def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:
     """``text`` in lines as wide as the terminal."""
-    columns = max(shutil.get_terminal_size().columns - 1, 40)
     return textwrap.wrap(
-        text, columns, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+        text,
+        max(_columns() - 1, 40),
+        initial_indent=first,
+        subsequent_indent=later,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+
+
+def _columns() -> int:
+    """Of the terminal. `shutil` knows, too, and imports every packer of files."""
+    typed = os.environ.get("COLUMNS", "")
+    if typed.isdigit() and int(typed):
+        return int(typed)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # no terminal
+        return 80
 
 
 def choices(name: str, conf_dir: Path) -> dict[str, list[str]]:

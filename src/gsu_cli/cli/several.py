@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,6 +75,9 @@ def folder_of_its_own(words: Sequence[str]) -> Iterator[list[str]]:
     if not index():
         yield list(words)
         return
+    import shutil
+    import tempfile
+
     scratch = tempfile.mkdtemp(prefix="gsu-")
     kept = [word for word in words if word.lstrip("+").partition("=")[0] not in OURS]
     try:

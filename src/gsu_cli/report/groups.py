@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from gsu_cli.report.keys import BUDGET, checkpoints, default_keys, key, natural, varied
 from gsu_cli.report.numbers import Shift
+from gsu_cli.report.once import once
 from gsu_cli.report.quantities import Quantity, Reading
 from gsu_cli.report.settings import ADDED, chosen, data, settings, weights
+from gsu_cli.report.student import half_width
 from gsu_cli.report.sweep import labels
 from gsu_cli.run.record import Record
 
@@ -102,9 +104,7 @@ def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
     """
     if len(values) < 2:
         return None, None
-    from scipy.special import stdtrit  # here: it takes a tenth of a second, and a run of one seed has no such interval
-
-    half = float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
+    half = half_width(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
     mean = statistics.fmean(values)
     return mean - half, mean + half
 
@@ -158,6 +158,7 @@ def uneven(groups: Sequence[Group]) -> bool:
     return any(len(found) > 1 for found in specs) and any(found != specs[0] for found in specs)
 
 
+@once
 def setting(record: Record) -> str:
     """The cell that a run belongs to: everything that was chosen but the seeds; see `gsu_cli.report.settings`."""
     typed = [] if record.config.get("method") else [w for w in record.command if not w.startswith("seed")]

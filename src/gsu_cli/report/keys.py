@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gsu_cli.errors import UsageError, renamed
+from gsu_cli.report.once import once
 from gsu_cli.report.settings import chosen, data, needed, weights
 from gsu_cli.run.record import Record
 
@@ -21,6 +22,7 @@ ABSENT = "-"
 BUDGET = "protocol.budget"
 
 
+@once
 def key(record: Record, name: str) -> str:
     """The value of ``name`` for this run, as a reader would write it.
 
@@ -161,6 +163,7 @@ def varied(records: Iterable[Record]) -> list[str]:
     return list(dict.fromkeys(name for (*_, name), found in values.items() if len(found) > 1))
 
 
+@once
 def _with_budget(record: Record) -> dict[str, Any]:
     """What was chosen; the budget also where the config of a kept record does not hold it."""
     budget = key(record, BUDGET)

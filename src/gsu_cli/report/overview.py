@@ -10,6 +10,7 @@ from gsu_cli.report.aggregate import aggregate
 from gsu_cli.report.groups import distinct
 from gsu_cli.report.keys import NOT_RECORDED, key, varied
 from gsu_cli.report.marks import mark
+from gsu_cli.report.once import unchanged
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Reading, brief, discover
 from gsu_cli.report.settings import chosen
 from gsu_cli.report.table import Cell, Column, Table
@@ -18,6 +19,7 @@ from gsu_cli.run.record import Record
 OF_THE_METHOD = ("method", "protocol")  # groups of the config of which a retrained model knows nothing
 
 
+@unchanged()
 def tables(records: Sequence[Record], by: Sequence[str]) -> list[Table]:
     """The table of what was unlearned; where models retrained without the forgotten data were measured, theirs, too."""
     kept, _ = distinct(record for record in records if record.verb == "unlearn")

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gsu_cli.report.once import once
 from gsu_cli.run.record import Record
 
 LEFT_OUT = ("seed", "seeds", "paths", "logger", "device", "hydra", "experiment")
@@ -31,6 +32,7 @@ def settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in flat.items() if not k.startswith("metric.") or not k.endswith("._target_")}
 
 
+@once
 def chosen(record: Record) -> dict[str, Any]:
     """`settings` of a run, and the judges' weights."""
     found = settings(record.config)

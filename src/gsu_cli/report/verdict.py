@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from gsu_cli.report.numbers import Change, Shift, change, moved, newcombe, spread
+from gsu_cli.report.once import once
 from gsu_cli.report.reach import reached
 from gsu_cli.report.roles import asked, claim, claims, cost, cost_words
 from gsu_cli.run.record import Measurement, Record
@@ -69,6 +70,7 @@ class Verdict:
         return {"rule": RULE, **asdict(self), "reasons": list(self.reasons), "reached": list(self.reached)}
 
 
+@once
 def verdict(record: Record) -> Verdict | None:
     """The rule; None where original and unlearned were not both measured, or nothing was to be forgotten."""
     if not record.split or not {"original", "unlearned"} <= {m.subject for m in record.measurements}:

@@ -18,6 +18,7 @@ from gsu_cli.report import columns
 from gsu_cli.report.figures.files import KINDS
 from gsu_cli.report.formats import SUFFIXES, terminal
 from gsu_cli.report.keys import check_keys, default_keys
+from gsu_cli.report.once import unchanged
 from gsu_cli.report.overview import tables
 from gsu_cli.report.runs import Broken, Runs, collect
 from gsu_cli.report.table import Cell, Column, Table
@@ -78,6 +79,7 @@ class Options:
         return cls(places, by, asked, formats, output, title, cfg.pictures)
 
 
+@unchanged()
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
     settings.check(cfg, "report")

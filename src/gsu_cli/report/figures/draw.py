@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from gsu_cli.report.figures.canvas import blank, fitted, length, new, place
+from gsu_cli.report.figures.canvas import POINTS_PER_INCH, blank, fitted, length, new, place
 from gsu_cli.report.figures.chart import Chart, Figure, Series
 from gsu_cli.report.figures.labels import beside
 from gsu_cli.report.figures.marks import line, look, of_legend, spans
@@ -60,12 +60,16 @@ def sheet(figure: Figure) -> Canvas:
 
 def sign(series: Series) -> Canvas:
     """What stands for a series in a legend, 16 by 16."""
-    canvas = new(16, 16)
-    of_legend(blank(canvas, (0, 0, 16, 16)), series, 8, 8)
+    from matplotlib.transforms import Affine2D
+
+    canvas = new(16, 16)  # axes would take ten times as long as the sign
+    of_legend(canvas, series, 8, 8, transform=Affine2D().scale(1 / POINTS_PER_INCH) + canvas.dpi_scale_trans)
     return canvas
 
 
 def _chart(canvas: Canvas, chart: Chart, left: float, bottom: float) -> None:
+    from matplotlib.lines import Line2D
+
     longest = max((length(canvas, text) for _, text in chart.y.ticks), default=0.0)
     inset = max(LEFT, longest + (27 if chart.y.title else 10))
     across, up = WIDTH - inset - RIGHT, HEIGHT - TOP - BOTTOM
@@ -81,10 +85,11 @@ def _chart(canvas: Canvas, chart: Chart, left: float, bottom: float) -> None:
     about = 0
     for series in chart.series:
         line(axes, series)
-        for p in () if series.sign in ("dotted", "stairs") else series.points:
-            spans(axes, series, p.x, p.y, p.x_span, p.y_span)
-            (point,) = axes.plot([p.x], [p.y], gid=f"about-{about}", clip_on=False, linestyle="none", **look(series))
-            point.set_zorder(3)
+        if series.sign in ("dotted", "stairs"):
+            continue
+        spans(axes, series)
+        for p in series.points:
+            axes.add_artist(Line2D([p.x], [p.y], gid=f"about-{about}", clip_on=False, zorder=3, **look(series)))
             about += 1
             marks.append((p.x, p.y))
             if p.label:

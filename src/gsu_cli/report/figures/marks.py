@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from gsu_cli.report.figures.chart import COLOURS, REFERENCE, Series
@@ -9,8 +10,10 @@ from gsu_cli.report.figures.palette import LIGHT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 MARKERS = "os^D"
+NO_LINE = {"linestyle": "none"}
 
 
 def _colour(series: Series) -> str:
@@ -18,13 +21,13 @@ def _colour(series: Series) -> str:
 
 
 def look(series: Series) -> dict[str, Any]:
-    """The mark of a series."""
+    """The mark of a series, without a line."""
     if series.sign == "star":
-        return {"marker": "*", "markersize": 13, "color": _colour(series), "markeredgecolor": LIGHT["paper"]}
+        return {**NO_LINE, "marker": "*", "markersize": 13, "color": _colour(series), "markeredgecolor": LIGHT["paper"]}
     if series.index == REFERENCE:
-        return {"marker": "x", "markersize": 9, "markeredgewidth": 2, "color": _colour(series)}
+        return {**NO_LINE, "marker": "x", "markersize": 9, "markeredgewidth": 2, "color": _colour(series)}
     marker = MARKERS[series.index // COLOURS % len(MARKERS)]
-    return {"marker": marker, "markersize": 9, "color": _colour(series), "markeredgecolor": LIGHT["paper"]}
+    return {**NO_LINE, "marker": marker, "markersize": 9, "color": _colour(series), "markeredgecolor": LIGHT["paper"]}
 
 
 def line(axes: Axes, series: Series) -> None:
@@ -38,20 +41,27 @@ def line(axes: Axes, series: Series) -> None:
         axes.plot(x, y, color=_colour(series), linewidth=1.6)
 
 
-def spans(
-    axes: Axes, series: Series, x: float, y: float, along: tuple[float, float] | None, up: tuple[float, float] | None
-) -> None:
-    """Intervals; the axes cut them off at the frame."""
-    thin: dict[str, Any] = {"color": _colour(series), "linewidth": 1.2, "alpha": 0.6}
-    if along:
-        axes.plot(along, (y, y), **thin)
-    if up:
-        axes.plot((x, x), up, **thin)
+def spans(axes: Axes, series: Series) -> None:
+    """Intervals, as one line with gaps, which the axes cut off at the frame: many lines take many times as long."""
+    across: list[float] = []
+    up: list[float] = []
+    for p in series.points:
+        if p.x_span:
+            across += [*p.x_span, nan]
+            up += [p.y, p.y, nan]
+        if p.y_span:
+            across += [p.x, p.x, nan]
+            up += [*p.y_span, nan]
+    if across:
+        axes.plot(across, up, color=_colour(series), linewidth=1.2, alpha=0.6)
 
 
-def of_legend(axes: Axes, series: Series, x: float, y: float) -> None:
-    """What stands for the series in a legend, around a place in points."""
+def of_legend(place: Axes | Canvas, series: Series, x: float, y: float, **more: Any) -> None:
+    """What stands for the series in a legend, around a point of axes, or of a canvas with a transform."""
+    from matplotlib.lines import Line2D
+
     if series.sign == "dotted":
-        axes.plot([x - 7, x + 7], [y, y], color=_colour(series), linewidth=1.4, dashes=(1, 2))
+        dots: dict[str, Any] = {"color": _colour(series), "linewidth": 1.4, "dashes": (1, 2)}
+        place.add_artist(Line2D([x - 7, x + 7], [y, y], **dots, **more))
     else:
-        axes.plot([x], [y], linestyle="none", **look(series))
+        place.add_artist(Line2D([x], [y], **look(series), **more))
