@@ -10,18 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gsu_cli.checks import as_int, as_ints, as_shape
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import DROP
-from gsu_cli.models.diffusion.base import Denoiser
-from gsu_cli.models.diffusion.guidance import check_guidance
 from gsu_cli.models.diffusion.schedule import alpha_bars
-from gsu_cli.models.diffusion.unet import UNet
+from gsu_cli.models.diffusion.small import SmallDenoiser
 
 PREDICTIONS = ("eps", "v")
 
 
-class Ddpm(Denoiser):
+class Ddpm(SmallDenoiser):
     """A diffusion model of images, told the class of an image where ``conditions`` is not 0.
 
     Args:
@@ -56,35 +53,13 @@ class Ddpm(Denoiser):
         drop: float = DROP,
         guidance: float = 1.0,
     ) -> None:
-        super().__init__()
         if prediction not in PREDICTIONS:
             raise UsageError(f"`model.prediction` must be one of {', '.join(PREDICTIONS)}", found=repr(prediction))
-        self.shape, self.channels = as_shape("model.shape", shape), as_ints("model.channels", channels)
-        self.patch, self.embedding = as_int("model.patch", patch), as_int("model.embedding", embedding)
-        self.prediction, self.schedule = prediction, schedule
         bars = alpha_bars(schedule, train_steps)
-        self.train_steps, self.sample_steps = train_steps, as_int("model.sample_steps", sample_steps, 2)
-        if self.sample_steps > train_steps:
-            raise UsageError(f"`model.sample_steps` must be at most train_steps, {train_steps}", found=sample_steps)
-        self._expect(conditions, drop)
-        self.guidance = check_guidance(guidance, self.conditions)
-        self.network = UNet(self.shape, self.channels, self.patch, self.embedding, self.conditions)
-        self._noise_by(bars.sqrt(), (1 - bars).sqrt())
+        a, s = bars.sqrt(), (1 - bars).sqrt()
+        unet = (shape, channels, patch, embedding)
+        super().__init__(*unet, sample_steps, conditions, drop, guidance, signal=a, noisiness=s)
+        self.prediction, self.schedule = prediction, schedule
 
-    def config(self) -> dict[str, Any]:
-        return {
-            "shape": list(self.shape),
-            "channels": list(self.channels),
-            "patch": self.patch,
-            "embedding": self.embedding,
-            "prediction": self.prediction,
-            "schedule": self.schedule,
-            "train_steps": self.train_steps,
-            "sample_steps": self.sample_steps,
-            **({"conditions": self.conditions, "drop": self.drop} if self.conditions else {}),
-            **({"guidance": self.guidance} if self.guidance != 1 else {}),
-        }
-
-    def condition_column(self, c: int) -> tuple[str, int]:
-        """The embedding of condition ``c``: a parameter, and which of its columns."""
-        return "network.condition.weight", c
+    def _own_config(self) -> dict[str, Any]:
+        return {"prediction": self.prediction, "schedule": self.schedule}

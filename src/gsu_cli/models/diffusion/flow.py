@@ -18,19 +18,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gsu_cli.checks import as_choice, as_int, as_ints, as_shape
-from gsu_cli.errors import UsageError
+from gsu_cli.checks import as_choice, as_int
 from gsu_cli.models.conditions import DROP
-from gsu_cli.models.diffusion.base import Denoiser
-from gsu_cli.models.diffusion.guidance import check_guidance
 from gsu_cli.models.diffusion.schedule import sampling_times
-from gsu_cli.models.diffusion.unet import UNet
+from gsu_cli.models.diffusion.small import SmallDenoiser
 from gsu_cli.models.generating import made
 
 SOLVERS = ("euler", "heun")
 
 
-class Flow(Denoiser):
+class Flow(SmallDenoiser):
     """A flow of images along straight lines, told the class of an image where ``conditions`` is not 0.
 
     Args:
@@ -60,36 +57,14 @@ class Flow(Denoiser):
         drop: float = DROP,
         guidance: float = 1.0,
     ) -> None:
-        super().__init__()
-        self.shape, self.channels = as_shape("model.shape", shape), as_ints("model.channels", channels)
-        self.patch, self.embedding = as_int("model.patch", patch), as_int("model.embedding", embedding)
-        self.train_steps = as_int("model.train_steps", train_steps, 2)
-        self.sample_steps = as_int("model.sample_steps", sample_steps, 2)
-        if self.sample_steps > train_steps:
-            raise UsageError(f"`model.sample_steps` must be at most train_steps, {train_steps}", found=sample_steps)
-        self.solver = as_choice("model.solver", solver, SOLVERS)
-        self._expect(conditions, drop)
-        self.guidance = check_guidance(guidance, self.conditions)
-        self.network = UNet(self.shape, self.channels, self.patch, self.embedding, self.conditions)
-        s = torch.arange(1, train_steps + 1, dtype=torch.float64) / train_steps
-        self._noise_by(1 - s, s)
+        solver = as_choice("model.solver", solver, SOLVERS)
+        s = torch.arange(1, as_int("model.train_steps", train_steps, 2) + 1, dtype=torch.float64) / train_steps
+        unet = (shape, channels, patch, embedding)
+        super().__init__(*unet, sample_steps, conditions, drop, guidance, signal=1 - s, noisiness=s)
+        self.solver = solver
 
-    def config(self) -> dict[str, Any]:
-        return {
-            "shape": list(self.shape),
-            "channels": list(self.channels),
-            "patch": self.patch,
-            "embedding": self.embedding,
-            "train_steps": self.train_steps,
-            "sample_steps": self.sample_steps,
-            "solver": self.solver,
-            **({"conditions": self.conditions, "drop": self.drop} if self.conditions else {}),
-            **({"guidance": self.guidance} if self.guidance != 1 else {}),
-        }
-
-    def condition_column(self, c: int) -> tuple[str, int]:
-        """The embedding of condition ``c``: a parameter, and which of its columns."""
-        return "network.condition.weight", c
+    def _own_config(self) -> dict[str, Any]:
+        return {"solver": self.solver}
 
     def _sampled(self, x: Tensor, y: Tensor) -> Tensor:
         def velocity(x: Tensor, t: int) -> Tensor:
