@@ -26,7 +26,8 @@ def split(dataset: Dataset, seed: int = 0, **values: Any) -> Split:
 
 
 EXACTLY = (
-    "exactly one of `forget.class`, `forget.attribute` and `forget.sample` must be set, or `forget.fraction` alone"
+    "exactly one of `forget.class`, `forget.attribute`, `forget.sample` and `forget.canary` must be set, "
+    "or `forget.fraction` alone"
 )
 
 BAD = [

@@ -112,15 +112,15 @@ class Case:
         """Images of a part, at most ``most``, the same in every probe.
 
         Args:
-            part: "forgotten": training images that were to be forgotten; "unseen": held-out images of the same kind
-                (of the forgotten class or attribute; of any part where single samples were forgotten); "retained":
-                training images that stay; "unseen_retained": held-out images that no forget spec concerns.
+            part: "forgotten": training images that were to be forgotten, canaries once each; "unseen": images of
+                the same kind that no training saw (`Split.unseen`); "retained": training images that stay;
+                "unseen_retained": held-out images that no forget spec concerns.
         """
         if part not in self._images:
             s = self.split
             whole, index = {
-                "forgotten": (s.dataset.train, s.forget),
-                "unseen": (s.dataset.heldout, s.heldout_forget if len(s.heldout_forget) else s.heldout_retain),
+                "forgotten": (s.dataset.train, s.different),
+                "unseen": s.unseen,
                 "retained": (s.dataset.train, s.retain),
                 "unseen_retained": (s.dataset.heldout, s.heldout_retain),
             }[part]

@@ -175,13 +175,13 @@ class Relearning(_FineTuning):
         self.given = as_int("audit.relearning.given", given)
 
     def meaning(self, case: Case) -> str:
-        n = min(self.given, len(case.split.forget))
+        n = min(self.given, len(case.split.different))
         return f"with {n:,} forgotten image{'s' * (n != 1)} given back"
 
     def batches(self, case: Case) -> Batch:
         images, s, seed = case.split.dataset.train, case.split, case.seed
-        order = torch.randperm(len(s.forget), generator=generator(seed, "audit", self.name, "given"))
-        few = s.forget[order[: self.given]]
+        order = torch.randperm(len(s.different), generator=generator(seed, "audit", self.name, "given"))
+        few = s.different[order[: self.given]]
 
         def of(step: int) -> Images:
             rng = generator(seed, "audit", self.name, step)

@@ -82,8 +82,15 @@ def _mean_and_error(L: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
     return mean, squares / (count - 1).clamp(min=1) / count
 
 
-def masks(n: int, models: int, folds: int, seed: int) -> Tensor:
+def masks(n: int, models: int, folds: int, seed: int, units: Tensor | None = None) -> Tensor:
     """Which model is trained on which image, ``(models, n)`` bool.
+
+    Args:
+        n: training images.
+        models: how many.
+        folds: parts into which the images are dealt.
+        seed: of the deals.
+        units: of each image, ``(n,)``: those of one unit are left out together, such as the copies of a canary.
 
     Raises:
         UsageError: the numbers make no design in which each image is left out twice at least.
@@ -100,19 +107,21 @@ def masks(n: int, models: int, folds: int, seed: int) -> Tensor:
             found=f"{models} models of {folds} folds",
             way_out=f"For example leave_out.models={max(2, round(models / folds)) * folds}",
         )
-    if n < folds:
+    _, unit = torch.unique(torch.arange(n) if units is None else units, return_inverse=True)
+    n_units = int(unit.max()) + 1 if n else 0
+    if n_units < folds:
         raise UsageError(
             "`leave_out.folds` must be at most the number of training images",
-            found=f"{folds} folds of {n} images",
+            found=f"{folds} folds of {n_units} images",
             way_out="Lower leave_out.folds",
         )
     rows = []
     for deal in range(models // folds):
-        order = torch.randperm(n, generator=generator(seed, "leave out", "deal", deal))
+        order = torch.randperm(n_units, generator=generator(seed, "leave out", "deal", deal))
         for part in order.tensor_split(folds):
-            inside = torch.ones(n, dtype=torch.bool)
+            inside = torch.ones(n_units, dtype=torch.bool)
             inside[part] = False
-            rows.append(inside)
+            rows.append(inside[unit])
     return torch.stack(rows)
 
 

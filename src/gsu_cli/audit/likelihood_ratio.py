@@ -43,7 +43,7 @@ class LikelihoodRatio:
         design, original = case.design, case.models[ORIGINAL]
         if design is None:
             return Result([null("auc_online", original, NO_DESIGN, "share")])
-        index = case.split.forget[: case.most]
+        index = case.split.different[: case.most]
         out = int((~design.trained_on[:, index]).sum(0).min())
         inside = int(design.trained_on[:, index].sum(0).min())
         if min(out - 1, inside - 1) < LEAST:

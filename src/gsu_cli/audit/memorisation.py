@@ -46,7 +46,7 @@ class Memorisation:
         design, original = case.design, case.models[ORIGINAL]
         if design is None:
             return Result([null("memorisation", original, NO_DESIGN, loss_unit(original.model))])
-        index = case.split.forget[: case.most]
+        index = case.split.different[: case.most]
         found, sentences = self._memorised(design, original, index)
         found += self._percentiles(case, design, index)
         found += self._shifts(case, design, index)

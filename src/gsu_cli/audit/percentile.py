@@ -41,7 +41,7 @@ class Percentile:
             means[a.name] = float(ranks.mean())
         if RETRAINED in case.models:
             found.append(self._rise(case))
-        said = _said(means, found, len(case.images("forgotten")))
+        said = _said(means, found, len(case.images("forgotten")), case.split.unseen_words)
         return Result(found, sentences=said, dots=_plotted(found, loss_unit(case.models[ORIGINAL].model)))
 
     def _rise(self, case: Case) -> Measurement:
@@ -70,9 +70,9 @@ def _rank(a: Audited, ranks: Tensor, n: int) -> Measurement:
     return replace(found, low=100 * low, high=100 * high)
 
 
-def _said(means: dict[str, float], found: list[Measurement], n: int) -> list[str]:
+def _said(means: dict[str, float], found: list[Measurement], n: int, unseen: str) -> list[str]:
     what = "The forgotten image stands" if n == 1 else f"The {n:,} forgotten images stand"
-    line = f"{what} at percentile {means[UNLEARNED]:.0f} of held-out images by loss, {means[ORIGINAL]:.0f} before"
+    line = f"{what} at percentile {means[UNLEARNED]:.0f} of {unseen} by loss, {means[ORIGINAL]:.0f} before"
     if RETRAINED in means:
         line += f", {means[RETRAINED]:.0f} in the retrained model"
     lines = [f"{line}."]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,6 +56,28 @@ def to_float(pixels: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Canaries:
+    """Odd images that were planted into the training images, and others of their kind that were not.
+
+    Attributes:
+        n: how many different ones.
+        copies: of each, in a row.
+        first: index of the first; all lie behind it.
+        controls: never planted.
+    """
+
+    n: int
+    copies: int
+    first: int
+    controls: Images
+
+    def index(self, numbers: Sequence[int] | None = None) -> Tensor:
+        """Training indices of all copies of the canaries of these numbers, or of all, ascending."""
+        which = torch.tensor(sorted(numbers) if numbers else range(self.n), dtype=torch.int64)
+        return (self.first + which[:, None] * self.copies + torch.arange(self.copies)).flatten()
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A data set with an explicit train / held-out split.
 
@@ -71,6 +93,7 @@ class Dataset:
         whole: the data set before `dataset.classes` removed any; None where it removed none.
         remarks: a sentence each on what was passed over or read otherwise than it stands in the files.
         words: what chooses it on a line, for lines that messages propose.
+        canaries: what was planted by `dataset.canaries`; None where nothing was.
     """
 
     name: str
@@ -84,6 +107,7 @@ class Dataset:
     whole: Dataset | None = None
     remarks: tuple[str, ...] = ()
     words: str = ""
+    canaries: Canaries | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:

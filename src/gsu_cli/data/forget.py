@@ -12,7 +12,14 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Dataset, Images
-from gsu_cli.data.forget_values import as_text, parse_attribute, parse_classes, parse_fraction, parse_sample
+from gsu_cli.data.forget_values import (
+    as_text,
+    parse_attribute,
+    parse_canary,
+    parse_classes,
+    parse_fraction,
+    parse_sample,
+)
 from gsu_cli.data.labels import find_labels
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError, did_you_mean
@@ -22,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ForgetSpec:
-    """Exactly one of ``classes``, ``attribute``, ``sample``, perhaps a random ``fraction`` of it; or a fraction alone.
+    """Exactly one of ``classes``, ``attribute``, ``sample``, ``canary``, or a random ``fraction`` of one or of all.
 
     Build it with `from_values`, which checks. Attributes left None are not part of the spec.
 
@@ -31,18 +38,26 @@ class ForgetSpec:
         attribute: an attribute's name; the images that have it are forgotten.
         sample: indices into the training set *as loaded* (after `dataset.classes`), ascending.
         fraction: share in (0, 1) of the above, or of the whole training set, chosen at random.
+        canary: numbers of planted canaries, ascending; all where empty. Without a fraction.
     """
 
     classes: tuple[int | str, ...] | None = None
     attribute: str | None = None
     sample: tuple[int, ...] | None = None
     fraction: float | None = None
+    canary: tuple[int, ...] | None = None
 
     @classmethod
     def from_values(
-        cls, *, class_: object = None, attribute: object = None, sample: object = None, fraction: object = None
+        cls,
+        *,
+        class_: object = None,
+        attribute: object = None,
+        sample: object = None,
+        fraction: object = None,
+        canary: object = None,
     ) -> ForgetSpec:
-        """The spec that the options `forget.class`, `.attribute`, `.sample`, `.fraction` mean; None is "not set".
+        """The spec that the options `forget.class`, `.attribute`, `.sample`, ... mean; None is "not set".
 
         Raises:
             UsageError: one for all problems together.
@@ -61,16 +76,24 @@ class ForgetSpec:
 
         given = {
             f"forget.{key}": value
-            for key, value in (("class", class_), ("attribute", attribute), ("sample", sample))
+            for key, value in (("class", class_), ("attribute", attribute), ("sample", sample), ("canary", canary))
             if value is not None
         }
         if len(given) > 1 or (not given and fraction is None):
             problems.append(
                 UsageError(
-                    "exactly one of `forget.class`, `forget.attribute` and `forget.sample` must be set, or "
-                    "`forget.fraction` alone",
+                    "exactly one of `forget.class`, `forget.attribute`, `forget.sample` and `forget.canary` must be "
+                    "set, or `forget.fraction` alone",
                     found=" and ".join(f"{key}={value}" for key, value in given.items()) or "none of them",
                     way_out="" if given else "For example forget.class=1.",
+                )
+            )
+        if canary is not None and fraction is not None:
+            problems.append(
+                UsageError(
+                    "`forget.canary` must stand without `forget.fraction`",
+                    found=f"forget.fraction={fraction}",
+                    way_out="Name the canaries: forget.canary=[0,1]",
                 )
             )
         spec = cls(
@@ -78,6 +101,7 @@ class ForgetSpec:
             attribute=parsed(parse_attribute, attribute),
             sample=parsed(parse_sample, sample),
             fraction=parsed(parse_fraction, fraction),
+            canary=parsed(parse_canary, canary),
         )
         if problems:
             raise _collected(problems)
@@ -121,7 +145,9 @@ class ForgetSpec:
             slug=spec.slug(),
             words=spec.describe(dataset.class_names),
             fraction=spec.fraction,
-            by_index=spec.sample is not None,
+            by_index=spec.sample is not None or spec.canary is not None,
+            by_canary=spec.canary is not None,
+            copies=dataset.canaries.copies if spec.canary is not None and dataset.canaries is not None else 1,
         )
 
     def describe(self, class_names: Mapping[int, str] | None = None) -> str:
@@ -133,6 +159,9 @@ class ForgetSpec:
             what = f"attribute {self.attribute}"
         elif self.sample is not None:
             what = f"samples ({len(self.sample):,})"
+        elif self.canary is not None:
+            what = "all canaries" if not self.canary else f"canar{'y' if len(self.canary) == 1 else 'ies'} "
+            what += _counted(self.canary)
         else:
             what = "the training set"
         return what if self.fraction is None else f"{100 * self.fraction:g} % of {what}"
@@ -146,6 +175,8 @@ class ForgetSpec:
         elif self.sample is not None:
             digest = hashlib.sha256(" ".join(map(str, self.sample)).encode()).hexdigest()
             what = f"samples_{len(self.sample)}_{digest[:6]}"
+        elif self.canary is not None:
+            what = "_".join(["canary", *map(str, self.canary or ("all",))])
         else:
             what = "any"
         return what if self.fraction is None else f"{what}_part_{self.fraction:g}"
@@ -162,6 +193,8 @@ class ForgetSpec:
                     f"{dataset.name}",
                     found=as_text(outside),
                 )
+        if self.canary is not None:
+            _check_canaries(self.canary, dataset)
         if self.classes is None:
             return self
         if dataset.attribute_names and len(dataset.class_names) == 1:
@@ -183,6 +216,8 @@ class ForgetSpec:
         """Training indices before the fraction is chosen, ascending."""
         if self.sample is not None:
             return torch.tensor(self.sample, dtype=torch.int64)
+        if self.canary is not None and dataset.canaries is not None:
+            return dataset.canaries.index(self.canary)
         if self.classes is None and self.attribute is None:
             return torch.arange(len(dataset.train))
         return self._shown_by(dataset, dataset.train)
@@ -228,6 +263,21 @@ def _no_classes(classes: tuple[int | str, ...], dataset: Dataset) -> UsageError:
     )
 
 
+def _check_canaries(numbers: tuple[int, ...], dataset: Dataset) -> None:
+    planted = dataset.canaries
+    if planted is None:
+        raise UsageError(
+            "`forget.canary` needs planted canaries",
+            found=f"none in {dataset.name}",
+            way_out="Type dataset.canaries=10, also where the model is trained.",
+        )
+    if numbers and max(numbers) >= planted.n:
+        raise UsageError(
+            f"`forget.canary` must be all, or numbers in 0..{planted.n - 1}",
+            found=as_text(k for k in numbers if k >= planted.n),
+        )
+
+
 def _complement(index: Tensor, n: int) -> Tensor:
     keep = torch.ones(n, dtype=torch.bool)
     keep[index] = False
@@ -241,6 +291,11 @@ def _ordered(classes: tuple[int | str, ...]) -> list[int | str]:
 def _called(entry: int | str, class_names: Mapping[int, str]) -> str:
     name = class_names.get(entry, "") if isinstance(entry, int) else ""
     return f"{entry} ({name})" if name and name != str(entry) else str(entry)
+
+
+def _counted(numbers: tuple[int, ...]) -> str:
+    *most, last = [str(k) for k in numbers] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _plain(word: str) -> str:

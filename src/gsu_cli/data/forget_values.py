@@ -64,6 +64,23 @@ def parse_sample(value: object) -> tuple[int, ...]:
     return tuple(sorted(indices))
 
 
+def parse_canary(value: object) -> tuple[int, ...]:
+    """Numbers of planted canaries, ascending; none for all of them.
+
+    >>> parse_canary("all"), parse_canary([3, 0]), parse_canary(2)
+    ((), (0, 3), (2,))
+    """
+    if value == "all":
+        return ()
+    entries = as_list(value)
+    bad = [entry for entry in entries if isinstance(entry, bool) or not isinstance(entry, int) or entry < 0]
+    if bad or not entries:
+        raise UsageError("`forget.canary` must be all, or numbers from 0 on", found=as_text(bad) if bad else "nothing")
+    numbers = [entry for entry in entries if isinstance(entry, int)]
+    _refuse_duplicates("forget.canary", numbers)
+    return tuple(sorted(numbers))
+
+
 def parse_fraction(value: object) -> float:
     """A number strictly between 0 and 1."""
     number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)

@@ -30,6 +30,8 @@ class Split:
         words: the same for people: "class 1", "class 2 (dog)", "5 % of class 1".
         fraction: share of those asked for that was chosen at random; None: all of them.
         by_index: whether single images were asked for.
+        by_canary: whether planted canaries were asked for.
+        copies: of each forgotten image, in a row among ``forget``; more than one of canaries alone.
 
     Raises:
         RuntimeError: the index sets overlap, leave something out or are not ascending int64; a defect of gsu.
@@ -46,6 +48,8 @@ class Split:
     words: str = "the training set"
     fraction: float | None = None
     by_index: bool = False
+    by_canary: bool = False
+    copies: int = 1
 
     def __post_init__(self) -> None:
         _prove_partition(self.forget, self.retain, len(self.dataset.train), "training set")
@@ -67,6 +71,28 @@ class Split:
     @property
     def heldout_retain_images(self) -> Images:
         return self.dataset.heldout[self.heldout_retain]
+
+    @property
+    def different(self) -> Tensor:
+        """Indices of the forgotten images, one of the copies of each."""
+        return self.forget[:: self.copies]
+
+    @property
+    def unseen(self) -> tuple[Images, Tensor]:
+        """Images, and the indices of those of the forgotten kind that no training has seen.
+
+        Canaries that were never planted, held-out images of the forgotten class or attribute, else all held-out ones.
+        """
+        if self.by_canary and self.dataset.canaries is not None:
+            controls = self.dataset.canaries.controls
+            return controls, torch.arange(len(controls))
+        heldout = self.heldout_forget if len(self.heldout_forget) else self.heldout_retain
+        return self.dataset.heldout, heldout
+
+    @property
+    def unseen_words(self) -> str:
+        """What `unseen` are."""
+        return "canaries that were never planted" if self.by_canary else "held-out images"
 
     @property
     def n_forget(self) -> int:

@@ -30,7 +30,8 @@ MOST = 1000  # images of each part
 class UnseenPercentile:
     """Mean percentile of the forgotten images; normal interval over them, of a single one Wilson's over unseen ones.
 
-    Unseen are held-out images of the forgotten class or attribute, where a part of one was forgotten, else all.
+    Unseen are held-out images of the forgotten class or attribute, where a part of one was forgotten; canaries that
+    were never planted, where canaries were forgotten; else all.
     """
 
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
@@ -39,12 +40,12 @@ class UnseenPercentile:
             return []
         if subject.model is None or not isinstance(subject.model, HasLoss):
             return []
-        index = split.heldout_forget if len(split.heldout_forget) else split.heldout_retain
+        whole, index = split.unseen
         if not len(index):
             return [PERCENTILE.missing(subject, "there is no held-out image to rank among")]
         try:
-            forgotten = self._losses(subject, split.dataset.train, split.forget, context.seed, "forgotten")
-            unseen = self._losses(subject, split.dataset.heldout, index, context.seed, "unseen")
+            forgotten = self._losses(subject, split.dataset.train, split.different, context.seed, "forgotten")
+            unseen = self._losses(subject, whole, index, context.seed, "unseen")
         except NonFiniteError as e:  # a model that a method has blown up is a finding, and its other numbers count
             return [PERCENTILE.missing(subject, str(e).rstrip("."))]
         ranks = 100 * placements(forgotten, unseen)

@@ -144,7 +144,7 @@ def _unquoted(word: str) -> str:
 
 def _forget(record: Record) -> str:
     """As `Split.describe` puts it, as far as that can be said without the data set."""
-    for kind in ("class", "attribute", "sample"):
+    for kind in ("class", "attribute", "sample", "canary"):
         value = _lookup(record.config, f"forget.{kind}") or _typed(record, f"forget.{kind}")
         if _lookup(record.config, f"forget.{kind}") == 0:
             value = 0

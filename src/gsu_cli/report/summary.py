@@ -75,9 +75,11 @@ def percentiles(record: Record) -> list[str]:
     found = {m.subject: m for m in record.measurements if m.name == PERCENTILE and m.value is not None}
     if "unlearned" not in found:
         return []
-    n = record.split["n_forget"]
+    split = record.split
+    n = split["n_forget"] // split.get("copies", 1)
+    among = "canaries that were never planted" if "copies" in split else "held-out images"
     line = "the forgotten image stands" if n == 1 else f"the {n:,} forgotten images stand in the mean"
-    line += f" at percentile {found['unlearned'].value:.0f} of held-out images by loss"
+    line += f" at percentile {found['unlearned'].value:.0f} of {among} by loss"
     words = {"original": "before", "retrained": "in the retrained model"}
     return [line + "".join(f", {found[s].value:.0f} {word}" for s, word in words.items() if s in found)]
 

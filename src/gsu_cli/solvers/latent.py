@@ -90,7 +90,7 @@ class LatentSurgery:
                 fisher = self._fisher(task, retain, names, 0)
                 bound = SampleBound.of(
                     model, first(forget, CHECK_IMAGES), fisher, seed=task.stream("bound"),
-                    trained_on=task.trained_on or len(split.dataset.train),
+                    trained_on=task.trained_on or len(split.dataset.train), copies=split.copies,
                 )  # fmt: skip
         for shot in range(self.shots):
             budget = base * (1 + math.copysign(self.budget, base) * (shot + 1) / self.shots)  # a -ELBO may be negative

@@ -80,12 +80,17 @@ class SampleBound:
     images: int
 
     @classmethod
-    def of(cls, model: Any, images: Images, fisher: KroneckerFisher, *, trained_on: int, seed: int) -> SampleBound:
-        """That of ``images``, by the mean leverage of at most `IMAGES` of them."""
+    def of(
+        cls, model: Any, images: Images, fisher: KroneckerFisher, *, trained_on: int, seed: int, copies: int = 1
+    ) -> SampleBound:
+        """That of ``images``, by the mean leverage of at most `IMAGES` of them, each there ``copies`` times.
+
+        To first order, leaving so many out of training changes so many times as much.
+        """
         some = images[torch.arange(min(len(images), IMAGES))]
         expected = leverages(model, some, fisher, trained_on=trained_on, seed=seed)
         loss = frozen_elbo(model, images, seed=seed, latents=max(SITES // len(images), 1), what="the forget loss")
-        return cls(loss, loss.mean(parameters(model, fisher.names())), float(expected.mean()), len(images))
+        return cls(loss, loss.mean(parameters(model, fisher.names())), copies * float(expected.mean()), len(images))
 
     def limit(self, share: float) -> float:
         """The largest loss allowed once ``share`` of the shots are done."""

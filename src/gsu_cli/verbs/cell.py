@@ -32,9 +32,10 @@ from gsu_cli.run.seeds import generator
 from gsu_cli.tables.cell import Cell
 from gsu_cli.tables.store import Store, content_key, files_in
 from gsu_cli.verbs import audit, settings, unlearn
-from gsu_cli.verbs.build import build
 from gsu_cli.verbs.measure import Plan
+from gsu_cli.verbs.opening_data import sources
 from gsu_cli.verbs.opening_session import forget_spec, plain
+from gsu_cli.verbs.places import planted
 from gsu_cli.verbs.protocol import Protocol
 
 VERB, AUDIT = "unlearn", "audit"
@@ -107,6 +108,8 @@ class Identities:
             **({} if cell.audit is None else {"audit": list(cell.audit)}),
         }
         chosen = {key: value for key, value in here.items() if key not in ("logger", "device", "precision")}
+        chosen["dataset"] = planted(chosen["dataset"])
+        chosen["forget"] = {k: v for k, v in chosen["forget"].items() if k != "canary" or v is not None}
         device = choose(here["device"]).type
         if device != "cpu":  # kept cells of before are the CPU's
             chosen["device"] = device
@@ -125,7 +128,8 @@ class Identities:
         name = str(dataset)
         if name not in self._digests:
             try:
-                found = self._datasets[name] = build(dataset, key="dataset").load()
+                planting, source = sources(dataset)
+                found = self._datasets[name] = planting.into(source.load())
                 whole = "" if found.whole is None else f" of {found.whole.digest()}"  # retained may rest on all of it
                 self._digests[name] = f"{found.digest()}{whole}"
             except GsuError as e:

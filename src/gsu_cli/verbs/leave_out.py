@@ -16,6 +16,7 @@ from gsu_cli.audit.bounds import Noise
 from gsu_cli.audit.leave_out import FILE, IWAE, LOSS, LeaveOut, masks, read_design, write_design
 from gsu_cli.checks import as_int
 from gsu_cli.data.base import Dataset, Images
+from gsu_cli.data.canaries import units
 from gsu_cli.errors import CheckpointError, GsuError, ProcessError, UsageError
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.protocols import HasLoss
@@ -112,7 +113,7 @@ def train_design(
             way_out="Leave out leave_out.models, or choose a model with a loss(): see `gsu show models`",
         )
     seed = session.record.seeds["train"]
-    trained_on = masks(len(dataset.train), options.models, options.folds, seed)
+    trained_on = masks(len(dataset.train), options.models, options.folds, seed, units(dataset))
     about = {
         "dataset": dataset.name,
         "dataset_sha256": session.record.inputs["dataset"]["sha256"],
@@ -158,6 +159,7 @@ def _show(session: Session, dataset: Dataset, design: LeaveOut) -> Tensor:
     """``memorised.png``: the most memorised images and those in the middle; returns all, the most memorised first."""
     value, _ = design.memorisation()
     order = value.argsort(descending=True, stable=True)
+    order = order[units(dataset)[order] == order]  # one of the copies of a canary
     middle = max((len(order) - SHOWN) // 2, 0)
     blocks = []
     for title, index in (

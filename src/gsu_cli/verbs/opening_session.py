@@ -55,6 +55,4 @@ def forget_spec(forget: DictConfig) -> ForgetSpec | None:
     """The one place where the keyword-named ``forget.class`` is read."""
     values = OmegaConf.to_container(forget, resolve=True)
     assert isinstance(values, dict)  # noqa: S101  # a DictConfig becomes a dict
-    return ForgetSpec.optional(
-        class_=values["class"], attribute=values["attribute"], sample=values["sample"], fraction=values["fraction"]
-    )
+    return ForgetSpec.optional(**{"class_" if key == "class" else str(key): value for key, value in values.items()})

@@ -76,7 +76,7 @@ def samples(split: Split, subjects: Mapping[str, EvaluatedModel]) -> list[Block]
     """Where samples are forgotten and no class or attribute: these, and what each model makes of them."""
     if split.target_classes or split.target_attribute is not None or not split.n_forget:
         return []
-    index = split.forget[:SAMPLES]
+    index = split.different[:SAMPLES]
     images = split.dataset.train[index]
     blank = [""] * len(images)
     lines = [Line("image", images.pixels, [f"#{i}" for i in index.tolist()], [True] * len(images))]
@@ -87,6 +87,7 @@ def samples(split: Split, subjects: Mapping[str, EvaluatedModel]) -> list[Block]
             except NonFiniteError:  # its numbers say so
                 continue
             lines.append(Line(name, generated, blank, [False] * len(images)))
-    which = "the" if len(images) == split.n_forget else f"the first {len(images)}"
-    title = f"{which} training images to be forgotten, {split.n_forget:,} in all, and their reconstructions"
+    n = len(split.different)
+    which = "the" if len(images) == n else f"the first {len(images)}"
+    title = f"{which} training images to be forgotten, {n:,} in all, and their reconstructions"
     return [Block(title, lines)]

@@ -9,6 +9,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 
 FILES = ("path", "retrained", "sample", "data_dir", "resume", "run")  # keys whose value may be a file or a folder
+PLANTED = ("canaries", "canary_copies")  # which the class of a data set does not take
 PLACES = ("path", "data_dir", "cache_dir", "download", "timeout")  # of a data set: where it lies, not what it is
 
 
@@ -38,7 +39,12 @@ def absolute(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def choices(dataset: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a data set that say what it is, without those that say where it lies."""
-    return {key: value for key, value in dataset.items() if key not in PLACES}
+    return {key: value for key, value in planted(dataset).items() if key not in PLACES}
+
+
+def planted(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a data set, without those of canaries where none are planted: as before there were any."""
+    return {key: value for key, value in dataset.items() if key not in PLANTED or dataset.get("canaries")}
 
 
 def _absolute(value: object) -> object:

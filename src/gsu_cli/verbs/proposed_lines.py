@@ -41,7 +41,7 @@ def dataset_words(cfg: DictConfig) -> str:
     values: dict[str, Any] = {str(k): v for k, v in dict(OmegaConf.to_container(cfg, resolve=True)).items()}  # type: ignore[arg-type]
     target = values.pop("_target_", None)
     for path in sorted((conf_dir() / "dataset").glob("*.yaml")):
-        usual: Any = OmegaConf.load(path)
+        usual: Any = OmegaConf.merge(OmegaConf.load(conf_dir() / "_canaries.yaml"), OmegaConf.load(path))
         if usual.get("_target_") == target:
             other = {k: v for k, v in values.items() if _usually(usual, k) != v}
             return " ".join([f"dataset={path.stem}", *(word(f"dataset.{k}", v) for k, v in other.items())])

@@ -19,7 +19,7 @@ SOMETIMES = "any value, where it is"  # a key that not every choice of its group
 Kinds = Mapping[str, Any]  # name -> one of these, or the Kinds of a section
 
 PATHS: Kinds = {"data_dir": TEXT, "output_dir": TEXT}
-FORGET: Kinds = dict.fromkeys(("class", "attribute", "sample", "fraction"), ANY)
+FORGET: Kinds = dict.fromkeys(("class", "attribute", "sample", "canary", "fraction"), ANY)
 SEEDS: Kinds = {"seed": ANY, "seeds": dict.fromkeys(("train", "unlearn", "evaluate"), ANY)}
 CHECKPOINT: Kinds = {
     "name": TEXT,
