@@ -7,6 +7,7 @@ saw the canaries makes of them. Source: Carlini et al., The Secret Sharer, arXiv
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -99,6 +100,36 @@ def units(dataset: Dataset) -> Tensor:
         planted = dataset.canaries.index()
         found[planted] = planted[:: dataset.canaries.copies].repeat_interleave(dataset.canaries.copies)
     return found
+
+
+def check_numbers(numbers: Sequence[int], dataset: Dataset) -> None:
+    """Whether the data set has canaries of these numbers, or any where none is named.
+
+    Raises:
+        UsageError: it has not.
+    """
+    planted = dataset.canaries
+    if planted is None:
+        raise UsageError(
+            "`forget.canary` needs planted canaries",
+            found=f"none in {dataset.name}",
+            way_out="Type dataset.canaries=10, also where the model is trained.",
+        )
+    if numbers and max(numbers) >= planted.n:
+        raise UsageError(
+            f"`forget.canary` must be all, or numbers in 0..{planted.n - 1}",
+            found=", ".join(str(k) for k in numbers if k >= planted.n),
+        )
+
+
+def words(numbers: Sequence[int]) -> str:
+    """The canaries of these numbers, or all, for people.
+
+    >>> words(()), words([3]), words([0, 1, 3])
+    ('all canaries', 'canary 3', 'canaries 0, 1 and 3')
+    """
+    *most, last = [str(k) for k in numbers] or ["all canaries"]
+    return f"canaries {', '.join(most)} and {last}" if most else f"canary {last}" if numbers else last
 
 
 def _joined(one: Images, other: Images) -> Images:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Dataset, Images
+from gsu_cli.data.canaries import check_numbers, words
 from gsu_cli.data.forget_values import (
     as_text,
     parse_attribute,
@@ -160,8 +161,7 @@ class ForgetSpec:
         elif self.sample is not None:
             what = f"samples ({len(self.sample):,})"
         elif self.canary is not None:
-            what = "all canaries" if not self.canary else f"canar{'y' if len(self.canary) == 1 else 'ies'} "
-            what += _counted(self.canary)
+            what = words(self.canary)
         else:
             what = "the training set"
         return what if self.fraction is None else f"{100 * self.fraction:g} % of {what}"
@@ -194,7 +194,7 @@ class ForgetSpec:
                     found=as_text(outside),
                 )
         if self.canary is not None:
-            _check_canaries(self.canary, dataset)
+            check_numbers(self.canary, dataset)
         if self.classes is None:
             return self
         if dataset.attribute_names and len(dataset.class_names) == 1:
@@ -263,21 +263,6 @@ def _no_classes(classes: tuple[int | str, ...], dataset: Dataset) -> UsageError:
     )
 
 
-def _check_canaries(numbers: tuple[int, ...], dataset: Dataset) -> None:
-    planted = dataset.canaries
-    if planted is None:
-        raise UsageError(
-            "`forget.canary` needs planted canaries",
-            found=f"none in {dataset.name}",
-            way_out="Type dataset.canaries=10, also where the model is trained.",
-        )
-    if numbers and max(numbers) >= planted.n:
-        raise UsageError(
-            f"`forget.canary` must be all, or numbers in 0..{planted.n - 1}",
-            found=as_text(k for k in numbers if k >= planted.n),
-        )
-
-
 def _complement(index: Tensor, n: int) -> Tensor:
     keep = torch.ones(n, dtype=torch.bool)
     keep[index] = False
@@ -291,11 +276,6 @@ def _ordered(classes: tuple[int | str, ...]) -> list[int | str]:
 def _called(entry: int | str, class_names: Mapping[int, str]) -> str:
     name = class_names.get(entry, "") if isinstance(entry, int) else ""
     return f"{entry} ({name})" if name and name != str(entry) else str(entry)
-
-
-def _counted(numbers: tuple[int, ...]) -> str:
-    *most, last = [str(k) for k in numbers] or [""]
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _plain(word: str) -> str:
