@@ -122,10 +122,10 @@ def check_numbers(numbers: Sequence[int], dataset: Dataset) -> None:
         )
 
 
-def words(numbers: Sequence[int]) -> str:
+def spoken(numbers: Sequence[int]) -> str:
     """The canaries of these numbers, or all, for people.
 
-    >>> words(()), words([3]), words([0, 1, 3])
+    >>> spoken(()), spoken([3]), spoken([0, 1, 3])
     ('all canaries', 'canary 3', 'canaries 0, 1 and 3')
     """
     *most, last = [str(k) for k in numbers] or ["all canaries"]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Dataset, Images
-from gsu_cli.data.canaries import check_numbers, words
+from gsu_cli.data.canaries import check_numbers, spoken
 from gsu_cli.data.forget_values import (
     as_text,
     parse_attribute,
@@ -161,7 +161,7 @@ class ForgetSpec:
         elif self.sample is not None:
             what = f"samples ({len(self.sample):,})"
         elif self.canary is not None:
-            what = words(self.canary)
+            what = spoken(self.canary)
         else:
             what = "the training set"
         return what if self.fraction is None else f"{100 * self.fraction:g} % of {what}"
