@@ -1,6 +1,6 @@
 """Planted canaries: odd images, several times each among the training images, so that memorisation has a known answer.
 
-A canary is a pattern of dark and bright cells, a coin for each cell and channel, drawn by its number alone. So it is
+A canary is a pattern of dark and bright cells, a coin for each cell and channel, by its number alone. So it is
 nothing that other images could teach. Further ones of the same kind are never planted: they are what a model that never
 saw the canaries makes of them. Source: Carlini et al., The Secret Sharer, arXiv 1802.08232.
 """
@@ -46,7 +46,7 @@ class Planting:
     def into(self, dataset: Dataset) -> Dataset:
         """The data set with the canaries behind its training images, the copies of each in a row.
 
-        Labels and attributes are those of training images, drawn at random.
+        Labels and attributes are those of training images, chosen at random.
 
         Raises:
             UsageError: there would be more canaries than images.
