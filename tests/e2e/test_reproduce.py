@@ -292,3 +292,36 @@ def test_every_cell_is_put_under_an_audit(tiny: Callable[..., list[str]], gsu: G
     assert "0 done, 1 to run" in other.out, "another audit is another cell"
     assert other.code == 1
     assert "audit: `audit.rebound.at` must ascend" in other.err
+
+
+def test_a_table_trains_its_models_once_before_its_cells(tiny: Callable[..., list[str]], world: World, gsu: Gsu,
+                                                         tmp_path: Path) -> None:  # fmt: skip
+    data = " ".join(world.data)
+    models = {
+        "small": f"{data} model=mlp_vae model.latent_dim=2 model.hidden=[8] training.epochs=1 training.batch_size=8"
+    }
+    base = [*world.data, *world.judged, *EVALUATION, "metric=[feature_ratio,heldout_loss_retain]"]
+    own = {
+        "base": " ".join(base), "models": models, "seeds": [0],
+        "rows": {"class": "forget.class=0 checkpoint.name=small checkpoint.path=trained:small"},
+    }  # fmt: skip
+    looked = gsu(*tiny(**own), "preview=true")
+    assert (looked.code, looked.err) == (0, "")
+    assert looked.out.endswith("before them 1 models are trained: small\n")
+    assert not (tmp_path / "outputs").exists(), "a preview leaves nothing behind"
+    first = gsu(*tiny(**own))
+    assert first.code == 0, first.err
+    (trained,) = (tmp_path / "outputs/reproduce/models").iterdir()
+    made, when = tables(tmp_path), (trained / "model.safetensors").stat().st_mtime
+    assert "1 cells, 1 done, 0 to run" in gsu(*tiny(**own)).out
+    assert (tables(tmp_path), (trained / "model.safetensors").stat().st_mtime) == (made, when)
+    (cell,) = json.loads(made["cells.json"])
+    record = json.loads((tmp_path / "outputs/reproduce/tiny" / cell["folder"] / "record.json").read_text())
+    assert f"outputs/reproduce/models/{trained.name}/model.safetensors" in " ".join(record["command"])
+    wrong = gsu(*tiny(**(own | {"rows": {"class": "forget.class=0 checkpoint.path=trained:smal"}})))
+    assert wrong.code == 2
+    assert "must name one of `table.models`: small; found smal" in wrong.err
+    broken = gsu(*tiny(**(own | {"models": {"small": f"{data} model=mlp_vae model.hidden=[0]"}})))
+    assert broken.code == 1
+    assert "every model of `table.models` must be trained before its cells; found small: " in broken.err
+    assert "model.hidden" in broken.err

@@ -161,3 +161,21 @@ def test_bad_options_are_one_sentence(options: dict[str, Any], message: str) -> 
     with pytest.raises(UsageError) as caught:
         MlpVae(**{"shape": [1, 28, 28], **options})
     assert str(caught.value) == message
+
+
+def test_batch_norm_stands_between_each_hidden_layer_and_its_activation(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    model = MlpVae([1, 4, 4], latent_dim=2, hidden=[6, 5], batch_norm=True).eval()
+    linear, norm, act = (
+        [i for i, layer in enumerate(model.decoder) if isinstance(layer, kind)]
+        for kind in (torch.nn.Linear, torch.nn.BatchNorm1d, torch.nn.ReLU)
+    )
+    assert (linear, norm, act) == ([0, 3, 6], [1, 4], [2, 5])
+    assert "batch_norm" not in MlpVae([1, 4, 4]).config(), "files of before do not say so"
+    with torch.no_grad():
+        model.decoder[1].running_mean.add_(0.5)
+    save_checkpoint(tmp_path / "bn.safetensors", model, about={})
+    again = load_checkpoint(tmp_path / "bn.safetensors").model.eval()
+    assert torch.equal(model.sample(3, seeded()), again.sample(3, seeded()))
+    with pytest.raises(UsageError, match="`model.batch_norm` must be"):
+        MlpVae([1, 4, 4], batch_norm="yes")  # type: ignore[arg-type]

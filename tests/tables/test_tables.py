@@ -74,6 +74,7 @@ def test_slow_rows_are_run_with_seeds_of_their_own() -> None:
         ({"rows": {"a": "no equals"}, "optional": []}, "must be words key=value; found 'no equals'"),
         ({"rows": {"a": "x='open"}, "optional": []}, "must be words key=value"),
         ({"rows": {"a": "x=interval(0,1)"}, "optional": []}, "must list its values; found x=interval(0,1)"),
+        ({"models": {"a": ""}}, "`table.models` must map names to what is typed behind `gsu train`"),
         ({"base": "x=1,2"}, "`table.base` must set one value a key"),
         ({"seeds": []}, "`table.seeds` must be"),
         ({"seeds": [1, 1]}, "`table.seeds` must be"),

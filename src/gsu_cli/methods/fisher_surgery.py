@@ -32,13 +32,14 @@ from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.models.decoders import check_maps_noise
 from gsu_cli.models.protocols import Capability, HasDecoder, HasLatents, HasNoiseLevels, MapsNoise
 from gsu_cli.objectives.targets import TARGETS
-from gsu_cli.solvers.chosen import chosen_solver
+from gsu_cli.solvers.chosen import CHOSEN, chosen_solver
 from gsu_cli.solvers.denoiser import DenoiserSurgery
 from gsu_cli.solvers.latent import LatentSurgery
 from gsu_cli.solvers.options import READ, refuse_unread
+from gsu_cli.solvers.own_choice import check_choosable
 from gsu_cli.solvers.own_samples import OwnSurgery
 
-SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares")
+SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares", CHOSEN)
 BOUNDS = ("auto", "leverage", "none")
 DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
 LOSS_BUDGET, GAN_BUDGET = 0.01, 0.3  # a drift at the same noise is a sterner measure than a loss of images
@@ -66,7 +67,9 @@ class FisherSurgery:
             `objectives.local`); "auto", local for attributes, else nearest.
         solver: "kfac", the direction in the geometry of the Kronecker factors, one per damping; "gauss_newton", the
             exact problem, preconditioned with the first damping; "least_squares", one layer refitted in closed form;
-            "auto", that for attributes, else "gauss_newton" for a decoder with convolutions, else "kfac".
+            "chosen", of all these and Newton's ascent, or of the refits of an attribute, the one and the length after
+            which the model's own samples show least of it (see `solvers.own_choice`); "auto", "least_squares" for
+            attributes, else "gauss_newton" for a decoder with convolutions, else "kfac".
         iterations: of conjugate gradients, for "gauss_newton".
         curvature_images: retained ones, at most, for its products, and half as many of those to forget.
         layers: of how many, from the latents on, the deepest is chosen whose refit lowers the redirect loss within 5 %
@@ -132,7 +135,7 @@ class FisherSurgery:
     @property
     def needs(self) -> tuple[Capability, ...]:
         """Options of latents need a decoder."""
-        if self.target != "auto" or self.solver == "least_squares":
+        if self.target != "auto" or self.solver in ("least_squares", CHOSEN):
             return (HasDecoder,)
         if self.solver == "kfac":
             return (HasDecoder | HasNoiseLevels,)
@@ -163,6 +166,8 @@ class FisherSurgery:
         Raises:
             UsageError: with the first of them.
         """
+        if self.solver == CHOSEN:
+            check_choosable(split)
         typed = self._typed()
         if self.solver != "auto" or not typed or not isinstance(model, HasDecoder):
             return

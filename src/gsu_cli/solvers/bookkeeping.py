@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from gsu_cli.solvers.candidates import Candidate
@@ -37,15 +37,32 @@ def foresee(update: Update, checks: Mapping[str, Any], origin: Vector, best: Can
         update.predicted = {part: p.change(best.step) for part, (_, p) in found.items()}
 
 
-def counted(method: Any, solver: str, log: list[dict[str, Any]], retain: int, forget: int, budget: int) -> Cost:
-    """Images by kind of work; passes through the decoder alone, or its first layers, count as whole ones."""
-    most, gradients = method.curvature_images, solver != "least_squares"
-    products = min(most, budget) + min(max(most // 2, 1), forget) if solver == "gauss_newton" else 0
+def counted(
+    method: Any,
+    ways: Collection[str],
+    log: list[dict[str, Any]],
+    *,
+    retain: int,
+    forget: int,
+    budget: int,
+    samples: int = 0,
+) -> Cost:
+    """Images by kind of work; passes through the decoder alone, or its first layers, count as whole ones.
+
+    Args:
+        method: with its options.
+        ways: where candidates came from.
+        log: of the steps.
+        retain, forget, budget: images of each kind.
+        samples: own ones that a choice looked at, and what it was fitted to.
+    """
+    most, gradients = method.curvature_images, "least_squares" not in ways
+    products = min(most, budget) + min(max(most // 2, 1), forget) if "gauss_newton" in ways else 0
     return Cost(
         double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much
-        gradients=method.shots * (forget + budget) if gradients else 0,
+        gradients=method.shots * ((2 if "ascent" in ways else 1) * forget + budget) if gradients else 0,
         fisher=method.shots * retain * (2 if method.ekfac else 1) if gradients else 0,
-        generated=retain + forget,  # generated images among which targets are chosen
+        generated=retain + forget + samples,  # generated images among which targets are chosen
         forward=retain
         + forget
         + budget * sum(c["evaluations"] for c in log)
@@ -68,4 +85,5 @@ def noted(c: Candidate, chosen: bool) -> dict[str, Any]:
         "layer": c.layer,
         "length": c.length,
         "images": c.images,
+        **({} if c.share is None else {"solver": c.solver, "share": c.share}),
     }

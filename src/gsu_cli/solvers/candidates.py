@@ -17,8 +17,9 @@ class Candidate:
     """A direction, the step the budget allows, the one taken, and the redirect loss it reaches.
 
     ``mu`` is what a nat of the retain loss costs in nats of the redirect loss, or the weight of what is to stay in the
-    refit of ``layer``, which ``images`` passed and which is taken ``length`` times. What a solver does not have is
-    None, or 0.
+    refit of ``layer``, which ``images`` passed and which is taken ``length`` times. ``solver`` found it, where several
+    did, and ``share`` of the model's own samples show what is to be forgotten after the step, where that was asked
+    (see `own_share`). What a solver does not have is None, or 0.
     """
 
     direction: Vector
@@ -32,6 +33,8 @@ class Candidate:
     layer: str | None = None
     length: float | None = None
     images: int = 0
+    solver: str | None = None
+    share: float | None = None
 
 
 def choose(found: Sequence[Candidate], before: float) -> Candidate:

@@ -16,6 +16,16 @@ from gsu_cli.objectives.latents import latents
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.least_squares import first_layers
 
+CHOSEN = "chosen"
+CANDIDATES = ("kfac", "gauss_newton", "ascent")  # of "chosen", where no layer is refitted
+
+
+def directions(model: Any, split: Split, solver: str, layers: int) -> tuple[str, ...]:
+    """Where a solver's candidates come from: itself, or of "chosen" several."""
+    if solver != CHOSEN:
+        return (solver,)
+    return ("least_squares",) if _refits_attribute(model, split, layers) else CANDIDATES
+
 
 def chosen_solver(model: Any, split: Split, solver: str, layers: int) -> str:
     """The solver that "auto" stands for; any other stands for itself.
@@ -28,9 +38,14 @@ def chosen_solver(model: Any, split: Split, solver: str, layers: int) -> str:
     """
     if solver != "auto":
         return solver
-    if split.target_attribute is not None and _refits(model, split.dataset.train[torch.tensor([0])], layers):
+    if _refits_attribute(model, split, layers):
         return "least_squares"
     return "gauss_newton" if any(isinstance(m, nn.Conv2d) for m in model.decoder.modules()) else "kfac"
+
+
+def _refits_attribute(model: Any, split: Split, layers: int) -> bool:
+    image = split.dataset.train[torch.tensor([0])]
+    return split.target_attribute is not None and _refits(model, image, layers)
 
 
 def _refits(model: Any, image: Images, layers: int) -> bool:

@@ -17,7 +17,7 @@ from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.gauss_newton import krylov
 from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerInverse
 from gsu_cli.surgery.second_order import Parabola
-from gsu_cli.surgery.steps import largest_step_within
+from gsu_cli.surgery.steps import StepSearch, largest_step_within
 from gsu_cli.surgery.streaming import LossGradient
 from gsu_cli.surgery.vectors import Vector, add_scaled, dot, norm, scale
 
@@ -48,7 +48,8 @@ class FisherSolver:
         """The direction for one damping and the step that the budget allows along it."""
         geometry = self.fisher.inverse(damping, damping_scope="layer")
         projection = project_conflicts(scale(self.g, -1.0), [self.g_r.vector], geometry)
-        return replace(self._along(projection.direction), damping=damping, surviving=projection.surviving)
+        found = self._along(projection.direction)
+        return replace(found, damping=damping, surviving=projection.surviving, solver="kfac")
 
     def gauss_newton(self, damping: float, iterations: int, images: int) -> Candidate:
         """The direction of the exact problem, preconditioned with one damping, and the step along it.
@@ -72,7 +73,22 @@ class FisherSolver:
         )
         mu = found.multiplier(problem.limit - problem.loss)
         d = found.direction(mu)
-        return replace(self._along(d, natural=norm(d)), damping=damping, surviving=surviving, mu=mu)
+        found_step = self._along(d, natural=norm(d))
+        return replace(found_step, damping=damping, surviving=surviving, mu=mu, solver="gauss_newton")
+
+    def ascent(self, g_f: Vector, damping: float) -> Candidate:
+        """The retain loss's Newton step at the original's optimum, which ascends the forget loss (`methods.newton`).
+
+        Args:
+            g_f: gradient of the forget loss.
+            damping: in mean eigenvalues of each layer's Fisher.
+        """
+        geometry = self.fisher.inverse(damping, damping_scope="layer")
+        projection = project_conflicts(g_f, [self.g_r.vector], geometry)
+        d, search, step = self._longest(projection.direction)
+        reached = self.problem.reached(self.problem.at(d, step))
+        found = Candidate(d, search, step, step, reached, solver="ascent")
+        return replace(found, damping=damping, surviving=projection.surviving)
 
     def _descent(self, geometry: KroneckerInverse) -> tuple[Vector, float]:
         """``-g``, without what would raise the retain loss in the geometry; and the share of it that is left."""
@@ -85,6 +101,25 @@ class FisherSolver:
 
     def _along(self, direction: Vector, natural: float | None = None) -> Candidate:
         """The step along a direction: what the budget allows, or ``natural`` where that is shorter and lowers more."""
+        problem = self.problem
+        d, search, within = self._longest(direction)
+        step = within
+        reached = problem.reached(problem.at(d, step))
+        if natural is not None and natural < step:
+            step, reached = self._lengthened(d, natural, step, reached)
+        # a budget that a few forgotten samples cannot spend carries the step past the bottom of the redirect loss; and
+        # where the retain loss is no bowl, a shorter step than the one that was measured may cost more
+        for _ in range(HALVINGS):
+            if reached < problem.before and (step == search.step or problem.allows(problem.at(d, step))):
+                break
+            step /= 2
+            reached = problem.reached(problem.at(d, step))
+        else:  # what was halved last was not measured
+            step, reached = 0.0, problem.before
+        return Candidate(d, search, step, within, reached)
+
+    def _longest(self, direction: Vector) -> tuple[Vector, StepSearch, float]:
+        """A direction of length 1, the search for the step that the budget allows along it, and that step."""
         problem, length = self.problem, norm(direction)
         if length == 0:
             raise UsageError(
@@ -102,20 +137,7 @@ class FisherSolver:
             guess=expected.step_for(problem.limit - problem.loss),
             rel_tol=self.tolerance,
         )
-        step = within = problem.longest(d, search.step)
-        reached = problem.reached(problem.at(d, step))
-        if natural is not None and natural < step:
-            step, reached = self._lengthened(d, natural, step, reached)
-        # a budget that a few forgotten samples cannot spend carries the step past the bottom of the redirect loss; and
-        # where the retain loss is no bowl, a shorter step than the one that was measured may cost more
-        for _ in range(HALVINGS):
-            if reached < problem.before and (step == search.step or problem.allows(problem.at(d, step))):
-                break
-            step /= 2
-            reached = problem.reached(problem.at(d, step))
-        else:  # what was halved last was not measured
-            step, reached = 0.0, problem.before
-        return Candidate(d, search, step, within, reached)
+        return d, search, problem.longest(d, search.step)
 
     def _lengthened(self, d: Vector, natural: float, longest: float, there: float) -> tuple[float, float]:
         """From the minimum of the quadratic model towards the budget, as long as the redirect loss is as good.

@@ -19,9 +19,11 @@ from gsu_cli.objectives.redirect import Redirect, retained_share
 from gsu_cli.objectives.targets import redirection
 from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
-from gsu_cli.solvers.chosen import chosen_solver
+from gsu_cli.solvers.chosen import CHOSEN, chosen_solver, directions
 from gsu_cli.solvers.fisher_solver import FisherSolver
 from gsu_cli.solvers.leverage import SampleBound, bounded
+from gsu_cli.solvers.own_choice import choose_by_share
+from gsu_cli.solvers.own_share import OwnShare
 from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refits import refitted
 from gsu_cli.solvers.step_problem import StepProblem, relative_increase
@@ -32,6 +34,7 @@ from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.images import first, redirect_images
 from gsu_cli.unlearning.weights import add_
 
+CANDIDATE_IMAGES = 400  # for curvature, at most, where the exact problem is one candidate of several
 REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
 REFIT_BUDGET_LATENTS = 2  # of each image of the budget: near an attribute one says little
 CHECK_IMAGES, CHECK_VALUES = 1000, 3_100_000  # of each part, at most, for predicted and realised losses: 252 faces
@@ -63,7 +66,8 @@ class LatentSurgery:
             of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
             goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
             solver = chosen_solver(model, split, self.solver, self.layers)
-            times = REFIT_BUDGET_LATENTS if solver == "least_squares" else 1
+            ways = directions(model, split, solver, self.layers)
+            times = REFIT_BUDGET_LATENTS if "least_squares" in ways else 1
             trial = first(retain, self.budget_images)
             cost = frozen_elbo(model, trial, seed=task.stream("budget"), latents=times)
             # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
@@ -84,8 +88,11 @@ class LatentSurgery:
         reached = redirect_before = loss.mean(origin)
         update = Update("fisher_surgery", self.shots)
         log: list[dict[str, Any]] = []
-        bound, fisher = None, None
-        if solver != "least_squares" and bounded(self.bound, split):
+        bound, fisher, share = None, None, None
+        if solver == CHOSEN:
+            with task.stage("own samples"):
+                share = OwnShare.of(task, forget, retain)
+        if "least_squares" not in ways and bounded(self.bound, split):
             with task.stage("bound"):
                 fisher = self._fisher(task, retain, names, 0)
                 bound = SampleBound.of(
@@ -97,7 +104,7 @@ class LatentSurgery:
             ceiling = math.inf if bound is None else bound.limit((shot + 1) / self.shots)
             theta, held = parameters(model, names), None if bound is None else bound.loss
             problem = StepProblem(model, loss, cost, theta, paid, budget, reached, held, ceiling)
-            best = self._shot(task, solver, goal, problem, losses, retain, log, fisher)
+            best = self._shot(task, ways, goal, problem, losses, retain, forget, log, fisher, share)
             fisher = None  # of the weights before this shot
             if shot == 0:
                 with task.stage("prediction"):
@@ -126,8 +133,18 @@ class LatentSurgery:
             },
             "shots": log,
             "solver": solver,
-            "cost": counted(self, solver, log, len(retain), len(forget), len(cost)).record(len(split.dataset.train)),
+            "cost": counted(
+                self,
+                ways,
+                log,
+                retain=len(retain),
+                forget=len(forget),
+                budget=len(cost),
+                samples=0 if share is None else share.images,
+            ).record(len(split.dataset.train)),
         }
+        if share is not None:
+            update.details["own_samples"] = share.facts(log[-1]["share"])
         if bound is not None:
             update.details["sample_bound"] = bound.facts(now)
         return update
@@ -138,17 +155,19 @@ class LatentSurgery:
     def _shot(
         self,
         task: Task,
-        solver: str,
+        ways: Sequence[str],
         goal: Redirect,
         problem: StepProblem,
         losses: Tensor,
         retain: Images,
+        forget: Images,
         log: list[dict[str, Any]],
         fisher: KroneckerFisher | None,
+        share: OwnShare | None,
     ) -> Candidate:
         """The best candidate at the present weights, where the retain loss of each site is ``losses``."""
         model, theta = task.model, problem.theta
-        if solver == "least_squares":
+        if "least_squares" in ways:
             with task.stage("step"):
                 seed = task.stream("refit", len(log))
                 stay = posterior_codes(model, retain, REFIT_LATENTS, seed=seed)
@@ -162,11 +181,25 @@ class LatentSurgery:
             with task.stage("statistics"):
                 fisher = fisher or self._fisher(task, retain, list(theta), len(log))
             with task.stage("step"):
-                influence = FisherSolver(problem, g, g_r, fisher)
-                if solver == "gauss_newton":
-                    found = [influence.gauss_newton(self.damping[0], self.iterations, self.curvature_images)]
-                else:
-                    found = [influence.kfac(c) for c in self.damping]
+                influence, found = FisherSolver(problem, g, g_r, fisher), list[Candidate]()
+                if "kfac" in ways:
+                    found += [influence.kfac(c) for c in self.damping]
+                if "gauss_newton" in ways:
+                    n = (
+                        self.curvature_images
+                        if ways == ("gauss_newton",)
+                        else min(self.curvature_images, CANDIDATE_IMAGES)
+                    )
+                    found += [influence.gauss_newton(self.damping[0], self.iterations, n)]
+                if "ascent" in ways:
+                    risen = frozen_elbo(model, forget, seed=task.stream("ascent"), what="the forget loss")
+                    g_f = accumulate_gradient(risen.blocks(), theta).vector
+                    found += [influence.ascent(g_f, c) for c in sorted({self.damping[0], self.damping[-1]})]
+        if share is not None:
+            with task.stage("own samples"):
+                looked = choose_by_share(found, problem, share)
+            log += [noted(c, c is looked[-1]) for c in looked]
+            return looked[-1]
         best = choose(found, problem.before)
         if not best.redirect_loss < problem.before:
             raise UsageError(

@@ -10,11 +10,12 @@ READ: dict[str, tuple[str, ...]] = {
     "solver=kfac of a decoder": ("damping", "ekfac", "bound"),
     "solver=gauss_newton of a decoder": ("damping", "ekfac", "iterations", "curvature_images", "bound"),
     "solver=least_squares of a decoder": ("layers", "pilot_images"),
+    "solver=chosen of a decoder": ("damping", "ekfac", "iterations", "curvature_images", "layers", "pilot_images"),
     "a diffusion model": ("damping", "ekfac", "noise_from", "bank_images"),
     "a GAN": ("damping", "iterations", "curvature_images", "bank_images"),
 }
-COMPARING = "solver=kfac of a decoder"
-"""The one that tries several dampings; others read one, of the usual ones the first."""
+COMPARING = ("solver=kfac of a decoder", "solver=chosen of a decoder")
+"""Those that try several dampings; others read one, of the usual ones the first."""
 
 
 def refuse_unread(typed: Mapping[str, object], way: str, also: Collection[str] = ()) -> None:
@@ -37,9 +38,9 @@ def refuse_unread(typed: Mapping[str, object], way: str, also: Collection[str] =
                 way_out=f"Leave it out, or take {readers}",
             )
     damping = typed.get("damping")
-    if isinstance(damping, list) and len(damping) > 1 and way != COMPARING:
+    if isinstance(damping, list) and len(damping) > 1 and way not in COMPARING:
         raise UsageError(
             f"`method.damping` must be one number with {way}",
             found=damping,
-            way_out=f"Type one of them, or take {COMPARING}, which compares several",
+            way_out=f"Type one of them, or take {COMPARING[0]}, which compares several",
         )

@@ -111,4 +111,5 @@ def _within_budget(problem: StepProblem, refit: Refit, pilot: Pilot | None, leng
         layer=refit.layer.module,
         length=length,
         images=refit.images + (pilot.images - passed if pilot else 0),
+        solver="least_squares",
     )

@@ -24,6 +24,8 @@ class TableSpec:
     Attributes:
         name: of the folder of results.
         base: words on every line.
+        models: name -> words behind ``gsu train`` of what the table trains before its cells, once; in their words
+            ``=trained:<name>`` stands for the file.
         audit: words behind ``gsu audit run=...`` of every finished cell, whose findings stand beside its measurements;
             None: no audit.
         rows, columns: label -> words, as typed behind ``gsu unlearn -m``; values to sweep become further rows or
@@ -51,6 +53,7 @@ class TableSpec:
     columns: Mapping[str, str]
     seeds: Sequence[int]
     base: str = ""
+    models: Mapping[str, str] = field(default_factory=dict)
     audit: str | None = None
     subset: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     slow: Mapping[str, Sequence[Any]] = field(default_factory=dict)
@@ -88,6 +91,10 @@ class TableSpec:
                 raise UsageError(
                     f"`table.{key}` must map labels to what is typed behind `gsu unlearn -m`", found=lines or "nothing"
                 )
+        if not isinstance(self.models, Mapping) or not all(isinstance(v, str) and v for v in self.models.values()):
+            raise UsageError(
+                "`table.models` must map names to what is typed behind `gsu train`", found=self.models or "nothing"
+            )
         seeds = self.seeds
         _check_seeds("table.seeds", seeds)
         known = {"rows", "columns", "seeds"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -28,3 +30,19 @@ def cosine(a: Vector, b: Vector) -> float | None:
     """cos(a, b); None where one of them is zero."""
     scale = norm(a) * norm(b)
     return dot(a, b) / scale if scale > 0 else None
+
+
+@contextmanager
+def held(model: Any, theta: Vector) -> Iterator[None]:
+    """Within, the model has the weights ``theta``, as far as they name some; afterwards its own, bit for bit."""
+    own = {name: p for name, p in model.named_parameters() if name in theta}
+    kept = {name: p.detach().clone() for name, p in own.items()}
+    try:
+        with torch.no_grad():
+            for name, p in own.items():
+                p.copy_(theta[name])
+        yield
+    finally:
+        with torch.no_grad():
+            for name, p in own.items():
+                p.copy_(kept[name])

@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from gsu_cli.run.record import FILE, Measurement, Record, read_record, write_rec
 from gsu_cli.run.seeds import generator
 from gsu_cli.tables.cell import Cell
 from gsu_cli.tables.store import Store, content_key, files_in
-from gsu_cli.verbs import audit, settings, unlearn
+from gsu_cli.verbs import audit, settings, train, unlearn
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.opening_data import sources
 from gsu_cli.verbs.opening_session import forget_spec, plain
@@ -39,7 +40,8 @@ from gsu_cli.verbs.places import planted
 from gsu_cli.verbs.protocol import Protocol
 
 VERB, AUDIT = "unlearn", "audit"
-VERBS = {VERB: unlearn.main, AUDIT: audit.main}
+VERBS = {VERB: unlearn.main, AUDIT: audit.main, "train": train.main}
+TRAINED, MODEL = "=trained:", "model.safetensors"  # of a word that names what the table trains
 PRINTED = "printed.txt"  # what the cell would have shown
 
 
@@ -61,12 +63,17 @@ class Identities:
 
     Args:
         shared: words that every cell gets and that say where things lie: ``paths.*``, ``hydra.searchpath``.
+        models: lines of ``gsu train`` by name, whose files words of cells may name.
+        folder: of what they trained.
     """
 
-    def __init__(self, shared: Sequence[str]) -> None:
-        self.shared = list(shared)
+    def __init__(
+        self, shared: Sequence[str], models: Mapping[str, Sequence[str]] | None = None, folder: Path = Path()
+    ) -> None:
+        self.shared, self.models, self.folder = list(shared), models or {}, folder
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._digests: dict[str, str | GsuError] = {}
+        self._keys: dict[str, str] = {}
         self._datasets: dict[str, Dataset] = {}
 
     def check(self, cell: Cell) -> None:
@@ -88,7 +95,8 @@ class Identities:
             **{f"checkpoint.{k}": here["checkpoint"][k] for k in ("path", "retrained")},
             **judges,
         }.items():
-            if isinstance(value, str) and not Path(value).expanduser().exists():
+            waits = isinstance(value, str) and Path(value).is_relative_to(self.folder) and bool(self.models)
+            if isinstance(value, str) and not (waits or Path(value).expanduser().exists()):
                 raise CheckpointError(f"`{key}` must be an existing file", found=value)
         dataset = self._datasets[str(OmegaConf.create(here["dataset"]))]
         spec.resolve(dataset, generator=generator(0))
@@ -103,10 +111,25 @@ class Identities:
         inputs = {
             "gsu": __version__,
             "dataset": self._digest(OmegaConf.create(here["dataset"])),
-            "files": files_in(here),
+            "files": files_in(_without(here, self.folder) if self.models else here),
             "checkpoint": _shipped(here),
             **({} if cell.audit is None else {"audit": list(cell.audit)}),
         }
+        return self._key(_without(here, self.folder) if self.models else here, inputs)
+
+    def model_key(self, name: str) -> str:
+        """The content key of what a line of ``gsu train`` makes.
+
+        Raises:
+            GsuError: the line does not compose, or its data set cannot be had.
+        """
+        if name not in self._keys:
+            here = plain(compose("train", [*self.models[name], *self.shared]))
+            dataset = self._digest(OmegaConf.create(here["dataset"]))
+            self._keys[name] = self._key(here, {"gsu": __version__, "dataset": dataset, "files": files_in(here)})
+        return self._keys[name]
+
+    def _key(self, here: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
         chosen = {key: value for key, value in here.items() if key not in ("logger", "device", "precision")}
         chosen["dataset"] = planted(chosen["dataset"])
         chosen["forget"] = {k: v for k, v in chosen["forget"].items() if k != "canary" or v is not None}
@@ -117,9 +140,31 @@ class Identities:
             chosen["precision"] = here["precision"]
         return content_key(_neutral(chosen), inputs)
 
+    def resolved(self, cell: Cell) -> Cell:
+        """The cell with files in place of the names of what is trained for it.
+
+        Raises:
+            UsageError: a name that the table does not train.
+            GsuError: the data set of one that it does cannot be had.
+        """
+        return replace(cell, words=tuple(self._resolved(word) for word in cell.words))
+
+    def trained_for(self, cell: Cell) -> list[str]:
+        """Names of what is trained for a cell."""
+        return [name for word in cell.words if (name := word.partition(TRAINED)[2])]
+
+    def _resolved(self, word: str) -> str:
+        key, names, name = word.partition(TRAINED)
+        if not names:
+            return word
+        if name not in self.models:
+            known = ", ".join(self.models) or "none"
+            raise UsageError(f"`{key}` must name one of `table.models`: {known}", found=name)
+        return f"{key}={folders.quoted(str(self.folder / self.model_key(name) / MODEL))}"
+
     def _config(self, cell: Cell) -> DictConfig:
         if cell.words not in self._composed:
-            self._composed[cell.words] = compose(VERB, [*cell.words, *self.shared])
+            self._composed[cell.words] = compose(VERB, [*self.resolved(cell).words, *self.shared])
         config = self._composed[cell.words].copy()
         config.seed = cell.seed
         return config
@@ -138,6 +183,18 @@ class Identities:
         if isinstance(digest, GsuError):
             raise digest
         return digest
+
+
+def _without(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """With the key of what is trained, which is known before its file is, in place of the file below ``folder``."""
+    return {
+        key: _without(value, folder)
+        if isinstance(value, Mapping)
+        else Path(value).parent.name
+        if isinstance(value, str) and key == "path" and Path(value).is_relative_to(folder)
+        else value
+        for key, value in config.items()
+    }
 
 
 def _neutral(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,29 +221,38 @@ def _shipped(here: Mapping[str, Any]) -> str | None:
     return sha256_of(path)
 
 
-def run_cell(cell: Cell, shared: list[str], store_folder: Path, key: str) -> None:
-    """Runs ``gsu unlearn`` with a cell's words into the store, and its audit; for a process of its own.
+def run_model(words: Sequence[str], shared: list[str], store_folder: Path, key: str) -> None:
+    """Runs ``gsu train`` with the words of a model of the table into the store; for a process of its own."""
+    _run_into(store_folder, key, "train", words, shared, None)
 
-    Whatever it raises is in the record of the cell; another process may have done it in the meantime.
-    """
+
+def run_cell(cell: Cell, shared: list[str], store_folder: Path, key: str) -> None:
+    """Runs ``gsu unlearn`` with a cell's words into the store, and its audit; for a process of its own."""
+    _run_into(store_folder, key, VERB, cell.overrides, shared, cell.audit)
+
+
+def _run_into(
+    store_folder: Path, key: str, verb: str, words: Sequence[str], shared: list[str], audited: Sequence[str] | None
+) -> None:
+    """Whatever it raises is in the record; another process may have done it in the meantime."""
     store = Store(store_folder)
     with store.working_on(key) as part:
         if store.is_done(key):
             return
         _print_into(part / PRINTED)
         try:
-            _run(VERB, cell.overrides, shared, part)
-            if cell.audit is not None:
-                _audit(cell.audit, shared, part)
+            _run(verb, words, shared, part)
+            if audited is not None:
+                _audit(audited, shared, part)
         except Exception as e:  # noqa: BLE001 - any failure is a hole in the table, and the others go on
             if not (part / FILE).exists():  # refused before it began
-                write_record(part, failure(cell.overrides, f"{type(e).__name__}: {e}"))
+                write_record(part, failure(words, f"{type(e).__name__}: {e}", verb))
         store.keep(key, part)
 
 
-def failure(overrides: Sequence[str], why: str) -> Record:
-    """The record of a cell that could not write one."""
-    return Record(VERB, status="failed", error=why, command=["gsu", VERB, *map(shlex.quote, overrides)])
+def failure(overrides: Sequence[str], why: str, verb: str = VERB) -> Record:
+    """The record of a run that could not write one."""
+    return Record(verb, status="failed", error=why, command=["gsu", verb, *map(shlex.quote, overrides)])
 
 
 def _run(verb: str, overrides: Sequence[str], shared: list[str], folder: Path) -> Any:

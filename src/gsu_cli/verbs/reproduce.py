@@ -21,12 +21,12 @@ from gsu_cli.report.reproduced import missed, print_table, write_table
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.folders import quoted
 from gsu_cli.tables import kept
-from gsu_cli.tables.cell import Outcome
+from gsu_cli.tables.cell import Cell, Outcome
 from gsu_cli.tables.pool import cores, in_processes
 from gsu_cli.tables.spec import TableSpec
 from gsu_cli.tables.store import CELLS, Store
 from gsu_cli.verbs import cell as cells
-from gsu_cli.verbs import console, settings
+from gsu_cli.verbs import console, settings, trained
 from gsu_cli.verbs.arguments import check_arguments, fits
 from gsu_cli.verbs.opening_session import flag, plain
 
@@ -54,15 +54,21 @@ def main(cfg: DictConfig) -> None:
     store = Store(root / CELLS)
     shared = _shared(cfg)
     with console.work_bar(f"cells of {spec.name}") as on_progress, cells.configs():
-        identities = cells.Identities(shared)
+        identities = trained.identities(spec, shared, root)
         outcomes = _look_up(spec, identities, store, on_progress)
         refused = _refusals(outcomes, identities) if preview else []
-    todo = [o for o in outcomes if o.key and not (o.done or o.inapplicable)]
+        todo = [o for o in outcomes if o.key and not (o.done or o.inapplicable)]
+        untrained = trained.missing([o.cell for o in todo], identities)
     console.say(_plan(spec, outcomes, todo, _estimate(todo, outcomes, cfg.cell_seconds) / workers, workers))
+    if untrained:
+        console.say(f"before them {len(untrained)} models are trained: {', '.join(untrained)}")
     if preview:
         _show_refusals(spec, refused)
         return
-    outcomes = _run(todo, outcomes, shared, store, workers)
+    trained.train(untrained, identities, workers)
+    with cells.configs():
+        resolved = [identities.resolved(o.cell) for o in todo]
+    outcomes = _run(todo, resolved, outcomes, shared, store, workers)
     folder = root / spec.name
     table = write_table(folder, spec, outcomes, _command())
     print_table(table, console.console)
@@ -179,10 +185,15 @@ def _plan(spec: TableSpec, outcomes: Sequence[Outcome], todo: Sequence[Outcome],
 
 
 def _run(
-    todo: Sequence[Outcome], outcomes: Sequence[Outcome], shared: list[str], store: Store, workers: int
+    todo: Sequence[Outcome],
+    resolved: Sequence[Cell],
+    outcomes: Sequence[Outcome],
+    shared: list[str],
+    store: Store,
+    workers: int,
 ) -> list[Outcome]:
-    """Runs what is to do; returns all outcomes with their records."""
-    jobs = [(o.cell, shared, store.folder, o.key) for o in todo]
+    """Runs what is to do, as ``resolved`` with what was trained; returns all outcomes with their records."""
+    jobs = [(cell, shared, store.folder, o.key) for cell, o in zip(resolved, todo, strict=True)]
     with console.work_bar("reproduce") as on_progress:
         ended: list[int] = []
 

@@ -27,9 +27,10 @@ def check_activation(name: object) -> str:
     return name
 
 
-def stack(widths: Sequence[int], activation: str) -> list[nn.Module]:
-    """A Linear layer from each width to the next, each with its activation behind."""
+def stack(widths: Sequence[int], activation: str, batch_norm: bool = False) -> list[nn.Module]:
+    """A Linear layer from each width to the next, each with its activation behind, and BatchNorm between the two."""
     layers: list[nn.Module] = []
     for i, o in pairwise(widths):
-        layers += [nn.Linear(i, o), ACTIVATIONS[activation]()]
+        norm = [nn.BatchNorm1d(o)] if batch_norm else []
+        layers += [nn.Linear(i, o), *norm, ACTIVATIONS[activation]()]
     return layers

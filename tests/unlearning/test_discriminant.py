@@ -1,0 +1,51 @@
+"""A discriminant of forget against retain images: right on images it has not seen, blind to brightness, repeatable."""
+
+from __future__ import annotations
+
+import torch
+
+import tiny_world
+from gsu_cli.data.base import Images
+from gsu_cli.unlearning.discriminant import Discriminant, fit_discriminant, small
+
+
+def fitted(seed: int = 0) -> Discriminant:
+    split = tiny_world.split()
+    return fit_discriminant(split.forget_images, split.retain_images, torch.Generator().manual_seed(seed))
+
+
+def test_it_knows_images_that_it_has_not_seen() -> None:
+    held = tiny_world.dataset().heldout
+    shown = fitted().shows(held.floats())
+    assert float((shown == (held.labels == 1)).double().mean()) > 0.97
+    assert fitted().false_alarms == 1 - (fitted().right[1] or 0)
+
+
+def test_brightness_and_contrast_change_nothing_that_it_sees() -> None:
+    x = tiny_world.dataset().heldout.floats()
+    found = fitted()
+    assert torch.equal(found.shows(x), found.shows(0.3 + 0.6 * x))
+    assert torch.allclose(small(x).mean(1), torch.zeros(len(x)), atol=1e-6)
+    assert bool(small(torch.full((1, 1, 8, 8), 0.5)).eq(0).all()), "an even image is no division by zero"
+
+
+def test_a_small_part_weighs_as_much_as_a_large_one() -> None:
+    split = tiny_world.split()
+    few = split.forget_images[torch.arange(20)]
+    found = fit_discriminant(few, split.retain_images, torch.Generator().manual_seed(0))
+    held = tiny_world.dataset().heldout
+    assert float(found.shows(held.floats())[held.labels == 1].double().mean()) > 0.9
+
+
+def test_one_image_and_colour_are_enough() -> None:
+    x = torch.randint(0, 256, (3, 3, 20, 17), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    one, two = Images(x[:1], torch.zeros(1, dtype=torch.int64)), Images(x[1:], torch.zeros(2, dtype=torch.int64))
+    found = fit_discriminant(one, two, torch.Generator().manual_seed(0))
+    assert found.shows(two.floats()).tolist() == [False, False]
+    assert (found.shows(one.floats()).tolist(), found.right, found.false_alarms) == ([True], (None, None), 0.0)
+
+
+def test_the_same_seed_the_same_scores() -> None:
+    x = tiny_world.dataset().heldout.floats()
+    assert torch.equal(fitted().scores(x), fitted().scores(x))
+    assert not torch.equal(fitted().scores(x), fitted(1).scores(x))
