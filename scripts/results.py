@@ -21,6 +21,7 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 import faces
+import own_shares
 import single_samples
 import time_to_forget
 from gsu_cli.report import columns, overview, run_table
@@ -48,6 +49,7 @@ SECTIONS = {
     "avatars": (faces.others, faces.fresh),
     "celeba": (faces.others, faces.distances),
     "leaderboard_avatars": (faces.fresh,),
+    "robustness": (own_shares.section,),
     "time_to_forget": (time_to_forget.section,),
 }  # what stands below a table; each takes the folder
 

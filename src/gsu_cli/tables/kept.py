@@ -18,6 +18,7 @@ PLACES = (
     "checkpoint.retrained=",
     "judge.cnn.path=",
     "dataset.download=",
+    "dataset.path=",
     "hydra.",
     "paths.",
     "device=",
