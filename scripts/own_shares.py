@@ -59,11 +59,8 @@ def measure(folder: Path) -> list[dict[str, Any]]:
         if cell["row"] not in eyes:
             forget = {k if k != "class" else "class_": v for k, v in record.config["forget"].items()}
             split = ForgetSpec.from_values(**forget).resolve(data[name], generator=generator(SEED))
-            parts = [
-                draw_images(split, "forget", FITTED_TO, seed=SEED),
-                draw_images(split, "retain", 2 * FITTED_TO, seed=SEED),
-            ]
-            eye = fit_discriminant(*parts, generator(SEED))
+            gone = draw_images(split, "forget", FITTED_TO, seed=SEED)
+            eye = fit_discriminant(gone, draw_images(split, "retain", 2 * FITTED_TO, seed=SEED), generator(SEED))
             eyes[cell["row"]] = eye, share(Path(record.inputs["checkpoint"]["path"]), eye)
         eye, before = eyes[cell["row"]]
         sha256 = record.outputs["unlearned"]["sha256"]
