@@ -128,6 +128,8 @@ def given(method: str) -> dict[str, set[str]]:
         for word in words(method, line)[1:]:
             key, _, value = word.removeprefix("method.").partition("=")
             found.setdefault(key, set()).add(value)
+    if method == "fisher_surgery":
+        found["solver"].add("chosen")  # test_a_choice_by_own_samples_needs_some
     return found | {key: {value} for key, value in REFUSED.get(method, {}).items()}
 
 
@@ -173,6 +175,16 @@ def test_an_option_that_is_not_heard_is_refused(
     assert found.code == 2
     assert f"`method.{key}` must be left out with" in found.err
     assert f"found {value}" in found.err
+
+
+def test_a_choice_by_own_samples_needs_some(gsu: Callable[..., Any], world: World, tmp_path: Path) -> None:
+    """The method's own discriminant sees no bar of this kind in what this world's model generates."""
+    checkpoint = f"checkpoint.path={world.trained.folder / 'model.safetensors'}"
+    line = ["unlearn", *world.data, checkpoint, "forget.class=1", *EVALUATION, "method.solver=chosen"]
+    found = gsu(*line, f"hydra.run.dir={tmp_path / 'run'}")
+    assert found.code == 2
+    assert "with `method.solver=chosen` the model must generate what is to be forgotten; found none of 2" in found.err
+    assert not (tmp_path / "run/unlearned.safetensors").exists()
 
 
 @pytest.mark.slow

@@ -68,16 +68,16 @@ def siblings(cfg: DictConfig, inputs: RunInputs, n: int) -> list[Checkpoint]:
 
 
 def _opened(path: Path, original: Checkpoint, split: Split, session: Session) -> Checkpoint:
-    rule, way_out = "a reference that was trained earlier must be", f"Remove {path.parent} to have it trained again"
+    rule, way_out = "a reference that was trained earlier", f"Remove {path.parent} to have it trained again"
     try:
         found = load_checkpoint(path, shape=split.dataset.shape)
     except CheckpointError as e:
-        raise CheckpointError(f"{rule} whole", found=str(e).rstrip("."), way_out=way_out) from e
+        raise CheckpointError(f"{rule} must be whole", found=str(e).rstrip("."), way_out=way_out) from e
     try:
         check_reference(found, original, split, session)
     except CheckpointError as e:  # which is about an option that nobody typed
         what = f"what training the original without {split.words} gives"
-        raise CheckpointError(f"{rule} {what}", found=e.found, way_out=way_out) from e
+        raise CheckpointError(f"{rule} must be {what}", found=e.found, way_out=way_out) from e
     return found
 
 

@@ -46,6 +46,6 @@ def train(names: Sequence[str], known: cells.Identities, workers: int) -> None:
                 raise GsuError(
                     "every model of `table.models` must be trained before its cells",
                     found=f"{names[i]}: {why}",
-                    way_out="Mend its line, or type the same line to try again",
+                    way_out="Type the same line to try again, or change the line of table.models",
                 )
             on_progress(done, len(names), names[i])
