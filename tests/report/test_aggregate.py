@@ -13,7 +13,6 @@ from gsu_cli.report.aggregate import aggregate
 from gsu_cli.report.groups import distinct, group, interval
 from gsu_cli.report.keys import check_keys, default_keys, key
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Quantity, discover
-from gsu_cli.report.student import half_width
 from gsu_cli.report.table import Cell, Table
 from gsu_cli.run.record import Record
 from made_runs import Measurement, cut, run
@@ -30,12 +29,6 @@ def test_the_interval_is_students(n):
     low, high = interval(values)
     t = stats.t.interval(0.95, n - 1, loc=statistics.fmean(values), scale=stats.sem(values))
     assert (low, high) == pytest.approx(t)
-
-
-def test_its_width_is_scipys_to_rounding():
-    """Which takes as long to import as the tables of 200 runs take to make."""
-    freedom = [*range(1, 200), 999, 4998]
-    assert [half_width(n) for n in freedom] == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-13)
 
 
 def test_one_value_has_no_interval():

@@ -8,6 +8,7 @@ the images would change: it is large where they were never learned, so it does n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -177,8 +178,8 @@ def _unsolved(rows: list[Measurement], solvers: Sequence[SolverName]) -> list[st
     """A sentence for each solver whose answer is far from the solution."""
     lines = []
     for solver in solvers:
-        worst = max(m.value or 0.0 for m in rows if m.name == f"residual_{solver}")
-        if worst > FAR:
+        worst = max(math.inf if m.value is None else m.value for m in rows if m.name == f"residual_{solver}")
+        if not worst <= FAR:
             lines.append(
                 f"Solver {solver} has not converged: its residual is {worst:.2g} of the right-hand side, where 0 is "
                 f"exact and 1 is no better than an answer of 0. {MEND[solver]}."

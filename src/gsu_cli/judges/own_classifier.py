@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from gsu_cli.data.base import Dataset, to_float
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.judges.base import AttributeVerdict, Judge, Verdict
+from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.import_weights import load_into, read_foreign
-from gsu_cli.run.memory import is_out_of_memory
+from gsu_cli.run.one_line import named
 from gsu_cli.run.weight_files import WeightFiles, find_weights
 from gsu_cli.surgery.ranks import joined
 
@@ -80,15 +81,9 @@ class OwnClassifier:
                 raise UsageError(f"`judge.{self.name}.{key}` must have one number, or one for each of {c} channels",
                                  found=values)  # fmt: skip
         net = _Net(module, self.mean, self.std)
-        try:
+        rule = f"a classifier must take images of the data set's shape {dataset.shape}"
+        with of_anyone(lambda e: UsageError(rule, found=named(e))):
             logits = net.logits(dataset.heldout.pixels[:2])
-        except Exception as e:  # a class of anyone's can raise anything
-            if is_out_of_memory(e):
-                raise
-            raise UsageError(
-                f"a classifier must take images of the data set's shape {dataset.shape}",
-                found=f"{type(e).__name__}: {' '.join(str(e).split())[:160]}",
-            ) from e
         if not isinstance(logits, Tensor) or logits.ndim != 2 or not logits.is_floating_point():
             is_ = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise UsageError("a classifier must give logits, (n, classes)", found=is_)

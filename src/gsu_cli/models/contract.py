@@ -12,7 +12,8 @@ from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import code, conditions_of, posterior
 from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder, HasLoss, Trainable
-from gsu_cli.run.memory import is_out_of_memory
+from gsu_cli.run.anyone import of_anyone
+from gsu_cli.run.one_line import named
 
 N = 2
 PAGE = "See docs/own-model.md for an example"
@@ -122,10 +123,5 @@ def _is(kind: str, member: str, size: tuple[int, ...], call: Callable[[], Any]) 
 
 
 def _tried(kind: str, member: str, call: Callable[[], Any]) -> Any:
-    try:
+    with of_anyone(lambda e: UsageError(f"{member} of {kind} must work", found=named(e), way_out=PAGE)):
         return call()
-    except Exception as e:  # a class of anyone's can raise anything
-        if is_out_of_memory(e):
-            raise
-        text = " ".join(str(e).split())[:160]
-        raise UsageError(f"{member} of {kind} must work", found=f"{type(e).__name__}: {text}", way_out=PAGE) from e

@@ -11,7 +11,7 @@ from gsu_cli.errors import NotApplicableError, UsageError
 from gsu_cli.models.conditions import NULL, code, posterior
 from gsu_cli.models.protocols import HasDecoder, HasImageSites, HasSites, MapsNoise
 from gsu_cli.models.sites import OutputLoss, Sites
-from gsu_cli.run.memory import is_out_of_memory
+from gsu_cli.run.anyone import of_anyone
 from gsu_cli.surgery.devices import normal
 from gsu_cli.surgery.taps import eval_mode
 
@@ -73,21 +73,18 @@ def check_maps_noise(model: MapsNoise) -> None:
     Raises:
         NotApplicableError: with its name.
     """
+    refusal = NotApplicableError(
+        "redirecting samples needs a model with a network that maps noise() to images in one pass",
+        found=f"{type(model).__name__}, whose network(noise) is not generate(noise)",
+        way_out=GRADIENTS_ALONE,
+    )
     noise = model.noise(2, torch.Generator().manual_seed(0))
     with eval_mode(model):  # type: ignore[arg-type]
         images = model.generate(noise)
-        try:
+        with of_anyone(lambda e: refusal):  # a network of other inputs
             found = model.output_loss.mean(model.network(noise))
-        except Exception as e:  # a network of other inputs can raise anything
-            if is_out_of_memory(e):
-                raise
-            found = None
-    if found is None or found.shape != images.shape or not torch.allclose(found, images, atol=SAME):
-        raise NotApplicableError(
-            "redirecting samples needs a model with a network that maps noise() to images in one pass",
-            found=f"{type(model).__name__}, whose network(noise) is not generate(noise)",
-            way_out=GRADIENTS_ALONE,
-        )
+    if found.shape != images.shape or not torch.allclose(found, images, atol=SAME):
+        raise refusal
 
 
 def check_network(model: Any) -> None:

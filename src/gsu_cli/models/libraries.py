@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gsu_cli.errors import CheckpointError, UsageError
-from gsu_cli.run.memory import is_out_of_memory
+from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.one_line import one_line
 
 
@@ -37,13 +37,13 @@ def built_by_diffusers(kind: Any, options: Mapping[str, Any], path: str) -> Any:
     Raises:
         CheckpointError: this release does not build it.
     """
-    try:
-        return kind(**options)
-    except Exception as e:  # a config is anyone's text
-        if is_out_of_memory(e):
-            raise
-        raise CheckpointError(
+
+    def sentence(e: Exception) -> CheckpointError:
+        return CheckpointError(
             f"{path} must be one that this release of diffusers builds",
             found=one_line(e),
             way_out="Install the release that wrote it",
-        ) from e
+        )
+
+    with of_anyone(sentence):
+        return kind(**options)

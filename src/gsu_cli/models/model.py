@@ -23,7 +23,9 @@ from torch import Tensor, nn
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.protocols import Decodes, HasDecoder, HasPosterior
+from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.memory import is_out_of_memory
+from gsu_cli.run.one_line import named
 from gsu_cli.surgery.devices import device_of
 
 
@@ -53,17 +55,11 @@ def copied(model: Any) -> Any:
     except Exception as e:  # old weight norm, locks, open files: a module can hold anything
         if is_out_of_memory(e):
             raise
-        try:
+        rule = f"{type(model).__name__} must be possible to copy, or to rebuild from its config()"
+        with of_anyone(lambda again: UsageError(rule, found=named(again))):
             with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
                 again = type(model)(**model.config())
             again.load_state_dict(model.state_dict())
-        except Exception as again_e:
-            if is_out_of_memory(again_e):
-                raise
-            raise UsageError(
-                f"{type(model).__name__} must be possible to copy, or to rebuild from its config()",
-                found=f"{type(again_e).__name__}: {' '.join(str(again_e).split())[:160]}",
-            ) from again_e
     return again.to(device_of(model)).train(model.training)
 
 

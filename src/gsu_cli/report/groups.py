@@ -13,7 +13,6 @@ from gsu_cli.report.numbers import Shift
 from gsu_cli.report.once import once
 from gsu_cli.report.quantities import Quantity, Reading
 from gsu_cli.report.settings import ADDED, chosen, data, settings, weights
-from gsu_cli.report.student import half_width
 from gsu_cli.report.sweep import labels
 from gsu_cli.run.record import Record
 
@@ -104,7 +103,9 @@ def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
     """
     if len(values) < 2:
         return None, None
-    half = half_width(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
+    from scipy.special import stdtrit  # here: it takes a tenth of a second, and a run of one seed has no such interval
+
+    half = float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
     mean = statistics.fmean(values)
     return mean - half, mean + half
 

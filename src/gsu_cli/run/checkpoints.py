@@ -20,8 +20,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError
+from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.files import atomic, sha256_of
-from gsu_cli.run.memory import is_out_of_memory
 from gsu_cli.run.moved import current
 from gsu_cli.run.one_line import one_line
 from gsu_cli.run.tensor_files import TRAIN_ONE, digest, read_tensors
@@ -116,17 +116,17 @@ def load_checkpoint(
             found=f"a mismatch in {path}",
             way_out="Copy or train it again: the file was altered or damaged",
         )
-    try:
-        model = _rebuild(meta["target"], meta["config"])
-        model.load_state_dict(tensors)
-    except Exception as e:  # importing and building a class of anyone's can raise anything
-        if is_out_of_memory(e):
-            raise
-        raise CheckpointError(
+
+    def sentence(e: Exception) -> CheckpointError:
+        return CheckpointError(
             f"{path} must rebuild as {meta['target']}",
             found=one_line(e),
             way_out="Install the version of the package that the model was saved with",
-        ) from e
+        )
+
+    with of_anyone(sentence):
+        model = _rebuild(meta["target"], meta["config"])
+        model.load_state_dict(tensors)
     if shape is not None and tuple(_shape(model) or shape) != tuple(shape):
         raise CheckpointError(
             f"the checkpoint must be for images of the data set's shape {tuple(shape)}",

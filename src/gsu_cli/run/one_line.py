@@ -14,6 +14,15 @@ def one_line(error: Exception) -> str:
     return in_one_line(str(error)).rstrip(".") or type(error).__name__
 
 
+def named(error: Exception) -> str:
+    """The same behind the name of its class.
+
+    >>> named(KeyError("a"))
+    "KeyError: 'a'"
+    """
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+
+
 def in_one_line(text: str) -> str:
     """``text`` on one line, at most 200 characters of it."""
     text = " ".join(text.split())

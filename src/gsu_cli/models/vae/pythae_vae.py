@@ -19,8 +19,8 @@ from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.libraries import library
 from gsu_cli.models.likelihoods import Bernoulli, Gaussian
 from gsu_cli.models.vae.base import Vae
+from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.json_files import read_config
-from gsu_cli.run.memory import is_out_of_memory
 from gsu_cli.run.one_line import one_line
 
 KINDS = (
@@ -133,14 +133,12 @@ def _config(options: Mapping[str, Any], shape: tuple[int, int, int]) -> Any:
 
 
 def _build(part: str, target: str, config: Any) -> nn.Module:
-    try:
+    def sentence(e: Exception) -> UsageError:
+        rule = f"`model.{part}` must be a class that is built from a pythae config"
+        return UsageError(rule, found=f"{target} ({one_line(e)})")
+
+    with of_anyone(sentence):
         found = pkgutil.resolve_name(str(target))(config)
-    except Exception as e:  # importing and building a class of anyone's can raise anything
-        if is_out_of_memory(e):
-            raise
-        raise UsageError(
-            f"`model.{part}` must be a class that is built from a pythae config", found=f"{target} ({one_line(e)})"
-        ) from e
     if not isinstance(found, nn.Module):
         raise UsageError(f"`model.{part}` must be the class of a torch module", found=target)
     return found
