@@ -78,6 +78,11 @@ def test_of_steps_that_forget_alike_the_cheapest_is_taken() -> None:
     assert chosen(Share(lambda w: alike.get(w, 0.2)), 4.0, 2.0)[0].direction == {"w": 2.0}
 
 
+def test_each_measurement_of_the_retain_loss_counts_once() -> None:
+    _, looked = chosen(Share(lambda w: 0.2 - 0.05 * w), 1.0, 3.0, 2.0)
+    assert sum(len(c.search.evaluations) for c in looked) == 3 * len(SEARCH.evaluations) + 1, "one stood for the choice"
+
+
 def test_no_step_that_forgets_nothing() -> None:
     with pytest.raises(UsageError, match="a step must leave fewer samples .* found 0.2000 .* before and 0.3000 after"):
         chosen(Share(lambda w: 0.3), 1.0)

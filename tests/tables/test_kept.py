@@ -52,3 +52,10 @@ def test_the_line(type_line: Callable[..., Any], tmp_path: Path) -> None:
     gone = type_line("reproduce", "table=digits", "records=nothing.json", cwd=tmp_path)
     assert gone.code == 1
     assert "nothing.json must be readable JSON" in gone.err
+
+
+def test_cells_that_differ_in_places_alone_are_refused() -> None:
+    rows = {"here": "dataset.path=a forget.class=1", "there": "dataset.path=b forget.class=1"}
+    spec = TableSpec("t", rows, {"x": "method=ascent"}, [0])
+    with pytest.raises(GsuError, match="cells of t must differ in more than places of files"):
+        outcomes(spec, [])

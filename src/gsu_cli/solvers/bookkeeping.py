@@ -45,6 +45,7 @@ def counted(
     retain: int,
     forget: int,
     budget: int,
+    curvature: int,
     samples: int = 0,
 ) -> Cost:
     """Images by kind of work; passes through the decoder alone, or its first layers, count as whole ones.
@@ -54,10 +55,11 @@ def counted(
         ways: where candidates came from.
         log: of the steps.
         retain, forget, budget: images of each kind.
+        curvature: retained images for products, at most.
         samples: own ones that a choice looked at, and what it was fitted to.
     """
-    most, gradients = method.curvature_images, "least_squares" not in ways
-    products = min(most, budget) + min(max(most // 2, 1), forget) if "gauss_newton" in ways else 0
+    gradients = "least_squares" not in ways
+    products = min(curvature, budget) + min(max(curvature // 2, 1), forget) if "gauss_newton" in ways else 0
     return Cost(
         double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much
         gradients=method.shots * ((2 if "ascent" in ways else 1) * forget + budget) if gradients else 0,

@@ -140,6 +140,7 @@ class LatentSurgery:
                 retain=len(retain),
                 forget=len(forget),
                 budget=len(cost),
+                curvature=self._curvature_images(ways),
                 samples=0 if share is None else share.images,
             ).record(len(split.dataset.train)),
         }
@@ -151,6 +152,10 @@ class LatentSurgery:
 
     def _fisher(self, task: Task, retain: Images, names: list[str], step: int) -> KroneckerFisher:
         return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", step), ekfac=self.ekfac)
+
+    def _curvature_images(self, ways: Sequence[str]) -> int:
+        """Retained images for products with the curvature, at most."""
+        return min(self.curvature_images, CANDIDATE_IMAGES) if len(ways) > 1 else self.curvature_images
 
     def _shot(
         self,
@@ -185,11 +190,7 @@ class LatentSurgery:
                 if "kfac" in ways:
                     found += [influence.kfac(c) for c in self.damping]
                 if "gauss_newton" in ways:
-                    n = (
-                        self.curvature_images
-                        if ways == ("gauss_newton",)
-                        else min(self.curvature_images, CANDIDATE_IMAGES)
-                    )
+                    n = self._curvature_images(ways)
                     found += [influence.gauss_newton(self.damping[0], self.iterations, n)]
                 if "ascent" in ways:
                     risen = frozen_elbo(model, forget, seed=task.stream("ascent"), what="the forget loss")

@@ -55,7 +55,10 @@ def choose_by_share(found: Sequence[Candidate], problem: StepProblem, share: Own
             way_out="Raise method.budget, or leave out method.solver",
         )
     equal = [c for c in looked if c.share is not None and c.share <= enough(least, share.before, share.floor)]
-    best = min(equal, key=lambda c: problem.relative_increase(problem.at(c.direction, c.step)))
+    costs = [problem.relative_increase(problem.at(c.direction, c.step)) for c in equal]
+    measured = [_measured(c, cost) for c, cost in zip(equal, costs, strict=True)]
+    looked = [c for c in looked if all(c is not e for e in equal)] + measured
+    best = measured[costs.index(min(costs))]
     shorter = [_shortened(best, part, problem, share) for part in LENGTHS]
     lengths = [best, *shorter]
     most = enough(min(c.share for c in lengths if c.share is not None), share.before, share.floor)
@@ -72,7 +75,15 @@ def enough(least: float, before: float, floor: float) -> float:
     return max(floor, least + TIE * (before - least))
 
 
+def _measured(c: Candidate, increase: float) -> Candidate:
+    """With one measurement of the retain cost more among those it took."""
+    return replace(c, search=replace(c.search, evaluations=(*c.search.evaluations, (c.step, increase))))
+
+
 def _shortened(c: Candidate, part: float, problem: StepProblem, share: OwnShare) -> Candidate:
     there = problem.at(c.direction, part * c.step)
     length = None if c.length is None else part * c.length
-    return replace(c, step=part * c.step, share=share(there), redirect_loss=problem.reached(there), length=length)
+    search = replace(c.search, evaluations=())  # the longest step's, where they are counted
+    return replace(
+        c, search=search, step=part * c.step, share=share(there), redirect_loss=problem.reached(there), length=length,
+    )  # fmt: skip

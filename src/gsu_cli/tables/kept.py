@@ -56,7 +56,17 @@ def outcomes(spec: TableSpec, records: Iterable[Record]) -> list[Outcome]:
                 found=f"two of {' '.join(record.command)}",
                 way_out="Take one of them out",
             )
-    cells = [Outcome(cell, "kept", found.pop(key(cell.overrides), None)) for cell in spec.cells()]
+    cells = []
+    asked: set[frozenset[str]] = set()
+    for cell in spec.cells():
+        if (mine := key(cell.overrides)) in asked:
+            raise GsuError(
+                f"cells of {spec.name} must differ in more than places of files, so that each record belongs to one",
+                found=f"two of {' '.join(cell.overrides)}",
+                way_out="Name what lies there, for example dataset.name=other",
+            )
+        asked.add(mine)
+        cells.append(Outcome(cell, "kept", found.pop(mine, None)))
     if found:
         lines = sorted(" ".join(record.command) for record in found.values())
         raise GsuError(
