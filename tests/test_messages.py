@@ -63,3 +63,16 @@ def test_a_sentence_ends_with_a_full_stop_unless_its_last_word_is_typed(way_out:
 
 def test_a_value_left_empty_is_seen() -> None:
     assert str(GsuError("`precision` must be float32", found="")) == "`precision` must be float32; found ''."
+
+
+@pytest.mark.parametrize(
+    ("found", "end"),
+    [
+        ("`device` must be auto or cpu; found tpu.", "found tpu. See here."),
+        ("`device` must be auto or cpu; found tpu. Did you mean 'cpu'?", "'cpu'? See here."),
+        ("one.", "found one.. See here."),  # a value that was typed stays as it was typed
+        ("a folder ..", "found a folder .. See here."),
+    ],
+)
+def test_a_sentence_within_a_sentence_ends_once(found: str, end: str) -> None:
+    assert str(GsuError("all lines must compose", found=found, way_out="See here")).endswith(end)

@@ -27,7 +27,9 @@ class GsuError(Exception):
     def __str__(self) -> str:
         found = "''" if self.found == "" else self.found  # nothing was typed after the sign, and the sentence says so
         text = self.rule if found is None else f"{self.rule}; found {found}"
-        return f"{text}. {_ended(self.way_out)}" if self.way_out else f"{text}."
+        inner = " " in str(found) and text.endswith((".", "?", "!"))  # a sentence of its own, which has ended
+        whole = text if inner else f"{text}."
+        return f"{whole} {_ended(self.way_out)}" if self.way_out else whole
 
     def __reduce__(self) -> tuple[object, ...]:
         # launchers send exceptions between processes; keyword-only arguments need help to survive that
