@@ -27,7 +27,7 @@ from gsu_cli.evaluation.variational import denoiser_bound
 from gsu_cli.gradients import BLOCK, block_generator
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.models.conditions import NULL, code, posterior
-from gsu_cli.models.protocols import HasDecoder, HasNoiseLevels
+from gsu_cli.models.protocols import HasDecoder, HasSchedule
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.devices import device_of, normal
@@ -95,7 +95,7 @@ def bounds(model: Any, images: Images, *, seed: int, times: int) -> Tensor | Non
 
 
 def _denoises(model: Any) -> bool:
-    return isinstance(model, HasNoiseLevels) and hasattr(model, "signal") and hasattr(model, "noisiness")
+    return isinstance(model, HasSchedule)
 
 
 def _denoiser(model: Any, x: Tensor, generator: torch.Generator, times: int) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import code, conditions_of, posterior
 from gsu_cli.models.model import decode
-from gsu_cli.models.protocols import HasDecoder, HasLoss, Trainable
+from gsu_cli.models.protocols import Decodes, Encodes, HasDecoder, HasLoss, Trainable
 from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.one_line import named
 
@@ -60,11 +60,15 @@ def _try_all(model: Any, size: tuple[int, ...]) -> None:
             found=strange[0] if isinstance(strange, list) and strange else repr(strange),
             way_out=PAGE,
         )
-    if conditional := bool(conditions_of(model)):
+    if conditions_of(model):
         told = "noise(n, generator) and generate(noise, condition)"
         _is(kind, told, size, lambda: model.generate(model.noise(N, g), y))
-    if not callable(getattr(model, "posterior", None)):
-        return
+    if isinstance(model, Encodes):
+        _check_latents(kind, model, x, y)
+
+
+def _check_latents(kind: str, model: Any, x: Tensor, y: Tensor) -> None:
+    size, conditional = tuple(x.shape), bool(conditions_of(model))
     member = "posterior(x, condition)" if conditional else "posterior(x)"
     found = _tried(kind, member, lambda: posterior(model, x, y))
     shapes = [tuple(t.shape) if isinstance(t, Tensor) else type(t).__name__ for t in found] if _pair(found) else found
@@ -81,7 +85,7 @@ def _try_all(model: Any, size: tuple[int, ...]) -> None:
         )
     redirects = isinstance(model, HasDecoder)
     if not redirects:
-        if not callable(getattr(model, "decode", None)):
+        if not isinstance(model, Decodes):
             raise UsageError(
                 f"{kind} has posterior(), so it needs decode(z), or a decoder module and a likelihood",
                 found="neither",

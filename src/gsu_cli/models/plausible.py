@@ -21,7 +21,7 @@ from gsu_cli.errors import CheckpointError
 from gsu_cli.models.conditions import Told, conditions_of
 from gsu_cli.models.denoises import examine_denoiser
 from gsu_cli.models.model import decode
-from gsu_cli.models.protocols import HasDecoder, HasNoiseLevels
+from gsu_cli.models.protocols import HasDecoder, HasLikelihood, Predicts
 from gsu_cli.models.slips import least_loss, slips, takes_logits
 
 LOW = 0.1  # gain below which nothing much was learned, or the class is wrong
@@ -73,14 +73,14 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
             found=f"values from {float(samples.min()):.3g} to {float(samples.max()):.3g} with {path}",
             way_out="Scale them in the class: (x + 1) / 2 for a tanh, a sigmoid for logits",
         )
-    if isinstance(model, HasNoiseLevels) and hasattr(model, "prediction"):
+    if isinstance(model, Predicts):
         return Evidence(examine_denoiser(model, x, path, generator=generator))
-    likelihood = getattr(model, "likelihood", None)
-    if likelihood is None:
+    weighed: object = model
+    if not isinstance(weighed, HasLikelihood):
         return Evidence({"images": 0, "reason": "the model has no likelihood under which to compare"})
     loss = float(model.loss(x, y, generator).double().mean())
-    constant = least_loss(likelihood, x.mean(0, keepdim=True).expand_as(x), x)
-    floor = least_loss(likelihood, x, x)
+    constant = least_loss(model.likelihood, x.mean(0, keepdim=True).expand_as(x), x)
+    floor = least_loss(model.likelihood, x, x)
     facts: dict[str, Any] = {"images": len(x), "loss": loss, "constant_image": constant, "least_possible": floor}
     if not isinstance(model, HasDecoder):
         if loss >= constant:
@@ -95,10 +95,10 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
             way_out="Use exp(0.5 * log_var) for a log-variance",
         )
     output = model.decoder(mean + sd * noise)
-    nll = float(likelihood.nll(output, x).double().mean())
+    nll = float(model.likelihood.nll(output, x).double().mean())
     span = max(constant - floor, 1e-9)
     gain = (constant - nll) / span
-    pictures = likelihood.mean(output)
+    pictures = model.likelihood.mean(output)
     facts |= {"reconstruction": nll, "gain": gain, "correlation": _correlation(pictures, x)}
     undone = [(why, (constant - r) / span) for why, r in slips(model, x, noise, output)]
     why, best = max(undone, key=lambda found: found[1], default=("", 0.0))

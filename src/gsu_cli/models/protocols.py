@@ -7,7 +7,7 @@ asked for. What a model lacks is refused in one sentence, or stands in tables as
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Any, Protocol, get_args, runtime_checkable
 
@@ -25,7 +25,7 @@ def loss_unit(model: object) -> str:
 
 
 class ByMembers(type(Protocol)):  # type: ignore[misc]
-    """Protocols that ask whether an object has their members, as ``hasattr`` finds them.
+    """Protocols that ask whether an object has their members, as ``hasattr`` finds them, and can call their methods.
 
     From Python 3.12 on ``isinstance`` looks past ``__getattr__``, by which torch's modules give out their submodules: a
     model would lose its decoder.
@@ -34,7 +34,10 @@ class ByMembers(type(Protocol)):  # type: ignore[misc]
     def __instancecheck__(cls, instance: object) -> bool:
         if not cls.__dict__.get("_is_protocol"):
             return bool(super().__instancecheck__(instance))
-        return all(hasattr(instance, name) for name in members(cls))
+        return all(
+            hasattr(instance, name) and (not callable(getattr(cls, name, None)) or callable(getattr(instance, name)))
+            for name in members(cls)
+        )
 
 
 class ByConditions(ByMembers):
@@ -52,12 +55,18 @@ def members(protocol: type) -> list[str]:
 
 
 @runtime_checkable
-class Generator(Protocol, metaclass=ByMembers):
+class Samples(Protocol, metaclass=ByMembers):
+    """It makes images; a judge does not."""
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor: ...
+
+
+@runtime_checkable
+class Generator(Samples, Protocol, metaclass=ByMembers):
     """Anything that images can be generated from."""
 
     shape: tuple[int, int, int]
 
-    def sample(self, n: int, generator: torch.Generator) -> Tensor: ...
     def generation_parameters(self) -> list[str]: ...
 
 
@@ -78,6 +87,13 @@ class Trainable(Protocol, metaclass=ByMembers):
 
     def losses(self, x: Tensor, y: Tensor, generator: torch.Generator) -> list[Tensor]:
         """Means over a batch of images ``(n, c, h, w)`` in [0, 1], in the order of the optimisers."""
+
+
+@runtime_checkable
+class CountsCost(Protocol, metaclass=ByMembers):
+    """It says what training on one real image costs, in the kinds of `unlearning.cost.Cost`."""
+
+    step_cost: Mapping[str, int]
 
 
 @runtime_checkable
@@ -120,10 +136,15 @@ class HasLatents(Decodes, Protocol, metaclass=ByMembers):
 
 
 @runtime_checkable
-class HasPosterior(HasLatents, Protocol, metaclass=ByMembers):
-    """An amortised posterior: where in the latent space an image lies."""
+class Encodes(Protocol, metaclass=ByMembers):
+    """Mean and standard deviation of latents, each ``(n, z)``, at images ``(n, c, h, w)``."""
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+@runtime_checkable
+class HasPosterior(Encodes, HasLatents, Protocol, metaclass=ByMembers):
+    """An amortised posterior: where in the latent space an image lies."""
 
 
 @runtime_checkable
@@ -169,13 +190,32 @@ class HasNoiseLevels(Protocol, metaclass=ByMembers):
 
 
 @runtime_checkable
-class HasDecoder(Protocol, metaclass=ByMembers):
+class HasSchedule(HasNoiseLevels, Protocol, metaclass=ByMembers):
+    """A denoiser whose likelihood has a bound: its levels are ``signal`` and ``noisiness``, ``(train_steps,)`` each."""
+
+    signal: Tensor
+    noisiness: Tensor
+
+
+@runtime_checkable
+class Predicts(HasNoiseLevels, Protocol, metaclass=ByMembers):
+    """A denoiser that says what its network gives: ``eps``, ``v`` or ``sample``."""
+
+    prediction: str
+
+
+@runtime_checkable
+class HasLikelihood(Protocol, metaclass=ByMembers):
+    """Images have a likelihood, given its parameters."""
+
+    likelihood: OutputLoss
+
+
+@runtime_checkable
+class HasDecoder(Encodes, HasLikelihood, Protocol, metaclass=ByMembers):
     """A decoder whose output parametrises a likelihood: what redirection in a latent space and its Fisher need."""
 
     decoder: nn.Module
-    likelihood: OutputLoss
-
-    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors.torch import save
@@ -49,6 +49,13 @@ class Checkpoint:
     about: dict[str, Any] = field(default_factory=dict)
 
 
+@runtime_checkable
+class Rebuilds(Protocol):
+    """A model that says how to build it: the arguments of its constructor, as JSON holds them."""
+
+    def config(self) -> Mapping[str, Any]: ...
+
+
 def save_checkpoint(path: Path, model: nn.Module, *, about: Mapping[str, Any], half: bool = False) -> str:
     """Writes ``model`` atomically and returns the file's sha256.
 
@@ -63,7 +70,7 @@ def save_checkpoint(path: Path, model: nn.Module, *, about: Mapping[str, Any], h
         OutputError: the file cannot be written.
     """
     kind = type(model)
-    if not callable(getattr(model, "config", None)):
+    if not isinstance(model, Rebuilds):
         raise CheckpointError(
             "a model needs `config()`, its constructor arguments, to be saved", found=f"{kind.__qualname__} without it"
         )
@@ -73,7 +80,7 @@ def save_checkpoint(path: Path, model: nn.Module, *, about: Mapping[str, Any], h
     meta = {
         "schema": SCHEMA,
         "target": f"{kind.__module__}.{kind.__qualname__}",
-        "config": model.config(),  # type: ignore[operator]  # nn.Module.__getattr__ hides the method from the checker
+        "config": model.config(),  # nn.Module.__getattr__ hides the method from the checker
         "digest": digest(tensors),
         "about": dict(about),
     }

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from gsu_cli.run.checkpoints import Checkpoint
+from gsu_cli.run.checkpoints import Checkpoint, Rebuilds
 
 SHOWN = 12  # hex digits of a digest in a sentence
 WORDS = {
@@ -72,7 +72,7 @@ class Difference:
 
 def architecture(model: Any) -> dict[str, Any] | None:
     """Class and options of a model, as plain values; None where it cannot say."""
-    if not callable(getattr(model, "config", None)):
+    if not isinstance(model, Rebuilds):
         return None
     kind = type(model)
     return {"class": f"{kind.__module__}.{kind.__qualname__}", **_plain(model.config())}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from gsu_cli.models.protocols import Trainable
+from gsu_cli.models.protocols import CountsCost, Trainable
 from gsu_cli.training.recipe import Recipe
 
 
@@ -34,8 +33,8 @@ class Cost:
         Networks that learn against each other look at generated images, too: a model says in ``step_cost`` what one
         real image costs; of one that does not, a gradient for each loss is counted.
         """
-        if isinstance(found := getattr(model, "step_cost", None), Mapping):
-            return cls(**{key: images * int(n) for key, n in found.items()})
+        if isinstance(model, CountsCost):
+            return cls(**{key: images * int(n) for key, n in model.step_cost.items()})
         losses = len(model.optimisers(recipe)) if isinstance(model, Trainable) else 1
         return cls(gradients=images * losses)
 

@@ -19,7 +19,7 @@ from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.canaries import units
 from gsu_cli.errors import CheckpointError, GsuError, ProcessError, UsageError
 from gsu_cli.methods.retrain import initialise
-from gsu_cli.models.protocols import HasLoss
+from gsu_cli.models.protocols import HasLoss, Samples
 from gsu_cli.report.pictures import Block, Line, sheet
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import write_text
@@ -106,7 +106,7 @@ def train_design(
         UsageError: the model has no loss of each image.
         ProcessError: a model could not be trained; the others are kept.
     """
-    if not isinstance(model, HasLoss) or not callable(getattr(model, "sample", None)):
+    if not (isinstance(model, HasLoss) and isinstance(model, Samples)):
         raise UsageError(
             "`leave_out.models` needs a generator with a training loss of each image",
             found=type(model).__name__,

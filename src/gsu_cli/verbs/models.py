@@ -15,6 +15,7 @@ from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.plausible import Evidence, examine
 from gsu_cli.models.protocols import HasLoss, Trainable
+from gsu_cli.models.stored import Translates
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from gsu_cli.run.import_entries import Chosen, few
 from gsu_cli.run.import_weights import load_into, read_foreign
@@ -101,8 +102,7 @@ def import_checkpoint(cfg: DictConfig, path: Path, dataset: Dataset, session: Se
     model = build_model(cfg.model, dataset, weights=files.path)
     options = import_options(cfg.checkpoint)
     found = read_foreign(files.path, **options, own=model.state_dict())
-    translated = getattr(model, "translated", None)  # an adapter of a library
-    tensors = translated(found.tensors) if callable(translated) else found.tensors
+    tensors = model.translated(found.tensors) if isinstance(model, Translates) else found.tensors
     with conditional_weights(model, tensors, files.path):
         done = load_into(model, tensors, files.path, rename=options["rename"])
     evidence = _examine(model.eval(), dataset, files.path)

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import CheckpointError, GsuError, UsageError, did_you_mean
 from gsu_cli.models.contract import check_generator
+from gsu_cli.models.protocols import Samples
 from gsu_cli.report.settings import making
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.lineage import architecture, recipe
@@ -73,7 +74,7 @@ def peek(cfg: DictConfig) -> Any:
         name = str(HydraConfig.get().runtime.choices.get("dataset"))
         path = weights_file("checkpoint.path", cfg.checkpoint.path) or shipped(name, str(cfg.checkpoint.name))
         model = None if path is None else load_checkpoint(path).model
-        return model if hasattr(model, "sample") else None  # a judge is refused as one where it is opened
+        return model if isinstance(model, Samples) else None  # a judge is refused as one where it is opened
     except GsuError:  # whoever opens it will say so
         return None
 

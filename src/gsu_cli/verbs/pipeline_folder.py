@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from gsu_cli.models.stored import WritesFolder
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.files import atomic_folder, sha256_of
 from gsu_cli.run.pipelines import holds_unet
@@ -46,12 +47,11 @@ def write_folder(session: Session, model: Any, name: str) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    write = getattr(model, "save_folder", None)
-    if not callable(write):
+    if not isinstance(model, WritesFolder):
         return
     path = session.folder / name
     with atomic_folder(path) as temporary:
-        write(temporary)
+        model.save_folder(temporary)
     weights = sorted(path.rglob("*.safetensors"))
     session.record.outputs[f"{name}_folder"] = {"path": name, "sha256": sha256_of(weights[0])}
     console.say(f"{name}, as a folder of diffusers: ", path)

@@ -14,7 +14,7 @@ from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
 from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
-from gsu_cli.models.protocols import FitsExactly
+from gsu_cli.models.protocols import FitsExactly, Samples
 from gsu_cli.report.numbers import seconds
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import atomic
@@ -130,7 +130,7 @@ def _train(
 
 def is_judge(model: Any) -> bool:
     """Whether it names what images show; a generator makes them."""
-    return isinstance(model, JudgeCnn | AttributeCnn) or not callable(getattr(model, "sample", None))
+    return isinstance(model, JudgeCnn | AttributeCnn) or not isinstance(model, Samples)
 
 
 def _export(session: Session, model: Any, history: History, recipe: Recipe, about: dict[str, Any]) -> Path:
