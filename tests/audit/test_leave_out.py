@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.audit.bounds import Noise, has_iwae, iwae
-from gsu_cli.audit.leave_out import LeaveOut, masks, read_design, write_design
+from gsu_cli.audit.deals import masks
+from gsu_cli.audit.leave_out import LeaveOut, read_design, write_design
 from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.likelihoods import Gaussian

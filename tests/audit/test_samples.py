@@ -11,7 +11,8 @@ import torch
 from gsu_cli.audit.attack import Auc
 from gsu_cli.audit.base import Audited, Case
 from gsu_cli.audit.bounds import Noise
-from gsu_cli.audit.leave_out import LeaveOut, masks
+from gsu_cli.audit.deals import masks
+from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.audit.likelihood_ratio import ATTACKS, LikelihoodRatio, _levelled, _own
 from gsu_cli.audit.memorisation import Memorisation
 from gsu_cli.audit.regression import Line

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gsu_cli.audit.leave_out import masks
+from gsu_cli.audit.deals import masks
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.canaries import CONTROLS, Planting, patterns, units
 from gsu_cli.data.forget import ForgetSpec

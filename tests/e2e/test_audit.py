@@ -104,6 +104,25 @@ def test_references_are_trained_once_and_found_again(run: Run, gsu: Gsu, tmp_pat
     assert json.loads((tmp_path / "again" / "audit.json").read_text(encoding="utf-8")) == findings
 
 
+def test_several_unlearned_models_against_several_retrained_ones(run: Run, gsu: Gsu, tmp_path: Path) -> None:
+    line = ("audit", f"run={run.folder}", "audit=[klom]", "references=3", "unlearned=1", "repeats=2")
+    typed = gsu(*line)
+    assert (typed.code, typed.err) == (0, ""), typed
+    assert "Over 2 unlearned and 4 retrained models the loss of forgotten images is" in typed.out
+    _, findings = found(tmp_path)
+    assert len(set(findings["weights"].values())) == 7, "seeds of their own"
+    kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "outputs").rglob("model.safetensors")}
+    assert {p.relative_to(tmp_path / "outputs").parts[0] for p in kept} == {"references", "originals", "unlearned"}
+    assert gsu(*line, "hydra.run.dir=again").code == 0
+    assert kept == {p: p.stat().st_mtime_ns for p in kept}
+    assert json.loads((tmp_path / "again" / "audit.json").read_text(encoding="utf-8")) == findings
+    (one,) = (p for p in kept if "unlearned" in p.parts)
+    one.write_bytes(b"junk")
+    typed = gsu(*line, "hydra.run.dir=third")
+    assert typed.code == 1
+    assert "a model that was unlearned earlier must be whole" in typed.err
+
+
 def test_a_sample_without_a_reference(world: World, gsu: Gsu, tmp_path: Path) -> None:
     assert gsu(*world.unlearn("method=ascent", forget="forget.sample=[4]")).code == 0
     (run,) = runs(tmp_path)
@@ -163,9 +182,10 @@ def test_every_model_is_audited_at_the_guidance_of_the_run(
         (("run={run}", "images=1"), 2, "`images` must be an integer >= 2"),
         (("run={run}", "repeats=x"), 2, "`repeats` must be an integer >= 1"),
         (("run={run}", "references=-1"), 2, "`references` must be an integer >= 0"),
+        (("run={run}", "unlearned=x"), 2, "`unlearned` must be an integer >= 0"),
         (("run={run}", "forget={{}}"), 2, "`gsu audit` must know what was forgotten"),
         (("run={run}", "audit=null"), 2, "`audit` must name at least one probe"),
-        (("run={run}", "audit=nothing"), 2, "`audit` must be one of exact, full, influence"),
+        (("run={run}", "audit=nothing"), 2, "`audit` must be one of distance, exact, full, influence"),
         (("run={run}", "audit.rebound.at=[3,2]"), 2, "`audit.rebound.at` must ascend"),
         (("run={run}", "checkpoint.path=x"), 2, "`run` names the weights"),
         (("run={trained}",), 2, "`run` must be a finished run of `gsu unlearn` with weights; found train, done"),

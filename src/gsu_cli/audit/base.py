@@ -32,7 +32,7 @@ class Audited:
     """A model under audit.
 
     Attributes:
-        name: "original", "unlearned" or "retrained"; further references are "retrained 2", "retrained 3", ...
+        name: "original", "unlearned" or "retrained"; further ones are "retrained 2", "unlearned 2", ...
         model: its weights are never changed.
         sha256: of the weights.
     """
@@ -86,6 +86,7 @@ class Case:
         split: what was forgotten of which data; the images' sources.
         models: by name; "original" and "unlearned" are always there, "retrained" where a reference is known.
         references: further retrained models, of seeds of their own.
+        unlearned: further unlearned models, of originals of seeds of their own.
         context: judges and the seed of the audit's noise.
         repeats: of noise, at which each image's loss is taken, and averaged.
         most: images of each part, at most; chosen with the audit's seed where there are more.
@@ -101,6 +102,7 @@ class Case:
     most: int = 2000
     on_progress: Callable[[int, int, str], None] = lambda *_: None
     design: LeaveOut | None = None
+    unlearned: list[Audited] = field(default_factory=list)
     _images: dict[str, Images] = field(default_factory=dict)
     _losses: dict[tuple[str, str], Tensor] = field(default_factory=dict)
 

@@ -28,7 +28,7 @@ def findings(case: Case, results: Mapping[str, Result], commands: Mapping[str, l
         "commands": dict(commands),
         "seed": case.seed,
         "forget": case.split.words,
-        "weights": {a.name: a.sha256 for a in [*case.models.values(), *case.references]},
+        "weights": {a.name: a.sha256 for a in [*case.models.values(), *case.references, *case.unlearned]},
         "images": {part: len(case.images(part)) for part in ("forgotten", "unseen")},
         "repeats": case.repeats,
         "probes": {name: asdict(result) for name, result in results.items()},

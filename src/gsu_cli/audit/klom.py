@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, mean, null
+from gsu_cli.audit.klom_several import SeveralModels
 from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.models.protocols import loss_unit
@@ -43,10 +44,14 @@ class Klom:
             reason = f"needs {LEAST} retrained models, found {len(retrained)}: references={LEAST}"
             return Result([null("klom", unlearned, reason)])
         found: list[Measurement] = []
-        sentences = []
+        sentences: list[str] = []
+        several = SeveralModels.of(case, unlearned, retrained)
         for part in PARTS:
             if len(case.images(part)) < 2:
                 continue
+            rows, sentence = several.on(case, part, WORDS[part])
+            found += rows
+            sentences += filter(None, [sentence])
             rows, sentence = self._of(case, part, unlearned, retrained)
             found += rows
             sentences.append(sentence)

@@ -1,7 +1,7 @@
 """Leave-out designs: models that were each trained without a known part of the images, and what each image costs them.
 
-The images are dealt into ``folds`` parts of equal size, anew for every ``folds`` models; each of these models leaves
-one part out. So every image was left out by ``models / folds`` models and was in for the others: the repeated
+The images are dealt into ``folds`` parts of equal size, anew for every ``folds`` models (`deals`); each of these models
+leaves one part out. So every image was left out by ``models / folds`` models and was in for the others: the repeated
 cross-validation of van den Burg and Williams, arXiv 2106.03216, and, with two folds, the random halves of Feldman and
 Zhang, arXiv 2008.03703. Losses are kept, weights are not; masks and seeds make them again.
 
@@ -19,10 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gsu_cli.checks import as_int
-from gsu_cli.errors import CheckpointError, UsageError
+from gsu_cli.errors import CheckpointError
 from gsu_cli.evaluation.intervals import Z95
-from gsu_cli.run.seeds import generator
 from gsu_cli.run.tensor_files import digest, read_tensors, write_tensors
 
 FILE = "leave_out.safetensors"
@@ -46,6 +44,13 @@ class LeaveOut:
     losses: Mapping[str, Tensor]
     about: Mapping[str, Any]
     sha256: str
+
+    def lacks(self, index: Tensor) -> str:
+        """Why the design says nothing of these training images; empty where two models at least lack each."""
+        least = int((~self.trained_on[:, index]).sum(0).min())
+        if least >= 2:
+            return ""
+        return f"needs 2 models without each of the images, found {least}: train a design of leave_out.folds"
 
     @property
     def n(self) -> int:
@@ -80,49 +85,6 @@ def _mean_and_error(L: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
     mean = (L * which).sum(0) / count
     squares = ((L - mean) ** 2 * which).sum(0)
     return mean, squares / (count - 1).clamp(min=1) / count
-
-
-def masks(n: int, models: int, folds: int, seed: int, units: Tensor | None = None) -> Tensor:
-    """Which model is trained on which image, ``(models, n)`` bool.
-
-    Args:
-        n: training images.
-        models: how many.
-        folds: parts into which the images are dealt.
-        seed: of the deals.
-        units: of each image, ``(n,)``: those of one unit are left out together, such as the copies of a canary.
-
-    Raises:
-        UsageError: the numbers make no design in which each image is left out twice at least.
-
-    >>> design = masks(10, models=4, folds=2, seed=0)
-    >>> design.sum(0).tolist(), design.sum(1).tolist()
-    ([2, 2, 2, 2, 2, 2, 2, 2, 2, 2], [5, 5, 5, 5])
-    """
-    as_int("leave_out.folds", folds, 2)
-    as_int("leave_out.models", models, 0)
-    if models % folds or models < 2 * folds:
-        raise UsageError(
-            "`leave_out.models` must be a multiple of `leave_out.folds`, at least twice that, for an interval",
-            found=f"{models} models of {folds} folds",
-            way_out=f"For example leave_out.models={max(2, round(models / folds)) * folds}",
-        )
-    _, unit = torch.unique(torch.arange(n) if units is None else units, return_inverse=True)
-    n_units = int(unit.max()) + 1 if n else 0
-    if n_units < folds:
-        raise UsageError(
-            "`leave_out.folds` must be at most the number of training images",
-            found=f"{folds} folds of {n_units} images",
-            way_out="Lower leave_out.folds",
-        )
-    rows = []
-    for deal in range(models // folds):
-        order = torch.randperm(n_units, generator=generator(seed, "leave out", "deal", deal))
-        for part in order.tensor_split(folds):
-            inside = torch.ones(n_units, dtype=torch.bool)
-            inside[part] = False
-            rows.append(inside[unit])
-    return torch.stack(rows)
 
 
 def write_design(path: Path, trained_on: Tensor, losses: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:

@@ -46,6 +46,8 @@ class Memorisation:
         design, original = case.design, case.models[ORIGINAL]
         if design is None:
             return Result([null("memorisation", original, NO_DESIGN, loss_unit(original.model))])
+        if why := design.lacks(torch.arange(design.n)):
+            return Result([null("memorisation", original, why, loss_unit(original.model))])
         index = case.split.different[: case.most]
         found, sentences = self._memorised(design, original, index)
         found += self._percentiles(case, design, index)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from gsu_cli.checks import as_int
+from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, Update
@@ -56,10 +57,23 @@ def train_from_scratch(
     on_progress: Callable[[Progress], None] | None = None,
 ) -> History:
     """Re-initialises ``model`` and trains it on the retain set, where it lies; ``state`` is kept and gone on from."""
+    return train_anew(model, split.retain_images, recipe, seed=seed, state=state, on_progress=on_progress)
+
+
+def train_anew(
+    model: Any,
+    images: Images,
+    recipe: Recipe,
+    *,
+    seed: int,
+    state: Path | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> History:
+    """The same on any images."""
     device = device_of(model)
     initialise(model.cpu(), seed)  # so that every device begins with the same weights
     model.to(device)
-    return train_or_solve(model, split.retain_images, recipe, seed=seed, state=state, on_progress=on_progress)
+    return train_or_solve(model, images, recipe, seed=seed, state=state, on_progress=on_progress)
 
 
 class Retrain:

@@ -25,6 +25,9 @@ from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.opening_data import resolve_split
 from gsu_cli.verbs.opening_session import forget_spec, open_session
 from gsu_cli.verbs.siblings import siblings
+from gsu_cli.verbs.unlearned_siblings import unlearned_siblings
+
+LEAST = {"images": 2, "repeats": 1, "references": 0, "unlearned": 0}
 
 
 def main(cfg: DictConfig) -> None:
@@ -33,7 +36,7 @@ def main(cfg: DictConfig) -> None:
     run = _run(cfg)
     record = read_record(run)
     _check_run(record)
-    numbers = {key: as_int(key, cfg[key], least) for key, least in (("images", 2), ("repeats", 1), ("references", 0))}
+    numbers = {key: as_int(key, cfg[key], least) for key, least in LEAST.items()}
     cfg = as_the_run_did(cfg, record)
     chosen(cfg, "dataset")
     earlier_run.find_judges(cfg, record)
@@ -65,9 +68,10 @@ def main(cfg: DictConfig) -> None:
         context = plan.context(inputs)
         design = open_design(cfg.design, inputs)
         more = siblings(cfg, inputs, numbers["references"])
+        others = unlearned_siblings(cfg, record, inputs, numbers["unlearned"])
         with console.work_bar("audit") as on_progress, session.stage("audit"):
             subjects = inputs.subjects()
-            for c in [*subjects.values(), *more]:
+            for c in [*subjects.values(), *more, *others]:
                 plan.guide(c.model)
             if RETRAINED not in subjects and more:
                 subjects[RETRAINED], *more = more  # of the run's own recipe and data: as good a goal as any
@@ -75,6 +79,7 @@ def main(cfg: DictConfig) -> None:
                 split=inputs.measured_on,
                 models={name: _audited(name, c) for name, c in subjects.items()},
                 references=[_audited(f"retrained {k + 2}", c) for k, c in enumerate(more)],
+                unlearned=[_audited(f"unlearned {k + 2}", c) for k, c in enumerate(others)],
                 context=context,
                 repeats=numbers["repeats"],
                 most=numbers["images"],

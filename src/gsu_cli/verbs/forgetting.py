@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from gsu_cli.data.split import Split
 from gsu_cli.methods.retrain import train_from_scratch
 from gsu_cli.models.model import copied
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from gsu_cli.run.seeds import generator
+from gsu_cli.run.session import Session
 from gsu_cli.unlearning.unlearn import unlearn
 from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
@@ -21,7 +23,7 @@ def made_to_forget(inputs: RunInputs, method: Any) -> Checkpoint:
     """The original unlearned by ``method``, as it lies on disk; what was done stands in the record."""
     session, original = inputs.session, inputs.first
     record = session.record
-    name = str(getattr(method, "name", type(method).__name__))
+    name = method_name(method)
     with console.work_bar(name) as on_progress:
         model, update = unlearn(
             original.model,
@@ -35,13 +37,7 @@ def made_to_forget(inputs: RunInputs, method: Any) -> Checkpoint:
             trained_on=inputs.trained_on,
         )
     record.update = asdict(update)
-    about = {
-        **{k: v for k, v in original.about.items() if k in TRAINED},
-        **forgotten(inputs.split, session),
-        "method": name,
-        "parent": original.sha256,
-        "seed": record.seeds["unlearn"],
-    }
+    about = about_unlearned(original, inputs.split, session, name, record.seeds["unlearn"])
     path = session.folder / "unlearned.safetensors"
     sha256 = save_checkpoint(path, model, about=about)
     record.outputs["unlearned"] = {"path": path.name, "sha256": sha256}
@@ -49,6 +45,22 @@ def made_to_forget(inputs: RunInputs, method: Any) -> Checkpoint:
     write_folder(session, found.model, "unlearned")
     found.model.to(session.device)
     return found
+
+
+def method_name(method: Any) -> str:
+    """As records call it."""
+    return str(getattr(method, "name", type(method).__name__))
+
+
+def about_unlearned(original: Checkpoint, split: Split, session: Session, name: str, seed: int) -> dict[str, Any]:
+    """The metadata of what the method of that name made of ``original``."""
+    return {
+        **{k: v for k, v in original.about.items() if k in TRAINED},
+        **forgotten(split, session),
+        "method": name,
+        "parent": original.sha256,
+        "seed": seed,
+    }
 
 
 def retrained(inputs: RunInputs) -> Checkpoint:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from gsu_cli.audit.bounds import Noise
-from gsu_cli.audit.leave_out import FILE, IWAE, LOSS, LeaveOut, masks, read_design, write_design
-from gsu_cli.checks import as_int
+from gsu_cli.audit.leave_out import FILE, IWAE, LOSS, LeaveOut, read_design, write_design
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.canaries import units
 from gsu_cli.errors import CheckpointError, GsuError, ProcessError, UsageError
@@ -27,71 +25,15 @@ from gsu_cli.run.lineage import architecture
 from gsu_cli.run.seeds import derive
 from gsu_cli.run.session import Session
 from gsu_cli.run.tensor_files import read_tensors, write_tensors
-from gsu_cli.surgery.ranks import ranks
 from gsu_cli.tables.pool import cores, in_processes
 from gsu_cli.training.closed_form import train_or_solve
 from gsu_cli.training.recipe import Recipe
-from gsu_cli.verbs import console
+from gsu_cli.verbs import console, found_again
+from gsu_cli.verbs.leave_out_options import Options
 
 PICTURE = "memorised.png"
 SHOWN, SAID = 16, 10  # images in a row of the picture, and in the line below
 PLAN, INITIAL, IMAGES = "plan.json", "initial.safetensors", "images.safetensors"
-
-
-@dataclass(frozen=True)
-class Options:
-    """``leave_out.*`` of a line.
-
-    Attributes:
-        models: how many are trained; 0: no design.
-        folds: into how many parts the images are dealt; each model leaves one out.
-        repeats: of noise, over which each image's loss is averaged.
-        latents: of each image for the importance-weighted bound of a VAE; 0 leaves it out.
-        workers: processes at a time; None: one a core.
-    """
-
-    models: int
-    folds: int
-    repeats: int
-    latents: int
-    workers: int | None
-
-    @classmethod
-    def of(cls, cfg: DictConfig) -> Options:
-        """As typed.
-
-        Raises:
-            UsageError: a number is none, or another setting does not go with it.
-        """
-        o = cfg.leave_out
-        workers = None if o.workers is None else as_int("leave_out.workers", o.workers, 1)
-        numbers = {key: as_int(f"leave_out.{key}", o[key], least) for key, least in LEAST.items()}
-        found = cls(**numbers, workers=workers)
-        if not found.models:
-            return found
-        masks(found.folds, found.models, found.folds, 0)  # the numbers, before the data are loaded
-        if any(value is not None for value in cfg.forget.values()):
-            raise UsageError(
-                "`leave_out.models` must stand without forget: the design says which images are left out",
-                found="forget.*",
-                way_out="Leave out one of them",
-            )
-        if cfg.resume is not None:
-            raise UsageError(
-                "`leave_out.models` must stand without resume: what was trained is found again",
-                found=f"resume={cfg.resume}",
-                way_out="Type the same line without resume",
-            )
-        if ranks().size > 1:
-            raise UsageError(
-                "`leave_out.models` must be typed without torchrun: its models are trained beside each other",
-                found=f"{ranks().size} processes",
-                way_out="Type the line of `gsu train` alone, with leave_out.workers",
-            )
-        return found
-
-
-LEAST = {"models": 0, "folds": 2, "repeats": 1, "latents": 0}
 
 
 def train_design(
@@ -113,18 +55,17 @@ def train_design(
             way_out="Leave out leave_out.models, or choose a model with a loss(): see `gsu show models`",
         )
     seed = session.record.seeds["train"]
-    trained_on = masks(len(dataset.train), options.models, options.folds, seed, units(dataset))
+    trained_on = options.masks(units(dataset), seed)
     about = {
         "dataset": dataset.name,
         "dataset_sha256": session.record.inputs["dataset"]["sha256"],
         "architecture": architecture(model),
         "recipe": recipe.facts(),
         "seed": seed,
-        "folds": options.folds,
+        **({"fractions": list(options.fractions)} if options.fractions else {"folds": options.folds}),
         "noise": asdict(Noise(derive(seed, "leave out", "noise"), options.repeats, options.latents)),
     }
-    key = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:16]
-    place = Path(str(cfg.paths.output_dir)).expanduser() / "leave_out" / key
+    place = found_again.place(cfg, "leave_out", about)
     _prepare(place, about, model, dataset)
     missing = [k for k in range(options.models) if not _path(place, k).is_file()]
     if len(missing) < options.models:
@@ -148,10 +89,14 @@ def train_design(
     path = session.folder / FILE
     sha256 = write_design(path, trained_on, losses, {**about, "models": options.models})
     session.record.outputs["leave_out"] = {"path": path.name, "sha256": sha256, "models": options.models}
-    order = _show(session, dataset, read_design(path))
+    if options.fractions:  # some images are never left out, and nothing is known of their memorisation
+        fractions = ", ".join(f"{f:.4g}" for f in options.fractions)
+        console.say(f"{options.models} models, trained without random fractions of the images: {fractions}")
+    else:
+        order = _show(session, dataset, read_design(path))
+        console.say(f"{options.models} models, each trained without one of {options.folds} parts of the images")
+        console.say(f"the most memorised images: forget.sample=[{','.join(map(str, order[:SAID].tolist()))}]")
     session.save()
-    console.say(f"{options.models} models, each trained without one of {options.folds} parts of the images")
-    console.say(f"the most memorised images: forget.sample=[{','.join(map(str, order[:SAID].tolist()))}]")
     console.say("use it with design=", path)
 
 

@@ -37,7 +37,7 @@ SETTINGS: Mapping[str, Kinds] = {
     "train": {
         **COMPUTES,
         "resume": PERHAPS,
-        "leave_out": dict.fromkeys(("models", "folds", "repeats", "latents", "workers"), ANY),
+        "leave_out": dict.fromkeys(("models", "folds", "fractions", "repeats", "latents", "workers"), ANY),
     },
     "unlearn": {**COMPUTES, **MEASURED, "protocol": PROTOCOL, "curve": ANY, "retrain": ANY, "tune": ANY},
     "evaluate": {**COMPUTES, **MEASURED, "run": PERHAPS},
@@ -45,7 +45,7 @@ SETTINGS: Mapping[str, Kinds] = {
         **COMPUTES,
         "checkpoint": CHECKPOINT,
         **dict.fromkeys(("run", "design"), PERHAPS),
-        **dict.fromkeys(("images", "repeats", "references"), ANY),
+        **dict.fromkeys(("images", "repeats", "references", "unlearned"), ANY),
     },
     "reproduce": {
         "paths": PATHS,

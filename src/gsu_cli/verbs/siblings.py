@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -12,15 +10,15 @@ from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError
 from gsu_cli.methods.retrain import train_from_scratch
 from gsu_cli.models.model import copied
-from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from gsu_cli.run.lineage import architecture
+from gsu_cli.run.checkpoints import Checkpoint, save_checkpoint
 from gsu_cli.run.seeds import derive
 from gsu_cli.run.session import Session
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
+from gsu_cli.verbs.found_again import again, made_of, opened, place
 from gsu_cli.verbs.opening_weights import describe
-from gsu_cli.verbs.references import about_retrained, reference_sha256
+from gsu_cli.verbs.references import about_retrained
 from gsu_cli.verbs.retrained import check_reference, check_retrain
 
 MODEL, STATE = "model.safetensors", "state.safetensors"
@@ -46,18 +44,11 @@ def siblings(cfg: DictConfig, inputs: RunInputs, n: int) -> list[Checkpoint]:
     session, original, split, recipe = inputs.session, inputs.first, inputs.measured_on, inputs.recipe
     check_retrain(original, session, f"references={n}")
     assert recipe is not None  # noqa: S101  # or it was refused
-    made_of = {
-        "dataset": reference_sha256(session),
-        "forget": split.digest(),
-        "architecture": architecture(original.model),
-        "recipe": recipe.facts(),
-    }
-    key = hashlib.sha256(json.dumps(made_of, sort_keys=True, default=str).encode()).hexdigest()[:16]
-    place = Path(str(cfg.paths.output_dir)) / "references" / key
+    shelf = place(cfg, "references", made_of(inputs) | {"forget": split.digest()})
     found = []
     for k in range(n):
         seed = derive(0, "reference", k)
-        path = place / str(k + 1) / MODEL
+        path = shelf / str(k + 1) / MODEL
         if not path.is_file():
             _train(session, original, split, recipe, seed, path, f"reference {k + 1} of {n}")
         one = _opened(path, original, split, session)
@@ -68,16 +59,13 @@ def siblings(cfg: DictConfig, inputs: RunInputs, n: int) -> list[Checkpoint]:
 
 
 def _opened(path: Path, original: Checkpoint, split: Split, session: Session) -> Checkpoint:
-    rule, way_out = "a reference that was trained earlier", f"Remove {path.parent} to have it trained again"
-    try:
-        found = load_checkpoint(path, shape=split.dataset.shape)
-    except CheckpointError as e:
-        raise CheckpointError(f"{rule} must be whole", found=str(e).rstrip("."), way_out=way_out) from e
+    found = opened(path, "a reference that was trained", split.dataset.shape)
     try:
         check_reference(found, original, split, session)
     except CheckpointError as e:  # which is about an option that nobody typed
         what = f"what training the original without {split.words} gives"
-        raise CheckpointError(f"{rule} must be {what}", found=e.found, way_out=way_out) from e
+        rule = f"a reference that was trained earlier must be {what}"
+        raise CheckpointError(rule, found=e.found, way_out=again(path)) from e
     return found
 
 

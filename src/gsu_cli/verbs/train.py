@@ -26,6 +26,7 @@ from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console, leave_out, settings
 from gsu_cli.verbs.build import build_choice
 from gsu_cli.verbs.default_model import suited
+from gsu_cli.verbs.leave_out_options import Options
 from gsu_cli.verbs.models import build_model
 from gsu_cli.verbs.opening_data import load_dataset, resolve_split
 from gsu_cli.verbs.opening_session import forget_spec, open_session
@@ -43,7 +44,7 @@ def main(cfg: DictConfig) -> None:
     settings.check(cfg, "train")
     with open_session(cfg) as session, listening(cfg, session) as listener:
         recipe: Recipe = build_choice(cfg, "training")
-        design = leave_out.Options.of(cfg)
+        design = Options.of(cfg)
         spec, resumed = forget_spec(cfg.forget), _resume(cfg.resume)
         dataset = load_dataset(cfg, session)
         images, left_out = dataset.train, dict[str, Any](forget=None, forget_options=session.record.config["forget"])

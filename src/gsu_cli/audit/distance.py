@@ -1,0 +1,94 @@
+"""How far retraining lies, along the fraction that is forgotten: predicted by influence, and realised.
+
+The distance is the rise of the mean loss of the images that are left out, and of held-out ones, from models of all
+images to models without that fraction: a leave-out design of `leave_out.fractions` has both. Predictions are those of
+`predictions`, at the audited original. Two models of all images differ as well, by their seeds: that is the floor, the
+root mean square of what they differ by on the same images, and what intervals are made of.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from gsu_cli.audit.base import ORIGINAL, Case, Curve, Result, ends, null
+from gsu_cli.audit.memorisation import NO_DESIGN
+from gsu_cli.audit.predictions import predictions
+from gsu_cli.audit.rises import Rise, rises_of
+from gsu_cli.checks import as_choice, as_int, as_number
+from gsu_cli.curvature.damped import CURVATURES, SOLVERS, CurvatureName, SolverName
+from gsu_cli.models.protocols import IMAGE_SITES, lacking, loss_unit
+from gsu_cli.run.record import Measurement
+
+LEAST = 2
+"""Models of all images, for a floor."""
+WORDS = {"left_out": "images left out", "heldout": "held-out images"}
+
+
+class Distance:
+    """Predicted and realised rise of the loss at each fraction of the design, and the floor.
+
+    Args:
+        solver: of `DampedCurvature`.
+        damping: in mean eigenvalues of the Kronecker-factored Fisher, > 0.
+        curvature: "gauss_newton" or "hessian".
+        images: training images that the curvature is of.
+        steps: of conjugate gradients, at most.
+
+    Raises:
+        UsageError: an option means nothing.
+    """
+
+    def __init__(
+        self,
+        solver: SolverName = "kfac",
+        damping: float = 10.0,
+        curvature: CurvatureName = "gauss_newton",
+        images: int = 1000,
+        steps: int = 50,
+    ) -> None:
+        self.solver = cast("SolverName", as_choice("audit.distance.solver", solver, SOLVERS))
+        self.damping = as_number("audit.distance.damping", damping, more_than=0.0)
+        self.curvature = cast("CurvatureName", as_choice("audit.distance.curvature", curvature, CURVATURES))
+        self.images, self.steps = as_int("audit.distance.images", images), as_int("audit.distance.steps", steps)
+
+    def __call__(self, case: Case) -> Result:
+        a, design = case.models[ORIGINAL], case.design
+        if design is None:
+            return Result([null("distance", a, NO_DESIGN, loss_unit(a.model))])
+        if missing := lacking(a.model, [IMAGE_SITES]):
+            return Result([null("distance", a, f"the model has no {missing[0]}")])
+        whole = int(design.trained_on.all(1).sum())
+        if whole < LEAST:
+            few = f"needs {LEAST} models of the design that lack nothing, found {whole}: leave_out.fractions=[0,...]"
+            return Result([null("distance", a, few, loss_unit(a.model))])
+        _, found = predictions(
+            case, a.model, design, solvers=[self.solver], dampings=[self.damping], curvature=self.curvature,
+            images=self.images, steps=self.steps,
+        )  # fmt: skip
+        rises = {part: rises_of(design, found.changes, part) for part in WORDS}
+        unit = loss_unit(a.model)
+        rows = [m for part, several in rises.items() for r in several for m in r.rows(a, part, unit)]
+        curves = [_curve(several, part, unit, self.solver) for part, several in rises.items() if several]
+        return Result(rows, curves, [_said(rises["left_out"], unit, self.solver, self.damping)])
+
+
+def _curve(rises: list[Rise], part: str, unit: str, solver: str) -> Curve:
+    share = {r: 100 * r.n / r.of for r in rises}
+    return Curve(
+        f"distance_{part}", unit, "% of the training images left out",
+        {
+            "realised": [(share[r], r.realised, r.realised - r.half, r.realised + r.half) for r in rises],
+            f"predicted ({solver})": [(share[r], r.predicted, None, None) for r in rises],
+            "another seed": [(share[r], r.floor, None, None) for r in rises],
+        },
+        label=f"rise of the loss of {WORDS[part]}",
+    )  # fmt: skip
+
+
+def _said(rises: list[Rise], unit: str, solver: str, damping: float) -> str:
+    parts = []
+    for r in rises:
+        span = ends(Measurement("", "", r.realised, r.realised - r.half, r.realised + r.half), ".2g")
+        parts.append(f"{r.realised:.2g}{span} without {100 * r.n / r.of:.3g} % ({r.n:,}), {r.predicted:.2g} predicted")
+    what = f"By so many {unit} the loss of training images rises where they are left out"
+    return f"{what}: {'; '.join(parts)}. Predicted by {solver} at damping {damping:g}."

@@ -1,0 +1,94 @@
+"""KLOM of several unlearned models: the losses of each image over models, against those of retrained models.
+
+    KL_i(A, B) = log(s_B / s_A) + (s_A^2 + (mean_A L(i) - mean_B L(i))^2) / (2 s_B^2) - 1/2       s^2 = mean_i var L(i)
+
+``A`` are unlearned models, ``B`` retrained ones, each with a seed of its own: Gaussians with one variance for all
+images, as models are few. The floor is the same of retrained models against others. Groups have one size, so that both
+are biased alike; the means are over groups. Source: Georgiev et al., arXiv 2410.23232, for a loss instead of margins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
+
+import torch
+from torch import Tensor
+
+from gsu_cli.audit.base import Audited, Case, Part, ends, mean, null
+from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.models.protocols import loss_unit
+from gsu_cli.run.record import Measurement
+
+GROUP = 2
+"""Models of a group, at least: they have a variance."""
+GROUPS = 50
+"""Pairs of groups, at most."""
+
+
+@dataclass(frozen=True)
+class SeveralModels:
+    """The unlearned and the retrained models of an audit.
+
+    Attributes:
+        unlearned, retrained: the audited one first.
+        size: of a group; below `GROUP` there are too few models.
+    """
+
+    unlearned: Sequence[Audited]
+    retrained: Sequence[Audited]
+    size: int
+
+    @classmethod
+    def of(cls, case: Case, unlearned: Audited, retrained: Sequence[Audited]) -> SeveralModels:
+        own = [unlearned, *case.unlearned]
+        return cls(own, retrained, min(len(own), len(retrained) // 2))
+
+    def on(self, case: Case, part: Part, words: str) -> tuple[list[Measurement], str]:
+        """Rows and a sentence on a set of images; the reason where there are too few models, if any were asked for."""
+        a = self.unlearned[0]
+        if self.size < GROUP:
+            if len(self.unlearned) < 2:
+                return [], ""
+            few = f"needs {2 * GROUP} retrained models, found {len(self.retrained)}: references={2 * GROUP}"
+            return [null(f"klom_models_{part}", a, few, "nats")], ""
+        U, R = (torch.stack([case.losses(m, part) for m in models]) for models in (self.unlearned, self.retrained))
+        floor = torch.stack([divergence(R[list(x)], R[list(y)]) for x, y in _pairs(len(R), self.size)]).mean(0)
+        groups = list(islice(combinations(range(len(U)), self.size), GROUPS))
+        here = torch.stack(
+            [divergence(U[list(x)], R[list(y)]) for x in groups for y in _groups(len(R), self.size)][:GROUPS]
+        ).mean(0)
+        ratio = float(here.mean() / floor.mean())
+        half = Z95 * float((here - ratio * floor).std()) / len(here) ** 0.5 / float(floor.mean())
+        row = Measurement(
+            f"floors_models_{part}", a.name, ratio, max(0.0, ratio - half), ratio + half, len(here), sha256=a.sha256
+        )
+        shift = mean(f"loss_shift_models_{part}", a, U.mean(0) - R.mean(0), loss_unit(a.model))
+        rows = [mean(f"klom_models_{part}", a, here, "nats"), mean(f"klom_floor_models_{part}", a, floor, "nats")]
+        return [*rows, row, shift], (
+            f"Over {len(U)} unlearned and {len(R)} retrained models the loss of {words} is {ratio:.1f} floors"
+            f"{ends(row, '.1f')} from retraining's, and {shift.value:+.3g}{ends(shift, '.3g')} {shift.unit} above it."
+        )
+
+
+def divergence(one: Tensor, other: Tensor) -> Tensor:
+    """``KL_i`` of models ``(m, n)`` against others, ``(n,)`` nats.
+
+    >>> L = torch.tensor([[0.0, 1.0], [2.0, 3.0]]).double()
+    >>> divergence(L, L).tolist(), divergence(L + 2, L).tolist()
+    ([0.0, 0.0], [1.0, 1.0])
+    """
+    own, its = (L.var(0).mean().clamp(min=1e-18) for L in (one, other))
+    square = (one.mean(0) - other.mean(0)) ** 2
+    return 0.5 * (its / own).log() + (own + square) / (2 * its) - 0.5
+
+
+def _groups(n: int, size: int) -> Iterator[tuple[int, ...]]:
+    return islice(combinations(range(n), size), GROUPS)
+
+
+def _pairs(n: int, size: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Two groups that share no model, at most `GROUPS`."""
+    every = ((x, y) for x in combinations(range(n), size) for y in combinations(sorted({*range(n)} - {*x}), size))
+    return islice(every, GROUPS)

@@ -1,0 +1,127 @@
+"""Does influence order models as leaving subsets out of training really does? A leave-out design is the truth.
+
+    LDS(z) = rank correlation, over models k, of the predicted and the realised loss of z        mean over images z
+
+The linear datamodelling score of Park et al., TRAK, arXiv 2303.14186, for a loss. Losses of one image differ
+between two trainings of one recipe as well, by chance alone, so even the truth would not score 1. Intervals are
+jackknifed over the models, of which there are few. On training images the score is easier: whether the image itself
+was left out counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from torch import Tensor
+
+from gsu_cli.audit.base import ORIGINAL, Audited, Case, Result, ends, null
+from gsu_cli.audit.jackknife import jackknifed
+from gsu_cli.audit.leave_out import LeaveOut
+from gsu_cli.audit.memorisation import NO_DESIGN
+from gsu_cli.audit.plotted import Dots, dots
+from gsu_cli.audit.predictions import Prediction, predictions
+from gsu_cli.checks import as_choice, as_choices, as_int, as_number
+from gsu_cli.curvature.damped import CURVATURES, SOLVERS, CurvatureName, SolverName
+from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.models.protocols import IMAGE_SITES, lacking
+from gsu_cli.run.record import Measurement
+
+LEAST = 5
+"""Models, for a rank correlation with a jackknifed interval."""
+PARTS = {"heldout": "held-out image", "training": "training image"}
+
+
+class LeaveSubsetOut:
+    """The score of each solver at each damping, and of the plain inner product, on held-out and on training images.
+
+    Args:
+        solvers: of `DampedCurvature`.
+        damping: one, or several to compare; in mean eigenvalues of the Kronecker-factored Fisher, > 0.
+        curvature: "gauss_newton" or "hessian".
+        images: training images that the curvature is of.
+        steps: of conjugate gradients, at most.
+
+    Raises:
+        UsageError: an option means nothing.
+    """
+
+    def __init__(
+        self,
+        solvers: Sequence[SolverName] = ("cg", "kfac"),
+        damping: float | Sequence[float] = 10.0,
+        curvature: CurvatureName = "gauss_newton",
+        images: int = 1000,
+        steps: int = 50,
+    ) -> None:
+        self.solvers = cast("tuple[SolverName, ...]", as_choices("audit.lds.solvers", solvers, SOLVERS))
+        several = damping if isinstance(damping, list | tuple) and damping else [damping]
+        self.damping = [as_number("audit.lds.damping", d, more_than=0.0) for d in several]
+        self.curvature = cast("CurvatureName", as_choice("audit.lds.curvature", curvature, CURVATURES))
+        self.images, self.steps = as_int("audit.lds.images", images), as_int("audit.lds.steps", steps)
+
+    def __call__(self, case: Case) -> Result:
+        a, design = case.models[ORIGINAL], case.design
+        if design is None:
+            return Result([null("lds", a, NO_DESIGN)])
+        if missing := lacking(a.model, [IMAGE_SITES]):
+            return Result([null("lds", a, f"the model has no {missing[0]}")])
+        models = (~design.trained_on).any(1)
+        if int(models.sum()) < LEAST:
+            return Result([null("lds", a, f"needs {LEAST} models that lack images, found {int(models.sum())}")])
+        found = predictions(
+            case, a.model, design, solvers=self.solvers, dampings=self.damping, curvature=self.curvature,
+            images=self.images, steps=self.steps,
+        )  # fmt: skip
+        rows = [m for p in found for m in _scores(a, design, models, p)]
+        lacks = (~design.trained_on[models]).sum(1)
+        return Result(rows, sentences=_said(rows, found, lacks), dots=_plotted(rows, found))
+
+
+def _scores(a: Audited, design: LeaveOut, models: Tensor, p: Prediction) -> list[Measurement]:
+    rows, n = [], design.n
+    for part, within in (("heldout", slice(n, None)), ("training", slice(0, n))):
+        realised, changes = design.losses["loss"][models, within].double(), p.changes[models, within]
+        if not realised.shape[1]:
+            continue
+        value, error = jackknifed(changes, realised)
+        low, high = max(-1.0, value - Z95 * error), min(1.0, value + Z95 * error)
+        rows.append(Measurement(_name(p, part), a.name, value, low, high, int(models.sum()), sha256=a.sha256))
+    if p.damping:
+        row = (f"residual_{p.solver}_at_{p.damping:g}", a.name, p.residual)
+        rows.append(Measurement(*row, n=int(models.sum()), sha256=a.sha256))
+    return rows
+
+
+def _name(p: Prediction, part: str) -> str:
+    return f"lds_{part}_{p.solver}" + (f"_at_{p.damping:g}" if p.damping else "")
+
+
+def _said(rows: list[Measurement], found: Sequence[Prediction], lacks: Tensor) -> list[str]:
+    by, lines = {m.name: m for m in rows}, []
+    least, most = int(lacks.min()), int(lacks.max())
+    sizes = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    for part, words in PARTS.items():
+        scores = {p: by[_name(p, part)] for p in found if _name(p, part) in by}
+        if not scores:
+            continue
+        best = max((p for p in scores if p.damping), key=lambda p: scores[p].value or 0.0)
+        plain = next(p for p in scores if not p.damping)
+        what = [f"{scores[p].value:.2f}{ends(scores[p], '.2f')} by {p.words}" for p in (best, plain)]
+        lines.append(
+            f"{len(lacks)} models that each lack {sizes} images: predicted and realised losses of a {words} have a "
+            f"rank correlation of {what[0]}, {what[1]}."
+        )
+    return lines
+
+
+def _plotted(rows: list[Measurement], found: Sequence[Prediction]) -> list[Dots]:
+    by = {m.name: m for m in rows}
+    return [
+        d
+        for part, words in PARTS.items()
+        for d in dots(
+            f"rank correlation with leaving out, {words}s", "",
+            {p.words: [by[_name(p, part)]] for p in found if _name(p, part) in by}, {"chance": 0.0},
+        )
+    ]  # fmt: skip

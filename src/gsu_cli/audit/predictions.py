@@ -1,0 +1,122 @@
+"""What influence predicts of models that were trained without some images, and what became of them: a leave-out design.
+
+    L_k(z) - L(z) ~ g(z).(H + lambda I)^-1 g_k  n_k / (n - n_k)
+
+``g_k`` is the mean gradient of the ``n_k`` images that model ``k`` lacks, ``H`` the curvature of the training images,
+all at the weights of the audited original. The plain inner product leaves the curvature out, ``g(z).g_k``. The
+encoder's part is left out: ``g`` is of the weights that generation depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsu_cli.audit.base import Case
+from gsu_cli.audit.leave_out import LeaveOut
+from gsu_cli.curvature.damped import CurvatureName, DampedCurvature, SolverName
+from gsu_cli.data.base import Images
+from gsu_cli.gradients import image_slopes, mean_gradient
+from gsu_cli.run.seeds import derive
+from gsu_cli.surgery.vectors import Vector
+
+PRODUCT = "inner_product"
+NOISE = 4
+"""Repeats of noise over which gradients and slopes are averaged."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """By one solver at one damping.
+
+    Attributes:
+        solver: one of `SOLVERS`, or `PRODUCT`.
+        damping: in mean eigenvalues of the Kronecker-factored Fisher; 0 of the product.
+        changes: ``(models, n + m)`` float64: of each training image, then of each held-out one.
+        residual: the largest relative residual; 0 of the product.
+    """
+
+    solver: str
+    damping: float
+    changes: Tensor
+    residual: float
+
+    @property
+    def words(self) -> str:
+        return "the plain inner product" if self.solver == PRODUCT else f"{self.solver} at damping {self.damping:g}"
+
+
+def predictions(
+    case: Case,
+    model: Any,
+    design: LeaveOut,
+    *,
+    solvers: Sequence[SolverName],
+    dampings: Sequence[float],
+    curvature: CurvatureName,
+    images: int,
+    steps: int,
+) -> list[Prediction]:
+    """By each solver at each damping, and by the plain inner product; a model that lacks nothing changes by nothing.
+
+    Args:
+        case: of the audit: its data and seed.
+        model: the original.
+        design: whose masks say what each model lacks.
+        solvers, dampings, curvature, images, steps: as of `DampedCurvature`; images are training images, at most.
+
+    Raises:
+        NonFiniteError: a solver found no solution.
+    """
+    names, seed = list(model.generation_parameters()), derive(case.seed, "audit", "predictions")
+    data = case.split.dataset
+    lacking = [(~inside).nonzero()[:, 0] for inside in design.trained_on]
+    gradients = [_gradient(model, data.train[index], names, seed) if len(index) else None for index in lacking]
+    order = torch.randperm(design.n, generator=torch.Generator().manual_seed(derive(seed, "images") % 2**63))
+    some = data.train[order[:images].sort().values]
+    found = [Prediction(PRODUCT, 0.0, _changes(case, model, design, gradients, seed, PRODUCT), 0.0)]
+    for damping in dampings:
+        H = DampedCurvature(
+            model, some, names, seed=derive(seed, "curvature"), damping=damping, kind=curvature, steps=steps
+        )
+        for solver in solvers:
+            solved = [None if g is None else H.solve(g, solver) for g in gradients]
+            directions = [None if s is None else s.x for s in solved]
+            worst = max((s.residual for s in solved if s is not None), default=0.0)
+            changes = _changes(case, model, design, directions, seed, solver)
+            found.append(Prediction(solver, damping, changes, worst))
+    return found
+
+
+def _gradient(model: Any, images: Images, names: Sequence[str], seed: int) -> Vector:
+    several = [mean_gradient(model, images, names, seed=derive(seed, "gradient", k)).vector for k in range(NOISE)]
+    return {name: torch.stack([g[name] for g in several]).mean(0) for name in several[0]}
+
+
+def _changes(
+    case: Case, model: Any, design: LeaveOut, directions: Sequence[Vector | None], seed: int, what: str
+) -> Tensor:
+    data, n, rows = case.split.dataset, design.n, []
+    for k, x in enumerate(directions):
+        case.on_progress(k, len(directions), f"predictions, {what}")
+        if x is None:
+            rows.append(torch.zeros(n + len(data.heldout), dtype=torch.float64))
+            continue
+        left = int((~design.trained_on[k]).sum())
+        parts = [_slopes(model, part, x, derive(seed, name)) for name, part in _parts(case)]
+        rows.append(left / (n - left) * torch.cat(parts))
+    return torch.stack(rows)
+
+
+def _parts(case: Case) -> list[tuple[str, Images]]:
+    data = case.split.dataset
+    parts = [("train", data.train), ("heldout", data.heldout)]
+    return [(name, part) for name, part in parts if len(part)]
+
+
+def _slopes(model: Any, images: Images, x: Vector, seed: int) -> Tensor:
+    return torch.stack([image_slopes(model, images, x, seed=derive(seed, k)) for k in range(NOISE)]).mean(0)

@@ -1,0 +1,101 @@
+"""Further unlearned models for an audit: originals of seeds of their own, made to forget as the run's was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gsu_cli.methods.retrain import train_anew
+from gsu_cli.models.model import copied
+from gsu_cli.run.checkpoints import Checkpoint, save_checkpoint
+from gsu_cli.run.record import Record
+from gsu_cli.run.seeds import derive, generator
+from gsu_cli.unlearning.unlearn import unlearn
+from gsu_cli.verbs import console
+from gsu_cli.verbs.assemble import RunInputs
+from gsu_cli.verbs.forgetting import about_unlearned, method_name
+from gsu_cli.verbs.found_again import made_of, opened, place
+from gsu_cli.verbs.opening_weights import describe
+from gsu_cli.verbs.protocol import Protocol
+from gsu_cli.verbs.references import TRAINED, reference_sha256
+from gsu_cli.verbs.retrained import check_retrain
+from gsu_cli.verbs.siblings import MODEL, STATE
+
+
+def unlearned_siblings(cfg: DictConfig, record: Record, inputs: RunInputs, n: int) -> list[Checkpoint]:
+    """``n`` models that were trained by the original's recipe, each with a seed of its own, and made to forget.
+
+    Originals lie in ``<output_dir>/originals/<key>/<k>/``, what was made of them below ``<output_dir>/unlearned/``,
+    where the key is also of the method, its options and the forgotten images. What is there is taken; a training that
+    was stopped goes on.
+
+    Args:
+        cfg: of the line.
+        record: of the run, which says the method.
+        inputs: of the audit.
+        n: how many.
+
+    Raises:
+        UsageError: the original does not say its recipe.
+        CheckpointError: the data are others, or a file that was kept is damaged.
+    """
+    if not n:
+        return []
+    check_retrain(inputs.first, inputs.session, f"unlearned={n}")
+    config, whole = OmegaConf.create(record.config), made_of(inputs)
+    protocol = Protocol.of(config)
+    how = {key: record.config[key] for key in ("method", "protocol")}
+    shelves = place(cfg, "originals", whole), place(cfg, "unlearned", whole | {"forget": inputs.split.digest()} | how)
+    found = []
+    for k in range(n):
+        source, path = (shelf / str(k + 1) / MODEL for shelf in shelves)
+        seed = derive(0, "sibling", k)
+        if not path.is_file():
+            if not source.is_file():
+                _train(inputs, seed, source, f"original {k + 1} of {n}")
+            original = opened(source, "an original that was trained", inputs.split.dataset.shape)
+            original.model.to(inputs.session.device)
+            _unlearn(inputs, protocol.method(), original, seed, path, f"unlearned {k + 1} of {n}")
+        one = opened(path, "a model that was unlearned", inputs.split.dataset.shape)
+        one.model.to(inputs.session.device)
+        inputs.session.record.inputs[f"unlearned {k + 1}"] = describe(one)
+        found.append(one)
+    return found
+
+
+def _train(inputs: RunInputs, seed: int, path: Path, what: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images, recipe, session = inputs.measured_on.dataset.train, inputs.recipe, inputs.session
+    assert recipe is not None  # noqa: S101  # `check_retrain` has seen to it
+    model, state = copied(inputs.first.model), path.parent / STATE
+    with console.training_bar(what) as on_progress, session.stage("originals"):
+        history = train_anew(model, images, recipe, seed=seed, state=state, on_progress=on_progress)
+    about = {
+        **{k: v for k, v in inputs.first.about.items() if k in TRAINED},
+        "dataset_sha256": reference_sha256(session),
+        "recipe": recipe.facts(),
+        "seed": seed,
+        "n": len(images),
+        "loss": history.losses[-1],
+    }
+    save_checkpoint(path, model, about=about)
+    state.unlink(missing_ok=True)
+
+
+def _unlearn(inputs: RunInputs, method: Any, original: Checkpoint, seed: int, path: Path, what: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with console.work_bar(what) as on_progress, inputs.session.stage("unlearned"):
+        model, _ = unlearn(
+            original.model,
+            inputs.split,
+            method,
+            generator=generator(seed, "unlearn"),
+            recipe=inputs.recipe,
+            on_progress=lambda done, total, loss: on_progress(done, total, f"loss {loss:.2f}"),
+            trained_on=inputs.trained_on,
+            diagnostics=False,
+        )
+    about = about_unlearned(original, inputs.split, inputs.session, method_name(method), seed)
+    save_checkpoint(path, model, about=about)

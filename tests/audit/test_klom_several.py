@@ -1,0 +1,58 @@
+"""KLOM of several unlearned models: where the answer is known, where there is none, and by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from gsu_cli.audit.base import Audited, Case
+from gsu_cli.audit.klom import Klom
+from gsu_cli.audit.klom_several import divergence
+from memory_world import Memory, case, noise_split, value
+
+
+def several(unlearned: list[Memory], retrained: int = 4) -> Case:
+    """Retrained models that differ a little."""
+    kept = noise_split().retain_images.floats()
+    goals = [Audited(f"retrained {k}", Memory(kept, seed=k, blur=0.02), f"r {k}") for k in range(retrained)]
+    own = [Audited(f"unlearned {k}", model, f"u {k}") for k, model in enumerate(unlearned)]
+    found = case(0, 0)
+    first = replace(own[0], name="unlearned")
+    models = {"original": found.models["original"], "unlearned": first, "retrained": goals[0]}
+    return replace(found, models=models, references=goals[1:], unlearned=own[1:], repeats=2)
+
+
+def test_by_hand() -> None:
+    rng = torch.Generator().manual_seed(0)
+    one, other = (scale * torch.randn(4, 5, generator=rng).double() for scale in (1.0, 2.0))
+    s, t = one.var(0).mean(), other.var(0).mean()
+    p, q = (torch.distributions.Normal(L.mean(0), v.sqrt()) for L, v in ((one, s), (other, t)))
+    assert torch.allclose(divergence(one, other), torch.distributions.kl_divergence(p, q))
+
+
+def test_models_that_never_saw_the_images_are_one_floor_away() -> None:
+    kept = noise_split().retain_images.floats()
+    found = Klom()(several([Memory(kept, seed=90 + k, blur=0.02) for k in range(2)]))
+    floors = value(found, "floors_models_forgotten")
+    assert floors.value == pytest.approx(1, abs=0.6)
+    assert "Over 2 unlearned and 4 retrained models the loss of forgotten images is" in found.sentences[0]
+
+
+def test_models_that_know_the_images_are_many_floors_away_and_below() -> None:
+    every = noise_split().dataset.train.floats()
+    found = Klom()(several([Memory(every, seed=90 + k, blur=0.02) for k in range(2)]))
+    floors, shift = value(found, "floors_models_forgotten"), value(found, "loss_shift_models_forgotten")
+    assert floors.low is not None
+    assert shift.high is not None
+    assert floors.low > 20
+    assert shift.high < 0
+
+
+def test_too_few_models() -> None:
+    every = Memory(noise_split().dataset.train.floats())
+    found = Klom()(several([every, every], retrained=3))
+    assert value(found, "klom_models_forgotten").reason == "needs 4 retrained models, found 3: references=4"
+    alone = Klom()(several([every]))
+    assert not [m for m in alone.measurements if "models" in m.name], "nobody asked for several"

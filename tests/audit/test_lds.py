@@ -1,0 +1,140 @@
+"""Influence against leaving subsets out: on a linear-Gaussian VAE, whose retraining has a closed form."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+
+from gsu_cli.audit.base import Audited, Case
+from gsu_cli.audit.bounds import Noise
+from gsu_cli.audit.deals import masks, random_masks
+from gsu_cli.audit.distance import Distance
+from gsu_cli.audit.jackknife import jackknifed
+from gsu_cli.audit.lds import LeaveSubsetOut
+from gsu_cli.audit.leave_out import LOSS, LeaveOut
+from gsu_cli.data.base import Dataset, Images
+from gsu_cli.errors import UsageError
+from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.models.vae.ppca import Ppca
+from gsu_cli.training.closed_form import fit_exactly
+from memory_world import case as memory_case
+from memory_world import noise_split, value
+
+NOISE = Noise(0, 1, 0)
+FRACTIONS = (0.0, 0.02, 0.1)
+
+
+@cache
+def dataset() -> Dataset:
+    """16 pixels that vary along a few directions."""
+    rng = torch.Generator().manual_seed(0)
+    mixing = torch.randn(5, 16, generator=rng) * torch.tensor([3.0, 2.0, 1.5, 0.7, 0.4])[:, None]
+    x = 0.5 + 0.06 * (torch.randn(400, 5, generator=rng) @ mixing) + 0.05 * torch.randn(400, 16, generator=rng)
+    pixels = (x.clamp(0, 1) * 255).round().to(torch.uint8).reshape(400, 1, 4, 4)
+    whole = Images(pixels, torch.zeros(400, dtype=torch.int64))
+    return Dataset("made", whole[torch.arange(300)], whole[torch.arange(300, 400)], {0: "a"}, "memory")
+
+
+def solved(images: Images) -> Ppca:
+    found = Ppca((1, 4, 4), latent_dim=3, sigma=0.1)
+    fit_exactly(found, images)
+    return found.eval()
+
+
+@cache
+def design(fractions: bool = False) -> LeaveOut:
+    """Of models that are exactly what retraining gives."""
+    data, inside = dataset(), random_masks(300, 6, FRACTIONS, 0) if fractions else masks(300, 10, 5, 0)
+    rows = []
+    for mask in inside:
+        model = solved(data.train[mask.nonzero()[:, 0]])
+        rows.append(torch.cat([NOISE.losses(model, p, "any")[LOSS] for p in (data.train, data.heldout)]))
+    return LeaveOut(inside, {LOSS: torch.stack(rows).float()}, {}, "sha")
+
+
+def case(known: LeaveOut | None) -> Case:
+    found, model = memory_case(original=0, unlearned=0), solved(dataset().train)
+    split = replace(
+        noise_split(), dataset=dataset(), forget=torch.arange(3), retain=torch.arange(3, 300),
+        heldout_retain=torch.arange(100),
+    )  # fmt: skip
+    models = {name: Audited(name, model, "sha") for name in ("original", "unlearned")}
+    return replace(found, split=split, models=models, context=EvaluationContext(split, {}, {}, seed=0), design=known)
+
+
+def test_influence_orders_models_as_exact_retraining_does() -> None:
+    found = LeaveSubsetOut(["cg"], damping=0.01, curvature="hessian", images=300)(case(design()))
+    for part in ("heldout", "training"):
+        exact = value(found, f"lds_{part}_cg_at_0.01", "original")
+        plain = value(found, f"lds_{part}_inner_product", "original")
+        assert exact.value is not None
+        assert plain.value is not None
+        assert exact.value > 0.9
+        assert plain.value < exact.value
+        assert (exact.low or 0) <= exact.value <= (exact.high or 0)
+    assert (value(found, "residual_cg_at_0.01", "original").value or 1) < 0.06
+    assert "10 models that each lack 60 images" in found.sentences[0]
+    assert "by cg at damping 0.01" in found.sentences[0]
+
+
+def test_losses_that_do_not_depend_on_what_is_left_out_are_not_predicted() -> None:
+    """The negative control."""
+    known = design()
+    L = torch.randn(known.losses[LOSS].shape, generator=torch.Generator().manual_seed(0))
+    found = LeaveSubsetOut(["kfac"])(case(replace(known, losses={LOSS: L})))
+    chance = value(found, "lds_heldout_kfac_at_10", "original")
+    assert chance.low is not None
+    assert chance.high is not None
+    assert chance.low < 0 < chance.high
+
+
+def test_the_jackknife_covers_what_it_says() -> None:
+    """Scores of pairs with a known correlation, one image each: the interval holds it about as often as it says."""
+    rng, hits = torch.Generator().manual_seed(0), 0
+    for _ in range(200):
+        x = torch.randn(20, 1, generator=rng).double()
+        y = x + torch.randn(20, 1, generator=rng).double()
+        score, error = jackknifed(x, y)
+        hits += abs(score - 0.69) < 1.96 * error  # Spearman's, of a Gaussian correlation of 0.707
+    assert 180 <= hits <= 200, hits
+
+
+def test_why_there_is_no_score() -> None:
+    known = design()
+    few = replace(known, trained_on=known.trained_on[:4], losses={LOSS: known.losses[LOSS][:4]})
+    for audited, reason in (
+        (case(None), "needs a leave-out design"),
+        (case(few), "needs 5 models that lack images, found 4"),
+        (replace(memory_case(0, 0), design=known), "the model has no "),
+    ):
+        for probe in (LeaveSubsetOut(), Distance()):
+            (m,) = probe(audited).measurements
+            assert m.value is None
+            if not isinstance(probe, Distance) or "5 models" not in reason:
+                assert reason in str(m.reason)
+    for options in ({"damping": 0.0}, {"damping": []}, {"solvers": ["x"]}, {"images": 0}):
+        with pytest.raises(UsageError, match=r"`audit\.lds\."):
+            LeaveSubsetOut(**options)  # type: ignore[arg-type]
+
+
+def test_the_predicted_distance_is_the_exact_one_for_few_images() -> None:
+    found = Distance(solver="cg", damping=0.01, curvature="hessian", images=300)(case(design(fractions=True)))
+    few, many = ((value(found, f"{kind}_rise_without_{n}", "original").value or 0 for kind in ("predicted", "realised"))
+                 for n in (6, 30))  # fmt: skip
+    predicted, realised = few
+    assert predicted == pytest.approx(realised, rel=0.1)
+    assert realised > 0
+    assert next(many) > 0
+    floor = value(found, "floor_without_6", "original")
+    assert floor.value == pytest.approx(0, abs=1e-5), "exact training has no chance in it"
+    (curve, _) = found.curves
+    assert [at for at, *_ in curve.points["realised"]] == pytest.approx([2.0, 10.0])
+    assert "without 2 % (6), " in found.sentences[0]
+
+
+def test_a_distance_needs_models_of_all_images() -> None:
+    (m,) = Distance()(case(design())).measurements
+    assert m.reason == "needs 2 models of the design that lack nothing, found 0: leave_out.fractions=[0,...]"
