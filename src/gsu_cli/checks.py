@@ -10,6 +10,10 @@ from collections.abc import Sequence
 
 from gsu_cli.errors import UsageError, did_you_mean
 
+SCALED = (
+    "scale the images by dataset.size, which folder, parquet and celeba have"  # a way out; other data have one size
+)
+
 
 def is_int(value: object, least: int) -> bool:
     """An integer of at least ``least``; True is no number."""

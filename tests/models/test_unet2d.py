@@ -237,7 +237,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "no levels": (unet(block_out_channels=[], down_block_types=[], up_block_types=[]), "release of diffusers builds"),
     "too many levels": (
         unet(block_out_channels=[8] * 4, down_block_types=["DownBlock2D"] * 4, up_block_types=["UpBlock2D"] * 4),
-        "halves images 3 times, so 8 must divide height and width; found 12 x 12. Scale the images with dataset.size",
+        "halves images 3 times, so 8 must divide height and width; found 12 x 12. Choose other data, or scale",
     ),
     "odd groups": (unet(norm_num_groups=3), "must be one that this release of diffusers builds; found"),
     "other weights": (unet(block_out_channels=[8, 16]), "of another shape"),

@@ -39,7 +39,7 @@ def test_targets_are_the_nearest_clean_retained_samples() -> None:
     """On a line: samples below 10 show it; a retained sample is clean when none of its 10 neighbours does."""
     values = torch.cat([torch.arange(10.0), torch.arange(10.0, 40.0)])
     images = values.view(-1, 1, 1, 1)
-    samples = OwnSamples(values[:, None], images, values < 10)
+    samples = OwnSamples(values[:, None], images, 3.0 * (values < 10))
     found = redirected_samples(samples, 4)
     assert found.sites.inputs[0].flatten().tolist() == [0, 1, 2, 3]
     nearest_clean = float(found.sites.targets[0])
@@ -51,12 +51,23 @@ def test_targets_are_the_nearest_clean_retained_samples() -> None:
     assert 0.7 < found.clean_fraction < 1
 
 
-def test_samples_of_one_kind_are_refused() -> None:
+def test_a_doubtful_sample_is_neither_redirected_nor_held_nor_a_target() -> None:
+    values = torch.arange(40.0)
+    odds = torch.where(values < 10, 0.6, torch.where(values < 30, 0.4, 0.0))
+    samples = OwnSamples(values[:, None], values.view(-1, 1, 1, 1), odds)
+    assert samples.kept().noise.flatten().tolist() == list(range(30, 40))
+    found = redirected_samples(samples, 40)
+    assert found.sites.inputs[0].flatten().tolist() == list(range(10))
+    assert set(found.sites.targets.flatten().tolist()) == {30.0}, "the nearest that is retained, not the nearest"
+
+
+@pytest.mark.parametrize(("odds", "n"), [(0.0, 0), (0.4, 0), (2.0, 50)])
+def test_samples_of_one_kind_are_refused(odds: float, n: int) -> None:
     model = tiny_gan.fresh()
     with pytest.raises(
-        UsageError, match="must generate samples with and without what is to be forgotten; found 0 of 50"
+        UsageError, match=f"must generate samples with and without what is to be forgotten; found {n} of 50"
     ):
-        own_samples(model, 50, lambda x: torch.zeros(len(x), dtype=torch.bool), seed=0)
+        own_samples(model, 50, lambda x: torch.full((len(x),), odds), seed=0)
 
 
 def test_it_forgets_within_the_budget() -> None:
@@ -110,5 +121,6 @@ def test_what_no_classifier_can_find_is_refused_before_it_is_trained(
 ) -> None:
     for module in (own_surgery, moon):
         monkeypatch.setattr(module, "train_labeller", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr(own_surgery, "train_class_labeller", lambda *_, **__: pytest.fail("trained"))
     with pytest.raises(NotApplicableError, match="looks among a GAN's samples .* whole classes or an attribute; found"):
         unlearn(tiny_gan.fresh(), tiny_world.split_of(**forget), made(), generator=torch.Generator().manual_seed(0))

@@ -3,8 +3,10 @@
     L(theta) = mean_i |G_theta(z_i) - t_i|^2 / d,   z_i a latent at which the original makes what is to be forgotten,
 
 ``t_i`` the clean retained sample of the original that is nearest to ``G_0(z_i)`` in pixels. A labeller that training
-images have taught says what a sample shows; no judge is involved. A retained sample is *clean* when none of its nearest
-samples shows what is to be forgotten: without that, the targets of a 1 are the most 1-like of the others.
+images have taught gives the odds that a sample shows it; no judge is involved. One that is missed stays for good, one
+too many only changes: a sample is redirected from odds of a half on, and retained below a quarter. What lies between
+is left alone, neither held in place nor a target. A retained sample is *clean* when none of its nearest samples may
+show what is to be forgotten: without that, the targets of a 1 are the most 1-like of the others.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from gsu_cli.surgery.devices import wide
 
 CHUNK = 500  # samples a pass
 NEIGHBOURS = 10
+REDIRECTED, RETAINED = 0.5, 0.25  # odds above and below which a sample is
 
 
 @dataclass(frozen=True)
@@ -33,19 +36,24 @@ class OwnSamples:
     Attributes:
         noise: ``(n, ...)``.
         images: ``(n, c, h, w)`` in [0, 1].
-        shows: which of them show what is to be forgotten, ``(n,)`` bool.
+        odds: that they show what is to be forgotten, over those of a training image, ``(n,)``.
     """
 
     noise: Tensor
     images: Tensor
-    shows: Tensor
+    odds: Tensor
+
+    @property
+    def shows(self) -> Tensor:
+        """Which of them may show what is to be forgotten, ``(n,)`` bool."""
+        return self.odds > REDIRECTED
 
     def at(self, index: Tensor | slice) -> OwnSamples:
-        return OwnSamples(self.noise[index], self.images[index], self.shows[index])
+        return OwnSamples(self.noise[index], self.images[index], self.odds[index])
 
     def kept(self) -> OwnSamples:
-        """Those without what is to be forgotten."""
-        return self.at(~self.shows)
+        """Those that clearly do not show it."""
+        return self.at(self.odds < RETAINED)
 
     def variance(self) -> float:
         """Mean over pixels of the variance of the samples.
@@ -71,28 +79,28 @@ def generated_from(model: Any, noise: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def own_samples(model: Any, n: int, shows: Callable[[Tensor], Tensor], *, seed: int) -> OwnSamples:
+def own_samples(model: Any, n: int, odds: Callable[[Tensor], Tensor], *, seed: int) -> OwnSamples:
     """``n`` samples of a model.
 
     Args:
         model: with ``noise`` and ``generate``.
         n: samples.
-        shows: images ``(m, c, h, w)`` -> which show what is to be forgotten.
+        odds: images ``(m, c, h, w)`` -> the odds that they show what is to be forgotten, ``(m,)``.
         seed: of the noise.
 
     Raises:
-        UsageError: all or none of them show it.
+        UsageError: none of them shows it, or none is retained.
     """
     noise = model.noise(n, generator(seed))
     images = generated_from(model, noise)
-    found = torch.cat([shows(part) for part in images.split(CHUNK)])
-    if int(found.sum()) in (0, n):
+    samples = OwnSamples(noise, images, torch.cat([odds(part) for part in images.split(CHUNK)]))
+    if not (bool(samples.shows.any()) and len(samples.kept().images)):
         raise UsageError(
             "the model must generate samples with and without what is to be forgotten",
-            found=f"{int(found.sum())} of {n} that the method's labeller says show it",
+            found=f"{int(samples.shows.sum())} of {n} that the method's labeller says show it",
             way_out="Forget what the model generates, or raise the number of samples",
         )
-    return OwnSamples(noise, images, found)
+    return samples
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ class DriftCost:
             UsageError: the samples all look alike, or all show what is to be forgotten.
         """
         labeller = train_labeller(task, Cost(), most=LABELLER_IMAGES)
-        kept = own_samples(task.model, n, labeller.shows, seed=task.stream("check", "drift")).kept()
+        kept = own_samples(task.model, n, labeller.odds, seed=task.stream("check", "drift")).kept()
         return cls(kept, kept.variance())
 
     @property

@@ -17,7 +17,7 @@ from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.curvature.gauss_newton import site_gauss_newton
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
-from gsu_cli.objectives.own import generated_from, own_samples, redirected_samples
+from gsu_cli.objectives.own import REDIRECTED, generated_from, own_samples, redirected_samples
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.run.seeds import generator
 from gsu_cli.solvers.fisher_solver import FLOOR
@@ -28,7 +28,7 @@ from gsu_cli.surgery.vectors import Vector, add_scaled, norm, scale
 from gsu_cli.unlearning.classes import check_recognisable
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
-from gsu_cli.unlearning.labeller import Labeller, train_labeller
+from gsu_cli.unlearning.labeller import Labeller, train_class_labeller, train_labeller
 from gsu_cli.unlearning.weights import add_
 
 LABELLER_IMAGES = 2_000  # of each part, at most
@@ -67,9 +67,10 @@ class OwnSurgery:
         model, spent = task.model, Cost()
         names = list(model.generation_parameters())
         with task.stage("labeller"):
-            labeller = train_labeller(task, spent, most=LABELLER_IMAGES)
+            whole = bool(task.split.target_classes)
+            labeller = train_class_labeller(task, spent) if whole else train_labeller(task, spent, most=LABELLER_IMAGES)
         with task.stage("objective"):
-            samples = own_samples(model, self.bank_images, labeller.shows, seed=task.stream("own samples"))
+            samples = own_samples(model, self.bank_images, labeller.odds, seed=task.stream("own samples"))
             found = redirected_samples(samples, self.forget_images)
             kept = samples.kept()
             variance = kept.variance()
@@ -114,7 +115,7 @@ class OwnSurgery:
     def _left(self, task: Task, labeller: Labeller) -> float:
         """The share of fresh samples in which the labeller still sees what was to be forgotten."""
         noise = task.model.noise(CHECKED, generator(task.stream("fresh samples")))
-        return share_of(labeller.shows(generated_from(task.model, noise)))
+        return share_of(labeller.odds(generated_from(task.model, noise)) > REDIRECTED)
 
     def _step(
         self,

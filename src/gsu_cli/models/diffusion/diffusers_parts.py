@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gsu_cli.checks import is_int
+from gsu_cli.checks import SCALED, is_int
 from gsu_cli.errors import CheckpointError
 from gsu_cli.models.libraries import built_by_diffusers
 from gsu_cli.run.pipelines import check_scheduler
@@ -131,7 +131,7 @@ def check_pair(unet: Any, scheduler: Any, shape: tuple[int, int, int]) -> None:
         raise CheckpointError(
             f"the network of {UNET} must be for images of the data set's shape {shape}",
             found=f"in_channels and sample_size {expected}",
-            way_out=f"Choose the data set that it was trained on, or its size: dataset.size={sizes[0]}"
+            way_out=f"Choose the data set that it was trained on, or {SCALED}: dataset.size={sizes[0]}"
             if sizes and sizes[0]
             else "Choose the data set that it was trained on",
         )
@@ -141,7 +141,7 @@ def check_pair(unet: Any, scheduler: Any, shape: tuple[int, int, int]) -> None:
             f"the network of {UNET} halves images {len(unet.block_out_channels) - 1} times, so {factor} must divide "
             "height and width",
             found=f"{h} x {w}",
-            way_out="Scale the images with dataset.size",
+            way_out=f"Choose other data, or {SCALED}",
         )
 
 

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gsu_cli.checks import SCALED
 from gsu_cli.errors import UsageError
 
 FREQUENCIES = 32  # of the time embedding: sine and cosine of each
@@ -86,7 +87,7 @@ class UNet(nn.Module):
                 f"`model.patch` and `model.channels` must divide the images evenly: patches of {patch} and "
                 f"{len(channels)} levels need height and width divisible by {factor}",
                 found=f"{h} x {w}",
-                way_out="Choose another patch, fewer levels, or scale the images with dataset.size",
+                way_out=f"Choose another patch, fewer levels, or {SCALED}",
             )
         if odd := [i for i in channels if i % MULTIPLE]:
             raise UsageError(f"`model.channels` must be multiples of {MULTIPLE}", found=odd[0])

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gsu_cli.checks import as_int, as_ints, as_shape
+from gsu_cli.checks import SCALED, as_int, as_ints, as_shape
 from gsu_cli.errors import UsageError
 from gsu_cli.models.gan.networks import SHRUNK, Critic, Drawer, penalty
 from gsu_cli.models.model import Model
@@ -64,7 +64,7 @@ class Dcgan(Model):
             raise UsageError(
                 f"`model=dcgan` needs images whose height and width are divisible by {SHRUNK}",
                 found=f"{self.shape[1]} x {self.shape[2]}",
-                way_out="Scale the images with dataset.size",
+                way_out=f"Choose another model, or {SCALED}",
             )
         if isinstance(gamma, bool) or not isinstance(gamma, int | float) or not 0 <= gamma < float("inf"):
             raise UsageError("`model.gamma` must be a finite number >= 0", found=repr(gamma))

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gsu_cli.checks import as_int, as_ints, as_shape
+from gsu_cli.checks import SCALED, as_int, as_ints, as_shape
 from gsu_cli.errors import UsageError
 from gsu_cli.models.likelihoods import Gaussian
 from gsu_cli.models.vae.base import Vae
@@ -65,7 +65,7 @@ class ConvVae(Vae):
                 f"`model.channels` must halve the images evenly, and {len(self.channels)} convolutions need height and "
                 f"width divisible by {factor}",
                 found=f"{h} x {w}",
-                way_out="Name fewer channels, or scale the images with dataset.size",
+                way_out=f"Name fewer channels, or {SCALED}",
             )
         top = (self.channels[-1], h // factor, w // factor)
         down = [
