@@ -13,9 +13,10 @@ from gsu_cli.errors import UsageError
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.models.likelihoods import Gaussian
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
-from gsu_cli.solvers.leverage import bounded, leverages
+from gsu_cli.solvers.leverage import leverages
+from gsu_cli.solvers.unseen import kind_of
 from gsu_cli.unlearning.unlearn import unlearn
-from tiny_world import same, weights
+from tiny_world import weights
 
 N, SIGMA = 600, 0.5
 
@@ -98,21 +99,12 @@ def test_without_the_bound_it_is_raised_further() -> None:
     assert loss.mean(after) - loss.mean(before) > 2 * bound["expected_increase"]
 
 
-def test_a_class_is_forgotten_as_before() -> None:
-    auto, bound = forgotten(FisherSurgery(), class_=1)
-    none, _ = forgotten(FisherSurgery(bound="none"), class_=1)
-    assert bound is None
-    assert same(auto, none)
-    _, asked = forgotten(FisherSurgery(bound="leverage"), class_=1)
-    assert asked is not None
-
-
-def test_which_splits_are_bounded() -> None:
-    splits = {"sample": [3], "class_": 1}
-    found = {k: bounded("auto", tiny_world.split_of(**{k: v})) for k, v in splits.items()}
-    assert found == {"sample": True, "class_": False}
-    assert bounded("auto", tiny_world.split_of(class_=1, fraction=0.1))
-    assert bounded("auto", tiny_world.split_of(fraction=0.01))
-    assert not bounded("none", tiny_world.split_of(sample=[3]))
+def test_which_level_is_taken() -> None:
+    kinds = {"sample": [3], "class_": 1}
+    found = {k: kind_of("auto", tiny_world.split_of(**{k: v})) for k, v in kinds.items()}
+    assert found == {"sample": "leverage", "class_": "class_level"}
+    assert kind_of("auto", tiny_world.split_of(class_=1, fraction=0.1)) == "leverage"
+    assert kind_of("auto", tiny_world.split_of(fraction=0.01)) == "leverage"
+    assert kind_of("none", tiny_world.split_of(sample=[3])) is None
     with pytest.raises(UsageError, match=r"`method.bound` must be"):
         FisherSurgery(bound="x")

@@ -38,9 +38,9 @@ from gsu_cli.solvers.latent import LatentSurgery
 from gsu_cli.solvers.options import READ, refuse_unread
 from gsu_cli.solvers.own_choice import check_choosable
 from gsu_cli.solvers.own_samples import OwnSurgery
+from gsu_cli.solvers.unseen import BOUNDS, check_bound
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares", CHOSEN)
-BOUNDS = ("auto", "leverage", "none")
 DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
 LOSS_BUDGET, GAN_BUDGET = 0.01, 0.3  # a drift at the same noise is a sterner measure than a loss of images
 GAN_SHOTS, GAN_IMAGES = 8, (500, 500, 800)
@@ -79,9 +79,9 @@ class FisherSurgery:
         noise_from: share of the noise levels at which a diffusion model is not redirected, from the least on.
         bank_images: training images, at most, among which a diffusion model's targets are means; of a GAN half as many
             samples, and half of ``curvature_images``.
-        bound: "leverage" ends a step also where the loss of the forgotten images has risen to what is expected of
-            images never trained on (see `solvers.leverage`); "none"; "auto": the first for single samples and a
-            fraction.
+        bound: ends a step also where the loss of the forgotten images has risen to what is expected of images never
+            trained on: "leverage", as derived for single ones, "class_level", as for a class; "none"; "auto": the
+            first for single samples and a fraction, and of a class the level is noted, but ends nothing.
     """
 
     name = "fisher_surgery"
@@ -168,6 +168,7 @@ class FisherSurgery:
         """
         if self.solver == CHOSEN:
             check_choosable(split)
+        check_bound(self.bound, split)
         typed = self._typed()
         if self.solver != "auto" or not typed or not isinstance(model, HasDecoder):
             return

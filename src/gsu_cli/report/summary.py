@@ -51,7 +51,7 @@ def sentences(record: Record) -> list[str]:
         places = 3 if all(abs(r) > 0.01 for r in realised.values()) else 5
         parts = [f"{k} {r:+.{places}f}" for k, r in realised.items()]
         lines.append(f"change of the training loss, {unit}: {', '.join(parts)}")
-    lines += [*retained(record), *percentiles(record), *sample_bound(record)]
+    lines += [*retained(record), *percentiles(record), *unseen_level(record)]
     lines += [*spent_budget(record), *chosen(record)]
     if record.seconds:
         lines.append("time: " + took(record.seconds))
@@ -84,16 +84,17 @@ def percentiles(record: Record) -> list[str]:
     return [line + "".join(f", {found[s].value:.0f} {word}" for s, word in words.items() if s in found)]
 
 
-def sample_bound(record: Record) -> list[str]:
-    """What the loss of the forgotten images was allowed to rise to, and what it rose to."""
-    found = (record.update.get("details") or {}).get("sample_bound")
+def unseen_level(record: Record) -> list[str]:
+    """What the loss of the forgotten images rose to, beside what is expected of images never trained on."""
+    details = record.update.get("details") or {}
+    found = details.get("sample_bound") or details.get("class_level")
     if not found:
         return []
-    expected, increase = found["expected_increase"], found["increase"]
-    return [
-        f"loss of the forgotten images: {increase:+.3g} nats; {expected:+.3g} is expected of images never trained on, "
-        "and ends the step"
-    ]
+    expected, increase, start = found["expected_increase"], found["increase"], found["loss_before"]
+    shares = [f" ({x / abs(start):+.0%})" if start else "" for x in (increase, expected)]
+    text = f"loss of the forgotten images: {increase:+.3g} nats{shares[0]}; "
+    text += f"{expected:+.3g}{shares[1]} is expected of images never trained on"
+    return [text + (", and ends the step" if found.get("ends", True) else "")]
 
 
 def spent_budget(record: Record) -> list[str]:

@@ -47,6 +47,7 @@ def counted(
     budget: int,
     curvature: int,
     samples: int = 0,
+    level: int = 0,
 ) -> Cost:
     """Images by kind of work; passes through the decoder alone, or its first layers, count as whole ones.
 
@@ -57,13 +58,14 @@ def counted(
         retain, forget, budget: images of each kind.
         curvature: retained images for products, at most.
         samples: own ones that a choice looked at, and what it was fitted to.
+        level: whose Fisher told at which loss of the forgotten images to end.
     """
     gradients = "least_squares" not in ways
     products = min(curvature, budget) + min(max(curvature // 2, 1), forget) if "gauss_newton" in ways else 0
     return Cost(
         double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much
         gradients=method.shots * ((2 if "ascent" in ways else 1) * forget + budget) if gradients else 0,
-        fisher=method.shots * retain * (2 if method.ekfac else 1) if gradients else 0,
+        fisher=method.shots * retain * (2 if method.ekfac else 1) + level if gradients else 0,
         generated=retain + forget + samples,  # generated images among which targets are chosen
         forward=retain
         + forget

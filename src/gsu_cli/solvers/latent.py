@@ -20,23 +20,26 @@ from gsu_cli.objectives.targets import redirection
 from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.chosen import CHOSEN, chosen_solver, directions
+from gsu_cli.solvers.class_level import class_level
 from gsu_cli.solvers.fisher_solver import FisherSolver
-from gsu_cli.solvers.leverage import SampleBound, bounded
+from gsu_cli.solvers.leverage import sample_level
 from gsu_cli.solvers.own_choice import choose_by_share
 from gsu_cli.solvers.own_share import OwnShare
 from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refits import refitted
 from gsu_cli.solvers.step_problem import StepProblem, relative_increase
+from gsu_cli.solvers.unseen import UnseenLevel, kind_of
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.unlearning.contract import Task, Update
-from gsu_cli.unlearning.images import first, redirect_images
+from gsu_cli.unlearning.images import draw_images, first, redirect_images
 from gsu_cli.unlearning.weights import add_
 
 CANDIDATE_IMAGES = 400  # for curvature, at most, where the exact problem is one candidate of several
 REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
 REFIT_BUDGET_LATENTS = 2  # of each image of the budget: near an attribute one says little
+LEVEL_IMAGES = 500  # of each part, at most, for the level of a class
 CHECK_IMAGES, CHECK_VALUES = 1000, 3_100_000  # of each part, at most, for predicted and realised losses: 252 faces
 
 
@@ -88,21 +91,19 @@ class LatentSurgery:
         reached = redirect_before = loss.mean(origin)
         update = Update("fisher_surgery", self.shots)
         log: list[dict[str, Any]] = []
-        bound, fisher, share = None, None, None
+        fisher, share = None, None
         if solver == CHOSEN:
             with task.stage("own samples"):
                 share = OwnShare.of(task, forget, retain)
-        if "least_squares" not in ways and bounded(self.bound, split):
-            with task.stage("bound"):
+        kind = None if "least_squares" in ways else kind_of(self.bound, split)
+        if kind is not None:
+            with task.stage("statistics"):
                 fisher = self._fisher(task, retain, names, 0)
-                bound = SampleBound.of(
-                    model, first(forget, CHECK_IMAGES), fisher, seed=task.stream("bound"),
-                    trained_on=task.trained_on or len(split.dataset.train), copies=split.copies,
-                )  # fmt: skip
+        level = None if kind is None or fisher is None else self._level(task, kind, forget, fisher)
         for shot in range(self.shots):
             budget = base * (1 + math.copysign(self.budget, base) * (shot + 1) / self.shots)  # a -ELBO may be negative
-            ceiling = math.inf if bound is None else bound.limit((shot + 1) / self.shots)
-            theta, held = parameters(model, names), None if bound is None else bound.loss
+            ceiling = level.limit((shot + 1) / self.shots) if level is not None and level.ends else math.inf
+            theta, held = parameters(model, names), level.loss if level is not None and level.ends else None
             problem = StepProblem(model, loss, cost, theta, paid, budget, reached, held, ceiling)
             best = self._shot(task, ways, goal, problem, losses, retain, forget, log, fisher, share)
             fisher = None  # of the weights before this shot
@@ -142,13 +143,26 @@ class LatentSurgery:
                 budget=len(cost),
                 curvature=self._curvature_images(ways),
                 samples=0 if share is None else share.images,
+                level=level.images if level is not None else 0,
             ).record(len(split.dataset.train)),
         }
         if share is not None:
             update.details["own_samples"] = share.facts(log[-1]["share"])
-        if bound is not None:
-            update.details["sample_bound"] = bound.facts(now)
+        if level is not None:
+            update.details["class_level" if level.kind == "class_level" else "sample_bound"] = level.facts(now)
         return update
+
+    def _level(self, task: Task, kind: str, forget: Images, fisher: KroneckerFisher) -> UnseenLevel:
+        """The loss expected of the forgotten images, had they not been trained on."""
+        model, split = task.model, task.split
+        seed = task.stream("bound")
+        with task.stage("bound"):
+            if kind == "class_level":
+                others = draw_images(split, "retain", LEVEL_IMAGES, seed=task.stream("level"))
+                some, ends = first(forget, LEVEL_IMAGES), self.bound == kind
+                return class_level(model, some, others, fisher, seed=seed, ends=ends)
+            n, some = task.trained_on or len(split.dataset.train), first(forget, CHECK_IMAGES)
+            return sample_level(model, some, fisher, trained_on=n, seed=seed, copies=split.copies)
 
     def _fisher(self, task: Task, retain: Images, names: list[str], step: int) -> KroneckerFisher:
         return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", step), ekfac=self.ekfac)

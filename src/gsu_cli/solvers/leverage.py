@@ -14,20 +14,18 @@ leverage of statistics. Source of the first order: Koh and Liang, arXiv 1703.047
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
-from gsu_cli.data.split import Split
 from gsu_cli.gradients import parameters
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
-from gsu_cli.objectives.site_loss import SiteLoss
+from gsu_cli.solvers.unseen import UnseenLevel
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
-from gsu_cli.surgery.vectors import Vector, dot
+from gsu_cli.surgery.vectors import dot
 
 DAMPING = 3.0  # in mean eigenvalues of each layer; chosen on development images, see the design note
 LATENTS = 32  # of each image: training met another at each epoch
@@ -58,51 +56,15 @@ def leverages(
     return torch.tensor(found, dtype=torch.float64)
 
 
-def bounded(bound: str, split: Split) -> bool:
-    """Whether the loss of the forgotten images bounds a step: of "auto" that of single ones and of a fraction."""
-    return bound == "leverage" or (bound == "auto" and (split.by_index or split.fraction is not None))
+def sample_level(
+    model: Any, images: Images, fisher: KroneckerFisher, *, trained_on: int, seed: int, copies: int = 1
+) -> UnseenLevel:
+    """That of ``images``, by the mean leverage of at most `IMAGES` of them, each there ``copies`` times.
 
-
-@dataclass(frozen=True)
-class SampleBound:
-    """The loss of the forgotten images that a step may reach: what is expected of images that were never trained on.
-
-    Attributes:
-        loss: of the forgotten images, as a function of the weights.
-        start: before the first step, nats per image.
-        expected: increase, nats per image; > 0.
-        images: how many.
+    To first order, leaving so many out of training changes so many times as much.
     """
-
-    loss: SiteLoss
-    start: float
-    expected: float
-    images: int
-
-    @classmethod
-    def of(
-        cls, model: Any, images: Images, fisher: KroneckerFisher, *, trained_on: int, seed: int, copies: int = 1
-    ) -> SampleBound:
-        """That of ``images``, by the mean leverage of at most `IMAGES` of them, each there ``copies`` times.
-
-        To first order, leaving so many out of training changes so many times as much.
-        """
-        some = images[torch.arange(min(len(images), IMAGES))]
-        expected = leverages(model, some, fisher, trained_on=trained_on, seed=seed)
-        loss = frozen_elbo(model, images, seed=seed, latents=max(SITES // len(images), 1), what="the forget loss")
-        return cls(loss, loss.mean(parameters(model, fisher.names())), copies * float(expected.mean()), len(images))
-
-    def limit(self, share: float) -> float:
-        """The largest loss allowed once ``share`` of the shots are done."""
-        return self.start + share * self.expected
-
-    def facts(self, theta: Vector) -> dict[str, Any]:
-        """For the record."""
-        return {
-            "kind": "leverage",
-            "loss_before": self.start,
-            "expected_increase": self.expected,
-            "increase": self.loss.mean(theta) - self.start,
-            "images": self.images,
-            "damping": DAMPING,
-        }
+    some = images[torch.arange(min(len(images), IMAGES))]
+    expected = copies * float(leverages(model, some, fisher, trained_on=trained_on, seed=seed).mean())
+    loss = frozen_elbo(model, images, seed=seed, latents=max(SITES // len(images), 1), what="the forget loss")
+    start = loss.mean(parameters(model, fisher.names()))
+    return UnseenLevel("leverage", loss, start, expected, True, notes={"images": len(images), "damping": DAMPING})

@@ -1,0 +1,82 @@
+"""The level of loss expected of images that were never trained on: what a step may raise forgotten images to.
+
+Forgetting less leaves them known; forgetting more makes them conspicuous. `leverage` derives that of single images,
+`class_level` that of a class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gsu_cli.data.split import Split
+from gsu_cli.errors import UsageError
+from gsu_cli.objectives.site_loss import SiteLoss
+from gsu_cli.surgery.vectors import Vector
+
+BOUNDS = ("auto", "leverage", "class_level", "none")
+
+
+@dataclass(frozen=True)
+class UnseenLevel:
+    """The loss of the forgotten images, and by how much it would be higher had they not been trained on.
+
+    Attributes:
+        kind: how the level was derived.
+        loss: of the forgotten images, as a function of the weights.
+        start: before the first step, nats per image.
+        expected: increase, nats per image; > 0.
+        ends: whether a step ends there; else it is noted.
+        images: whose Fisher was taken for it, where a step ends there.
+        notes: further facts for the record.
+    """
+
+    kind: str
+    loss: SiteLoss
+    start: float
+    expected: float
+    ends: bool
+    images: int = 0
+    notes: Mapping[str, float] = field(default_factory=dict)
+
+    def limit(self, share: float) -> float:
+        """The largest loss allowed once ``share`` of the shots are done."""
+        return self.start + share * self.expected
+
+    def facts(self, theta: Vector) -> dict[str, Any]:
+        """For the record."""
+        return {
+            "kind": self.kind,
+            "ends": self.ends,
+            "loss_before": self.start,
+            "expected_increase": self.expected,
+            "increase": self.loss.mean(theta) - self.start,
+            **self.notes,
+        }
+
+
+def kind_of(bound: str, split: Split) -> str | None:
+    """Which level is taken: "leverage", "class_level", or None.
+
+    Of "auto" that of single images and fractions, which ends a step, and that of whole classes, which is noted.
+    """
+    if bound == "auto":
+        if split.by_index or split.fraction is not None:
+            return "leverage"
+        return "class_level" if split.target_classes else None
+    return None if bound == "none" else bound
+
+
+def check_bound(bound: str, split: Split) -> None:
+    """Refuses the level of a class where something else is to be forgotten.
+
+    Raises:
+        UsageError: it is not whole classes.
+    """
+    if bound == "class_level" and kind_of("auto", split) != "class_level":
+        raise UsageError(
+            "`method.bound=class_level` needs whole classes to forget",
+            found=split.words,
+            way_out="Leave out method.bound",
+        )
