@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import gc
 import io
 import logging
@@ -12,13 +11,11 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
+from fast_lines import lines_cost_once
 from gsu_cli.cli import main
-from gsu_cli.run.configs import conf_dir
 
 # nothing here is large enough for two threads, which only wait for each other on a busy machine; before torch comes
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -45,46 +42,8 @@ Type = Callable[..., Typed]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def yaml_is_parsed_once() -> Iterator[None]:
-    """A line composes some thirty configs, which hardly change between lines: a third of its time was their parsing.
-
-    What a text holds is kept by the text itself, so an edited config is read anew; what is no YAML fails each time.
-    """
-    parse, kept = yaml.load, dict[str, Any]()
-
-    def load(stream: Any, Loader: Any) -> Any:
-        if "OmegaConfLoader" not in Loader.__qualname__ or isinstance(stream, str):
-            return parse(stream, Loader)
-        text = stream.read()
-        if text not in kept:
-            stream.seek(0)  # the parser names the file in what it refuses
-            kept[text] = parse(stream, Loader)
-        return copy.deepcopy(kept[text])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(yaml, "load", load)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def a_line_is_composed_once() -> Iterator[None]:
-    """Hydra composes a line whole to ask for ``hydra.mode``, and again to run it: half of what a refusal took.
-
-    Of ours, experiments alone set it (tests/conf): of a line without one, without a word of Hydra's, it is none.
-    """
-    from hydra._internal.hydra import Hydra
-
-    ask = Hydra.get_mode
-
-    def get_mode(self: Hydra, config_name: str | None, overrides: list[str]) -> Any:
-        places = [place.path for place in self.config_loader.get_search_path().get_path()]
-        others = {place for place in places if place and "://" not in place} - {str(conf_dir())}
-        if others or any("hydra" in word or "experiment" in word for word in overrides):
-            return ask(self, config_name, overrides)
-        return None
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Hydra, "get_mode", get_mode)
+def what_hydra_works_out_is_kept() -> Iterator[None]:
+    with lines_cost_once():
         yield
 
 

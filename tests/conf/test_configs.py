@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.types import RunMode
+from hydra._internal import config_loader_impl
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -46,35 +45,45 @@ def options(group: str) -> list[str]:
 @functools.cache
 def composed(verb: str, word: str) -> tuple[DictConfig, frozenset[str]]:
     """The whole config, Hydra's part included, and the files of ours that it was made of."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        words = [word] if word else []
-        words += [f"{key}=x" for key in missing_keys(compose(verb, words))]
-        loader = GlobalHydra.instance().config_loader()
-        parts = loader.compute_defaults_list(verb, words, RunMode.RUN).defaults
-        files = {f"{part.config_path}.yaml" for part in parts} & {str(path.relative_to(CONF)) for path in on_disk()}
-        config = compose(verb, words, return_hydra_config=True)
-    return config, frozenset(files)
+    parts: list[str] = []
+
+    def heard(*args: Any, **kwargs: Any) -> Any:
+        found = find(*args, **kwargs)
+        parts.extend(f"{part.config_path}.yaml" for part in found.defaults)
+        return found
+
+    find = config_loader_impl.create_defaults_list
+    with initialize_config_dir(str(CONF), version_base="1.3"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config_loader_impl, "create_defaults_list", heard)
+        config = compose(verb, [word] if word else [], return_hydra_config=True)
+    for key in missing_keys(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])):
+        OmegaConf.update(config, key, "x")
+    return config, frozenset({*parts} & {str(path.relative_to(CONF)) for path in on_disk()})
 
 
 def on_disk() -> list[Path]:
     return sorted(CONF.rglob("*.yaml"))
 
 
-def targets(node: Any, where: str = "") -> Iterator[tuple[str, DictConfig]]:
-    if isinstance(node, DictConfig):
+def targets(node: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(node, dict):
         if "_target_" in node:
             yield where, node
         for key in node:
-            if where or key != "hydra":
-                yield from targets(node[key], f"{where}.{key}".lstrip("."))
+            yield from targets(node[key], f"{where}.{key}".lstrip("."))
+
+
+fitting: set[str] = set()  # classes with arguments that were made once: most stand in every line
 
 
 @pytest.mark.parametrize(("verb", "word"), cells())
 def test_a_config_composes_and_fits_its_classes(verb: str, word: str) -> None:
     config, _ = composed(verb, word)
     own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
-    OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
-    for where, node in targets(own):
+    plain = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+    for where, node in targets(plain):
+        if (same := f"{where} {node}") in fitting:
+            continue
         target = get_object(node["_target_"])
         arguments = {key: value for key, value in node.items() if key != "_target_"}
         more: dict[str, Any] = {}
@@ -88,6 +97,7 @@ def test_a_config_composes_and_fits_its_classes(verb: str, word: str) -> None:
         inspect.signature(target).bind(**arguments, **more)
         made = instantiate({"_target_": node["_target_"], **arguments}, _convert_="all", **more)
         assert isinstance(made, target), where
+        fitting.add(same)
 
 
 def test_nothing_on_disk_is_left_out() -> None:
@@ -143,6 +153,6 @@ def test_manners(path: Path, type_line: Any, tmp_path: Path) -> None:
 
 
 def test_experiments_alone_decide_whether_a_line_is_a_sweep() -> None:
-    """Else the word ``-m`` does. tests/conftest.py counts on it, and composes a line once."""
+    """Else the word ``-m`` does. tests/fast_lines.py counts on it, and composes a line once."""
     says = [p for p in on_disk() if "hydra.mode" in (text := p.read_text(encoding="utf-8")) or "\n  mode:" in text]
     assert {p.relative_to(CONF).parts[0] for p in says} == {"experiment"}
