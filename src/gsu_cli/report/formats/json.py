@@ -11,7 +11,7 @@ from gsu_cli.report.table import Table, text
 def render(table: Table) -> str:
     """An object of ``title``, ``columns``, ``rows``, ``footnotes``; a hole has ``value`` null and a ``note``."""
     rows = [
-        [{**asdict(cell), "label": text(cell, column)} for cell, column in zip(row, table.columns, strict=True)]
+        [{**vars(cell), "label": text(cell, column)} for cell, column in zip(row, table.columns, strict=True)]
         for row in table.rows
     ]
     whole = {
