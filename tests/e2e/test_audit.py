@@ -183,6 +183,8 @@ def test_every_model_is_audited_at_the_guidance_of_the_run(
         (("run={run}", "repeats=x"), 2, "`repeats` must be an integer >= 1"),
         (("run={run}", "references=-1"), 2, "`references` must be an integer >= 0"),
         (("run={run}", "unlearned=x"), 2, "`unlearned` must be an integer >= 0"),
+        (("run={run}", "unlearned=1", "audit=[percentile]"), 2, "`unlearned` must come with the probe klom"),
+        (("run={run}", "unlearned=1", "audit=[klom]"), 2, "Type references=3"),
         (("run={run}", "forget={{}}"), 2, "`gsu audit` must know what was forgotten"),
         (("run={run}", "audit=null"), 2, "`audit` must name at least one probe"),
         (("run={run}", "audit=nothing"), 2, "`audit` must be one of distance, exact, full, influence"),

@@ -1,19 +1,21 @@
-"""What an image's loss owes to its having been trained on, without training again: its leverage.
+"""What the loss of images owes to their having been trained on, without training again.
 
-Weights that minimise ``sum_j L_j`` and those that minimise the same sum without image ``i`` differ, to first order, by
-``(n H - H_i)^-1 g_i``, with ``g_i`` and ``H_i`` the gradient and the Hessian of ``L_i``, and ``H`` the mean Hessian. So
-leaving the image out of training would raise its own loss by
+Weights that minimise the loss of all ``n`` images and those that minimise it without the ``m`` of a set ``S`` differ,
+to first order, by ``delta``, with ``g`` the mean gradient of ``S`` and ``H`` the mean Hessian of the others:
 
-    L_i(theta_-i) - L_i(theta) ~ g_i^T (n H - H_i)^-1 g_i ~ 1/n g_i^T (F + lambda)^-1 g_i.
+    delta = m / (n - m) H^-1 g ~ m / (n - m) (F + lambda)^-1 g        rise = L_S(theta + delta) - L_S(theta)
 
-The last step takes the Fisher for ``H``, drops ``H_i``, one term of ``n``, and damps what a finite training does not
-reach: weights are not at a minimum along directions of little curvature. In linear regression ``1/n x^T F^-1 x`` is the
-leverage of statistics. Source of the first order: Koh and Liang, arXiv 1703.04730, equation 2, of an image on itself.
-``docs/design/021-sample-bound.md`` compares it with training without the image, and tells how ``lambda`` was chosen.
+The Fisher stands for ``H``, damped by what a finite training does not reach: weights are not at a minimum along
+directions of little curvature. The loss is taken where these weights are, not along its slope: of what is known by
+heart the slope is nearly nothing, and the rise is not. In linear regression that is exact: the residual of an image
+with leverage ``h`` grows by ``1 / (1 - h)``. Of an image of low leverage the rise is ``g^T H^-1 g / n``.
+Source of the weights: Koh and Liang, arXiv 1703.04730, equation 1, of several images at once.
+``docs/design/021-sample-bound.md`` compares it with training without the images, and tells how ``lambda`` was chosen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -22,6 +24,7 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import parameters
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
+from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.unseen import UnseenLevel
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
@@ -30,41 +33,80 @@ from gsu_cli.surgery.vectors import dot
 DAMPING = 3.0  # in mean eigenvalues of each layer; chosen on development images, see the design note
 LATENTS = 32  # of each image: training met another at each epoch
 SITES = 512  # on which the loss of the forgotten images is measured, where they are few
-IMAGES = 64  # whose leverage is taken, at most: of many forgotten images the mean is wanted
+IMAGES = 256  # that are taken to be left out, at most: a mean over some of many would count each of them too often
+AT_ONCE = 64  # whose latents are in memory
+
+
+def expected_rise(
+    model: Any,
+    images: Images,
+    fisher: KroneckerFisher,
+    *,
+    trained_on: int,
+    seed: int,
+    copies: int = 1,
+    damping: float = DAMPING,
+) -> float:
+    """By how much the mean loss of images would rise, had none of them been trained on: nats per image, > 0.
+
+    Args:
+        model: with ``posterior``, ``decoder`` and ``likelihood``, trained on the images.
+        images: all different; each was there ``copies`` times.
+        fisher: of the other training images, of the weights that generation depends on; the encoder's part is left out.
+        trained_on: how many images the model was trained on.
+        seed: of the latents.
+        copies: of each image.
+        damping: ``lambda``, in mean eigenvalues of each layer.
+
+    Raises:
+        NonFiniteError: the loss at the weights without them is infinite.
+    """
+    theta = parameters(model, fisher.names())
+    gone = copies * len(images)
+    weight = gone / max(trained_on - gone, 1)
+
+    def parts() -> Iterator[tuple[float, SiteLoss]]:
+        what = "the loss expected without the images"
+        for index in torch.arange(len(images)).split(AT_ONCE):
+            loss = frozen_elbo(model, images[index], seed=seed + int(index[0]), latents=LATENTS, what=what)
+            yield len(index) / len(images), loss
+
+    g = {name: torch.zeros_like(value) for name, value in theta.items()}
+    for share, loss in parts():
+        slope = accumulate_gradient(loss.blocks(), theta).vector
+        g = {name: g[name] + share * slope[name] for name in theta}
+    delta = fisher.inverse(damping, damping_scope="layer").apply(g)
+    without = {name: theta[name] + weight * delta[name] for name in theta}
+    rise = sum(share * (loss.mean(without) - loss.mean(theta)) for share, loss in parts())
+    return max(rise, weight * dot(g, delta))  # a network may bend down, which no loss of its output does
 
 
 def leverages(
     model: Any, images: Images, fisher: KroneckerFisher, *, trained_on: int, seed: int, damping: float = DAMPING
 ) -> Tensor:
-    """By how much the loss of each image would rise, had it not been trained on: nats, ``(n,)`` float64, >= 0.
-
-    Args:
-        model: with ``posterior``, ``decoder`` and ``likelihood``, trained on the images.
-        images: whose.
-        fisher: of the training images, of the weights that generation depends on; the encoder's part is left out.
-        trained_on: how many images the model was trained on.
-        seed: of the latents.
-        damping: ``lambda``, in mean eigenvalues of each layer.
-    """
-    theta = parameters(model, fisher.names())
-    P = fisher.inverse(damping, damping_scope="layer")
-    found = []
-    for k in range(len(images)):
-        loss = frozen_elbo(model, images[torch.tensor([k])], seed=seed + k, latents=LATENTS)
-        g = accumulate_gradient(loss.blocks(), theta).vector
-        found.append(dot(g, P.apply(g)) / trained_on)
+    """The same of each image, left out alone, ``(n,)`` float64."""
+    found = [
+        expected_rise(model, images[torch.tensor([k])], fisher, trained_on=trained_on, seed=seed + k, damping=damping)
+        for k in range(len(images))
+    ]
     return torch.tensor(found, dtype=torch.float64)
 
 
 def sample_level(
     model: Any, images: Images, fisher: KroneckerFisher, *, trained_on: int, seed: int, copies: int = 1
 ) -> UnseenLevel:
-    """That of ``images``, by the mean leverage of at most `IMAGES` of them, each there ``copies`` times.
-
-    To first order, leaving so many out of training changes so many times as much.
-    """
-    some = images[torch.arange(min(len(images), IMAGES))]
-    expected = copies * float(leverages(model, some, fisher, trained_on=trained_on, seed=seed).mean())
+    """That of ``images``, each there ``copies`` times, by what is expected of `IMAGES` of them, at most."""
+    different = images[_first_of_each(images)] if copies > 1 else images
+    some = different[torch.arange(min(len(different), IMAGES))]
+    expected = expected_rise(model, some, fisher, trained_on=trained_on, seed=seed, copies=copies)
     loss = frozen_elbo(model, images, seed=seed, latents=max(SITES // len(images), 1), what="the forget loss")
     start = loss.mean(parameters(model, fisher.names()))
     return UnseenLevel("leverage", loss, start, expected, True, notes={"images": len(images), "damping": DAMPING})
+
+
+def _first_of_each(images: Images) -> Tensor:
+    """Indices of images that equal none before them, ``(k,)`` int64, ascending."""
+    places: dict[bytes, int] = {}
+    for k, pixels in enumerate(images.pixels.cpu()):
+        places.setdefault(pixels.numpy().tobytes(), k)
+    return torch.tensor(list(places.values()))

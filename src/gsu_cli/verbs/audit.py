@@ -25,7 +25,7 @@ from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.opening_data import resolve_split
 from gsu_cli.verbs.opening_session import forget_spec, open_session
 from gsu_cli.verbs.siblings import siblings
-from gsu_cli.verbs.unlearned_siblings import unlearned_siblings
+from gsu_cli.verbs.unlearned_siblings import check_unlearned, unlearned_siblings
 
 LEAST = {"images": 2, "repeats": 1, "references": 0, "unlearned": 0}
 
@@ -65,6 +65,7 @@ def main(cfg: DictConfig) -> None:
                 way_out=_remaining(inputs.first.model, run),
             )
         inputs = earlier_run.with_references(inputs, cfg, record, folder)
+        check_unlearned(numbers["unlearned"], numbers["references"], probes, inputs)
         context = plan.context(inputs)
         design = open_design(cfg.design, inputs)
         more = siblings(cfg, inputs, numbers["references"])

@@ -18,7 +18,7 @@ from gsu_cli.verbs.measure import Plan, measure
 from gsu_cli.verbs.opening_data import load_dataset, resolve_split
 from gsu_cli.verbs.opening_session import forget_spec, open_session
 from gsu_cli.verbs.pipeline_folder import is_pipeline_folder
-from gsu_cli.verbs.places import is_typed, taken_away, typed
+from gsu_cli.verbs.places import PLANTED, is_typed, taken_away, typed
 from gsu_cli.verbs.progress import listening
 from gsu_cli.verbs.unlearn import finish
 
@@ -90,6 +90,8 @@ def as_the_run_did(cfg: DictConfig, record: Record) -> DictConfig:
     for key in OF_THE_RUN:
         if key not in whole and key in record.config:
             cfg[key] = record.config[key]
+            if key == "dataset":  # records name no options of canaries where none are planted
+                cfg[key] = {**{name: line[key][name] for name in PLANTED if name in line[key]}, **cfg[key]}
             for name in (name for name in words if name.startswith(f"{key}.")):
                 if name in gone:
                     _take_away(cfg, name)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from gsu_cli.audit.base import RETRAINED
+from gsu_cli.audit.klom_several import GROUP
+from gsu_cli.errors import UsageError
 from gsu_cli.methods.retrain import train_anew
 from gsu_cli.models.model import copied
 from gsu_cli.run.checkpoints import Checkpoint, save_checkpoint
@@ -22,6 +26,9 @@ from gsu_cli.verbs.protocol import Protocol
 from gsu_cli.verbs.references import TRAINED, reference_sha256
 from gsu_cli.verbs.retrained import check_retrain
 from gsu_cli.verbs.siblings import MODEL, STATE
+
+READS = "klom"
+"""The probe that compares several unlearned models."""
 
 
 def unlearned_siblings(cfg: DictConfig, record: Record, inputs: RunInputs, n: int) -> list[Checkpoint]:
@@ -63,6 +70,29 @@ def unlearned_siblings(cfg: DictConfig, record: Record, inputs: RunInputs, n: in
         inputs.session.record.inputs[f"unlearned {k + 1}"] = describe(one)
         found.append(one)
     return found
+
+
+def check_unlearned(n: int, references: int, probes: Collection[str], inputs: RunInputs) -> None:
+    """Before anything is trained: whether something compares the models that ``unlearned=n`` makes.
+
+    Raises:
+        UsageError: nothing does.
+    """
+    if not n:
+        return
+    if READS not in probes:
+        raise UsageError(
+            f"`unlearned` must come with the probe {READS}, which compares several unlearned models",
+            found=f"audit=[{','.join(probes)}]",
+            way_out=f"Type audit=[{READS}], or leave out unlearned",
+        )
+    there = int(RETRAINED in inputs.subjects())
+    if there + references < 2 * GROUP:
+        raise UsageError(
+            f"`unlearned` must come with at least {2 * GROUP} retrained models, for a distance and its floor",
+            found=f"{there + references}",
+            way_out=f"Type references={2 * GROUP - there}",
+        )
 
 
 def _train(inputs: RunInputs, seed: int, path: Path, what: str) -> None:
