@@ -78,7 +78,9 @@ def weights(records: Iterable[Record]) -> str:
 
 def facts(records: list[Record]) -> str:
     versions = {f"torch {v['torch']}" for r in records if (v := r.versions or {}).get("torch")}
-    count = f"{len(records)} runs, {sum(r.status != 'done' for r in records)} failed"
+    refused = sum(r.status == "n/a" for r in records)
+    count = f"{len(records)} runs, {sum(r.status != 'done' for r in records) - refused} failed"
+    count += f", {refused} of methods that do not apply" if refused else ""
     return f"{count}. Weights: {weights(records)}. {', '.join(sorted(versions))}."
 
 

@@ -18,7 +18,7 @@ from gsu_cli.models.conditions import NULL
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.diffusion.ddpm import Ddpm
 from gsu_cli.models.diffusion.guidance import check_guidance
-from gsu_cli.objectives.denoise import redirected
+from gsu_cli.objectives.denoise import Bank, redirected
 from gsu_cli.unlearning.images import untold
 from gsu_cli.unlearning.unlearn import unlearn
 from gsu_cli.verbs.measure import Plan
@@ -144,10 +144,10 @@ def test_a_told_image_is_redirected_to_the_word_without_a_class() -> None:
     model, images = made(prediction="v"), tiny_world.split().forget_images[torch.arange(6)]
     bank = tiny_world.dataset().train[torch.arange(60)]
     retained = bank.labels != 1
-    told = redirected(model, images, bank, retained, seed=0, start=10)
+    told = redirected(model, images, Bank(bank, retained), seed=0, start=10)
     hidden = untold(model, images, seed=0, share=1.0)
     assert bool((hidden.labels == NULL).all())
-    untold_ = redirected(model, hidden, bank, retained, seed=0, start=10)
+    untold_ = redirected(model, hidden, Bank(bank, retained), seed=0, start=10)
     torch.testing.assert_close(told.sites.targets, untold_.sites.targets)
     assert not torch.equal(told.sites.inputs[2], untold_.sites.inputs[2])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +18,10 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import image_losses, mean_loss, parameters
 from gsu_cli.methods.fisher_surgery import FisherSurgery
-from gsu_cli.objectives.denoise import bank_posterior, noised_sites, redirected
+from gsu_cli.objectives.denoise import FEW, Bank, bank_posterior, noised_sites, redirected
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.candidates import Candidate
-from gsu_cli.solvers.denoiser import bank_of, shortened
+from gsu_cli.solvers.denoiser import shortened
 from gsu_cli.surgery.layers import has_factors
 from gsu_cli.surgery.steps import StepSearch
 from gsu_cli.unlearning.unlearn import unlearn
@@ -64,8 +65,9 @@ def test_the_posterior_over_a_bank_is_bayes_rule() -> None:
 def test_targets_are_what_a_model_of_the_retained_data_would_say() -> None:
     """With a model that is the exact posterior mean of the bank, the correction gives that of the retained part."""
     model, split = tiny_diffusion.fresh(), tiny_world.split()
-    bank, retained = bank_of(split, 300, seed=0)
-    m = 2 * bank.floats().flatten(1) - 1
+    bank = Bank.of(split, 300, seed=0)
+    retained, labels = bank.retained, bank.images.labels
+    m = 2 * bank.images.floats().flatten(1) - 1
 
     def of(part: Tensor, x: Tensor, t: Tensor) -> Tensor:
         return (torch.softmax(bank_posterior(model, x, t, part), 1) @ part).view_as(x)
@@ -75,22 +77,45 @@ def test_targets_are_what_a_model_of_the_retained_data_would_say() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model.network, "forward", exact)
-        found = redirected(model, split.forget_images, bank, retained, seed=0, start=15)
+        found = redirected(model, split.forget_images, bank, seed=0, start=15)
     sites = found.sites
     x_t, t = sites.inputs
     wanted = of(m[retained], x_t, t)
     torch.testing.assert_close(model.denoised(x_t, t, sites.targets), wanted, atol=2e-3, rtol=1e-3)
     assert 0.3 < found.forgotten <= 1.0, "the noised images are mostly those to be forgotten"
     assert found.clamped == pytest.approx(0.0, abs=1e-6)
-    assert bool(retained[bank.labels != 1].all())
-    assert not retained[bank.labels == 1].any()
+    assert bool(retained[labels != 1].all())
+    assert not retained[labels == 1].any()
 
 
 def test_a_bank_of_one_part_is_refused() -> None:
     model, split = tiny_diffusion.fresh(), tiny_world.split()
-    bank = split.retain_images
+    bank = Bank(split.retain_images, torch.ones(len(split.retain_images), dtype=torch.bool))
     with pytest.raises(UsageError, match="the bank must hold images to forget and images to retain"):
-        redirected(model, split.forget_images, bank, torch.ones(len(bank), dtype=torch.bool), seed=0, start=0)
+        redirected(model, split.forget_images, bank, seed=0, start=0)
+
+
+def test_a_bank_holds_the_few_that_are_forgotten_and_the_posterior_is_that_of_all_training_images() -> None:
+    split = tiny_world.split_of(sample=[7, 11])
+    n, model = len(split.dataset.train), tiny_diffusion.fresh()
+    small, whole = Bank.of(split, 60, seed=0), Bank.of(split, n, seed=0)
+    assert [int((~b.retained).sum()) for b in (small, whole)] == [2, 2]
+    assert whole.log_odds == 0.0, "the natural proportion"
+    assert math.exp(small.log_odds) * 2 / 58 == pytest.approx(2 / (n - 2))
+    same = Bank(small.images, small.retained)
+    shares = [redirected(model, split.forget_images, b, seed=0, start=45).forgotten for b in (small, whole, same)]
+    assert abs(shares[0] - shares[1]) < abs(shares[2] - shares[1])
+    assert Bank.of(tiny_world.split(), 300, seed=0).log_odds == 0.0, "a class is found by chance"
+
+
+def test_one_image_is_redirected_at_many_levels_of_noise() -> None:
+    generator = torch.Generator().manual_seed(0)
+    split = tiny_world.split_of(sample=[7])
+    _, update = unlearn(tiny_diffusion.trained(), split, FisherSurgery(**SMALL), generator=generator, diagnostics=False)
+    details = update.details
+    assert details["images"]["forget"] == FEW
+    assert details["budget_spent"] <= 0.01
+    assert details["redirect_loss"]["after"] < details["redirect_loss"]["before"]
 
 
 def test_factors_agree_with_a_naive_float64_reference() -> None:

@@ -13,22 +13,26 @@ sharpens, so the network's own word is kept and only corrected by the difference
 
 A conditional model says its word at the null condition: one that never met a condition takes it for that. No judge is
 asked. Only levels from a share of ``T`` on enter: where noise is low the image is there already, and at
-high noise it is decided which one it will be.
+high noise it is decided which one it will be. Where few images are forgotten, the bank holds all of them (64 at
+most), and the posterior weighs them as training met them.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
+from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK, block_generator
 from gsu_cli.models.protocols import HasNoiseLevels
 from gsu_cli.models.sites import Sites
 
+FEW = 64  # forgotten images in a bank below which it does not hold them in their natural proportion
 BEYOND = 1.2  # how far outside of [-1, 1] a corrected image may lie
 
 
@@ -58,39 +62,73 @@ class Redirection:
     clamped: float
 
 
+@dataclass(frozen=True)
+class Bank:
+    """Training images among which targets are means.
+
+    Attributes:
+        images: of both parts.
+        retained: which of them are to be retained, ``(m,)`` bool.
+        log_odds: natural logarithm of the odds of what is to be forgotten in training over those in the bank; 0 where
+            the bank has the natural proportion.
+    """
+
+    images: Images
+    retained: Tensor
+    log_odds: float = 0.0
+
+    @classmethod
+    def of(cls, split: Split, most: int, *, seed: int) -> Bank:
+        """Random training images of both parts; where they would hold few forgotten ones, `FEW` or all of these."""
+        n = len(split.dataset.train)
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed % 2**63))
+        retained = torch.zeros(n, dtype=torch.bool)
+        retained[split.retain] = True
+        known = retained.clone()
+        known[split.forget] = True
+        found = order[:most][known[order[:most]]]
+        gone = order[known[order] & ~retained[order]]
+        wanted = min(FEW, len(gone), most // 2)
+        if int((~retained[found]).sum()) >= wanted:
+            return cls(split.dataset.train[found], retained[found])
+        kept = order[retained[order]]
+        n_gone, n_kept = wanted, min(most - wanted, len(kept))
+        found = torch.cat([kept[:n_kept], gone[:n_gone]])
+        odds = (len(gone) / len(kept)) / (n_gone / n_kept) if n_kept else 1.0
+        return cls(split.dataset.train[found], retained[found], math.log(odds))
+
+
 @torch.no_grad()
-def redirected(
-    model: HasNoiseLevels, forget: Images, bank: Images, retained: Tensor, *, seed: int, start: int
-) -> Redirection:
+def redirected(model: HasNoiseLevels, forget: Images, bank: Bank, *, seed: int, start: int) -> Redirection:
     """The redirect objective for a denoiser.
 
     Args:
         model: the original.
         forget: what is to be forgotten.
-        bank: training images of both parts, in their natural proportion.
-        retained: which of them are to be retained, ``(m,)`` bool.
+        bank: training images of both parts.
         seed: of times and noise.
         start: the first time that enters.
 
     Raises:
         UsageError: the bank holds images of one part only.
     """
-    if not 0 < int(retained.sum()) < len(bank):
+    if not 0 < int(bank.retained.sum()) < len(bank.images):
         raise UsageError(
             "the bank must hold images to forget and images to retain",
-            found=f"{int(retained.sum())} retained of {len(bank)}",
+            found=f"{int(bank.retained.sum())} retained of {len(bank.images)}",
             way_out="Raise method.bank_images",
         )
     raw = noised_sites(model, forget, seed=seed, start=start)
-    m = 2 * bank.floats().to(raw.targets.device).flatten(1) - 1
-    kept, gone = (part.nonzero()[:, 0].to(m.device) for part in (retained, ~retained))
+    m = 2 * bank.images.floats().to(raw.targets.device).flatten(1) - 1
+    kept, gone = (part.nonzero()[:, 0].to(m.device) for part in (bank.retained, ~bank.retained))
     bank_kept, bank_gone = m[kept], m[gone]
     targets, forgotten, clamped = [], 0.0, 0.0
     for part in raw.split(BLOCK):
         x, t = part.inputs[:2]
         log_p = bank_posterior(model, x, t, m)
         log_kept, log_gone = log_p[:, kept], log_p[:, gone]
-        share = torch.sigmoid(log_gone.logsumexp(1, keepdim=True) - log_kept.logsumexp(1, keepdim=True))
+        log_odds = log_gone.logsumexp(1, keepdim=True) - log_kept.logsumexp(1, keepdim=True)
+        share = torch.sigmoid(log_odds + bank.log_odds)
         forgotten += float(share.sum())
         # E_all is the mean of E_retained and E_forget by their shares
         correction = share * (torch.softmax(log_kept, 1) @ bank_kept - torch.softmax(log_gone, 1) @ bank_gone)

@@ -18,10 +18,9 @@ import torch
 
 from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.base import Images
-from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
-from gsu_cli.objectives.denoise import noised_sites, redirected
+from gsu_cli.objectives.denoise import FEW, Bank, noised_sites, redirected
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.bookkeeping import foresee
 from gsu_cli.solvers.candidates import Candidate
@@ -67,9 +66,10 @@ class DenoiserSurgery:
         names = list(model.generation_parameters())
         retain, forget = redirect_images(task, max(self.retain_images, self.budget_images), self.forget_images)
         with task.stage("objective"):
-            bank, retained = bank_of(split, self.bank_images, seed=task.stream("bank"))
+            forget = forget[torch.arange(max(len(forget), FEW)) % len(forget)]  # each few at many levels of noise
+            bank = Bank.of(split, self.bank_images, seed=task.stream("bank"))
             start = round(self.noise_from * int(model.train_steps))
-            found = redirected(model, forget, bank, retained, seed=task.stream("redirect"), start=start)
+            found = redirected(model, forget, bank, seed=task.stream("redirect"), start=start)
             trial = first(retain, self.budget_images)
             cost = SiteLoss(model, noised_sites(model, trial, seed=task.stream("budget")))
             checks = {
@@ -110,7 +110,7 @@ class DenoiserSurgery:
             "budget_spent": relative_increase(paid, base),
             "redirect_loss": {"before": redirect_before, "after": redirect},
             "target": {"kind": "bank", "forgotten": found.forgotten, "clamped": found.clamped},
-            "images": {"retain": n_r, "forget": n_f, "budget": n_b, "bank": len(bank)},
+            "images": {"retain": n_r, "forget": n_f, "budget": n_b, "bank": len(bank.images)},
             "shots": log,
             "solver": "kfac",
             "cost": Cost(
@@ -179,15 +179,3 @@ def shortened(problem: StepProblem, longest: Candidate) -> tuple[Candidate, floa
         return best, increase
     # where the retain loss is no bowl, a shorter step than the one that was measured may cost more
     return longest, problem.relative_increase(problem.at(longest.direction, longest.step))
-
-
-def bank_of(split: Split, most: int, *, seed: int) -> tuple[Images, torch.Tensor]:
-    """Random training images of both parts, and which of them are retained, ``(m,)`` bool."""
-    n = len(split.dataset.train)
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed % 2**63))[:most]
-    retained = torch.zeros(n, dtype=torch.bool)
-    retained[split.retain] = True
-    known = retained.clone()
-    known[split.forget] = True
-    order = order[known[order]]
-    return split.dataset.train[order], retained[order]

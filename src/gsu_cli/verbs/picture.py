@@ -89,5 +89,6 @@ def samples(split: Split, subjects: Mapping[str, EvaluatedModel]) -> list[Block]
             lines.append(Line(name, generated, blank, [False] * len(images)))
     n = len(split.different)
     which = "the" if len(images) == n else f"the first {len(images)}"
-    title = f"{which} training images to be forgotten, {n:,} in all, and their reconstructions"
+    title = f"{which} training images to be forgotten, {n:,} in all"
+    title += ", and their reconstructions" if len(lines) > 1 else ""
     return [Block(title, lines)]
