@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,18 @@ Gsu = Callable[..., Any]
 BESIDE = ("retained_shift", "gained", "retained_moved")  # compare with the original at the same latents
 
 
-@pytest.fixture
-def run(world: World, gsu: Gsu, tmp_path: Path) -> Run:
+@pytest.fixture(scope="module")
+def finished(world: World, type_line: Gsu, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
     retrained = world.retrained.folder / "model.safetensors"
-    assert gsu(*world.unlearn(f"checkpoint.retrained={retrained}", "seed=5")).code == 0
-    return runs(tmp_path)[0]
+    assert type_line(*world.unlearn(f"checkpoint.retrained={retrained}", "seed=5"), cwd=folder).code == 0
+    return runs(folder)[0].folder
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Run:
+    """A copy, which a test may change."""
+    return Run(shutil.copytree(finished, tmp_path / "run"))
 
 
 def test_a_run_again(run: Run, gsu: Gsu, tmp_path: Path) -> None:

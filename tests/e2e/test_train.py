@@ -20,7 +20,7 @@ from e2e_world import Run, World, runs, strays
 from gsu_cli.training import loop as training
 
 Gsu = Callable[..., Any]
-LONG = ("training.epochs=40", "training.batch_size=3", "model.hidden=[32]", "model.latent_dim=2")
+LONG = ("training.epochs=20", "training.batch_size=3", "model.hidden=[32]", "model.latent_dim=2")
 
 
 def start(world: World, folder: Path, *words: str) -> subprocess.Popen[str]:
@@ -65,7 +65,7 @@ def test_killed_and_resumed(
     second = first if same_folder else tmp_path / "second"
     typed = gsu("train", *world.data, *LONG, f"hydra.run.dir={second}", f"resume={first}")
     assert typed.code == 0, typed.err
-    assert 0 < Run(second).record["training"]["resumed_at_epoch"] < 40
+    assert 0 < Run(second).record["training"]["resumed_at_epoch"] < 20
     found = load_file(second / "model.safetensors")
     assert all(torch.equal(found[k], v) for k, v in undisturbed.items())
     assert not (second / "state.safetensors").exists()

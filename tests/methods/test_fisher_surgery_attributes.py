@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -28,6 +29,12 @@ def run(method: FisherSurgery, split: Any = None) -> tuple[Any, Any]:
     return unlearn(attribute_world.trained(), chosen, method, generator=torch.Generator().manual_seed(0))
 
 
+@cache
+def solved(solver: str) -> tuple[Any, Any]:
+    """By a solver that is named; several tests look at one run."""
+    return run(FisherSurgery(solver=solver))
+
+
 @pytest.fixture(scope="module")
 def forgotten() -> tuple[Any, Any]:
     return run(FisherSurgery())
@@ -42,7 +49,7 @@ def rates(model: Any, judge: Any) -> dict[str, float]:
 @pytest.mark.parametrize("solver", ["gauss_newton", "least_squares"])
 def test_it_goes_by_either_judge_and_the_other_attribute_stays(judge: str, solver: str, forgotten: Any) -> None:
     model, by = attribute_world.trained(), attribute_world.judges()[judge]
-    moved = forgotten[0] if solver == "least_squares" else run(FisherSurgery(solver=solver))[0]
+    moved = forgotten[0] if solver == "least_squares" else solved(solver)[0]
     before, after = rates(model, by), rates(moved, by)
     assert before["bar"] > 0.1
     assert after["bar"] < 0.35 * before["bar"]
@@ -124,7 +131,7 @@ def test_a_refit_that_does_all_it_should_is_not_lengthened(monkeypatch: Any) -> 
 
 
 def test_the_solvers_are_one_problem_at_three_depths_and_each_lowers_the_redirect_loss_within_the_budget() -> None:
-    found = {solver: run(FisherSurgery(solver=solver))[1].details for solver in SOLVERS if solver != "auto"}
+    found = {solver: solved(solver)[1].details for solver in SOLVERS if solver != "auto"}
     for details in found.values():
         assert details["redirect_loss"]["after"] < details["redirect_loss"]["before"]
         assert details["budget_spent"] <= 0.01 * (1 + 1e-5)
