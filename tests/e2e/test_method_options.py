@@ -46,7 +46,8 @@ LINES = {
     "joint_redirect": [
         "budget=0.1 steps=60 lr=2e-4 batch_size=20 redirect_size=10 target=nearest retain_images=60 forget_images=30"
         " budget_images=40 log_every=2",
-        "steps=60 log_every=2 budget=0.5 target=alike",
+        "steps=60 log_every=2 budget=0.5 target=alike pool_images=50 retain_targets=own",
+        "steps=60 log_every=2 budget=0.5 retain_targets=images",
         "steps=60 log_every=2 budget=0.5 target=translate",
         "steps=60 log_every=2 budget=0.5 target=local",
         "steps=60 log_every=2 budget=0.5 target=auto",

@@ -9,7 +9,6 @@ import tiny_world
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.joint_redirect import JointRedirect, schedule
-from gsu_cli.unlearning.cost import Cost
 from method_runs import assert_smoke, run
 from tiny_world import same, weights
 
@@ -61,14 +60,29 @@ def test_the_trajectory_is_of_fixed_images():
 
 
 def test_costs_are_counted_by_hand():
-    cost = run(JointRedirect(**QUICK, budget=1.0, retain_images=50, forget_images=40, budget_images=30))[1].details[
-        "cost"
-    ]
+    few = {**QUICK, "retain_images": 50, "forget_images": 40, "budget_images": 30, "pool_images": 70}
+    details = run(JointRedirect(**few, budget=1.0))[1].details
+    cost = details["cost"]
+    assert details["length"] == 1
     assert cost["gradients"] == 40 * (64 + 32)
-    assert cost["generated"] == 90
-    assert cost["forward"] == 5 * 30
-    whole = run(JointRedirect(**{**QUICK, "steps": 4, "batch_size": 10_000}, budget=1.0))[1].details["cost"]
+    assert cost["generated"] == 90 + 70
+    assert cost["forward"] == 30 + 5 * 30 + 30, "before, at looks, after"
+    images = {**QUICK, "steps": 4, "batch_size": 10_000, "retain_targets": "images"}
+    whole = run(JointRedirect(**images, budget=1.0))[1].details["cost"]
     assert whole["gradients"] == 4 * (tiny_world.split().n_retain + 32), "a batch is no larger than its part"
+    pool = run(JointRedirect(**{**images, "retain_targets": "own"}, pool_images=70, budget=1.0))[1].details["cost"]
+    assert pool["gradients"] == 4 * (70 + 32)
+
+
+def test_what_the_original_generates_is_a_steadier_hold_than_images():
+    """At the same steps and rate the retain loss stays lower for as much redirection, or redirection goes further."""
+    found = [
+        run(JointRedirect(**QUICK, budget=0.02, retain_targets=kind))[1].details["redirect_loss"]["after"]
+        for kind in ("own", "images")
+    ]
+    assert found[0] < found[1]
+    with pytest.raises(UsageError, match=r"`method.retain_targets` must be"):
+        JointRedirect(retain_targets="x")
 
 
 def test_a_rate_at_which_nothing_stays_finite_changes_nothing():
@@ -112,14 +126,11 @@ def test_the_way_back_ends_where_the_budget_was_measured():
     nn.init.ones_(model.weight).requires_grad_(False)
     seen = {}
 
-    class Hill:
-        cost, spent = (), Cost()
+    def increase(theta):
+        w = float(theta["weight"])
+        seen[w] = 0.001 * w + (0.02 if 0.9 < w < 1.1 else 0.0)
+        return seen[w]
 
-        def increase(self, theta):
-            w = float(theta["weight"])
-            seen[w] = 0.001 * w + (0.02 if 0.9 < w < 1.1 else 0.0)
-            return seen[w]
-
-    length = JointRedirect(budget=0.01)._back(model, Hill(), {"weight": torch.zeros(1, 1)})
+    length = JointRedirect(budget=0.01)._back(model, increase, {"weight": torch.zeros(1, 1)})
     assert 0 < length < 1
     assert seen[float(model.weight)] <= 0.01

@@ -5,13 +5,15 @@
 ``L`` the redirect loss of Fisher surgery, ``L_r`` the retain loss, ``w`` the price of a nat of the one in nats of the
 other. ``w`` is no option: every few steps it rises where budget is left, and falls where it is overspent, as measured
 at the moving average of the weights, which is what is kept. It is the iterative peer of Fisher surgery: the same
-targets, the same budget, nothing linearised.
+targets, the same budget, nothing linearised. What the steps descend in place of ``L_r`` is the distance to what the
+original generates at latents of retained images: it has no residuals of images, whose gradients are mostly noise.
 docs/methods/joint_redirect.md says what it reaches, and for what.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +22,7 @@ from torch import Tensor
 
 from gsu_cli.checks import as_choice, as_int, as_number, as_share
 from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.gradients import parameters
+from gsu_cli.gradients import BLOCK, parameters
 from gsu_cli.methods.base import CHECK_IMAGES, Cost, Strength, Task, Update, add_
 from gsu_cli.models.decoders import site_maker
 from gsu_cli.models.protocols import HasDecoder
@@ -29,17 +31,21 @@ from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import TARGETS, redirection
 from gsu_cli.run.seeds import generator
+from gsu_cli.solvers.step_problem import relative_increase
 from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.taps import eval_mode
 from gsu_cli.surgery.vectors import Vector, add_scaled
 from gsu_cli.unlearning.batches import Batches
-from gsu_cli.unlearning.images import first, redirect_images, untold
+from gsu_cli.unlearning.images import draw_images, first, redirect_images, untold
 
-FIRST_PRICE = 0.1  # nats of the retain loss for a nat of the redirect loss
+FIRST_PRICE = 0.05  # nats of the retain loss for a nat of the redirect loss
 ADAPTS = 1.0  # how fast the price answers: a look at an unspent budget would raise it by e
 MOST_ADAPTED = 0.7  # of the logarithm of the price, at one look
-WARM_UP = 0.1  # share of the steps in which the learning rate rises; then it falls to nothing along a cosine
-AVERAGED = 0.95  # of the average of the weights that stays at each step, less at the first ones
+WARM_UP = 0.2  # share of the steps in which the learning rate rises; then it falls to nothing along a cosine
+AVERAGED = 0.9  # of the average of the weights that stays at each step, less at the first ones
+BETAS = (0.9, 0.99)  # of Adam: a thousand steps of memory are more than there are
+LOOKED_AT = 1_000  # images of each part at a look, at most; the budget is kept on all of its images in the end
+RETAIN_TARGETS = ("own", "images")
 SPENT = 0.03  # of the budget: a way back that spends all but so much of it is long enough
 
 
@@ -53,6 +59,9 @@ class JointRedirect:
         batch_size: retained images a step.
         redirect_size: forgotten ones a step.
         target: what comes instead, as for Fisher surgery.
+        retain_targets: "own", retained images are held at what the original generates at one latent of each of
+            ``pool_images``; "images", at random batches of all of them, each at a new latent.
+        pool_images: at most, for "own".
         retain_images: at most, among which targets are chosen.
         forget_images: at most, that are redirected.
         budget_images: at most, of those retained, on which the budget is measured.
@@ -66,25 +75,34 @@ class JointRedirect:
     def __init__(
         self,
         budget: float = 0.01,
-        steps: int = 400,
-        lr: float = 1e-3,
+        steps: int = 150,
+        lr: float = 4e-3,
         batch_size: int = 256,
-        redirect_size: int = 64,
+        redirect_size: int = 128,
         target: str = "auto",
+        retain_targets: str = "own",
+        pool_images: int = 10_000,
         retain_images: int = 4_000,
         forget_images: int = 3_000,
         budget_images: int = 3_000,
-        log_every: int = 20,
+        log_every: int = 10,
     ) -> None:
         self.budget = as_share("method.budget", budget)
         as_number("method.lr", lr, more_than=0.0)
         sizes = {"steps": steps, "batch_size": batch_size, "redirect_size": redirect_size, "log_every": log_every}
         for key, value in sizes.items():
             as_int(f"method.{key}", value, 1)
-        counts = {"retain_images": retain_images, "forget_images": forget_images, "budget_images": budget_images}
+        counts = {
+            "retain_images": retain_images,
+            "forget_images": forget_images,
+            "budget_images": budget_images,
+            "pool_images": pool_images,
+        }
         for key, value in counts.items():
             as_int(f"method.{key}", value, 2)
         as_choice("method.target", target, TARGETS)
+        as_choice("method.retain_targets", retain_targets, RETAIN_TARGETS)
+        self.retain_targets, self.pool_images = retain_targets, pool_images
         self.steps, self.lr, self.target, self.log_every = steps, float(lr), target, log_every
         self.batch_size, self.redirect_size = batch_size, redirect_size
         self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
@@ -99,35 +117,43 @@ class JointRedirect:
             check = frozen_elbo(
                 model, first(forget, CHECK_IMAGES), seed=task.stream("check forget"), what="the forget loss"
             )
+            loss = goal.loss(model)
         origin = {k: v.clone() for k, v in parameters(model, list(model.generation_parameters())).items()}
-        looks = _Looks(goal.loss(model), cost, check, Cost(generated=len(retain) + len(forget)))
+        base, before = cost.mean(origin), loss.mean(origin)
+        looks = _Looks(_some(loss), _some(cost), _some(check), Cost(generated=len(retain) + len(forget)))
+        looks.spent.forward += len(cost)
         looks.at(0, origin, FIRST_PRICE)
+
+        def increase(theta: Vector) -> float:
+            looks.spent.forward += len(cost)
+            return relative_increase(cost.mean(theta), base)
+
         try:
             with task.stage("step"), eval_mode(model):
-                _put(model, self._descend(task, looks, origin))
-                length = self._back(model, looks, origin)
+                _put(model, self._descend(task, looks, loss.sites, origin))
+                length = self._back(model, increase, origin)
         except NonFiniteError:
             _put(model, origin)
             raise
         now = parameters(model, list(origin))
-        reached = looks.goal.mean(now)
-        if not reached < looks.trajectory["redirect"][0]:
+        reached = loss.mean(now)
+        if not reached < before:
             _put(model, origin)
             raise UsageError(
                 "joint redirection must lower the redirect loss",
-                found=f"{looks.trajectory['redirect'][0]:.4f} before and not less after {self.steps} steps",
+                found=f"{before:.4f} before and not less after {self.steps} steps",
                 way_out="Raise method.steps or method.budget, or lower method.lr",
             )
-        retained = looks.cost.mean(now)
+        retained = cost.mean(now)
         update = Update(self.name, self.steps)
         update.realised = {
-            "retain": retained - looks.trajectory["retain"][0],
-            "forget": looks.check.mean(now) - looks.trajectory["forget"][0],
+            "retain": retained - base,
+            "forget": check.mean(now) - check.mean(origin),
         }
         update.details = {
             "budget": self.budget,
-            "budget_spent": looks.relative(retained),
-            "redirect_loss": {"before": looks.trajectory["redirect"][0], "after": reached, "floor": goal.floor},
+            "budget_spent": relative_increase(retained, base),
+            "redirect_loss": {"before": before, "after": reached, "floor": goal.floor},
             "clean_targets": goal.clean_fraction,
             "target": {"kind": goal.kind, "region": goal.region},
             "length": length,
@@ -137,24 +163,21 @@ class JointRedirect:
         }
         return update
 
-    def _descend(self, task: Task, looks: _Looks, origin: Vector) -> Vector:
+    def _descend(self, task: Task, looks: _Looks, sites: Sites, origin: Vector) -> Vector:
         """Moves the model; returns the moving average of its weights."""
         model, maker = task.model, site_maker(task.model)
         own, average = dict(model.named_parameters()), {k: v.clone() for k, v in origin.items()}
         weights = [own[k] for k in origin]
-        kept = untold(model, task.split.retain_images, seed=task.stream("untold", "batches"))
-        batches = Batches(kept, self.batch_size, seed=task.stream("batches"))
-        noise, order = generator(task.stream("noise")), generator(task.stream("order"))
-        sites, price = looks.goal.sites, FIRST_PRICE
-        optimiser = torch.optim.Adam(weights, lr=self.lr)
+        staying = self._staying(task, looks.spent)
+        order, price = generator(task.stream("order")), FIRST_PRICE
+        optimiser = torch.optim.Adam(weights, lr=self.lr, betas=BETAS)
         for k in range(self.steps):
             optimiser.param_groups[0]["lr"] = self.lr * schedule((k + 1) / self.steps)
-            x, y = batches.draw()
-            stay = maker.sites(x, y, noise)
+            stay = staying()
             turn = sites[torch.randint(len(sites), (self.redirect_size,), generator=order)]
-            both = Sites.joined([Sites(stay.inputs, stay.targets), turn])
+            both = Sites.joined([stay, turn])
             losses = maker.output_loss.nll(maker.network(*both.inputs), both.targets)
-            loss = losses[: len(x)].mean() + price * losses[len(x) :].mean()
+            loss = losses[: len(stay)].mean() + price * losses[len(stay) :].mean()
             looks.spent.gradients += len(losses)
             value = float(loss.detach())
             if not math.isfinite(value):
@@ -175,14 +198,40 @@ class JointRedirect:
             task.on_progress(k + 1, self.steps, value)
         return average
 
-    def _back(self, model: Any, looks: _Looks, origin: Vector) -> float:
+    def _staying(self, task: Task, spent: Cost) -> Callable[[], Sites]:
+        """What draws a batch of sites at which retained images are held."""
+        model, maker = task.model, site_maker(task.model)
+        noise = generator(task.stream("noise"))
+        if self.retain_targets == "images":
+            kept = untold(model, task.split.retain_images, seed=task.stream("untold", "batches"))
+            batches = Batches(kept, self.batch_size, seed=task.stream("batches"))
+
+            def fresh() -> Sites:
+                made = maker.sites(*batches.draw(), noise)
+                return Sites(made.inputs, made.targets)
+
+            return fresh
+        pool = draw_images(task.split, "retain", self.pool_images, seed=task.stream("pool"))
+        pool = untold(model, pool, seed=task.stream("untold", "pool"))
+        spent.generated += len(pool)
+        made = []
+        with torch.no_grad():
+            for part in torch.arange(len(pool)).split(BLOCK):
+                some = pool[part]
+                inputs = maker.sites(some.floats(), some.labels, noise).inputs
+                made.append(Sites(inputs, maker.output_loss.mean(maker.network(*inputs))))
+        own, order = Sites.joined(made), generator(task.stream("batches"))
+        n = min(self.batch_size, len(own))
+        return lambda: own[torch.randint(len(own), (n,), generator=order)]
+
+    def _back(self, model: Any, increase: Callable[[Vector], float], origin: Vector) -> float:
         """Back towards the original until the budget is kept; returns the share of the way that is left."""
         now = {k: v.clone() for k, v in parameters(model, list(origin)).items()}
-        if looks.increase(now) <= self.budget:
+        if increase(now) <= self.budget:
             return 1.0
         way = add_scaled(now, -1.0, origin)
         search = largest_step_within(
-            lambda t: looks.increase(add_scaled(origin, t, way)),
+            lambda t: increase(add_scaled(origin, t, way)),
             self.budget,
             low=0.5,
             high=1.0,
@@ -190,7 +239,6 @@ class JointRedirect:
             reach=1e3,
         )
         share = search.up_to(1.0, self.budget)  # the search may have gone beyond, where the loss is no bowl
-        looks.spent.forward += len(search.evaluations) * len(looks.cost)
         _put(model, origin)
         add_(model, way, share)
         return share
@@ -218,25 +266,21 @@ class _Looks:
         losses = {"retain": self.cost.mean(theta), "forget": self.check.mean(theta), "redirect": self.goal.mean(theta)}
         for key, value in {"step": step, **losses, "price": price}.items():
             self.trajectory.setdefault(key, []).append(value)
-        return self.relative(losses["retain"])
-
-    def increase(self, theta: Vector) -> float:
-        """The relative increase of the retain loss."""
-        return self.relative(self.cost.mean(theta))
-
-    def relative(self, loss: float) -> float:
-        """By how much a retain loss is above the original's, as a share of it."""
-        start = self.trajectory["retain"][0]
-        return (loss - start) / abs(start)
+        return relative_increase(losses["retain"], self.trajectory["retain"][0])
 
 
 def schedule(u: float) -> float:
     """The learning rate at the share ``u`` in (0, 1] of the steps, in units of the largest.
 
     >>> [round(schedule(u), 2) for u in (0.05, 0.1, 0.55, 1.0)]
-    [0.5, 1.0, 0.5, 0.0]
+    [0.25, 0.5, 0.6, 0.0]
     """
     return u / WARM_UP if u < WARM_UP else 0.5 * (1 + math.cos(math.pi * (u - WARM_UP) / (1 - WARM_UP)))
+
+
+def _some(loss: SiteLoss) -> SiteLoss:
+    """The first of its sites, for looks."""
+    return loss[torch.arange(min(len(loss), LOOKED_AT))]
 
 
 @torch.no_grad()
