@@ -68,7 +68,7 @@ def head(*titles: str) -> str:
 
 
 def shares(judges: Judges, everyone: Mapping[str, Tensor]) -> None:
-    """How often each model draws the digit, and where what is left comes from."""
+    """How often each model generates the digit, and where what is left comes from."""
     before = called(judges, everyone["original"])
     print(head("samples of", "CNN", "kNN", "both", "of both: called so before", "by neither before"))
     for name, pixels in everyone.items():
@@ -113,7 +113,7 @@ def parts(judges: Judges, split: Split, found: Mapping[str, Any], everyone: Mapp
         "judge: real retained images, held out": held.pixels,
         "judge: their reconstructions": reconstructions(original, held),
         "judge: samples of the retrained model": everyone["retrained"],
-        "target: what is to be drawn instead": as_bytes(goal.targets),
+        "target: what is to be generated instead": as_bytes(goal.targets),
         **{f"decoder: at the latents of nines, {name}": pixels for name, pixels in at.items()},
     }
     print(head("called 9", "n", "CNN", "kNN"))

@@ -199,7 +199,7 @@ class JointRedirect:
         return average
 
     def _staying(self, task: Task, spent: Cost) -> Callable[[], Sites]:
-        """What draws a batch of sites at which retained images are held."""
+        """What makes a batch of sites at which retained images are held."""
         model, maker = task.model, site_maker(task.model)
         noise = generator(task.stream("noise"))
         if self.retain_targets == "images":
