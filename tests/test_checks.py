@@ -1,11 +1,15 @@
 """What an option may be: values come back as their type, and what is none is one sentence with the whole key."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 
 from gsu_cli import checks
 from gsu_cli.errors import UsageError
+from gsu_cli.models.diffusion.ddpm import Ddpm
+from gsu_cli.models.gan.dcgan import Dcgan
+from gsu_cli.training.recipe import Recipe
 
 
 @pytest.mark.parametrize(
@@ -73,3 +77,25 @@ def test_what_is_none_is_one_sentence(check, value, sentence) -> None:
     with pytest.raises(UsageError) as caught:
         check(value)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("built", "sentence"),
+    [
+        (
+            lambda: checks.as_choice("model.schedule", None, ("cosine", "linear")),
+            "must be one of cosine, linear; found null.",
+        ),
+        (
+            lambda: Recipe(epochs=1, batch_size=1, lr=1.0, ema=None),
+            "`training.ema` must be a number in [0, 1); found null.",
+        ),  # type: ignore[arg-type]
+        (lambda: Ddpm((1, 8, 8), prediction=None), "must be one of eps, v; found null."),  # type: ignore[arg-type]
+        (lambda: Ddpm((1, 8, 8), conditions=3, drop=None), "`model.drop` must be a number in [0, 1); found null."),  # type: ignore[arg-type]
+        (lambda: Dcgan((1, 8, 8), gamma=None), "`model.gamma` must be a finite number >= 0; found null."),  # type: ignore[arg-type]
+    ],
+)
+def test_nothing_where_a_value_must_be_is_said_as_it_is_typed(built: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        built()
+    assert str(raised.value).endswith(sentence)

@@ -32,8 +32,10 @@ def as_choice(key: str, value: object, choices: Sequence[str]) -> str:
         UsageError: it is not among them; with the nearest choice.
     """
     if value not in choices:
-        near = did_you_mean(str(value), choices).strip()
-        raise UsageError(f"`{key}` must be one of {', '.join(choices)}", found=value, way_out=near)
+        near = "" if value is None else did_you_mean(str(value), choices).strip()
+        raise UsageError(
+            f"`{key}` must be one of {', '.join(choices)}", found="null" if value is None else value, way_out=near
+        )
     return str(value)
 
 
@@ -45,7 +47,7 @@ def as_choices(key: str, values: object, choices: Sequence[str]) -> tuple[str, .
     """
     if not isinstance(values, Sequence) or isinstance(values, str) or not len(values):
         raise UsageError(
-            f"`{key}` must be a list of words, at least one", found=_quoted(values), way_out=f"Type [{choices[0]}]"
+            f"`{key}` must be a list of words, at least one", found=quoted(values), way_out=f"Type [{choices[0]}]"
         )
     found = tuple(as_choice(f"{key}[{i}]", value, choices) for i, value in enumerate(values))
     if twice := next((word for word in found if found.count(word) > 1), None):
@@ -60,7 +62,7 @@ def as_int(key: str, value: object, least: int = 1) -> int:
         UsageError: it is none.
     """
     if not is_int(value, least):
-        raise UsageError(f"`{key}` must be an integer >= {least}", found=_quoted(value))
+        raise UsageError(f"`{key}` must be an integer >= {least}", found=quoted(value))
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
@@ -72,7 +74,7 @@ def as_ints(key: str, values: object, least: int = 1, *, empty: bool = False) ->
     """
     if not isinstance(values, Sequence) or isinstance(values, str) or not (empty or len(values)):
         at_least = "" if empty else ", at least one"
-        raise UsageError(f"`{key}` must be a list of integers{at_least}", found=_quoted(values))
+        raise UsageError(f"`{key}` must be a list of integers{at_least}", found=quoted(values))
     return tuple(as_int(f"{key}[{i}]", value, least) for i, value in enumerate(values))
 
 
@@ -95,7 +97,7 @@ def as_share(key: str, value: object) -> float:
         UsageError: it is none.
     """
     if not (is_number(value) and 0 < float(value) <= 1):  # type: ignore[arg-type]
-        raise UsageError(f"`{key}` must be a share in (0, 1], 0.01 being 1 %", found=_quoted(value))
+        raise UsageError(f"`{key}` must be a share in (0, 1], 0.01 being 1 %", found=quoted(value))
     return float(value)  # type: ignore[arg-type]
 
 
@@ -106,7 +108,7 @@ def as_shares(key: str, values: object) -> tuple[float, ...]:
         UsageError: it is none.
     """
     if not isinstance(values, Sequence) or isinstance(values, str) or not len(values):
-        raise UsageError(f"`{key}` must be a list of shares, at least one", found=_quoted(values))
+        raise UsageError(f"`{key}` must be a list of shares, at least one", found=quoted(values))
     found = tuple(as_share(f"{key}[{i}]", value) for i, value in enumerate(values))
     if tuple(sorted(set(found))) != found or found[-1] >= 1:
         raise UsageError(f"`{key}` must ascend, and stay below 1", found=list(values))
@@ -135,10 +137,10 @@ def as_number(
     if not is_number(value) or not (least <= value <= most and value > more_than):  # type: ignore[operator]
         low = f" > {more_than:g}" if more_than > -math.inf else f" >= {least:g}" if least > -math.inf else ""
         high = f" and <= {most:g}" if most < math.inf else ""
-        raise UsageError(f"`{key}` must be a finite number{low}{high}", found=_quoted(value))
+        raise UsageError(f"`{key}` must be a finite number{low}{high}", found=quoted(value))
     return float(value)  # type: ignore[arg-type]
 
 
-def _quoted(value: object) -> object:
+def quoted(value: object) -> object:
     """A word in quotes, so that '3' is not taken for 3; nothing as it is typed; anything else as it is."""
     return "null" if value is None else repr(value) if isinstance(value, str) else value

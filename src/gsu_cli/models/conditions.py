@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gsu_cli.checks import quoted
 from gsu_cli.errors import UsageError
 
 NULL = -1
@@ -119,7 +120,7 @@ class Conditional(nn.Module):
                 found=repr(conditions),
             )
         if isinstance(drop, bool) or not isinstance(drop, int | float) or not 0 <= drop < 1:
-            raise UsageError("`model.drop` must be a number in [0, 1)", found=repr(drop))
+            raise UsageError("`model.drop` must be a number in [0, 1)", found=quoted(drop))
         if drop != DROP and not conditions:
             raise UsageError(
                 "`model.drop` must be left out for a model without conditions, which hides none",

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gsu_cli.checks import quoted
 from gsu_cli.errors import UsageError
 from gsu_cli.surgery.devices import coins, normal
 
@@ -40,7 +41,7 @@ class Gaussian:
 
     def __init__(self, sigma: float) -> None:
         if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 < sigma <= 10:
-            raise UsageError("`model.sigma` must be a number in (0, 10]", found=repr(sigma))
+            raise UsageError("`model.sigma` must be a number in (0, 10]", found=quoted(sigma))
         self.sigma = float(sigma)
 
     def nll(self, output: Tensor, x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from gsu_cli.checks import quoted
 from gsu_cli.errors import UsageError
 
 
@@ -22,7 +23,7 @@ def check_guidance(value: object, conditions: int, option: str = "model.guidance
         UsageError: it is no finite number >= 0, or other than 1 for a model without conditions.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise UsageError(f"`{option}` must be a finite number >= 0", found=repr(value))
+        raise UsageError(f"`{option}` must be a finite number >= 0", found=quoted(value))
     if value != 1 and not conditions:
         raise UsageError(
             f"`{option}` needs a conditional diffusion model: it goes from what is said without a condition to what is "

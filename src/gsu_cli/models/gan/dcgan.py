@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gsu_cli.checks import SCALED, as_int, as_ints, as_shape
+from gsu_cli.checks import SCALED, as_int, as_ints, as_shape, quoted
 from gsu_cli.errors import UsageError
 from gsu_cli.models.gan.networks import SHRUNK, Critic, Drawer, penalty
 from gsu_cli.models.model import Model
@@ -67,7 +67,7 @@ class Dcgan(Model):
                 way_out=f"Choose another model, or {SCALED}",
             )
         if isinstance(gamma, bool) or not isinstance(gamma, int | float) or not 0 <= gamma < float("inf"):
-            raise UsageError("`model.gamma` must be a finite number >= 0", found=repr(gamma))
+            raise UsageError("`model.gamma` must be a finite number >= 0", found=quoted(gamma))
         self.gamma = float(gamma)
         self.network = Drawer(self.shape, self.latent_dim, self.channels)
         self.discriminator = Critic(self.shape, self.critic)
