@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -172,3 +173,24 @@ def test_options_that_mean_nothing(options: dict[str, Any], rule: str) -> None:
 )
 def test_a_shift_has_a_side_where_its_interval_has(low: float, high: float, said: str) -> None:
     assert said in _side(Measurement("loss_shift", "unlearned", (low + high) / 2, low, high, 9, "nats"))
+
+
+def test_a_held_out_image_that_training_met_is_not_unseen() -> None:
+    """Of 100 held-out images 95 are training images: nothing is ranked among them, and the rise still has a goal."""
+    audited = case(original=0, unlearned=1)
+    split = audited.split
+    train = split.dataset.train
+    heldout = replace(
+        split.dataset.heldout,
+        pixels=torch.cat([train.pixels.repeat(2, 1, 1, 1)[:95], split.dataset.heldout.pixels[95:]]),
+    )
+    audited = replace(audited, split=replace(split, dataset=replace(split.dataset, heldout=heldout)), _images={})
+    assert len(audited.images("unseen")) == len(audited.images("unseen_retained")) == 5
+    found = Percentile()(audited)
+    assert value(found, "percentile", "unlearned").value is None
+    assert "needs 10 held-out images of the forgotten kind that equal no training image, found 5" in str(
+        value(found, "percentile", "unlearned").reason
+    )
+    assert value(found, "share_of_retrained_increase", "unlearned").value == pytest.approx(1)
+    assert found.sentences[0].startswith("The loss of the forgotten images rose 1.00")
+    assert value(Membership()(audited), "auc_loss", "unlearned").value is None

@@ -14,6 +14,7 @@ from gsu_cli.audit.bounds import Noise
 from gsu_cli.audit.leave_out import LOSS, LeaveOut
 from gsu_cli.audit.plotted import Dots
 from gsu_cli.data.base import Images
+from gsu_cli.data.copies import copies
 from gsu_cli.data.split import Split
 from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.evaluation.intervals import normal
@@ -25,6 +26,9 @@ from gsu_cli.run.seeds import derive, generator
 
 ORIGINAL, UNLEARNED, RETRAINED = "original", "unlearned", "retrained"
 Part = Literal["forgotten", "unseen", "retained", "unseen_retained"]
+
+LEAST_UNSEEN = 10
+"""Images, for a place among them."""
 
 
 @dataclass(frozen=True)
@@ -126,11 +130,21 @@ class Case:
                 "retained": (s.dataset.train, s.retain),
                 "unseen_retained": (s.dataset.heldout, s.heldout_retain),
             }[part]
+            if part in ("unseen", "unseen_retained"):  # an image that training met as well is not unseen
+                train = s.dataset.train.pixels.cpu()
+                index = index[~copies(whole.pixels.cpu(), index, train, torch.arange(len(train)))]
             if len(index) > self.most:
                 order = torch.randperm(len(index), generator=generator(self.seed, "audit", part))
                 index = index[order[: self.most].sort().values]
             self._images[part] = whole[index]
         return self._images[part]
+
+    @property
+    def lacks_unseen(self) -> str:
+        """Why nothing can be said by unseen images; empty where there are enough."""
+        n = len(self.images("unseen"))
+        kind = "held-out images of the forgotten kind that equal no training image"
+        return "" if n >= LEAST_UNSEEN else f"needs {LEAST_UNSEEN} {kind}, found {n}"
 
     def samples(self, model: Any, n: int) -> Images:
         """``n`` samples at noise that is the same for every model, labelled with what was asked for.

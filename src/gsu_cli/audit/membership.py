@@ -41,8 +41,8 @@ class Membership:
             aucs: dict[str, Auc] = {}
             for a in case.models.values():
                 score, reason = self._score(case, attack, a)
-                if score is None or not others:
-                    found.append(null(f"auc_{attack}", a, reason or "there is no held-out image", "share"))
+                if score is None or case.lacks_unseen:
+                    found.append(null(f"auc_{attack}", a, reason or case.lacks_unseen, "share"))
                     continue
                 aucs[a.name] = Auc.of(score(a, "forgotten"), score(a, "unseen"))
                 low, high = aucs[a.name].interval() or (None, None)

@@ -56,8 +56,8 @@ class NoiseLevels:
                 [null("auc_error", original, "needs a diffusion model: others have no noise levels", "share")]
             )
         n = len(case.images("forgotten")) + len(case.images("unseen"))
-        if not len(case.images("unseen")):
-            return Result([null("auc_error", original, "there is no held-out image", "share")])
+        if case.lacks_unseen:
+            return Result([null("auc_error", original, case.lacks_unseen, "share")])
         attacks: dict[str, Callable[[Case, Audited, Part, float], Tensor]] = {"error": self._error, "score": _score}
         found: list[Measurement] = []
         curves, sentences = [], []

@@ -31,12 +31,15 @@ class Percentile:
         found: list[Measurement] = []
         means: dict[str, float] = {}
         for a in case.models.values():
-            unseen, forgotten = case.losses(a, "unseen"), case.losses(a, "forgotten")
-            if not len(unseen):
-                return Result([null("percentile", a, "there is no held-out image to rank among", "%")])
+            forgotten, loss = case.losses(a, "forgotten"), "forgotten_loss"
+            if case.lacks_unseen:
+                found.append(null("percentile", a, case.lacks_unseen, "%"))
+                found.append(mean(loss, a, forgotten, loss_unit(a.model)))
+                continue
+            unseen = case.losses(a, "unseen")
             ranks = 100 * placements(forgotten, unseen)
             found.append(_rank(a, ranks, len(unseen)))
-            found.append(mean("forgotten_loss", a, forgotten, loss_unit(a.model)))
+            found.append(mean(loss, a, forgotten, loss_unit(a.model)))
             found.append(mean("unseen_loss", a, unseen, loss_unit(a.model)))
             means[a.name] = float(ranks.mean())
         if RETRAINED in case.models:
@@ -72,17 +75,22 @@ def _rank(a: Audited, ranks: Tensor, n: int) -> Measurement:
 
 def _said(means: dict[str, float], found: list[Measurement], n: int, unseen: str) -> list[str]:
     what = "The forgotten image stands" if n == 1 else f"The {n:,} forgotten images stand"
+    if UNLEARNED not in means:
+        return _risen(found, "The loss of the forgotten images")
     line = f"{what} at percentile {means[UNLEARNED]:.0f} of {unseen} by loss, {means[ORIGINAL]:.0f} before"
     if RETRAINED in means:
         line += f", {means[RETRAINED]:.0f} in the retrained model"
-    lines = [f"{line}."]
+    return [f"{line}.", *_risen(found, "Their loss")]
+
+
+def _risen(found: list[Measurement], what: str) -> list[str]:
     rise = next((m for m in found if m.name == "share_of_retrained_increase"), None)
     if rise is not None and rise.value is not None and rise.low is not None and rise.high is not None:
         near = "no difference from retraining is shown"
         side = "over-forgotten" if rise.low > 1 else "under-forgotten" if rise.high < 1 else near
         times = f"{rise.value:.2f}{ends(rise, '.2f')} times"
-        lines.append(f"Their loss rose {times} as much as retraining raises it: {side}.")
-    return lines
+        return [f"{what} rose {times} as much as retraining raises it: {side}."]
+    return []
 
 
 def _plotted(found: list[Measurement], unit: str) -> list[Dots]:
