@@ -39,7 +39,7 @@ class ByHeart(nn.Module):
     """A diffusion model at the minimum of its loss on a few images."""
 
     shape, train_steps, loss_unit = (1, 8, 8), STEPS, "MSE"
-    sites = times = output_for = None
+    sites = times = output_for = lambda self: None
 
     def __init__(self, stored: Tensor) -> None:
         super().__init__()
