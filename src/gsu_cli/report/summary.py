@@ -76,9 +76,10 @@ def percentiles(record: Record) -> list[str]:
     if "unlearned" not in found:
         return []
     split = record.split
-    n = split["n_forget"] // split.get("copies", 1)
+    n = split["n_forget"] // split.get("copies", 1) if "n_forget" in split else None  # kept records leave it out
     among = "canaries that were never planted" if "copies" in split else "held-out images"
-    line = "the forgotten image stands" if n == 1 else f"the {n:,} forgotten images stand in the mean"
+    many = "what was forgotten stands" if n is None else f"the {n:,} forgotten images stand in the mean"
+    line = "the forgotten image stands" if n == 1 else many
     line += f" at percentile {found['unlearned'].value:.0f} of {among} by loss"
     words = {"original": "before", "retrained": "in the retrained model"}
     return [line + "".join(f", {found[s].value:.0f} {word}" for s, word in words.items() if s in found)]
