@@ -97,7 +97,7 @@ def test_a_device_that_is_not_here_is_one_sentence(name, monkeypatch):
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
     with pytest.raises(UsageError, match="`device` must be auto or one that torch finds here") as e:
         choose(name)
-    assert "(cpu)" in str(e.value)
+    assert "(cpu); found" in str(e.value)
     assert "\n" not in str(e.value)
 
 

@@ -211,6 +211,7 @@ def test_weights_that_changed_are_refused(run: Run, world: World, gsu: Gsu, tmp_
     typed = gsu("audit", f"run={copy}", *SHORT)
     assert typed.code == 1
     assert "must be those that the run measured" in typed.err
+    assert f"checkpoint.path={copy / 'unlearned.safetensors'}`" in typed.err
     (copy / "unlearned.safetensors").unlink()
     record = json.loads((copy / "record.json").read_text(encoding="utf-8"))
     record["outputs"]["unlearned"]["path"] = "unlearned.safetensors"

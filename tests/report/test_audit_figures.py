@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
-from gsu_cli.report.audit import read
+from rich.console import Console
+
+from gsu_cli.report.audit import markdown, notes, read, render
 from gsu_cli.report.figures.audit import FURTHER, MOST_ROWS, figures
 from gsu_cli.report.figures.chart import REFERENCE
 
@@ -99,3 +102,13 @@ def test_findings_of_another_shape_are_not_read(tmp_path: Path) -> None:
         assert read(tmp_path) is None
     (tmp_path / "audit.json").write_text(json.dumps(of([CURVE])))
     assert read(tmp_path) is not None
+
+
+def test_notes_stand_below_the_numbers_they_are_about(tmp_path: Path) -> None:
+    older = of([CURVE])
+    assert notes(older) == [], "findings of before notes are read"
+    newer = {**older, "notes": ["held-out images were trained on"]}
+    printed = io.StringIO()
+    render(newer, tmp_path, Console(file=printed, width=200))
+    assert printed.getvalue().splitlines()[-2] == "NOTE  held-out images were trained on"
+    assert "- Note: held-out images were trained on\n" in markdown(newer)

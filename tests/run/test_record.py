@@ -127,6 +127,12 @@ def test_measurements_that_are_none(tmp_path: Path, entry: object) -> None:
         read_record(edited(tmp_path, measurements=[entry]))
 
 
+def test_weights_in_place_of_a_record(tmp_path: Path) -> None:
+    (tmp_path / "w.safetensors").write_bytes(b"\xe0\x00\x00")
+    with pytest.raises(GsuError, match="must be readable JSON; found a file that is no text"):
+        read_record(tmp_path / "w.safetensors")
+
+
 def test_no_record(tmp_path: Path) -> None:
     with pytest.raises(GsuError, match=r"a run folder must hold a record.json; found none at .*gsu show runs"):
         read_record(tmp_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,16 @@ SCHEMA = 1
 FILE = "audit.json"
 
 
-def findings(case: Case, results: Mapping[str, Result], commands: Mapping[str, list[str]]) -> dict[str, Any]:
+def findings(
+    case: Case, results: Mapping[str, Result], commands: Mapping[str, list[str]], notes: Sequence[str] = ()
+) -> dict[str, Any]:
     """The audit as plain values: weights, images, seed, and each probe's numbers, curves and sentences.
 
     Args:
         case: what was audited.
         results: by probe.
         commands: the words that made the run, and the audit.
+        notes: what a reader of any number must know, as that "unseen" images were not.
     """
     return {
         "schema": SCHEMA,
@@ -31,6 +34,7 @@ def findings(case: Case, results: Mapping[str, Result], commands: Mapping[str, l
         "weights": {a.name: a.sha256 for a in [*case.models.values(), *case.references, *case.unlearned]},
         "images": {part: len(case.images(part)) for part in ("forgotten", "unseen")},
         "repeats": case.repeats,
+        "notes": list(notes),
         "probes": {name: asdict(result) for name, result in results.items()},
     }
 

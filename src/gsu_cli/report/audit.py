@@ -40,6 +40,11 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
     return [line for probe in found["probes"].values() for line in probe["sentences"]]
 
 
+def notes(found: Mapping[str, Any]) -> list[str]:
+    """What a reader of any number must know; findings of an older gsu have none."""
+    return [str(note) for note in found.get("notes") or ()]
+
+
 def tables(found: Mapping[str, Any]) -> list[Table]:
     """A table a probe; nulls carry their reasons as notes."""
     return [_table(name, p["measurements"]) for name, p in found["probes"].items() if p["measurements"]]
@@ -49,12 +54,15 @@ def render(found: Mapping[str, Any], folder: object, console: Console) -> None:
     """Prints the findings."""
     lines = [Text(line, style="bold") for line in sentences(found)]
     console.print(Group(*lines, *(grid(table) for table in tables(found))))
+    for note in notes(found):
+        console.print(Text(f"NOTE  {note}", style="bold yellow"))
     console.print(Text(f"all of it, and the figures, lie in {folder}"), soft_wrap=True)
 
 
 def markdown(found: Mapping[str, Any]) -> str:
     """The same as Markdown."""
-    parts = ["\n".join(f"- {line}" for line in sentences(found)), *map(as_markdown.render, tables(found))]
+    said = [*sentences(found), *(f"Note: {note}" for note in notes(found))]
+    parts = ["\n".join(f"- {line}" for line in said), *map(as_markdown.render, tables(found))]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 

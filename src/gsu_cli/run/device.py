@@ -43,7 +43,9 @@ def choose(name: object) -> torch.device:
     if not isinstance(name, str) or plain not in here:
         near = did_you_mean(str(name), [AUTO, *here]).strip()
         raise UsageError(
-            f"`device` must be auto or one that torch finds here ({', '.join(here)})", found=name, way_out=near
+            f"`device` must be auto or one that torch finds here ({', '.join(here)})",
+            found="null" if name is None else name,
+            way_out=near,
         )
     return torch.device(plain if plain in ("cpu", "mps") or ":" in plain else f"{plain}:0")
 
@@ -55,7 +57,7 @@ def choose_precision(name: object, device: torch.device) -> str:
         UsageError: it is none, or the device would be slower in it.
     """
     if name not in PRECISIONS:
-        raise UsageError(f"`precision` must be one of {', '.join(PRECISIONS)}", found=name)
+        raise UsageError(f"`precision` must be one of {', '.join(PRECISIONS)}", found="null" if name is None else name)
     if not computes_in(str(name), device):
         raise UsageError(
             f"`precision={name}` needs a device that computes in it",

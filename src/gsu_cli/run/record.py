@@ -167,6 +167,8 @@ def read_record(path: Path) -> Record:
         raise GsuError("a run folder must hold a record.json", found=f"none at {path}", way_out="See `gsu show runs`")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as e:
+        raise GsuError(f"{path} must be readable JSON", found="a file that is no text") from e
     except (OSError, ValueError) as e:
         raise GsuError(f"{path} must be readable JSON", found=str(e)) from e
     return record_of(data, path)

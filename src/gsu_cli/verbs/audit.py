@@ -92,7 +92,8 @@ def main(cfg: DictConfig) -> None:
                 on_progress(k, len(probes), name)
                 reason = f"the model has no {lacks[name][0]}" if lacks[name] else ""
                 results[name] = Result([null(name, case.models[UNLEARNED], reason)]) if reason else _probed(probe, case)
-        found = findings(case, results, {"run": record.command, "audit": session.record.command})
+        about = [note for note in dict.fromkeys((split.dataset.note, *session.record.notes)) if note]
+        found = findings(case, results, {"run": record.command, "audit": session.record.command}, about)
         session.record.inputs["run"] = {"path": str(folder.absolute()), "command": record.command}
         session.record.outputs["audit"] = {"path": write_findings(session.folder, found).name}
         for name, figure in figures(found).items():

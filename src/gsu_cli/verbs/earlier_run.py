@@ -233,7 +233,7 @@ def _open(name: str, facts: Mapping[str, Any], folder: Path, dataset: Dataset) -
         raise CheckpointError(
             f"the {name} weights must be those that the run measured",
             found=f"sha256 {brief(sha256_of(there[0]))} instead of {brief(sha256)} in {there[0]}",
-            way_out="Evaluate the file itself with checkpoint.path=",
+            way_out=f"Put the file back, or evaluate this one with `gsu evaluate checkpoint.path={there[0]}`",
         )
     if found is None:
         raise CheckpointError(
