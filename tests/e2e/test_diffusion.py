@@ -103,7 +103,7 @@ def test_a_method_that_needs_latents_is_refused_before_judges_are_asked(
     typed = type_line(*unlearn(world, diffusion, "method=moon"), cwd=tmp_path)
     assert typed.code == 1 or typed.code == 2
     assert (
-        "`method=moon` needs a model with posterior(), decoder and likelihood or latents to decode; found Ddpm."
+        "`method=moon` needs a model with either posterior(), decoder and likelihood, or latents to decode; found Ddpm."
         in typed.err
     )
     assert "Traceback" not in typed.err

@@ -158,7 +158,11 @@ class DriftCost:
             UsageError: the samples all look alike, or all show what is to be forgotten.
         """
         labeller = train_labeller(task, Cost(), most=LABELLER_IMAGES)
-        kept = own_samples(task.model, n, labeller.odds, seed=task.stream("check", "drift")).kept()
+
+        def verdict(x: Tensor) -> Tensor:  # as odds of 1 or 0: every sample is one or the other
+            return labeller.shows(x).float()
+
+        kept = own_samples(task.model, n, verdict, seed=task.stream("check", "drift")).kept()
         return cls(kept, kept.variance())
 
     @property

@@ -62,7 +62,7 @@ def _unwritable(path: Path, e: OSError) -> OutputError:
     return OutputError(
         f"{path} must be writable",
         found=why,
-        way_out="Free space or choose another folder with paths.output_dir=...",
+        way_out="Free space or choose another folder with paths.output_dir=FOLDER",
     )
 
 

@@ -130,7 +130,7 @@ def check_needs(method: object, model: object, split: Split | None = None) -> No
     """
     if lacks := lacking(model, getattr(method, "needs", ())):
         raise NotApplicableError(
-            f"`method={getattr(method, 'name', type(method).__name__)}` needs a model with {' and '.join(lacks)}",
+            f"`method={getattr(method, 'name', type(method).__name__)}` needs a model with {'; and '.join(map(_either, lacks))}",
             found=type(model).__name__,
             way_out="See docs/families.md for the methods that run on it",
         )
@@ -143,3 +143,12 @@ def check_needs(method: object, model: object, split: Split | None = None) -> No
 def attention_with_all_derivatives() -> contextlib.AbstractContextManager[None]:
     """Attention by plain matrix products for a while: its fused kernels have no second and no forward derivatives."""
     return sdpa_kernel(SDPBackend.MATH)
+
+
+def _either(words: str) -> str:
+    """Alternatives as a reader can tell them from what must come together.
+
+    >>> _either("a training loss"), _either("a decoder and a likelihood or noise levels")
+    ('a training loss', 'either a decoder and a likelihood, or noise levels')
+    """
+    return f"either {words.replace(' or ', ', or ')}" if " or " in words else words
