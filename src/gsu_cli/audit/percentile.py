@@ -9,14 +9,10 @@ losses then knows what was forgotten.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from torch import Tensor
-
-from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Case, Result, ends, mean, null
 from gsu_cli.audit.plotted import Dots, dots, named
-from gsu_cli.evaluation.intervals import Z95, normal, wilson
-from gsu_cli.evaluation.placements import placements
+from gsu_cli.evaluation.intervals import Z95, normal
+from gsu_cli.evaluation.placements import mean_percentile
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 
@@ -24,7 +20,7 @@ from gsu_cli.run.record import Measurement
 class Percentile:
     """Mean percentile of the forgotten images among unseen ones, their mean loss, and its rise against retraining's.
 
-    Intervals are over forgotten images; for a single one Wilson's, over the unseen ones that it is ranked among.
+    A percentile's interval is over forgotten and unseen images, the others' are over forgotten ones.
     """
 
     def __call__(self, case: Case) -> Result:
@@ -37,11 +33,11 @@ class Percentile:
                 found.append(mean(loss, a, forgotten, loss_unit(a.model)))
                 continue
             unseen = case.losses(a, "unseen")
-            ranks = 100 * placements(forgotten, unseen)
-            found.append(_rank(a, ranks, len(unseen)))
+            value, low, high = mean_percentile(forgotten, unseen)
+            found.append(Measurement("percentile", a.name, value, low, high, len(forgotten), "%", sha256=a.sha256))
             found.append(mean(loss, a, forgotten, loss_unit(a.model)))
             found.append(mean("unseen_loss", a, unseen, loss_unit(a.model)))
-            means[a.name] = float(ranks.mean())
+            means[a.name] = value
         if RETRAINED in case.models:
             found.append(self._rise(case))
         said = _said(means, found, len(case.images("forgotten")), case.split.unseen_words)
@@ -62,15 +58,6 @@ class Percentile:
             "share_of_retrained_increase", audited.name, value, value - half, value + half, len(increase),
             sha256=audited.sha256,
         )  # fmt: skip
-
-
-def _rank(a: Audited, ranks: Tensor, n: int) -> Measurement:
-    """The mean percentile; of one image with the interval of its place among ``n``."""
-    found = mean("percentile", a, ranks, "%", least=0.0, most=100.0)
-    if len(ranks) > 1:
-        return found
-    low, high = wilson(round(float(ranks[0]) / 100 * n), n)
-    return replace(found, low=100 * low, high=100 * high)
 
 
 def _said(means: dict[str, float], found: list[Measurement], n: int, unseen: str) -> list[str]:

@@ -8,15 +8,12 @@ whoever has the model can rank them by their loss. `gsu audit` says more of the 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError
-from gsu_cli.evaluation.intervals import wilson
-from gsu_cli.evaluation.placements import placements
+from gsu_cli.evaluation.placements import mean_percentile
 from gsu_cli.gradients import image_losses
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind, Measurement
 from gsu_cli.models.protocols import HasLoss
@@ -28,7 +25,7 @@ MOST = 1000  # images of each part
 
 
 class UnseenPercentile:
-    """Mean percentile of the forgotten images; normal interval over them, of a single one Wilson's over unseen ones.
+    """Mean percentile of the forgotten images, with an interval over them and the unseen ones.
 
     Unseen are held-out images of the forgotten class or attribute, where a part of one was forgotten; canaries that
     were never planted, where canaries were forgotten; else all.
@@ -48,15 +45,7 @@ class UnseenPercentile:
             unseen = self._losses(subject, whole, index, context.seed, "unseen")
         except NonFiniteError as e:  # a model that a method has blown up is a finding, and its other numbers count
             return [PERCENTILE.missing(subject, str(e).rstrip("."))]
-        ranks = 100 * placements(forgotten, unseen)
-        found = PERCENTILE.mean(subject, ranks, least=0.0)
-        if len(ranks) == 1:
-            n = len(unseen)
-            low, high = wilson(round(float(ranks[0]) / 100 * n), n)
-            found = replace(found, low=100 * low, high=100 * high)
-        elif found.high is not None:
-            found = replace(found, high=min(found.high, 100.0))
-        return [found]
+        return [PERCENTILE.of(subject, *mean_percentile(forgotten, unseen), len(forgotten))]
 
     def _losses(self, subject: EvaluatedModel, whole: Images, index: Tensor, seed: int, part: str) -> Tensor:
         """Of at most `MOST` images, the same for every subject."""
