@@ -55,16 +55,19 @@ class Uce:
                 way_out=f"Choose one of {', '.join(map(str, kept.tolist()))}",
             )
         places = [model.condition_column(int(c)) for c in labels]
-        name, columns = places[0][0], [column for _, column in places]
+        name = places[0][0]
         parameter = dict(model.named_parameters())[name]
+        columns = torch.tensor([column for _, column in places]).to(parameter.device)
         codes = wide(signal(labels, model.conditions)).to(parameter.device)
         with task.stage("step"):
-            W = wide(parameter[:, columns])
+            W = wide(parameter.index_select(1, columns))
             words = codes @ W.T
             chosen = {"nothing": [], "mean": kept.tolist()}.get(str(self.becomes), [self.becomes])
-            v = words[chosen].mean(0) if chosen else torch.zeros_like(words[0])
-            edited = ridge_edit(W, codes[list(erased)], v.expand(len(erased), -1), codes[kept], self.weight)
-            parameter[:, columns] = edited.to(parameter)
+            forgotten, others, targets = (torch.tensor(x).to(codes.device) for x in (erased, kept.tolist(), chosen))
+            v = words.index_select(0, targets).mean(0) if chosen else torch.zeros_like(words[0])
+            C, K = codes.index_select(0, forgotten), codes.index_select(0, others)
+            edited = ridge_edit(W, C, v.expand(len(erased), -1), K, self.weight)
+            parameter.index_copy_(1, columns, edited.to(parameter))
         details = {"erased": list(erased), "parameter": name, "cost": Cost().record(len(task.split.dataset.train))}
         return Update(self.name, details=details)
 

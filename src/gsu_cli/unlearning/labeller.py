@@ -110,7 +110,7 @@ def train_class_labeller(task: Task, cost: Cost) -> Labeller:
     train = images[order[~_kept(len(order))]]
     epochs = min(max(EPOCHS[0], EPOCHS[0] * CLASSES_IMAGES // len(order)), EPOCHS[1])
     model = _fitted(task, cost, train, train.labels.unique().tolist(), replace(RECIPE, epochs=epochs))
-    labels = torch.tensor(gone, device=kept.labels.device)
+    labels = torch.tensor(gone).to(kept.labels.device)
     labeller = Labeller(model, gone, share_of(torch.isin(train.labels, labels)), len(train), epochs)
     of = torch.isin(kept.labels, labels)
     parts = {FORGET: kept[of.nonzero()[:, 0]], RETAIN: kept[(~of).nonzero()[:, 0]]}
