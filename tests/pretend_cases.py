@@ -96,9 +96,11 @@ def method(name: str, family: str = "") -> float:
 
 
 def apart(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> float:
-    """The distance of all weights together: of single gradients that are rounding alone, as that of a bias of all keys
-    in attention, which no output feels, Adam makes whole steps."""
-    return sum(float((one[k] - other[k]).double().square().sum()) for k in one) ** 0.5
+    """The distance of all weights that an output feels: of single gradients that are rounding alone Adam makes whole
+    steps. A bias of all keys leaves attention as it is, so that all of its gradient is."""
+    moved = {k: (one[k] - other[k]).double() for k in one}
+    felt = [v.chunk(3)[::2] if k.endswith("attention.qkv.bias") else [v] for k, v in moved.items()]
+    return sum(float(part.square().sum()) for parts in felt for part in parts) ** 0.5
 
 
 def on_both(model: Callable[[], Any], act: Callable[[Any], Mapping[str, torch.Tensor]]) -> float:
