@@ -124,7 +124,7 @@ class Lines:
             key = rng.choice(HYDRA)
         elif rng.random() < 0.1:
             key = rng.choice([f"{key}.x", f"{key}x", key.rpartition(".")[2], f"{key}._target_", f"{key}@x", "x.y", ""])
-        prefix = rng.choice([*[""] * 6, "+", "++", "++", "~", "~"])
+        prefix = rng.choice([*[""] * (24 if run_through else 6), "+", "++", "++", "~", "~"])
         if prefix == "~" and rng.random() < 0.8:
             return f"~{key}"
         if (conf_dir() / key).is_dir() and key and "/" not in key and rng.random() < 0.6:

@@ -10,6 +10,7 @@ was left out counts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -105,7 +106,7 @@ def _said(rows: list[Measurement], found: Sequence[Prediction], lacks: Tensor) -
         scores = {p: by[_name(p, part)] for p in found if _name(p, part) in by}
         if not scores:
             continue
-        best = max((p for p in scores if p.damping), key=lambda p: scores[p].value or 0.0)
+        best = max((p for p in scores if p.damping), key=lambda p: _known(scores[p]))
         plain = next(p for p in scores if not p.damping)
         what = [f"{scores[p].value:.2f}{ends(scores[p], '.2f')} by {p.words}" for p in (best, plain)]
         lines.append(
@@ -113,6 +114,10 @@ def _said(rows: list[Measurement], found: Sequence[Prediction], lacks: Tensor) -
             f"rank correlation of {what[0]}, {what[1]}."
         )
     return lines
+
+
+def _known(m: Measurement) -> float:
+    return -math.inf if m.value is None else m.value
 
 
 def _plotted(rows: list[Measurement], found: Sequence[Prediction]) -> list[Dots]:
