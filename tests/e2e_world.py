@@ -104,3 +104,13 @@ class World:
     @property
     def judged(self) -> list[str]:
         return [f"judge.cnn.path={self.judge.folder / 'model.safetensors'}"]
+
+
+def other_images(folder: Path) -> Path:
+    """The world's images, but for one grey level of one of them."""
+    write_world(folder)
+    file = folder / "train-images-idx3-ubyte"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(bytes(data))
+    return folder

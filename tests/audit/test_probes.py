@@ -67,6 +67,20 @@ def test_over_forgetting_is_no_success() -> None:
     assert "over-forgotten" in attack.sentences[0]
 
 
+def test_weights_that_were_made_of_other_data_have_no_unseen_images() -> None:
+    """No percentile and no attack, each with the reason; the rise against retraining's needs none of them."""
+    reason = "needs images that the original was not trained on"
+    known = case(original=0, unlearned=1)
+    known = replace(known, split=replace(known.split, trained_elsewhere=reason))
+    ranks, attack = Percentile()(known), Membership()(known)
+    assert {m.reason for m in ranks.measurements if m.name == "percentile"} == {reason}
+    assert value(ranks, "share_of_retrained_increase").value == pytest.approx(1)
+    assert [m for m in attack.measurements if m.value is not None] == []
+    assert value(attack, "auc_loss").reason == reason
+    assert not attack.sentences
+    assert "unseen" not in " ".join(ranks.sentences)
+
+
 def test_references_make_the_likelihood_attack() -> None:
     found = Membership()(case(original=0, unlearned=0, references=[1, 2]))
     assert value(found, "auc_likelihood").value > 0.9  # type: ignore[operator]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from e2e_world import Run, World, runs
+from e2e_world import Run, World, other_images, runs
 from gsu_cli.verbs.measure import Plan
 
 Gsu = Callable[..., Any]
@@ -135,6 +135,25 @@ def test_a_sample_without_a_reference(world: World, gsu: Gsu, tmp_path: Path) ->
     assert rows["percentile"]["low"] < rows["percentile"]["high"], "an interval over the unseen images"
     assert findings["probes"]["likeness"]["measurements"][0]["reason"] == "there is no retrained model"
     assert "there is no retrained model" in typed.out, "a hole in a table says why"
+
+
+def test_held_out_images_of_other_data_are_not_taken_for_unseen(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    data = other_images(tmp_path / "other")
+    line = world.unlearn("method=ascent", f"dataset.path={data}", "hydra.run.dir=run", forget="forget.sample=[4]")
+    typed = gsu(*line)
+    assert typed.code == 0, typed
+    reason = "needs images that the original was not trained on: the held-out ones here may be among the 180 images of"
+    assert f"no percentile among unseen images: {reason}" in typed.out
+    ranks = [m for m in Run(tmp_path / "run").record["measurements"] if m["name"] == "unseen_percentile"]
+    assert ranks
+    assert all(m["value"] is None and m["reason"].startswith(reason) for m in ranks)
+    typed = gsu("audit", "run=run", "audit=[percentile,membership]", "repeats=1")
+    assert typed.code == 0, typed
+    _, findings = found(tmp_path)
+    rows = [m for probe in findings["probes"].values() for m in probe["measurements"] if m["unit"] in ("%", "share")]
+    assert {m["value"] for m in rows} == {None}
+    assert reason in typed.out
+    assert typed.out.count("of unseen") == 0, "no sentence either"
 
 
 def test_the_first_reference_stands_in_for_a_retrained_model(world: World, gsu: Gsu, tmp_path: Path) -> None:

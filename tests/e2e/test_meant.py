@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from e2e_world import Run, World, runs, write_idx, write_world
+from e2e_world import Run, World, other_images, runs, write_idx, write_world
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 
 Gsu = Callable[..., Any]
@@ -47,16 +47,6 @@ def altered(path: Path, target: Path, **facts: Any) -> Path:
     kept = {key: value for key, value in {**found.about, **facts}.items() if value is not None}
     save_checkpoint(target, found.model, about=kept)
     return target
-
-
-def other_images(folder: Path) -> Path:
-    """The world's images, but for one grey level of one of them."""
-    write_world(folder)
-    file = folder / "train-images-idx3-ubyte"
-    data = bytearray(file.read_bytes())
-    data[-1] ^= 1
-    file.write_bytes(bytes(data))
-    return folder
 
 
 # --- what is carried

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -52,3 +54,11 @@ def test_a_broken_model_is_a_null_and_a_class_is_not_asked() -> None:
     part = EvaluationContext(tiny_world.split_of(class_=1, fraction=0.1), {}, {}, seed=0)
     (m,) = found(tiny_world.trained(), part)
     assert m.value == pytest.approx(50, abs=35)
+
+
+def test_held_out_images_that_may_have_been_trained_on_are_no_unseen_ones() -> None:
+    """Weights made of other data: no number, and the reason. Canaries that were never planted are unseen anyway."""
+    split = replace(noise_split(), trained_elsewhere="needs images that the original was not trained on")
+    (m,) = found(models()[0], EvaluationContext(split, {}, {}, seed=0))
+    assert (m.value, m.reason) == (None, split.trained_elsewhere)
+    assert replace(split, by_canary=True).lacks_unseen == ""

@@ -142,6 +142,8 @@ class Case:
     @property
     def lacks_unseen(self) -> str:
         """Why nothing can be said by unseen images; empty where there are enough."""
+        if self.split.lacks_unseen:
+            return self.split.lacks_unseen
         n = len(self.images("unseen"))
         kind = "held-out images of the forgotten kind that equal no training image"
         return "" if n >= LEAST_UNSEEN else f"needs {LEAST_UNSEEN} {kind}, found {n}"

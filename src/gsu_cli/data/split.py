@@ -32,6 +32,7 @@ class Split:
         by_index: whether single images were asked for.
         by_canary: whether planted canaries were asked for.
         copies: of each forgotten image, in a row among ``forget``; more than one of canaries alone.
+        trained_elsewhere: why the model measured here may have been trained on held-out images; empty: it was not.
 
     Raises:
         RuntimeError: the index sets overlap, leave something out or are not ascending int64; a defect of gsu.
@@ -50,6 +51,7 @@ class Split:
     by_index: bool = False
     by_canary: bool = False
     copies: int = 1
+    trained_elsewhere: str = ""
 
     def __post_init__(self) -> None:
         _prove_partition(self.forget, self.retain, len(self.dataset.train), "training set")
@@ -88,6 +90,11 @@ class Split:
             return controls, torch.arange(len(controls))
         heldout = self.heldout_forget if len(self.heldout_forget) else self.heldout_retain
         return self.dataset.heldout, heldout
+
+    @property
+    def lacks_unseen(self) -> str:
+        """Why `unseen` may have been trained on; empty where they were not. A canary never planted never was."""
+        return "" if self.by_canary else self.trained_elsewhere
 
     @property
     def unseen_words(self) -> str:

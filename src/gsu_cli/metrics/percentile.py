@@ -37,6 +37,8 @@ class UnseenPercentile:
             return []
         if subject.model is None or not isinstance(subject.model, HasLoss):
             return []
+        if split.lacks_unseen:
+            return [PERCENTILE.missing(subject, split.lacks_unseen)]
         whole, index = split.unseen
         if not len(index):
             return [PERCENTILE.missing(subject, "there is no held-out image to rank among")]

@@ -72,9 +72,11 @@ def retained(record: Record) -> list[str]:
 
 def percentiles(record: Record) -> list[str]:
     """Where single forgotten images stand among unseen ones."""
-    found = {m.subject: m for m in record.measurements if m.name == PERCENTILE and m.value is not None}
+    asked = {m.subject: m for m in record.measurements if m.name == PERCENTILE}
+    found = {subject: m for subject, m in asked.items() if m.value is not None}
     if "unlearned" not in found:
-        return []
+        reason = asked["unlearned"].reason if "unlearned" in asked else None
+        return [f"no percentile among unseen images: {reason}"] if reason else []
     split = record.split
     n = split["n_forget"] // split.get("copies", 1) if "n_forget" in split else None  # kept records leave it out
     among = "canaries that were never planted" if "copies" in split else "held-out images"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gsu_cli.data.labels import choices
@@ -98,9 +99,10 @@ def reference(split: Split, checkpoint: Checkpoint, session: Session) -> Split:
             "n_retain": seen.n_retain,
             "n_heldout_retain": len(seen.heldout_retain),
         }
-    if its_own is not None:
-        console.note(_other_data(seen, split, checkpoint, session), session.record)
-    return seen
+    if its_own is None:
+        return seen
+    console.note(_other_data(seen, split, checkpoint, session), session.record)
+    return seen if reference_sha256(session) == its_own else replace(seen, trained_elsewhere=_may_have_seen(about))
 
 
 def reference_sha256(session: Session) -> str:
@@ -114,6 +116,15 @@ def _of_these(about: Mapping[str, Any], split: Split) -> bool:
     whole = split.dataset.whole
     same = whole is not None and about.get("dataset_sha256") == whole.digest()
     return bool(about.get("classes")) and (same or about.get("dataset") == split.dataset.name)
+
+
+def _may_have_seen(about: Mapping[str, Any]) -> str:
+    """Why no held-out image counts as unseen."""
+    n = f"{about['n']:,} images of " if isinstance(about.get("n"), int) else "images of "
+    return (
+        f"needs images that the original was not trained on: the held-out ones here may be among the {n}"
+        f"{about.get('dataset')} that it was trained on. Load those data"
+    )
 
 
 def _other_data(seen: Split, split: Split, checkpoint: Checkpoint, session: Session) -> str:
