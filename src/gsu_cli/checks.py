@@ -10,9 +10,7 @@ from collections.abc import Sequence
 
 from gsu_cli.errors import UsageError, did_you_mean
 
-SCALED = (
-    "scale the images by dataset.size, which folder, parquet and celeba have"  # a way out; other data have one size
-)
+SCALED = "scale the images by dataset.size, which folder, parquet, celeba and avatars have"  # a way out
 
 
 def is_int(value: object, least: int) -> bool:

@@ -56,6 +56,17 @@ def test_it_is_generated_the_same_twice_and_otherwise_for_another_seed(tmp_path:
     assert Avatars(tmp_path, n=N, seed=1).load().digest() != faces.digest()
 
 
+@pytest.mark.parametrize("size", [32, 16])
+def test_smaller_faces_are_means_of_squares_of_the_same_faces(folder: Path, faces: Any, size: int) -> None:
+    small, side = Avatars(folder, n=N, size=size).load(), SIZE // size
+    assert small.shape == (3, size, size)
+    assert torch.equal(small.train.attributes, faces.train.attributes)
+    squares = faces.train.pixels.double().reshape(-1, 3, size, side, size, side)
+    assert (small.train.pixels - squares.mean((3, 5))).abs().max() <= 0.5
+    assert f"scaled to {size} x {size}" in small.source
+    assert small.note == "", "nothing ships of this size, so no weights know other pixels"
+
+
 def test_progress_comes_to_an_end(tmp_path: Path) -> None:
     heard: list[tuple[int, int]] = []
     Avatars(tmp_path, n=130).load(lambda done, total: heard.append((done, total)))
@@ -173,6 +184,9 @@ def test_another_style_is_refused_not_replaced() -> None:
         ({"n": 0}, "`dataset.n` must be an integer >= 16; found 0."),
         ({"n": 64.0}, "`dataset.n` must be an integer >= 16; found 64.0."),
         ({"n": True}, "`dataset.n` must be an integer >= 16; found True."),
+        ({"size": 48}, "`dataset.size` must be 64, 32 or 16, since pixels are means of squares; found 48."),
+        ({"size": None}, "`dataset.size` must be 64, 32 or 16, since pixels are means of squares; found null."),
+        ({"size": True}, "`dataset.size` must be 64, 32 or 16, since pixels are means of squares; found True."),
         ({"seed": -1}, "`dataset.seed` must be an integer >= 0; found -1."),
         ({"seed": "x"}, "`dataset.seed` must be an integer >= 0; found 'x'."),
     ],

@@ -124,6 +124,20 @@ def test_resume_refuses_another_recipe(world: World, gsu: Gsu, killed: Path, tmp
     assert "state.safetensors" not in refused.files(), "a copy that nothing can go on with"
 
 
+def test_resume_names_the_damaged_state_that_was_typed(gsu: Gsu, world: World, killed: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(killed, tmp_path / "run")
+    state = folder / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-9])
+    typed = gsu("train", *world.data, *LONG, f"resume={folder}")
+    assert typed.code == 1
+    assert typed.err.count("\n") == 1
+    assert f"{state}" in typed.err
+    assert "Train anew without resume" in typed.err
+    assert state.exists(), "what was typed is never deleted"
+    (refused,) = [run for run in runs(tmp_path) if run.folder != folder]
+    assert "state.safetensors" not in refused.files()
+
+
 def test_a_retrained_model_says_what_it_never_saw(world: World) -> None:
     record = world.retrained.record
     assert record["split"]["slug"] == "class_1"

@@ -23,7 +23,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError, DataError, NonFiniteError, OutputError, UsageError
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.run.checkpoints import save_checkpoint
-from gsu_cli.run.tensor_files import read_tensors
+from gsu_cli.run.tensor_files import digest, read_tensors
 from gsu_cli.training.history import History, Progress
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
@@ -373,10 +373,43 @@ def altered(state: Path) -> None:
     save_file(tensors, state, metadata={"gsu": text})
 
 
+def told(**changes: Any) -> Callable[[Path], None]:
+    """Writes another word of the metadata, whose tensors are whole."""
+
+    def change(state: Path) -> None:
+        meta, tensors = read_tensors(state)
+        save_file(tensors, state, metadata={"gsu": json.dumps({**meta, **changes})})
+
+    return change
+
+
+def without_moments(state: Path) -> None:
+    meta, tensors = read_tensors(state)
+    kept = {k: v for k, v in tensors.items() if not k.startswith("optimiser/")}
+    kept["optimiser/99/step"] = torch.zeros(())
+    save_file(kept, state, metadata={"gsu": json.dumps({**meta, "digest": digest(kept)})})
+
+
+WROTE = "a training state must hold what training wrote; found"
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "altered": (altered, "a training state must match its digest; found a mismatch in"),
-    "truncated": (lambda p: p.write_bytes(p.read_bytes()[:-9]), "must be a whole safetensors file"),
+    "truncated": (
+        lambda p: p.write_bytes(p.read_bytes()[:-9]),
+        "a training state must be a whole safetensors file; found.* Train anew without resume",
+    ),
     "empty": (lambda p: p.write_bytes(b""), "must be a whole safetensors file"),
+    "no metadata": (
+        lambda p: save_file({"a": torch.zeros(1)}, p),
+        "a training state must carry gsu metadata.* Train anew without resume",
+    ),
+    "no losses": (told(losses=None), WROTE),
+    "losses that are none": (told(losses=["much"]), WROTE),
+    "facts that are none": (told(facts=3), WROTE),
+    "no groups": (told(groups=[]), WROTE),
+    "groups without betas": (told(groups=[{"lr": 1.0}]), WROTE),
+    "no schedule": (told(schedule=None), WROTE),
+    "an empty schedule": (told(schedule={}), WROTE),
+    "moments of no parameter": (without_moments, WROTE),
     "a checkpoint": (lambda p: save_checkpoint(p, fresh(), about={}), "to resume, a training state is needed"),
     "a folder": (lambda p: (p.unlink(), p.mkdir()), "must be a whole safetensors file"),
 }
@@ -388,9 +421,33 @@ def test_a_damaged_state_is_refused(state: Path, damage: str) -> None:
     do(state)
     model = fresh()
     before = weights(model)
-    with pytest.raises(CheckpointError, match=message):
+    with pytest.raises(CheckpointError, match=message) as caught:
         fit(model, data(), RECIPE, seed=0, state=state, identity={"forget": "class_1"})
     assert same(weights(model), before)
+    assert str(state) in str(caught.value), "the file that is to be looked at"
+
+
+def test_a_state_elsewhere_is_gone_on_with_and_never_written(
+    state: Path, epochs: list[Weights], tmp_path: Path
+) -> None:
+    before, new = state.read_bytes(), tmp_path / "new"
+    model, history, identity = fresh(), History(), {"forget": "class_1"}
+    At(model, 2, stop(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, data(), RECIPE, seed=0, state=new, resume=state, identity=identity, history=history)
+    assert history.resumed_at_epoch == len(history.losses) == 2
+    assert new.read_bytes() == before, "the new run can be gone on with as well"
+    fit(fitted := fresh(), data(), RECIPE, seed=0, state=tmp_path / "other", resume=state, identity=identity)
+    assert same(weights(fitted), epochs[-1])
+    assert state.read_bytes() == before
+
+
+def test_a_state_elsewhere_that_is_refused_is_named_and_leaves_nothing(state: Path, tmp_path: Path) -> None:
+    altered(state)
+    with pytest.raises(CheckpointError) as caught:
+        fit(fresh(), data(), RECIPE, seed=0, state=tmp_path / "new", resume=state)
+    assert str(caught.value).endswith(f"found a mismatch in {state}. Train anew without resume.")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(

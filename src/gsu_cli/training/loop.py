@@ -40,6 +40,7 @@ def fit(
     *,
     seed: int,
     state: Path | None = None,
+    resume: Path | None = None,
     identity: Mapping[str, Any] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     history: History | None = None,
@@ -53,6 +54,7 @@ def fit(
         recipe: epochs, batch size, learning rate.
         seed: of order and noise.
         state: file that holds the state after each epoch; when it exists, training goes on from it.
+        resume: another file to go on from; ``state`` then begins as the same state, once it was found to fit.
         identity: facts that must agree with the state's (data digest, forget spec ...) for it to be continued.
         on_progress: called about twenty times a second at most.
         history: filled in place, so that a caller can read it after an exception; a fresh one when None.
@@ -62,7 +64,7 @@ def fit(
 
     Raises:
         NonFiniteError: the loss or a weight became nan or infinite.
-        CheckpointError: ``state`` belongs to another run, or is damaged; ``model`` is untouched.
+        CheckpointError: the state to go on from belongs to another run, or is damaged; ``model`` is untouched.
         DataError: there are no images, or none of the attributes that the model learns.
         OutputError: ``state`` cannot be written.
     """
@@ -78,9 +80,12 @@ def fit(
     facts = {"recipe": recipe.facts(), "seed": seed, "n": len(images), **(identity or {})}
     history = History() if history is None else history
     history.losses, history.resumed_at_epoch = [], 0
-    if state is not None and state.exists():
-        history.losses = restore(state, model, optimisers, average, facts)
+    source = state if resume is None else resume
+    if source is not None and source.exists():
+        history.losses = restore(source, model, optimisers, average, facts)
         history.resumed_at_epoch = len(history.losses)
+        if state is not None and not (state.exists() and state.samefile(source)) and not ranks().index:
+            keep(state, model, optimisers, average, history.losses, facts)
     if isinstance(model, Conditional):
         model.meets(images.labels)
     last_good = _measured(model, average), list(history.losses)  # one name for both: Ctrl-C must not come between them

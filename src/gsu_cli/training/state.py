@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.files import atomic
 from gsu_cli.run.lineage import brief, differences
-from gsu_cli.run.one_line import in_one_line
+from gsu_cli.run.one_line import in_one_line, one_line
 from gsu_cli.run.tensor_files import digest, read_tensors
 from gsu_cli.training.averaging import Average
 from gsu_cli.training.optimisers import Optimisers
 
 ANEW = "Type the same command, or train anew without resume"
+AGAIN = "Train anew without resume"
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
@@ -75,13 +76,32 @@ def restore(
     Raises:
         CheckpointError: no whole state, or facts, names or shapes that are not what they were; ``model`` is untouched.
     """
-    meta, tensors = read_tensors(path)
+    try:
+        meta, tensors = read_tensors(path)
+    except CheckpointError as e:
+        rule = e.rule.replace("a checkpoint", "a training state")
+        raise CheckpointError(rule, found=e.found, way_out=AGAIN) from e
+    try:
+        return _restored(path, meta, tensors, model, optimisers, average, facts)
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as e:
+        raise CheckpointError(
+            "a training state must hold what training wrote", found=f"{one_line(e)} in {path}", way_out=AGAIN
+        ) from e
+
+
+def _restored(
+    path: Path,
+    meta: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    model: nn.Module,
+    optimisers: Optimisers,
+    average: Average | None,
+    facts: Mapping[str, Any],
+) -> list[float]:
     if not {"digest", "facts", "losses", "groups", "schedule"} <= meta.keys():
         raise CheckpointError("to resume, a training state is needed", found=f"other metadata in {path}", way_out=ANEW)
     if digest(tensors) != meta["digest"]:
-        raise CheckpointError(
-            "a training state must match its digest", found=f"a mismatch in {path}", way_out="Train anew without resume"
-        )
+        raise CheckpointError("a training state must match its digest", found=f"a mismatch in {path}", way_out=AGAIN)
     now, then = json.loads(json.dumps(facts)), meta["facts"]
     both = {key: (now.get(key), then.get(key)) for key in sorted({*now, *then})}
     for key, (new, old) in both.items():
@@ -111,10 +131,13 @@ def restore(
             _, i, slot = key.split("/")
             slots.setdefault(int(i), {})[slot] = _laid_out_like(parameters[int(i)], t)
     groups = [{**g, "betas": tuple(g["betas"])} for g in meta["groups"]]
+    if not slots or optimisers.schedule_state().keys() != dict(meta["schedule"]).keys():
+        raise ValueError("no whole optimiser")
+    losses = [float(loss) for loss in meta["losses"]]
     optimisers.load_state_dict({"state": slots, "param_groups": groups})
     optimisers.load_schedule_state(meta["schedule"])
     model.load_state_dict(weights)
-    return list(meta["losses"])
+    return losses
 
 
 def _laid_out_like(parameter: Tensor, t: Tensor) -> Tensor:

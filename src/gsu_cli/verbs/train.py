@@ -17,7 +17,6 @@ from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.models.protocols import FitsExactly, Samples
 from gsu_cli.report.numbers import seconds
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
-from gsu_cli.run.files import atomic
 from gsu_cli.run.lineage import architecture
 from gsu_cli.run.session import Session
 from gsu_cli.training.closed_form import train_or_solve
@@ -89,9 +88,6 @@ def _train(
     resumed: Path | None,
 ) -> None:
     state = session.folder / STATE
-    if resumed is not None and not (state.exists() and state.samefile(resumed)):
-        with atomic(state) as temporary:
-            temporary.write_bytes(resumed.read_bytes())
     identity = {k: about.get(k) for k in IDENTITY} | {"architecture": architecture(model)}
     history = History()
     try:
@@ -102,6 +98,7 @@ def _train(
                 recipe,
                 seed=about["seed"],
                 state=state,
+                resume=resumed,
                 identity=identity,
                 on_progress=listener.epochs(history, on_progress),
                 history=history,
@@ -109,9 +106,8 @@ def _train(
     except BaseException:
         if history.losses:
             _export(session, model, history, recipe, {**about, "interrupted_after_epoch": len(history.losses)})
-            console.say(f"the state after epoch {len(history.losses)} is kept; go on with resume=", session.folder)
-        elif resumed is not None and not state.samefile(resumed):
-            state.unlink()  # a copy that could not be gone on with
+            if state.exists():
+                console.say(f"the state after epoch {len(history.losses)} is kept; go on with resume=", session.folder)
         raise
     path = _export(session, model, history, recipe, about)
     found = load_checkpoint(path)
