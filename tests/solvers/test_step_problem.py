@@ -11,7 +11,7 @@ import torch
 
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.solvers.fisher_solver import FisherSolver
-from gsu_cli.solvers.step_problem import StepProblem
+from gsu_cli.solvers.step_problem import Bound, StepProblem
 from gsu_cli.surgery.streaming import LossGradient
 
 D = {"w": torch.ones(1)}
@@ -34,7 +34,7 @@ class Curve:
 def problem(cost: Callable[[float], float], forgotten: Callable[[float], float], limit: float) -> StepProblem:
     parts: list[Any] = [Curve(lambda w: -w), Curve(cost), Curve(forgotten)]
     goal, retain, held = parts
-    return StepProblem(None, goal, retain, {"w": torch.zeros(1)}, 100.0, 101.0, 0.0, held, limit)
+    return StepProblem(None, goal, retain, {"w": torch.zeros(1)}, 100.0, 101.0, 0.0, (Bound(held, limit),))
 
 
 FORGOTTEN = {
@@ -49,11 +49,25 @@ FORGOTTEN = {
 def test_the_step_that_is_left_was_measured_within_the_limit(name: str) -> None:
     found = problem(lambda w: 100.0, FORGOTTEN[name], 0.5)
     step = found.longest(D, 1.0)
-    seen: Any = found.forgotten
+    seen: Any = found.bounds[0].measure
     at = float(found.at(D, step)["w"])
     assert 0 <= step < 1, "a step of 1 is beyond the limit"
     assert seen.seen[at] <= 0.5
     assert (step > 0) == (name != "not finite anywhere")
+
+
+@pytest.mark.parametrize("limits", [(0.5, 0.2), (0.2, 0.5), (2.0, 0.3)])
+def test_of_several_bounds_each_holds_at_the_step_that_is_left(limits: tuple[float, float]) -> None:
+    """The units differ, and one rises with the step, the other with its square."""
+    curves: list[Any] = [Curve(lambda w: 100 + w), Curve(lambda w: -w), Curve(lambda w: 100.0)]
+    far, goal, retain = curves
+    square: Any = Curve(lambda w: w * w)
+    bounds = (Bound(far, 100 + limits[0]), Bound(square, limits[1]))
+    found = StepProblem(None, goal, retain, {"w": torch.zeros(1)}, 100.0, 101.0, 0.0, bounds)
+    step, most = found.longest(D, 1.0), min(limits[0], limits[1] ** 0.5)
+    assert 0.95 * most < step <= most + 1e-4  # 100 + w is rounded to float32
+    assert found.bounded(found.at(D, step))
+    assert not found.bounded(found.at(D, 1.0))
 
 
 def test_no_step_is_no_step_whatever_the_limit() -> None:

@@ -37,6 +37,7 @@ from gsu_cli.solvers.denoiser import DenoiserSurgery
 from gsu_cli.solvers.latent import LatentSurgery
 from gsu_cli.solvers.options import READ, refuse_unread
 from gsu_cli.solvers.own_choice import check_choosable
+from gsu_cli.solvers.own_drift import check_drift
 from gsu_cli.solvers.own_samples import OwnSurgery
 from gsu_cli.solvers.unseen import BOUNDS, check_bound
 
@@ -82,6 +83,8 @@ class FisherSurgery:
         bound: ends a step also where the loss of the forgotten images has risen to what is expected of images never
             trained on: "leverage", as derived for single ones, "class_level", as for a class; "none"; "auto": the
             first for single samples and a fraction, and of a class the level is noted, but ends nothing.
+        drift_budget: of a decoder, ends a step also where its own retained samples, at the same noise, have drifted by
+            this share of their variance; in (0, 1]. None: the drift is not looked at.
     """
 
     name = "fisher_surgery"
@@ -105,6 +108,7 @@ class FisherSurgery:
         noise_from: float = 0.5,
         bank_images: int = 8_000,
         bound: str = "auto",
+        drift_budget: float | None = None,
     ) -> None:
         if shots is not None:
             as_int("method.shots", shots, 1)
@@ -119,6 +123,7 @@ class FisherSurgery:
         share = None if budget is None else as_share("method.budget", budget)
         self.budget, self.shots = LOSS_BUDGET if share is None else share, shots or 1
         self.drift, self.gan_shots = GAN_BUDGET if share is None else share, shots or GAN_SHOTS
+        self.drift_budget = None if drift_budget is None else as_share("method.drift_budget", drift_budget)
         self.damping = [float(c) for c in candidates]
         as_choice("method.target", target, TARGETS)
         as_choice("method.solver", solver, SOLVERS)
@@ -169,6 +174,7 @@ class FisherSurgery:
         if self.solver == CHOSEN:
             check_choosable(split)
         check_bound(self.bound, split)
+        check_drift(self.drift_budget, split)
         typed = self._typed()
         if self.solver != "auto" or not typed or not isinstance(model, HasDecoder):
             return
@@ -203,4 +209,4 @@ class FisherSurgery:
             return OwnSurgery(self.drift, self.gan_shots, self.damping[0], self.iterations, *sizes)(task)
         options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers, self.bound)
         latent = (self.budget, self.shots, self.damping, self.ekfac, *self._sizes(DECODER_IMAGES), *options)
-        return LatentSurgery(*latent, self.pilot_images)(task)
+        return LatentSurgery(*latent, self.pilot_images, self.drift_budget)(task)

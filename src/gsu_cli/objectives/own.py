@@ -56,20 +56,25 @@ class OwnSamples:
         return self.at(self.odds < RETAINED)
 
     def variance(self) -> float:
-        """Mean over pixels of the variance of the samples.
-
-        Raises:
-            UsageError: they are all the same.
-        """
-        found = float(wide(self.images - self.images.mean(0)).square().mean())
-        if not found > 0:
-            raise UsageError("retained samples must differ from each other", found="one image for all noise")
-        return found
+        """`variance` of the samples."""
+        return variance(self.images)
 
     def sites(self, extra: float = 0.0) -> Sites:
         """Noise and what is generated there; ``extra`` is added to each loss."""
         constant = self.images.new_full((len(self.images),), extra) if extra else None
         return Sites((self.noise,), self.images, constant)
+
+
+def variance(images: Tensor) -> float:
+    """Mean over pixels of the variance of retained samples, ``(n, c, h, w)``: what a drift is a share of.
+
+    Raises:
+        UsageError: they are all the same.
+    """
+    found = float(wide(images - images.mean(0)).square().mean())
+    if not found > 0:
+        raise UsageError("retained samples must differ from each other", found="one image for all noise")
+    return found
 
 
 @torch.no_grad()

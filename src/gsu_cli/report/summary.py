@@ -52,7 +52,7 @@ def sentences(record: Record) -> list[str]:
         parts = [f"{k} {r:+.{places}f}" for k, r in realised.items()]
         lines.append(f"change of the training loss, {unit}: {', '.join(parts)}")
     lines += [*retained(record), *percentiles(record), *unseen_level(record)]
-    lines += [*spent_budget(record), *chosen(record)]
+    lines += [*own_drift(record), *spent_budget(record), *chosen(record)]
     if record.seconds:
         lines.append("time: " + took(record.seconds))
     return lines
@@ -98,6 +98,19 @@ def unseen_level(record: Record) -> list[str]:
     text = f"loss of the forgotten images: {increase:+.3g} nats{shares[0]}; "
     text += f"{expected:+.3g}{shares[1]} is expected of images never trained on"
     return [text + (", and ends the step" if found.get("ends", True) else "")]
+
+
+def own_drift(record: Record) -> list[str]:
+    """What a method did to its own retained samples, where it was bounded by that."""
+    found = (record.update.get("details") or {}).get("own_drift")
+    if not found:
+        return []
+    turned = found["transitions"]
+    text = f"drift of retained samples: {found['spent']:.2%} of {found['budget']:.2%} allowed, {found['unit']}, on "
+    text += f"{turned['retained']:,} own samples; {turned['gained']} of them now show what is to be forgotten, by the "
+    text += f"method's own discriminant, {turned['dealt']} if the same changes are dealt to others"
+    more = "more than" if turned["gained"] > turned["at_most"] else "no more than"
+    return [f"{text} ({more} chance explains, at most {turned['at_most']})"]
 
 
 def spent_budget(record: Record) -> list[str]:

@@ -24,10 +24,11 @@ from gsu_cli.solvers.class_level import class_level
 from gsu_cli.solvers.fisher_solver import FisherSolver
 from gsu_cli.solvers.leverage import sample_level
 from gsu_cli.solvers.own_choice import choose_by_share
+from gsu_cli.solvers.own_drift import OwnDrift
 from gsu_cli.solvers.own_share import OwnShare
 from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refits import refitted
-from gsu_cli.solvers.step_problem import StepProblem, relative_increase
+from gsu_cli.solvers.step_problem import Bound, StepProblem, relative_increase
 from gsu_cli.solvers.unseen import UnseenLevel, kind_of
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
@@ -61,6 +62,7 @@ class LatentSurgery:
     layers: int
     bound: str
     pilot_images: int
+    drift_budget: float | None = None
 
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
@@ -95,6 +97,10 @@ class LatentSurgery:
         if solver == CHOSEN:
             with task.stage("own samples"):
                 share = OwnShare.of(task, forget, retain)
+        drift = None
+        if self.drift_budget is not None:
+            with task.stage("own samples"):
+                drift = OwnDrift.of(task, self.drift_budget, forget, retain)
         kind = None if "least_squares" in ways else kind_of(self.bound, split)
         if kind is not None:
             with task.stage("statistics"):
@@ -102,9 +108,10 @@ class LatentSurgery:
         level = None if kind is None or fisher is None else self._level(task, kind, forget, fisher)
         for shot in range(self.shots):
             budget = base * (1 + math.copysign(self.budget, base) * (shot + 1) / self.shots)  # a -ELBO may be negative
-            ceiling = level.limit((shot + 1) / self.shots) if level is not None and level.ends else math.inf
-            theta, held = parameters(model, names), level.loss if level is not None and level.ends else None
-            problem = StepProblem(model, loss, cost, theta, paid, budget, reached, held, ceiling)
+            done = (shot + 1) / self.shots
+            bounds = [Bound(level.loss, level.limit(done))] if level is not None and level.ends else []
+            bounds += [Bound(drift, drift.limit(done))] if drift is not None else []
+            problem = StepProblem(model, loss, cost, parameters(model, names), paid, budget, reached, tuple(bounds))
             best = self._shot(task, ways, goal, problem, losses, retain, forget, log, fisher, share)
             fisher = None  # of the weights before this shot
             if shot == 0:
@@ -116,6 +123,7 @@ class LatentSurgery:
             paid, reached = float(wide(losses).mean()), loss.mean(now)
             task.on_progress(shot + 1, self.shots, paid)
         update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
+        drifted = None if drift is None else drift.facts(now)
         update.details = {
             "budget": self.budget,
             "budget_spent": relative_increase(paid, base),
@@ -142,12 +150,14 @@ class LatentSurgery:
                 forget=len(forget),
                 budget=len(cost),
                 curvature=self._curvature_images(ways),
-                samples=0 if share is None else share.images,
+                samples=sum(own.images for own in (share, drift) if own is not None),
                 level=level.images if level is not None else 0,
             ).record(len(split.dataset.train)),
         }
         if share is not None:
             update.details["own_samples"] = share.facts(log[-1]["share"])
+        if drifted is not None:
+            update.details["own_drift"] = drifted
         if level is not None:
             update.details["class_level" if level.kind == "class_level" else "sample_bound"] = level.facts(now)
         return update

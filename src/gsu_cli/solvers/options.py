@@ -7,10 +7,18 @@ from collections.abc import Collection, Mapping
 from gsu_cli.errors import UsageError
 
 READ: dict[str, tuple[str, ...]] = {
-    "solver=kfac of a decoder": ("damping", "ekfac", "bound"),
-    "solver=gauss_newton of a decoder": ("damping", "ekfac", "iterations", "curvature_images", "bound"),
-    "solver=least_squares of a decoder": ("layers", "pilot_images"),
-    "solver=chosen of a decoder": ("damping", "ekfac", "iterations", "curvature_images", "layers", "pilot_images"),
+    "solver=kfac of a decoder": ("damping", "ekfac", "bound", "drift_budget"),
+    "solver=gauss_newton of a decoder": ("damping", "ekfac", "iterations", "curvature_images", "bound", "drift_budget"),
+    "solver=least_squares of a decoder": ("layers", "pilot_images", "drift_budget"),
+    "solver=chosen of a decoder": (
+        "damping",
+        "ekfac",
+        "iterations",
+        "curvature_images",
+        "layers",
+        "pilot_images",
+        "drift_budget",
+    ),
     "a diffusion model": ("damping", "ekfac", "noise_from", "bank_images"),
     "a GAN": ("damping", "iterations", "curvature_images", "bank_images"),
 }

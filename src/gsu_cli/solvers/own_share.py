@@ -21,6 +21,13 @@ SAMPLES = 2_000  # of the model's own, at the same noise before and after
 FITTED_TO = 2_000  # images to forget, at most; of those retained twice as many
 
 
+def discriminant_of(task: Task, forget: Images, retain: Images) -> Discriminant:
+    """That of a task: the same whoever asks."""
+    return fit_discriminant(
+        first(forget, FITTED_TO), first(retain, 2 * FITTED_TO), generator(task.stream("discriminant"))
+    )
+
+
 @dataclass
 class OwnShare:
     """The share of a model's own samples in which a discriminant sees what is to be forgotten.
@@ -46,10 +53,7 @@ class OwnShare:
         Raises:
             UsageError: no sample of the original shows what is to be forgotten.
         """
-        found = fit_discriminant(
-            first(forget, FITTED_TO), first(retain, 2 * FITTED_TO), generator(task.stream("discriminant"))
-        )
-        share = cls(task.model, found, task.stream("own samples"))
+        share = cls(task.model, discriminant_of(task, forget, retain), task.stream("own samples"))
         share.before = share({})
         if share.before == 0:
             raise UsageError(

@@ -93,9 +93,10 @@ def _within_budget(problem: StepProblem, refit: Refit, pilot: Pilot | None, leng
             rel_tol=TOLERANCE,
             learn=pilot.learn,
         )
-    if search.step == 0:
+    weight = problem.within(there, search.step)
+    if weight == 0 or (weight < search.step and not problem.allows(there(weight))):
         return None
-    change = moved(search.step)
+    change = moved(weight)
     step = length * norm(change)
     if step == 0:
         return None
@@ -107,7 +108,7 @@ def _within_budget(problem: StepProblem, refit: Refit, pilot: Pilot | None, leng
         step,
         step,
         reached,
-        mu=1 / search.step,
+        mu=1 / weight,
         layer=refit.layer.module,
         length=length,
         images=refit.images + (pilot.images - passed if pilot else 0),

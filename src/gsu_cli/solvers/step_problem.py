@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.objectives.site_loss import SiteLoss
@@ -17,6 +18,30 @@ from gsu_cli.surgery.vectors import Vector, add_scaled
 
 TOLERANCE = 0.03  # of the budget: a step that spends all but so much of it is long enough
 LEAST = 1e-6  # of a loss: the smallest increase that is not rounding
+
+
+class Measure(Protocol):
+    """Of weights: the loss of some images, or how far the model's own samples drift."""
+
+    def mean(self, theta: Vector) -> float:
+        """Its value at ``theta``.
+
+        Raises:
+            NonFiniteError: it is nan or infinite.
+        """
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a step may raise no further, beside the retain loss.
+
+    Attributes:
+        measure: the loss of the forgotten images, say.
+        limit: its largest value allowed, in its unit.
+    """
+
+    measure: Measure
+    limit: float
 
 
 @dataclass(frozen=True)
@@ -29,8 +54,7 @@ class StepProblem:
         loss: the retain loss at ``theta``, nats per image.
         limit: the largest retain loss allowed, nats per image.
         before: the redirect loss at ``theta``, nats per image.
-        forgotten: the loss of the forgotten images, where a step is bounded by it, too.
-        forgotten_limit: the largest value of that allowed, nats per image.
+        bounds: what else bounds a step.
     """
 
     model: Any
@@ -40,16 +64,15 @@ class StepProblem:
     loss: float
     limit: float
     before: float
-    forgotten: SiteLoss | None = None
-    forgotten_limit: float = math.inf
+    bounds: tuple[Bound, ...] = ()
 
     def relative_increase(self, theta: Vector) -> float:
         """Relative change of the retain loss."""
         return relative_increase(self.cost.mean(theta), self.loss)
 
     def allows(self, theta: Vector) -> bool:
-        """Whether the retain loss stays within the limit."""
-        return self.relative_increase(theta) <= self.allowed
+        """Whether the retain loss stays within the limit, and `bounds` hold."""
+        return self.relative_increase(theta) <= self.allowed and self.bounded(theta)
 
     def reached(self, theta: Vector) -> float:
         """The redirect loss, nats per image; nan where it is not finite."""
@@ -59,23 +82,30 @@ class StepProblem:
             return math.nan
 
     def longest(self, direction: Vector, step: float) -> float:
-        """The largest part of ``step`` that leaves the loss of the forgotten images within its limit, as measured."""
-        forgotten = self.forgotten
-        if forgotten is None or step == 0:
-            return step
-        with contextlib.suppress(NonFiniteError):  # beyond any limit
-            if forgotten.mean(self.at(direction, step)) <= self.forgotten_limit:
-                return step
-        start = forgotten.mean(self.theta)
-        allowed = max(self.forgotten_limit - start, LEAST * abs(start))
-        search = largest_step_within(
-            lambda t: forgotten.mean(self.at(direction, t)) - start,
-            allowed,
-            low=step / 1000,
-            high=step,
-            rel_tol=TOLERANCE,
-        )
-        return search.up_to(step, allowed)  # the search may have gone beyond, where the loss is no bowl
+        """The largest part of ``step`` that leaves everything else that bounds it within its limit, as measured."""
+        return self.within(lambda t: self.at(direction, t), step)
+
+    def within(self, path: Callable[[float], Vector], end: float) -> float:
+        """The same along any way: the largest ``t`` up to ``end`` at which ``path(t)`` is within all of `bounds`."""
+        if not self.bounds or end == 0 or self.bounded(path(end)):
+            return end
+        starts = [bound.measure.mean(self.theta) for bound in self.bounds]
+        room = [max(b.limit - start, LEAST * abs(start)) for b, start in zip(self.bounds, starts, strict=True)]
+
+        def rise(t: float) -> float:
+            """The largest of all rises, in the unit of the first bound."""
+            there = path(t)
+            parts = zip(self.bounds, starts, room, strict=True)
+            return max((b.measure.mean(there) - start) * (room[0] / allowed) for b, start, allowed in parts)
+
+        search = largest_step_within(rise, room[0], low=end / 1000, high=end, rel_tol=TOLERANCE)
+        return search.up_to(end, room[0])  # the search may have gone beyond, where the loss is no bowl
+
+    def bounded(self, theta: Vector) -> bool:
+        """Whether `bounds` hold; what is not finite is beyond any limit."""
+        with contextlib.suppress(NonFiniteError):
+            return all(bound.measure.mean(theta) <= bound.limit for bound in self.bounds)
+        return False
 
     def at(self, direction: Vector, step: float) -> Vector:
         return add_scaled(self.theta, step, direction)
