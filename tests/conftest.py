@@ -20,6 +20,9 @@ from gsu_cli.cli import main
 # nothing here is large enough for two threads, which only wait for each other on a busy machine; before torch comes
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# each line measures anew what it measures; what is kept between lines has tests of its own
+os.environ["GSU_MEASURED_DIR"] = ""
+
 # torch, Hydra and pytest leave a million objects that stay; looking through them for cycles took a fifth of all time
 gc.freeze()
 gc.set_threshold(20_000, 20, 20)

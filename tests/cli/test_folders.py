@@ -12,7 +12,7 @@ import pytest
 
 from gsu_cli.errors import OutputError
 from gsu_cli.run.cells import LONGEST_CELL, cell_name
-from gsu_cli.run.folders import cache_dir, claim
+from gsu_cli.run.folders import cache_dir, claim, measured_dir
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -118,6 +118,11 @@ def test_cache_dir(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", "/home/somebody")
     assert cache_dir() == "/home/somebody/.cache/gsu"
+    monkeypatch.delenv("GSU_MEASURED_DIR")
+    assert measured_dir() == "/home/somebody/.cache/gsu/measured"
+    for value, expected in (("/scratch/m", "/scratch/m"), ("", None), (" ", None)):
+        monkeypatch.setenv("GSU_MEASURED_DIR", value)
+        assert measured_dir() == expected
 
 
 LONG = [

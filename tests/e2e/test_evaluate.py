@@ -95,3 +95,21 @@ def test_what_cannot_be_measured(gsu: Gsu, words: list[str]) -> None:
     assert typed.code in (1, 2)
     assert "Traceback" not in typed.err
     assert typed.err.startswith("gsu: ")
+
+
+def test_the_same_numbers_whether_they_are_read_or_worked_out(
+    run: Run, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GSU_MEASURED_DIR", str(tmp_path / "measured"))
+    for _ in range(2):
+        typed = gsu("evaluate", f"run={run.folder}")
+        assert (typed.code, typed.err) == (0, ""), typed.err
+    found = [r.record for r in runs(tmp_path) if r.record["verb"] == "evaluate"]
+    assert [(m["read"] > 0, m["worked_out"] > 0) for m in (r["inputs"]["measured"] for r in found)] == [
+        (False, True),
+        (True, False),
+    ]
+    for record in found:
+        for field in ("measurements", "judges", "transitions"):
+            assert record[field] == run.record[field], field
+    assert "measured" not in run.record["inputs"]

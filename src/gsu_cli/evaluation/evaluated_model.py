@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from gsu_cli.evaluation import looks
 from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, Judge, Verdict
 
 
@@ -33,6 +34,11 @@ class EvaluatedModel:
     views: dict[str, EvaluatedModel] = field(default_factory=dict)
     _features: dict[str, Tensor] = field(default_factory=dict)
 
+    @property
+    def recurs(self) -> bool:
+        """Whether another run is likely to look at the same images; not at those of what a method has just made."""
+        return self.name != "unlearned"
+
     def verdict(self, judge: Judge) -> Verdict | AttributeVerdict:
         """What ``judge`` says of the generated images, computed once."""
         if judge.name not in self.verdicts:
@@ -42,7 +48,7 @@ class EvaluatedModel:
             elif isinstance(judge, FeatureJudge):
                 found = judge.verdict(self.features(judge))
             else:
-                found = judge(self.pixels)
+                found = looks.verdict(judge, self.pixels, recur=self.recurs)
             self.verdicts[judge.name] = found
         return self.verdicts[judge.name]
 
@@ -53,6 +59,6 @@ class EvaluatedModel:
                 whole, index = self.part_of
                 found = whole.features(judge)[index]
             else:
-                found = judge.features(self.pixels)
+                found = looks.features(judge, self.pixels, recur=self.recurs)
             self._features[judge.name] = found
         return self._features[judge.name]

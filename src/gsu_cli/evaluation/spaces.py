@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.checks import as_choice, as_int
+from gsu_cli.evaluation import looks
 from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.inception import Inception
@@ -62,6 +63,8 @@ class FeatureSpace:
             index = context.split.retain
             order = torch.randperm(len(index), generator=generator(context.seed, self.metric, "reference"))[:n]
             pixels = context.split.dataset.train.pixels[index[order]]
-            context.cache[key] = (judge or self.inception).features(pixels)
+            context.cache[key] = (
+                self.inception.features(pixels) if judge is None else looks.features(judge, pixels, recur=True)
+            )
         own = self.inception.of(subject, n, context) if judge is None else subject.features(judge)[:n]
         return own.double().cpu(), context.cache[key].double().cpu()

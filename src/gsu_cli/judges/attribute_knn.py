@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images, to_float
 from gsu_cli.judges.base import AttributeVerdict
+from gsu_cli.run.tensor_files import digest
 from gsu_cli.surgery.ranks import joined
 
 COMPONENTS = 100  # principal components, at most, for Fisher's linear discriminant
@@ -65,6 +66,11 @@ class AttributeKnnJudge:
     def provenance(self) -> dict[str, object]:
         shape = {"components": self.basis.shape[1], "landmarks": len(self.landmarks)}
         return {"name": self.name, "k": self.k, "references": self.n, **shape}
+
+    def content(self) -> str:
+        found = {"mean": self.mean, "basis": self.basis, "landmarks": self.landmarks, "directions": self.directions}
+        numbers = torch.tensor([float(self.k), self.width], dtype=torch.float64)
+        return digest({**found, "scores": self.scores, "has": self.has, "numbers": numbers})
 
     def __call__(self, pixels: Tensor) -> AttributeVerdict:
         shares = joined(pixels.split(CHUNK), lambda c: self._votes(self.describe(c)))

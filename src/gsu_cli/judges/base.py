@@ -121,6 +121,14 @@ class FeatureJudge(Judge, Protocol):
         """What the judge says of images with these features."""
 
 
+@runtime_checkable
+class HasContent(Protocol):
+    """A judge whose answers can be kept for another run."""
+
+    def content(self) -> str:
+        """All that its answers depend on beside the images and the code of this package, as a digest."""
+
+
 class JudgeSpec(Protocol):
     """What a yaml of the group ``judge`` builds: knows its settings, not yet the data."""
 

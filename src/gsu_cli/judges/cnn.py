@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
 from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.pretrained import shipped
+from gsu_cli.run.tensor_files import digest
 from gsu_cli.surgery.ranks import joined
 
 CHUNK = 100  # images at a time: their maps stay in the caches, a quarter less time than with 250
@@ -91,6 +94,11 @@ class _Network:
         known = {"dataset_sha256": c.about["dataset_sha256"]} if "dataset_sha256" in c.about else {}
         where = str(c.path.absolute())
         return {"name": self.name, "path": where, "sha256": c.sha256, **known, "threshold": self.threshold}
+
+    def content(self) -> str:
+        kind = f"{type(self.model).__module__}.{type(self.model).__qualname__}"
+        about = [kind, self.model.config(), digest(self.model.state_dict())]
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
     @torch.no_grad()
     def features(self, pixels: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.judges.attribute_knn import LANDMARKS, AttributeKnnJudge
 from gsu_cli.judges.base import Judge, Verdict
 from gsu_cli.run.seeds import generator
+from gsu_cli.run.tensor_files import digest
 from gsu_cli.surgery.ranks import ranks
 from gsu_cli.surgery.vectors import Vector
 
@@ -93,6 +96,14 @@ class KnnJudge:
 
     def provenance(self) -> dict[str, object]:
         return {"name": self.name, "k": self.k, "references": len(self.points)}
+
+    def content(self) -> str:
+        return self._content
+
+    @cached_property
+    def _content(self) -> str:
+        whole = {"points": self.points, "labels": self.labels, "varying": self.varying, "k": torch.tensor(self.k)}
+        return digest(whole)
 
     def __call__(self, pixels: Tensor) -> Verdict:
         product = torch.empty(min(CHUNK, len(pixels)), len(self.points))  # reused: fresh pages would cost a third

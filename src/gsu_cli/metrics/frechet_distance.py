@@ -11,11 +11,14 @@ from torch import Tensor
 
 from gsu_cli.checks import is_int
 from gsu_cli.errors import UsageError
+from gsu_cli.evaluation import looks
 from gsu_cli.evaluation.frechet import Gaussian, frechet
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
+from gsu_cli.run.recurring import is_kept, recurring
 from gsu_cli.run.seeds import generator
+from gsu_cli.run.tensor_files import digest
 
 NAME = "frechet_distance"
 FRECHET = Kind(NAME, "Frechet distance", "quality", "", "lower", ruined_at=4.0)
@@ -54,22 +57,32 @@ class FrechetDistance:
         if key not in context.cache:
             index = context.split.retain
             order = torch.randperm(len(index), generator=generator(context.seed, NAME, "reference"))[: self.references]
-            context.cache[key] = Gaussian.of(judge.features(context.split.dataset.train.pixels[index[order]]))
+            context.cache[key] = Gaussian.of(
+                looks.features(judge, context.split.dataset.train.pixels[index[order]], recur=True)
+            )
         reference: Gaussian = context.cache[key]
         features = subject.features(judge).double()
         value = frechet(Gaussian.of(features), reference)
-        low, high = self._interval(value, features, reference, context.seed)
+        low, high = self._interval(value, features, reference, context.seed, recur=subject.recurs)
         return [FRECHET.of(subject, value, low, high, len(features), judge=judge)]
 
     def _interval(
-        self, value: float, features: Tensor, reference: Gaussian, seed: int
+        self, value: float, features: Tensor, reference: Gaussian, seed: int, *, recur: bool
     ) -> tuple[float, float] | tuple[None, None]:
         if not self.resamples:
             return None, None
-        rng, n = generator(seed, NAME, "bootstrap"), len(features)
-        spread: list[float] = []
-        while len(spread) < self.resamples:
-            counts = torch.bincount(torch.randint(n, (n,), generator=rng), minlength=n)
-            spread.append(frechet(Gaussian.of(features, counts), reference))
-        half = Z95 * torch.tensor(spread, dtype=torch.float64).std().item()
+        if recur and is_kept():
+            both = digest({"features": features, "mean": reference.mean, "cov": reference.cov})
+            resampled = {"features": both, "seed": seed, "resamples": self.resamples}
+            found = recurring("resamples", lambda: {"x": self._resampled(features, reference, seed)}, **resampled)["x"]
+        else:
+            found = self._resampled(features, reference, seed)
+        half = Z95 * found.std().item()
         return max(0.0, value - half), value + half
+
+    def _resampled(self, features: Tensor, reference: Gaussian, seed: int) -> Tensor:
+        """Distances of bootstrap samples, ``(resamples,)`` float64."""
+        rng, n = generator(seed, NAME, "bootstrap"), len(features)
+        counts = (torch.bincount(torch.randint(n, (n,), generator=rng), minlength=n) for _ in range(self.resamples))
+        spread = [frechet(Gaussian.of(features, c), reference) for c in counts]
+        return torch.tensor(spread, dtype=torch.float64)

@@ -21,8 +21,9 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError
+from gsu_cli.evaluation import looks
 from gsu_cli.evaluation.heldout import HeldoutPart, change_from_original
-from gsu_cli.gradients import BLOCK, block_generator, image_losses
+from gsu_cli.gradients import BLOCK, block_generator
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.models.protocols import NATS, HasLoss, HasNoiseLevels, loss_unit
 from gsu_cli.run.record import Measurement
@@ -60,7 +61,9 @@ class HeldoutLoss:
             return [kind.missing(subject, self.part.none(context.split))]
         seeds = self.part.seeds(len(images), context.seed, STREAMS.get(unit, "heldout loss"))
         try:
-            losses = torch.stack([image_losses(subject.model, images, seed=s).double() for s in seeds])
+            losses = torch.stack(
+                [looks.losses(subject.model, images, seed=s, recur=subject.recurs).double() for s in seeds]
+            )
         except NonFiniteError as e:  # a model that a method has blown up is a finding, and its other numbers count
             return [kind.missing(subject, str(e).rstrip("."))]
         change = change_from_original(losses.mean(0), subject, context.cache, kind.name)

@@ -17,8 +17,8 @@ from torch import Tensor
 from gsu_cli.checks import as_int
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError
+from gsu_cli.evaluation import looks
 from gsu_cli.evaluation.heldout import change_from_original
-from gsu_cli.gradients import image_losses
 from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.protocols import NATS, HasLoss, loss_unit
@@ -61,7 +61,9 @@ class SampleNll:
         if not len(pixels):
             return [NLL.missing(subject, NO_IMAGES)]
         try:
-            losses = unlabelled_losses(context.retrained.model, pixels, seed=derive(context.seed, "elbo", "drawn"))
+            losses = unlabelled_losses(
+                context.retrained.model, pixels, seed=derive(context.seed, "elbo", "drawn"), recur=subject.recurs
+            )
         except NonFiniteError as e:
             return [NLL.missing(subject, str(e).rstrip("."))]
         paired = subject.name in ("original", "unlearned")  # others have latents of their own
@@ -69,7 +71,7 @@ class SampleNll:
         return [NLL.mean(subject, losses, change=change)]
 
 
-def unlabelled_losses(model: Any, pixels: Tensor, *, seed: int) -> Tensor:
+def unlabelled_losses(model: Any, pixels: Tensor, *, seed: int, recur: bool = False) -> Tensor:
     """The -ELBO of images whose class nobody knows, ``(n,)`` float64, nats.
 
     Of a conditional model that is ``-log sum_c p(c) exp(ELBO(x | c))``, with ``p(c)`` the shares in its training data:
@@ -79,12 +81,15 @@ def unlabelled_losses(model: Any, pixels: Tensor, *, seed: int) -> Tensor:
         model: the retrained one.
         pixels: uint8 ``(n, c, h, w)``.
         seed: of the noise.
+        recur: see `looks`.
     """
     if not conditions_of(model):
-        return image_losses(model, Images(pixels, torch.zeros(len(pixels), dtype=torch.int64)), seed=seed).double()
+        unlabelled = Images(pixels, torch.zeros(len(pixels), dtype=torch.int64))
+        return looks.losses(model, unlabelled, seed=seed, recur=recur).double()
     shares = model.condition_shares.double().cpu()
     met = shares.nonzero()[:, 0]
     parts = [
-        image_losses(model, Images(pixels, torch.full((len(pixels),), c)), seed=seed).double() for c in met.tolist()
+        looks.losses(model, Images(pixels, torch.full((len(pixels),), c)), seed=seed, recur=recur).double()
+        for c in met.tolist()
     ]
     return -torch.logsumexp((shares[met] / shares.sum()).log()[:, None] - torch.stack(parts), 0)

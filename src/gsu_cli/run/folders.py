@@ -201,8 +201,14 @@ def cache_dir() -> str:
     return str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gsu")
 
 
+def measured_dir() -> str | None:
+    """Where what recurs in measurements is kept: ``$GSU_MEASURED_DIR``, nowhere if it is empty, else in the cache."""
+    return os.environ.get("GSU_MEASURED_DIR", str(Path(cache_dir()) / "measured")).strip() or None
+
+
 def register_resolvers() -> None:
-    """Teach OmegaConf ``${gsu.cell:...}``, ``${gsu.cache_dir:}`` and ``${gsu.usual:group,dataset,model}``."""
+    """Teach OmegaConf ``${gsu.cell:...}``, ``${gsu.cache_dir:}`` and their like."""
     OmegaConf.register_new_resolver("gsu.cell", cell_name, replace=True)
     OmegaConf.register_new_resolver("gsu.cache_dir", cache_dir, replace=True)
+    OmegaConf.register_new_resolver("gsu.measured_dir", measured_dir, replace=True)
     OmegaConf.register_new_resolver("gsu.usual", usual, replace=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
@@ -23,11 +26,14 @@ from gsu_cli.models.model import reconstructs
 from gsu_cli.models.protocols import HasGuidance
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Measurement
+from gsu_cli.run.recurring import kept_in
 from gsu_cli.run.session import Session
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.build import build_several
 from gsu_cli.verbs.judging import build_judges
 from gsu_cli.verbs.references import note_judges
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Plan:
     Attributes:
         samples: samples per subject.
         guidance: of conditional diffusion models while they are measured; None: their own.
+        kept: folder of what recurs in other runs, see `recurring`; None keeps nothing.
         metrics: by name, in the order of the table.
         judges: by name; what a yaml of the group ``judge`` builds.
     """
@@ -45,6 +52,7 @@ class Plan:
     metrics: Mapping[str, Metric]
     judges: Mapping[str, JudgeSpec]
     guidance: float | None = None
+    kept: Path | None = None
 
     @classmethod
     def of(cls, cfg: DictConfig) -> Plan:
@@ -57,7 +65,9 @@ class Plan:
         guidance = cfg.evaluation.get("guidance")
         if guidance is not None:
             check_guidance(guidance, 1, "evaluation.guidance")
-        return cls(samples, build_several(cfg, "metric"), build_judges(cfg), guidance)
+        folder = cfg.paths.measured_dir
+        kept = None if folder is None else Path(os.path.expanduser(str(folder)))  # unlike Path's it never raises
+        return cls(samples, build_several(cfg, "metric"), build_judges(cfg), guidance, kept)
 
     def check(self, model: object) -> None:
         """Before any work: whether ``model`` can be measured so.
@@ -127,7 +137,7 @@ def measure(
         done += 1
         on_progress(done, steps, what)
 
-    with session.stage("evaluate"):
+    with session.stage("evaluate"), kept_in(plan.kept) as shelf:
         subjects: dict[str, EvaluatedModel] = {}
         for name, c in checkpoints.items():
             plan.guide(c.model)
@@ -147,6 +157,15 @@ def measure(
                 tick(f"{name} of {subject.name}")
         session.record.measurements = found
         session.record.transitions = context.notes.get("transitions", {})
+    if shelf.folder is not None:
+        log.info(
+            "%d parts of the measurements were read from %s, %d worked out", shelf.read, shelf.folder, shelf.worked_out
+        )
+        session.record.inputs["measured"] = {
+            "folder": str(shelf.folder.absolute()),
+            "read": shelf.read,
+            "worked_out": shelf.worked_out,
+        }
     return subjects
 
 

@@ -18,7 +18,7 @@ ANY, TEXT, PERHAPS = "any value", "text", "text or null"
 SOMETIMES = "any value, where it is"  # a key that not every choice of its group has
 Kinds = Mapping[str, Any]  # name -> one of these, or the Kinds of a section
 
-PATHS: Kinds = {"data_dir": TEXT, "output_dir": TEXT}
+PATHS: Kinds = {"data_dir": TEXT, "output_dir": TEXT, "measured_dir": PERHAPS}
 FORGET: Kinds = dict.fromkeys(("class", "attribute", "sample", "canary", "fraction"), ANY)
 SEEDS: Kinds = {"seed": ANY, "seeds": dict.fromkeys(("train", "unlearn", "evaluate"), ANY)}
 CHECKPOINT: Kinds = {

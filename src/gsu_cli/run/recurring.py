@@ -1,0 +1,165 @@
+"""What comes out the same in run after run is worked out once: tensors in files that are named by all they depend on.
+
+A name is a digest of the content that went in, of every source file of this package, and of what moves the last bit of
+a float: torch, the kind of CPU, its threads. So a file never has to be found out of date; whatever changes asks for
+another one. Those that were not read for longest are deleted beyond `MOST_MB`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import logging
+import os
+import platform
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from gsu_cli.errors import CheckpointError, OutputError
+from gsu_cli.run.tensor_files import digest, read_tensors, write_tensors
+from gsu_cli.surgery.ranks import ranks
+from gsu_cli.surgery.vectors import Vector
+
+MOST_MB = 1_000
+OWN = re.compile(r"\.?[a-z]+-[0-9a-f]{32}\.safetensors(\.\d+\.part)?")  # nothing else in the folder is ever deleted
+MOVES_BITS = ("ONEDNN_", "DNNL_", "MKL_", "OMP_", "ATEN_")  # beginnings of environment variables
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Shelf:
+    """Where results are kept.
+
+    Attributes:
+        folder: of the files; None keeps nothing.
+        read, worked_out: how many results were found there, and how many were not.
+    """
+
+    folder: Path | None
+    read: int = 0
+    worked_out: int = 0
+    writable: bool = True
+
+
+_now: list[Shelf] = [Shelf(None)]
+
+
+@contextlib.contextmanager
+def kept_in(folder: Path | None) -> Iterator[Shelf]:
+    """Within, `recurring` reads and writes files of ``folder``. Without, and among several ranks, it only computes."""
+    shelf = Shelf(folder if ranks().size == 1 else None)  # ranks share the work itself, and must all take part
+    _now.append(shelf)
+    try:
+        yield shelf
+    finally:
+        _now.pop()
+
+
+def is_kept() -> bool:
+    """Whether there is such a folder just now; what it costs to name a result is then worth it."""
+    return _now[-1].folder is not None
+
+
+def recurring(kind: str, make: Callable[[], Vector], **content: object) -> Vector:
+    """``make()``, or what it gave when it was last called with the same content, to the last bit.
+
+    A damaged file is worked out anew, and a folder that cannot be written keeps nothing; both are said, once.
+
+    Args:
+        kind: small letters, the beginning of the file's name.
+        make: called where there is no good file; computes on the CPU.
+        content: plain values, all that the result depends on beside the code of this package.
+    """
+    shelf = _now[-1]
+    if shelf.folder is None:
+        return make()
+    whole = json.dumps({**content, **_surroundings()}, sort_keys=True)
+    key = hashlib.sha256(whole.encode()).hexdigest()[:32]
+    path = shelf.folder / f"{kind}-{key}.safetensors"
+    found = _read(path, whole)
+    if found is not None:
+        shelf.read += 1
+        return found
+    shelf.worked_out += 1
+    made = make()
+    if shelf.writable:
+        _write(path, made, whole, shelf)
+    return made
+
+
+def _read(path: Path, content: str) -> Vector | None:
+    if not os.path.exists(path):  # which, unlike Path.exists, never raises
+        return None
+    try:
+        meta, tensors = read_tensors(path)
+        if meta.get("content") != content or meta.get("digest") != digest(tensors):
+            raise CheckpointError("a file must hold what its name says", found="something else")
+    except CheckpointError:
+        log.warning("%s is damaged; what it held is worked out anew", path)
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)
+    # copied: a sum may depend on where a tensor begins in memory, and the file's does not begin where torch's do
+    return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
+def _write(path: Path, tensors: Vector, content: str, shelf: Shelf) -> None:
+    try:
+        write_tensors(path, tensors, {"content": content, "digest": digest(tensors)})
+        _tidy(path.parent)
+    except (OutputError, OSError) as error:
+        shelf.writable = False
+        log.warning("%s keeps nothing for the next run: %s", path.parent, error)
+
+
+def _tidy(folder: Path) -> None:
+    """Deletes what was not used for longest beyond `MOST_MB`, and what was left half-written a day ago."""
+    found = []
+    for entry in os.scandir(folder):
+        if OWN.fullmatch(entry.name):
+            with contextlib.suppress(FileNotFoundError):  # another process tidies, too
+                about = entry.stat()
+                found.append((about.st_mtime, about.st_size, entry.path))
+    held = 0
+    for when, size, path in sorted(found, reverse=True):
+        held += size
+        if held > MOST_MB * 10**6 or (path.endswith(".part") and when < time.time() - 86_400):
+            Path(path).unlink(missing_ok=True)
+
+
+def _surroundings() -> dict[str, object]:
+    """What a float's last bit depends on beside the content."""
+    return {
+        "code": _code(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "cpu": [platform.machine(), _processor(), torch.backends.cpu.get_cpu_capability()],
+        "settings": {k: v for k, v in os.environ.items() if k.startswith(MOVES_BITS)},
+    }
+
+
+@functools.cache
+def _code() -> str:
+    """sha256 of the package's sources, names and bytes."""
+    here, h = Path(__file__).parents[1], hashlib.sha256()
+    for path in sorted(here.rglob("*.py")):
+        source = path.read_bytes()
+        h.update(f"{path.relative_to(here).as_posix()}|{len(source)}|".encode() + source)
+    return h.hexdigest()
+
+
+@functools.cache
+def _processor() -> str:
+    """The model of the CPU; where the system does not say, what Python knows of it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
