@@ -39,7 +39,7 @@ from gsu_cli.solvers.options import READ, refuse_unread
 from gsu_cli.solvers.own_choice import check_choosable
 from gsu_cli.solvers.own_drift import check_drift
 from gsu_cli.solvers.own_samples import OwnSurgery
-from gsu_cli.solvers.unseen import BOUNDS, check_bound
+from gsu_cli.solvers.unseen import BOUNDS, check_bound, check_decoders
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares", CHOSEN)
 DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
@@ -159,6 +159,7 @@ class FisherSurgery:
         """
         if isinstance(model, HasNoiseLevels):
             refuse_unread(self._typed(), "a diffusion model")
+            check_decoders(self.bound)
         elif isinstance(model, MapsNoise):
             check_maps_noise(model)
             refuse_unread(self._typed(), "a GAN")
@@ -197,7 +198,7 @@ class FisherSurgery:
         """The solver for a diffusion model."""
         sizes = self._sizes(DENOISER_IMAGES)
         options = (self.budget, self.shots, self.damping[0], self.ekfac)
-        return DenoiserSurgery(*options, *sizes, self.bank_images, self.noise_from)
+        return DenoiserSurgery(*options, *sizes, self.bank_images, self.noise_from, self.bound)
 
     def __call__(self, task: Task) -> Update:
         self.check_model(task.model)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich import box
 from rich.console import Console, Group
 from rich.table import Table
@@ -92,10 +95,11 @@ def unseen_level(record: Record) -> list[str]:
     details = record.update.get("details") or {}
     found = details.get("sample_bound") or details.get("class_level")
     if not found:
-        return []
+        return _no_level(record, details)
     expected, increase, start = found["expected_increase"], found["increase"], found["loss_before"]
     shares = [f" ({x / abs(start):+.0%})" if start else "" for x in (increase, expected)]
-    text = f"loss of the forgotten images: {increase:+.3g} nats{shares[0]}; "
+    unit = str(details.get("loss_unit", "nats")).removesuffix("/image")
+    text = f"loss of the forgotten images: {increase:+.3g} {unit}{shares[0]}; "
     text += f"{expected:+.3g}{shares[1]} is expected of images never trained on"
     return [text + (", and ends the step" if found.get("ends", True) else "")]
 
@@ -111,6 +115,15 @@ def own_drift(record: Record) -> list[str]:
     text += f"method's own discriminant, {turned['dealt']} if the same changes are dealt to others"
     more = "more than" if turned["gained"] > turned["at_most"] else "no more than"
     return [f"{text} ({more} chance explains, at most {turned['at_most']})"]
+
+
+def _no_level(record: Record, details: Mapping[str, Any]) -> list[str]:
+    """Where single images or a part of them are forgotten, and nothing holds their loss at that of unseen ones: why."""
+    spec, method = record.config.get("forget") or {}, record.update.get("method")
+    if not method or method == "retrain" or all(spec.get(key) is None for key in ("sample", "canary", "fraction")):
+        return []
+    reason = details.get("no_bound") or f"{method} has none"
+    return [f"no bound holds the loss of the forgotten images at that of images never trained on: {reason}"]
 
 
 def spent_budget(record: Record) -> list[str]:

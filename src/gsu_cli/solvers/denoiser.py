@@ -4,7 +4,8 @@
 
 ``g`` the gradient of the redirect loss of `objectives.denoise`, ``F_r`` the Kronecker-factored Fisher of the squared
 error on retained images. ``t`` is the largest step that raises the training loss of retained images, at fixed times and
-noise, by at most the budget, or the shortest that lowers the redirect loss nine tenths as far.
+noise, by at most the budget, or the shortest that lowers the redirect loss nine tenths as far. Of single images and
+fractions it ends where their loss has risen by what leaving them out of training would raise it by (`leverage`).
 docs/methods/fisher_surgery.md has the method, docs/diffusion.md what it earns here.
 """
 
@@ -25,7 +26,10 @@ from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.bookkeeping import foresee
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.fisher_solver import FisherSolver
-from gsu_cli.solvers.step_problem import StepProblem, relative_increase
+from gsu_cli.solvers.leverage import LEVELS, sample_level
+from gsu_cli.solvers.step_problem import Bound, StepProblem, relative_increase
+from gsu_cli.solvers.unseen import kind_of, unbounded
+from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import LossGradient, accumulate_gradient
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task, Update
@@ -49,6 +53,7 @@ class DenoiserSurgery:
         retain_images, forget_images, budget_images: at most, for the Fisher, the gradient and the budget.
         bank_images: training images, at most, among which the targets are means.
         noise_from: share of the noise levels that the redirect loss leaves out, from the least noise on.
+        bound: of the loss of the forgotten images, as of `unseen.kind_of`.
     """
 
     budget: float
@@ -60,11 +65,13 @@ class DenoiserSurgery:
     budget_images: int
     bank_images: int
     noise_from: float
+    bound: str = "auto"
 
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
         names = list(model.generation_parameters())
         retain, forget = redirect_images(task, max(self.retain_images, self.budget_images), self.forget_images)
+        gone = forget
         with task.stage("objective"):
             forget = forget[torch.arange(max(len(forget), FEW)) % len(forget)]  # each few at many levels of noise
             bank = Bank.of(split, self.bank_images, seed=task.stream("bank"))
@@ -85,6 +92,13 @@ class DenoiserSurgery:
         before = {part: loss.mean(origin) for part, loss in checks.items()}
         update, log = Update("fisher_surgery", self.shots), list[dict[str, Any]]()
         statistics = first(retain, self.retain_images)
+        fisher, level = None, None
+        if kind_of(self.bound, split) == "leverage":
+            with task.stage("statistics"):
+                fisher = self._fisher(task, statistics, names, 0)
+            with task.stage("bound"):
+                n, some, seed = task.trained_on or len(split.dataset.train), first(gone, LEVELS), task.stream("bound")
+                level = sample_level(model, some, fisher, trained_on=n, seed=seed, copies=split.copies)
         base, redirect_before = math.nan, math.nan
         for shot in range(self.shots):
             theta = parameters(model, names)
@@ -93,8 +107,10 @@ class DenoiserSurgery:
             if shot == 0:
                 base, redirect_before = g_r.loss, g.loss
             limit = base * (1 + self.budget * (shot + 1) / self.shots)
-            problem = StepProblem(model, goal, cost, theta, g_r.loss, limit, g.loss)
-            best, increase = self._shot(task, problem, g.vector, g_r, statistics, log)
+            bounds = () if level is None else (Bound(level.loss, level.limit((shot + 1) / self.shots)),)
+            problem = StepProblem(model, goal, cost, theta, g_r.loss, limit, g.loss, bounds)
+            best, increase = self._shot(task, problem, g.vector, g_r, statistics, log, fisher)
+            fisher = None  # of the weights before this shot
             if shot == 0:
                 with task.stage("prediction"):
                     foresee(update, checks, origin, best, self.shots)
@@ -103,7 +119,7 @@ class DenoiserSurgery:
             task.on_progress(shot + 1, self.shots, paid)
         now = parameters(model, names)
         update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
-        n_f, n_r, n_b = len(forget), len(statistics), len(trial)
+        n_f, n_r, n_b, n_l = len(forget), len(statistics), len(trial), 0 if level is None else LEVELS
         evaluations = sum(c["evaluations"] for c in log)
         update.details = {
             "budget": self.budget,
@@ -114,12 +130,18 @@ class DenoiserSurgery:
             "shots": log,
             "solver": "kfac",
             "cost": Cost(
-                gradients=self.shots * (n_f + n_b),
+                gradients=self.shots * (n_f + n_b) + n_l,
                 fisher=self.shots * n_r * (2 if self.ekfac else 1),
-                forward=n_f * (1 + self.shots * (1 + BISECTIONS)) + n_b * (self.shots + evaluations),
+                forward=n_f * (1 + self.shots * (1 + BISECTIONS)) + n_b * (self.shots + evaluations) + 2 * n_l,
             ).record(len(split.dataset.train)),
+            **unbounded(self.bound, split),
         }
+        if level is not None:
+            update.details["sample_bound"] = level.facts(now)
         return update
+
+    def _fisher(self, task: Task, retain: Images, names: list[str], shot: int) -> KroneckerFisher:
+        return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", shot), ekfac=self.ekfac)
 
     def _shot(
         self,
@@ -129,11 +151,11 @@ class DenoiserSurgery:
         g_r: LossGradient,
         retain: Images,
         log: list[dict[str, Any]],
+        fisher: KroneckerFisher | None,
     ) -> tuple[Candidate, float]:
         """The best candidate at the weights of ``problem``, and what it raises the retain loss by."""
         with task.stage("statistics"):
-            seed = task.stream("fisher", len(log))
-            fisher = kronecker_fisher(task.model, retain, list(problem.theta), seed=seed, ekfac=self.ekfac)
+            fisher = fisher or self._fisher(task, retain, list(problem.theta), len(log))
         with task.stage("step"):
             influence = FisherSolver(problem, g, g_r, fisher, LEFT)
             best, increase = shortened(problem, influence.kfac(self.damping))

@@ -29,7 +29,7 @@ from gsu_cli.solvers.own_share import OwnShare
 from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refits import refitted
 from gsu_cli.solvers.step_problem import Bound, StepProblem, relative_increase
-from gsu_cli.solvers.unseen import UnseenLevel, kind_of
+from gsu_cli.solvers.unseen import UnseenLevel, kind_of, unbounded
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
@@ -158,6 +158,8 @@ class LatentSurgery:
             update.details["own_samples"] = share.facts(log[-1]["share"])
         if drifted is not None:
             update.details["own_drift"] = drifted
+        refit = "a refit of one layer reads none" if "least_squares" in ways else ""
+        update.details |= unbounded(self.bound, split, refit)
         if level is not None:
             update.details["class_level" if level.kind == "class_level" else "sample_bound"] = level.facts(now)
         return update

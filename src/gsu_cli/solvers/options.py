@@ -19,7 +19,7 @@ READ: dict[str, tuple[str, ...]] = {
         "pilot_images",
         "drift_budget",
     ),
-    "a diffusion model": ("damping", "ekfac", "noise_from", "bank_images"),
+    "a diffusion model": ("damping", "ekfac", "noise_from", "bank_images", "bound"),
     "a GAN": ("damping", "iterations", "curvature_images", "bank_images"),
 }
 COMPARING = ("solver=kfac of a decoder", "solver=chosen of a decoder")

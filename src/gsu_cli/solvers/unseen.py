@@ -25,8 +25,8 @@ class UnseenLevel:
     Attributes:
         kind: how the level was derived.
         loss: of the forgotten images, as a function of the weights.
-        start: before the first step, nats per image.
-        expected: increase, nats per image; > 0.
+        start: before the first step, in the unit of the loss, per image.
+        expected: increase, likewise; >= 0.
         ends: whether a step ends there; else it is noted.
         images: whose Fisher was taken for it, where a step ends there.
         notes: further facts for the record.
@@ -68,6 +68,19 @@ def kind_of(bound: str, split: Split) -> str | None:
     return None if bound == "none" else bound
 
 
+def unbounded(bound: str, split: Split, other: str = "") -> dict[str, str]:
+    """For the record, where single images or a fraction are forgotten without a level: why; else empty.
+
+    Args:
+        bound: as typed.
+        split: what is forgotten.
+        other: why no level is read whatever is typed.
+    """
+    if kind_of("auto", split) != "leverage" or (bound != "none" and not other):
+        return {}
+    return {"no_bound": "method.bound=none" if bound == "none" else other}
+
+
 def check_bound(bound: str, split: Split) -> None:
     """Refuses the level of a class where something else is to be forgotten.
 
@@ -79,4 +92,18 @@ def check_bound(bound: str, split: Split) -> None:
             "`method.bound=class_level` needs whole classes to forget",
             found=split.words,
             way_out="Leave out method.bound",
+        )
+
+
+def check_decoders(bound: str) -> None:
+    """Refuses the level of a class, which is known of a decoder alone.
+
+    Raises:
+        UsageError: it was typed.
+    """
+    if bound == "class_level":
+        raise UsageError(
+            "`method.bound=class_level` needs a model with a decoder",
+            found="a diffusion model",
+            way_out="Leave out method.bound, or take method.bound=leverage",
         )
