@@ -197,6 +197,20 @@ def test_one_altered_bit(file: Path) -> None:
     assert "the digest of the weights must match" in refused(file)
 
 
+@pytest.mark.parametrize(("number", "word"), [(torch.nan, "nan"), (torch.inf, "inf"), (-torch.inf, "inf")])
+def test_weights_that_are_not_finite(tmp_path: Path, number: float, word: str) -> None:
+    """Whoever samples from them would get an image of nothing, or blame its own step."""
+    model = tiny()
+    with torch.no_grad():
+        model.decoder[0].weight[0, 0] = number
+    path = tmp_path / "x.safetensors"
+    save_checkpoint(path, model, about={})
+    assert refused(path) == (
+        f"the weights of a checkpoint must be finite; found {word} in decoder.0.weight of {path}. "
+        "Take an earlier file, or train again at a lower training.lr."
+    )
+
+
 def test_missing_and_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path):
         assert "`checkpoint.path` must be an existing file" in refused(path)

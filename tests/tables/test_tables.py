@@ -63,6 +63,15 @@ def test_slow_rows_are_run_with_seeds_of_their_own() -> None:
     assert {c.entry for c in cells} == {"digit", "both digits"}
 
 
+def test_of_several_words_about_slow_cells_the_last_counts() -> None:
+    rows = {"rows": ["both_digits"], "seeds": [0]}
+    cells = TableSpec.of(VALUES | {"slow": [rows, {**rows, "columns": ["surgery"], "seeds": [0, 5]}]}).cells()
+    assert [(c.column, c.seed) for c in cells if c.entry == "both digits"] == [
+        ("ascent", 0), ("finetune", 0), ("surgery", 0), ("surgery", 5)
+    ]  # fmt: skip
+    assert [c.seed for c in cells if c.row == "digit 0"] == [1, 2] * 3
+
+
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [
@@ -90,7 +99,22 @@ def test_slow_rows_are_run_with_seeds_of_their_own() -> None:
         ({"subset": {"rows": ["digit 9"], "columns": []}}, "`table.subset.rows` must name labels"),
         ({"subset": {"rows": [], "columns": ["fintune"]}}, "found fintune. Did you mean 'finetune'?"),
         ({"row": {}}, "found row. Did you mean 'rows'?"),
-        ({"slow": {"rows": ["digit"]}}, "`table.slow` must hold rows, a list of keys, and seeds"),
+        *[
+            ({"slow": bad}, "`table.slow` must hold lists: rows, keys of the table, and seeds, and may hold columns")
+            for bad in (
+                {"rows": ["digit"]},
+                {"rows": "digit", "seeds": [1]},
+                {"rows": ["digit"], "columns": "ascent", "seeds": [1]},
+                {"rows": None, "seeds": [1]},
+                [["digit"]],
+                "digit",
+                5,
+            )
+        ],
+        (
+            {"slow": {"rows": ["digit"], "columns": ["ascend"], "seeds": [1]}},
+            "`table.slow.columns` must name labels of the table's columns; found ascend. Did you mean 'ascent'?",
+        ),
         ({"slow": {"rows": ["digits"], "seeds": [1]}}, "found digits. Did you mean 'digit'?"),
         ({"slow": {"rows": ["digit"], "seeds": [-1]}}, "`table.slow.seeds` must be a list"),
         ({"mean": "all"}, "`table.mean` must be true, false, only or each; found all"),

@@ -76,3 +76,18 @@ def test_a_state_without_the_average_is_not_gone_on_with(tmp_path: Path) -> None
     with pytest.raises(CheckpointError, match=r"a state needs the averaged weights; found none that fit in .*Type the"):
         restore(tmp_path / "state.safetensors", other, Optimisers(other, recipe, steps=1), Average(other, 0.9), facts)
     assert not tiny_world.same(before, tiny_world.weights(other)), "nothing was put into it"
+
+
+def test_an_average_that_is_not_finite_is_not_gone_on_with(tmp_path: Path) -> None:
+    """It would be saved as the trained model."""
+    model = tiny_diffusion.fresh()
+    recipe = Recipe(epochs=1, batch_size=60, lr=1e-2, ema=0.9)
+    optimisers, average = Optimisers(model, recipe, steps=1), Average(model, 0.9)
+    model.loss(tiny_world.dataset().train.floats()[:8], None, torch.Generator().manual_seed(0)).mean().backward()  # type: ignore[no-untyped-call]
+    optimisers.each[0].step()
+    next(iter(average.weights.values())).view(-1)[0] = torch.nan
+    keep(tmp_path / "state.safetensors", model, optimisers, average, [1.0], {})
+    with pytest.raises(
+        CheckpointError, match=r"weights of a training state must be finite; found nan in .* of .*state"
+    ):
+        restore(tmp_path / "state.safetensors", model, optimisers, average, {})

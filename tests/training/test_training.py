@@ -390,6 +390,12 @@ def without_moments(state: Path) -> None:
     save_file(kept, state, metadata={"gsu": json.dumps({**meta, "digest": digest(kept)})})
 
 
+def not_a_number(state: Path) -> None:
+    meta, tensors = read_tensors(state)
+    tensors["model/posterior_head.bias"][0] = nan
+    save_file(tensors, state, metadata={"gsu": json.dumps({**meta, "digest": digest(tensors)})})
+
+
 WROTE = "a training state must hold what training wrote; found"
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "altered": (altered, "a training state must match its digest; found a mismatch in"),
@@ -402,6 +408,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda p: save_file({"a": torch.zeros(1)}, p),
         "a training state must carry gsu metadata.* Train anew without resume",
     ),
+    "nan": (not_a_number, "weights of a training state must be finite; found nan in posterior_head.bias of"),
     "no losses": (told(losses=None), WROTE),
     "losses that are none": (told(losses=["much"]), WROTE),
     "facts that are none": (told(facts=3), WROTE),

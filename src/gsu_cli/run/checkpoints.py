@@ -24,7 +24,7 @@ from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.files import atomic, sha256_of
 from gsu_cli.run.moved import current
 from gsu_cli.run.one_line import one_line
-from gsu_cli.run.tensor_files import TRAIN_ONE, digest, read_tensors
+from gsu_cli.run.tensor_files import TRAIN_ONE, broken, digest, read_tensors
 
 SCHEMA = 1
 
@@ -102,7 +102,7 @@ def load_checkpoint(
 
     Raises:
         CheckpointError: missing, truncated, a pickle, not written by gsu or by a newer one, wrong digest, of a class
-            that cannot be built here, or of another image shape.
+            that cannot be built here, with weights that are not finite, or of another image shape.
     """
     if not path.is_file():
         raise CheckpointError(
@@ -134,6 +134,12 @@ def load_checkpoint(
     with of_anyone(sentence):
         model = _rebuild(meta["target"], meta["config"])
         model.load_state_dict(tensors)
+    if found := broken(model.state_dict(), dict(model.named_parameters())):
+        raise CheckpointError(
+            "the weights of a checkpoint must be finite",
+            found=f"{found} of {path}",
+            way_out="Take an earlier file, or train again at a lower training.lr",
+        )
     if shape is not None and tuple(_shape(model) or shape) != tuple(shape):
         raise CheckpointError(
             f"the checkpoint must be for images of the data set's shape {tuple(shape)}",

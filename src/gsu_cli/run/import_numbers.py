@@ -39,7 +39,9 @@ def _not_finite(name: str, stored: Tensor, value: Tensor, path: Path) -> Checkpo
     return CheckpointError(
         "the weights of a checkpoint must be finite",
         found=f"{what} in {name} of {path}",
-        way_out="It was beyond 65,504 when saved as float16: save it as float32 or bfloat16" if half else "",
+        way_out="It was beyond 65,504 when saved as float16: save it as float32 or bfloat16"
+        if half
+        else "Take an earlier file, or train again at a lower learning rate",
     )
 
 

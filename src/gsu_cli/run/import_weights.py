@@ -145,5 +145,7 @@ def _read(path: Path) -> Any:
         ) from e
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as e:
         raise CheckpointError(
-            "a foreign checkpoint must be a whole file of torch.save or safetensors", found=f"{path} ({one_line(e)})"
+            "a foreign checkpoint must be a whole file of torch.save or safetensors",
+            found=f"{path} ({one_line(e)})",
+            way_out="Copy or save it again",
         ) from e

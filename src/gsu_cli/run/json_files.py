@@ -24,7 +24,7 @@ def read_config(path: Path, what: str) -> dict[str, Any]:
             way_out=f"Give the folder that {what} was saved to with checkpoint.path=",
         ) from None
     except (OSError, ValueError) as e:
-        raise CheckpointError(f"{path} must be readable JSON", found=str(e)) from e
+        raise CheckpointError(f"{path} must be readable JSON", found=str(e), way_out="Copy the folder again") from e
     if not isinstance(found, dict):
         raise CheckpointError(f"{path} must hold a JSON object", found=type(found).__name__)
     return found

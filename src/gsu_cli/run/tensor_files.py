@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,23 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
         # flat first: a 1 x 1 kernel in channels-last layout counts as contiguous, yet its last stride is not 1
         h.update(t.reshape(-1).view(torch.uint8).numpy().data)
     return h.hexdigest()
+
+
+def broken(tensors: Mapping[str, Tensor], parameters: Collection[str]) -> str | None:
+    """The first tensor that no model can compute with: one with nan, or with inf among ``parameters``; None: all can.
+
+    A buffer may hold inf: a mask of attention, for one.
+
+    >>> broken({"a": torch.ones(2), "mask": torch.tensor(-torch.inf), "b": torch.tensor([1, torch.inf])}, ["a", "b"])
+    'inf in b'
+    """
+    for name, t in tensors.items():
+        if t.is_floating_point() and not bool(t.isfinite().all()):
+            if bool(t.isnan().any()):
+                return f"nan in {name}"
+            if name in parameters:
+                return f"inf in {name}"
+    return None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

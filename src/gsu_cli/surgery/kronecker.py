@@ -104,7 +104,7 @@ class KroneckerFisher:
             raise UsageError(
                 "relative damping needs a Fisher that is not zero",
                 found=f"a mean eigenvalue of 0 from {self.n} samples",
-                way_out="Use an absolute damping (relative=False), the global scope, or more samples.",
+                way_out="Choose a model whose loss depends on its weights: this one's does not",
             )
         spectra = tuple(1 / (x.eigenvalues + damping * m) for x, m in zip(self.layers, means[:-1], strict=True))
         return KroneckerInverse(self, spectra, {k: 1 / (s + damping * means[-1]) for k, s in self.diagonal.items()})

@@ -33,7 +33,8 @@ class TableSpec:
         seeds: every cell is run with each of them.
         subset: ``columns`` that are run for ``rows`` alone, by the labels that the table shows, and, where given, with
             those of ``seeds`` alone: what is slow.
-        slow: ``rows``, by their keys of the yaml, that are run with ``seeds`` of their own.
+        slow: ``rows``, by their keys of the yaml, that are run with ``seeds`` of their own, in all ``columns`` or in
+            those whose labels are given; a list of such, of which the last that speaks of a cell counts.
         title: above the table; the name if empty.
         optional: labels of rows whose data may be missing: a hole, not a failure.
         references: whose numbers stand beside those of the columns: "original", "retrained", "data".
@@ -56,7 +57,7 @@ class TableSpec:
     models: Mapping[str, str] = field(default_factory=dict)
     audit: str | None = None
     subset: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    slow: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    slow: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]] = ()
     title: str = ""
     optional: Sequence[str] = ()
     references: Sequence[str] = ()
@@ -104,8 +105,8 @@ class TableSpec:
             )
         if self.subset.get("seeds") is not None:
             _check_seeds("table.subset.seeds", self.subset["seeds"])
-        if self.slow:
-            self._check_slow()
+        for entry in self._slow():
+            self._check_slow(entry)
         if self.plot not in (True, False, "front"):
             raise UsageError("`table.plot` must be true, false or front", found=self.plot)
         if self.mean not in (True, False, "only", "each"):
@@ -118,13 +119,26 @@ class TableSpec:
             if unknown := [word for word in getattr(self, key) if word not in choices]:
                 raise UsageError(f"`table.{key}` must name some of {', '.join(choices)}", found=unknown[0])
 
-    def _check_slow(self) -> None:
-        if not isinstance(self.slow, Mapping) or set(self.slow) != {"rows", "seeds"}:
-            raise UsageError("`table.slow` must hold rows, a list of keys, and seeds", found=self.slow)
-        if unknown := [key for key in self.slow["rows"] if key not in self.rows]:
+    def _slow(self) -> Sequence[Mapping[str, Sequence[Any]]]:
+        entries: Any = self.slow or ()
+        return entries if _is_list(entries) else [entries]
+
+    def _check_slow(self, entry: Any) -> None:
+        known = {"rows", "columns", "seeds"}
+        lists = isinstance(entry, Mapping) and all(_is_list(value) for value in entry.values())
+        if not lists or {*entry, "columns"} != known:
+            raise UsageError(
+                "`table.slow` must hold lists: rows, keys of the table, and seeds, and may hold columns", found=entry
+            )
+        if unknown := [key for key in entry["rows"] if key not in self.rows]:
             raise UsageError("`table.slow.rows` must name keys of the table's rows", found=unknown[0],
                              way_out=did_you_mean(str(unknown[0]), self.rows))  # fmt: skip
-        _check_seeds("table.slow.seeds", self.slow["seeds"])
+        _check_seeds("table.slow.seeds", entry["seeds"])
+
+    def _seeds(self, key: str, column: str) -> Sequence[int]:
+        """Of the cells of a key of ``rows`` in one column."""
+        speaks = [e["seeds"] for e in self._slow() if key in e["rows"] and column in e.get("columns", (column,))]
+        return speaks[-1] if speaks else self.seeds
 
     def cells(self) -> list[Cell]:
         """All runs of the table, row by row.
@@ -140,10 +154,14 @@ class TableSpec:
             if unknown := [label for label in self.subset.get(key, ()) if label not in labels]:
                 raise UsageError(f"`table.subset.{key}` must name labels of the table's {key}", found=unknown[0],
                                  way_out=did_you_mean(unknown[0], labels))  # fmt: skip
+        labels = [label for _, label, _ in columns]
+        if unknown := [label for e in self._slow() for label in e.get("columns", ()) if label not in labels]:
+            raise UsageError("`table.slow.columns` must name labels of the table's columns", found=unknown[0],
+                             way_out=did_you_mean(str(unknown[0]), labels))  # fmt: skip
         return [
             Cell(row, column, seed, (*base, *a, *b), key in self.optional, key.replace("_", " "), audit)
             for (key, row, a), (_, column, b) in itertools.product(rows, columns)
-            for seed in (self.slow["seeds"] if key in self.slow.get("rows", ()) else self.seeds)
+            for seed in self._seeds(key, column)
             if not self.in_subset(column)
             or (row in self.subset["rows"] and seed in (self.subset.get("seeds") or (seed,)))
         ]
@@ -159,6 +177,10 @@ def one_line(key: str, typed: str) -> tuple[str, ...]:
     if len(lines) > 1:
         raise UsageError(f"`{key}` must set one value a key", found=typed)
     return lines[0]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def _check_seeds(key: str, seeds: Any) -> None:

@@ -104,7 +104,7 @@ def fit(
                     raise NonFiniteError(
                         f"the training loss must stay finite (epoch {epoch + 1}, step {k + 1} of {steps_per_epoch})",
                         found=value,
-                        way_out="Lower training.lr; the state after the last whole epoch is kept",
+                        way_out="Lower training.lr, or the method.lr of `gsu unlearn`",
                     )
                 optimisers.step()
                 if average is not None:
@@ -152,7 +152,7 @@ def _check_weights(model: nn.Module, epoch: int) -> None:
             raise NonFiniteError(
                 f"the weights must stay finite (end of epoch {epoch + 1})",
                 found=f"nan or inf in {name}",
-                way_out="Lower training.lr; the state after the last whole epoch is kept",
+                way_out="Lower training.lr, or the method.lr of `gsu unlearn`",
             )
 
 

@@ -15,7 +15,7 @@ from gsu_cli.errors import CheckpointError
 from gsu_cli.run.files import atomic
 from gsu_cli.run.lineage import brief, differences
 from gsu_cli.run.one_line import in_one_line, one_line
-from gsu_cli.run.tensor_files import digest, read_tensors
+from gsu_cli.run.tensor_files import broken, digest, read_tensors
 from gsu_cli.training.averaging import Average
 from gsu_cli.training.optimisers import Optimisers
 
@@ -123,7 +123,12 @@ def _restored(
             raise CheckpointError(
                 "to resume, a state needs the averaged weights", found=f"none that fit in {path}", way_out=ANEW
             )
-        average.restore(averages, int(meta.get("averaged", 0)))
+        average.restore(averages, int(meta["averaged"]))
+    for held in (weights, averages):
+        if number := broken(held, dict(model.named_parameters())):
+            raise CheckpointError(
+                "the weights of a training state must be finite", found=f"{number} of {path}", way_out=AGAIN
+            )
     slots: dict[int, dict[str, Tensor]] = {}
     parameters = optimisers.parameters()
     for key, t in tensors.items():

@@ -74,7 +74,7 @@ def alpha_bars_of(scheduler: Any) -> Tensor:
     if not falls or not 0 < float(bars[0]) < 1 or float(bars[-1]) < 0:
         raise CheckpointError(
             f"the betas of {SCHEDULER} must lie between 0 and 1, so that an image fades into noise",
-            found=f"shares of an image from {float(bars[0]):.3g} to {float(bars[-1]):.3g}",
+            found=f"betas from {float(scheduler.betas.min()):.3g} to {float(scheduler.betas.max()):.3g}",
             way_out="Copy the scheduler's folder again",
         )
     return bars
@@ -131,9 +131,8 @@ def check_pair(unet: Any, scheduler: Any, shape: tuple[int, int, int]) -> None:
         raise CheckpointError(
             f"the network of {UNET} must be for images of the data set's shape {shape}",
             found=f"in_channels and sample_size {expected}",
-            way_out=f"Choose the data set that it was trained on, or {SCALED}: dataset.size={sizes[0]}"
-            if sizes and sizes[0]
-            else "Choose the data set that it was trained on",
+            way_out="Choose the data set that it was trained on"
+            + (f", or {SCALED}: dataset.size={sizes[0]}" if unet.in_channels == c and len({*sizes}) == 1 else ""),
         )
     factor = 2 ** (len(unet.block_out_channels) - 1)
     if h % factor or w % factor:
