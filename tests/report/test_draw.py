@@ -95,6 +95,8 @@ def test_the_same_input_gives_the_same_bytes_whatever_the_settings_of_the_user(t
         for kind in KINDS:
             write_figure(tmp_path / f"b.{kind}", figure)
             assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes(), kind
+        with canvas.settings(), canvas.settings():
+            assert matplotlib.rcParams["font.size"] == 12
         assert matplotlib.rcParams["font.size"] == 30, "the user's own are left as they were"
     assert file_name(figure, "pdf") == "a-figure.pdf"
 

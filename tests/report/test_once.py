@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
 from gsu_cli.report.keys import key
-from gsu_cli.report.once import once, unchanged
+from gsu_cli.report.once import once, once_of_all, unchanged
 from gsu_cli.run.record import Record
 from made_runs import run
 
@@ -18,6 +20,13 @@ calls: list[tuple[str, str]] = []
 def asked(record: Record, word: str) -> str:
     calls.append((record.verb, word))
     return f"{record.verb} {word}"
+
+
+@once_of_all
+def asked_of_all(records: Iterable[Record], word: str) -> list[str]:
+    verbs = [record.verb for record in records]
+    calls.append((" ".join(verbs), word))
+    return verbs
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +71,32 @@ def test_a_failure_is_no_answer() -> None:
         for _ in range(2):
             with pytest.raises(AttributeError):
                 key(Record("unlearn"), 3)  # type: ignore[arg-type]
+
+
+def test_several_records_are_asked_once_whatever_holds_them_in_that_order() -> None:
+    one, other = Record("unlearn"), Record("train")
+    with unchanged():
+        for records in ([one, other], (one, other), iter([one, other])):
+            assert asked_of_all(records, "a") == ["unlearn", "train"]
+        assert asked_of_all([other, one], "a") == ["train", "unlearn"]
+        assert asked_of_all([one], "a") == ["unlearn"]
+    assert [words for words, _ in calls] == ["unlearn train", "train unlearn", "unlearn"]
+    assert asked_of_all(iter([one, other]), "a") == asked_of_all([one, other], "a")
+    assert len(calls) == 5
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_the_collector_rests_within_and_is_as_it_was_after(collects: bool) -> None:
+    was = gc.isenabled()
+    (gc.enable if collects else gc.disable)()
+    try:
+        with unchanged():
+            with unchanged():
+                pass
+            assert not gc.isenabled()
+        assert gc.isenabled() == collects
+        with pytest.raises(ValueError, match="ends"), unchanged():
+            raise ValueError("ends")
+        assert gc.isenabled() == collects
+    finally:
+        (gc.enable if was else gc.disable)()

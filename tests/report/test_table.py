@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
-from gsu_cli.report.formats import RENDER, SUFFIXES
+from gsu_cli.report.formats import RENDER, SUFFIXES, terminal
 from gsu_cli.report.table import Cell, Column, Table, text, written
 
 
@@ -123,3 +125,12 @@ def test_the_terminal_shows_every_cell_and_note(table):
     out = RENDER["terminal"](table)
     for words in ("fisher_surgery", "-91.2% ± 0.8", "- [1]", "[1] 1 of 1 failed: lr_0 50%", "means over seeds"):
         assert words in out
+
+
+def test_the_text_of_a_terminal_is_what_rich_makes_of_it_where_lines_may_break(table):
+    odd = (Cell("two\nlines"), Cell(note="広い"), Cell(note="a note"), Cell("広い文字", 3.0))
+    for one in (table, replace(table, rows=(*table.rows, odd)), replace(table, rows=())):
+        console = Console(file=io.StringIO(), width=10_000, color_system=None, highlight=False)
+        console.print(terminal.grid(one))
+        lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
+        assert RENDER["terminal"](one) == "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gsu_cli.report.keys import BUDGET, checkpoints, default_keys, key, natural, varied
 from gsu_cli.report.numbers import Shift
-from gsu_cli.report.once import once
+from gsu_cli.report.once import once, once_of_all
 from gsu_cli.report.quantities import Quantity, Reading
 from gsu_cli.report.settings import ADDED, chosen, data, settings, weights
 from gsu_cli.report.sweep import labels
@@ -69,29 +69,34 @@ class Group:
 
     def statistic(self, quantity: Quantity) -> Statistic:
         """Mean, interval, counts and worst cell of a quantity."""
-        cells: dict[str, dict[str, tuple[Record, float]]] = {}
-        missing: list[str] = []
-        shifts: list[Shift] = []
-        for record in self.done:
-            reading: Reading = quantity.read(record)
-            if reading.value is None:
-                missing.append(reading.reason)
-                shifts += [reading.shift] if reading.shift is not None else []
-            else:
-                # of two runs with the same seeds, one with more metrics say, the later counts: no second evidence
-                cells.setdefault(setting(record), {})[_seeds(record)] = (record, reading.value)
-        if not cells:
-            return Statistic(None, missing=tuple(missing), shifts=tuple(shifts))
-        means = [statistics.fmean(value for _, value in runs.values()) for runs in cells.values()]
-        n = sum(map(len, cells.values()))
-        spread = means if len(cells) > 1 else [value for runs in cells.values() for _, value in runs.values()]
-        low, high = interval(spread)
-        worst = None
-        if quantity.better and len(cells) > 1:
-            extreme = (max if quantity.better == "lower" else min)(range(len(means)), key=means.__getitem__)
-            names = _names([next(iter(runs.values()))[0] for runs in cells.values()])
-            worst = Extreme(means[extreme], names[extreme])
-        return Statistic(statistics.fmean(means), low, high, n, len(cells), tuple(missing), worst, tuple(shifts))
+        return _statistic(self.done, quantity)
+
+
+@once_of_all
+def _statistic(done: Iterable[Record], quantity: Quantity) -> Statistic:
+    cells: dict[str, dict[str, tuple[Record, float]]] = {}
+    missing: list[str] = []
+    shifts: list[Shift] = []
+    for record in done:
+        reading: Reading = quantity.read(record)
+        if reading.value is None:
+            missing.append(reading.reason)
+            shifts += [reading.shift] if reading.shift is not None else []
+        else:
+            # of two runs with the same seeds, one with more metrics say, the later counts: no second evidence
+            cells.setdefault(setting(record), {})[_seeds(record)] = (record, reading.value)
+    if not cells:
+        return Statistic(None, missing=tuple(missing), shifts=tuple(shifts))
+    means = [statistics.fmean(value for _, value in runs.values()) for runs in cells.values()]
+    n = sum(map(len, cells.values()))
+    spread = means if len(cells) > 1 else [value for runs in cells.values() for _, value in runs.values()]
+    low, high = interval(spread)
+    worst = None
+    if quantity.better and len(cells) > 1:
+        extreme = (max if quantity.better == "lower" else min)(range(len(means)), key=means.__getitem__)
+        names = _names([next(iter(runs.values()))[0] for runs in cells.values()])
+        worst = Extreme(means[extreme], names[extreme])
+    return Statistic(statistics.fmean(means), low, high, n, len(cells), tuple(missing), worst, tuple(shifts))
 
 
 def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
@@ -168,6 +173,7 @@ def setting(record: Record) -> str:
     return json.dumps([*names, data(record), made, typed, chosen(record)], sort_keys=True, default=str)
 
 
+@once
 def _seeds(record: Record) -> str:
     """What seeds and which of several checkpoints of one setting; a run that does not say is one of its own."""
     if not record.seeds:

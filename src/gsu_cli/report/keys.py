@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gsu_cli.errors import UsageError, renamed
-from gsu_cli.report.once import once
+from gsu_cli.report.once import once, once_of_all
 from gsu_cli.report.settings import chosen, data, needed, weights
 from gsu_cli.run.record import Record
 
@@ -153,21 +153,23 @@ def _forget(record: Record) -> str:
     return NOT_RECORDED
 
 
+@once_of_all
 def varied(records: Iterable[Record]) -> list[str]:
     """Dotted keys of `chosen` in which runs of one method on one data set differ, in the order of the config."""
     values: dict[tuple[str, str, str], set[str]] = {}
     for record in records:
-        for name, value in _with_budget(record).items():
-            if name not in CLASSES:
-                values.setdefault((key(record, "method"), key(record, "dataset"), name), set()).add(as_text(value))
+        method, dataset = key(record, "method"), key(record, "dataset")
+        for name, value in _texts(record).items():
+            values.setdefault((method, dataset, name), set()).add(value)
     return list(dict.fromkeys(name for (*_, name), found in values.items() if len(found) > 1))
 
 
 @once
-def _with_budget(record: Record) -> dict[str, Any]:
-    """What was chosen; the budget also where the config of a kept record does not hold it."""
+def _texts(record: Record) -> dict[str, str]:
+    """What was chosen, as text; the budget also where the config of a kept record does not hold it."""
     budget = key(record, BUDGET)
-    return chosen(record) if budget in (ABSENT, NOT_RECORDED) else {**chosen(record), BUDGET: budget}
+    found = {name: as_text(value) for name, value in chosen(record).items() if name not in CLASSES}
+    return found if budget in (ABSENT, NOT_RECORDED) else {**found, BUDGET: budget}
 
 
 def default_keys(records: Sequence[Record]) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gsu_cli.report.numbers import Shift, change, shift
+from gsu_cli.report.once import once_of_all
 from gsu_cli.report.table import Column, Form
 from gsu_cli.run.record import ROLES, Measurement, Place, Record, Role
 
@@ -126,6 +127,7 @@ SEARCH = Quantity(
 )  # fmt: skip
 
 
+@once_of_all
 def discover(records: Iterable[Record], subject: str = "unlearned") -> list[Quantity]:
     """The quantities that these records hold, in the order of a table: what leads, then by role.
 

@@ -1,10 +1,11 @@
-"""A canvas without a window, in points, with our own settings; and how wide text is on it."""
+"""A canvas without a window, in points, with our own settings."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from gsu_cli.report.figures.palette import LIGHT
@@ -24,21 +25,30 @@ OWN: Any = {
     "path.simplify": False,
     "text.parse_math": False,
 }
+_set: ContextVar[bool] = ContextVar("set", default=False)
 
 
 @contextmanager
 def settings() -> Iterator[None]:
     """Matplotlib's settings for our figures, whatever the user's own say: the same input gives the same bytes.
 
-    Text is text, also "$"; letters that the font does not have are the reader's to show.
+    Text is text, also "$"; letters that the font does not have are the reader's to show. A block within a block finds
+    them set.
     """
     import matplotlib
 
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(OWN)
+    if _set.get():
         yield
+        return
+    token = _set.set(True)
+    try:
+        with matplotlib.rc_context(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(OWN)
+            yield
+    finally:
+        _set.reset(token)
 
 
 def new(wide: float, high: float) -> Canvas:
@@ -65,22 +75,3 @@ def blank(canvas: Canvas, box: tuple[float, float, float, float]) -> Axes:
     axes.set_axis_off()
     axes.set(xlim=(0, box[2]), ylim=(0, box[3]))
     return axes
-
-
-def length(canvas: Canvas, text: str, weight: str = "normal") -> float:
-    """Points that a text is wide, by its longest line."""
-    from matplotlib.font_manager import FontProperties
-
-    agg: Any = canvas.canvas
-    font = FontProperties(size=OWN["font.size"], weight=weight)
-    measure = agg.get_renderer().get_text_width_height_descent
-    return max(float(measure(line, font, False)[0]) for line in text.split("\n"))
-
-
-def fitted(canvas: Canvas, text: str, room: float, weight: str = "normal") -> str:
-    """The text, or its beginning where there is no room for all of it; what a chart is about says it whole."""
-    if length(canvas, text, weight) <= room:
-        return text
-    while text and length(canvas, f"{text}...", weight) > room:
-        text = text[:-1]
-    return f"{text.rstrip()}..."

@@ -5,9 +5,10 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from gsu_cli.report.figures.canvas import POINTS_PER_INCH, blank, fitted, length, new, place
+from gsu_cli.report.figures.canvas import POINTS_PER_INCH, blank, new, place
 from gsu_cli.report.figures.chart import Chart, Figure, Series
 from gsu_cli.report.figures.labels import beside
+from gsu_cli.report.figures.lengths import fitted, length
 from gsu_cli.report.figures.marks import line, look, of_legend, spans
 from gsu_cli.report.figures.palette import LIGHT
 from gsu_cli.report.figures.scales import KNEE
@@ -76,7 +77,8 @@ def _chart(canvas: Canvas, chart: Chart, left: float, bottom: float) -> None:
     axes = place(canvas, (left + inset, bottom + BOTTOM, across, up))
     _axes(axes, chart)
     title = fitted(canvas, chart.title, across, "bold")
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=LIGHT["ink"], pad=6)
+    ink: dict[str, Any] = {"fontsize": 12, "fontweight": "bold", "color": LIGHT["ink"]}
+    axes.set_title(title, loc="left", y=1.0, pad=6, **ink)  # without y all labels are measured to place it
     axes.set_xlabel(fitted(canvas, chart.x.title, across), color=LIGHT["muted"], labelpad=4)
     axes.set_ylabel(fitted(canvas, chart.y.title, up + TOP), color=LIGHT["muted"])
     axes.yaxis.set_label_coords(-(inset - 17) / across, 0.5)

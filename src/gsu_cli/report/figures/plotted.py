@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gsu_cli.report.groups import Statistic
 from gsu_cli.report.keys import key, varied
+from gsu_cli.report.once import once_of_all
 from gsu_cli.report.quantities import Quantity, discover
 from gsu_cli.report.table import Cell, text
 from gsu_cli.run.record import Record
@@ -34,6 +35,7 @@ def _has(quantity: Quantity, records: Sequence[Record]) -> bool:
     return any(quantity.read(r).value is not None for r in records)
 
 
+@once_of_all
 def numeric(records: Sequence[Record]) -> list[str]:
     """Settings of a method that vary and are numbers."""
     return [

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -13,20 +15,25 @@ from gsu_cli.report.columns import column_widths
 from gsu_cli.report.table import Table, footnotes, written
 
 
-def grid(table: Table, *, narrow: bool = False) -> Group:
+def grid(table: Table, *, narrow: bool = False, whole: bool = False) -> Group:
     """What `rich.console.Console.print` takes.
 
     Args:
         table: to print.
         narrow: columns are as narrow as their numbers are, and heads and words break.
+        whole: there is room for every line: nobody need look where it breaks, which takes a third of the time.
     """
     shown = written(table)
     out = RichTable(box=box.SIMPLE_HEAD, title=table.title or None, title_justify="left", pad_edge=False)
-    widths = column_widths(table) if narrow else [None] * len(table.columns)
+    rows = [[Text.assemble(text, (f" [{mark}]" if mark else "", "dim")) for text, mark in row] for row in shown.rows]
+    widths: Sequence[int | None] = column_widths(table) if narrow else [None] * len(table.columns)
+    if whole:
+        texts = zip(shown.heads, *([text.plain for text in row] for row in rows), strict=True)
+        widths = [max(cell_len(line) for text in column for line in text.splitlines() or [""]) for column in texts]
     for head, column, width in zip(shown.heads, table.columns, widths, strict=True):
-        out.add_column(Text(head), justify=column.side, width=width, overflow="fold")
-    for row in shown.rows:
-        out.add_row(*(Text.assemble(text, (f" [{mark}]" if mark else "", "dim")) for text, mark in row))
+        out.add_column(Text(head), justify=column.side, width=width, overflow="fold", no_wrap=whole)
+    for row in rows:
+        out.add_row(*row)
     return Group(out, *(Text(note, style="dim") for note in footnotes(table, shown.notes)))
 
 
@@ -34,5 +41,5 @@ def render(table: Table) -> str:
     """Plain text, as wide as the table needs."""
     console = Console(file=io.StringIO(), width=10_000, color_system=None, highlight=False)
     with console.capture() as captured:
-        console.print(grid(table))
+        console.print(grid(table, whole=True))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"

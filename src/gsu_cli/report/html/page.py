@@ -116,17 +116,18 @@ def _plotted(figures: Sequence[Figure], name: str = "figure") -> list[Plot]:
     """The figures as the template wants them; nothing is imported to draw where there are none."""
     if not figures:
         return []
-    from gsu_cli.report.figures import svg
+    from gsu_cli.report.figures import canvas, svg
 
-    return [
-        Plot(
-            figure.title,
-            figure.about,
-            [svg.inline(chart, f"{name}-{i}-{k}") for k, chart in enumerate(figure.charts)],
-            svg.signs(figure.legend, f"{name}-{i}-sign"),
-        )
-        for i, figure in enumerate(figures)
-    ]
+    with canvas.settings():
+        return [
+            Plot(
+                figure.title,
+                figure.about,
+                [svg.inline(chart, f"{name}-{i}-{k}") for k, chart in enumerate(figure.charts)],
+                svg.signs(figure.legend, f"{name}-{i}-sign"),
+            )
+            for i, figure in enumerate(figures)
+        ]
 
 
 def _card(index: int, path: Path, record: Record, more: Sequence[str]) -> Card:
