@@ -14,7 +14,8 @@ from gsu_cli.errors import UsageError
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.report.summary import unseen_level
 from gsu_cli.run.record import Record
-from gsu_cli.solvers.class_level import sensitivity
+from gsu_cli.solvers.class_level import class_level, sensitivity
+from gsu_cli.surgery import kronecker
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.unlearn import unlearn
@@ -46,6 +47,15 @@ def test_sensitivity_is_a_ratio_of_traces() -> None:
         P = torch.linalg.inv(own + 0.1 * own.diagonal().mean() * torch.eye(len(own), dtype=own.dtype))
         above, beneath = above + float((full @ P).trace()), beneath + float((own @ P).trace())
     assert sensitivity(one, other, other) == pytest.approx(above / beneath, rel=1e-6)
+
+
+def test_no_eigenbasis_is_made_for_what_only_a_trace_is_taken_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, split, fisher = tiny_world.trained(), tiny_world.split(), fisher_of(3)
+    forget, others, names = split.forget_images, split.retain_images, fisher.names()
+    gone, kept = (kronecker_fisher(model, images, names, seed=0) for images in (forget, others))
+    monkeypatch.setattr(kronecker, "eigenbasis", lambda _: pytest.fail("an eigenbasis was made"))
+    found = class_level(model, forget, others, fisher, seed=0, ends=False)
+    assert found.notes["sensitivity"] == sensitivity(gone, kept, fisher), "to the last bit"
 
 
 def test_of_a_class_the_level_is_noted_and_ends_nothing() -> None:

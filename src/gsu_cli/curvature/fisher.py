@@ -10,10 +10,11 @@ from gsu_cli.curvature.blocks import MadeSites, passes, site_blocks
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.decoders import prefix_of, site_maker
+from gsu_cli.models.protocols import HasImageSites
 from gsu_cli.models.sites import Sites
 from gsu_cli.surgery.ekfac import EigenvalueBuilder
 from gsu_cli.surgery.kfac import KroneckerBuilder
-from gsu_cli.surgery.kronecker import KroneckerFisher
+from gsu_cli.surgery.kronecker import KroneckerFactors, KroneckerFisher
 from gsu_cli.surgery.ranks import ranks
 from gsu_cli.surgery.vectors import Vector
 
@@ -46,24 +47,32 @@ def kronecker_fisher(
     Raises:
         UsageError: the model has no sites, or the network has parameters without a layer of their own.
     """
-    maker = site_maker(model)
-    prefix = prefix_of(model, maker.network)
-
-    def stream(builder: KroneckerBuilder | EigenvalueBuilder) -> None:
-        def terms(_: int, made: MadeSites) -> Iterator[Vector]:
-            sites, generator = made()
-            residual = partial(maker.output_loss.fisher_residual, generator=generator)
-            for part in passes(maker, sites):
-                yield builder.terms(part.inputs, residual)
-
-        for found in ranks().parts_in_order(site_blocks(maker, source, seed=seed, block=block), terms):
-            builder.add(found)
-
-    factors = KroneckerBuilder(maker.network, names, prefix=prefix, locations=LOCATIONS)
-    stream(factors)
-    fisher = factors.finish()
+    fisher = kronecker_factors(model, source, names, seed=seed, block=block).fisher()
     if not ekfac:
         return fisher
-    correction = EigenvalueBuilder(maker.network, fisher)
-    stream(correction)
+    correction = EigenvalueBuilder(site_maker(model).network, fisher)
+    _stream(correction, site_maker(model), source, seed, block)
     return correction.finish()
+
+
+def kronecker_factors(
+    model: Any, source: Images | Sites, names: Sequence[str] | None = None, *, seed: int, block: int = BLOCK
+) -> KroneckerFactors:
+    """Those of `kronecker_fisher`, which takes the same, without eigenbases."""
+    maker = site_maker(model)
+    factors = KroneckerBuilder(maker.network, names, prefix=prefix_of(model, maker.network), locations=LOCATIONS)
+    _stream(factors, maker, source, seed, block)
+    return factors.factors()
+
+
+def _stream(
+    builder: KroneckerBuilder | EigenvalueBuilder, maker: HasImageSites, source: Images | Sites, seed: int, block: int
+) -> None:
+    def terms(_: int, made: MadeSites) -> Iterator[Vector]:
+        sites, generator = made()
+        residual = partial(maker.output_loss.fisher_residual, generator=generator)
+        for part in passes(maker, sites):
+            yield builder.terms(part.inputs, residual)
+
+    for found in ranks().parts_in_order(site_blocks(maker, source, seed=seed, block=block), terms):
+        builder.add(found)

@@ -16,25 +16,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from gsu_cli.curvature.fisher import kronecker_fisher
+from gsu_cli.curvature.fisher import kronecker_factors
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import parameters
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.posteriors import posterior
 from gsu_cli.solvers.unseen import UnseenLevel
 from gsu_cli.surgery.devices import wide
-from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerInverse
+from gsu_cli.surgery.kronecker import KroneckerFactors, KroneckerFisher, KroneckerInverse
 
 DAMPING = 0.1  # in mean eigenvalues of each layer
 
 
-def sensitivity(gone: KroneckerFisher, kept: KroneckerFisher, geometry: KroneckerFisher) -> float:
+def sensitivity(gone: KroneckerFactors, kept: KroneckerFactors, geometry: KroneckerFisher) -> float:
     """``tr(gone P) / tr(kept P)``, ``P`` the inverse of ``geometry`` with `DAMPING`; all of the same network."""
     P = geometry.inverse(DAMPING, damping_scope="layer")
     return _trace(gone, P) / _trace(kept, P)
 
 
-def _trace(fisher: KroneckerFisher, P: KroneckerInverse) -> float:
+def _trace(fisher: KroneckerFactors, P: KroneckerInverse) -> float:
     """``tr(fisher P)``."""
     total = sum(float((fisher.diagonal[k] * spectrum).sum()) for k, spectrum in P.diagonal.items())
     for layer, basis, spectrum in zip(fisher.layers, P.fisher.layers, P.spectra, strict=True):
@@ -56,7 +56,7 @@ def class_level(
         seed: of the latents.
         ends: whether a step ends at the level.
     """
-    gone, kept = (kronecker_fisher(model, images, fisher.names(), seed=seed) for images in (forget, others))
+    gone, kept = (kronecker_factors(model, images, fisher.names(), seed=seed) for images in (forget, others))
     found = sensitivity(gone, kept, fisher)
     loss = frozen_elbo(model, forget, seed=seed, what="the forget loss")
     mean, sd = posterior(model, others)

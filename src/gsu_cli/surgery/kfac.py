@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.surgery.devices import add_wide
-from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerLayer, eigenbasis
+from gsu_cli.surgery.kronecker import KroneckerFactors, KroneckerFisher, LayerFactors
 from gsu_cli.surgery.layers import find_scopes, rows, squared_gradients
 from gsu_cli.surgery.taps import Inputs, OutputGradient, Use, as_tuple, capture, eval_mode
 from gsu_cli.surgery.vectors import Vector
@@ -133,6 +133,15 @@ class KroneckerBuilder:
             UsageError: no sample was seen.
             NonFiniteError: a factor is not finite.
         """
+        return self.factors().fisher()
+
+    def factors(self) -> KroneckerFactors:
+        """Factors alone: without the eigenbases, which are the dearer part of a wide layer.
+
+        Raises:
+            UsageError: no sample was seen.
+            NonFiniteError: a factor is not finite.
+        """
         if self._n == 0:
             raise UsageError("Kronecker factors need at least one sample", found=0)
         layers = []
@@ -141,9 +150,8 @@ class KroneckerBuilder:
             A, G = self._A[name] / self._samples[name], self._G[name] / self._locations[name]
             if not (torch.isfinite(A).all() and torch.isfinite(G).all()):
                 raise NonFiniteError("Kronecker factors must be finite", found=f"nan or inf in layer {scope.module!r}")
-            (e_A, U_A), (e_G, U_G) = eigenbasis(A), eigenbasis(G)
-            layers.append(KroneckerLayer(scope, A, G, U_A, U_G, e_G[..., :, None] * e_A[..., None, :]))
+            layers.append(LayerFactors(scope, A, G))
         diagonal = {k: s / self._n for k, s in self._diagonal.items()}
         if bad := [k for k, s in diagonal.items() if not torch.isfinite(s).all()]:
             raise NonFiniteError("the diagonal Fisher must be finite", found=f"nan or inf in {bad[0]}")
-        return KroneckerFisher(tuple(layers), diagonal, self._n)
+        return KroneckerFactors(tuple(layers), diagonal, self._n)

@@ -25,15 +25,42 @@ DampingScope = Literal["global", "layer"]
 
 
 @dataclass(frozen=True)
-class KroneckerLayer:
-    """Factors of one layer, float64. ``eigenvalues`` is ``(q, p)``, the layout of the packed gradient.
-
-    Of a convolution in several groups each has the group as a first dimension.
-    """
+class LayerFactors:
+    """Factors of one layer, float64. Of a convolution in several groups each has the group as a first dimension."""
 
     scope: Scope
     A: Tensor
     G: Tensor
+
+
+@dataclass(frozen=True)
+class KroneckerFactors:
+    """``F`` without its eigenbasis, which costs more than the factors: all that a trace in another's basis needs.
+
+    Attributes:
+        layers: the layers with factors.
+        diagonal: parameter name -> ``E[grad^2]``, float64, for parameters without factors.
+        n: how many samples the statistics saw.
+    """
+
+    layers: tuple[LayerFactors, ...]
+    diagonal: Vector
+    n: int
+
+    def fisher(self) -> KroneckerFisher:
+        """With eigenbases and eigenvalues."""
+        return KroneckerFisher(tuple(map(_decomposed, self.layers)), self.diagonal, self.n)
+
+
+def _decomposed(layer: LayerFactors) -> KroneckerLayer:
+    (e_A, U_A), (e_G, U_G) = eigenbasis(layer.A), eigenbasis(layer.G)
+    return KroneckerLayer(layer.scope, layer.A, layer.G, U_A, U_G, e_G[..., :, None] * e_A[..., None, :])
+
+
+@dataclass(frozen=True)
+class KroneckerLayer(LayerFactors):
+    """With the basis. ``eigenvalues`` is ``(q, p)``, the layout of the packed gradient."""
+
     U_A: Tensor
     U_G: Tensor
     eigenvalues: Tensor
@@ -46,18 +73,10 @@ class KroneckerLayer:
 
 
 @dataclass(frozen=True)
-class KroneckerFisher:
-    """``F``, the Fisher of the mean loss per sample, block by block.
-
-    Attributes:
-        layers: the layers with factors.
-        diagonal: parameter name -> ``E[grad^2]``, float64, for parameters without factors.
-        n: how many samples the statistics saw.
-    """
+class KroneckerFisher(KroneckerFactors):
+    """``F``, the Fisher of the mean loss per sample, block by block; attributes as those of its factors."""
 
     layers: tuple[KroneckerLayer, ...]
-    diagonal: Vector
-    n: int
 
     def names(self) -> list[str]:
         """The parameters that ``F`` covers."""
