@@ -34,6 +34,14 @@ def test_the_distance_of_kolmogorov_and_smirnov_against_scipy():
     assert kolmogorov_smirnov(*on_levels).tolist() == pytest.approx(naive, abs=1e-6)
 
 
+def test_the_same_distances_by_counting_as_by_comparing_image_after_image(parts):
+    a, b = (part.floats() for part in parts)
+    best = a.new_zeros(a.shape[1:])
+    for level in torch.arange(32) / 32:
+        best = torch.maximum(best, ((a <= level).float().mean(0) - (b <= level).float().mean(0)).abs())
+    assert torch.equal(kolmogorov_smirnov(a, b), best), "to the last bit"
+
+
 def test_the_region_is_where_the_attribute_is_generated(parts):
     w = region(*parts)[0]
     rows, columns = BAR

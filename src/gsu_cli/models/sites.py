@@ -62,7 +62,7 @@ class Sites:
 
     Attributes:
         inputs: what the network is given, each ``(n, ...)``; conditions are among them.
-        targets: ``(n, ...)``, what its output is compared with.
+        targets: ``(n, ...)``, what its output is compared with; of pixels perhaps still as uint8, see `to_float`.
         constant: ``(n,)``, what the loss has besides and the network's weights do not move, the KL of a VAE; or None.
     """
 

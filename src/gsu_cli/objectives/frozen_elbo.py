@@ -21,13 +21,13 @@ def frozen_elbo(model: Any, images: Images, *, seed: int, latents: int = 1, what
 
     Args:
         model: with ``posterior`` (Gaussian, against N(0, I)), ``decoder`` and ``likelihood``.
-        images: kept as floats: choose some thousands.
+        images: kept as they are, once for each latent: choose some thousands.
         seed: of the latents' noise.
         latents: of each image; with several, all images stand at the first, then at the next.
         what: its name, for messages.
     """
     mean, sd = posterior(model, images)
-    x = images.floats()
+    x = images.pixels
     z = code(model, posterior_latents(mean, sd, latents, seed=seed), images.labels.repeat(latents))
     kl = (0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)).repeat(latents)
     return SiteLoss(model, Sites((z,), x.repeat(latents, 1, 1, 1) if latents > 1 else x, kl), what)

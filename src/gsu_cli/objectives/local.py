@@ -13,6 +13,7 @@ beards. No judge is asked: the region is read off the training images and their 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -23,11 +24,12 @@ from gsu_cli.data.base import Images
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.conditions import code, posterior
 from gsu_cli.models.model import decode
-from gsu_cli.objectives.nearest import clean_means, nearest
+from gsu_cli.objectives.nearest import clean_means, distinct, nearest
 from gsu_cli.objectives.redirect import Redirect, latents
 from gsu_cli.surgery.ranks import joined
 
 REGION_IMAGES = 1000  # of each part, at most
+PART = 100  # images at a time
 LEVELS = 32  # of grey at which distribution functions are compared
 LOW, HIGH = 0.15, 0.4  # shares of the largest distance at which ``w`` leaves 0 and reaches 1
 INSIDE = 0.1  # weight, in a double's likeness, of pixels where ``w`` is 1: all there is when it is 1 everywhere
@@ -49,25 +51,27 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
     """
     z, mean_f, mean_r = latents(model, forget, retain, seed)
     pool, clean = clean_means(mean_f, mean_r)
+    pool = distinct(pool)  # images of few kinds repeat themselves
     w = region(forget, retain)
     weight = 1 - (1 - INSIDE) * w
     doubles = joined(pool.split(BLOCK), lambda part: decode(model, part))
     looks = (doubles * weight).flatten(1)
-    targets, target_latents = [], []
-    for part, y in zip(z.split(BLOCK), forget.labels.split(BLOCK), strict=True):
+    targets, target_latents = z.new_empty(len(z), *doubles.shape[1:]), []
+    for part, into, y in zip(z.split(BLOCK), targets.split(BLOCK), forget.labels.split(BLOCK), strict=True):
         generated = decode(model, part)
         double = doubles[nearest((generated * weight).flatten(1), looks, 1)[:, 0]]
-        targets.append(generated + w * (double - generated))
-        target_latents.append(code(model, posterior(model, targets[-1], y)[0], y))
-    return Redirect(z, torch.cat(targets), torch.cat(target_latents), clean, None, kind="local", region=float(w.mean()))
+        torch.add(generated, w * (double - generated), out=into)
+        target_latents.append(code(model, posterior(model, into, y)[0], y))
+    return Redirect(z, targets, torch.cat(target_latents), clean, None, kind="local", region=float(w.mean()))
 
 
 def region(forget: Images, retain: Images) -> Tensor:
     """Where the two sets of images differ: ``(1, h, w)`` in [0, 1]; 1 everywhere where they differ nowhere for sure."""
-    a, b = (part[torch.arange(min(len(part), REGION_IMAGES))].floats() for part in (forget, retain))
-    distance = kolmogorov_smirnov(a, b).amax(0)
+    a, b = (part[torch.arange(min(len(part), REGION_IMAGES))] for part in (forget, retain))
+    of_a, of_b = (_shares_below(x for x, _ in part.batches(PART)) for part in (a, b))
+    distance = (of_a - of_b).abs().amax((0, 1))
     top = float(distance.max())
-    low = max(LOW * top, _by_chance(len(a), len(b), a[0].numel()))
+    low = max(LOW * top, _by_chance(len(a), len(b), a.pixels[0].numel()))
     if low >= top:
         return distance.new_ones(1, *distance.shape)
     w = ((distance - low) / max(HIGH * top - low, LOW * top)).clamp(0, 1)[None, None]
@@ -84,10 +88,22 @@ def kolmogorov_smirnov(a: Tensor, b: Tensor) -> Tensor:
     Returns:
         ``(...)`` in [0, 1].
     """
-    best = a.new_zeros(a.shape[1:])
-    for level in torch.arange(LEVELS) / LEVELS:
-        best = torch.maximum(best, ((a <= level).float().mean(0) - (b <= level).float().mean(0)).abs())
-    return best
+    return (_shares_below(a.split(PART)) - _shares_below(b.split(PART))).abs().amax(0)
+
+
+def _shares_below(parts: Iterable[Tensor]) -> Tensor:
+    """Distribution functions of images in parts ``(n, ...)``, at each level: ``(LEVELS, ...)`` float32."""
+    n, counts, shape = 0, None, torch.Size()
+    for part in parts:
+        levels = torch.arange(LEVELS, device=part.device) / LEVELS
+        bins = torch.bucketize(part, levels).flatten(1)  # the first level that is not below
+        if counts is None:
+            shape, counts = part.shape[1:], bins.new_zeros((LEVELS + 1) * bins.shape[1])
+        place = bins * bins.shape[1] + torch.arange(bins.shape[1], device=part.device)
+        n, counts = n + len(part), counts + torch.bincount(place.flatten(), minlength=len(counts))
+    if counts is None:
+        raise ValueError("no images have no distribution")
+    return counts.view(LEVELS + 1, *shape)[:LEVELS].cumsum(0).float() / n
 
 
 def _by_chance(n: int, m: int, entries: int) -> float:

@@ -31,6 +31,14 @@ def clean_means(mean_f: Tensor, mean_r: Tensor, neighbours: int = 10) -> tuple[T
     return mean_r[forgotten <= limit], share_of(forgotten == 0)
 
 
+def distinct(points: Tensor) -> Tensor:
+    """``points`` ``(n, d)`` without those that equal an earlier one, in their order."""
+    _, group = torch.unique(points, dim=0, return_inverse=True)
+    place = torch.arange(len(points), device=points.device)
+    earliest = place.new_full((len(points),), len(points)).scatter_reduce(0, group, place, "amin")
+    return points[earliest[group] == place]
+
+
 def nearest(points: Tensor, pool: Tensor, k: int) -> Tensor:
     """Indices into ``pool`` of the ``k`` nearest to each point, ``(n, k)``, nearest first (Euclidean).
 

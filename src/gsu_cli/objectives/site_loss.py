@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gsu_cli.data.base import to_float
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.decoders import prefix_of, site_maker
@@ -53,7 +54,9 @@ class SiteLoss:
             def of(theta: dict[str, Tensor], part: Sites = part) -> Tensor:
                 own = {k.removeprefix(self.prefix): v for k, v in theta.items()}
                 output = torch.func.functional_call(self.maker.network, own, part.inputs)
-                loss = self.maker.output_loss.nll(output, part.targets)
+                # pixels are kept as bytes, a quarter of the memory
+                targets = to_float(part.targets) if part.targets.dtype == torch.uint8 else part.targets
+                loss = self.maker.output_loss.nll(output, targets)
                 return loss if part.constant is None else loss + part.constant
 
             yield of
