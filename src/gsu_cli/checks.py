@@ -139,6 +139,16 @@ def as_number(
     return float(value)  # type: ignore[arg-type]
 
 
+def as_numbers(key: str, value: object, *, more_than: float) -> list[float]:
+    """One number, or several to compare, each above the bound and none of them twice.
+
+    Raises:
+        UsageError: one is none.
+    """
+    several = value if isinstance(value, list | tuple) and value else [value]
+    return list(dict.fromkeys(as_number(key, v, more_than=more_than) for v in several))
+
+
 def quoted(value: object) -> object:
     """A word in quotes, so that '3' is not taken for 3; nothing as it is typed; anything else as it is."""
     return "null" if value is None else repr(value) if isinstance(value, str) else value

@@ -79,8 +79,8 @@ def test_what_is_left_is_what_was_predicted_and_did_not_happen() -> None:
     predicted, left, change = (
         value(found, f"{name}_on_retained{end}", m)
         for name, end, m in (
-            ("influence", "_cg", "original"),
-            ("influence_left", "", "unlearned"),
+            ("influence", "_cg_at_10", "original"),
+            ("influence_left", "_at_10", "unlearned"),
             ("change", "", "unlearned"),
         )
     )
@@ -88,7 +88,7 @@ def test_what_is_left_is_what_was_predicted_and_did_not_happen() -> None:
     assert change.value == pytest.approx(float((losses[0] - losses[1]).mean()))
     assert left.value == pytest.approx(predicted.value - change.value)  # type: ignore[operator]
     for group in ("retained", "shown", "other"):
-        one, two = (value(found, f"influence_left_on_{group}", m).value for m in ("unlearned", "retrained"))
+        one, two = (value(found, f"influence_left_on_{group}_at_10", m).value for m in ("unlearned", "retrained"))
         assert one == two, "one model under two names"
     happened = value(found, "change_on_shown", "retrained").value
     assert happened is not None
@@ -103,23 +103,36 @@ def test_a_solver_that_has_not_converged_is_named() -> None:
         ForgottenInfluence(solvers=["cg"], **OPTIONS | {"steps": k, "damping": damping})(case())
         for k, damping in ((1, 0.1), (40, 10.0))
     )
-    worst = max(m.value or 0 for m in few.measurements if m.name == "residual_cg")
+    worst = max(m.value or 0 for m in few.measurements if m.name == "residual_cg_at_0.1")
     assert f"Solver cg has not converged: its residual is {worst:.2g} of the right-hand side" in few.sentences[-1]
     assert "Raise audit.influence.steps or" in few.sentences[-1]
     assert not [line for line in enough.sentences if "converged" in line]
 
 
+def test_several_dampings_stand_beside_each_other() -> None:
+    """What is damped more is predicted to weigh less, and each is what it is alone."""
+    several = ForgottenInfluence(solvers=["kfac"], **OPTIONS | {"damping": [1.0, 10.0, 100.0]})(case())
+    alone = ForgottenInfluence(solvers=["kfac"], **OPTIONS)(case())
+    weights = [abs(value(several, f"influence_on_retained_kfac_at_{d}", "original").value or 0) for d in (1, 10, 100)]
+    assert weights[0] > weights[1] > weights[2] > 0
+    for m in alone.measurements:
+        assert value(several, m.name, m.subject) == m
+    assert "influence at damping 1 predicts" in several.sentences[0]
+    signed = [value(several, f"influence_on_retained_kfac_at_{d}", "original").value or 0 for d in (1, 10, 100)]
+    assert f"({min(signed):+.4g} to {max(signed):+.4g} over all dampings)" in several.sentences[0]
+
+
 def test_solvers_order_images_more_alike_than_inner_products_do() -> None:
     found = ForgottenInfluence(**OPTIONS)(case())
     kfac, plain = (
-        value(found, f"rank_correlation_{name}_on_retained", "original") for name in ("kfac", "inner_product")
+        value(found, f"rank_correlation_{name}_on_retained_at_10", "original") for name in ("kfac", "inner_product")
     )
     assert kfac.value is not None
     assert plain.value is not None
     assert kfac.value > plain.value
     assert kfac.low is not None
     assert kfac.low > 0
-    assert value(found, "influence_on_samples_cg").n == 4
+    assert value(found, "influence_on_samples_cg_at_10").n == 4
 
 
 def test_targets_are_half_of_them_samples_that_show_it() -> None:
@@ -134,7 +147,7 @@ def test_targets_are_half_of_them_samples_that_show_it() -> None:
 
 def test_scores_that_do_not_differ_have_no_order() -> None:
     a = Audited("original", None, "x")
-    rows = _orders(a, "kfac", torch.ones(2, 5).double(), torch.arange(10.0).reshape(2, 5))
+    rows = _orders(a, "kfac", torch.ones(2, 5).double(), torch.arange(10.0).reshape(2, 5), "_at_1")
     assert [m.value for m in rows] == [None, None]
 
 

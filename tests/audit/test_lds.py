@@ -122,7 +122,8 @@ def test_why_there_is_no_score() -> None:
 
 def test_the_predicted_distance_is_the_exact_one_for_few_images() -> None:
     found = Distance(solver="cg", damping=0.01, curvature="hessian", images=300)(case(design(fractions=True)))
-    few, many = ((value(found, f"{kind}_rise_without_{n}", "original").value or 0 for kind in ("predicted", "realised"))
+    few, many = ((value(found, name, "original").value or 0
+                  for name in (f"predicted_rise_without_{n}_at_0.01", f"realised_rise_without_{n}"))
                  for n in (6, 30))  # fmt: skip
     predicted, realised = few
     assert predicted == pytest.approx(realised, rel=0.1)
@@ -133,6 +134,12 @@ def test_the_predicted_distance_is_the_exact_one_for_few_images() -> None:
     (curve, _) = found.curves
     assert [at for at, *_ in curve.points["realised"]] == pytest.approx([2.0, 10.0])
     assert "without 2 % (6), " in found.sentences[0]
+    several = Distance(damping=[0.01, 1.0], curvature="hessian", images=300)(case(design(fractions=True)))
+    each = [value(several, f"predicted_rise_without_6_at_{d}", "original").value or 0 for d in ("0.01", "1")]
+    assert each[0] > each[1] > 0, "what is damped more is predicted to move less"
+    assert f"{each[0]:.2g} / {each[1]:.2g} predicted" in several.sentences[0]
+    assert several.sentences[0].endswith("Predicted by kfac at dampings 0.01 / 1.")
+    assert {"predicted (kfac, damping 0.01)", "predicted (kfac, damping 1)"} <= set(several.curves[0].points)
 
 
 def test_a_distance_needs_models_of_all_images() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,10 +12,12 @@ from torch import Tensor, nn
 
 from gsu_cli.audit.bounds import Noise, has_iwae, iwae
 from gsu_cli.audit.deals import masks
-from gsu_cli.audit.leave_out import LeaveOut, read_design, write_design
+from gsu_cli.audit.leave_out import FILE, LeaveOut, read_design, write_design
 from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.likelihoods import Gaussian
+from gsu_cli.run.tensor_files import write_tensors
+from gsu_cli.verbs.design import open_design
 from memory_world import Memory, noise_split
 
 
@@ -55,6 +58,29 @@ def test_a_design_on_disk(tmp_path: Path) -> None:
         read_design(tmp_path)
     with pytest.raises(CheckpointError, match="must be a folder of `gsu train leave_out"):
         read_design(tmp_path / "none")
+    for content in (data[:-100], b""):
+        (tmp_path / "leave_out.safetensors").write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"`design` must be a whole leave_out.safetensors .* Copy it again"):
+            read_design(tmp_path)
+    write_tensors(tmp_path / "leave_out.safetensors", {"trained_on": inside}, {"schema": 1, "about": {}})
+    with pytest.raises(CheckpointError, match="`design` must hold masks and losses"):
+        read_design(tmp_path)
+
+
+def test_a_design_of_the_loaded_data_is_none_of_weights_made_of_others(tmp_path: Path) -> None:
+    """Of the carried digits, say, where the original was trained on the full MNIST."""
+    write_design(tmp_path / FILE, masks(13, 4, 2, 0), {"loss": torch.randn(4, 17)}, {"dataset_sha256": "a" * 64})
+
+    def opened(its_own: str) -> None:
+        original = SimpleNamespace(model=object(), about={"dataset_sha256": its_own})
+        record = SimpleNamespace(split={}, inputs={"dataset": {"sha256": "a" * 64}})
+        inputs = SimpleNamespace(session=SimpleNamespace(record=record), first=original, recipe=None)
+        open_design(tmp_path, inputs)  # type: ignore[arg-type]
+        assert record.inputs["design"]["dataset_sha256"] == "a" * 64
+
+    opened("a" * 64)
+    with pytest.raises(CheckpointError, match=r"found sha256 of the data set aaaaaaaaaaaa instead of bbbbbbbbbbbb"):
+        opened("b" * 64)
 
 
 def memory_design(share: float = 0.5) -> LeaveOut:

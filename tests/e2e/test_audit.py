@@ -71,6 +71,32 @@ def test_a_report_shows_the_findings(run: Run, gsu: Gsu, tmp_path: Path) -> None
     assert gsu("show", "runs", f"paths.output_dir={tmp_path / 'outputs'}").code == 0
 
 
+def test_an_audit_is_no_run_to_be_audited(run: Run, gsu: Gsu, tmp_path: Path) -> None:
+    assert gsu("audit", f"run={run.folder}", "audit=[percentile]", "repeats=1", "hydra.run.dir=audit").code == 0
+    typed = gsu("audit", "run=audit", "audit=[percentile]")
+    assert typed.code == 2, typed
+    assert "`run` must be a run of `gsu unlearn`; found an audit of one. Type run=" in typed.err
+    assert f"run={run.folder} to audit that run again" in typed.err
+
+
+def test_data_that_lie_elsewhere_now_are_found_by_the_words_that_the_sentence_says(
+    run: Run, world: World, gsu: Gsu, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.folder, copy)
+    record = json.loads((copy / "record.json").read_text(encoding="utf-8"))
+    record["config"]["dataset"]["path"] = str(tmp_path / "gone")
+    (copy / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    line = ("audit", "run=copy", "audit=[percentile]", "repeats=1")
+    typed = gsu(*line)
+    assert typed.code == 1
+    said = "Say where they lie now with dataset=idx dataset.name=strokes dataset.path="
+    assert typed.err.strip().endswith(said), typed.err
+    data = next(word for word in world.data if word.startswith("dataset.path="))
+    typed = gsu(*line, *said.partition("with ")[2].split()[:-1], data)
+    assert (typed.code, typed.err) == (0, ""), typed
+
+
 def test_influence_of_a_run(run: Run, gsu: Gsu, tmp_path: Path) -> None:
     short = ("audit.influence.samples=2", "audit.influence.images=20", "audit.influence.retained=40",
              "audit.influence.solvers=[kfac,cg]", "repeats=2")  # fmt: skip
@@ -78,9 +104,12 @@ def test_influence_of_a_run(run: Run, gsu: Gsu, tmp_path: Path) -> None:
     assert (typed.code, typed.err) == (0, ""), typed
     _, findings = found(tmp_path)
     rows = {m["name"]: m for m in findings["probes"]["influence"]["measurements"] if m["subject"] == "original"}
-    assert rows["influence_on_retained_kfac"]["n"] == 20
-    assert rows["residual_cg"]["value"] < rows["residual_kfac"]["value"]
-    assert "Without class 1, influence predicts that the loss of held-out images that are to stay" in typed.out
+    assert rows["influence_on_retained_kfac_at_10"]["n"] == 20
+    assert rows["residual_cg_at_10"]["value"] < rows["residual_kfac_at_10"]["value"]
+    assert (
+        "Without class 1, influence at damping 10 predicts that the loss of held-out images that are to stay"
+        in typed.out
+    )
 
 
 def test_the_same_line_gives_the_same_numbers(run: Run, gsu: Gsu, tmp_path: Path) -> None:

@@ -8,13 +8,14 @@ root mean square of what they differ by on the same images, and what intervals a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from gsu_cli.audit.base import ORIGINAL, Case, Curve, Result, ends, null
 from gsu_cli.audit.memorisation import NO_DESIGN
 from gsu_cli.audit.predictions import predictions
 from gsu_cli.audit.rises import Rise, rises_of
-from gsu_cli.checks import as_choice, as_int, as_number
+from gsu_cli.checks import as_choice, as_int, as_numbers
 from gsu_cli.curvature.damped import CURVATURES, SOLVERS, CurvatureName, SolverName
 from gsu_cli.models.protocols import IMAGE_SITES, lacking, loss_unit
 from gsu_cli.run.record import Measurement
@@ -29,7 +30,7 @@ class Distance:
 
     Args:
         solver: of `DampedCurvature`.
-        damping: in mean eigenvalues of the Kronecker-factored Fisher, > 0.
+        damping: one, or several to compare; in mean eigenvalues of the Kronecker-factored Fisher, > 0.
         curvature: "gauss_newton" or "hessian".
         images: training images that the curvature is of.
         steps: of conjugate gradients, at most.
@@ -41,13 +42,13 @@ class Distance:
     def __init__(
         self,
         solver: SolverName = "kfac",
-        damping: float = 10.0,
+        damping: float | Sequence[float] = 10.0,
         curvature: CurvatureName = "gauss_newton",
         images: int = 1000,
         steps: int = 50,
     ) -> None:
         self.solver = cast("SolverName", as_choice("audit.distance.solver", solver, SOLVERS))
-        self.damping = as_number("audit.distance.damping", damping, more_than=0.0)
+        self.damping = as_numbers("audit.distance.damping", damping, more_than=0.0)
         self.curvature = cast("CurvatureName", as_choice("audit.distance.curvature", curvature, CURVATURES))
         self.images, self.steps = as_int("audit.distance.images", images), as_int("audit.distance.steps", steps)
 
@@ -61,34 +62,43 @@ class Distance:
         if whole < LEAST:
             few = f"needs {LEAST} models of the design that lack nothing, found {whole}: leave_out.fractions=[0,...]"
             return Result([null("distance", a, few, loss_unit(a.model))])
-        _, found = predictions(
-            case, a.model, design, solvers=[self.solver], dampings=[self.damping], curvature=self.curvature,
+        _, *found = predictions(
+            case, a.model, design, solvers=[self.solver], dampings=self.damping, curvature=self.curvature,
             images=self.images, steps=self.steps,
         )  # fmt: skip
-        rises = {part: rises_of(design, found.changes, part) for part in WORDS}
+        changes = {p.damping: p.changes for p in found}
+        rises = {part: rises_of(design, changes, part) for part in WORDS}
         unit = loss_unit(a.model)
         rows = [m for part, several in rises.items() for r in several for m in r.rows(a, part, unit)]
         curves = [_curve(several, part, unit, self.solver) for part, several in rises.items() if several]
-        return Result(rows, curves, [_said(rises["left_out"], unit, self.solver, self.damping)])
+        return Result(rows, curves, [_said(rises["left_out"], unit, self.solver)])
 
 
 def _curve(rises: list[Rise], part: str, unit: str, solver: str) -> Curve:
-    share = {r: 100 * r.n / r.of for r in rises}
+    at = [100 * r.n / r.of for r in rises]
+    realised = [(r.realised, r.realised - r.half, r.realised + r.half) for r in rises]
+    predicted = {d: [r.predicted[d] for r in rises] for d in rises[0].predicted}
     return Curve(
         f"distance_{part}", unit, "% of the training images left out",
         {
-            "realised": [(share[r], r.realised, r.realised - r.half, r.realised + r.half) for r in rises],
-            f"predicted ({solver})": [(share[r], r.predicted, None, None) for r in rises],
-            "another seed": [(share[r], r.floor, None, None) for r in rises],
+            "realised": [(x, *values) for x, values in zip(at, realised, strict=True)],
+            **{
+                f"predicted ({solver}, damping {d:g})": [(x, y, None, None) for x, y in zip(at, values, strict=True)]
+                for d, values in predicted.items()
+            },
+            "another seed": [(x, r.floor, None, None) for x, r in zip(at, rises, strict=True)],
         },
         label=f"rise of the loss of {WORDS[part]}",
     )  # fmt: skip
 
 
-def _said(rises: list[Rise], unit: str, solver: str, damping: float) -> str:
+def _said(rises: list[Rise], unit: str, solver: str) -> str:
     parts = []
     for r in rises:
         span = ends(Measurement("", "", r.realised, r.realised - r.half, r.realised + r.half), ".2g")
-        parts.append(f"{r.realised:.2g}{span} without {100 * r.n / r.of:.3g} % ({r.n:,}), {r.predicted:.2g} predicted")
+        predicted = " / ".join(f"{value:.2g}" for value in r.predicted.values())
+        parts.append(f"{r.realised:.2g}{span} without {100 * r.n / r.of:.3g} % ({r.n:,}), {predicted} predicted")
+    dampings = [f"{d:g}" for d in rises[0].predicted] if rises else []
     what = f"By so many {unit} the loss of training images rises where they are left out"
-    return f"{what}: {'; '.join(parts)}. Predicted by {solver} at damping {damping:g}."
+    at = f"damping{'s' * (len(dampings) > 1)} {' / '.join(dampings)}"
+    return f"{what}: {'; '.join(parts)}. Predicted by {solver} at {at}."

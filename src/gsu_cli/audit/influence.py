@@ -8,41 +8,33 @@ the images would change: it is large where they were never learned, so it does n
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor
 
-from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, mean, null
 from gsu_cli.audit.influence_scores import Scores, Targets, scores, targets
+from gsu_cli.audit.influence_words import sentences, unsolved
 from gsu_cli.audit.ranking import interval, rank_correlation
-from gsu_cli.checks import as_choice, as_choices, as_int, as_number
+from gsu_cli.checks import as_choice, as_choices, as_int, as_numbers
 from gsu_cli.curvature.damped import CURVATURES, SOLVERS, CurvatureName, DampedCurvature, SolverName
 from gsu_cli.data.base import Images
 from gsu_cli.models.protocols import IMAGE_SITES, lacking, loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
 
-WORDS = {"retained": "held-out images that are to stay", "shown": "samples that show {what}",
-         "other": "other samples", "samples": "samples"}  # fmt: skip
-FAR = 0.1
-"""Of the right-hand side: a larger residual is said in words. Conjugate gradients stop at half of it."""
-MEND: Mapping[SolverName, str] = {
-    "cg": "Raise audit.influence.steps or audit.influence.damping",
-    "lissa": "Raise audit.influence.depth or audit.influence.damping",
-    "kfac": "Read the order of images in it, and no amounts",
-}
-
 
 class ForgottenInfluence:
     """How much they weigh in held-out losses and samples, what is left of it, and do inner products order it alike?
 
+    Of several dampings the sentences give the numbers of the first, and how far those of the others lie apart.
+
     Args:
         solvers: the first is the one that sentences are about and the others are compared with.
         curvature: "gauss_newton" or "hessian".
-        damping: in mean eigenvalues of the Kronecker-factored Fisher, > 0.
+        damping: one, or several to compare; in mean eigenvalues of the Kronecker-factored Fisher, > 0.
         samples: of the original, at most half of them showing what was forgotten.
         images: forgotten ones, at most.
         retained: images that the curvature is of, at most.
@@ -57,7 +49,7 @@ class ForgottenInfluence:
         self,
         solvers: Sequence[SolverName] = ("cg", "kfac"),
         curvature: CurvatureName = "gauss_newton",
-        damping: float = 10.0,
+        damping: float | Sequence[float] = 10.0,
         samples: int = 4,
         images: int = 200,
         retained: int = 500,
@@ -66,7 +58,7 @@ class ForgottenInfluence:
     ) -> None:
         self.solvers = cast("tuple[SolverName, ...]", as_choices("audit.influence.solvers", solvers, SOLVERS))
         self.curvature = cast("CurvatureName", as_choice("audit.influence.curvature", curvature, CURVATURES))
-        self.damping = as_number("audit.influence.damping", damping, more_than=0.0)
+        self.damping = as_numbers("audit.influence.damping", damping, more_than=0.0)
         self.samples, self.images = as_int("audit.influence.samples", samples), as_int("audit.influence.images", images)
         self.retained, self.steps = as_int("audit.influence.retained", retained), as_int("audit.influence.steps", steps)
         self.depth = as_int("audit.influence.depth", depth)
@@ -80,31 +72,32 @@ class ForgottenInfluence:
         goals = targets(case, original, self.samples)
         forgotten = case.images("forgotten")
         forgotten = forgotten[torch.arange(min(self.images, len(forgotten)))]
-        found: dict[str, Scores] = {}
+        found: dict[str, dict[float, Scores]] = {}
         for name, a in case.models.items():
             at = DampedCurvature(
                 a.model, _first(case, self.retained), list(a.model.generation_parameters()),
-                seed=derive(case.seed, "audit", "influence", "curvature"), damping=self.damping, kind=self.curvature,
+                seed=derive(case.seed, "audit", "influence", "curvature"), damping=self.damping[0], kind=self.curvature,
                 steps=self.steps, depth=self.depth,
             )  # fmt: skip
-            found[name] = scores(case, a.model, goals, forgotten, self.solvers, at)
-        rows = [m for name, s in found.items() for m in self._of(case, case.models[name], s, goals)]
+            found[name] = {d: scores(case, a.model, goals, forgotten, self.solvers, at.damped(d)) for d in self.damping}
+        rows = [m for name, by in found.items() for d in by for m in self._of(case.models[name], d, by[d], goals)]
         rows += [m for name in (UNLEARNED, RETRAINED) if name in found for m in _against(case, name, found, goals)]
-        return Result(rows, sentences=[*_said(case, rows, goals, self.solvers[0]), *_unsolved(rows, self.solvers)])
+        said = sentences(case, rows, goals, self.solvers[0], self.damping)
+        return Result(rows, sentences=[*said, *unsolved(rows, self.solvers)])
 
-    def _of(self, case: Case, a: Audited, s: Scores, goals: Targets) -> list[Measurement]:
-        unit, rows = loss_unit(a.model), []
+    def _of(self, a: Audited, damping: float, s: Scores, goals: Targets) -> list[Measurement]:
+        unit, rows, at = loss_unit(a.model), [], f"_at_{damping:g}"
         for solver, matrix in s.influence.items():
-            rows.append(mean(f"influence_on_retained_{solver}", a, matrix[0], unit))
+            rows.append(mean(f"influence_on_retained_{solver}{at}", a, matrix[0], unit))
             for group, index in goals.groups().items():
                 if len(index):
-                    rows.append(mean(f"influence_on_{group}_{solver}", a, matrix[1 + index].mean(1), unit))
+                    rows.append(mean(f"influence_on_{group}_{solver}{at}", a, matrix[1 + index].mean(1), unit))
         reference = s.influence[self.solvers[0]]
         others: Mapping[str, Tensor] = {"inner_product": s.product} | {k: s.influence[k] for k in self.solvers[1:]}
         for name, matrix in others.items():
-            rows += _orders(a, name, reference, matrix)
+            rows += _orders(a, name, reference, matrix, at)
         rows += [
-            Measurement(f"residual_{solver}", a.name, value, n=len(reference), sha256=a.sha256)
+            Measurement(f"residual_{solver}{at}", a.name, value, n=len(reference), sha256=a.sha256)
             for solver, value in s.residual.items()
         ]
         return rows
@@ -115,11 +108,11 @@ def _first(case: Case, n: int) -> Images:
     return images[torch.arange(min(n, len(images)))]
 
 
-def _orders(a: Audited, name: str, reference: Tensor, matrix: Tensor) -> list[Measurement]:
+def _orders(a: Audited, name: str, reference: Tensor, matrix: Tensor, at: str) -> list[Measurement]:
     """Rank correlation over the forgotten images: on the retained loss, and the mean of those on each sample."""
     n, rows = reference.shape[1], []
     on_retained = rank_correlation(reference[0], matrix[0])
-    key = f"rank_correlation_{name}_on_retained"
+    key = f"rank_correlation_{name}_on_retained{at}"
     if on_retained is None:
         rows.append(null(key, a, "fewer than two forgotten images that differ"))
     else:
@@ -127,65 +120,23 @@ def _orders(a: Audited, name: str, reference: Tensor, matrix: Tensor) -> list[Me
         rows.append(Measurement(key, a.name, on_retained, low, high, n, sha256=a.sha256))
     each = [rank_correlation(x, y) for x, y in zip(reference[1:], matrix[1:], strict=True)]
     known = torch.tensor([r for r in each if r is not None], dtype=torch.float64)
-    key = f"rank_correlation_{name}_on_samples"
+    key = f"rank_correlation_{name}_on_samples{at}"
     rows.append(mean(key, a, known, "", least=-1.0, most=1.0) if len(known) else null(key, a, "nothing to order"))
     return rows
 
 
-def _against(case: Case, name: str, found: Mapping[str, Scores], goals: Targets) -> list[Measurement]:
+def _against(case: Case, name: str, found: Mapping[str, Mapping[float, Scores]], goals: Targets) -> list[Measurement]:
     """What really happened to the losses since the original, and how much of the predicted change is left to do."""
     a, unit = case.models[name], loss_unit(case.models[name].model)
     change = case.losses(a, "unseen_retained") - case.losses(case.models[ORIGINAL], "unseen_retained")
     rows = [mean("change_on_retained", a, change, unit)]
-    before, after = found[ORIGINAL], found[name]
-    predicted = before.influence[next(iter(before.influence))].mean(1)
-    rows.append(mean("influence_left_on_retained", a, predicted[0] - change, unit))
-    for group, index in goals.groups().items():
-        if len(index):
-            changes = (after.losses - before.losses)[index]
-            rows.append(mean(f"change_on_{group}", a, changes, unit))
-            rows.append(mean(f"influence_left_on_{group}", a, predicted[1 + index] - changes, unit))
+    before, after = found[ORIGINAL], next(iter(found[name].values()))
+    groups = {group: index for group, index in goals.groups().items() if len(index)}
+    moved = after.losses - next(iter(before.values())).losses
+    rows += [mean(f"change_on_{group}", a, moved[index], unit) for group, index in groups.items()]
+    for damping, s in before.items():
+        predicted, at = s.influence[next(iter(s.influence))].mean(1), f"_at_{damping:g}"
+        rows.append(mean(f"influence_left_on_retained{at}", a, predicted[0] - change, unit))
+        for group, index in groups.items():
+            rows.append(mean(f"influence_left_on_{group}{at}", a, predicted[1 + index] - moved[index], unit))
     return rows
-
-
-def _said(case: Case, rows: list[Measurement], goals: Targets, solver: str) -> list[str]:
-    by = {(m.name, m.subject): m for m in rows}
-    lines = []
-    groups = [group for group, index in goals.groups().items() if len(index)]
-    for group in ["retained", *(g for g in groups if g != "other")]:
-        unit = loss_unit(case.models[ORIGINAL].model)
-        words = WORDS[group].format(what=case.split.words)
-        line = f"Without {case.split.words}, influence predicts that the loss of {words} changes by "
-        line += f"{_number(by[f'influence_on_{group}_{solver}', ORIGINAL])} {unit}"
-        done = [f"{_number(by[f'change_on_{group}', m])} ({m})" for m in (UNLEARNED, RETRAINED) if m in case.models]
-        lines.append(f"{line}; it changed by {', '.join(done)}.")
-        left = [
-            f"{_number(by[f'influence_left_on_{group}', m])} ({m}{error})"
-            for m, error in ((UNLEARNED, ""), (RETRAINED, ", the error of the prediction"))
-            if m in case.models
-        ]
-        lines[-1] += f" Predicted less what happened: {', '.join(left)}."
-    order = by["rank_correlation_inner_product_on_samples", ORIGINAL]
-    if order.value is not None:
-        lines.append(
-            f"The plain inner product orders the forgotten images, by their influence on a sample, with a rank "
-            f"correlation of {order.value:.2f}{ends(order, '.2f')} to influence."
-        )
-    return lines
-
-
-def _unsolved(rows: list[Measurement], solvers: Sequence[SolverName]) -> list[str]:
-    """A sentence for each solver whose answer is far from the solution."""
-    lines = []
-    for solver in solvers:
-        worst = max(math.inf if m.value is None else m.value for m in rows if m.name == f"residual_{solver}")
-        if not worst <= FAR:
-            lines.append(
-                f"Solver {solver} has not converged: its residual is {worst:.2g} of the right-hand side, where 0 is "
-                f"exact and 1 is no better than an answer of 0. {MEND[solver]}."
-            )
-    return lines
-
-
-def _number(m: Measurement) -> str:
-    return f"{m.value:+.4g}{ends(m)}"

@@ -22,7 +22,7 @@ from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.audit.memorisation import NO_DESIGN
 from gsu_cli.audit.plotted import Dots, dots
 from gsu_cli.audit.predictions import Prediction, predictions
-from gsu_cli.checks import as_choice, as_choices, as_int, as_number
+from gsu_cli.checks import as_choice, as_choices, as_int, as_numbers
 from gsu_cli.curvature.damped import CURVATURES, SOLVERS, CurvatureName, SolverName
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.models.protocols import IMAGE_SITES, lacking
@@ -56,8 +56,7 @@ class LeaveSubsetOut:
         steps: int = 50,
     ) -> None:
         self.solvers = cast("tuple[SolverName, ...]", as_choices("audit.lds.solvers", solvers, SOLVERS))
-        several = damping if isinstance(damping, list | tuple) and damping else [damping]
-        self.damping = [as_number("audit.lds.damping", d, more_than=0.0) for d in several]
+        self.damping = as_numbers("audit.lds.damping", damping, more_than=0.0)
         self.curvature = cast("CurvatureName", as_choice("audit.lds.curvature", curvature, CURVATURES))
         self.images, self.steps = as_int("audit.lds.images", images), as_int("audit.lds.steps", steps)
 

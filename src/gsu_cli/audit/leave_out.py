@@ -118,8 +118,12 @@ def read_design(path: Path) -> LeaveOut:
             way_out="Train one with `gsu train dataset=... leave_out.models=50`",
         )
     way_out = "Copy it again, or type the same line of `gsu train`: what was trained is found again"
-    meta, tensors = read_tensors(path)
-    if meta.get("schema") != SCHEMA or not isinstance(meta.get("about"), dict) or "trained_on" not in tensors:
+    try:
+        meta, tensors = read_tensors(path)
+    except CheckpointError as e:
+        raise CheckpointError(f"`design` must be a whole {FILE} of `gsu train`", found=e.found, way_out=way_out) from e
+    known = isinstance(meta.get("about"), dict) and {"digest", "n"} <= meta.keys() and "trained_on" in tensors
+    if meta.get("schema") != SCHEMA or not known:
         raise CheckpointError("`design` must hold masks and losses", found=f"something else in {path}", way_out=way_out)
     if digest(tensors) != meta["digest"]:
         raise CheckpointError("`design` must match its digest", found=f"a mismatch in {path}", way_out=way_out)

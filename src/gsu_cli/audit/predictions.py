@@ -79,10 +79,11 @@ def predictions(
     order = torch.randperm(design.n, generator=torch.Generator().manual_seed(derive(seed, "images") % 2**63))
     some = data.train[order[:images].sort().values]
     found = [Prediction(PRODUCT, 0.0, _changes(case, model, design, gradients, seed, PRODUCT), 0.0)]
+    undamped = DampedCurvature(
+        model, some, names, seed=derive(seed, "curvature"), damping=dampings[0], kind=curvature, steps=steps
+    )
     for damping in dampings:
-        H = DampedCurvature(
-            model, some, names, seed=derive(seed, "curvature"), damping=damping, kind=curvature, steps=steps
-        )
+        H = undamped.damped(damping)
         for solver in solvers:
             solved = [None if g is None else H.solve(g, solver) for g in gradients]
             directions = [None if s is None else s.x for s in solved]

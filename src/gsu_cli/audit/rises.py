@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +19,8 @@ class Rise:
     """Of the mean loss of images, by leaving ``n`` of ``of`` training images out.
 
     Attributes:
-        predicted, realised: means over the models that lack as many, in the unit of the loss.
+        predicted: by damping, mean over the models that lack as many, in the unit of the loss.
+        realised: the same as it is.
         floor: root mean square of the same between one model of all images and others.
         half: half the width of the 95 % interval of ``realised``, by the floor.
         models: that lack as many.
@@ -26,7 +28,7 @@ class Rise:
 
     n: int
     of: int
-    predicted: float
+    predicted: Mapping[float, float]
     realised: float
     floor: float
     half: float
@@ -37,18 +39,21 @@ class Rise:
         low, high = self.realised - self.half, self.realised + self.half
         n, sha256 = self.models, a.sha256
         return [
-            Measurement(f"predicted_rise_{end}", a.name, self.predicted, n=n, unit=unit, sha256=sha256),
+            *(
+                Measurement(f"predicted_rise_{end}_at_{d:g}", a.name, value, n=n, unit=unit, sha256=sha256)
+                for d, value in self.predicted.items()
+            ),
             Measurement(f"realised_rise_{end}", a.name, self.realised, low, high, n, unit, sha256=sha256),
             Measurement(f"floor_{end}", a.name, self.floor, n=n, unit=unit, sha256=sha256),
         ]
 
 
-def rises_of(design: LeaveOut, changes: Tensor, part: str) -> list[Rise]:
+def rises_of(design: LeaveOut, changes: Mapping[float, Tensor], part: str) -> list[Rise]:
     """The rises at each number of images that models of the design lack, the fewest first.
 
     Args:
         design: with models of all images, two at least, and models that lack some.
-        changes: predicted, of each image's loss under each model of the design, ``(models, images)``.
+        changes: by damping, predicted, of each image's loss under each model of the design, ``(models, images)``.
         part: "left_out" or "heldout".
     """
     L, n = design.losses[LOSS].double(), design.n
@@ -68,7 +73,9 @@ def rises_of(design: LeaveOut, changes: Tensor, part: str) -> list[Rise]:
         m = len(whole)
         square = sum(d * d for d in between) / len(between)
         seeds = square / (1 + 1 / (m - 1))  # of one model, by its seed alone
-        predicted = sum(float(changes[k, index].mean()) for k, index in at.items()) / len(at)
+        predicted = {
+            d: sum(float(rows[k, index].mean()) for k, index in at.items()) / len(at) for d, rows in changes.items()
+        }
         realised = sum(float((L[k] - whole.mean(0))[index].mean()) for k, index in at.items()) / len(at)
         half = Z95 * (seeds * (1 / len(at) + 1 / m)) ** 0.5
         found.append(Rise(size, n, predicted, realised, square**0.5, half, len(at)))

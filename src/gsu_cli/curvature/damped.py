@@ -8,6 +8,7 @@ scale. Solvers: "cg" (conjugate gradients, preconditioned by K-FAC), "lissa", an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property, partial
 from typing import Any, Literal, get_args
 
@@ -69,6 +70,14 @@ class DampedCurvature:
         self._fisher = kronecker_fisher(model, images, names, seed=derive(seed, "fisher"))
         self.damping = damping * self._fisher.mean_eigenvalue()
         self._inverse = self._fisher.inverse(self.damping, relative=False)
+
+    def damped(self, damping: float) -> DampedCurvature:
+        """The same curvature with another damping, counted as that of the constructor; the statistics are shared."""
+        other = copy(self)
+        other.__dict__.pop("_bound", None)
+        other.damping = damping * self._fisher.mean_eigenvalue()
+        other._inverse = self._fisher.inverse(other.damping, relative=False)
+        return other
 
     def solve(self, b: VectorLike, solver: SolverName) -> Solution:
         """``(H + lambda I)^-1 b``.

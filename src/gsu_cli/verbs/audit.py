@@ -131,6 +131,12 @@ def _run(cfg: DictConfig) -> Path:
 
 
 def _check_run(record: Record) -> None:
+    if record.verb == "audit" and (of := (record.inputs.get("run") or {}).get("path")):
+        raise UsageError(
+            "`run` must be a run of `gsu unlearn`",
+            found="an audit of one",
+            way_out=f"Type run={of} to audit that run again, or read this audit with `gsu report`",
+        )
     if record.verb != "unlearn" or record.status != "done" or UNLEARNED not in record.outputs:
         raise UsageError(
             "`run` must be a finished run of `gsu unlearn` with weights",

@@ -8,7 +8,8 @@ from typing import Any
 
 from gsu_cli.audit.leave_out import LeaveOut, read_design
 from gsu_cli.errors import CheckpointError
-from gsu_cli.run.lineage import Difference, architecture, differences, sentence
+from gsu_cli.run.lineage import Difference, architecture, differences, sentence, unknown
+from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.references import reference_sha256
 
@@ -31,11 +32,18 @@ def open_design(path: object, inputs: RunInputs) -> LeaveOut | None:
     here = json.loads(json.dumps(here, default=str))
     known = [key for key, value in here.items() if value is not None]
     wrong: list[Difference] = differences(here, design.about, known)
+    if not wrong:  # weights that were made of other data than were loaded are no model of the design
+        wrong = differences({"dataset_sha256": original.about.get("dataset_sha256")}, design.about, ["dataset_sha256"])
     if wrong:
         raise CheckpointError(
             "`design` must be of the data, the architecture and the recipe of the original",
             found=sentence(wrong),
             way_out="Train one with leave_out.models=50 and the words that trained the original",
+        )
+    if silent := unknown(design.about, here, ["architecture", "recipe"]):
+        console.note(
+            f"the original does not say its {' and '.join(silent)}, so the design was not compared in that",
+            session.record,
         )
     session.record.inputs["design"] = {"path": str(path), "sha256": design.sha256, **design.about}
     return design

@@ -29,6 +29,7 @@ from gsu_cli.verbs.opening_data import load_dataset, read_dataset
 from gsu_cli.verbs.opening_session import plain
 from gsu_cli.verbs.opening_weights import describe
 from gsu_cli.verbs.places import choices, is_typed
+from gsu_cli.verbs.proposed_lines import dataset_words
 from gsu_cli.verbs.references import is_chosen
 from gsu_cli.verbs.retrained import check_reference, open_reference
 
@@ -66,7 +67,10 @@ def load_data(cfg: DictConfig, earlier: Record, session: Session) -> Dataset:
             found.append(f"sha256 {brief(dataset.digest())} ({dataset.source})")
         way_out = "Say where they lie now with paths.data_dir= or GSU_DATA_DIR"
         if "data_dir" not in node:
-            way_out = "Say where they lie now with dataset.path=" if "path" in node else "Make the run again"
+            way_out = "Make the run again"
+            if "path" in node:
+                words = dataset_words(OmegaConf.create({k: v for k, v in plain(node).items() if k != "path"}))
+                way_out = f"Say where they lie now with {words} dataset.path="
         raise DataError(
             f"`run` must be measured on the data that it saw, sha256 {brief(then)} "
             f"({earlier.inputs['dataset'].get('source')})",
