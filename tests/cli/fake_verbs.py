@@ -14,7 +14,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from gsu_cli.errors import DataError
+from gsu_cli.errors import DataError, NotApplicableError, UsageError
 
 
 class Thing:
@@ -48,6 +48,11 @@ def unlearn(config: DictConfig) -> None:
             print(config.not_a_key)
         case "disk_full":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "unlearned.safetensors")
+        case "full_below":
+            below = Path(HydraConfig.get().runtime.output_dir) / "unlearned.safetensors"
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(below))
+        case "refused" | "refused_with_results" | "failed" | "inapplicable":
+            _end_after_a_record(str(config.do))
         case "disk_full_in_rust":
             raise RuntimeError("I/O error: No space left on device (os error 28)")
         case "interrupt":
@@ -61,6 +66,15 @@ def unlearn(config: DictConfig) -> None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     threads = os.environ.get("OMP_NUM_THREADS")
     (folder / "record.json").write_text(json.dumps({"pid": os.getpid(), "threads": threads}), encoding="utf-8")
+
+
+def _end_after_a_record(how: str) -> None:
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    (folder / "record.json").write_text("{}", encoding="utf-8")
+    if how == "refused_with_results":
+        (folder / "model.safetensors").touch()
+    kind = {"failed": DataError, "inapplicable": NotApplicableError}.get(how, UsageError)
+    raise kind("`lr` must be > 0", found=-1)
 
 
 def train(config: DictConfig) -> None:

@@ -29,6 +29,23 @@ def test_a_run(in_process: Run, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / found).iterdir()) == [".hydra", "record.json"]
 
 
+def test_a_full_disk_names_the_setting_that_chose_the_folder(in_process: Run, tmp_path: Path) -> None:
+    for words, key in (("hydra.run.dir=here", "hydra.run.dir"), ("paths.output_dir=results", "paths.output_dir")):
+        code, _, err = in_process("unlearn", "dataset=mnist", words, "do=full_below")
+        assert code == 1
+        assert err.endswith(f"Free space or choose another folder with {key}=FOLDER\n"), err
+
+
+def test_a_refused_line_leaves_no_folder_but_a_failure_leaves_its_record(in_process: Run, tmp_path: Path) -> None:
+    assert in_process("unlearn", "dataset=mnist", "do=refused")[0] == 2
+    assert runs(tmp_path) == []
+    assert in_process("unlearn", "dataset=mnist", "do=refused_with_results")[0] == 2
+    assert len(runs(tmp_path)) == 1, "something was made"
+    assert in_process("unlearn", "dataset=mnist", "do=failed")[0] == 1
+    assert in_process("unlearn", "dataset=mnist", "do=inapplicable")[0] == 2
+    assert len(runs(tmp_path)) == 3
+
+
 def test_root_of_outputs(in_process: Run, tmp_path: Path) -> None:
     assert in_process("unlearn", "dataset=mnist", "paths.output_dir='my results/here'")[0] == 0
     assert runs(tmp_path)[0].startswith("my results/here/unlearn/")

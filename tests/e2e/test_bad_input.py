@@ -85,6 +85,7 @@ def test_lines(world: World, gsu: Gsu, tmp_path: Path, words: list[str], code: i
     data = world.data if words[0] == "train" else ()
     one_sentence(gsu(words[0], *data, *words[1:]), code, part)
     assert strays(tmp_path) == []
+    assert code != 2 or files(tmp_path) == []
 
 
 @pytest.mark.parametrize(("words", "code", "part"), UNLEARN)
@@ -92,7 +93,48 @@ def test_unlearn(world: World, gsu: Gsu, tmp_path: Path, words: list[str], code:
     one_sentence(gsu(*world.unlearn(*words, forget=None)), code, part)
     assert strays(tmp_path) == []
     assert not list(tmp_path.rglob("unlearned.safetensors"))
-    assert all(run.record["status"] == "failed" and run.record["error"] for run in runs(tmp_path))
+    if code == 2 or "existing file" in part:
+        assert files(tmp_path) == [], "refused for what was typed, before or after the data were seen"
+    else:
+        (run,) = runs(tmp_path)
+        assert run.record["status"] == "failed"
+        assert part in run.record["error"]
+
+
+def test_a_line_typed_again_finds_its_folder_as_it_was(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").write_text("mine", encoding="utf-8")
+    for wrong in ("forget.class=11", "forget.class=12"):
+        one_sentence(gsu(*world.unlearn("hydra.run.dir=mine", forget=wrong)), 2, "`forget.class` must be one of")
+        assert files(tmp_path) == ["mine/notes.txt"]
+
+
+def test_a_file_that_is_not_there_is_known_before_the_data(world: World, gsu: Gsu, monkeypatch: Any) -> None:
+    from gsu_cli.verbs import assemble, earlier_run, evaluate
+
+    for module in (assemble, earlier_run, evaluate):
+        monkeypatch.setattr(module, "load_dataset", None)
+    for key in ("checkpoint.path", "checkpoint.retrained", "judge.cnn.path"):
+        typed = gsu(*world.unlearn(f"{key}=nowhere", forget="forget.class=11"))
+        one_sentence(typed, 1, f"`{key}` must be an existing file; found nowhere")
+        assert typed.out == ""
+    typed = gsu("evaluate", *world.data, f"checkpoint.path={world.vae}", "judge.cnn.path=nowhere")
+    one_sentence(typed, 1, "`judge.cnn.path` must be an existing file")
+
+
+def test_a_damaged_checkpoint_is_known_before_the_data(
+    world: World, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gsu_cli.verbs import assemble
+
+    monkeypatch.setattr(assemble, "load_dataset", None)
+    truncated(world, tmp_path / "weights.safetensors")
+    words = [w for w in world.unlearn(forget="forget.class=11") if not w.startswith("checkpoint.path")]
+    one_sentence(gsu(*words, "checkpoint.path=weights.safetensors"), 1, "whole safetensors file")
+
+
+def files(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
 WITHOUT_DATA = [

@@ -29,5 +29,7 @@ def test_the_ones_are_forgotten(type_line: Callable[..., Any], tmp_path: Path) -
     assert moved(record, "feature_ratio", "cnn", to="retrained") <= -0.80, "the one that ships stands beside"
     assert all(m.n >= 10_000 for m in record.measurements if m.name == "feature_ratio" and m.subject != "data")
     assert record.update["details"]["budget_spent"] <= 0.01
-    assert "NOTE" in typed.out
+    notes = [line for line in typed.out.splitlines() if line.startswith("NOTE")]
+    assert notes
+    assert all(typed.out.count(note.removeprefix("NOTE  ")) == 1 for note in notes), "said once"
     assert "5,000 digits instead of 70,000" in " ".join(typed.out.split())

@@ -40,6 +40,24 @@ def test_the_places_of_a_disk_are_not_kept(record):
     assert "/home" not in json.dumps(kept)
 
 
+def test_no_place_of_the_disk_is_kept_whatever_names_it(record):
+    record.command = ["gsu", "unlearn", "checkpoint.path='/home/me/out/reproduce/models/a1/model.safetensors'"]
+    record.config = {
+        "paths": {"output_dir": "/home/me/out"},
+        "checkpoint": {"path": "/home/me/out/reproduce/models/a1/model.safetensors", "retrained": "/home/me/x/r.pt"},
+        "judge": {"cnn": {"path": "/home/me/my judges/cnn/model.safetensors"}},
+    }
+    failed = replace(record, status="failed", error="CheckpointError: /home/me/x/y.pt must be whole; found 3 bytes.")
+    kept = [compact(record), compact(failed)]
+    assert "/home" not in json.dumps(kept)
+    assert kept[0]["config"]["checkpoint"] == {
+        "path": "out/reproduce/models/a1/model.safetensors", "retrained": "x/r.pt"
+    }  # fmt: skip
+    assert kept[0]["command"][2] == "checkpoint.path='out/reproduce/models/a1/model.safetensors'"
+    assert kept[0]["config"]["judge"]["cnn"]["path"] == "cnn/model.safetensors"
+    assert kept[1]["error"] == "CheckpointError: x/y.pt must be whole; found 3 bytes."
+
+
 def test_compacting_twice_changes_nothing(record, tmp_path):
     write_compact(tmp_path / "one.json", [record])
     (again,) = read_compact(tmp_path / "one.json")

@@ -11,6 +11,7 @@ import pytest
 
 from gsu_cli.errors import OutputError
 from gsu_cli.run.files import atomic, atomic_folder, sha256_of, write_text
+from gsu_cli.run.places import chosen_with
 
 
 @pytest.fixture
@@ -23,6 +24,21 @@ def old(tmp_path: Path) -> Path:
 def assert_untouched(old: Path) -> None:
     assert old.read_text() == "old"
     assert os.listdir(old.parent) == [old.name], "no temporary file stays"
+
+
+def test_the_way_out_names_what_chose_the_folder(tmp_path: Path) -> None:
+    chosen_with(tmp_path / "out", "paths.output_dir=FOLDER")
+    chosen_with(tmp_path / "out/here", "hydra.run.dir=FOLDER")
+    for folder, words in (
+        ("out/here/deep", " with hydra.run.dir=FOLDER"),
+        ("out/there", " with paths.output_dir=FOLDER"),
+        ("elsewhere", ""),
+    ):
+        (tmp_path / folder).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder).write_text("a file in its place")
+        with pytest.raises(OutputError) as caught:
+            write_text(tmp_path / folder / "x.txt", "x")
+        assert caught.value.way_out == f"Free space or choose another folder{words}"
 
 
 def test_new_content_replaces_old(old: Path) -> None:

@@ -53,6 +53,19 @@ def test_errors_pass_through_and_are_recorded(tmp_path: Path, error: BaseExcepti
     assert record.training == {"losses": [1.0]}, "what was done so far"
 
 
+def test_a_refused_line_leaves_the_record_of_the_run_that_it_would_resume(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), session(tmp_path):
+        raise KeyboardInterrupt
+    before = (tmp_path / "record.json").read_bytes()
+    with pytest.raises(UsageError), session(tmp_path, x=2):
+        assert read_record(tmp_path).status == "running"
+        raise UsageError("`x` must be 1", found=2)
+    assert (tmp_path / "record.json").read_bytes() == before
+    with pytest.raises(ValueError, match="odd"), session(tmp_path):
+        raise ValueError("odd")
+    assert read_record(tmp_path).status == "failed"
+
+
 def test_stages_add_up_also_when_they_fail(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="odd"), session(tmp_path) as s:
         for _ in range(2):

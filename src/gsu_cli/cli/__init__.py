@@ -17,7 +17,7 @@ from gsu_cli import __version__
 from gsu_cli.cli import pages, several
 from gsu_cli.cli.app import App
 from gsu_cli.cli.collector import resting
-from gsu_cli.errors import UsageError, did_you_mean
+from gsu_cli.errors import NotApplicableError, UsageError, did_you_mean
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
@@ -126,7 +126,8 @@ def _run(app: App, words: list[str]) -> int:
 
         code = complain(error, app)
         if code != DEFECT:
-            _discard_folder()
+            # that a method does not apply is a result, which tables show
+            _discard_folder(refused=code == UsageError.exit_code and not isinstance(error, NotApplicableError))
         return code
     return 0
 
@@ -164,11 +165,11 @@ def _whereabouts() -> str:
     return f" What was finished is in {claimed.path}." if claimed is not None else ""
 
 
-def _discard_folder() -> None:
+def _discard_folder(*, refused: bool) -> None:
     folders = sys.modules.get("gsu_cli.run.folders")
     claimed = folders.last_claim() if folders is not None else None
     if claimed is not None:
-        folders.discard_if_unused(claimed)  # type: ignore[union-attr]
+        folders.discard_if_unused(claimed, refused=refused)  # type: ignore[union-attr]
 
 
 def _leave_closed_pipe() -> int:

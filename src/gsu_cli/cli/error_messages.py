@@ -10,10 +10,12 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from gsu_cli.cli.app import App
 from gsu_cli.cli.several import cause, said_by_this_one
 from gsu_cli.errors import GsuError, OutputError
+from gsu_cli.run.places import elsewhere
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -92,14 +94,18 @@ def _as_output_error(error: BaseException) -> GsuError | None:
 
     # libraries written in Rust or C++ (safetensors, torch) report a full disk as text in exceptions of their own
     if "No space left on device" in str(error) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
-        place = getattr(error, "filename", None) or "the output folder"
-        return OutputError("the disk must have room for the results", found=f"none left at {place}")
+        place = getattr(error, "filename", None)
+        return OutputError(
+            "the disk must have room for the results",
+            found=f"none left at {place or 'the output folder'}",
+            way_out=f"Free space{f' or {elsewhere(Path(str(place)))}' if place else ''}",
+        )
     if is_out_of_memory(error):
         return memory_error(error)
     if isinstance(error, OSError) and error.errno in _NO_ENTRY:
         return OutputError(
             "gsu must be allowed to use every file and folder it is given",
             found=f"{error.filename or 'one'} ({error.strerror})",
-            way_out="Type paths.output_dir=FOLDER for results elsewhere",
+            way_out=f"Give it the permission{f' or {elsewhere(Path(str(error.filename)))}' if error.filename else ''}",
         )
     return None

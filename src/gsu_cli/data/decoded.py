@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gsu_cli.data.array_cache import cached, stored
 from gsu_cli.run.files import write_text
+from gsu_cli.run.places import chosen_with
 
 log = logging.getLogger(__name__)
 Decoding = Callable[[], tuple[Tensor, tuple[str, ...]]]
@@ -39,6 +40,7 @@ def kept(folder: Path | None, key: str, decoding: Decoding) -> tuple[Tensor, tup
             return pixels, known[1]
         log.warning("the images of %s were damaged or gone, and are decoded again", facts)
     pixels, remarks = decoding()
+    chosen_with(folder, "dataset.cache_dir=FOLDER")
 
     def fill(out: NDArray[np.uint8]) -> None:
         out[...] = pixels.numpy()

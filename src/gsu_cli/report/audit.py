@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,11 @@ def tables(found: Mapping[str, Any]) -> list[Table]:
     return [_table(name, p["measurements"]) for name, p in found["probes"].items() if p["measurements"]]
 
 
-def render(found: Mapping[str, Any], folder: object, console: Console) -> None:
-    """Prints the findings."""
+def render(found: Mapping[str, Any], folder: object, console: Console, said: Container[str] = ()) -> None:
+    """Prints the findings; what was ``said`` while the audit was at work is not said again."""
     lines = [Text(line, style="bold") for line in sentences(found)]
     console.print(Group(*lines, *(grid(table) for table in tables(found))))
-    for note in notes(found):
+    for note in (note for note in notes(found) if note not in said):
         console.print(Text(f"NOTE  {note}", style="bold yellow"))
     console.print(Text(f"all of it, and the figures, lie in {folder}"), soft_wrap=True)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gsu_cli.errors import GsuError
+from gsu_cli.report.disk import without_disk
 from gsu_cli.report.settings import PLACES
 from gsu_cli.run.files import write_text
 from gsu_cli.run.record import Record, record_of
@@ -35,7 +36,7 @@ def compact(record: Record) -> dict[str, Any]:
     if "calibration" in details:
         details["calibration"] = {k: v for k, v in details["calibration"].items() if k not in TRACE}
     command = [word for word in record.command if not word.strip("'").startswith(WHERE)]
-    return {
+    kept = {
         **{name: whole[name] for name in KEPT},
         "command": command,
         "config": {"dataset": {**dataset, **named}, **{k: v for k, v in record.config.items() if k not in DROPPED}},
@@ -52,6 +53,8 @@ def compact(record: Record) -> dict[str, Any]:
         "verdict": record.verdict,
         "measurements": whole["measurements"],
     }
+    results = (record.config.get("paths") or {}).get("output_dir")
+    return {name: without_disk(value, str(results or "")) for name, value in kept.items()}
 
 
 def _trusted(judge: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from rich import box
@@ -164,8 +164,8 @@ def took(spent: dict[str, float]) -> str:
     return ", ".join(f"{k} {seconds(spent[k])}{f' ({inner})' if inner and k == 'unlearn' else ''}" for k in outer)
 
 
-def render(record: Record, folder: object, console: Console) -> None:
-    """Prints the closing table."""
+def render(record: Record, folder: object, console: Console, said: Container[str] = ()) -> None:
+    """Prints the closing table; what was ``said`` while the run was at work is not said again."""
     columns = subjects(record)
     with_change = {"original", "unlearned"} <= set(columns)
     table = Table(box=box.SIMPLE_HEAD, title=None, pad_edge=False)
@@ -179,8 +179,8 @@ def render(record: Record, folder: object, console: Console) -> None:
         if with_change:
             cells.append(Text(str(row.change), style=COLOURS[row.verdict()]) if row.change else "-")
         table.add_row(row.title, *cells)
-    notes = [Text(f"NOTE  {note}", style="bold yellow") for note in record.notes]
-    tail = [Text(line, style="dim") for line in sentences(record)[len(notes) :]]
+    notes = [Text(f"NOTE  {note}", style="bold yellow") for note in record.notes if note not in said]
+    tail = [Text(line, style="dim") for line in sentences(record)[len(record.notes) :] if line not in said]
     head = [*([Text(headline(record), style="bold")] if record.split else []), *notes]
     console.print(Group(*head, *([table] if table.rows else []), *tail))
     console.print(Text(f"all of it lies in {folder}"), soft_wrap=True)  # a path is copied, so never broken

@@ -105,9 +105,7 @@ def load_checkpoint(
             that cannot be built here, with weights that are not finite, or of another image shape.
     """
     if not path.is_file():
-        raise CheckpointError(
-            f"`{key}` must be an existing file", found=path, way_out=TRAIN_ONE.replace("checkpoint.path", key)
-        )
+        raise missing(path, key)
     try:
         meta, tensors = read_tensors(path)
     except CheckpointError as e:
@@ -147,6 +145,13 @@ def load_checkpoint(
             way_out="Choose the data set that the checkpoint was trained on, or train one for this data set",
         )
     return Checkpoint(model.eval(), path, sha256_of(path), meta["about"])
+
+
+def missing(path: object, key: str) -> CheckpointError:
+    """The sentence for a file of weights that is not there; ``key`` is the option that named it."""
+    return CheckpointError(
+        f"`{key}` must be an existing file", found=path, way_out=TRAIN_ONE.replace("checkpoint.path", key)
+    )
 
 
 def _check_metadata(meta: Mapping[str, Any], path: Path) -> None:

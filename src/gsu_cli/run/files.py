@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gsu_cli.errors import OutputError
+from gsu_cli.run.places import elsewhere
 
 
 @contextlib.contextmanager
@@ -59,11 +60,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def _unwritable(path: Path, e: OSError) -> OutputError:
     why = "the disk is full" if e.errno == errno.ENOSPC else (e.strerror or str(e)).lower()
-    return OutputError(
-        f"{path} must be writable",
-        found=why,
-        way_out="Free space or choose another folder with paths.output_dir=FOLDER",
-    )
+    return OutputError(f"{path} must be writable", found=why, way_out=f"Free space or {elsewhere(path)}")
 
 
 def write_text(path: Path, text: str) -> None:

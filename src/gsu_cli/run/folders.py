@@ -7,6 +7,7 @@ A folder is claimed when Hydra starts a run or a sweep, so ``--cfg``, ``--info``
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -23,15 +24,25 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from gsu_cli.errors import GsuError, OutputError, UsageError
 from gsu_cli.run.cells import cell_name, refuse_odd_cells, swept, unasked_ends
 from gsu_cli.run.configs import usual
+from gsu_cli.run.places import chosen_with
+from gsu_cli.run.record import FILE
+
+DEFAULT = "paths.output_dir"  # the setting below which folders lie that nobody named
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A folder that belongs to this run or sweep alone."""
+    """A folder that belongs to this run or sweep alone.
+
+    Attributes:
+        path: of the folder.
+        is_sweep: or a single run.
+        before: names of what lay there; None where the folder was created.
+    """
 
     path: Path
     is_sweep: bool
-    created: bool
+    before: frozenset[str] | None
 
 
 class Stop(BaseException):
@@ -71,27 +82,28 @@ def claim(wanted: Path) -> Path:
                 continue
             return candidate
     except OSError as error:
-        raise unwritable(wanted, error) from error
+        raise unwritable(wanted, error, DEFAULT) from error
     raise AssertionError("itertools.count ended")
 
 
-def take(explicit: Path, marker: str, *, continuing: bool = False) -> bool:
-    """Claim exactly the folder the user named; true if it had to be created.
+def take(explicit: Path, marker: str, key: str, *, continuing: bool = False) -> frozenset[str] | None:
+    """Claim exactly the folder the user named; the names of what is there, None if it had to be created.
 
     Args:
         explicit: the folder.
         marker: what Hydra writes there first (``.hydra`` or ``multirun.yaml``); creating it is the exclusive step.
+        key: the setting that named it.
         continuing: whether the run resumes the one that is there.
 
     Raises:
         UsageError: it already holds a run or a sweep and `continuing` is false.
         OutputError: it cannot be created.
     """
-    created = not explicit.exists()
     try:
+        before = frozenset(path.name for path in explicit.iterdir()) if explicit.exists() else None
         explicit.mkdir(parents=True, exist_ok=True)
         if not continuing:
-            if (explicit / "record.json").exists() or (explicit / "multirun.yaml").exists():
+            if (explicit / FILE).exists() or (explicit / "multirun.yaml").exists():
                 raise FileExistsError
             if marker == ".hydra":
                 os.mkdir(explicit / marker)
@@ -104,24 +116,37 @@ def take(explicit: Path, marker: str, *, continuing: bool = False) -> bool:
             way_out="Name another folder, or name none and gsu makes a new one.",
         ) from None
     except OSError as error:
-        raise unwritable(explicit, error) from error
-    return created
+        raise unwritable(explicit, error, key) from error
+    return before
 
 
-def unwritable(folder: Path | str, error: OSError) -> GsuError:
-    """The sentence for results that cannot be written."""
+def unwritable(folder: Path | str, error: OSError, key: str) -> GsuError:
+    """The sentence for results that cannot be written into the folder that the setting ``key`` named."""
     return OutputError(
         "the output folder must be writable",
         found=f"{folder} ({error.strerror or error})",
-        way_out="Choose another with paths.output_dir=FOLDER.",
+        way_out=f"Choose another with {key}=FOLDER.",
     )
 
 
-def discard_if_unused(given: Claim) -> None:
-    """Remove a folder in which nothing happened: no record, nothing but Hydra's note of a config that was refused."""
-    left = {".hydra", "gsu.log", "multirun.yaml"}
-    if given.created and given.path.is_dir() and {p.name for p in given.path.iterdir()} <= left:
+def discard_if_unused(given: Claim, *, refused: bool = False) -> None:
+    """Remove what a run in which nothing happened has left: Hydra's notes, and the folder if the run made it.
+
+    Args:
+        given: the run's folder.
+        refused: the line was, for what was typed: its record says no more than the sentence on the terminal.
+    """
+    own = {".hydra", "gsu.log", "multirun.yaml", *([FILE] if refused else [])}
+    left = {p.name for p in given.path.iterdir()} - (given.before or set()) if given.path.is_dir() else set()
+    if not left <= own:
+        return
+    if given.before is None:
         shutil.rmtree(given.path, ignore_errors=True)
+        return
+    for name in left:
+        shutil.rmtree(given.path / name, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            (given.path / name).unlink()
 
 
 def _params(config: DictConfig) -> list[str]:
@@ -161,12 +186,14 @@ class ClaimFolder(Callback):
             wanted = Path(str(OmegaConf.select(config, key)))
             if any(line.lstrip("+").startswith(f"{key}=") for line in config.hydra.overrides.hydra):
                 marker = ".hydra" if kind == "run" else "multirun.yaml"
-                folder, created = (wanted, take(wanted, marker, continuing=bool(config.get("resume"))))
+                folder, before = wanted, take(wanted, marker, key, continuing=bool(config.get("resume")))
+                chosen_with(folder, f"{key}=FOLDER")
             else:
-                folder, created = claim(wanted), True
+                folder, before = claim(wanted), None
+                chosen_with(folder, f"{DEFAULT}=FOLDER")
         except Exception as error:
             raise Stop(error) from error
-        _claims.append(Claim(folder, kind == "sweep", created))
+        _claims.append(Claim(folder, kind == "sweep", before))
         with read_write(config.hydra), open_dict(config.hydra):
             config.hydra[kind].dir = str(folder)
             if kind == "sweep":

@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 
 from gsu_cli.errors import CheckpointError, OutputError
+from gsu_cli.run.places import chosen_with
 from gsu_cli.run.tensor_files import digest, read_tensors, write_tensors
 from gsu_cli.surgery.ranks import ranks
 from gsu_cli.surgery.vectors import Vector
@@ -55,6 +56,8 @@ _now: list[Shelf] = [Shelf(None)]
 def kept_in(folder: Path | None) -> Iterator[Shelf]:
     """Within, `recurring` reads and writes files of ``folder``. Without, and among several ranks, it only computes."""
     shelf = Shelf(folder if ranks().size == 1 else None)  # ranks share the work itself, and must all take part
+    if shelf.folder is not None:
+        chosen_with(shelf.folder, "paths.measured_dir=FOLDER")
     _now.append(shelf)
     try:
         yield shelf

@@ -13,10 +13,11 @@ from typing import Any, Self
 
 import torch
 
-from gsu_cli.errors import NonFiniteError, NotApplicableError, ProcessError
+from gsu_cli.errors import NonFiniteError, NotApplicableError, ProcessError, UsageError
 from gsu_cli.run import device as devices
 from gsu_cli.run import provenance
-from gsu_cli.run.record import Record, write_record
+from gsu_cli.run.files import write_text
+from gsu_cli.run.record import FILE, Record, write_record
 from gsu_cli.surgery.precision import samples_in
 from gsu_cli.surgery.ranks import ranks
 
@@ -27,7 +28,8 @@ class Session:
     """Context manager around a verb's work.
 
     On entry ``record.json`` appears with status "running"; on exit it says "done", "interrupted", or, with the error,
-    "failed" or "n/a". Exceptions pass through; a record that cannot be written either never hides them.
+    "failed" or "n/a". Exceptions pass through; a record that cannot be written either never hides them. Where the line
+    was refused, a record that lay there before, of the run to be resumed, is put back.
 
     Args:
         folder: the run's own folder.
@@ -54,6 +56,7 @@ class Session:
         self.precision = precision
         devices.settle(self.device)
         self._started, self._within = time.perf_counter(), contextlib.ExitStack()
+        self._before: str | None = None
         self.record = Record(
             verb=verb,
             command=command,
@@ -69,6 +72,8 @@ class Session:
     def __enter__(self) -> Self:
         self._within.enter_context(samples_in(self.precision))
         self._started = time.perf_counter()
+        with contextlib.suppress(OSError):
+            self._before = (self.folder / FILE).read_text(encoding="utf-8")
         write_record(self.folder, self.record)
         return self
 
@@ -107,7 +112,10 @@ class Session:
             self.record.status = "n/a" if isinstance(error, NotApplicableError) else "failed"
         self.record.error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         try:
-            self.save(nan_as_null=True)
+            if self._before is not None and isinstance(error, UsageError):
+                write_text(self.folder / FILE, self._before)
+            else:
+                self.save(nan_as_null=True)
         except Exception as e:  # noqa: BLE001 - no other error may stand before the one that ended the run
             log.warning("record.json could not say how the run ended: %s", e)
 

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Probe, Result, null
 from gsu_cli.audit.findings import findings, write_findings
+from gsu_cli.audit.leave_out import read_design
 from gsu_cli.checks import as_int
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.models.protocols import HasLatents, HasLoss, HasNoise, lacking
@@ -18,12 +19,13 @@ from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.record import Record, read_record
 from gsu_cli.verbs import console, earlier_run, settings
 from gsu_cli.verbs.build import build_several, chosen
-from gsu_cli.verbs.design import open_design
+from gsu_cli.verbs.design import check_design
 from gsu_cli.verbs.evaluate import as_the_run_did
 from gsu_cli.verbs.judging import build_judges
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.opening_data import resolve_split
 from gsu_cli.verbs.opening_session import forget_spec, open_session
+from gsu_cli.verbs.opening_weights import check_files
 from gsu_cli.verbs.siblings import siblings
 from gsu_cli.verbs.unlearned_siblings import check_unlearned, unlearned_siblings
 
@@ -40,6 +42,8 @@ def main(cfg: DictConfig) -> None:
     cfg = as_the_run_did(cfg, record)
     chosen(cfg, "dataset")
     earlier_run.find_judges(cfg, record)
+    check_files(cfg)
+    design = None if cfg.design is None else read_design(Path(str(cfg.design)).expanduser())
     probes = build_several(cfg, "audit")
     if not probes:
         raise UsageError("`audit` must name at least one probe", found="none", way_out="See `gsu show probes`")
@@ -67,7 +71,7 @@ def main(cfg: DictConfig) -> None:
         inputs = earlier_run.with_references(inputs, cfg, record, folder)
         check_unlearned(numbers["unlearned"], numbers["references"], probes, inputs)
         context = plan.context(inputs)
-        design = open_design(cfg.design, inputs)
+        check_design(design, cfg.design, inputs)
         more = siblings(cfg, inputs, numbers["references"])
         others = unlearned_siblings(cfg, record, inputs, numbers["unlearned"])
         with console.work_bar("audit") as on_progress, session.stage("audit"):
@@ -102,7 +106,7 @@ def main(cfg: DictConfig) -> None:
             session.record.outputs[f"figure_{name}"] = {"path": path.name}
         session.record.status = "done"
         session.save()
-        render(found, session.folder, console.console)
+        render(found, session.folder, console.console, console.said())
 
 
 def _probed(probe: Probe, case: Case) -> Result:

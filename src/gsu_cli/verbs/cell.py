@@ -24,9 +24,11 @@ from gsu_cli.audit.findings import FILE as FINDINGS
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import CheckpointError, GsuError, UsageError
 from gsu_cli.run import folders
+from gsu_cli.run.checkpoints import missing
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.device import choose
 from gsu_cli.run.files import sha256_of
+from gsu_cli.run.places import chosen_with
 from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.record import FILE, Measurement, Record, read_record, write_record
 from gsu_cli.run.seeds import generator
@@ -36,6 +38,7 @@ from gsu_cli.verbs import audit, settings, train, unlearn
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.opening_data import sources
 from gsu_cli.verbs.opening_session import forget_spec, plain
+from gsu_cli.verbs.opening_weights import named_files
 from gsu_cli.verbs.places import planted
 from gsu_cli.verbs.protocol import Protocol
 
@@ -90,14 +93,10 @@ class Identities:
         Protocol.of(config)
         Plan.of(config)
         here = plain(config)
-        judges = {f"judge.{name}.path": judge.get("path") for name, judge in (here.get("judge") or {}).items()}
-        for key, value in {
-            **{f"checkpoint.{k}": here["checkpoint"][k] for k in ("path", "retrained")},
-            **judges,
-        }.items():
-            waits = isinstance(value, str) and Path(value).is_relative_to(self.folder) and bool(self.models)
-            if isinstance(value, str) and not (waits or Path(value).expanduser().exists()):
-                raise CheckpointError(f"`{key}` must be an existing file", found=value)
+        for key, value in named_files(here).items():
+            waits = Path(value).is_relative_to(self.folder) and bool(self.models)
+            if not (waits or Path(value).expanduser().exists()):
+                raise missing(value, key)
         dataset = self._datasets[str(OmegaConf.create(here["dataset"]))]
         spec.resolve(dataset, generator=generator(0))
 
@@ -236,6 +235,7 @@ def _run_into(
 ) -> None:
     """Whatever it raises is in the record; another process may have done it in the meantime."""
     store = Store(store_folder)
+    chosen_with(store_folder, "paths.output_dir=FOLDER")
     with store.working_on(key) as part:
         if store.is_done(key):
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from gsu_cli.report.formats.terminal import line_length
 from gsu_cli.run.record import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a verb that only reads records needs none
     from gsu_cli.training.history import Progress as Epochs
 
-ENDLESS = 10_000  # columns; a pipe or a file has no edge at which to break a line or a path
-console = Console(highlight=False, width=None if sys.stdout.isatty() else ENDLESS)
+console = Console(highlight=False, width=line_length())
+_said: list[str] = []  # notes of this run
 
 
 def room() -> int:
@@ -29,11 +29,23 @@ def room() -> int:
     return int(said) if said.isdigit() and int(said) > 0 else 80
 
 
+def begin() -> None:
+    """A run begins: of it nothing was said so far."""
+    _said.clear()
+
+
+def said() -> frozenset[str]:
+    """The notes of this run that stand on the terminal."""
+    return frozenset(_said)
+
+
 def note(text: str, record: Record | None = None) -> None:
-    """Something a reader of any number below must know; the summary repeats it where the ``record`` keeps it."""
+    """Something a reader of any number below must know, said once; the ``record`` and its summary keep it."""
     if record is not None and text not in record.notes:
         record.notes.append(text)
-    console.print(Text(f"NOTE  {text}", style="bold yellow"))
+    if text not in _said:
+        _said.append(text)
+        console.print(Text(f"NOTE  {text}", style="bold yellow"))
 
 
 def say(text: str, path: object = "") -> None:

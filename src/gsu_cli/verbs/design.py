@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-from gsu_cli.audit.leave_out import LeaveOut, read_design
+from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.lineage import Difference, architecture, differences, sentence, unknown
 from gsu_cli.verbs import console
@@ -14,15 +13,14 @@ from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.references import reference_sha256
 
 
-def open_design(path: object, inputs: RunInputs) -> LeaveOut | None:
-    """The design at ``path``, named in the record; None where there is none.
+def check_design(design: LeaveOut | None, path: object, inputs: RunInputs) -> None:
+    """Names the design at ``path`` in the record, where there is one.
 
     Raises:
-        CheckpointError: it cannot be read, or its models are not what training the original without some images gives.
+        CheckpointError: its models are not what training the original without some images gives.
     """
-    if path is None:
-        return None
-    design = read_design(Path(str(path)).expanduser())
+    if design is None:
+        return
     session, original = inputs.session, inputs.first
     here: dict[str, Any] = {
         "dataset_sha256": reference_sha256(session),
@@ -46,4 +44,3 @@ def open_design(path: object, inputs: RunInputs) -> LeaveOut | None:
             session.record,
         )
     session.record.inputs["design"] = {"path": str(path), "sha256": design.sha256, **design.about}
-    return design

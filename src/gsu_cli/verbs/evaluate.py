@@ -17,6 +17,7 @@ from gsu_cli.verbs.build import chosen
 from gsu_cli.verbs.measure import Plan, measure
 from gsu_cli.verbs.opening_data import load_dataset, resolve_split
 from gsu_cli.verbs.opening_session import forget_spec, open_session
+from gsu_cli.verbs.opening_weights import check_files
 from gsu_cli.verbs.pipeline_folder import is_pipeline_folder
 from gsu_cli.verbs.places import PLANTED, is_typed, taken_away, typed
 from gsu_cli.verbs.progress import listening
@@ -42,6 +43,7 @@ def main(cfg: DictConfig) -> None:
         earlier_run.find_judges(cfg, record)
     elif cfg.get("model") is None and not is_pipeline_folder(cfg.checkpoint):
         weights_file.take_forget_options(cfg)
+    check_files(cfg)
     with open_session(cfg) as session, listening(cfg, session):
         spec, plan = forget_spec(cfg.forget), Plan.of(cfg)
         dataset = load_dataset(cfg, session) if run is None else earlier_run.load_data(cfg, record, session)

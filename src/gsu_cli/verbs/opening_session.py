@@ -14,6 +14,7 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
 from gsu_cli.run.device import choose, choose_precision
 from gsu_cli.run.session import Session
+from gsu_cli.verbs import console
 from gsu_cli.verbs.places import absolute
 
 
@@ -26,6 +27,7 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
 
 def open_session(cfg: DictConfig) -> Session:
     """The session of this run in the folder that Hydra made for it."""
+    console.begin()
     hydra = HydraConfig.get()
     verb = str(hydra.job.name)
     _seed("seed", cfg.seed)  # before those that take its value

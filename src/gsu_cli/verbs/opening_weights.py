@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from gsu_cli.errors import CheckpointError, GsuError, UsageError, did_you_mean
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.protocols import Samples
 from gsu_cli.report.settings import making
-from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
+from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, missing
 from gsu_cli.run.lineage import architecture, recipe
 from gsu_cli.run.pretrained import shipped, shipped_names
 from gsu_cli.run.session import Session
@@ -21,7 +22,7 @@ from gsu_cli.run.weight_files import find_weights
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs.conditions import check_conditions
 from gsu_cli.verbs.models import import_checkpoint, import_options
-from gsu_cli.verbs.pipeline_folder import with_its_class
+from gsu_cli.verbs.pipeline_folder import is_pipeline_folder, with_its_class
 
 
 def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Checkpoint:
@@ -52,13 +53,13 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
         checkpoint = load_checkpoint(path, shape=dataset.shape)
     else:
         checkpoint = import_checkpoint(cfg, path, dataset, session)
-    missing = [m for m in ("sample", "generation_parameters") if not callable(getattr(checkpoint.model, m, None))]
-    if not missing and not type(checkpoint.model).__module__.startswith("gsu_cli."):
+    lacks = [m for m in ("sample", "generation_parameters") if not callable(getattr(checkpoint.model, m, None))]
+    if not lacks and not type(checkpoint.model).__module__.startswith("gsu_cli."):
         check_generator(checkpoint.model, dataset.shape)  # one of somebody's own may have changed since
-    if missing:
+    if lacks:
         raise CheckpointError(
             "`checkpoint.path` must hold a generator",
-            found=f"{type(checkpoint.model).__name__}, which has no {missing[0]}(), in {path}",
+            found=f"{type(checkpoint.model).__name__}, which has no {lacks[0]}(), in {path}",
         )
     check_conditions(checkpoint.model, dataset, checkpoint.path)
     checkpoint.model.to(session.device)
@@ -66,17 +67,42 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
     return checkpoint
 
 
+def check_files(cfg: DictConfig) -> None:
+    """Looks for the weights that a line names before anything is loaded.
+
+    Raises:
+        CheckpointError: a file is not there.
+    """
+    for key, value in named_files(cfg).items():
+        if not Path(value).expanduser().exists():
+            raise missing(value, key)
+
+
+def named_files(config: Mapping[Any, Any]) -> dict[str, str]:
+    """Options that name weights, with what they name: those of the checkpoint, the retrained model and the judges."""
+    judges = {f"judge.{name}": judge for name, judge in (config.get("judge") or {}).items()}
+    places = {f"{name}.path": judge.get("path") for name, judge in judges.items() if isinstance(judge, Mapping)}
+    found = {f"checkpoint.{name}": config["checkpoint"].get(name) for name in ("path", "retrained")} | places
+    return {key: value for key, value in found.items() if isinstance(value, str) and value.strip()}
+
+
 def peek(cfg: DictConfig) -> Any:
-    """The model of a checkpoint that carries its class, before the data set is loaded; None where it must wait."""
-    if cfg.get("model") is not None:
+    """The model of a checkpoint that carries its class, before the data set is loaded; None where it must wait.
+
+    Raises:
+        CheckpointError: the file that the line names is none.
+    """
+    if cfg.get("model") is not None or any(import_options(cfg.checkpoint).values()):
         return None
     try:
         name = str(HydraConfig.get().runtime.choices.get("dataset"))
         path = weights_file("checkpoint.path", cfg.checkpoint.path) or shipped(name, str(cfg.checkpoint.name))
         model = None if path is None else load_checkpoint(path).model
         return model if isinstance(model, Samples) else None  # a judge is refused as one where it is opened
-    except GsuError:  # whoever opens it will say so
-        return None
+    except GsuError:
+        if cfg.checkpoint.path is not None and not is_pipeline_folder(cfg.checkpoint):
+            raise
+        return None  # whoever opens it will say so
 
 
 def weights_file(key: str, value: object) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from gsu_cli.report.overview import tables
 from gsu_cli.report.runs import Broken, Runs, collect
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run import folders
+from gsu_cli.run.places import chosen_with
+from gsu_cli.run.record import Record
 from gsu_cli.verbs import report_files as files
 from gsu_cli.verbs import settings
 from gsu_cli.verbs.console import console, note, room, say
@@ -104,15 +106,23 @@ def main(cfg: DictConfig) -> None:
         for table in chosen:
             _print(table, fit=options.columns is None)
     written = _write(options, runs, broken, by, chosen)
-    unfinished = sum(record.status != "done" for record in records)
-    counts = [f"{len(runs)} runs", *([f"{unfinished} not finished"] if unfinished else [])]
-    say(", ".join([*counts, *([f"{len(broken)} more not readable"] if broken else [])]))
+    say(", ".join([f"{len(runs)} run{'s' * (len(runs) > 1)}", *_others(records, broken)]))
     if apart := Counter(record.verb for record in records if record.verb != "unlearn"):
         verbs = " and ".join(f"{n} of `gsu {verb}`" for verb, n in sorted(apart.items()))
         note(f"{verbs} stand in the page's list of runs alone: tables are of `gsu unlearn`")
     for path in written:
         say("written to ", path)
     _leave()
+
+
+def _others(records: Sequence[Record], broken: Broken) -> Iterator[str]:
+    """How many there are of those that ended without numbers, and why."""
+    counts = {
+        "not finished": sum(record.status not in ("done", "n/a") for record in records),
+        "not applicable": sum(record.status == "n/a" for record in records),
+        "more not readable": len(broken),
+    }
+    return (f"{n} {what}" for what, n in counts.items() if n)
 
 
 def _leave() -> None:
@@ -145,6 +155,8 @@ def _write(options: Options, runs: Runs, broken: Broken, by: Sequence[str], chos
     hydra = HydraConfig.get()
     folder = options.output or Path(hydra.runtime.output_dir)
     single = options.output is not None and options.output.suffix != "" and not options.output.is_dir()
+    if options.output is not None:
+        chosen_with(folder.parent if single else folder, f"output={'FILE' if single else 'FOLDER'}")
     written: list[Path] = []
     for name in options.formats:
         if name == "terminal" and not (single and options.formats == ["terminal"]):

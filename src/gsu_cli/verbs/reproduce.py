@@ -20,6 +20,7 @@ from gsu_cli.report.numbers import seconds
 from gsu_cli.report.reproduced import missed, print_table, write_table
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.folders import quoted
+from gsu_cli.run.places import chosen_with
 from gsu_cli.tables import kept
 from gsu_cli.tables.cell import Cell, Outcome
 from gsu_cli.tables.pool import cores, in_processes
@@ -42,6 +43,7 @@ def main(cfg: DictConfig) -> None:
     if not fits(cfg.cell_seconds, float) or not cfg.cell_seconds > 0:
         raise UsageError("`cell_seconds` must be a number > 0", found=cfg.cell_seconds)
     root = Path(str(cfg.paths.output_dir)) / "reproduce"
+    chosen_with(root, "paths.output_dir=FOLDER")
     if cfg.records is not None and preview:
         raise UsageError(
             "one of `preview` and `records` must be left out: records run nothing",

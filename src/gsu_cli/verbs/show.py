@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -109,7 +110,7 @@ def _runs(folder: Path, last: int, wanted: dict[str, list[str]]) -> None:
         line = Text.assemble(f"  {started}  {record.verb:<9}", (f"{record.status:<12}", colour), str(path))
         console.print(line, soft_wrap=True)
         if about := short(record):
-            console.print(Text(f"    {about}", style="dim"), soft_wrap=True)
+            console.print(Padding(Text(about, style="dim"), (0, 0, 0, 4), expand=False))
     for name in wanted if not runs else ():
         console.print(Text(f"  {name}: there are {present(every, name)}", style="dim"), soft_wrap=True)
     for path, why in broken:

@@ -18,6 +18,7 @@ from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.forgetting import made_to_forget, retrained
 from gsu_cli.verbs.measure import Plan, measure
 from gsu_cli.verbs.opening_session import flag, forget_spec, open_session, plain
+from gsu_cli.verbs.opening_weights import check_files
 from gsu_cli.verbs.picture import draw_picture
 from gsu_cli.verbs.progress import listening
 from gsu_cli.verbs.protocol import Protocol
@@ -26,6 +27,7 @@ from gsu_cli.verbs.protocol import Protocol
 def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
     """Runs the verb; with ``tune``, what a sweeper looks at."""
     settings.check(cfg, "unlearn")
+    check_files(cfg)
     with open_session(cfg) as session, listening(cfg, session):
         spec = forget_spec(cfg.forget)
         if spec is None:
@@ -69,4 +71,4 @@ def finish(inputs: RunInputs, subjects: Mapping[str, EvaluatedModel]) -> None:
     session.record.status = "done"
     session.save()
     write_text(session.folder / "summary.md", summary_markdown(session.record))
-    render(session.record, session.folder, console.console)
+    render(session.record, session.folder, console.console, console.said())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 from collections.abc import Sequence
 
 from rich import box
@@ -13,6 +15,13 @@ from rich.text import Text
 
 from gsu_cli.report.columns import column_widths
 from gsu_cli.report.table import Table, footnotes, written
+
+ENDLESS = 10_000  # columns; a pipe or a file has no edge at which to break a line or a path
+
+
+def line_length() -> int | None:
+    """Of a console's lines: None, what rich finds, on a terminal and where `COLUMNS` is set; else they have no end."""
+    return None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit() else ENDLESS
 
 
 def grid(table: Table, *, narrow: bool = False, whole: bool = False) -> Group:
@@ -39,7 +48,7 @@ def grid(table: Table, *, narrow: bool = False, whole: bool = False) -> Group:
 
 def render(table: Table) -> str:
     """Plain text, as wide as the table needs."""
-    console = Console(file=io.StringIO(), width=10_000, color_system=None, highlight=False)
+    console = Console(file=io.StringIO(), width=ENDLESS, color_system=None, highlight=False)
     with console.capture() as captured:
         console.print(grid(table, whole=True))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"

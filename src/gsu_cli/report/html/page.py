@@ -90,7 +90,7 @@ def render(
     more = varied([record for _, record in runs])
     pictures: Gallery = gallery(runs, most_pictures)
     all_tables = tables([record for _, record in runs], by) if shown is None else shown
-    failed = [(i, path, record) for i, (path, record) in enumerate(runs) if record.status != "done"]
+    failed = [(i, path, record) for i, (path, record) in enumerate(runs) if record.status not in ("done", "n/a")]
     return str(
         _template().render(
             title=title,
@@ -98,6 +98,7 @@ def render(
             about=about,
             runs=runs,
             done=sum(record.status == "done" for _, record in runs),
+            inapplicable=sum(record.status == "n/a" for _, record in runs),
             sheets=[Sheet.of(t, f"table-{i}") for i, t in enumerate(all_tables)],
             figures=_plotted(figures_of([record for _, record in runs], by)),
             gallery=pictures,
