@@ -184,6 +184,11 @@ def test_sampling_that_diverges_says_so() -> None:
         ({"channels": ()}, "`model.channels` must be a list of integers, at least one"),
         ({"patch": 3}, "patches of 3 and 2 levels need height and width divisible by 6; found 8 x 8"),
         ({"channels": (8, 8, 8, 8)}, "patches of 2 and 4 levels need height and width divisible by 16; found 8 x 8"),
+        (
+            {"patch": 4},
+            "the first of `model.channels` must be at least 16, the numbers in a patch of 4 x 4 pixels of 1 channel: "
+            "what it cannot pass stays noise in every sample; found 8. Type model.channels=[16,64], or a smaller patch",
+        ),
         ({"patch": 0}, "`model.patch` must be an integer >= 1; found 0"),
     ],
 )

@@ -57,6 +57,31 @@ def test_rows_stand_in_the_order_of_the_spec() -> None:
     assert "DataError: gone" in table(SPEC, SIX).rows[1][-1].note
 
 
+def chosen(one: Outcome, **config: object) -> Outcome:
+    assert one.record is not None
+    return replace(one, record=replace(one.record, config={**one.record.config, **config}))
+
+
+def test_seeds_that_differ_in_what_is_not_shown_are_one_setting() -> None:
+    """One run measured more than another: no other setting, unless the table shows what the options are of."""
+    two = [outcome("7", "surgery", 1, -0.5), outcome("7", "surgery", 2, -0.7)]
+    more = [chosen(two[0], metric={"feature_ratio": {}, "kid": {"size": 100}}), two[1]]
+    spec = replace(SPEC, show=["feature_ratio"])
+    assert shown(spec, more) == shown(spec, two)
+    other = [chosen(one, metric={"feature_ratio": {"size": i}}) for i, one in enumerate(two)]
+    assert shown(spec, other) != shown(spec, two), "two settings of what is shown have a worst one"
+
+
+def test_the_budget_of_a_method_is_no_setting_of_what_stands_beside() -> None:
+    two = [outcome("7", "surgery", 1, -0.5), outcome("7", "surgery", 2, -0.7)]
+    spec = replace(SPEC, references=["data"])
+    budgets = [chosen(two[0], protocol={"budget": 0.01}), chosen(two[1], protocol={"budget": None})]
+    data, method = shown(spec, budgets)
+    assert data[3].startswith("-"), "two seeds of one setting: none is the worst"
+    assert method[3].startswith("-50.0%"), "of the method they are two"
+    assert table(spec, budgets).rows[0][3].value is None
+
+
 def test_a_cell_not_run_is_a_hole() -> None:
     rows = table(SPEC, [replace(SIX[0], record=None), SIX[1]]).rows
     assert [cell.value for cell in rows[0][-2:]] == [1, 1]

@@ -1,4 +1,4 @@
-"""An attribute of RGB images forgotten by a diffusion model on patches of four pixels: the recipe for faces, small."""
+"""An attribute of RGB images forgotten by a diffusion model on patches of 2 x 2 pixels: the recipe for faces, small."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def with_bar(images: Tensor) -> float:
 
 @pytest.mark.slow
 def test_it_forgets_an_attribute_and_keeps_the_rest() -> None:
-    model = Ddpm((3, 16, 16), channels=(8, 16), patch=4, embedding=16, train_steps=50, sample_steps=8)
+    model = Ddpm((3, 16, 16), channels=(16, 16), patch=2, embedding=16, train_steps=50, sample_steps=8)
     initialise(model, 0)
     data = attribute_world.dataset()
     fit(model, data.train, RECIPE, seed=0)

@@ -37,6 +37,7 @@ MEAN = "mean"
 
 def table(spec: TableSpec, outcomes: Sequence[Outcome]) -> Table:
     """Rows in the order of the spec: for each row what stands beside, then its columns; at the end the means."""
+    outcomes = [_of_what_is_shown(o, spec.show) for o in outcomes]
     groups = []
     for row in dict.fromkeys(o.cell.row for o in outcomes) if spec.mean != "only" else ():
         own = [o for o in outcomes if o.cell.row == row]
@@ -50,6 +51,15 @@ def table(spec: TableSpec, outcomes: Sequence[Outcome]) -> Table:
     rows = [_without_own_change(row, quantities) for row in found.rows]
     rows += [_published(words, found) for words in spec.published]
     return replace(found, rows=tuple(rows))
+
+
+def _of_what_is_shown(outcome: Outcome, show: Sequence[str] | None) -> Outcome:
+    """Without the options of metrics that the table leaves out: two seeds are two settings by none of them."""
+    metrics = outcome.record.config.get("metric") if outcome.record is not None else None
+    if show is None or outcome.record is None or not isinstance(metrics, Mapping):
+        return outcome
+    config = {**outcome.record.config, "metric": {k: v for k, v in metrics.items() if k in show}}
+    return replace(outcome, record=replace(outcome.record, config=config))
 
 
 def _means(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[tuple[str, list[Outcome]]]:
@@ -183,7 +193,8 @@ def _beside(row: str, subject: str, outcomes: Sequence[Outcome]) -> Group | None
 def _as_unlearned(record: Record, subject: str) -> Record:
     original = [m for m in record.measurements if m.subject == "original"]
     own = [replace(m, subject="unlearned") for m in record.measurements if m.subject == subject]
-    config = {**record.config, "method": {"_target_": subject}}  # else runs of two methods would be two settings
+    # neither the method nor its budget touches other weights: else runs of two methods would be two settings
+    config = {**record.config, "method": {"_target_": subject}, "protocol": {}}
     return replace(record, measurements=[*original, *own], seconds={}, update={}, verdict={}, config=config, command=[])
 
 

@@ -67,13 +67,14 @@ class UNet(nn.Module):
 
     Args:
         shape: ``(c, h, w)``; height and width must be divisible by ``patch * 2**(len(channels) - 1)``.
-        channels: of each level, from fine to coarse; multiples of 8.
+        channels: of each level, from fine to coarse; multiples of 8, the first at least ``c * patch**2``.
         patch: side of the square of pixels that is one place of the first level.
         embedding: width of the time embedding.
         conditions: number of conditions, whose embedding is added to that of the time; 0 for none.
 
     Raises:
-        UsageError: a size does not divide the images, or channels are no multiples of 8.
+        UsageError: a size does not divide the images, channels are no multiples of 8, or the first are too few to pass
+            on what is noise in a patch.
     """
 
     def __init__(
@@ -92,6 +93,13 @@ class UNet(nn.Module):
         if odd := [i for i in channels if i % MULTIPLE]:
             raise UsageError(f"`model.channels` must be multiples of {MULTIPLE}", found=odd[0])
         places = c * patch**2
+        if channels[0] < places:
+            raise UsageError(
+                f"the first of `model.channels` must be at least {places}, the numbers in a patch of {patch} x {patch} "
+                f"pixels of {c} channel{'s' * (c > 1)}: what it cannot pass stays noise in every sample",
+                found=channels[0],
+                way_out=f"Type model.channels=[{-(-places // MULTIPLE) * MULTIPLE},64], or a smaller patch",
+            )
         self.time = nn.Sequential(
             nn.Linear(2 * FREQUENCIES, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
         )
