@@ -165,7 +165,7 @@ def test_rank_correlation_is_that_of_scipy() -> None:
 def test_a_model_without_sites_says_what_it_lacks() -> None:
     (row,) = ForgottenInfluence()(memory_case(0, 1)).measurements
     assert row.reason is not None
-    assert "the model has no sites of images or posterior(), decoder and likelihood" in row.reason
+    assert "the model lacks sites of images or posterior(), decoder and likelihood" in row.reason
 
 
 @pytest.mark.parametrize(

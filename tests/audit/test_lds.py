@@ -108,7 +108,7 @@ def test_why_there_is_no_score() -> None:
     for audited, reason in (
         (case(None), "needs a leave-out design"),
         (case(few), "needs 5 models that lack images, found 4"),
-        (replace(memory_case(0, 0), design=known), "the model has no "),
+        (replace(memory_case(0, 0), design=known), "the model lacks "),
     ):
         for probe in (LeaveSubsetOut(), Distance()):
             (m,) = probe(audited).measurements

@@ -57,7 +57,7 @@ class Distance:
         if design is None:
             return Result([null("distance", a, NO_DESIGN, loss_unit(a.model))])
         if missing := lacking(a.model, [IMAGE_SITES]):
-            return Result([null("distance", a, f"the model has no {missing[0]}")])
+            return Result([null("distance", a, f"the model lacks {missing[0]}")])
         whole = int(design.trained_on.all(1).sum())
         if whole < LEAST:
             few = f"needs {LEAST} models of the design that lack nothing, found {whole}: leave_out.fractions=[0,...]"

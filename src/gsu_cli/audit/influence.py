@@ -66,7 +66,7 @@ class ForgottenInfluence:
     def __call__(self, case: Case) -> Result:
         original = case.models[ORIGINAL].model
         if missing := lacking(original, [IMAGE_SITES]):
-            return Result([null("influence", case.models[ORIGINAL], f"the model has no {missing[0]}")])
+            return Result([null("influence", case.models[ORIGINAL], f"the model lacks {missing[0]}")])
         if not len(case.images("unseen_retained")):
             return Result([null("influence", case.models[ORIGINAL], "there is no held-out image that is to stay")])
         goals = targets(case, original, self.samples)

@@ -65,7 +65,7 @@ class LeaveSubsetOut:
         if design is None:
             return Result([null("lds", a, NO_DESIGN)])
         if missing := lacking(a.model, [IMAGE_SITES]):
-            return Result([null("lds", a, f"the model has no {missing[0]}")])
+            return Result([null("lds", a, f"the model lacks {missing[0]}")])
         models = (~design.trained_on).any(1)
         if int(models.sum()) < LEAST:
             return Result([null("lds", a, f"needs {LEAST} models that lack images, found {int(models.sum())}")])

@@ -79,7 +79,8 @@ class Planting:
         last = first + self.n * self.copies - 1
         what = "1 canary was" if self.n == 1 else f"{self.n:,} canaries were"
         where = f"training images {first} to {last}"
-        return f"{what} planted, {self.copies:,} times each: {where}. forget.canary=all names them"
+        times = "once" if self.copies == 1 else f"{self.copies:,} times"
+        return f"{what} planted, {times} each: {where}. forget.canary=all names them"
 
 
 def patterns(numbers: range, shape: tuple[int, int, int]) -> Tensor:

@@ -96,7 +96,7 @@ class Mnist:
         train, heldout = read_digits(path)
         note = (
             f"5,000 digits instead of 70,000 (400 of each to train on, 100 held out): {reason}. All of them are among "
-            "the 60,000 training images of MNIST, and the shipped weights were trained on the full MNIST, so held-out "
+            "the 60,000 training images of MNIST. The shipped weights were trained on the full MNIST: to them held-out "
             "means unseen by the surgery here, not by the original training."
         )
         names = {digit: str(digit) for digit in range(10)}

@@ -94,7 +94,7 @@ def main(cfg: DictConfig) -> None:
             results: dict[str, Result] = {}
             for k, (name, probe) in enumerate(probes.items()):
                 on_progress(k, len(probes), name)
-                reason = f"the model has no {lacks[name][0]}" if lacks[name] else ""
+                reason = f"the model lacks {lacks[name][0]}" if lacks[name] else ""
                 results[name] = Result([null(name, case.models[UNLEARNED], reason)]) if reason else _probed(probe, case)
         about = [note for note in dict.fromkeys((split.dataset.note, *session.record.notes)) if note]
         found = findings(case, results, {"run": record.command, "audit": session.record.command}, about)
