@@ -112,11 +112,15 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     "Did you mean 'unlearn'? "
     >>> did_you_mean("checkpoint.twin", ["checkpoint.name", "checkpoint.retrained"])
     "It is called 'checkpoint.retrained' now. "
+    >>> did_you_mean("MNIST", ["cifar", "mnist"])
+    "Did you mean 'mnist'? "
     """
     choices, now = list(choices), renamed(str(word))
     if now != str(word) and now in choices:
         return f"It is called {now!r} now. "
     from difflib import get_close_matches  # help does without
 
+    small = {choice.lower(): choice for choice in choices}  # MNIST is mnist
     near = get_close_matches(str(word), choices, n=1, cutoff=0.6)
+    near = near or [small[found] for found in get_close_matches(str(word).lower(), small, n=1, cutoff=0.6)]
     return f"Did you mean {near[0]!r}? " if near else ""

@@ -60,6 +60,10 @@ MISTAKES = [
     ("unlearn dataset=mnist seed", 2, "must read key=value; found seed"),
     ("unlearn dataset=mnist method.lr=[1", 2, "must read key=value; found method.lr=[1"),
     ("unlearn dataset=mnist =x", 2, "must read key=value; found =x"),
+    ("unlearn dataset=mnist seed = 1", 2, "found =. Leave out the blanks around ="),
+    ("unlearn --method ascent", 2, "found --method. Type method=ascent: settings have no dashes."),
+    ("unlearn --method=ascent", 2, "found --method. Type method=ascent: settings have no dashes."),
+    ("unlearn dataset=MNIST", 2, "found MNIST. Did you mean 'mnist'?"),
     (
         "unlearn dataset=mnist method.lr=1,2",
         2,

@@ -14,14 +14,13 @@ def test_counts_of_classes_and_attributes(faces: Dataset) -> None:
     found = counts(faces)
     assert found["train"]["classes"] == {str(k): 10 for k in range(10)}
     assert found["heldout"]["attributes"] == {"Male": 15, "Smiling": 10}
-    digits = ", ".join(f"{k}: 3" for k in range(10))
-    assert describe_counts(faces)[1] == f"held out 30; {digits}; Male: 15, Smiling: 10"
+    assert describe_counts(faces)[1] == "held out 30; 3 each of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9; Male: 15, Smiling: 10"
 
 
 def test_a_class_that_is_not_held_out_counts_zero() -> None:
     one = Images(torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 1]))
     dataset = Dataset("x", one, one[torch.tensor([0])], {0: "cat", 1: "dog"}, "memory")
-    assert describe_counts(dataset) == ["train 2; cat: 1, dog: 1", "held out 1; cat: 1, dog: 0"]
+    assert describe_counts(dataset) == ["train 2; 1 each of cat, dog", "held out 1; cat: 1, dog: 0"]
 
 
 def test_images_in_both_parts_are_counted() -> None:

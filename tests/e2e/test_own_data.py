@@ -39,7 +39,7 @@ def train(gsu: Gsu, *words: str) -> tuple[Any, dict[str, Any], Any]:
 
 def test_counts_and_remarks_are_printed_and_recorded(gsu: Gsu, tmp_path: Path) -> None:
     typed, record, _ = train(gsu, write(tmp_path / "x.npz", (8, 8)))
-    assert "train 12; 0: 4, 1: 4, 2: 4\n" in typed.out
+    assert "train 12; 4 each of 0, 1, 2\n" in typed.out
     assert "held out 4; 0: 2, 1: 1, 2: 1\n" in typed.out
     assert "NOTE  the 3 images of val are not used" in typed.out
     found = record["inputs"]["dataset"]

@@ -80,12 +80,13 @@ def arrange(words: Sequence[str]) -> Line:
             overrides += rest
             break
         if word.startswith("="):
-            raise UsageError("every word after the verb must read key=value", found=word)
+            way_out = "Leave out the blanks around =" if word == "=" else ""
+            raise UsageError("every word after the verb must read key=value", found=word, way_out=way_out)
         if not word.startswith("-"):
             overrides.append(word)
             continue
         name, equals, value = word.partition("=")
-        flag = _find(name)
+        flag = _find(name, value or (rest[0] if rest and not equals else "VALUE"))
         if equals or flag.value == "no":
             flags.append((flag, _checked(flag, value) if equals else None))
         elif flag.value == "yes":
@@ -99,14 +100,15 @@ def arrange(words: Sequence[str]) -> Line:
     return line
 
 
-def _find(name: str) -> Flag:
+def _find(name: str, value: str) -> Flag:
     for flag in FLAGS:
         if name in (flag.long, flag.short):
             return flag
     begun = [flag for flag in FLAGS if len(name) > 2 and flag.long.startswith(name)]
     if len(begun) == 1:
         return begun[0]
-    way_out = did_you_mean(name, [flag.long for flag in FLAGS]) + "Settings are written key=value, without dashes."
+    close = did_you_mean(name, [flag.long for flag in FLAGS])
+    way_out = close or f"Type {name.lstrip('-') or 'key'}={value}: settings have no dashes"
     raise UsageError("a word that begins with a dash must be one of Hydra's flags", found=name, way_out=way_out)
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from gsu_cli.run.configs import USUAL
 from gsu_cli.run.groups import defaults_of, option_names
 
+NO_BREAK = "\u00a0"
+
 
 @dataclass(frozen=True)
 class Verb:
@@ -52,7 +54,8 @@ VERBS = {
             ),
         ),
         (
-            "Exactly one of forget.class, forget.attribute, forget.sample says what to forget.",
+            "Exactly one of forget.class, forget.attribute, forget.sample, forget.fraction, forget.canary says what to "
+            "forget.",
             "The checkpoint that ships for the dataset is used; checkpoint.path=FILE takes another.",
         ),
     ),
@@ -166,7 +169,10 @@ def page(name: str, conf_dir: Path) -> str:
         lines += ["", "Choices (the default is marked *):"]
         width = max(map(len, chosen)) + 1
         for group, options in chosen.items():
-            lines += _wrapped(" | ".join(options), f"  {group + '=':<{width}} ", " " * (width + 3))
+            whole = f"{NO_BREAK}| ".join(options)  # a line ends with the sign, none begins with it
+            lines += [
+                line.replace(NO_BREAK, " ") for line in _wrapped(whole, f"  {group + '=':<{width}} ", " " * (width + 3))
+            ]
     if verb.notes:
         lines += ["", *(line for remark in verb.notes for line in _wrapped(remark))]
     return "\n".join([*lines, "", _FLAGS])

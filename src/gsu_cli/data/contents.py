@@ -46,11 +46,13 @@ def describe_counts(dataset: Dataset) -> list[str]:
 def _few(numbers: dict[str, int], what: str) -> str:
     """Every count, or the extremes where there are many.
 
-    >>> _few({"cat": 5, "dog": 7}, "classes"), _few({}, "classes")
-    ('cat: 5, dog: 7', '')
+    >>> _few({"cat": 5, "dog": 7}, "classes"), _few({"cat": 5, "dog": 5}, "classes"), _few({}, "classes")
+    ('cat: 5, dog: 7', '5 each of cat, dog', '')
     >>> _few({str(i): i for i in range(1, 101)}, "classes"), _few(dict.fromkeys("abcdefghijklmno", 9), "classes")
     ('100 classes of 1 (1) to 100 (100) images', '15 classes of 9 images each')
     """
+    if 1 < len(numbers) <= SHOWN and len(set(numbers.values())) == 1:
+        return f"{max(numbers.values()):,} each of {', '.join(numbers)}"
     if len(numbers) <= SHOWN:
         return ", ".join(f"{name}: {n}" for name, n in numbers.items())
     least, most = min(numbers, key=lambda name: numbers[name]), max(numbers, key=lambda name: numbers[name])

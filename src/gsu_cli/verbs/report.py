@@ -92,7 +92,9 @@ def main(cfg: DictConfig) -> None:
     if not runs:
         where = ", ".join(map(str, options.places))
         raise GsuError(
-            "there must be at least one run to report", found=f"none in {where}", way_out="See `gsu show runs`"
+            "there must be at least one run to report",
+            found=f"none in {where}",
+            way_out="Name the folder of runs with runs=FOLDER, or make one with `gsu unlearn`",
         )
     records = [record for _, record in runs]
     by = options.by or default_keys([r for r in records if r.verb == "unlearn"] or records)

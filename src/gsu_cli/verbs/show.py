@@ -99,6 +99,9 @@ def _runs(folder: Path, last: int, wanted: dict[str, list[str]]) -> None:
     """Two lines a run, so that no path is broken at the edge of the terminal."""
     every, broken = find_runs(folder)
     runs = matching(every, wanted)
+    if not every and not broken:
+        console.print(Text(f"no runs below {folder}", style="bold"), soft_wrap=True)
+        return
     chosen = f" that match, of {len(every)}" if wanted else ""
     console.print(
         Text(f"runs below {folder} (the last {min(last, len(runs))} of {len(runs)}{chosen})", style="bold"),
