@@ -166,3 +166,16 @@ def test_a_loss_that_is_not_finite_names_the_method_and_the_way_out():
     with pytest.raises(NonFiniteError, match=r"finite through ascent; found .*Lower the step \(method.lr") as e:
         run(Ascent(lr=1e6))
     assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("method", [Ascent(lr=1e-3), FisherSurgery()], ids=["ascent", "fisher_surgery"])
+def test_an_original_without_finite_losses_is_not_the_methods_doing(method):
+    model = tiny_world.trained()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(1e15)
+    with pytest.raises(
+        NonFiniteError, match=r"losses of the original must be finite, before .*; found .*Take another"
+    ) as e:
+        run(method, model=model)
+    assert "Lower the step" not in str(e.value)

@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError, NotApplicableError
+from gsu_cli.gradients import mean_loss
 from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import NATS, HasLoss, lacking, loss_unit
 from gsu_cli.surgery.devices import device_of
@@ -23,6 +24,8 @@ from gsu_cli.unlearning.diagnostics import diagnose, enough
 from gsu_cli.unlearning.images import draw_images
 
 PARTS: tuple[Literal["forget"], Literal["retain"]] = ("forget", "retain")
+FEW = 64  # images that tell whether a model has losses at all
+OTHER = "Take another checkpoint, or train it again at a lower training.lr"
 LOWER = "Lower the step (method.lr or method.budget); the original checkpoint is untouched"
 
 
@@ -59,7 +62,7 @@ def unlearn(
         The unlearned model in eval mode, and what was done.
 
     Raises:
-        NonFiniteError: weights became nan or infinite; the original is whole.
+        NonFiniteError: weights became nan or infinite, and the original is whole; or its own losses are not finite.
         NotApplicableError: the model lacks what the method needs.
     """
     check_needs(method, model)
@@ -78,6 +81,7 @@ def unlearn(
         try:
             update = method(task)
         except NonFiniteError as e:
+            _check_original(model, split)
             if e.way_out:
                 raise
             raise NonFiniteError(
@@ -111,6 +115,19 @@ def unlearn(
             }
             update.details["diagnostics"] = diagnose(model, task.model, parts, seed=task.stream("diagnostics"))
     return task.model.eval(), update
+
+
+def _check_original(model: Any, split: Split) -> None:
+    """Asked once something was not finite: whether that was the method's doing at all."""
+    if not isinstance(model, HasLoss):
+        return
+    few = split.retain_images[torch.arange(min(FEW, len(split.retain_images)))]
+    try:
+        mean_loss(model, few, seed=0)  # type: ignore[arg-type]  # a torch module, too
+    except NonFiniteError as e:
+        raise NonFiniteError(
+            "the losses of the original must be finite, before anything is forgotten", found=e.found, way_out=OTHER
+        ) from e
 
 
 def check_needs(method: object, model: object, split: Split | None = None) -> None:

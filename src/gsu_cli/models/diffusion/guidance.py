@@ -28,7 +28,7 @@ def check_guidance(value: object, conditions: int, option: str = "model.guidance
         raise UsageError(
             f"`{option}` needs a conditional diffusion model: it goes from what is said without a condition to what is "
             "said with it",
-            found=f"{value:g} for a model without",
+            found=f"{value:g} for another model",
             way_out="Train one with `gsu train model=ddpm_conditional training=ddpm`, or leave it out",
         )
     return float(value)
