@@ -11,6 +11,8 @@ from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
+from gsu_cli.solvers import latent
+from gsu_cli.solvers.latent import LatentSurgery
 from gsu_cli.solvers.options import READ
 from gsu_cli.surgery.second_order import parabola
 from gsu_cli.surgery.streaming import accumulate_product
@@ -109,6 +111,29 @@ def test_each_shot_logs_its_candidates_and_takes_one():
     assert [c["damping"] for c in log] == [0.1, 1.0] * 2
     assert [sum(c["chosen"] for c in log[i : i + 2]) for i in (0, 2)] == [1, 1]
     assert (update.shots, update.predicted) == (2, {})
+
+
+def test_several_shots_spare_other_images_than_those_of_the_budget(monkeypatch):
+    """What lowers the loss of the budget's images alone would buy room that no other image gives."""
+    seen, spared = [], []
+    asked = LatentSurgery._retained
+
+    def noted(self, task, retain, problem, step):
+        images, loss = asked(self, task, retain, problem, step)
+        seen.append(problem.cost.sites.targets.flatten(1))
+        spared.append(loss.sites.targets.flatten(1))
+        return images, loss
+
+    monkeypatch.setattr(LatentSurgery, "_retained", noted)
+    monkeypatch.setattr(latent, "LEAST_OTHERS", 100)
+    run(FisherSurgery(shots=3, retain_images=300, budget_images=150))
+    assert torch.equal(seen[0], spared[0]), "at the original there is nothing to fit"
+    for budget, others in zip(seen[1:], spared[1:], strict=True):
+        assert len(budget) == len(others) == 150
+        assert len(torch.cat([budget, others]).unique(dim=0)) == len(budget.unique(dim=0)) + len(others.unique(dim=0))
+    assert not torch.equal(spared[1], spared[2])
+    run(FisherSurgery(shots=2, budget_images=350))
+    assert torch.equal(seen[-1], spared[-1]), "50 others are too few"
 
 
 def test_near_the_original_the_parabola_behind_the_prediction_comes_true():

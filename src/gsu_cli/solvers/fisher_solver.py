@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from gsu_cli.curvature.gauss_newton import site_gauss_newton
 from gsu_cli.errors import UsageError
+from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.candidates import TIE, Candidate
 from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
 from gsu_cli.surgery.conflict import project_conflicts
@@ -36,6 +37,7 @@ class FisherSolver:
         g_r: gradient of the retain loss.
         fisher: of the retain set.
         tolerance: share of the budget that the longest step may leave unspent.
+        retained: whose gradient ``g_r`` is, for curvature; None: the budget's.
     """
 
     problem: StepProblem
@@ -43,6 +45,7 @@ class FisherSolver:
     g_r: LossGradient
     fisher: KroneckerFisher
     tolerance: float = TOLERANCE
+    retained: SiteLoss | None = None
 
     def kfac(self, damping: float) -> Candidate:
         """The direction for one damping and the step that the budget allows along it."""
@@ -65,7 +68,7 @@ class FisherSolver:
         found = krylov(
             b,
             site_gauss_newton(problem.model, problem.theta, problem.goal.sites[: max(images // 2, 1)]),
-            site_gauss_newton(problem.model, problem.theta, problem.cost.sites[:images]),
+            site_gauss_newton(problem.model, problem.theta, (self.retained or problem.cost).sites[:images]),
             geometry.apply,
             budget=problem.limit - problem.loss,
             eps=FLOOR * self.fisher.mean_eigenvalue(),

@@ -16,6 +16,7 @@ from gsu_cli.gradients import parameters
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.posteriors import posterior_codes
 from gsu_cli.objectives.redirect import Redirect, retained_share
+from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import redirection
 from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
@@ -34,13 +35,14 @@ from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.unlearning.contract import Task, Update
-from gsu_cli.unlearning.images import draw_images, first, redirect_images
+from gsu_cli.unlearning.images import draw_images, first, other_retained, redirect_images
 from gsu_cli.unlearning.weights import add_
 
 CANDIDATE_IMAGES = 400  # for curvature, at most, where the exact problem is one candidate of several
 REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
 REFIT_BUDGET_LATENTS = 2  # of each image of the budget: near an attribute one says little
 LEVEL_IMAGES = 500  # of each part, at most, for the level of a class
+LEAST_OTHERS = 500  # retained images beside the budget's, for the Fisher and the retain gradient of later shots
 CHECK_IMAGES, CHECK_VALUES = 1000, 3_100_000  # of each part, at most, for predicted and realised losses: 252 faces
 
 
@@ -179,6 +181,18 @@ class LatentSurgery:
     def _fisher(self, task: Task, retain: Images, names: list[str], step: int) -> KroneckerFisher:
         return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", step), ekfac=self.ekfac)
 
+    def _retained(self, task: Task, retain: Images, problem: StepProblem, step: int) -> tuple[Images, SiteLoss]:
+        """Whose Fisher and whose gradient a step spares: from the second shot on others than the budget's own.
+
+        At the original that gradient is as good as zero. Later a direction that lowers the loss of the images on which
+        the budget is measured would buy room that no other image gives. Where too few others are left, it may.
+        """
+        n = len(problem.cost)
+        if step == 0 or len(task.split.retain) < n + LEAST_OTHERS:
+            return retain, problem.cost
+        others = other_retained(task, n, len(retain), step)
+        return others, frozen_elbo(task.model, first(others, n), seed=task.stream("retain latents", step))
+
     def _curvature_images(self, ways: Sequence[str]) -> int:
         """Retained images for products with the curvature, at most."""
         return min(self.curvature_images, CANDIDATE_IMAGES) if len(ways) > 1 else self.curvature_images
@@ -207,12 +221,13 @@ class LatentSurgery:
                 found = refitted(problem, self.layers, goal.target_latents, stay, pilot)
         else:
             with task.stage("gradients"):
+                retain, spared = self._retained(task, retain, problem, len(log))
                 g = accumulate_gradient(problem.goal.blocks(), theta).vector
-                g_r = accumulate_gradient(problem.cost.blocks(), theta)
+                g_r = accumulate_gradient(spared.blocks(), theta)
             with task.stage("statistics"):
                 fisher = fisher or self._fisher(task, retain, list(theta), len(log))
             with task.stage("step"):
-                influence, found = FisherSolver(problem, g, g_r, fisher), list[Candidate]()
+                influence, found = FisherSolver(problem, g, g_r, fisher, retained=spared), list[Candidate]()
                 if "kfac" in ways:
                     found += [influence.kfac(c) for c in self.damping]
                 if "gauss_newton" in ways:

@@ -54,6 +54,20 @@ def redirect_images(task: Task, retain: int, forget: int) -> tuple[Images, Image
     return kept, untold(model, gone, share=0.5, seed=task.stream("untold", "forget"))
 
 
+def other_retained(task: Task, used: int, most: int, step: int) -> Images:
+    """Random retained images for step ``step``, ``most`` at most, none of which is among the first ``used``.
+
+    Those are of `redirect_images`, which a cost is measured on: what a direction is made of must be others, or it fits
+    them. Of a conditional model the conditions are hidden of as many as training hid.
+    """
+    index = task.split.retain
+    order = torch.randperm(len(index), generator=torch.Generator().manual_seed(task.stream("retain") % 2**63))
+    rest = index[order[used:]]
+    again = torch.randperm(len(rest), generator=torch.Generator().manual_seed(task.stream("retain", step) % 2**63))
+    images = task.split.dataset.train[rest[again[:most]]]
+    return untold(task.model, images, seed=task.stream("untold", "retain", step))
+
+
 def first(images: Images, n: int) -> Images:
     """The first ``n`` images, or all where there are fewer."""
     return images[torch.arange(min(n, len(images)))]
