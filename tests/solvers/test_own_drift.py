@@ -16,6 +16,8 @@ import tiny_gan
 import tiny_world
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.report.compact import compact
+from gsu_cli.report.quantities import discover
 from gsu_cli.report.summary import own_drift
 from gsu_cli.run.record import Record
 from gsu_cli.solvers.own_drift import OwnDrift, most_by_chance
@@ -101,6 +103,17 @@ def test_a_step_ends_where_the_drift_does() -> None:
     (line,) = own_drift(Record("unlearn", update={"details": update.details}))
     assert line.startswith(f"drift of retained samples: {found['spent']:.2%} of {spent / 3:.2%} allowed")
     assert f"{found['transitions']['gained']} of them now show what is to be forgotten" in line
+
+
+def test_tables_of_kept_records_show_it() -> None:
+    turned = {"gained": 3, "retained": 90, "dealt": 5, "at_most": 12}
+    details = {"own_drift": {"budget": 0.01, "spent": 0.0099, "transitions": turned}, "shots": []}
+    record = Record("unlearn", update={"details": details})
+    kept = compact(record)["update"]["details"]
+    assert kept == {"own_drift": details["own_drift"]}
+    read = {q.key: q.read(record).value for q in discover([record])}
+    assert read == {"own_drift": 0.0099, "turned": 3, "turned_by_chance": 5}
+    assert discover([Record("unlearn")]) == []
 
 
 @pytest.mark.parametrize("shots", [1, 2])

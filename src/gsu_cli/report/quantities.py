@@ -125,6 +125,15 @@ SEARCH = Quantity(
     "update", "details.calibration.cost.gradient_evaluations_per_image", better="lower",
     head="gradient evaluations per image, search included", short="gradients_with_search",
 )  # fmt: skip
+OWN_DRIFT = Quantity(
+    "update", "details.own_drift.spent", better="lower", unit="share", head="drift of own retained samples",
+    short="own_drift",
+)  # fmt: skip
+TURNED = Quantity(
+    "update", "details.own_drift.transitions.gained", better="lower", head="own samples that turned", short="turned"
+)
+DEALT = Quantity("update", "details.own_drift.transitions.dealt", head="by chance", short="turned_by_chance")
+ASIDE = (SECONDS, GRADIENTS, SEARCH, OWN_DRIFT, TURNED, DEALT)
 
 
 @once_of_all
@@ -161,7 +170,7 @@ def discover(records: Iterable[Record], subject: str = "unlearned") -> list[Quan
     ]
     titles = [q.title for q in quantities]
     quantities = [replace(q, head=q.key) if titles.count(q.title) > 1 else q for q in quantities]
-    more = [q for q in (SECONDS, GRADIENTS, SEARCH) if any(q.read(r).value is not None for r in kept)]
+    more = [q for q in ASIDE if any(q.read(r).value is not None for r in kept)]
     return quantities + more
 
 
