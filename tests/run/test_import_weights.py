@@ -86,6 +86,14 @@ def test_entries_lead_to_the_state_dict(tmp_path: Path) -> None:
     assert list(read_foreign(tmp_path / "x.pt", entry="ema.shadow").tensors) == ["w"]
 
 
+def test_an_entry_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
+    """A checkpoint whose average was never kept, say."""
+    torch.save({"net": {"raw": {"w": torch.ones(1)}}, "step": 1}, tmp_path / "x.pt")
+    with pytest.raises(CheckpointError) as e:
+        read_foreign(tmp_path / "x.pt", entry="ema")
+    assert str(e.value).endswith("; found no ema among net, step. Type checkpoint.entry=net.raw")
+
+
 def test_the_longest_beginning_wins_whatever_the_order() -> None:
     tensors = {"a.b.w": torch.ones(1), "a.w": torch.ones(1)}
     for rename in ({"a.": "x.", "a.b.": "y."}, {"a.b.": "y.", "a.": "x."}):

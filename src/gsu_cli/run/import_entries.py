@@ -96,6 +96,11 @@ def few(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
+def _type_one_of(entries: Sequence[str]) -> str:
+    """The entries that hold a state dict, as a line to type; nothing where there is none."""
+    return f"Type checkpoint.entry={' or '.join(entries[:SHOWN])}" if entries else ""
+
+
 def _reach(content: Any, entry: str, path: Path) -> tuple[Any, tuple[str, ...]]:
     """What lies at ``entry``, and the tensors beside it where that is the beginning of flat names."""
     for found in _at(content, entry.split(".")):
@@ -106,8 +111,8 @@ def _reach(content: Any, entry: str, path: Path) -> tuple[Any, tuple[str, ...]]:
     has = [str(k) for k in level] if isinstance(level, Mapping) else [type(level).__name__]
     raise CheckpointError(
         f"`checkpoint.entry` must lead to a state dict in {path}",
-        found=f"{entry}, among {few(has)}",
-        way_out=did_you_mean(".".join(words), has).strip(),
+        found=f"no {entry} among {few(has)}",
+        way_out=did_you_mean(".".join(words), has).strip() or _type_one_of([name for name, _ in _state_dicts(content)]),
     )
 
 
