@@ -48,7 +48,7 @@ def dataset() -> Dataset:
 class Signs:
     """The same as a user's own class, for lines with ``dataset._target_=attribute_world.Signs``."""
 
-    def __init__(self, cache_dir: str | Path, n: int, seed: int, name: str) -> None:
+    def __init__(self, cache_dir: str | Path, n: int, seed: int, name: str, size: int = 16) -> None:
         self.n, self.seed, self.name = n, seed, name
 
     def load(self) -> Dataset:

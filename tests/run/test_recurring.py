@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from gsu_cli.run import recurring as module
+from gsu_cli.run import surroundings
 from gsu_cli.run.recurring import is_kept, kept_in, recurring
 from gsu_cli.surgery.ranks import Ranks, among
 from gsu_cli.surgery.vectors import Vector
@@ -62,7 +63,7 @@ def test_other_content_another_kind_or_other_code_is_worked_out(
         assert made.times == 3
         for name, value in (("_code", "changed"), ("_processor", "another")):
             with monkeypatch.context() as patch:
-                patch.setattr(module, name, lambda value=value: value)
+                patch.setattr(surroundings, name, lambda value=value: value)
                 recurring("features", made, images="00")
         monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
         recurring("features", made, images="00")

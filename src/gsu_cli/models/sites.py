@@ -79,8 +79,7 @@ class Sites:
 
     def split(self, size: int) -> Iterator[Sites]:
         """Parts of at most ``size``, in order."""
-        for start in range(0, len(self), size):
-            yield self[start : start + size]
+        return (self[start : start + size] for start in range(0, len(self), size))
 
     @staticmethod
     def joined(parts: Sequence[Sites]) -> Sites:

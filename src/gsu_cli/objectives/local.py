@@ -26,6 +26,7 @@ from gsu_cli.models.conditions import code, posterior
 from gsu_cli.models.model import decode
 from gsu_cli.objectives.nearest import clean_means, distinct, nearest
 from gsu_cli.objectives.redirect import Redirect, latents
+from gsu_cli.objectives.site_loss import VALUES
 from gsu_cli.surgery.ranks import joined
 
 REGION_IMAGES = 1000  # of each part, at most
@@ -54,10 +55,11 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
     pool = distinct(pool)  # images of few kinds repeat themselves
     w = region(forget, retain)
     weight = 1 - (1 - INSIDE) * w
-    doubles = joined(pool.split(BLOCK), lambda part: decode(model, part))
+    size = min(BLOCK, max(1, VALUES // forget.pixels[:1].numel()))  # maps of more large images than these take room
+    doubles = joined(pool.split(size), lambda part: decode(model, part))
     looks = (doubles * weight).flatten(1)
     targets, target_latents = z.new_empty(len(z), *doubles.shape[1:]), []
-    for part, into, y in zip(z.split(BLOCK), targets.split(BLOCK), forget.labels.split(BLOCK), strict=True):
+    for part, into, y in zip(*(t.split(size) for t in (z, targets, forget.labels)), strict=True):
         generated = decode(model, part)
         double = doubles[nearest((generated * weight).flatten(1), looks, 1)[:, 0]]
         torch.add(generated, w * (double - generated), out=into)

@@ -145,8 +145,7 @@ def retained_share(model: Any, targets: Tensor, forget: Images, retain: Images, 
         neighbours: nearest posterior means that are counted for each target.
     """
     n = min(len(forget), len(retain))
-    index = torch.arange(n)
-    pool = torch.cat([posterior(model, part[index])[0] for part in (retain, forget)])
+    pool = torch.cat([posterior(model, part)[0][:n] for part in (retain, forget)])
     unlabelled = torch.full((len(targets),), NULL, device=targets.device)
     parts = zip(targets.split(BLOCK), unlabelled.split(BLOCK), strict=True)
     means = joined(parts, lambda part: conditions.posterior(model, *part)[0])

@@ -20,6 +20,8 @@ from gsu_cli.gradients import BLOCK
 from gsu_cli.models.decoders import prefix_of, site_maker
 from gsu_cli.models.sites import Sites
 from gsu_cli.surgery.devices import wide
+from gsu_cli.surgery.folding import folded
+from gsu_cli.surgery.ranks import joined
 from gsu_cli.surgery.streaming import BlockLoss, losses_of
 
 VALUES = 1_228_800  # of targets, at most, in a pass: 100 faces of 64 x 64 in colour, whose maps stay in a CPU's caches
@@ -37,6 +39,7 @@ class SiteLoss:
     def __init__(self, model: Any, sites: Sites, what: str = "the retain loss") -> None:
         self.maker = site_maker(model)
         self.prefix, self.sites, self.what = prefix_of(model, self.maker.network), sites, what
+        self.folds = False
 
     def __len__(self) -> int:
         return len(self.sites)
@@ -47,19 +50,31 @@ class SiteLoss:
         part.sites = self.sites[index]
         return part
 
+    def folding(self) -> SiteLoss:
+        """The same; its losses pass a network of doublings and convolutions as `folded`, but for rounding the same."""
+        other = copy.copy(self)
+        other.folds = True
+        return other
+
     def blocks(self, size: int | None = None) -> Iterator[BlockLoss]:
         """The loss block by block, for gradients and Hessian-vector products: parameters as the model names them."""
         for part in self.sites.split(min(size or self.maker.sites_at_once, self._at_once())):
 
             def of(theta: dict[str, Tensor], part: Sites = part) -> Tensor:
-                own = {k.removeprefix(self.prefix): v for k, v in theta.items()}
-                output = torch.func.functional_call(self.maker.network, own, part.inputs)
-                # pixels are kept as bytes, a quarter of the memory
-                targets = to_float(part.targets) if part.targets.dtype == torch.uint8 else part.targets
-                loss = self.maker.output_loss.nll(output, targets)
-                return loss if part.constant is None else loss + part.constant
+                output = torch.func.functional_call(self.maker.network, self._own(theta), part.inputs)
+                return self._loss(output, part)
 
             yield of
+
+    def _own(self, theta: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Parameters as the network names them."""
+        return {k.removeprefix(self.prefix): v for k, v in theta.items()}
+
+    def _loss(self, output: Tensor, part: Sites) -> Tensor:
+        # pixels are kept as bytes, a quarter of the memory
+        targets = to_float(part.targets) if part.targets.dtype == torch.uint8 else part.targets
+        loss = self.maker.output_loss.nll(output, targets)
+        return loss if part.constant is None else loss + part.constant
 
     def _at_once(self) -> int:
         """Sites in a pass; how many changes no loss of a site."""
@@ -72,7 +87,11 @@ class SiteLoss:
         Raises:
             NonFiniteError: their mean is nan or infinite.
         """
-        found = losses_of(self.blocks(BLOCK), theta)
+        through = folded(self.maker.network, self._own(theta)) if self.folds and len(self.sites.inputs) == 1 else None
+        if through is None:
+            found = losses_of(self.blocks(BLOCK), theta)
+        else:
+            found = joined(self.sites.split(self._at_once()), lambda part: self._loss(through(*part.inputs), part))
         value = wide(found).mean()
         if not torch.isfinite(value):
             raise NonFiniteError(f"{self.what} must stay finite", found=float(value))

@@ -8,29 +8,25 @@ another one. Those that were not read for longest are deleted beyond `MOST_MB`.
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
 import logging
 import os
-import platform
 import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from gsu_cli.errors import CheckpointError, OutputError
 from gsu_cli.run.places import chosen_with
+from gsu_cli.run.surroundings import surroundings
 from gsu_cli.run.tensor_files import digest, read_tensors, write_tensors
 from gsu_cli.surgery.ranks import ranks
 from gsu_cli.surgery.vectors import Vector
 
 MOST_MB = 1_000
 OWN = re.compile(r"\.?[a-z]+-[0-9a-f]{32}\.safetensors(\.\d+\.part)?")  # nothing else in the folder is ever deleted
-MOVES_BITS = ("ONEDNN_", "DNNL_", "MKL_", "OMP_", "ATEN_")  # beginnings of environment variables
 log = logging.getLogger(__name__)
 
 
@@ -83,7 +79,7 @@ def recurring(kind: str, make: Callable[[], Vector], **content: object) -> Vecto
     shelf = _now[-1]
     if shelf.folder is None:
         return make()
-    whole = json.dumps({**content, **_surroundings()}, sort_keys=True)
+    whole = json.dumps({**content, **surroundings()}, sort_keys=True)
     key = hashlib.sha256(whole.encode()).hexdigest()[:32]
     path = shelf.folder / f"{kind}-{key}.safetensors"
     found = _read(path, whole)
@@ -135,34 +131,3 @@ def _tidy(folder: Path) -> None:
         held += size
         if held > MOST_MB * 10**6 or (path.endswith(".part") and when < time.time() - 86_400):
             Path(path).unlink(missing_ok=True)
-
-
-def _surroundings() -> dict[str, object]:
-    """What a float's last bit depends on beside the content."""
-    return {
-        "code": _code(),
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "cpu": [platform.machine(), _processor(), torch.backends.cpu.get_cpu_capability()],
-        "settings": {k: v for k, v in os.environ.items() if k.startswith(MOVES_BITS)},
-    }
-
-
-@functools.cache
-def _code() -> str:
-    """sha256 of the package's sources, names and bytes."""
-    here, h = Path(__file__).parents[1], hashlib.sha256()
-    for path in sorted(here.rglob("*.py")):
-        source = path.read_bytes()
-        h.update(f"{path.relative_to(here).as_posix()}|{len(source)}|".encode() + source)
-    return h.hexdigest()
-
-
-@functools.cache
-def _processor() -> str:
-    """The model of the CPU; where the system does not say, what Python knows of it."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()

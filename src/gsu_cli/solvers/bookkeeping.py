@@ -70,7 +70,7 @@ def counted(
         forward=retain
         + forget
         + budget * sum(c["evaluations"] for c in log)
-        + forget * (len(log) + method.shots)
+        + forget * (sum("estimated" not in c for c in log) + method.shots)
         + sum(c["images"] for c in log),
     )
 
@@ -89,5 +89,6 @@ def noted(c: Candidate, chosen: bool) -> dict[str, Any]:
         "layer": c.layer,
         "length": c.length,
         "images": c.images,
+        **({"estimated": True} if c.estimated else {}),
         **({} if c.share is None else {"solver": c.solver, "share": c.share}),
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from gsu_cli.surgery.steps import StepSearch
 from gsu_cli.surgery.vectors import Vector
 
@@ -19,7 +21,8 @@ class Candidate:
     ``mu`` is what a nat of the retain loss costs in nats of the redirect loss, or the weight of what is to stay in the
     refit of ``layer``, which ``images`` passed and which is taken ``length`` times. ``solver`` found it, where several
     did, and ``share`` of the model's own samples show what is to be forgotten after the step, where that was asked
-    (see `own_share`). What a solver does not have is None, or 0.
+    (see `own_share`). ``estimated`` ones were not measured whole: they may be listed, not taken. ``losses`` are the
+    retain losses of the sites after the step, where they are known. What a solver does not have is None, or 0.
     """
 
     direction: Vector
@@ -35,6 +38,8 @@ class Candidate:
     images: int = 0
     solver: str | None = None
     share: float | None = None
+    estimated: bool = False
+    losses: Tensor | None = None
 
 
 def choose(found: Sequence[Candidate], before: float) -> Candidate:

@@ -14,7 +14,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
-from gsu_cli.objectives.posteriors import posterior_codes
+from gsu_cli.objectives.posteriors import encoder_at_rest, posterior_codes
 from gsu_cli.objectives.redirect import Redirect, retained_share
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import redirection
@@ -67,6 +67,10 @@ class LatentSurgery:
     drift_budget: float | None = None
 
     def __call__(self, task: Task) -> Update:
+        with encoder_at_rest():  # a step moves what generates
+            return self._steps(task)
+
+    def _steps(self, task: Task) -> Update:
         model, split = task.model, task.split
         retain, forget = redirect_images(task, self.retain_images, self.forget_images)
         with task.stage("objective"):
@@ -85,13 +89,15 @@ class LatentSurgery:
                     model, first(forget, n), seed=task.stream("check forget"), what="the forget loss"
                 ),
             }
+        loss = goal.loss(model)
+        if "least_squares" in ways and 0 < self._pilot_sites < len(cost):
+            cost, loss = cost.folding(), loss.folding()
         names = list(model.generation_parameters())
         start = parameters(model, names)
         origin = {k: v.clone() for k, v in start.items()}
         losses = cost.losses(origin)
         paid = base = float(wide(losses).mean())
         before = {part: loss.mean(origin) for part, loss in checks.items()}
-        loss = goal.loss(model)
         reached = redirect_before = loss.mean(origin)
         update = Update("fisher_surgery", self.shots)
         log: list[dict[str, Any]] = []
@@ -121,8 +127,9 @@ class LatentSurgery:
                     foresee(update, checks, origin, best, self.shots)
             add_(model, best.direction, best.step)
             now = parameters(model, names)
-            losses = cost.losses(now)
-            paid, reached = float(wide(losses).mean()), loss.mean(now)
+            known = best.losses is not None  # then the search ended at these very weights
+            losses = cost.losses(now) if best.losses is None else best.losses
+            paid, reached = float(wide(losses).mean()), best.redirect_loss if known else loss.mean(now)
             task.on_progress(shot + 1, self.shots, paid)
         update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
         drifted = None if drift is None else drift.facts(now)
@@ -193,6 +200,10 @@ class LatentSurgery:
         others = other_retained(task, n, len(retain), step)
         return others, frozen_elbo(task.model, first(others, n), seed=task.stream("retain latents", step))
 
+    @property
+    def _pilot_sites(self) -> int:
+        return REFIT_BUDGET_LATENTS * self.pilot_images
+
     def _curvature_images(self, ways: Sequence[str]) -> int:
         """Retained images for products with the curvature, at most."""
         return min(self.curvature_images, CANDIDATE_IMAGES) if len(ways) > 1 else self.curvature_images
@@ -216,9 +227,10 @@ class LatentSurgery:
             with task.stage("step"):
                 seed = task.stream("refit", len(log))
                 stay = posterior_codes(model, retain, REFIT_LATENTS, seed=seed)
-                sites = REFIT_BUDGET_LATENTS * self.pilot_images
+                sites = self._pilot_sites
                 pilot = Pilot(problem.cost, losses, sites) if 0 < sites < len(losses) else None
-                found = refitted(problem, self.layers, goal.target_latents, stay, pilot)
+                every = share is not None
+                found = refitted(problem, self.layers, goal.target_latents, stay, pilot, all_measured=every)
         else:
             with task.stage("gradients"):
                 retain, spared = self._retained(task, retain, problem, len(log))
@@ -242,7 +254,7 @@ class LatentSurgery:
                 looked = choose_by_share(found, problem, share)
             log += [noted(c, c is looked[-1]) for c in looked]
             return looked[-1]
-        best = choose(found, problem.before)
+        best = choose([c for c in found if not c.estimated], problem.before)
         if not best.redirect_loss < problem.before:
             raise UsageError(
                 "a step must lower the redirect loss",

@@ -1,19 +1,21 @@
-"""A retain cost estimated from a part of its sites: those that a step moves most, and some of the rest.
+"""A retain cost estimated from a part of its sites, those that a step moves most, as a change from what is known.
 
-    E(theta) = [sum_{i in heavy} r_i + (n - |heavy|) / |light| * sum_{i in light} r_i] / n,
-    r_i = l_i(theta) - l_i(theta_0),
+    E(theta) = R(theta') + 1/n sum_{i in S} (l_i(theta) - l_i(theta')) / p_i,
 
-under the same noise before and after. What a step costs sits on few sites (where kinds of images meet at steep
-borders), so the heavy ones are those that moved most at the last whole measurement, and the light ones every k-th of
-the others.
+``theta'`` where all n sites were last measured, ``R`` the mean increase there, ``p_i`` the chance of a site to be in
+the part, in proportion to how far it had moved (Horvitz and Thompson 1952). What a step costs sits on few sites, where
+kinds of images meet at steep borders, so a part chosen blindly is off by half. Near ``theta'`` the changes are small
+and the estimate is good to a few percent; at ``theta'`` it is exact.
 """
 
 from __future__ import annotations
 
-import torch
+import copy
+
 from torch import Tensor
 
 from gsu_cli.objectives.site_loss import SiteLoss
+from gsu_cli.surgery.chances import chosen_by_size
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector
 
@@ -25,13 +27,26 @@ class Pilot:
         cost: over ``n`` sites.
         start: ``(n,)``, its losses where the step starts.
         sites: on which estimates rest, fewer than ``n``.
+
+    Attributes:
+        images: sites that estimates have passed.
+        losses: ``(n,)``, of the last whole measurement; before it those of the start.
     """
 
     def __init__(self, cost: SiteLoss, start: Tensor, sites: int) -> None:
-        self.cost, self.start, self.sites = cost, start, sites
+        self.cost, self.start, self.sites, self.losses = cost, start, sites, start
         self.images = 0
-        self._moved: Tensor | None = None
-        self._choose(torch.arange(0))
+        self.learn()
+
+    def fresh(self) -> Pilot:
+        """The same at its start, for another direction."""
+        return Pilot(self.cost, self.start, self.sites)
+
+    def known(self) -> Pilot:
+        """The same with what it has learnt, for a direction nearby."""
+        other = copy.copy(self)
+        other.images = 0
+        return other
 
     def increase(self, theta: Vector) -> float:
         """The mean increase over all sites, in the unit of the loss; `learn` may then look at it.
@@ -39,8 +54,8 @@ class Pilot:
         Raises:
             NonFiniteError: it is nan or infinite.
         """
-        self._moved = wide(self.cost.losses(theta)) - wide(self.start)
-        return float(self._moved.mean())
+        self.losses = self.cost.losses(theta)
+        return float((wide(self.losses) - wide(self.start)).mean())
 
     def estimate(self, theta: Vector) -> float:
         """The same from a part of the sites, which count as passed images.
@@ -49,20 +64,12 @@ class Pilot:
             NonFiniteError: it is nan or infinite.
         """
         self.images += len(self._part)
-        return float((self._weights * (wide(self._part.losses(theta)) - wide(self._start))).sum() / len(self.start))
+        changed = wide(self._part.losses(theta)) - wide(self._known)
+        return self._increase + float((self._weights * changed).sum() / len(self.start))
 
     def learn(self) -> None:
         """Chooses the sites anew, by what the last whole measurement has seen of them."""
-        if self._moved is not None:
-            self._choose(self._moved.abs().topk(self.sites // 2).indices)
-
-    def _choose(self, heavy: Tensor) -> None:
-        rest = torch.ones(len(self.start), dtype=torch.bool)
-        rest[heavy.cpu()] = False
-        light = rest.nonzero()[:, 0]
-        share = len(light) / (self.sites - len(heavy))
-        light = light[(torch.arange(self.sites - len(heavy)) * share).long()]
-        index = torch.cat([heavy.cpu(), light]).to(self.start.device)
-        weights = torch.cat([torch.ones(len(heavy)), torch.full((len(light),), share)])
-        self._part, self._start = self.cost[index], self.start[index]
-        self._weights = wide(weights.to(self.start.device))
+        moved = wide(self.losses) - wide(self.start)
+        index, weights = chosen_by_size(moved.abs(), self.sites)
+        self._increase = float(moved.mean())
+        self._part, self._known, self._weights = self.cost[index], self.losses[index], weights

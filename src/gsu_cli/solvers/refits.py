@@ -6,6 +6,7 @@ docs/methods/fisher_surgery.md has the formula, docs/design/010-refit.md what it
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NoReturn
 
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.models.decoders import decoder_prefix
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.pilot import Pilot
+from gsu_cli.solvers.refit_choice import refits_by_estimates
 from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
 from gsu_cli.surgery.least_squares import Refit, first_layers
 from gsu_cli.surgery.piloted import largest_step_estimated
@@ -24,7 +26,13 @@ WEIGHTS = (0.05, 20.0)  # of what is to be redirected, in weights of what is to 
 
 
 def refitted(
-    problem: StepProblem, layers: int, target_latents: Tensor, stay: Tensor, pilot: Pilot | None = None
+    problem: StepProblem,
+    layers: int,
+    target_latents: Tensor,
+    stay: Tensor,
+    pilot: Pilot | None = None,
+    *,
+    all_measured: bool = False,
 ) -> list[Candidate]:
     """One of the first layers refitted, so that latents to forget are taken for those that generate their targets.
 
@@ -39,6 +47,7 @@ def refitted(
         target_latents: latents at which the original generates the targets ``(n, z)``.
         stay: latents of retained images ``(m, z)``, others than the budget's: a refit spares its own.
         pilot: estimates the retain loss between whole measurements; None: every trial is measured whole.
+        all_measured: whether each candidate may be taken; else with a pilot one alone, see `refit_choice`.
 
     Returns:
         A candidate for each layer that has one, and the longer ones that were tried.
@@ -49,13 +58,13 @@ def refitted(
     decoder, theta, (latents,) = problem.model.decoder, problem.theta, problem.goal.sites.inputs
     scopes = first_layers(decoder, theta, decoder_prefix(problem.model), latents[:1], layers)
     refits = {s.module: Refit(decoder, theta, s, latents, target_latents, stay) for s in scopes}
+    by_estimates = pilot is not None and not all_measured and not problem.bounds
+    if pilot is not None and by_estimates:
+        found = refits_by_estimates(problem, list(refits.values()), pilot, LENGTHS, WEIGHTS)
+        return found or _nowhere(layers)
     candidates = [c for c in (_within_budget(problem, refit, pilot) for refit in refits.values()) if c is not None]
     if not candidates:
-        raise UsageError(
-            "a refit must change a layer, and stay within the budget",
-            found=f"none of {layers} layers with such a refit",
-            way_out="Raise method.budget, or take another method.solver",
-        )
+        _nowhere(layers)
     refit = refits[str(choose(candidates, problem.before).layer)]
     for length in LENGTHS:
         longer = _within_budget(problem, refit, pilot, length)
@@ -64,6 +73,14 @@ def refitted(
             if choose(candidates, problem.before) is candidates[-1]:
                 break
     return candidates
+
+
+def _nowhere(layers: int) -> NoReturn:
+    raise UsageError(
+        "a refit must change a layer, and stay within the budget",
+        found=f"none of {layers} layers with such a refit",
+        way_out="Raise method.budget, or take another method.solver",
+    )
 
 
 def _within_budget(problem: StepProblem, refit: Refit, pilot: Pilot | None, length: float = 1.0) -> Candidate | None:

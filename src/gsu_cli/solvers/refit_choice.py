@@ -1,0 +1,163 @@
+"""Refits compared by estimates; only the one that is taken is measured whole until it spends the budget.
+
+Of a layer's refit all sites of the budget are looked at once, where a blind estimate leads: from there on the estimate
+is good to a few percent (see `solvers.pilot`), and so is the redirect loss of a part of the sites to redirect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gsu_cli.errors import NonFiniteError
+from gsu_cli.solvers.candidates import Candidate, choose
+from gsu_cli.solvers.pilot import Pilot
+from gsu_cli.solvers.refit_rays import Ray, Redirected
+from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
+from gsu_cli.surgery.least_squares import Refit
+from gsu_cli.surgery.piloted import largest_step_estimated
+from gsu_cli.surgery.steps import StepSearch, largest_step_within, power_law
+
+BLIND = 0.3  # of the budget: how near to it a blind estimate is taken
+Evaluations = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A candidate by estimates, and what its measurement goes on from."""
+
+    candidate: Candidate
+    ray: Ray
+    weight: float
+    pilot: Pilot
+
+
+def refits_by_estimates(
+    problem: StepProblem, refits: Sequence[Refit], pilot: Pilot, lengths: Sequence[float], bracket: tuple[float, float]
+) -> list[Candidate]:
+    """The refit that `choose` takes by estimates, measured whole, among the others as they were estimated.
+
+    Args:
+        problem: where; without further bounds.
+        refits: of the layers.
+        pilot: of the retain loss, at its start.
+        lengths: of the chosen layer's change, tried in their order until one is as good.
+        bracket: of the weight of what is to be redirected, where the search begins.
+
+    Returns:
+        In the order in which they were tried; the one that was measured may be taken. Empty where no refit stays within
+        the budget.
+    """
+    look = Redirected(problem)
+    tried = []
+    for refit in refits:
+        own, ray = pilot.fresh(), Ray(problem, refit, 1.0)
+        blind = _searched(ray, own, bracket, BLIND, None).step
+        if blind == 0:
+            continue
+        found = _increase(ray, own, blind)
+        own.learn()
+        guess = power_law([(blind, found)], (1 - TOLERANCE / 2) * problem.allowed)
+        tried += _trial(ray, own, bracket, guess, look, refit.images, ((blind, found),))
+    if tried:
+        first = _taken(tried, problem)
+        for length in lengths:
+            own = first.pilot.known()
+            tried += _trial(replace(first.ray, length=length), own, bracket, first.weight, look, 0, ())
+            if _taken(tried, problem) is tried[-1] and tried[-1].ray.length == length:
+                break
+    left = tried
+    while left:
+        best = _taken(left, problem)
+        measured = _measured(best, bracket)
+        if measured is not None:
+            return [measured if t is best else t.candidate for t in tried]
+        left = [t for t in left if t is not best]
+    return []
+
+
+def _taken(tried: Sequence[Trial], problem: StepProblem) -> Trial:
+    best = choose([t.candidate for t in tried], problem.before)
+    return next(t for t in tried if t.candidate is best)
+
+
+def _increase(ray: Ray, pilot: Pilot, weight: float) -> float:
+    try:
+        return pilot.increase(ray.at(weight)) / abs(ray.problem.loss)
+    except NonFiniteError:
+        return float("inf")
+
+
+def _searched(
+    ray: Ray, pilot: Pilot, bracket: tuple[float, float], tolerance: float, guess: float | None
+) -> StepSearch:
+    return largest_step_within(
+        lambda weight: pilot.estimate(ray.at(weight)) / abs(ray.problem.loss),
+        ray.problem.allowed,
+        low=bracket[0],
+        high=bracket[1],
+        rel_tol=tolerance,
+        guess=guess,
+    )
+
+
+def _trial(
+    ray: Ray,
+    pilot: Pilot,
+    bracket: tuple[float, float],
+    guess: float | None,
+    look: Redirected,
+    passed: int,
+    measured: Evaluations,
+) -> list[Trial]:
+    """As far as the budget allows by estimates; none where that is nowhere."""
+    search = _searched(ray, pilot, bracket, TOLERANCE, guess)
+    d, step = ray.step(search.step) if search.step else ({}, 0.0)
+    if step == 0:
+        return []
+    candidate = Candidate(
+        d,
+        replace(search, evaluations=measured),
+        step,
+        step,
+        look(ray.problem.at(d, step)),
+        mu=1 / search.step,
+        layer=ray.refit.layer.module,
+        length=ray.length,
+        images=passed + pilot.images + len(look.part),
+        solver="least_squares",
+        estimated=True,
+    )
+    return [Trial(candidate, ray, search.step, pilot)]
+
+
+def _measured(trial: Trial, bracket: tuple[float, float]) -> Candidate | None:
+    """The same as far as the budget allows in whole measurements; None where that is nowhere."""
+    ray, pilot, problem = trial.ray, trial.pilot, trial.ray.problem
+    passed = pilot.images
+    search = largest_step_estimated(
+        lambda weight: _increase(ray, pilot, weight),
+        lambda weight: pilot.estimate(ray.at(weight)) / abs(problem.loss),
+        problem.allowed,
+        low=bracket[0],
+        high=bracket[1],
+        rel_tol=TOLERANCE,
+        guess=trial.weight,
+        learn=pilot.learn,
+    )
+    d, step = ray.step(search.step) if search.step else ({}, 0.0)
+    if step == 0:
+        return None
+    known = trial.candidate.search.evaluations
+    return replace(
+        trial.candidate,
+        direction=d,
+        search=replace(search, evaluations=(*known, *search.evaluations)),
+        step=step,
+        step_within=step,
+        redirect_loss=problem.reached(problem.at(d, step)),
+        mu=1 / search.step,
+        images=trial.candidate.images + pilot.images - passed,
+        estimated=False,
+        losses=pilot.losses if search.evaluations[-1][0] == search.step else None,
+    )
