@@ -11,12 +11,12 @@ from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
-from gsu_cli.solvers import latent
 from gsu_cli.solvers.latent import LatentSurgery
 from gsu_cli.solvers.options import READ
 from gsu_cli.surgery.second_order import parabola
 from gsu_cli.surgery.streaming import accumulate_product
 from gsu_cli.surgery.vectors import add_scaled, norm, scale
+from gsu_cli.unlearning import images as chosen_images
 from gsu_cli.unlearning.images import draw_images
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
@@ -125,7 +125,7 @@ def test_several_shots_spare_other_images_than_those_of_the_budget(monkeypatch):
         return images, loss
 
     monkeypatch.setattr(LatentSurgery, "_retained", noted)
-    monkeypatch.setattr(latent, "LEAST_OTHERS", 100)
+    monkeypatch.setattr(chosen_images, "LEAST_OTHERS", 100)
     run(FisherSurgery(shots=3, retain_images=300, budget_images=150))
     assert torch.equal(seen[0], spared[0]), "at the original there is nothing to fit"
     for budget, others in zip(seen[1:], spared[1:], strict=True):

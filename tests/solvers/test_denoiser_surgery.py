@@ -21,9 +21,11 @@ from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.objectives.denoise import FEW, Bank, bank_posterior, noised_sites, redirected
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.candidates import Candidate
-from gsu_cli.solvers.denoiser import shortened
+from gsu_cli.solvers.denoiser import DenoiserSurgery, shortened
 from gsu_cli.surgery.layers import has_factors
 from gsu_cli.surgery.steps import StepSearch
+from gsu_cli.unlearning import images
+from gsu_cli.unlearning.images import first
 from gsu_cli.unlearning.unlearn import unlearn
 
 SMALL: dict[str, Any] = {"damping": 0.3, "bank_images": 600}
@@ -275,6 +277,25 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     assert tiny_world.same(tiny_world.weights(one), tiny_world.weights(other))
     third, _ = run(FisherSurgery(budget=0.02, **SMALL), seed=1)
     assert not tiny_world.same(tiny_world.weights(one), tiny_world.weights(third))
+
+
+def test_later_shots_spare_other_images_than_those_of_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, seen = DenoiserSurgery._spared, list[tuple[int, Tensor, Tensor]]()
+
+    def noted(self: Any, task: Any, statistics: Images, cost: SiteLoss, shot: int) -> tuple[Images, SiteLoss]:
+        kept, spared = asked(self, task, statistics, cost, shot)
+        used = torch.cat([statistics.pixels, first(kept, 80).pixels]).flatten(1)
+        seen.append((shot, used, spared.sites.targets))
+        assert (len(kept), len(spared)) == (len(statistics), len(cost))
+        return kept, spared
+
+    monkeypatch.setattr(DenoiserSurgery, "_spared", noted)
+    monkeypatch.setattr(images, "LEAST_OTHERS", 100)
+    run(FisherSurgery(budget=0.04, shots=2, retain_images=80, budget_images=60, **SMALL))
+    (_, whole, budget), (_, both, others) = seen
+    assert len(whole.unique(dim=0)) == 80, "at the original there is nothing to fit"
+    assert len(both.unique(dim=0)) == 160
+    assert not torch.equal(budget, others)
 
 
 def test_more_shots_spend_the_budget_in_parts() -> None:

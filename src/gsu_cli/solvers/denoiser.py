@@ -34,7 +34,7 @@ from gsu_cli.surgery.streaming import LossGradient, accumulate_gradient
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
-from gsu_cli.unlearning.images import first, redirect_images
+from gsu_cli.unlearning.images import first, other_retained, others_left, redirect_images
 from gsu_cli.unlearning.weights import add_
 
 ENOUGH = 0.9  # of the decrease of the redirect loss that the whole budget buys
@@ -103,13 +103,15 @@ class DenoiserSurgery:
         for shot in range(self.shots):
             theta = parameters(model, names)
             with task.stage("gradients"):
-                g, g_r = (accumulate_gradient(loss.blocks(), theta) for loss in (goal, cost))
+                kept, spared = self._spared(task, statistics, cost, shot)
+                g, g_r = (accumulate_gradient(loss.blocks(), theta) for loss in (goal, spared))
+                paid = g_r.loss if spared is cost else cost.mean(theta)
             if shot == 0:
-                base, redirect_before = g_r.loss, g.loss
+                base, redirect_before = paid, g.loss
             limit = base * (1 + self.budget * (shot + 1) / self.shots)
             bounds = () if level is None else (Bound(level.loss, level.limit((shot + 1) / self.shots)),)
-            problem = StepProblem(model, goal, cost, theta, g_r.loss, limit, g.loss, bounds)
-            best, increase = self._shot(task, problem, g.vector, g_r, statistics, log, fisher)
+            problem = StepProblem(model, goal, cost, theta, paid, limit, g.loss, bounds)
+            best, increase = self._shot(task, problem, g.vector, g_r, kept, log, fisher)
             fisher = None  # of the weights before this shot
             if shot == 0:
                 with task.stage("prediction"):
@@ -139,6 +141,15 @@ class DenoiserSurgery:
         if level is not None:
             update.details["sample_bound"] = level.facts(now)
         return update
+
+    def _spared(self, task: Task, statistics: Images, cost: SiteLoss, shot: int) -> tuple[Images, SiteLoss]:
+        """Whose Fisher and whose gradient a step spares: later others than the budget's (as in `latent`)."""
+        used = max(len(statistics), len(cost))
+        if shot == 0 or not others_left(task, used):
+            return statistics, cost
+        others = other_retained(task, used, used, shot)
+        sites = noised_sites(task.model, first(others, len(cost)), seed=task.stream("spared", shot))
+        return first(others, len(statistics)), SiteLoss(task.model, sites)
 
     def _fisher(self, task: Task, retain: Images, names: list[str], shot: int) -> KroneckerFisher:
         return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", shot), ekfac=self.ekfac)

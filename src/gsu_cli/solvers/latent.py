@@ -35,14 +35,13 @@ from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.unlearning.contract import Task, Update
-from gsu_cli.unlearning.images import draw_images, first, other_retained, redirect_images
+from gsu_cli.unlearning.images import draw_images, first, other_retained, others_left, redirect_images
 from gsu_cli.unlearning.weights import add_
 
 CANDIDATE_IMAGES = 400  # for curvature, at most, where the exact problem is one candidate of several
 REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
 REFIT_BUDGET_LATENTS = 2  # of each image of the budget: near an attribute one says little
 LEVEL_IMAGES = 500  # of each part, at most, for the level of a class
-LEAST_OTHERS = 500  # retained images beside the budget's, for the Fisher and the retain gradient of later shots
 CHECK_IMAGES, CHECK_VALUES = 1000, 3_100_000  # of each part, at most, for predicted and realised losses: 252 faces
 
 
@@ -195,7 +194,7 @@ class LatentSurgery:
         the budget is measured would buy room that no other image gives. Where too few others are left, it may.
         """
         n = len(problem.cost)
-        if step == 0 or len(task.split.retain) < n + LEAST_OTHERS:
+        if step == 0 or not others_left(task, n):
             return retain, problem.cost
         others = other_retained(task, n, len(retain), step)
         return others, frozen_elbo(task.model, first(others, n), seed=task.stream("retain latents", step))

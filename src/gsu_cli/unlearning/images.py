@@ -14,6 +14,8 @@ from gsu_cli.unlearning.contract import Task
 
 CHECK_IMAGES = 1000
 """Of each part, at most: those on which trajectories and budgets are measured."""
+LEAST_OTHERS = 500
+"""Retained images beside those of a budget, for later steps of a method to spare: with fewer it spares the budget's."""
 
 
 def draw_images(split: Split, part: Literal["forget", "retain"], most: int, *, seed: int) -> Images:
@@ -66,6 +68,11 @@ def other_retained(task: Task, used: int, most: int, step: int) -> Images:
     again = torch.randperm(len(rest), generator=torch.Generator().manual_seed(task.stream("retain", step) % 2**63))
     images = task.split.dataset.train[rest[again[:most]]]
     return untold(task.model, images, seed=task.stream("untold", "retain", step))
+
+
+def others_left(task: Task, used: int) -> bool:
+    """Whether enough retained images are left for `other_retained`."""
+    return len(task.split.retain) >= used + LEAST_OTHERS
 
 
 def first(images: Images, n: int) -> Images:
