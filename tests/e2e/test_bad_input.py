@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from e2e_world import World, runs, strays
+from gsu_cli.cli.log_file import LogFile
 
 Gsu = Callable[..., Any]
 
@@ -302,6 +304,28 @@ def test_disk_full_while_training(
     assert strays(tmp_path) == []
     assert run.record["status"] == "failed"
     assert "the disk is full" in run.record["error"]
+
+
+def test_no_room_for_the_log_or_for_the_line(
+    world: World, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python's logging would print a traceback, and Hydra keeps the line before anything of ours is called."""
+
+    class Full(io.StringIO):
+        def write(self, *_: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        flush = close = write  # type: ignore[assignment]
+
+    monkeypatch.setattr(LogFile, "_open", lambda _: Full())
+    one_sentence(gsu(*world.unlearn("method=ascent", "method.lr=1e30"), "hydra.run.dir=log"), 1, "must be finite")
+    monkeypatch.undo()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "line" / ".hydra" / "config.yaml"))
+
+    monkeypatch.setattr("hydra.core.utils._save_config", full)
+    one_sentence(gsu(*world.unlearn("method=ascent"), "hydra.run.dir=line"), 1, "the disk must have room")
 
 
 def test_an_interrupt_at_any_stage(world: World, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ here is passed on as Hydra's own words on one line.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from traceback import walk_tb
@@ -49,6 +50,8 @@ def as_usage_error(error: Exception, app: App) -> UsageError | None:
         if isinstance(error, InterpolationResolutionError) and isinstance(error.__cause__, OSError):
             return None
         return UsageError("every setting must have a value that fits", found=_flat(str(error)))
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return None  # of the disk, where Hydra keeps the line
     if _within_hydra(error):
         params = next((word for word in app.overrides if word.lstrip("+").startswith("hydra.sweeper.params")), None)
         if params is not None:  # Hydra cannot set them from a line

@@ -1,0 +1,20 @@
+"""``gsu.log`` of a run: a file that a full disk does not turn into a traceback on the terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+class LogFile(logging.FileHandler):
+    """What cannot be written to it is passed over: the record and the line's own sentence say what happened."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # the name that logging calls
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError:  # what it had not written yet
+            logging.Handler.close(self)
