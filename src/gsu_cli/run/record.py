@@ -118,7 +118,7 @@ class Record:
     def find(self, name: str, subject: str, judge: str | None = None) -> Measurement | None:
         """The measurement of that name, subject and judge, or None."""
         for m in self.measurements:
-            if (m.name, m.subject, m.judge) == (name, subject, judge):
+            if m.name == name and m.subject == subject and m.judge == judge:
                 return m
         return None
 

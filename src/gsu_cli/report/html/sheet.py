@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup, escape
+
 from gsu_cli.report.figures.plotted import number
-from gsu_cli.report.table import Cell, Table, written
+from gsu_cli.report.table import HOLE, Cell, Table, written
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table, per cell its text, the mark of its footnote, and the number to sort by."""
+    """A table, per cell its text, the mark of its footnote, and the attributes of its element."""
 
     table: Table
     id: str
     heads: Sequence[tuple[str, str]]
-    rows: Sequence[Sequence[tuple[str, str, float | None, str, Cell]]]
+    rows: Sequence[Sequence[tuple[str, str, Markup, Cell]]]
     notes: list[str]
     more: tuple[str, ...]
 
@@ -33,10 +35,17 @@ class Sheet:
             line = []
             for cell, (words, mark), column, is_number in zip(row, texts, table.columns, numeric, strict=True):
                 value = cell.value if column.form != "text" else number(cell.label) if is_number else None
-                line.append((words, mark, value, column.side, cell))
+                line.append((words, mark, _attributes(words, value, column.side, cell.note), cell))
             rows.append(line)
         heads = [(head, column.side) for head, column in zip(shown.heads, table.columns, strict=True)]
         return cls(table, name, heads, rows, shown.notes, table.footnotes)
+
+
+def _attributes(words: str, value: float | None, side: str, note: str) -> Markup:
+    """Where a cell stands, the number to sort by, and what a pointer shows; in one piece, a page has so many of them."""
+    kind = f'class="{side}{" hole" if words == HOLE else ""}"'
+    sorts = "" if value is None else f' data-value="{value}"'
+    return Markup(kind + sorts + (f' title="{escape(note)}"' if note else ""))  # noqa: S704  # escaped
 
 
 def interval(cell: Cell) -> str:
