@@ -42,7 +42,7 @@ class Sheet:
 
 
 def _attributes(words: str, value: float | None, side: str, note: str) -> Markup:
-    """Where a cell stands, the number to sort by, and what a pointer shows; in one piece, a page has so many of them."""
+    """Where a cell stands, the number to sort by, what a pointer shows: in one piece, a page has so many of them."""
     kind = f'class="{side}{" hole" if words == HOLE else ""}"'
     sorts = "" if value is None else f' data-value="{value}"'
     return Markup(kind + sorts + (f' title="{escape(note)}"' if note else ""))  # noqa: S704  # escaped
