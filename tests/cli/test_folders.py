@@ -106,6 +106,35 @@ def test_a_named_folder_survives_a_refused_line(in_process: Run, tmp_path: Path)
     assert (tmp_path / "mine").is_dir()
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "summary.md", "samples.png", "gsu.log", "RECORDS.JSON"])
+def test_what_somebody_left_in_a_named_folder_is_not_overwritten(in_process: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / name).write_text("my own", encoding="utf-8")
+    (tmp_path / "mine" / "slurm-1.out").write_text("of the scheduler", encoding="utf-8")
+    code, _, err = in_process("train", "hydra.run.dir=mine")
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"must hold no files that a run may overwrite; found {name} in mine. Name another folder" in err
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == sorted([name, "slurm-1.out"])
+    assert (tmp_path / "mine" / name).read_text(encoding="utf-8") == "my own"
+
+
+def test_a_folder_with_other_things_takes_a_run(in_process: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "slurm-1.out").write_text("of the scheduler", encoding="utf-8")
+    assert in_process("train", "hydra.run.dir=mine")[0] == 0
+    assert (tmp_path / "mine" / "slurm-1.out").read_text(encoding="utf-8") == "of the scheduler"
+
+
+@pytest.mark.parametrize("above", ["", "there/"])
+def test_a_refused_line_leaves_no_empty_folders_above_its_own(in_process: Run, tmp_path: Path, above: str) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "kept").touch()
+    before = set(tmp_path.rglob("*"))
+    for line in ("dataset=folder", f"hydra.run.dir={above}new/a/b dataset=folder"):
+        assert in_process("unlearn", *line.split())[0] == 2
+    assert set(tmp_path.rglob("*")) == before
+
+
 @pytest.mark.parametrize(
     ("overrides", "name"),
     [

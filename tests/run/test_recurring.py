@@ -109,7 +109,7 @@ def test_a_damaged_file_is_said_and_worked_out_anew(
             again = recurring("features", made, images="00")
         assert same(first, again)
         assert made.times == 1
-        assert f"{path} is damaged; what it held is worked out anew" in caplog.text
+        assert f"{path} is damaged; what it and others like it held is worked out anew" in caplog.text
         if damage != "folder":
             recurring("features", made, images="00")
             assert made.times == 1, "it was mended"

@@ -28,6 +28,8 @@ from gsu_cli.run.places import chosen_with
 from gsu_cli.run.record import FILE
 
 DEFAULT = "paths.output_dir"  # the setting below which folders lie that nobody named
+# endings of what runs write: a file of somebody else with one of them could be overwritten or taken for a result
+WRITTEN = (".safetensors", ".json", ".md", ".png", ".svg", ".csv", ".html", ".yaml", ".log", ".tex")
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,13 @@ class Claim:
         path: of the folder.
         is_sweep: or a single run.
         before: names of what lay there; None where the folder was created.
+        above: folders that were created to hold it, the innermost first.
     """
 
     path: Path
     is_sweep: bool
     before: frozenset[str] | None
+    above: tuple[Path, ...] = ()
 
 
 class Stop(BaseException):
@@ -96,15 +100,16 @@ def take(explicit: Path, marker: str, key: str, *, continuing: bool = False) -> 
         continuing: whether the run resumes the one that is there.
 
     Raises:
-        UsageError: it already holds a run or a sweep and `continuing` is false.
+        UsageError: it already holds a run, a sweep or files that a run may write, and `continuing` is false.
         OutputError: it cannot be created.
     """
     try:
         before = frozenset(path.name for path in explicit.iterdir()) if explicit.exists() else None
         explicit.mkdir(parents=True, exist_ok=True)
         if not continuing:
-            if (explicit / FILE).exists() or (explicit / "multirun.yaml").exists():
+            if {FILE, "multirun.yaml", ".hydra"} & (before or set()):
                 raise FileExistsError
+            _refuse_strangers(explicit, before or frozenset())
             if marker == ".hydra":
                 os.mkdir(explicit / marker)
             else:
@@ -118,6 +123,17 @@ def take(explicit: Path, marker: str, key: str, *, continuing: bool = False) -> 
     except OSError as error:
         raise unwritable(explicit, error, key) from error
     return before
+
+
+def _refuse_strangers(folder: Path, names: frozenset[str]) -> None:
+    """Files that no run has left may be somebody's only copy."""
+    if found := sorted(name for name in names if name.lower().endswith(WRITTEN)):
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        raise UsageError(
+            "the output folder must hold no files that a run may overwrite",
+            found=f"{found[0]}{more} in {folder}",
+            way_out="Name another folder, or name none and gsu makes a new one.",
+        )
 
 
 def unwritable(folder: Path | str, error: OSError, key: str) -> GsuError:
@@ -142,6 +158,9 @@ def discard_if_unused(given: Claim, *, refused: bool = False) -> None:
         return
     if given.before is None:
         shutil.rmtree(given.path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another run lies in it by now
+            for folder in given.above:
+                folder.rmdir()
         return
     for name in left:
         shutil.rmtree(given.path / name, ignore_errors=True)
@@ -184,6 +203,7 @@ class ClaimFolder(Callback):
         try:
             _refuse_blank(config, key)
             wanted = Path(str(OmegaConf.select(config, key)))
+            above = tuple(folder for folder in wanted.parents if not folder.exists())
             if any(line.lstrip("+").startswith(f"{key}=") for line in config.hydra.overrides.hydra):
                 marker = ".hydra" if kind == "run" else "multirun.yaml"
                 folder, before = wanted, take(wanted, marker, key, continuing=bool(config.get("resume")))
@@ -193,7 +213,7 @@ class ClaimFolder(Callback):
                 chosen_with(folder, f"{DEFAULT}=FOLDER")
         except Exception as error:
             raise Stop(error) from error
-        _claims.append(Claim(folder, kind == "sweep", before))
+        _claims.append(Claim(folder, kind == "sweep", before, above))
         with read_write(config.hydra), open_dict(config.hydra):
             config.hydra[kind].dir = str(folder)
             if kind == "sweep":

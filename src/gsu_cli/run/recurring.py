@@ -37,12 +37,15 @@ class Shelf:
     Attributes:
         folder: of the files; None keeps nothing.
         read, worked_out: how many results were found there, and how many were not.
+        writable: False once a result could not be written.
+        damaged: how many files could not be read.
     """
 
     folder: Path | None
     read: int = 0
     worked_out: int = 0
     writable: bool = True
+    damaged: int = 0
 
 
 _now: list[Shelf] = [Shelf(None)]
@@ -82,7 +85,7 @@ def recurring(kind: str, make: Callable[[], Vector], **content: object) -> Vecto
     whole = json.dumps({**content, **surroundings()}, sort_keys=True)
     key = hashlib.sha256(whole.encode()).hexdigest()[:32]
     path = shelf.folder / f"{kind}-{key}.safetensors"
-    found = _read(path, whole)
+    found = _read(path, whole, shelf)
     if found is not None:
         shelf.read += 1
         return found
@@ -93,7 +96,7 @@ def recurring(kind: str, make: Callable[[], Vector], **content: object) -> Vecto
     return made
 
 
-def _read(path: Path, content: str) -> Vector | None:
+def _read(path: Path, content: str, shelf: Shelf) -> Vector | None:
     if not os.path.exists(path):  # which, unlike Path.exists, never raises
         return None
     try:
@@ -101,7 +104,9 @@ def _read(path: Path, content: str) -> Vector | None:
         if meta.get("content") != content or meta.get("digest") != digest(tensors):
             raise CheckpointError("a file must hold what its name says", found="something else")
     except CheckpointError:
-        log.warning("%s is damaged; what it held is worked out anew", path)
+        shelf.damaged += 1
+        if shelf.damaged == 1:
+            log.warning("%s is damaged; what it and others like it held is worked out anew", path)
         return None
     with contextlib.suppress(OSError):
         os.utime(path)

@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gsu_cli.checks import as_int
+from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.context import Checked, EvaluationContext, HasFloor, Metric
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.real_images import heldout_images
@@ -65,9 +66,7 @@ class Plan:
         guidance = cfg.evaluation.get("guidance")
         if guidance is not None:
             check_guidance(guidance, 1, "evaluation.guidance")
-        folder = cfg.paths.measured_dir
-        kept = None if folder is None else Path(os.path.expanduser(str(folder)))  # unlike Path's it never raises
-        return cls(samples, build_several(cfg, "metric"), build_judges(cfg), guidance, kept)
+        return cls(samples, build_several(cfg, "metric"), build_judges(cfg), guidance, _kept(cfg.paths.measured_dir))
 
     def check(self, model: object) -> None:
         """Before any work: whether ``model`` can be measured so.
@@ -108,6 +107,19 @@ class Plan:
         context = EvaluationContext(split, ready, unavailable, seed, labels=labels)
         note_judges(context, inputs.first, session)
         return context
+
+
+def _kept(folder: object) -> Path | None:
+    if folder is None:
+        return None
+    path = os.path.expanduser(str(folder))  # unlike Path's it never raises, nor do those of os.path below
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise UsageError(
+            "`paths.measured_dir` must be a folder",
+            found=f"{path}, which is none",
+            way_out="Name another one, or null, which keeps nothing.",
+        )
+    return Path(path)
 
 
 def measure(
