@@ -96,6 +96,22 @@ def figures(text: str) -> list[str]:
     return [n for run in FIGURES.findall(plain) for n in re.findall(NUMBER, run)]
 
 
+FACTOR = re.compile(r"(?<![\w.])x(\d[\d,]*(?:\.\d+)?(?:e\+\d+)?)|(?<![\w.])(\d[\d,]*(?:\.\d+)?) times the original")
+
+
+def factors(text: str, source: str) -> list[str]:
+    """Factors of a change, "x12.3" or "12 times the original", to which no factor of the source rounds."""
+    known = [float(number.replace(",", "")) for number, _ in FACTOR.findall(source) if number]
+    wrong = []
+    for match in FACTOR.finditer(text):
+        said = match[1] or match[2]
+        digits = len(said.partition("e")[0].partition(".")[2])
+        near = 0.5 * 10.0**-digits * (10 ** int(said.partition("e")[2] or 0))
+        if not any(abs(float(said.replace(",", "")) - number) <= near + 1e-9 for number in known):
+            wrong.append(match[0])
+    return wrong
+
+
 def stands(figure: str, source: str) -> bool:
     """Whether a number of the source rounds to the figure; a figure without a sign may be of either."""
     digits = len(figure.partition(".")[2])
@@ -117,6 +133,8 @@ def unsupported(text: str) -> list[str]:
             measured = figure[0] in "+-" or "." in figure
             if (folders or measured) and figure not in SETTINGS and not stands(figure, source):
                 wrong.append(f"{figure} % of {sorted(folders)}: {' '.join(block.split())[:80]}")
+        if folders:
+            wrong += [f"{said} of {sorted(folders)}: {' '.join(block.split())[:80]}" for said in factors(block, source)]
     return wrong
 
 
@@ -133,6 +151,12 @@ def test_every_figure_is_in_a_record(page: Path) -> None:
         ("It forgets 93 / 70 % ([table](results/leaderboard/table.md)).", 0),
         ("It forgets 93 / 60 % and +0.7 % ([table](results/leaderboard/table.md)).", 1),
         ("It forgets -93.4 %.", 1),
+        ("It costs x12.3 ([table](results/lr_sweep/table.md)).", 0),
+        (
+            "It costs x12.4 and 13 times the original, not 12 times the original ([table](results/lr_sweep/table.md)).",
+            1,
+        ),
+        ("It costs x1.37e+03, not x1.38e+03 ([table](results/lr_sweep/table.md)).", 1),
         ("It forgets +93.4 % ([table](results/leaderboard/table.md)).", 1),
         ("<!-- figures: leaderboard -->\n\n| a |\n|---|\n| -93.4% ± 1.8 |\n\n## Next\n\n-93.4 % here", 1),
     ],
