@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -9,19 +10,14 @@ from omegaconf import DictConfig
 from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError
 from gsu_cli.methods.retrain import train_from_scratch
-from gsu_cli.models.model import copied
-from gsu_cli.run.checkpoints import Checkpoint, save_checkpoint
+from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.seeds import derive
 from gsu_cli.run.session import Session
-from gsu_cli.training.recipe import Recipe
-from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.found_again import again, made_of, opened, place
-from gsu_cli.verbs.opening_weights import describe
+from gsu_cli.verbs.made_once import MODEL, joined, train_once
 from gsu_cli.verbs.references import about_retrained
 from gsu_cli.verbs.retrained import check_reference, check_retrain
-
-MODEL, STATE = "model.safetensors", "state.safetensors"
 
 
 def siblings(cfg: DictConfig, inputs: RunInputs, n: int) -> list[Checkpoint]:
@@ -50,11 +46,10 @@ def siblings(cfg: DictConfig, inputs: RunInputs, n: int) -> list[Checkpoint]:
         seed = derive(0, "reference", k)
         path = shelf / str(k + 1) / MODEL
         if not path.is_file():
-            _train(session, original, split, recipe, seed, path, f"reference {k + 1} of {n}")
-        one = _opened(path, original, split, session)
-        one.model.to(session.device)
-        session.record.inputs[f"reference {k + 1}"] = describe(one)
-        found.append(one)
+            about = partial(about_retrained, original, split, session, recipe, seed)
+            fit = partial(train_from_scratch, split=split, recipe=recipe, seed=seed)
+            train_once(inputs, path, fit, about, stage="references", what=f"reference {k + 1} of {n}")
+        found.append(joined(session, f"reference {k + 1}", _opened(path, original, split, session)))
     return found
 
 
@@ -67,15 +62,3 @@ def _opened(path: Path, original: Checkpoint, split: Split, session: Session) ->
         rule = f"a reference that was trained earlier must be {what}"
         raise CheckpointError(rule, found=e.found, way_out=again(path)) from e
     return found
-
-
-def _train(
-    session: Session, original: Checkpoint, split: Split, recipe: Recipe, seed: int, path: Path, what: str
-) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    model, state = copied(original.model), path.parent / STATE
-    with console.training_bar(what) as on_progress, session.stage("references"):
-        history = train_from_scratch(model, split, recipe, seed=seed, state=state, on_progress=on_progress)
-    about = about_retrained(original, split, session, recipe, seed, history.losses[-1])
-    save_checkpoint(path, model, about=about)
-    state.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from gsu_cli.audit.base import RETRAINED
 from gsu_cli.audit.klom_several import GROUP
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.retrain import train_anew
-from gsu_cli.models.model import copied
 from gsu_cli.run.checkpoints import Checkpoint, save_checkpoint
 from gsu_cli.run.record import Record
 from gsu_cli.run.seeds import derive, generator
@@ -21,11 +21,10 @@ from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.forgetting import about_unlearned, method_name
 from gsu_cli.verbs.found_again import made_of, opened, place
-from gsu_cli.verbs.opening_weights import describe
+from gsu_cli.verbs.made_once import MODEL, joined, train_once
 from gsu_cli.verbs.protocol import Protocol
 from gsu_cli.verbs.references import TRAINED, reference_sha256
 from gsu_cli.verbs.retrained import check_retrain
-from gsu_cli.verbs.siblings import MODEL, STATE
 
 READS = "klom"
 """The probe that compares several unlearned models."""
@@ -66,9 +65,7 @@ def unlearned_siblings(cfg: DictConfig, record: Record, inputs: RunInputs, n: in
             original.model.to(inputs.session.device)
             _unlearn(inputs, protocol.method(), original, seed, path, f"unlearned {k + 1} of {n}")
         one = opened(path, "a model that was unlearned", inputs.split.dataset.shape)
-        one.model.to(inputs.session.device)
-        inputs.session.record.inputs[f"unlearned {k + 1}"] = describe(one)
-        found.append(one)
+        found.append(joined(inputs.session, f"unlearned {k + 1}", one))
     return found
 
 
@@ -96,22 +93,17 @@ def check_unlearned(n: int, references: int, probes: Collection[str], inputs: Ru
 
 
 def _train(inputs: RunInputs, seed: int, path: Path, what: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    images, recipe, session = inputs.measured_on.dataset.train, inputs.recipe, inputs.session
+    images, recipe = inputs.measured_on.dataset.train, inputs.recipe
     assert recipe is not None  # noqa: S101  # `check_retrain` has seen to it
-    model, state = copied(inputs.first.model), path.parent / STATE
-    with console.training_bar(what) as on_progress, session.stage("originals"):
-        history = train_anew(model, images, recipe, seed=seed, state=state, on_progress=on_progress)
-    about = {
+    facts = {
         **{k: v for k, v in inputs.first.about.items() if k in TRAINED},
-        "dataset_sha256": reference_sha256(session),
+        "dataset_sha256": reference_sha256(inputs.session),
         "recipe": recipe.facts(),
         "seed": seed,
         "n": len(images),
-        "loss": history.losses[-1],
     }
-    save_checkpoint(path, model, about=about)
-    state.unlink(missing_ok=True)
+    fit = partial(train_anew, images=images, recipe=recipe, seed=seed)
+    train_once(inputs, path, fit, lambda loss: {**facts, "loss": loss}, stage="originals", what=what)
 
 
 def _unlearn(inputs: RunInputs, method: Any, original: Checkpoint, seed: int, path: Path, what: str) -> None:
