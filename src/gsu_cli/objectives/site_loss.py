@@ -56,9 +56,16 @@ class SiteLoss:
         other.folds = True
         return other
 
-    def blocks(self, size: int | None = None) -> Iterator[BlockLoss]:
-        """The loss block by block, for gradients and Hessian-vector products: parameters as the model names them."""
-        for part in self.sites.split(min(size or self.maker.sites_at_once, self._at_once())):
+    def blocks(self, size: int | None = None, *, products: bool = False) -> Iterator[BlockLoss]:
+        """The loss block by block, for gradients and Hessian-vector products: parameters as the model names them.
+
+        Args:
+            size: sites in a block, at most.
+            products: halves blocks of large sites: a product with the Hessian holds twice the maps of a gradient.
+        """
+        at_once = self._at_once()
+        most = max(1, at_once // 2) if products and at_once < BLOCK else at_once
+        for part in self.sites.split(min(size or self.maker.sites_at_once, most)):
 
             def of(theta: dict[str, Tensor], part: Sites = part) -> Tensor:
                 output = torch.func.functional_call(self.maker.network, self._own(theta), part.inputs)

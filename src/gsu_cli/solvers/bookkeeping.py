@@ -16,7 +16,7 @@ from gsu_cli.unlearning.weights import cosine
 
 def quadratic(loss: Any, theta: Vector, d: Vector) -> tuple[Vector, Parabola]:
     """The gradient of ``loss.blocks()`` at ``theta``, and what the loss does along ``d`` to second order."""
-    g, Hd = accumulate_product(loss.blocks(), theta, d)
+    g, Hd = accumulate_product(loss.blocks(products=True), theta, d)
     return g.vector, parabola(g.vector, Hd, d)
 
 
