@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from e2e_world import EVALUATION, Run, World, runs
+from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 
 TINY = ("model=ddpm", "model.channels=[8,16]", "model.embedding=16", "model.train_steps=50", "model.sample_steps=5")
 SHORT = ("training.epochs=3", "training.batch_size=30", "training.lr=1e-2", "training.ema=0.9")
@@ -156,3 +157,20 @@ def test_bad_lines_are_one_sentence(
     assert typed.code != 0
     assert message in typed.err
     assert "Traceback" not in typed.err
+
+
+@pytest.mark.parametrize("verb", ["unlearn", "evaluate"])
+def test_weights_with_nan_are_refused_before_a_step_or_a_sample(
+    world: World, diffusion: Run, type_line: Any, tmp_path: Path, verb: str
+) -> None:
+    found = load_checkpoint(diffusion.folder / "model.safetensors")
+    with torch.no_grad():
+        found.model.network.head.bias[0] = torch.nan
+    save_checkpoint(tmp_path / "bad.safetensors", found.model, about=found.about)
+    line = unlearn(world, diffusion, f"checkpoint.path={tmp_path / 'bad.safetensors'}")
+    typed = type_line(verb, *line[1:], cwd=tmp_path)
+    assert typed.code == 1
+    assert typed.err.startswith("gsu: the weights of a checkpoint must be finite; found nan in network.head.bias of ")
+    assert typed.err.count("\n") == 1
+    assert not list(tmp_path.rglob("unlearned.safetensors"))
+    assert not list(tmp_path.rglob("samples.png"))
