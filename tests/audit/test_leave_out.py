@@ -17,7 +17,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.likelihoods import Gaussian
 from gsu_cli.run.tensor_files import write_tensors
-from gsu_cli.verbs.design import open_design
+from gsu_cli.verbs.design import check_design
 from memory_world import Memory, noise_split
 
 
@@ -75,7 +75,7 @@ def test_a_design_of_the_loaded_data_is_none_of_weights_made_of_others(tmp_path:
         original = SimpleNamespace(model=object(), about={"dataset_sha256": its_own})
         record = SimpleNamespace(split={}, inputs={"dataset": {"sha256": "a" * 64}})
         inputs = SimpleNamespace(session=SimpleNamespace(record=record), first=original, recipe=None)
-        open_design(tmp_path, inputs)  # type: ignore[arg-type]
+        check_design(read_design(tmp_path), tmp_path, inputs)  # type: ignore[arg-type]
         assert record.inputs["design"]["dataset_sha256"] == "a" * 64
 
     opened("a" * 64)

@@ -13,10 +13,10 @@ from typing import cast
 
 from gsu_cli.audit.base import ORIGINAL, Case, Curve, Result, ends, null
 from gsu_cli.audit.memorisation import NO_DESIGN
-from gsu_cli.audit.predictions import predictions
+from gsu_cli.audit.predictions import Curved, predictions
 from gsu_cli.audit.rises import Rise, rises_of
-from gsu_cli.checks import as_choice, as_int, as_numbers
-from gsu_cli.curvature.damped import CURVATURES, SOLVERS, CurvatureName, SolverName
+from gsu_cli.checks import as_choice
+from gsu_cli.curvature.damped import SOLVERS, CurvatureName, SolverName
 from gsu_cli.models.protocols import IMAGE_SITES, lacking, loss_unit
 from gsu_cli.run.record import Measurement
 
@@ -48,9 +48,7 @@ class Distance:
         steps: int = 50,
     ) -> None:
         self.solver = cast("SolverName", as_choice("audit.distance.solver", solver, SOLVERS))
-        self.damping = as_numbers("audit.distance.damping", damping, more_than=0.0)
-        self.curvature = cast("CurvatureName", as_choice("audit.distance.curvature", curvature, CURVATURES))
-        self.images, self.steps = as_int("audit.distance.images", images), as_int("audit.distance.steps", steps)
+        self.by = Curved.of("audit.distance", damping, curvature, images, steps)
 
     def __call__(self, case: Case) -> Result:
         a, design = case.models[ORIGINAL], case.design
@@ -62,10 +60,7 @@ class Distance:
         if whole < LEAST:
             few = f"needs {LEAST} models of the design that lack nothing, found {whole}: leave_out.fractions=[0,...]"
             return Result([null("distance", a, few, loss_unit(a.model))])
-        _, *found = predictions(
-            case, a.model, design, solvers=[self.solver], dampings=self.damping, curvature=self.curvature,
-            images=self.images, steps=self.steps,
-        )  # fmt: skip
+        _, *found = predictions(case, a.model, design, [self.solver], self.by)
         changes = {p.damping: p.changes for p in found}
         rises = {part: rises_of(design, changes, part) for part in WORDS}
         unit = loss_unit(a.model)

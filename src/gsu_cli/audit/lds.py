@@ -21,9 +21,9 @@ from gsu_cli.audit.jackknife import jackknifed
 from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.audit.memorisation import NO_DESIGN
 from gsu_cli.audit.plotted import Dots, dots
-from gsu_cli.audit.predictions import Prediction, predictions
-from gsu_cli.checks import as_choice, as_choices, as_int, as_numbers
-from gsu_cli.curvature.damped import CURVATURES, SOLVERS, CurvatureName, SolverName
+from gsu_cli.audit.predictions import Curved, Prediction, predictions
+from gsu_cli.checks import as_choices
+from gsu_cli.curvature.damped import SOLVERS, CurvatureName, SolverName
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.models.protocols import IMAGE_SITES, lacking
 from gsu_cli.run.record import Measurement
@@ -56,9 +56,7 @@ class LeaveSubsetOut:
         steps: int = 50,
     ) -> None:
         self.solvers = cast("tuple[SolverName, ...]", as_choices("audit.lds.solvers", solvers, SOLVERS))
-        self.damping = as_numbers("audit.lds.damping", damping, more_than=0.0)
-        self.curvature = cast("CurvatureName", as_choice("audit.lds.curvature", curvature, CURVATURES))
-        self.images, self.steps = as_int("audit.lds.images", images), as_int("audit.lds.steps", steps)
+        self.by = Curved.of("audit.lds", damping, curvature, images, steps)
 
     def __call__(self, case: Case) -> Result:
         a, design = case.models[ORIGINAL], case.design
@@ -69,10 +67,7 @@ class LeaveSubsetOut:
         models = (~design.trained_on).any(1)
         if int(models.sum()) < LEAST:
             return Result([null("lds", a, f"needs {LEAST} models that lack images, found {int(models.sum())}")])
-        found = predictions(
-            case, a.model, design, solvers=self.solvers, dampings=self.damping, curvature=self.curvature,
-            images=self.images, steps=self.steps,
-        )  # fmt: skip
+        found = predictions(case, a.model, design, self.solvers, self.by)
         rows = [m for p in found for m in _scores(a, design, models, p)]
         lacks = (~design.trained_on[models]).sum(1)
         return Result(rows, sentences=_said(rows, found, lacks), dots=_plotted(rows, found))

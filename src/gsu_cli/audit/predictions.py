@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import Case
 from gsu_cli.audit.leave_out import LeaveOut
-from gsu_cli.curvature.damped import CurvatureName, DampedCurvature, SolverName
+from gsu_cli.checks import as_choice, as_int, as_numbers
+from gsu_cli.curvature.damped import CURVATURES, CurvatureName, DampedCurvature, SolverName
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import image_slopes, mean_gradient
 from gsu_cli.run.seeds import derive
@@ -27,6 +28,37 @@ from gsu_cli.surgery.vectors import Vector
 PRODUCT = "inner_product"
 NOISE = 4
 """Repeats of noise over which gradients and slopes are averaged."""
+
+
+@dataclass(frozen=True)
+class Curved:
+    """The curvature that predictions rest on, as options of a probe; see `DampedCurvature`.
+
+    Attributes:
+        dampings: in mean eigenvalues of the Kronecker-factored Fisher, > 0.
+        kind: "gauss_newton" or "hessian".
+        images: training images that it is of, at most.
+        steps: of conjugate gradients, at most.
+    """
+
+    dampings: tuple[float, ...]
+    kind: CurvatureName
+    images: int
+    steps: int
+
+    @classmethod
+    def of(cls, probe: str, damping: float | Sequence[float], kind: str, images: int, steps: int) -> Curved:
+        """The options of ``probe``, one damping or several.
+
+        Raises:
+            UsageError: one means nothing.
+        """
+        return cls(
+            tuple(as_numbers(f"{probe}.damping", damping, more_than=0.0)),
+            cast("CurvatureName", as_choice(f"{probe}.curvature", kind, CURVATURES)),
+            as_int(f"{probe}.images", images),
+            as_int(f"{probe}.steps", steps),
+        )
 
 
 @dataclass(frozen=True)
@@ -54,12 +86,8 @@ def predictions(
     case: Case,
     model: Any,
     design: LeaveOut,
-    *,
     solvers: Sequence[SolverName],
-    dampings: Sequence[float],
-    curvature: CurvatureName,
-    images: int,
-    steps: int,
+    by: Curved,
 ) -> list[Prediction]:
     """By each solver at each damping, and by the plain inner product; a model that lacks nothing changes by nothing.
 
@@ -67,7 +95,8 @@ def predictions(
         case: of the audit: its data and seed.
         model: the original.
         design: whose masks say what each model lacks.
-        solvers, dampings, curvature, images, steps: as of `DampedCurvature`; images are training images, at most.
+        solvers: of `DampedCurvature`.
+        by: its other options.
 
     Raises:
         NonFiniteError: a solver found no solution.
@@ -77,12 +106,12 @@ def predictions(
     lacking = [(~inside).nonzero()[:, 0] for inside in design.trained_on]
     gradients = [_gradient(model, data.train[index], names, seed) if len(index) else None for index in lacking]
     order = torch.randperm(design.n, generator=torch.Generator().manual_seed(derive(seed, "images") % 2**63))
-    some = data.train[order[:images].sort().values]
+    some = data.train[order[: by.images].sort().values]
     found = [Prediction(PRODUCT, 0.0, _changes(case, model, design, gradients, seed, PRODUCT), 0.0)]
     undamped = DampedCurvature(
-        model, some, names, seed=derive(seed, "curvature"), damping=dampings[0], kind=curvature, steps=steps
+        model, some, names, seed=derive(seed, "curvature"), damping=by.dampings[0], kind=by.kind, steps=by.steps
     )
-    for damping in dampings:
+    for damping in by.dampings:
         H = undamped.damped(damping)
         for solver in solvers:
             solved = [None if g is None else H.solve(g, solver) for g in gradients]
