@@ -20,6 +20,7 @@ from gsu_cli.report.compact import compact
 from gsu_cli.report.quantities import discover
 from gsu_cli.report.summary import own_drift
 from gsu_cli.run.record import Record
+from gsu_cli.solvers.options import refuse_unread
 from gsu_cli.solvers.own_drift import OwnDrift, most_by_chance
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.unlearn import unlearn
@@ -138,6 +139,22 @@ def test_a_refit_keeps_it_too(pilot: int) -> None:
     assert update.details["redirect_loss"]["after"] < update.details["redirect_loss"]["before"]
 
 
+@pytest.mark.parametrize("world", [tiny_world, attribute_world])
+def test_the_record_says_what_the_step_cost_that_was_cut_short(world: Any) -> None:
+    _, wide = run(1.0, model=world.trained(), split=world.split())
+    spent = wide.details["own_drift"]["spent"]
+    _, update = run(spent / 4, model=world.trained(), split=world.split())
+    assert update.details["budget_spent"] < 0.9 * wide.details["budget_spent"]
+    (taken,) = [shot for shot in update.details["shots"] if shot["chosen"]]
+    assert taken["realised_increase"] == pytest.approx(update.details["budget_spent"], rel=1e-9)
+    assert taken["step"] <= taken["step_within_bounds"] <= taken["step_within_budget"]
+    if taken["layer"] is None:
+        assert taken["step_within_bounds"] < taken["step_within_budget"]
+        assert taken["relative_increase"] > taken["realised_increase"], "of the step that the budget alone allows"
+    else:
+        assert taken["relative_increase"] == pytest.approx(taken["realised_increase"], rel=1e-6)
+
+
 @pytest.mark.parametrize("forget", [{"sample": [0]}, {"class_": 1, "fraction": 0.5}])
 def test_where_no_sample_can_be_told_to_be_retained_it_is_refused(forget: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="`method.drift_budget` needs whole classes or an attribute to forget"):
@@ -146,8 +163,21 @@ def test_where_no_sample_can_be_told_to_be_retained_it_is_refused(forget: dict[s
 
 @pytest.mark.parametrize("world", [tiny_diffusion, tiny_gan])
 def test_models_that_do_not_read_it_refuse_it(world: Any) -> None:
-    with pytest.raises(UsageError, match="`method.drift_budget` must be left out with a (diffusion model|GAN)"):
+    with pytest.raises(UsageError, match="`method.drift_budget` must be left out with a (diffusion model|GAN)") as said:
         FisherSurgery(drift_budget=0.1).check_model(world.fresh())
+    assert "Leave it out; a decoder reads it" in str(said.value), "no solver= makes another model of it"
+
+
+def test_a_decoder_that_does_not_read_an_option_is_told_what_to_type() -> None:
+    with pytest.raises(UsageError, match=r"Leave it out, or take method.solver=least_squares or method.solver=chosen"):
+        refuse_unread({"layers": 2}, "solver=kfac of a decoder")
+
+
+def test_a_tiny_budget_is_not_said_to_be_nothing() -> None:
+    turned = {"gained": 3, "retained": 900, "dealt": 5, "at_most": 9}
+    said = {"budget": 1e-9, "spent": 0.00042, "unit": "share of the variance", "transitions": turned}
+    (text,) = own_drift(Record("unlearn", update={"details": {"own_drift": said}}))
+    assert "0.042% of 1e-07% allowed" in text
 
 
 @pytest.mark.parametrize("value", [0, -0.1, 1.5, True, "0.1", float("nan")])

@@ -110,9 +110,10 @@ def own_drift(record: Record) -> list[str]:
     if not found:
         return []
     turned = found["transitions"]
-    text = f"drift of retained samples: {found['spent']:.2%} of {found['budget']:.2%} allowed, {found['unit']}, on "
-    text += f"{turned['retained']:,} own samples; {turned['gained']} of them now show what is to be forgotten, by the "
-    text += f"method's own discriminant, {turned['dealt']} if the same changes are dealt to others"
+    spent = f"{_percent(found['spent'])} of {_percent(found['budget'])} allowed, {found['unit']}"
+    text = f"drift of retained samples: {spent}, on {turned['retained']:,} own samples; {turned['gained']} of them "
+    text += "now show what is to be forgotten, by the method's own discriminant, "
+    text += f"{turned['dealt']} if the same changes are dealt to others"
     more = "more than" if turned["gained"] > turned["at_most"] else "no more than"
     return [f"{text} ({more} chance explains, at most {turned['at_most']})"]
 
@@ -126,6 +127,11 @@ def _no_level(record: Record, details: Mapping[str, Any]) -> list[str]:
     return [f"no bound holds the loss of the forgotten images at that of images never trained on: {reason}"]
 
 
+def _percent(value: float) -> str:
+    """With two decimals, or two digits where those would be nothing."""
+    return f"{value:.2%}" if value == 0 or abs(value) >= 0.001 else f"{100 * value:.2g}%"
+
+
 def spent_budget(record: Record) -> list[str]:
     """What a method spent of its own budget, where that counts something else than a training loss."""
     details = record.update.get("details") or {}
@@ -134,7 +140,8 @@ def spent_budget(record: Record) -> list[str]:
         return []
     n = (details.get("images") or {}).get("budget")
     on = "" if n is None else f", on {n:,} samples"
-    return [f"{cost['words']}: {details['budget_spent']:.2%} of {details['budget']:.2%} allowed, {cost['unit']}{on}"]
+    spent = f"{_percent(details['budget_spent'])} of {_percent(details['budget'])} allowed"
+    return [f"{cost['words']}: {spent}, {cost['unit']}{on}"]
 
 
 def chosen(record: Record) -> list[str]:

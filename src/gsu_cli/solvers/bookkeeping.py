@@ -76,13 +76,18 @@ def counted(
 
 
 def noted(c: Candidate, chosen: bool) -> dict[str, Any]:
-    """A candidate for the record."""
+    """A candidate for the record.
+
+    ``relative_increase`` was measured at ``step_within_budget``. What else bounds a step ends it at
+    ``step_within_bounds``, and a solver may end it before that, at ``step``.
+    """
     return {
         "damping": c.damping,
         "mu": c.mu,
         "chosen": chosen,
         "step": c.step,
-        "step_within_budget": c.step_within,
+        "step_within_budget": c.search.step if c.layer is None else c.step_within,  # of a refit a weight was searched
+        "step_within_bounds": c.step_within,
         "redirect_loss": c.redirect_loss,
         "relative_increase": c.search.relative_increase,
         "evaluations": len(c.search.evaluations),

@@ -128,7 +128,9 @@ class LatentSurgery:
             now = parameters(model, names)
             known = best.losses is not None  # then the search ended at these very weights
             losses = cost.losses(now) if best.losses is None else best.losses
-            paid, reached = float(wide(losses).mean()), best.redirect_loss if known else loss.mean(now)
+            spent, paid = paid, float(wide(losses).mean())
+            reached = best.redirect_loss if known else loss.mean(now)
+            next(c for c in reversed(log) if c["chosen"])["realised_increase"] = relative_increase(paid, spent)
             task.on_progress(shot + 1, self.shots, paid)
         update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
         drifted = None if drift is None else drift.facts(now)

@@ -111,8 +111,12 @@ def _within_budget(problem: StepProblem, refit: Refit, pilot: Pilot | None, leng
             learn=pilot.learn,
         )
     weight = problem.within(there, search.step)
-    if weight == 0 or (weight < search.step and not problem.allows(there(weight))):
+    if weight == 0:
         return None
+    if weight < search.step:  # something else bounds it
+        search = replace(search, relative_increase=problem.relative_increase(there(weight)))
+        if search.relative_increase > problem.allowed or not problem.bounded(there(weight)):
+            return None
     change = moved(weight)
     step = length * norm(change)
     if step == 0:
