@@ -23,10 +23,11 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError, DataError, NonFiniteError, OutputError, UsageError
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.run.checkpoints import save_checkpoint
-from gsu_cli.run.tensor_files import digest, read_tensors
+from gsu_cli.run.tensor_files import read_tensors
 from gsu_cli.training.history import History, Progress
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.training.state import sealed
 
 N, BATCH = 50, 16  # the last of four batches has two images
 RECIPE = Recipe(epochs=5, batch_size=BATCH, lr=1e-2, weight_decay=0.01)
@@ -373,8 +374,23 @@ def altered(state: Path) -> None:
     save_file(tensors, state, metadata={"gsu": text})
 
 
+def written(state: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+    """With the digest that goes with it, as if training had written it."""
+    save_file(tensors, state, metadata={"gsu": json.dumps({**meta, "digest": sealed(tensors, meta)})})
+
+
 def told(**changes: Any) -> Callable[[Path], None]:
     """Writes another word of the metadata, whose tensors are whole."""
+
+    def change(state: Path) -> None:
+        meta, tensors = read_tensors(state)
+        written(state, tensors, {**meta, **changes})
+
+    return change
+
+
+def retouched(**changes: Any) -> Callable[[Path], None]:
+    """Changes a word of the metadata after training wrote it."""
 
     def change(state: Path) -> None:
         meta, tensors = read_tensors(state)
@@ -387,13 +403,19 @@ def without_moments(state: Path) -> None:
     meta, tensors = read_tensors(state)
     kept = {k: v for k, v in tensors.items() if not k.startswith("optimiser/")}
     kept["optimiser/99/step"] = torch.zeros(())
-    save_file(kept, state, metadata={"gsu": json.dumps({**meta, "digest": digest(kept)})})
+    written(state, kept, meta)
 
 
 def not_a_number(state: Path) -> None:
     meta, tensors = read_tensors(state)
     tensors["model/posterior_head.bias"][0] = nan
-    save_file(tensors, state, metadata={"gsu": json.dumps({**meta, "digest": digest(tensors)})})
+    written(state, tensors, meta)
+
+
+def moments_of_no_number(state: Path) -> None:
+    meta, tensors = read_tensors(state)
+    next(t for k, t in tensors.items() if k.endswith("exp_avg")).view(-1)[0] = nan
+    written(state, tensors, meta)
 
 
 WROTE = "a training state must hold what training wrote; found"
@@ -409,6 +431,14 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         "a training state must carry gsu metadata.* Train anew without resume",
     ),
     "nan": (not_a_number, "weights of a training state must be finite; found nan in posterior_head.bias of"),
+    "nan in moments": (
+        moments_of_no_number,
+        "the optimiser of a training state must be finite; found optimiser/0/exp_avg of",
+    ),
+    "fewer losses": (retouched(losses=[1.0]), "must match its digest"),
+    "more losses": (retouched(losses=[1.0] * 99), "must match its digest"),
+    "another rate": (retouched(groups=[{"lr": 9.0}]), "must match its digest"),
+    "losses of nan": (told(losses=[nan, 1.0]), WROTE),
     "no losses": (told(losses=None), WROTE),
     "losses that are none": (told(losses=["much"]), WROTE),
     "facts that are none": (told(facts=3), WROTE),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,16 +54,21 @@ def keep(
     for i, slots in inner["state"].items():
         tensors |= {f"optimiser/{i}/{slot}": t.cpu().contiguous() for slot, t in slots.items()}
     meta = {
-        "digest": digest(tensors),
         "facts": facts,
         "losses": losses,
         "averaged": 0 if average is None else average.step,
         "groups": inner["param_groups"],
         "schedule": optimisers.schedule_state(),
     }
-    data = save(tensors, metadata={"gsu": json.dumps(meta)})
+    data = save(tensors, metadata={"gsu": json.dumps({**meta, "digest": sealed(tensors, meta)})})
     with atomic(path) as temporary:
         temporary.write_bytes(data)
+
+
+def sealed(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> str:
+    """The digest of a state: of its tensors and of all else that it says."""
+    said = json.loads(json.dumps({k: v for k, v in meta.items() if k != "digest"}))  # keys as a file has them: text
+    return hashlib.sha256((digest(tensors) + json.dumps(said, sort_keys=True)).encode()).hexdigest()
 
 
 def restore(
@@ -100,7 +107,7 @@ def _restored(
 ) -> list[float]:
     if not {"digest", "facts", "losses", "groups", "schedule"} <= meta.keys():
         raise CheckpointError("to resume, a training state is needed", found=f"other metadata in {path}", way_out=ANEW)
-    if digest(tensors) != meta["digest"]:
+    if sealed(tensors, meta) != meta["digest"]:
         raise CheckpointError("a training state must match its digest", found=f"a mismatch in {path}", way_out=AGAIN)
     now, then = json.loads(json.dumps(facts)), meta["facts"]
     both = {key: (now.get(key), then.get(key)) for key in sorted({*now, *then})}
@@ -135,10 +142,18 @@ def _restored(
         if key.startswith("optimiser/"):
             _, i, slot = key.split("/")
             slots.setdefault(int(i), {})[slot] = _laid_out_like(parameters[int(i)], t)
+    if odd := next(
+        (k for k, t in tensors.items() if k.startswith("optimiser/") and not bool(t.isfinite().all())), None
+    ):
+        raise CheckpointError(
+            "the optimiser of a training state must be finite", found=f"{odd} of {path}", way_out=AGAIN
+        )
     groups = [{**g, "betas": tuple(g["betas"])} for g in meta["groups"]]
     if not slots or optimisers.schedule_state().keys() != dict(meta["schedule"]).keys():
         raise ValueError("no whole optimiser")
     losses = [float(loss) for loss in meta["losses"]]
+    if not all(map(math.isfinite, losses)):
+        raise ValueError("losses that are not finite")
     optimisers.load_state_dict({"state": slots, "param_groups": groups})
     optimisers.load_schedule_state(meta["schedule"])
     model.load_state_dict(weights)
