@@ -67,6 +67,11 @@ def test_a_value_comes_back_as_its_type(check, value, made) -> None:
         ),
         (lambda v: checks.as_number("x", v), math.inf, "`x` must be a finite number; found inf."),
         (
+            lambda v: checks.as_numbers("x", v, more_than=0.0),
+            [],
+            "`x` must be one number or several; found []. Type x=[1,10], say.",
+        ),
+        (
             lambda v: checks.as_choice("method.scope", v, ("all", "generator")),
             "al",
             "`method.scope` must be one of all, generator; found al. Did you mean 'all'?",

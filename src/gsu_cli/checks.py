@@ -145,7 +145,9 @@ def as_numbers(key: str, value: object, *, more_than: float) -> list[float]:
     Raises:
         UsageError: one is none.
     """
-    several = value if isinstance(value, list | tuple) and value else [value]
+    if isinstance(value, list | tuple) and not value:
+        raise UsageError(f"`{key}` must be one number or several", found=value, way_out=f"Type {key}=[1,10], say")
+    several = value if isinstance(value, list | tuple) else [value]
     return list(dict.fromkeys(as_number(key, v, more_than=more_than) for v in several))
 
 

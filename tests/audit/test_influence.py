@@ -87,6 +87,9 @@ def test_what_is_left_is_what_was_predicted_and_did_not_happen() -> None:
     losses = [known.losses(known.models[m], "unseen_retained") for m in ("unlearned", "original")]
     assert change.value == pytest.approx(float((losses[0] - losses[1]).mean()))
     assert left.value == pytest.approx(predicted.value - change.value)  # type: ignore[operator]
+    halves = [(m.high - m.low) / 2 for m in (left, predicted, change)]  # type: ignore[operator]
+    assert halves[0] == pytest.approx((halves[1] ** 2 + halves[2] ** 2) ** 0.5), "a difference knows less than either"
+    assert halves[1] > 0.01 * halves[2], "both count here"
     for group in ("retained", "shown", "other"):
         one, two = (value(found, f"influence_left_on_{group}_at_10", m).value for m in ("unlearned", "retrained"))
         assert one == two, "one model under two names"

@@ -8,7 +8,9 @@ the images would change: it is large where they were never learned, so it does n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -135,8 +137,27 @@ def _against(case: Case, name: str, found: Mapping[str, Mapping[float, Scores]],
     moved = after.losses - next(iter(before.values())).losses
     rows += [mean(f"change_on_{group}", a, moved[index], unit) for group, index in groups.items()]
     for damping, s in before.items():
-        predicted, at = s.influence[next(iter(s.influence))].mean(1), f"_at_{damping:g}"
-        rows.append(mean(f"influence_left_on_retained{at}", a, predicted[0] - change, unit))
+        of_each, at = s.influence[next(iter(s.influence))], f"_at_{damping:g}"
+        rows.append(_left(f"influence_left_on_retained{at}", a, of_each[:1], change, unit))
         for group, index in groups.items():
-            rows.append(mean(f"influence_left_on_{group}{at}", a, predicted[1 + index] - moved[index], unit))
+            rows.append(_left(f"influence_left_on_{group}{at}", a, of_each[1 + index], moved[index], unit))
     return rows
+
+
+def _left(name: str, a: Audited, of_each: Tensor, change: Tensor, unit: str) -> Measurement:
+    """What was predicted, less what happened.
+
+    Args:
+        name, a, unit: of the number.
+        of_each: influence of each forgotten image on each of the losses, or on their mean, ``(n or 1, forgotten)``.
+        change: of each loss, ``(n,)``.
+
+    Returns:
+        With an interval over both, the losses and the forgotten images that were looked at.
+    """
+    found = mean(name, a, of_each.mean(1) - change, unit)
+    over = mean(name, a, of_each.mean(0), unit)
+    if None in (found.value, found.low, found.high, over.value, over.low, over.high):
+        return found
+    half = math.hypot((found.high - found.low) / 2, (over.high - over.low) / 2)  # type: ignore[operator]
+    return replace(found, low=found.value - half, high=found.value + half)  # type: ignore[operator]

@@ -13,6 +13,7 @@ from gsu_cli.run.files import write_text
 from gsu_cli.run.schema import SCHEMA, upgraded
 
 FILE = "record.json"
+FOLDERS = "Name the folder of a run; `gsu show runs` lists them"
 Role = Literal["forgetting", "reach", "cost", "quality", "trust"]
 Place = Literal["lead", "table", "aside", "record"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -168,9 +169,9 @@ def read_record(path: Path) -> Record:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as e:
-        raise GsuError(f"{path} must be readable JSON", found="a file that is no text") from e
+        raise GsuError(f"{path} must be readable JSON", found="a file that is no text", way_out=FOLDERS) from e
     except (OSError, ValueError) as e:
-        raise GsuError(f"{path} must be readable JSON", found=str(e)) from e
+        raise GsuError(f"{path} must be readable JSON", found=str(e), way_out=FOLDERS) from e
     return record_of(data, path)
 
 
