@@ -110,7 +110,7 @@ class Identities:
         inputs = {
             "gsu": __version__,
             "dataset": self._digest(OmegaConf.create(here["dataset"])),
-            "files": files_in(_without(here, self.folder) if self.models else here),
+            "files": files_in(_neutral(_without(here, self.folder) if self.models else here)),
             "checkpoint": _shipped(here),
             **({} if cell.audit is None else {"audit": list(cell.audit)}),
         }
@@ -125,7 +125,9 @@ class Identities:
         if name not in self._keys:
             here = plain(compose("train", [*self.models[name], *self.shared]))
             dataset = self._digest(OmegaConf.create(here["dataset"]))
-            self._keys[name] = self._key(here, {"gsu": __version__, "dataset": dataset, "files": files_in(here)})
+            self._keys[name] = self._key(
+                here, {"gsu": __version__, "dataset": dataset, "files": files_in(_neutral(here))}
+            )
         return self._keys[name]
 
     def _key(self, here: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
