@@ -129,7 +129,7 @@ def test_foreign_weights_are_imported_measured_and_measured_again(
         ((), "docs/own-model.md"),
         (OWN, "Name the entry that does: checkpoint.entry=nets"),
         ((*OWN, RENAME[0]), "This fits: 'checkpoint.rename={fc1.:encoder.1.}'"),
-        ((*OWN, "checkpoint.entry=net"), "net, among epoch, nets"),
+        ((*OWN, "checkpoint.entry=net"), "found no net among epoch, nets. Did you mean 'nets'?"),
         ((*OWN, "checkpoint.rename=fc1"), "must map beginnings of names; found fc1"),
         ((*OWN, *RENAME, "model.width=17"), "of another shape"),
         (("model._target_=my_vae.Nothing",), "Nothing, among MyVae"),
