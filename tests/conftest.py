@@ -23,6 +23,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # each line measures anew what it measures; what is kept between lines has tests of its own
 os.environ["GSU_MEASURED_DIR"] = ""
 
+# pytest loads readline, which exports the size of the terminal that pytest was typed in to all its children
+for _name in ("COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
+
 # torch, Hydra and pytest leave a million objects that stay; looking through them for cycles took a fifth of all time
 gc.freeze()
 gc.set_threshold(20_000, 20, 20)

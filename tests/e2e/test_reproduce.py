@@ -253,7 +253,11 @@ def test_a_preview_names_the_cells_that_cannot_run(tiny: Callable[..., list[str]
     said = typed.out.splitlines()
     assert said[0].startswith("table tiny: 18 cells, 0 done, 12 to run, 6 cannot be run; about ")
     assert "cannot be run: class 1, slip, seed 0, 1: `method.lr` must be a finite number > 0; found -1." in said
-    assert "cannot be run: class 1, lost, seed 0, 1: `judge.cnn.path` must be an existing file; found nowhere." in said
+    lost = (
+        "cannot be run: class 1, lost, seed 0, 1: `judge.cnn.path` must be an existing file; found nowhere. "
+        "Train one with `gsu train dataset=...` and pass judge.cnn.path=<folder>/model.safetensors"
+    )
+    assert lost in said
     assert any(
         line.startswith("cannot be run: class 7, plain ascent, seed 0, 1: `forget.class` must be") for line in said
     )

@@ -195,7 +195,7 @@ def test_the_exact_solve_is_bit_identical_twice_and_counts_its_products():
     ("options", "message"),
     [
         ({"iterations": 3}, "`method.iterations` must be left out with solver=kfac of a decoder"),
-        ({"noise_from": 0.4}, "Leave it out, or take a diffusion model"),
+        ({"noise_from": 0.4}, "found 0.4. Leave it out; a diffusion model reads it."),
         ({"solver": "gauss_newton", "layers": 1}, "`method.layers` must be left out with solver=gauss_newton"),
         ({"solver": "gauss_newton", "damping": [0.3, 1]}, "`method.damping` must be one number"),
         ({"solver": "least_squares", "damping": 0.3}, "`method.damping` must be left out with solver=least_squares"),
