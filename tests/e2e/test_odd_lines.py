@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,15 @@ def base(verb: str, world: World, earlier: Run) -> list[str]:
 
 
 def works_or_says_why(typed: Any, words: list[str]) -> None:
-    """Exit 0, or one sentence; never a traceback, never a word of a defect."""
+    """Exit 0, or one sentence, or one that counts the problems listed below it; never a traceback or a defect."""
     assert typed.code in (0, 1, 2), (words, typed)
     assert "Traceback" not in typed.err, (words, typed)
     if typed.code:
-        assert typed.err.splitlines()[-1].startswith("gsu: "), (words, typed)
+        lines = typed.err.splitlines()
+        listed = list(takewhile(lambda line: line.startswith("  - "), reversed(lines)))
+        said = lines[len(lines) - len(listed) - 1]
+        assert said.startswith("gsu: "), (words, typed)
+        assert not listed or said.endswith(f" has {len(listed)} problems:"), (words, typed)
 
 
 def type_dry(gsu: Gsu, words: list[str]) -> Any:
