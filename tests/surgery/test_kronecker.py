@@ -150,3 +150,17 @@ def test_a_layer_that_nothing_depends_on_does_not_move() -> None:
     v = {k: torch.randn_like(p.detach()) * (1e-8 if k.startswith("0") else 1.0) for k, p in network.named_parameters()}
     d = fisher.inverse(0.1, damping_scope="layer").apply(v)
     assert norm({k: d[k] for k in d if k.startswith("0")}) < 0.3 * norm({k: d[k] for k in d if k.startswith("1")})
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_vectors_whose_rotation_is_known_give_the_same_bits(name: str) -> None:
+    net, x, g = sample(name)
+    fisher, (v, other) = _fisher.kfac(net, x, g), (like(net), like(net, 4))
+    for damping in (0.1, 10.0):
+        plain = fisher.inverse(damping)
+        knowing = plain.knowing(((v, fisher.rotated(v)),))
+        for vector in (v, other, dict(v)):
+            found, expected = knowing.apply(vector), plain.apply(vector)
+            assert all(torch.equal(found[k], expected[k]) for k in expected)
+    wrong = plain.knowing(((v, fisher.rotated(other)),))
+    assert not torch.equal(flatten(wrong.apply(v)), flatten(plain.apply(v))), "what is known is what is used"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from gsu_cli.curvature.gauss_newton import site_gauss_newton
 from gsu_cli.errors import UsageError
@@ -16,7 +17,7 @@ from gsu_cli.solvers.candidates import TIE, Candidate
 from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.gauss_newton import krylov
-from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerInverse
+from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerInverse, Rotations
 from gsu_cli.surgery.second_order import Parabola
 from gsu_cli.surgery.steps import StepSearch, largest_step_within
 from gsu_cli.surgery.streaming import LossGradient
@@ -47,10 +48,16 @@ class FisherSolver:
     tolerance: float = TOLERANCE
     retained: SiteLoss | None = None
 
+    @cached_property
+    def _rotations(self) -> Rotations:
+        """Of ``-g`` and of ``g_r``, which all dampings share."""
+        return tuple((v, self.fisher.rotated(v)) for v in (scale(self.g, -1.0), self.g_r.vector))
+
     def kfac(self, damping: float) -> Candidate:
         """The direction for one damping and the step that the budget allows along it."""
-        geometry = self.fisher.inverse(damping, damping_scope="layer")
-        projection = project_conflicts(scale(self.g, -1.0), [self.g_r.vector], geometry)
+        geometry = self.fisher.inverse(damping, damping_scope="layer").knowing(self._rotations)
+        (descent, _), (ascent, _) = self._rotations
+        projection = project_conflicts(descent, [ascent], geometry)
         found = self._along(projection.direction)
         return replace(found, damping=damping, surviving=projection.surviving, solver="kfac")
 

@@ -65,10 +65,13 @@ class KroneckerLayer(LayerFactors):
     U_G: Tensor
     eigenvalues: Tensor
 
-    def transform(self, v: VectorLike, spectrum: Tensor) -> Vector:
-        """``U diag(spectrum) U^T v`` for this layer's part of ``v``, in float64 inside."""
-        M = wide(self.scope.pack(v))
-        inside = self.U_G.mT @ M @ self.U_A
+    def rotated(self, v: VectorLike) -> Tensor:
+        """``U^T v`` for this layer's part of ``v``, float64."""
+        return self.U_G.mT @ wide(self.scope.pack(v)) @ self.U_A
+
+    def transform(self, v: VectorLike, spectrum: Tensor, inside: Tensor | None = None) -> Vector:
+        """``U diag(spectrum) U^T v`` for this layer's part of ``v``; ``inside`` is `rotated` where that is known."""
+        inside = self.rotated(v) if inside is None else inside
         return self.scope.unpack(self.U_G @ (inside * spectrum) @ self.U_A.mT, v)
 
 
@@ -128,13 +131,27 @@ class KroneckerFisher(KroneckerFactors):
         spectra = tuple(1 / (x.eigenvalues + damping * m) for x, m in zip(self.layers, means[:-1], strict=True))
         return KroneckerInverse(self, spectra, {k: 1 / (s + damping * means[-1]) for k, s in self.diagonal.items()})
 
-    def _each(self, v: VectorLike, spectra: list[Tensor] | tuple[Tensor, ...], diagonal: Vector) -> Vector:
+    def rotated(self, v: VectorLike) -> tuple[Tensor, ...]:
+        """``U^T v`` of each layer, the same for every damping; for `KroneckerInverse.knowing`."""
+        return tuple(layer.rotated(v) for layer in self.layers)
+
+    def _each(
+        self,
+        v: VectorLike,
+        spectra: list[Tensor] | tuple[Tensor, ...],
+        diagonal: Vector,
+        insides: tuple[Tensor, ...] | None = None,
+    ) -> Vector:
         if set(v) != set(self.names()):
             raise ValueError(f"vector and Fisher differ in parameters: {sorted(set(v) ^ set(self.names()))}")
         parts: Vector = {k: (wide(v[k]) * s).to(v[k]) for k, s in diagonal.items()}
-        for layer, spectrum in zip(self.layers, spectra, strict=True):
-            parts.update(layer.transform(v, spectrum))
+        for i, (layer, spectrum) in enumerate(zip(self.layers, spectra, strict=True)):
+            parts.update(layer.transform(v, spectrum, None if insides is None else insides[i]))
         return {k: parts[k] for k in v}
+
+
+Rotations = tuple[tuple[VectorLike, tuple[Tensor, ...]], ...]
+"""Vectors and what `KroneckerFisher.rotated` makes of them."""
 
 
 @dataclass(frozen=True)
@@ -144,9 +161,15 @@ class KroneckerInverse:
     fisher: KroneckerFisher
     spectra: tuple[Tensor, ...]
     diagonal: Vector
+    known: Rotations = ()
+
+    def knowing(self, rotations: Rotations) -> KroneckerInverse:
+        """The same to the last bit, without rotating these vectors anew; they are told by identity."""
+        return replace(self, known=rotations)
 
     def apply(self, v: VectorLike) -> Vector:
-        return self.fisher._each(v, self.spectra, self.diagonal)
+        insides = next((insides for vector, insides in self.known if vector is v), None)
+        return self.fisher._each(v, self.spectra, self.diagonal, insides)
 
 
 def eigenbasis(M: Tensor) -> tuple[Tensor, Tensor]:
