@@ -41,6 +41,7 @@ from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.report.compact import read_compact
+from gsu_cli.report.disk import without_disk
 from gsu_cli.report.figures import canvas
 from gsu_cli.report.formats import RENDER
 from gsu_cli.report.groups import interval
@@ -294,7 +295,7 @@ def show(rows: list[Row], known: dict[str, float], dataset: Dataset, path: Path 
         facts: dict[str, Any] = {
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
-            "source": dataset.source,
+            "source": without_disk(dataset.source, ""),
         }
         facts["figures"] = [
             {"name": n, "value": v, "before": known.get(n), "bound": f"{s} {b}", "from": w} for n, v, s, b, w in rows
