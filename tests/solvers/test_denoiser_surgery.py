@@ -213,7 +213,8 @@ def test_it_forgets_within_the_budget() -> None:
     assert d["images"] == {"retain": 400, "forget": 200, "budget": 400, "bank": 600}
     assert d["budget_spent"] <= 0.05
     (shot,) = d["shots"]
-    assert 0 < shot["step"] <= shot["step_within_budget"]
+    assert 0 < shot["step"] <= shot["step_within_bounds"] == shot["step_within_budget"], "nothing else bounds it"
+    assert shot["relative_increase"] <= 0.05, "at the longest step that the budget allows"
     assert d["redirect_loss"]["after"] < d["redirect_loss"]["before"]
     assert d["loss_unit"] == "MSE of v"
     assert update.realised["forget"] > 0
@@ -266,7 +267,7 @@ def test_what_was_spent_is_measured_at_the_weights_that_stay() -> None:
     model, update = run(FisherSurgery(budget=0.05, **SMALL))
     original, split = tiny_diffusion.trained(), tiny_world.split()
     (shot,) = update.details["shots"]
-    assert update.details["budget_spent"] == pytest.approx(shot["relative_increase"], abs=1e-6)
+    assert update.details["budget_spent"] == pytest.approx(shot["realised_increase"], abs=1e-6)
     assert update.details["images"]["budget"] == split.n_retain, "all of them, in some order"
     costs = [mean_loss(m, split.retain_images, seed=3) for m in (original, model)]
     assert update.details["budget_spent"] == pytest.approx(costs[1] / costs[0] - 1, abs=0.02)
@@ -300,7 +301,7 @@ def test_later_shots_spare_other_images_than_those_of_the_budget(monkeypatch: py
 
 def test_more_shots_spend_the_budget_in_parts() -> None:
     _, update = run(FisherSurgery(budget=0.04, shots=2, **SMALL))
-    raises = [c["relative_increase"] for c in update.details["shots"] if c["chosen"]]
+    raises = [c["realised_increase"] for c in update.details["shots"] if c["chosen"]]
     assert len(raises) == 2
     assert update.details["budget_spent"] <= 0.04
     assert update.predicted == {}

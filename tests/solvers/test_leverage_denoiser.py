@@ -134,6 +134,10 @@ def test_a_step_ends_where_the_loss_is_that_expected_of_unseen_images() -> None:
     bound = details["sample_bound"]
     assert bound["expected_increase"] > 0.05 * bound["loss_before"], "known by heart"
     assert 0.5 * bound["expected_increase"] < bound["increase"] <= 1.001 * bound["expected_increase"]
+    (shot,) = details["shots"]
+    assert shot["step"] <= shot["step_within_bounds"] < shot["step_within_budget"]
+    assert shot["realised_increase"] == pytest.approx(details["budget_spent"], abs=1e-6)
+    assert shot["realised_increase"] < shot["relative_increase"], "what the budget alone allows costs more"
     _, beyond, none = forgotten(budget=0.5, bound="none")
     odd = Images(ODD, torch.tensor([1]))
     losses = [

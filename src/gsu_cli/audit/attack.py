@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gsu_cli.evaluation.intervals import Z95, wilson
-from gsu_cli.evaluation.placements import placements
+from gsu_cli.evaluation.intervals import wilson
+from gsu_cli.evaluation.placements import half_width, placements
 
 LEAST = 2  # of members and of others, for an interval
 
@@ -57,7 +57,7 @@ class Auc:
 def _interval(value: float, members: Tensor, others: Tensor, least: float) -> tuple[float, float] | None:
     if min(len(members), len(others)) < LEAST:
         return None
-    half = Z95 * float((members.var() / len(members) + others.var() / len(others)).sqrt())
+    half = half_width(members, others)
     return max(least, value - half), min(1.0, value + half)
 
 

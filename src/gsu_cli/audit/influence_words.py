@@ -33,8 +33,9 @@ def sentences(case: Case, rows: list[Measurement], goals: Targets, solver: str, 
         line = f"Without {case.split.words}, influence at damping {dampings[0]:g} predicts that the loss of {words} "
         line += f"changes by {_number(by[f'influence_on_{group}_{solver}{at}', ORIGINAL])} {unit}"
         if len(dampings) > 1:
-            others = [by[f"influence_on_{group}_{solver}_at_{d:g}", ORIGINAL].value or 0.0 for d in dampings]
-            line += f" ({min(others):+.4g} to {max(others):+.4g} over all dampings)"
+            several = [by[f"influence_on_{group}_{solver}_at_{d:g}", ORIGINAL].value for d in dampings]
+            known = [value for value in several if value is not None]
+            line += f" ({min(known):+.4g} to {max(known):+.4g} over all dampings)"
         done = [f"{_number(by[f'change_on_{group}', m])} ({m})" for m in (UNLEARNED, RETRAINED) if m in case.models]
         lines.append(f"{line}; it changed by {', '.join(done)}.")
         left = [

@@ -20,6 +20,14 @@ def placements(of: Tensor, among: Tensor) -> Tensor:
     return (below + up_to).double() / (2 * len(among))
 
 
+def half_width(a: Tensor, b: Tensor) -> float:
+    """Half the 95 % interval of a mean placement, from the placements of both sides, each of two values or more.
+
+    Source: DeLong, DeLong and Clarke-Pearson 1988.
+    """
+    return Z95 * float((a.var() / len(a) + b.var() / len(b)).sqrt())
+
+
 def mean_percentile(of: Tensor, among: Tensor) -> tuple[float, float, float]:
     """Mean percentile of ``of`` among ``among``, %, with its 95 % interval over both, as of an area under a ROC curve.
 
@@ -37,6 +45,6 @@ def mean_percentile(of: Tensor, among: Tensor) -> tuple[float, float, float]:
     elif n == 1:
         low, high = 0.0, 1.0
     else:
-        half = Z95 * float((ranks.var() / len(of) + placements(among, of).var() / n).sqrt())
+        half = half_width(ranks, placements(among, of))
         low, high = max(0.0, value - half), min(1.0, value + half)
     return 100 * value, 100 * low, 100 * high

@@ -23,7 +23,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
 from gsu_cli.objectives.denoise import FEW, Bank, noised_sites, redirected
 from gsu_cli.objectives.site_loss import SiteLoss
-from gsu_cli.solvers.bookkeeping import foresee
+from gsu_cli.solvers.bookkeeping import foresee, noted
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.fisher_solver import FisherSolver
 from gsu_cli.solvers.leverage import LEVELS, sample_level
@@ -176,17 +176,7 @@ class DenoiserSurgery:
                 found=f"{problem.before:.4g} before and {best.redirect_loss:.4g} after",
                 way_out="Raise method.budget, or forget more images at once",
             )
-        log.append(
-            {
-                "damping": best.damping,
-                "chosen": True,
-                "step": best.step,
-                "step_within_budget": best.step_within,
-                "redirect_loss": best.redirect_loss,
-                "relative_increase": increase,
-                "evaluations": len(best.search.evaluations),
-            }
-        )
+        log.append({**noted(best, chosen=True), "realised_increase": increase})
         return best, increase
 
 
