@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from e2e_world import Run, World, other_images, runs
+from gsu_cli.audit.membership import Membership
+from gsu_cli.audit.percentile import Percentile
 from gsu_cli.verbs.measure import Plan
 
 Gsu = Callable[..., Any]
@@ -267,3 +269,65 @@ def test_weights_that_changed_are_refused(run: Run, world: World, gsu: Gsu, tmp_
     typed = gsu("audit", f"run={copy}", *SHORT)
     assert typed.code == 1
     assert "the unlearned weights must lie where the run measured them, or in its folder; found none at" in typed.err
+
+
+def test_an_audit_that_was_stopped_goes_on_with_the_next_probe(
+    run: Run, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ("audit", f"run={run.folder}", "audit=[percentile,membership,likeness]", "audit.likeness.samples=30")
+    assert gsu(*line, "paths.output_dir=whole", "hydra.run.dir=whole").code == 0
+    asked: list[str] = []
+    monkeypatch.setattr(Percentile, "__call__", _noting(Percentile.__call__, "percentile", asked))
+    with monkeypatch.context() as patch:
+        patch.setattr(Membership, "__call__", _stopped)
+        typed = gsu(*line, "paths.output_dir=out", "hydra.run.dir=stopped")
+    assert typed.code == 130, typed
+    assert "1 of 3 probes are finished; the same line goes on from there" in typed.out
+    assert Run(tmp_path / "stopped").record["status"] == "interrupted"
+    assert not (tmp_path / "stopped/audit.json").exists()
+    assert [path.name.partition("-")[0] for path in (tmp_path / "out/probes").iterdir()] == ["percentile"]
+
+    for other in (["seeds.evaluate=1"], ["repeats=1"], ["images=9"], ["seed=1", "audit.likeness.samples=31"]):
+        with monkeypatch.context() as patch:
+            patch.setattr(Membership, "__call__", _stopped)
+            assert gsu(*line, *other, "paths.output_dir=out").code == 130
+    assert asked == ["percentile"] * 4, "what is other is not taken for the same; the last asks as the first did"
+    typed = gsu(*line, "paths.output_dir=out", "hydra.run.dir=stopped")
+    assert (typed.code, typed.err) == (0, ""), typed
+    assert "1 of 3 probes were finished earlier: percentile" in typed.out
+    assert asked == ["percentile"] * 4
+    one, two = ((tmp_path / place / "audit.json").read_text(encoding="utf-8") for place in ("whole", "stopped"))
+    assert one.replace("=whole", "=out") == two
+    assert len(list((tmp_path / "out/probes").iterdir())) == 3, "those of the other lines, which are not done"
+    assert not (tmp_path / "whole/probes").exists()
+
+
+def test_findings_that_were_damaged_or_are_of_other_weights_are_not_taken(
+    run: Run, world: World, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = f"checkpoint.retrained={world.retrained.folder / 'model.safetensors'}"
+    assert gsu(*world.unlearn("method=ascent", "method.lr=0.002", reference, "hydra.run.dir=other")).code == 0
+    asked: list[str] = []
+    monkeypatch.setattr(Percentile, "__call__", _noting(Percentile.__call__, "percentile", asked))
+    line = ("audit=[percentile,membership]", "repeats=1")
+    with monkeypatch.context() as patch:
+        patch.setattr(Membership, "__call__", _stopped)
+        for folder in (run.folder, tmp_path / "other"):
+            assert gsu("audit", f"run={folder}", *line).code == 130
+    assert len(asked) == 2
+    kept = list((tmp_path / "outputs/probes").iterdir())
+    assert len(kept) == 2
+    for path in kept:
+        path.write_text(path.read_text(encoding="utf-8").replace("0.", "1.", 1), encoding="utf-8")
+    typed = gsu("audit", f"run={run.folder}", *line)
+    assert typed.code == 0, typed
+    assert "finished earlier" not in typed.out
+    assert len(asked) == 3
+
+
+def _noting(probe: Callable[..., Any], name: str, asked: list[str]) -> Callable[..., Any]:
+    return lambda self, case: (asked.append(name), probe(self, case))[1]
+
+
+def _stopped(self: object, case: object) -> Any:
+    raise KeyboardInterrupt

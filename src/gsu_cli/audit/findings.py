@@ -15,14 +15,19 @@ SCHEMA = 1
 FILE = "audit.json"
 
 
+def plain(result: Result) -> dict[str, Any]:
+    """What a probe found, as it would be after a journey through JSON."""
+    return dict(json.loads(json.dumps(asdict(result), allow_nan=False)))
+
+
 def findings(
-    case: Case, results: Mapping[str, Result], commands: Mapping[str, list[str]], notes: Sequence[str] = ()
+    case: Case, results: Mapping[str, dict[str, Any]], commands: Mapping[str, list[str]], notes: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The audit as plain values: weights, images, seed, and each probe's numbers, curves and sentences.
 
     Args:
         case: what was audited.
-        results: by probe.
+        results: by probe, as `plain` gives them.
         commands: the words that made the run, and the audit.
         notes: what a reader of any number must know, as that "unseen" images were not.
     """
@@ -35,7 +40,7 @@ def findings(
         "images": {part: len(case.images(part)) for part in ("forgotten", "unseen")},
         "repeats": case.repeats,
         "notes": list(notes),
-        "probes": {name: asdict(result) for name, result in results.items()},
+        "probes": dict(results),
     }
 
 

@@ -26,6 +26,7 @@ from gsu_cli.run.cells import cell_name, refuse_odd_cells, swept, unasked_ends
 from gsu_cli.run.configs import usual
 from gsu_cli.run.places import chosen_with
 from gsu_cli.run.record import FILE
+from gsu_cli.run.stopped import was_stopped
 
 DEFAULT = "paths.output_dir"  # the setting below which folders lie that nobody named
 # endings of what runs write: a file of somebody else with one of them could be overwritten or taken for a result
@@ -97,7 +98,7 @@ def take(explicit: Path, marker: str, key: str, *, continuing: bool = False) -> 
         explicit: the folder.
         marker: what Hydra writes there first (``.hydra`` or ``multirun.yaml``); creating it is the exclusive step.
         key: the setting that named it.
-        continuing: whether the run resumes the one that is there.
+        continuing: whether the run resumes the one that is there, or is the same line, which was stopped.
 
     Raises:
         UsageError: it already holds a run, a sweep or files that a run may write, and `continuing` is false.
@@ -206,7 +207,11 @@ class ClaimFolder(Callback):
             above = tuple(folder for folder in wanted.parents if not folder.exists())
             if any(line.lstrip("+").startswith(f"{key}=") for line in config.hydra.overrides.hydra):
                 marker = ".hydra" if kind == "run" else "multirun.yaml"
-                folder, before = wanted, take(wanted, marker, key, continuing=bool(config.get("resume")))
+                again = kind == "run" and was_stopped(
+                    wanted, str(config.hydra.job.name), [str(word) for word in config.hydra.overrides.task]
+                )
+                folder = wanted
+                before = take(wanted, marker, key, continuing=again or bool(config.get("resume")))
                 chosen_with(folder, f"{key}=FOLDER")
             else:
                 folder, before = claim(wanted), None

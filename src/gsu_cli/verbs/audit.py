@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Probe, Result, null
-from gsu_cli.audit.findings import findings, write_findings
+from gsu_cli.audit.findings import findings, plain, write_findings
 from gsu_cli.audit.leave_out import read_design
 from gsu_cli.checks import as_int
 from gsu_cli.errors import NonFiniteError, UsageError
@@ -21,6 +23,7 @@ from gsu_cli.verbs import console, earlier_run, settings
 from gsu_cli.verbs.build import build_several, chosen
 from gsu_cli.verbs.design import check_design
 from gsu_cli.verbs.evaluate import as_the_run_did
+from gsu_cli.verbs.finished_probes import FinishedProbes
 from gsu_cli.verbs.judging import build_judges
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.opening_data import resolve_split
@@ -91,11 +94,8 @@ def main(cfg: DictConfig) -> None:
                 on_progress=on_progress,
                 design=design,
             )
-            results: dict[str, Result] = {}
-            for k, (name, probe) in enumerate(probes.items()):
-                on_progress(k, len(probes), name)
-                reason = f"the model lacks {lacks[name][0]}" if lacks[name] else ""
-                results[name] = Result([null(name, case.models[UNLEARNED], reason)]) if reason else _probed(probe, case)
+            finished = FinishedProbes.of(cfg, case, probes, session)
+            results = _results(case, probes, lacks, finished)
         about = [note for note in dict.fromkeys((split.dataset.note, *session.record.notes)) if note]
         found = findings(case, results, {"run": record.command, "audit": session.record.command}, about)
         session.record.inputs["run"] = {"path": str(folder.absolute()), "command": record.command}
@@ -106,7 +106,30 @@ def main(cfg: DictConfig) -> None:
             session.record.outputs[f"figure_{name}"] = {"path": path.name}
         session.record.status = "done"
         session.save()
+        finished.remove()
         render(found, session.folder, console.console, console.said())
+
+
+def _results(
+    case: Case, probes: Mapping[str, Probe], lacks: Mapping[str, list[str]], finished: FinishedProbes
+) -> dict[str, dict[str, Any]]:
+    """By probe, what it finds or has found before this audit was stopped; where the model ``lacks`` something, that."""
+    results = {name: found for name in probes if (found := finished.read(name)) is not None}
+    if results:
+        console.say(f"{len(results)} of {len(probes)} probes were finished earlier: {', '.join(results)}")
+    try:
+        for k, (name, probe) in enumerate(probes.items()):
+            case.on_progress(k, len(probes), name)
+            if lacks[name]:
+                results[name] = plain(Result([null(name, case.models[UNLEARNED], f"the model lacks {lacks[name][0]}")]))
+            elif name not in results:
+                results[name] = plain(_probed(probe, case))
+                finished.write(name, results[name])
+    except BaseException:
+        if finished.used:
+            console.say(f"{len(finished.used)} of {len(probes)} probes are finished; the same line goes on from there")
+        raise
+    return {name: results[name] for name in probes}
 
 
 def _probed(probe: Probe, case: Case) -> Result:

@@ -1,0 +1,31 @@
+"""A folder that holds the same line, stopped before it had made anything: it may be typed again, and loses nothing."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from gsu_cli.errors import GsuError
+from gsu_cli.run.record import FILE, read_record
+
+NOTES = {FILE, "gsu.log", ".hydra"}  # what a line leaves that has made nothing
+
+
+def was_stopped(folder: Path, verb: str, words: Sequence[str]) -> bool:
+    """Whether ``gsu <verb> <words>`` was interrupted there or failed, and nothing but its notes is left of it.
+
+    A record that says "running" may be that of a line at work, so it is left alone.
+
+    Args:
+        folder: that the line names.
+        verb: of the line.
+        words: as typed, without those about Hydra itself.
+    """
+    try:
+        record = read_record(folder)
+        left = {path.name for path in folder.iterdir()}
+    except (GsuError, OSError):
+        return False
+    same = (record.verb, record.command) == (verb, ["gsu", verb, *map(shlex.quote, words)])
+    return same and record.status in ("interrupted", "failed") and not record.outputs and left <= NOTES

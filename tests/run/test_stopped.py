@@ -1,0 +1,43 @@
+"""Which folder a line may take again: that of the same line, stopped before it had made anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gsu_cli.run.record import Record, write_record
+from gsu_cli.run.stopped import was_stopped
+
+WORDS = ["run=a folder", "repeats=1"]
+STOPPED = Record("audit", status="interrupted", command=["gsu", "audit", "'run=a folder'", "repeats=1"])
+
+
+def test_the_same_line_stopped_with_nothing_made(tmp_path: Path) -> None:
+    assert not was_stopped(tmp_path, "audit", WORDS), "no run at all"
+    write_record(tmp_path, STOPPED)
+    (tmp_path / "gsu.log").touch()
+    assert was_stopped(tmp_path, "audit", WORDS)
+    write_record(tmp_path, replace(STOPPED, status="failed"))
+    assert was_stopped(tmp_path, "audit", WORDS)
+    (tmp_path / "record.json").write_text("{", encoding="utf-8")
+    assert not was_stopped(tmp_path, "audit", WORDS)
+
+
+@pytest.mark.parametrize(
+    ("record", "verb", "words", "file"),
+    [
+        (STOPPED, "unlearn", WORDS, None),
+        (STOPPED, "audit", WORDS[:1], None),
+        (replace(STOPPED, status="running"), "audit", WORDS, None),
+        (replace(STOPPED, status="done"), "audit", WORDS, None),
+        (replace(STOPPED, outputs={"audit": {"path": "audit.json"}}), "audit", WORDS, None),
+        (STOPPED, "audit", WORDS, "state.safetensors"),
+    ],
+)
+def test_all_else_stays_as_it_is(tmp_path: Path, record: Record, verb: str, words: list[str], file: str | None) -> None:
+    write_record(tmp_path, record)
+    if file:
+        (tmp_path / file).touch()
+    assert not was_stopped(tmp_path, verb, words)
