@@ -6,7 +6,8 @@ Everything else that escapes is a defect of gsu and keeps its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 
 class GsuError(Exception):
@@ -114,6 +115,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     "It is called 'checkpoint.retrained' now. "
     >>> did_you_mean("MNIST", ["cifar", "mnist"])
     "Did you mean 'mnist'? "
+    >>> did_you_mean("md", ["markdown", "model"]), did_you_mean("tex", ["latex", "csv"])
+    ("Did you mean 'markdown'? ", "Did you mean 'latex'? ")
     """
     choices, now = list(choices), renamed(str(word))
     if now != str(word) and now in choices:
@@ -123,4 +126,21 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     small = {choice.lower(): choice for choice in choices}  # MNIST is mnist
     near = get_close_matches(str(word), choices, n=1, cutoff=0.6)
     near = near or [small[found] for found in get_close_matches(str(word).lower(), small, n=1, cutoff=0.6)]
+    near = near or _abbreviated(str(word).lower(), small)
     return f"Did you mean {near[0]!r}? " if near else ""
+
+
+def _abbreviated(word: str, choices: Mapping[str, str]) -> list[str]:
+    """The only choice that begins with the word, or holds it, or has its consonants in order: md is markdown.
+
+    >>> _abbreviated("d", {"dog": "dog"}), _abbreviated("sgd", {"sfr_on": "sfr_on", "salun": "salun"})
+    ([], [])
+    """
+    if len(word) < 2 or not word.isalnum():
+        return []
+    shortened = re.compile(re.escape(word[0]) + "".join(f".*{re.escape(letter)}" for letter in word[1:]))
+    for fits in (str.startswith, str.__contains__, lambda choice, _: shortened.match(choice)):
+        near = [choices[choice] for choice in choices if fits(choice, word)]
+        if near:
+            return near if len(near) == 1 else []
+    return []

@@ -50,6 +50,27 @@ def test_one_failing_cell(in_process: Run, tmp_path: Path, batch: str) -> None:
     assert record.command == ["gsu", "unlearn", "dataset=mnist", "do=bad_data"]
 
 
+@pytest.mark.parametrize("folder", ["", "hydra.sweep.dir=mine", "hydra.sweep.dir=new/er"])
+def test_a_sweep_of_which_every_cell_is_refused_leaves_nothing(in_process: Run, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/slurm-1.out").write_text("of the scheduler", encoding="utf-8")
+    before = set(tmp_path.rglob("*"))
+    code, out, err = in_process("unlearn", "-m", "dataset=mnist", "do=bad_data", "seed=0,1", *filter(None, [folder]))
+    assert (code, out) == (1, "")
+    assert err.count("`dataset.path` must hold images; found nothing. Choose another.") == 2
+    assert err.splitlines()[-1] == (
+        "gsu: one cell of a sweep at least must run; found all 2 refused. "
+        "Mend what the lines above say; nothing is left of them."
+    )
+    assert set(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("do", ["defect", "exit", "bad_data,defect", "bad_data,nothing"])
+def test_a_sweep_that_did_more_than_refuse_is_kept(in_process: Run, tmp_path: Path, do: str) -> None:
+    assert in_process("unlearn", "-m", "dataset=mnist", f"do={do}", "seed=0,1")[0] == 1
+    assert len(list(tmp_path.rglob("record.json"))) == 2 * len(do.split(","))
+
+
 def test_interrupt_ends_a_sweep_and_prints_what_there_is(in_process: Run, tmp_path: Path) -> None:
     code, out, err = in_process("unlearn", "-m", "dataset=mnist", "do=nothing,interrupt,nothing_else")
     assert code == 130

@@ -168,5 +168,5 @@ def test_folders_that_are_not_cifar(tmp_path: Path) -> None:
     (tmp_path / "cifar-10-batches-py" / "data_batch_4").unlink()
     with pytest.raises(DataError, match="must hold all of its files; found no data_batch_4"):
         Cifar(str(tmp_path)).load()
-    with pytest.raises(UsageError, match="`dataset.labels` must be fine or coarse"):
+    with pytest.raises(UsageError, match="`dataset.labels` must be one of fine, coarse"):
         Cifar("x", labels="middle")

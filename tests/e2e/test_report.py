@@ -54,7 +54,9 @@ def test_every_format_into_a_folder(gsu: Gsu, outputs: Path, tmp_path: Path) -> 
     formats = "format=[markdown,latex,csv,json,html]"
     typed = gsu("report", f"runs={outputs}", formats, "output=shown", "by=method", 'title="Some & more"')
     assert typed.code == 0, typed.err
-    assert written(tmp_path / "shown") == ["report.html", "table.csv", "table.json", "table.md", "table.tex"]
+    assert written(tmp_path / "shown") == [
+        ".gsu-report.json", "report.html", "table.csv", "table.json", "table.md", "table.tex"
+    ]  # fmt: skip
     rows = list(csv.DictReader(io.StringIO((tmp_path / "shown/table.csv").read_text())))
     assert [row["method"] for row in rows] == ["ascent", "newton"]
     assert float(rows[0]["feature ratio (CNN)"]) == pytest.approx(-0.5)
@@ -69,7 +71,7 @@ def test_figures_and_records_as_files(gsu: Gsu, tmp_path: Path) -> None:
     typed = gsu("report", "runs=runs", "format=[svg,pdf,records]", "output=kept")
     assert (typed.code, typed.err) == (0, ""), typed
     figures = [f"{name}.{kind}" for kind in ("pdf", "svg") for name in ("along-method.lr", "what-forgetting-cost")]
-    assert written(tmp_path / "kept") == sorted([*figures, "records.json"])
+    assert written(tmp_path / "kept") == sorted([*figures, ".gsu-report.json", "records.json"])
     again = gsu("report", "runs=kept/records.json", "format=markdown", "output=again.md")
     assert again.code == 0, again.err
     assert gsu("report", "runs=runs", "format=markdown", "output=first.md").code == 0
@@ -97,10 +99,37 @@ def test_runs_of_no_table_are_counted(gsu: Gsu, tmp_path: Path) -> None:
 
 def test_one_file(gsu: Gsu, outputs: Path, tmp_path: Path) -> None:
     assert gsu("report", f"runs=[{outputs}/ascent,{outputs}/newton/1]", "format=markdown", "output=some/t.md").code == 0
-    assert written(tmp_path / "some") == ["t.md"]
+    assert written(tmp_path / "some") == [".gsu-report.json", "t.md"]
     text = (tmp_path / "some/t.md").read_text(encoding="utf-8")
     starts = [line.split()[1] for line in text.splitlines() if line.startswith(("| ascent", "| newton"))]
     assert starts == ["ascent", "ascent", "newton"] * 2, "more columns than seven stand in two parts"
+
+
+@pytest.mark.parametrize(
+    ("place", "names"),
+    [("shown", ("report.html", "table.csv")), ("shown/t.csv", ("t.csv",))],
+)
+def test_a_report_replaces_only_what_gsu_wrote(gsu: Gsu, outputs: Path, place: str, names: tuple[str, ...]) -> None:
+    kinds = "csv" if place.endswith("csv") else "[csv,html]"
+    line = ("report", f"runs={outputs}", f"output={place}", f"format={kinds}")
+    folder = outputs.parents[1] / "shown"
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text("my own", encoding="utf-8")
+        typed = gsu(*line)
+        assert (typed.code, "written to" in typed.out) == (2, False)
+        assert "must replace no file but those that gsu wrote and nobody changed" in typed.err
+        assert f"found shown/{name}. Name another place with output=, or type replace=true" in typed.err
+        assert written(folder) == [name]
+        assert (folder / name).read_text(encoding="utf-8") == "my own"
+        (folder / name).unlink()
+    assert gsu(*line).code == 0
+    assert gsu(*line).code == 0, "a second time: they are its own"
+    (folder / names[0]).write_text("my caption", encoding="utf-8")
+    assert f"found shown/{names[0]}." in gsu(*line).err, "changed since"
+    assert gsu(*line, "replace=true").code == 0
+    assert "my caption" not in (folder / names[0]).read_text(encoding="utf-8")
+    assert gsu(*line).code == 0
 
 
 def test_chosen_columns_stand_in_every_format(gsu: Gsu, outputs: Path, tmp_path: Path) -> None:
@@ -159,6 +188,9 @@ def test_compacted_records_of_the_docs(gsu: Gsu, tmp_path: Path) -> None:
             "Did you mean",
         ),
         (["format=[]"], "`format` must be one of"),
+        (["format=md"], "found md. Did you mean 'markdown'?"),
+        (["format=tex"], "found tex. Did you mean 'latex'?"),
+        (["replace=maybe"], "`replace` must be true or false; found maybe"),
         (["by=methd"], "`by` must hold method, forget"),
         (["output=x.html", "format=[html,csv]"], "`output` must be a folder for several formats"),
         (["columns=[]"], "`columns` must be list, all, or names of columns"),

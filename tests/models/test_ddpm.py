@@ -175,7 +175,7 @@ def test_sampling_that_diverges_says_so() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"prediction": "x0"}, "`model.prediction` must be one of eps, v; found 'x0'"),
+        ({"prediction": "x0"}, "`model.prediction` must be one of eps, v; found x0"),
         ({"schedule": "sigmoid"}, "`model.schedule` must be one of cosine, linear; found sigmoid"),
         ({"train_steps": 1}, "`model.train_steps` must be an integer >= 2; found 1"),
         ({"sample_steps": 51}, "`model.sample_steps` must be at most train_steps, 50; found 51"),

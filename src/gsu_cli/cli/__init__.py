@@ -127,7 +127,7 @@ def _run(app: App, words: list[str]) -> int:
         code = complain(error, app)
         if code != DEFECT:
             # that a method does not apply is a result, which tables show
-            _discard_folder(refused=code == UsageError.exit_code and not isinstance(error, NotApplicableError))
+            _discard_folder(typed=code == UsageError.exit_code and not isinstance(error, NotApplicableError))
         return code
     return 0
 
@@ -165,11 +165,14 @@ def _whereabouts() -> str:
     return f" What was finished is in {claimed.path}." if claimed is not None else ""
 
 
-def _discard_folder(*, refused: bool) -> None:
+def _discard_folder(*, typed: bool) -> None:
+    """Takes away what a refused line left; ``typed``: it was, for what was typed."""
     folders = sys.modules.get("gsu_cli.run.folders")
     claimed = folders.last_claim() if folders is not None else None
     if claimed is not None:
-        folders.discard_if_unused(claimed, refused=refused)  # type: ignore[union-attr]
+        from gsu_cli.run.refusals import discard_if_unused, is_refused
+
+        discard_if_unused(claimed, refused=typed or is_refused(claimed.path))
 
 
 def _leave_closed_pipe() -> int:

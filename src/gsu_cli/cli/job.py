@@ -29,9 +29,11 @@ from gsu_cli.errors import GsuError, NotApplicableError, OutputError, UsageError
 from gsu_cli.run import folders
 from gsu_cli.run.memory import is_out_of_memory, memory_error
 from gsu_cli.run.record import FILE, Record, write_record
+from gsu_cli.run.refusals import discard_cells, refused_cells
 
 log = logging.getLogger(__name__)
 GRID_IS_OVER = "`Study.stop` is supposed to be invoked inside an objective function"  # optuna's words
+NO_TRIAL = "No trials are completed yet"  # optuna's, where it is asked for the best of none
 folders.register_resolvers()  # on import, since a worker of a sweep imports this module and nothing else of ours
 
 
@@ -163,9 +165,14 @@ def run_verb(app: App, words: Sequence[str]) -> None:
     except folders.Stop as stop:
         raise stop.error from None
     except BaseException as error:
+        if isinstance(error, Exception):  # of a sweeper that cannot do with what cells gave it
+            refuse_if_all_are()
         # interrupted or stopped half-way: show what there is, and let nothing hide the reason
+        failed = 0
         with suppress(Exception):
-            _close_sweep(app)
+            failed = _close_sweep(app)
+        if NO_TRIAL in str(error) and failed:
+            raise _failed(failed) from error
         if GRID_IS_OVER in str(error):  # optuna's grid ends the study itself, which it may not where a trial failed
             raise GsuError(
                 "the last trial of hydra/sweeper/sampler=grid must not fail",
@@ -173,15 +180,38 @@ def run_verb(app: App, words: Sequence[str]) -> None:
                 way_out="See .hydra/error.txt in its folder, or take sampler=random, which goes on after a failure",
             ) from error
         raise
+    refuse_if_all_are()
     failed = _close_sweep(app)
     if task.failure is not None:
         raise task.failure
     if failed:
-        sweep = folders.last_claim()
-        raise GsuError(
-            f"{failed} cell{'s' * (failed > 1)} of the sweep failed",
-            way_out=f"See .hydra/error.txt in each cell's folder below {sweep.path if sweep else 'it'}",
-        )
+        raise _failed(failed)
+
+
+def _failed(n: int) -> GsuError:
+    sweep = folders.last_claim()
+    return GsuError(
+        f"{n} cell{'s' * (n > 1)} of the sweep failed",
+        way_out=f"See .hydra/error.txt in each cell's folder below {sweep.path if sweep else 'it'}",
+    )
+
+
+def refuse_if_all_are() -> None:
+    """A sweep of which every cell was refused leaves no more behind than a single line does.
+
+    Raises:
+        GsuError: that is so; each cell has said why.
+    """
+    claimed = folders.last_claim()
+    if claimed is None or not claimed.is_sweep or not (records := refused_cells(claimed)):
+        return
+    discard_cells(claimed)
+    typed = all((record.error or "").startswith(UsageError.__name__) for record in records)
+    raise (UsageError if typed else GsuError)(
+        "one cell of a sweep at least must run",
+        found=f"all {len(records)} refused" if len(records) > 1 else "the only one refused",
+        way_out="Mend what the lines above say; nothing is left of them",
+    )
 
 
 def _close_sweep(app: App) -> int:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gsu_cli.checks import as_choice
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.cifar_names import FORMS, Form
 from gsu_cli.data.labels import restrict
@@ -41,8 +42,7 @@ class Cifar:
     def __init__(self, path: str, name: str | None = None, labels: str = "fine", classes: object = None) -> None:
         if path is None or not str(path).strip():
             raise UsageError("`dataset.path` must be set for dataset=cifar", found="nothing")
-        if labels not in WHICH:
-            raise UsageError("`dataset.labels` must be fine or coarse", found=repr(labels))
+        as_choice("dataset.labels", labels, tuple(WHICH))
         self.path, self.name, self.labels, self.classes = Path(path).expanduser(), name, labels, classes
 
     def load(self) -> Dataset:

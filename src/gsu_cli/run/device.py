@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from gsu_cli.checks import as_choice
 from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.run.world import beside
 from gsu_cli.surgery.precision import PRECISIONS, computes_in
@@ -56,9 +57,7 @@ def choose_precision(name: object, device: torch.device) -> str:
     Raises:
         UsageError: it is none, or the device would be slower in it.
     """
-    if name not in PRECISIONS:
-        raise UsageError(f"`precision` must be one of {', '.join(PRECISIONS)}", found="null" if name is None else name)
-    if not computes_in(str(name), device):
+    if not computes_in(as_choice("precision", name, PRECISIONS), device):
         raise UsageError(
             f"`precision={name}` needs a device that computes in it",
             found=f"{device}, which has no instructions for it",

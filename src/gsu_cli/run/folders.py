@@ -7,10 +7,8 @@ A folder is claimed when Hydra starts a run or a sweep, so ``--cfg``, ``--info``
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -144,29 +142,6 @@ def unwritable(folder: Path | str, error: OSError, key: str) -> GsuError:
         found=f"{folder} ({error.strerror or error})",
         way_out=f"Choose another with {key}=FOLDER.",
     )
-
-
-def discard_if_unused(given: Claim, *, refused: bool = False) -> None:
-    """Remove what a run in which nothing happened has left: Hydra's notes, and the folder if the run made it.
-
-    Args:
-        given: the run's folder.
-        refused: the line was, for what was typed: its record says no more than the sentence on the terminal.
-    """
-    own = {".hydra", "gsu.log", "multirun.yaml", *([FILE] if refused else [])}
-    left = {p.name for p in given.path.iterdir()} - (given.before or set()) if given.path.is_dir() else set()
-    if not left <= own:
-        return
-    if given.before is None:
-        shutil.rmtree(given.path, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another run lies in it by now
-            for folder in given.above:
-                folder.rmdir()
-        return
-    for name in left:
-        shutil.rmtree(given.path / name, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            (given.path / name).unlink()
 
 
 def _params(config: DictConfig) -> list[str]:

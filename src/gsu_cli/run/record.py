@@ -16,7 +16,9 @@ FILE = "record.json"
 FOLDERS = "Name the folder of a run; `gsu show runs` lists them"
 Role = Literal["forgetting", "reach", "cost", "quality", "trust"]
 Place = Literal["lead", "table", "aside", "record"]
+Status = Literal["running", "done", "failed", "interrupted", "n/a"]
 ROLES: tuple[Role, ...] = get_args(Role)
+STATUSES: tuple[Status, ...] = get_args(Status)
 PLACES: tuple[Place, ...] = get_args(Place)
 
 
@@ -85,7 +87,7 @@ class Record:
 
     verb: str
     schema: int = SCHEMA
-    status: Literal["running", "done", "failed", "interrupted", "n/a"] = "running"
+    status: Status = "running"
     error: str | None = None
     command: list[str] = field(default_factory=list)
     started: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gsu_cli.checks import as_int, as_number, is_number, quoted
+from gsu_cli.checks import as_choice, as_int, as_number, is_number, quoted
 from gsu_cli.errors import UsageError
 from gsu_cli.surgery.precision import PRECISIONS
 
@@ -37,8 +37,7 @@ class Recipe:
         as_number("training.weight_decay", self.weight_decay, least=0.0)
         if not is_number(self.ema) or not 0 <= self.ema < 1:
             raise UsageError("`training.ema` must be a number in [0, 1)", found=quoted(self.ema))
-        if self.precision not in PRECISIONS:
-            raise UsageError(f"`precision` must be one of {', '.join(PRECISIONS)}", found=quoted(self.precision))
+        as_choice("precision", self.precision, PRECISIONS)
 
     def facts(self) -> dict[str, Any]:
         """What files say of it; a precision only where it is not the usual one, as in files of before."""

@@ -12,8 +12,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig
 from rich.text import Text
 
-from gsu_cli.checks import as_int
-from gsu_cli.errors import GsuError, UsageError, did_you_mean
+from gsu_cli.checks import as_choice, as_flag, as_int
+from gsu_cli.errors import GsuError, UsageError
 from gsu_cli.report import columns
 from gsu_cli.report.figures.files import KINDS
 from gsu_cli.report.formats import SUFFIXES, terminal
@@ -25,9 +25,11 @@ from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run import folders
 from gsu_cli.run.places import chosen_with
 from gsu_cli.run.record import Record
+from gsu_cli.run.refusals import discard_if_unused
 from gsu_cli.verbs import report_files as files
-from gsu_cli.verbs import settings
+from gsu_cli.verbs import report_places, settings
 from gsu_cli.verbs.console import console, note, room, say
+from gsu_cli.verbs.report_places import Planned
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Options:
     columns: list[str] | None
     formats: list[str]
     output: Path | None
+    replace: bool
     title: str
     pictures: int
 
@@ -55,12 +58,8 @@ class Options:
             raise UsageError("`runs` must name at least one place", found="none", way_out="See `gsu show runs`")
         check_keys(by or [])
         formats = list(dict.fromkeys(_words(cfg.format)))
-        for name in formats or [""]:
-            if name not in files.FORMATS:
-                close = did_you_mean(name, files.FORMATS).strip()
-                raise UsageError(
-                    f"`format` must be one of {', '.join(files.FORMATS)}", found=name or "none", way_out=close
-                )
+        for name in formats or ["none"]:
+            as_choice("format", name, files.FORMATS)
         output = None if cfg.output is None else Path(str(cfg.output)).expanduser()
         written = [name for name in formats if name != "terminal" or formats == ["terminal"]]
         if output is not None and output.suffix and not output.is_dir() and len(written) > 1:
@@ -78,7 +77,8 @@ class Options:
                 "`columns` must be list, all, or names of columns", found=", ".join(asked) or "none",
                 way_out="Type columns=list to see the names",
             )  # fmt: skip
-        return cls(places, by, asked, formats, output, title, cfg.pictures)
+        replace = as_flag("replace", cfg.replace)
+        return cls(places, by, asked, formats, output, replace, title, cfg.pictures)
 
 
 @unchanged()
@@ -104,10 +104,13 @@ def main(cfg: DictConfig) -> None:
         _leave()
         return
     chosen = found if options.columns is None else columns.chosen(found, options.columns)
+    planned = _planned(options, runs, broken, by, chosen)
+    if not options.replace:
+        report_places.check(planned)
     if "terminal" in options.formats:
         for table in chosen:
             _print(table, fit=options.columns is None)
-    written = _write(options, runs, broken, by, chosen)
+    written = report_places.write(planned, note=options.output is not None)
     say(", ".join([f"{len(runs)} run{'s' * (len(runs) > 1)}", *_others(records, broken)]))
     if apart := Counter(record.verb for record in records if record.verb != "unlearn"):
         verbs = " and ".join(f"{n} of `gsu {verb}`" for verb, n in sorted(apart.items()))
@@ -130,7 +133,7 @@ def _others(records: Sequence[Record], broken: Broken) -> Iterator[str]:
 def _leave() -> None:
     claimed = folders.last_claim()
     if claimed is not None and not claimed.is_sweep:
-        folders.discard_if_unused(claimed)  # everything went elsewhere
+        discard_if_unused(claimed)  # everything went elsewhere
 
 
 def _print(table: Table, *, fit: bool) -> None:
@@ -153,30 +156,30 @@ def _names(found: Sequence[Table]) -> Table:
     return Table("Columns", (Column("name", form="text"), Column("head", form="text")), rows)
 
 
-def _write(options: Options, runs: Runs, broken: Broken, by: Sequence[str], chosen: Sequence[Table]) -> list[Path]:
+def _planned(options: Options, runs: Runs, broken: Broken, by: Sequence[str], chosen: Sequence[Table]) -> list[Planned]:
     hydra = HydraConfig.get()
     folder = options.output or Path(hydra.runtime.output_dir)
     single = options.output is not None and options.output.suffix != "" and not options.output.is_dir()
     if options.output is not None:
         chosen_with(folder.parent if single else folder, f"output={'FILE' if single else 'FOLDER'}")
-    written: list[Path] = []
+    planned: list[Planned] = []
     for name in options.formats:
         if name == "terminal" and not (single and options.formats == ["terminal"]):
             continue
         if name == "html":
             path = folder if single else folder / "report.html"
             command = " ".join(["gsu", "report", *(shlex.quote(str(word)) for word in hydra.overrides.task)])
-            written += files.write_page(
+            planned += files.page(
                 path, runs, broken, by, chosen, title=options.title, command=command, most_pictures=options.pictures
             )
         elif name == files.RECORDS:
-            written += files.write_records(folder if single else folder / "records.json", runs)
+            planned += files.records(folder if single else folder / "records.json", runs)
         elif name in KINDS:
-            written += files.write_figures(folder, name, runs, by, single=single)
+            planned += files.plots(folder, name, runs, by, single=single)
         else:
             path = folder if single else folder / f"table{SUFFIXES[name]}"
-            written += files.write_tables(path, name, chosen)
-    return written
+            planned += files.texts(path, name, chosen)
+    return planned
 
 
 def _words(value: object) -> list[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from gsu_cli import __version__
 from gsu_cli.errors import UsageError
 from gsu_cli.report.compact import write_compact
+from gsu_cli.report.figures.chart import Figure
 from gsu_cli.report.figures.files import KINDS, file_name, write_figure
 from gsu_cli.report.figures.of_runs import figures_of
 from gsu_cli.report.formats import RENDER
@@ -16,13 +18,14 @@ from gsu_cli.report.html.page import render
 from gsu_cli.report.runs import Broken, Runs
 from gsu_cli.report.table import Table
 from gsu_cli.run.files import write_text
+from gsu_cli.verbs.report_places import Planned
 
 RECORDS = "records"
 FORMATS = ("html", *RENDER, *KINDS, RECORDS)
 
 
-def write_page(
-    path: Path,
+def page(
+    place: Path,
     runs: Runs,
     broken: Broken,
     by: Sequence[str],
@@ -31,28 +34,31 @@ def write_page(
     title: str,
     command: str,
     most_pictures: int,
-) -> list[Path]:
+) -> list[Planned]:
     """The HTML page."""
     when = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z")
     about = f"made by gsu {__version__} on {when}"
-    page = render(
-        runs, broken, by, tables, title=title, command=command, about=about, most_pictures=most_pictures
-    )  # fmt: skip
-    write_text(path, page)
-    return [path]
+
+    def write(path: Path) -> None:
+        text = render(
+            runs, broken, by, tables, title=title, command=command, about=about, most_pictures=most_pictures
+        )  # fmt: skip
+        write_text(path, text)
+
+    return [Planned(place, write)]
 
 
-def write_tables(path: Path, name: str, tables: Sequence[Table]) -> list[Path]:
+def texts(place: Path, name: str, tables: Sequence[Table]) -> list[Planned]:
     """A file a table; those of retrained references say so."""
-    written = []
-    for i, table in enumerate(tables):
-        here = path if i == 0 else path.with_name(f"{path.stem}.retrained{path.suffix}")
-        write_text(here, RENDER[name](table))
-        written.append(here)
-    return written
+
+    def one(i: int, table: Table) -> Planned:
+        path = place if i == 0 else place.with_name(f"{place.stem}.retrained{place.suffix}")
+        return Planned(path, lambda path: write_text(path, RENDER[name](table)))
+
+    return [one(i, table) for i, table in enumerate(tables)]
 
 
-def write_figures(place: Path, kind: str, runs: Runs, by: Sequence[str], *, single: bool) -> list[Path]:
+def plots(place: Path, kind: str, runs: Runs, by: Sequence[str], *, single: bool) -> list[Planned]:
     """A file a figure in the folder ``place``, or the only one as ``place``.
 
     Raises:
@@ -71,13 +77,13 @@ def write_figures(place: Path, kind: str, runs: Runs, by: Sequence[str], *, sing
             found=f"{place} for {len(figures)}",
             way_out=f"Type output={place.with_suffix('')}",
         )
-    paths = [place] if single else [place / file_name(figure, kind) for figure in figures]
-    for path, figure in zip(paths, figures, strict=True):
-        write_figure(path, figure)
-    return paths
+    return [Planned(place if single else place / file_name(figure, kind), partial(_draw, figure)) for figure in figures]
 
 
-def write_records(path: Path, runs: Runs) -> list[Path]:
+def _draw(figure: Figure, path: Path) -> None:
+    write_figure(path, figure)
+
+
+def records(place: Path, runs: Runs) -> list[Planned]:
     """What tables need of each record, as one list: `gsu report runs=FILE` and `gsu reproduce records=FILE` read it."""
-    write_compact(path, [record for _, record in runs])
-    return [path]
+    return [Planned(place, lambda path: write_compact(path, [record for _, record in runs]))]

@@ -54,7 +54,7 @@ SETTINGS: Mapping[str, Kinds] = {
     },
     "report": {
         "paths": PATHS,
-        **dict.fromkeys(("runs", "by", "columns", "format", "pictures"), ANY),
+        **dict.fromkeys(("runs", "by", "columns", "format", "pictures", "replace"), ANY),
         **dict.fromkeys(("output", "title"), PERHAPS),
     },
     "show": {

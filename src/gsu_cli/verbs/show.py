@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gsu_cli.checks import as_int
+from gsu_cli.checks import as_choice, as_int
 from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.report.compare import compare
 from gsu_cli.report.filters import FILTERS, matching, present
@@ -18,7 +18,7 @@ from gsu_cli.report.runs import find_runs, short
 from gsu_cli.report.validate import validated
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import card_line, shipped_names
-from gsu_cli.run.record import Record, read_record
+from gsu_cli.run.record import STATUSES, Record, read_record
 from gsu_cli.verbs import settings
 from gsu_cli.verbs.console import console, note
 
@@ -34,6 +34,10 @@ GROUPS = {
     "loggers": "logger",
 }
 TOPICS = (*GROUPS, "checkpoints", "runs")
+CLOSED = {
+    "verb": ("train", "unlearn", "evaluate", "audit"),
+    "status": STATUSES,
+}  # of filters
 
 
 def main(cfg: DictConfig) -> None:
@@ -92,7 +96,11 @@ def _filters(given: object) -> dict[str, list[str]]:
     if not isinstance(given, DictConfig):
         raise UsageError("`filter` must stay a group of settings", found=given, way_out="Type filter.method=ascent.")
     values = {name: given[name] for name in FILTERS if given[name] is not None}
-    return {k: [str(w) for w in v] if isinstance(v, ListConfig) else [str(v)] for k, v in values.items()}
+    found = {k: [str(w) for w in v] if isinstance(v, ListConfig) else [str(v)] for k, v in values.items()}
+    for name, choices in CLOSED.items():
+        for word in found.get(name, ()):
+            as_choice(f"filter.{name}", word, choices)
+    return found
 
 
 def _runs(folder: Path, last: int, wanted: dict[str, list[str]]) -> None:

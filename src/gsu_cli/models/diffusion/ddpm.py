@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gsu_cli.checks import quoted
-from gsu_cli.errors import UsageError
+from gsu_cli.checks import as_choice
 from gsu_cli.models.conditions import DROP
 from gsu_cli.models.diffusion.schedule import alpha_bars
 from gsu_cli.models.diffusion.small import SmallDenoiser
@@ -54,8 +53,7 @@ class Ddpm(SmallDenoiser):
         drop: float = DROP,
         guidance: float = 1.0,
     ) -> None:
-        if prediction not in PREDICTIONS:
-            raise UsageError(f"`model.prediction` must be one of {', '.join(PREDICTIONS)}", found=quoted(prediction))
+        as_choice("model.prediction", prediction, PREDICTIONS)
         bars = alpha_bars(schedule, train_steps)
         a, s = bars.sqrt(), (1 - bars).sqrt()
         unet = (shape, channels, patch, embedding)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.checks import as_int, as_shape
-from gsu_cli.errors import UsageError
+from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.models.conditions import DROP
 from gsu_cli.models.diffusion.base import Denoiser
 from gsu_cli.models.diffusion.diffusers_parts import (
@@ -84,7 +84,7 @@ class Unet2d(Denoiser):
             raise UsageError(
                 f"`model.spacing` must be one of {', '.join(SPACINGS)}",
                 found=f"{said}{whose}",
-                way_out="Type model.spacing=trailing",
+                way_out=f"{did_you_mean(str(said), SPACINGS)}Type model.spacing=trailing",
             )
         self.spacing = str(said)
         self.sample_steps = as_int("model.sample_steps", self._fit(USUAL) if sample_steps is None else sample_steps)
