@@ -115,7 +115,7 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     "It is called 'checkpoint.retrained' now. "
     >>> did_you_mean("MNIST", ["cifar", "mnist"])
     "Did you mean 'mnist'? "
-    >>> did_you_mean("md", ["markdown", "model"]), did_you_mean("tex", ["latex", "csv"])
+    >>> did_you_mean("md", ["markdown", "csv"]), did_you_mean("tex", ["latex", "csv"])
     ("Did you mean 'markdown'? ", "Did you mean 'latex'? ")
     """
     choices, now = list(choices), renamed(str(word))
