@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gsu_cli.errors import NonFiniteError, OutputError, UsageError
+from gsu_cli.errors import CheckpointError, DataError, GsuError, NonFiniteError, OutputError, UsageError
 from gsu_cli.run.record import FILE, Record, read_record
 from gsu_cli.run.session import Session
 
@@ -136,3 +136,12 @@ def test_the_file_has_every_field(tmp_path: Path) -> None:
     with session(tmp_path):
         pass
     assert set(json.loads((tmp_path / FILE).read_text())) == set(vars(Record("train")))
+
+
+@pytest.mark.parametrize("kind", [UsageError, DataError, CheckpointError])
+def test_a_refused_line_leaves_the_record_of_the_run_before(tmp_path: Path, kind: type[GsuError]) -> None:
+    with session(tmp_path) as s:
+        s.record.notes.append("of the run before")
+    with pytest.raises(kind), session(tmp_path):
+        raise kind("a folder must be there")
+    assert read_record(tmp_path).notes == ["of the run before"]

@@ -13,11 +13,12 @@ from typing import Any, Self
 
 import torch
 
-from gsu_cli.errors import NonFiniteError, NotApplicableError, ProcessError, UsageError
+from gsu_cli.errors import NonFiniteError, NotApplicableError, ProcessError
 from gsu_cli.run import device as devices
 from gsu_cli.run import provenance
 from gsu_cli.run.files import write_text
 from gsu_cli.run.record import FILE, Record, write_record
+from gsu_cli.run.refusals import is_refusal
 from gsu_cli.surgery.precision import samples_in
 from gsu_cli.surgery.ranks import ranks
 
@@ -112,7 +113,7 @@ class Session:
             self.record.status = "n/a" if isinstance(error, NotApplicableError) else "failed"
         self.record.error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         try:
-            if self._before is not None and isinstance(error, UsageError):
+            if self._before is not None and is_refusal(self.record):
                 write_text(self.folder / FILE, self._before)
             else:
                 self.save(nan_as_null=True)
