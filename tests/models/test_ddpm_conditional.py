@@ -160,6 +160,8 @@ def test_guidance_of_what_is_measured() -> None:
     for other in (tiny_diffusion.fresh(), tiny_conditional.fresh(), tiny_world.fresh()):
         with pytest.raises(UsageError, match=r"`evaluation.guidance` needs a conditional diffusion model"):
             plan.check(other)
+    with pytest.raises(UsageError, match=r"`evaluation.guidance` needs a model that met images without their class"):
+        plan.check(made(drop=0.0))
     untouched = made(guidance=1.5)
     Plan(2, {}, {}).guide(untouched)
     assert untouched.guidance == 1.5

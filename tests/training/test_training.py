@@ -181,6 +181,29 @@ def test_small_sets(n: int, batch: int) -> None:
     assert len(history.losses) == 1
 
 
+@pytest.mark.parametrize(
+    ("n", "batch", "sizes"), [(33, 16, [16, 17]), (34, 16, [16, 16, 2]), (2, 5, [2]), (5, 2, [2, 3])]
+)
+def test_batch_norm_is_left_no_single_image(n: int, batch: int, sizes: list[int]) -> None:
+    model, seen = fresh(Dropping), []
+    loss = model.loss
+
+    def spy(x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        seen.append(len(x))
+        return loss(x, y, generator)
+
+    model.loss = spy  # type: ignore[assignment]
+    fit(model, data(n), Recipe(epochs=2, batch_size=batch), seed=0)
+    assert seen == sizes * 2
+
+
+@pytest.mark.parametrize(("n", "batch"), [(1, 16), (5, 1)])
+def test_batch_norm_does_not_learn_from_single_images(n: int, batch: int) -> None:
+    message = f"batches of at least two images; found {n} images in batches of {batch}. Choose more images"
+    with pytest.raises(UsageError, match=message):
+        fit(fresh(Dropping), data(n), Recipe(epochs=1, batch_size=batch), seed=0)
+
+
 def test_no_images() -> None:
     with pytest.raises(DataError, match="training needs at least one image; found 0"):
         fit(fresh(), data(0), RECIPE, seed=0)

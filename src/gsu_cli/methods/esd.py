@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.checks import as_number
+from gsu_cli.errors import NotApplicableError
 from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.models.decoders import site_maker
 from gsu_cli.models.protocols import HasImageSites, HasNoiseLevels, TakesConditions
@@ -58,6 +59,13 @@ class Esd:
 
     def __call__(self, task: Task) -> Update:
         erased = whole_classes(task.split, self.name)
+        if getattr(task.model, "drop", None) == 0:
+            raise NotApplicableError(
+                "`method=esd` needs a model that met images without their class in training: its targets are what is "
+                "said without one",
+                found="a model trained with model.drop=0",
+                way_out="Choose another method, or train one with model.drop=0.1",
+            )
         original, descent, maker = frozen(task.model), Descent.of(task, self.loop), site_maker(task.model)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:

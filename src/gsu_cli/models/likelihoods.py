@@ -10,6 +10,8 @@ from gsu_cli.checks import quoted
 from gsu_cli.errors import UsageError
 from gsu_cli.surgery.devices import coins, normal
 
+LEAST_SIGMA = 1e-6  # a wrong pixel then costs 5e11 nats
+
 
 class Bernoulli:
     """Pixel logits; targets anywhere in [0, 1], so that a generated image can itself be a target (cross-entropy)."""
@@ -32,16 +34,22 @@ class Gaussian:
     then mean something, which they would not around the arbitrary zero of a density.
 
     Args:
-        sigma: standard deviation of a pixel, in units of the full range, in (0, 10]. Pixels of an image say much the
-            same as their neighbours; a sigma above their real noise makes up for counting them as independent.
+        sigma: standard deviation of a pixel, in units of the full range, from 1e-6 to 10. Pixels of an image say much
+            the same as their neighbours; a sigma above their real noise makes up for counting them as independent.
 
     Raises:
-        UsageError: sigma is not in (0, 10].
+        UsageError: sigma is not in (0, 10], or below 1e-6.
     """
 
     def __init__(self, sigma: float) -> None:
         if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 < sigma <= 10:
             raise UsageError("`model.sigma` must be a number in (0, 10]", found=quoted(sigma))
+        if sigma < LEAST_SIGMA:
+            raise UsageError(
+                f"`model.sigma` must be at least {LEAST_SIGMA:g}: below it the loss of an image overflows",
+                found=sigma,
+                way_out="A step between two grey levels of 8 bits is 0.004",
+            )
         self.sigma = float(sigma)
 
     def nll(self, output: Tensor, x: Tensor) -> Tensor:

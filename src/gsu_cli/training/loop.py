@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.data.base import Images, to_float
-from gsu_cli.errors import DataError, NonFiniteError
+from gsu_cli.errors import DataError, NonFiniteError, UsageError
 from gsu_cli.models.conditions import Conditional
 from gsu_cli.run.seeds import derive, generator
 from gsu_cli.surgery.devices import device_of
@@ -50,7 +50,8 @@ def fit(
     Args:
         model: offers ``loss(x, y, generator) -> (n,)``, or is `Trainable`; ``y`` are labels, or attributes where
             ``wants_attributes``.
-        images: the training set, moved to the model's device; the last batch of an epoch may be smaller.
+        images: the training set, moved to the model's device; the last batch of an epoch may be smaller, but a single
+            image that BatchNorm cannot normalise joins the batch before.
         recipe: epochs, batch size, learning rate.
         seed: of order and noise.
         state: file that holds the state after each epoch; when it exists, training goes on from it.
@@ -66,6 +67,7 @@ def fit(
         NonFiniteError: the loss or a weight became nan or infinite.
         CheckpointError: the state to go on from belongs to another run, or is damaged; ``model`` is untouched.
         DataError: there are no images, or none of the attributes that the model learns.
+        UsageError: batches of one image, of a model with BatchNorm.
         OutputError: ``state`` cannot be written.
     """
     if len(images) == 0:
@@ -73,7 +75,8 @@ def fit(
     images = images.to(device_of(model))
     targets = _targets(model, images)
     ranks().check_trainable(model)
-    steps_per_epoch = math.ceil(len(images) / recipe.batch_size)
+    sizes = _batch_sizes(len(images), recipe.batch_size, model)
+    steps_per_epoch = len(sizes)
     total = recipe.epochs * steps_per_epoch
     optimisers = Optimisers(model, recipe, total)
     average = Average(model, recipe.ema) if recipe.ema else None
@@ -98,7 +101,7 @@ def fit(
             torch.manual_seed(derive(seed, "epoch", epoch, "global"))
             order = torch.randperm(len(images), generator=rng)
             sum_of_losses, seen = 0.0, 0
-            for k, index in enumerate(order.split(recipe.batch_size)):
+            for k, index in enumerate(order.split(sizes)):
                 value = optimisers.backward(to_float(images.pixels[index]), targets[index], rng)
                 if not math.isfinite(value):
                     raise NonFiniteError(
@@ -134,6 +137,20 @@ def fit(
         rate = passed / max(history.seconds, 1e-9)
         on_progress(Progress(total, total, recipe.epochs, recipe.epochs, history.losses[-1], rate))
     return history
+
+
+def _batch_sizes(n: int, size: int, model: nn.Module) -> list[int]:
+    """Images of each batch of an epoch of ``n``."""
+    sizes = [size] * (n // size) + [n % size] * (n % size > 0)
+    if sizes[-1] > 1 or not any(isinstance(module, nn.BatchNorm1d) for module in model.modules()):
+        return sizes
+    if len(sizes) == 1 or size == 1:
+        raise UsageError(
+            "a model with BatchNorm learns from batches of at least two images",
+            found=f"{n} images in batches of {size}",
+            way_out="Choose more images, a larger training.batch_size, or a model without batch_norm",
+        )
+    return [*sizes[:-2], sizes[-2] + 1]
 
 
 def _targets(model: nn.Module, images: Images) -> Tensor:

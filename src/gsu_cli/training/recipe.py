@@ -35,6 +35,12 @@ class Recipe:
         as_int("training.batch_size", self.batch_size)
         as_number("training.lr", self.lr, more_than=0.0)
         as_number("training.weight_decay", self.weight_decay, least=0.0)
+        if self.lr * self.weight_decay >= 1:
+            raise UsageError(
+                "`training.weight_decay` times `training.lr` must be below 1: a step takes that share off each weight",
+                found=f"{self.weight_decay:g} times {self.lr:g}",
+                way_out=f"Choose a weight_decay below {1 / self.lr:g}",
+            )
         if not is_number(self.ema) or not 0 <= self.ema < 1:
             raise UsageError("`training.ema` must be a number in [0, 1)", found=quoted(self.ema))
         as_choice("precision", self.precision, PRECISIONS)

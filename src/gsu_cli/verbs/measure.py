@@ -72,11 +72,12 @@ class Plan:
         """Before any work: whether ``model`` can be measured so.
 
         Raises:
-            UsageError: guidance, of a model that knows none.
+            UsageError: guidance, of a model that knows none, or never met an image without its condition.
         """
         if self.guidance is not None:
             guidable = conditions_of(model) if isinstance(model, HasGuidance) else 0
-            check_guidance(self.guidance, guidable, "evaluation.guidance")
+            drop = getattr(model, "drop", None) if guidable else None
+            check_guidance(self.guidance, guidable, "evaluation.guidance", drop=drop)
 
     def guide(self, model: Any) -> None:
         """Sets the guidance of a model that is about to be measured."""

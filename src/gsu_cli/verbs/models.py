@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import CheckpointError, UsageError
@@ -26,7 +27,8 @@ from gsu_cli.run.weight_files import find_weights
 from gsu_cli.unlearning.diagnostics import enough
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build
-from gsu_cli.verbs.conditions import conditional_weights, conditions_for
+from gsu_cli.verbs.conditions import conditional_weights
+from gsu_cli.verbs.wanted_conditions import conditions_wanted
 
 IMPORTED = "imported.safetensors"
 CONTRACT = ("config",)
@@ -52,8 +54,9 @@ def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) 
         "attributes": list(dataset.attribute_names),
     }
     takes = arguments_of(kind)
-    if "conditions" in takes and cfg.get("conditions") != 0:
-        known["conditions"] = conditions_for(dataset, cfg.get("conditions"))
+    _agree(cfg, {k: v for k, v in known.items() if k in takes})
+    if "conditions" in takes:
+        known["conditions"] = conditions_wanted(cfg, dataset)
     more = beside(weights) if weights is not None and callable(beside) else {}
     model = build(cfg, key="model", **{k: v for k, v in known.items() if k in takes}, **more)
     judges = bool({"labels", "attributes"} & set(takes))  # and generates nothing
@@ -70,6 +73,16 @@ def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) 
     if not judges:
         check_generator(model, dataset.shape)
     return model
+
+
+def _agree(cfg: DictConfig, known: Mapping[str, Any]) -> None:
+    """Refuses a config that says otherwise what is read off the data; it would count for nothing."""
+    for name, value in known.items():
+        said = OmegaConf.to_container(cfg, resolve=True).get(name)  # type: ignore[union-attr]
+        if said is not None and said != value:
+            raise UsageError(
+                f"`model.{name}` must be that of the data, {value}", found=said, way_out="Leave it out: gsu fills it in"
+            )
 
 
 def arguments_of(kind: Any) -> set[str]:

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from gsu_cli.checks import as_choice
+from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import DROP
 from gsu_cli.models.diffusion.schedule import alpha_bars
 from gsu_cli.models.diffusion.small import SmallDenoiser
 
 PREDICTIONS = ("eps", "v")
+FEWEST_LINEAR = 21  # its last beta, 0.02 at 1,000 steps and scaled to fewer, must stay below 1
 
 
 class Ddpm(SmallDenoiser):
@@ -55,6 +57,13 @@ class Ddpm(SmallDenoiser):
     ) -> None:
         as_choice("model.prediction", prediction, PREDICTIONS)
         bars = alpha_bars(schedule, train_steps)
+        if schedule == "linear" and train_steps < FEWEST_LINEAR:
+            raise UsageError(
+                f"`model.schedule=linear` needs at least {FEWEST_LINEAR} train_steps: with fewer, its last steps would "
+                "add more noise than there is",
+                found=train_steps,
+                way_out="Type model.schedule=cosine, or more model.train_steps",
+            )
         a, s = bars.sqrt(), (1 - bars).sqrt()
         unet = (shape, channels, patch, embedding)
         super().__init__(*unet, sample_steps, conditions, drop, guidance, signal=a, noisiness=s)

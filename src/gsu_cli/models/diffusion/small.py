@@ -48,7 +48,7 @@ class SmallDenoiser(Denoiser):
                 f"`model.sample_steps` must be at most train_steps, {self.train_steps}", found=sample_steps
             )
         self._expect(conditions, drop)
-        self.guidance = check_guidance(guidance, self.conditions)
+        self.guidance = check_guidance(guidance, self.conditions, drop=self.drop)
         self.network = UNet(self.shape, self.channels, self.patch, self.embedding, self.conditions)
         self._noise_by(signal, noisiness)
 
