@@ -106,7 +106,7 @@ def test_the_raise_is_a_mean_over_latents():
     assert found["relative_increase"] == pytest.approx(seen[1] / seen[0] - 1, rel=1e-9)
     assert (found["images"], found["latents"]) == (400, 3)
     passes = len(found["trials"]) + len(found["ray"]) + 1
-    own = sum(t["gradient_evaluations_per_image"] for t in found["trials"])
+    own = sum(t["gradient_evaluations_per_image"] - t["shared_evaluations_per_image"] for t in found["trials"])
     assert found["cost"]["gradient_evaluations_per_image"] == pytest.approx(own + passes * 400 * 3 / 3 / 600)
 
 
@@ -145,9 +145,14 @@ def test_a_ray_that_is_none_costs_trials_and_no_truth():
 def test_all_trials_are_paid_for(name):
     _, update, found = outcome(name)
     counts = [t["gradient_evaluations_per_image"] for t in found["trials"]]
+    shared = [t["shared_evaluations_per_image"] for t in found["trials"]]
     passes = len(counts) + len(found["ray"]) + 1
     gauge = passes * found["images"] / 3 / 600
-    assert found["cost"]["gradient_evaluations_per_image"] == pytest.approx(sum(counts) + gauge)
+    assert found["cost"]["gradient_evaluations_per_image"] == pytest.approx(sum(counts) - sum(shared) + gauge)
+    assert shared[0] == 0
+    assert all(0 <= s <= c for s, c in zip(shared, counts, strict=True))
+    if len(counts) > 1 and name in ("ascent", "gradient_surgery", "newton", "fisher_scrub"):
+        assert shared[1:] == counts[1:], "a step at another length needs no gradient and no Fisher anew"
     final = found["cost"]["final_gradient_evaluations_per_image"]
     assert final == update.details["cost"]["gradient_evaluations_per_image"] > 0
     assert found["cost"]["seconds"] >= sum(t["seconds"] for t in found["trials"]) > 0

@@ -6,6 +6,7 @@ from gsu_cli.checks import as_choice, as_int, as_number
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, draw_images, names_in_scope
 from gsu_cli.models.protocols import HasLoss
+from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.cost import Cost
 
 
@@ -32,20 +33,24 @@ class Ascent:
         model, names = task.model, names_in_scope(task.model, self.scope)
         forget = task.split.forget_images
         check = draw_images(task.split, "retain", 5000, seed=task.stream("check"))
-        update, seed = Update(self.name, self.shots), task.stream("check noise")
-        before = {"retain": mean_loss(model, check, seed=seed), "forget": mean_loss(model, forget, seed=seed)}
+        update, seed, cost = Update(self.name, self.shots), task.stream("check noise"), Cost()
+        parts = {"retain": check, "forget": forget}
+        before = task.shared.once("before", lambda: {k: mean_loss(model, x, seed=seed) for k, x in parts.items()})
+
+        def first() -> tuple[Vector, float | None]:
+            cost.gradients += len(forget)
+            g_f = mean_gradient(model, forget, names, seed=task.stream("forget", 0)).vector
+            return g_f, cosine(g_f, mean_gradient(model, check, names, seed=task.stream("retain")).vector)
+
         for shot in range(self.shots):
             with task.stage("gradients"):
-                g_f = mean_gradient(model, forget, names, seed=task.stream("forget", shot)).vector
                 if shot == 0:
-                    g_r = mean_gradient(model, check, names, seed=task.stream("retain")).vector
-                    update.cosine = cosine(g_f, g_r)
+                    g_f, update.cosine = task.shared.once("gradients", first, cost, scope=self.scope)
+                else:
+                    cost.gradients += len(forget)
+                    g_f = mean_gradient(model, forget, names, seed=task.stream("forget", shot)).vector
             add_(model, g_f, self.lr)
             task.on_progress(shot + 1, self.shots, 0.0)
-        update.realised = {
-            "retain": mean_loss(model, check, seed=seed) - before["retain"],
-            "forget": mean_loss(model, forget, seed=seed) - before["forget"],
-        }
-        cost = Cost(gradients=self.shots * len(forget))
+        update.realised = {k: mean_loss(model, x, seed=seed) - before[k] for k, x in parts.items()}
         update.details["cost"] = cost.record(len(task.split.dataset.train))
         return update

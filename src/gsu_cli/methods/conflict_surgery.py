@@ -10,10 +10,11 @@ from gradient surgery: when the two gradients point apart, projecting would give
 from __future__ import annotations
 
 from gsu_cli.checks import as_choice, as_int, as_number
-from gsu_cli.gradients import mean_gradient, mean_loss
+from gsu_cli.gradients import LossGradient, mean_gradient, mean_loss
 from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, draw_images, names_in_scope
 from gsu_cli.models.protocols import HasLoss
 from gsu_cli.surgery.conflict import project_conflicts
+from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.cost import Cost
 
 CHECK_IMAGES = 5000  # of each part, at most, for realised losses
@@ -46,16 +47,27 @@ class ConflictSurgery:
             for part in ("retain", "forget")
         }
         seeds = {part: task.stream("check noise", part) for part in checks}
-        before = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
+        before = task.shared.once(
+            "before", lambda: {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
+        )
         update, cost, projected = Update(self.name, self.shots), Cost(), []
-        for shot in range(self.shots):
+
+        def gradients(shot: int) -> tuple[Vector, LossGradient]:
+            cost.gradients += len(forget) + len(retain)
             with task.stage("gradients"):
                 g_f = mean_gradient(model, forget, names, seed=task.stream("forget", shot)).vector
-                g_r = mean_gradient(model, retain, names, seed=task.stream("retain", shot))
-            cost.gradients += len(forget) + len(retain)
+                return g_f, mean_gradient(model, retain, names, seed=task.stream("retain", shot))
+
+        for shot in range(self.shots):
+            first = shot == 0  # later ones depend on the step before
+            g_f, g_r = (
+                task.shared.once("gradients", lambda: gradients(0), cost, scope=self.scope)
+                if first
+                else gradients(shot)
+            )
             projection = project_conflicts(g_f, [g_r.vector])
             projected.append(projection.rank == 1)
-            if shot == 0:
+            if first:
                 update.cosine, update.surviving_share = cosine(g_f, g_r.vector), projection.surviving
             add_(model, projection.direction, self.lr)
             task.on_progress(shot + 1, self.shots, g_r.loss)

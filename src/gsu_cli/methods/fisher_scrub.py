@@ -16,6 +16,7 @@ from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
 from gsu_cli.models.protocols import IMAGE_SITES, HasLoss
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import normal
+from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import CHECK_IMAGES
 
@@ -50,9 +51,15 @@ class FisherScrub:
             for part in ("retain", "forget")
         }
         seeds = {part: task.stream("check noise", part) for part in checks}
-        before = {part: mean_loss(task.model, images, seed=seeds[part]) for part, images in checks.items()}
-        with task.stage("statistics"):
-            F = diagonal_fisher(task.model, retain, seed=task.stream("fisher"), targets="model")
+        cost = Cost()
+
+        def look() -> tuple[dict[str, float], Vector]:
+            before = {part: mean_loss(task.model, images, seed=seeds[part]) for part, images in checks.items()}
+            cost.fisher += len(retain)
+            with task.stage("statistics"):
+                return before, diagonal_fisher(task.model, retain, seed=task.stream("fisher"), targets="model")
+
+        before, F = task.shared.once("fisher", look, cost, retain_images=self.retain_images)
         with task.stage("step"):
             noise = generator(task.stream("noise"))
             moved = {k: self.variance(f).sqrt() * normal(f.shape, noise).to(f.device) for k, f in F.items()}
@@ -62,6 +69,6 @@ class FisherScrub:
         update = Update(self.name, realised={part: after[part] - before[part] for part in checks})
         update.details = {
             "clamped_share": clamped / sum(f.numel() for f in F.values()),
-            "cost": Cost(fisher=len(retain)).record(len(task.split.dataset.train)),
+            "cost": cost.record(len(task.split.dataset.train)),
         }
         return update

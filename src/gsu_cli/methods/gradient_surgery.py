@@ -8,6 +8,7 @@ docs/methods/gradient_surgery.md numbers what the paper leaves open and what the
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from gsu_cli.models.protocols import HasLoss
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.projection import Projection, project_out
-from gsu_cli.surgery.second_order import parabola
+from gsu_cli.surgery.second_order import Parabola, parabola
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.cost import Cost
 
@@ -86,37 +87,45 @@ class GradientSurgery:
             for part in ("retain", "forget")
         }
         seeds = {part: task.stream("check noise", part) for part in checks}
-        before = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
-        for shot in range(self.shots):
+        cost = Cost()
+
+        def surgery(shot: int) -> tuple[Projection, float | None]:
+            parts = 1 if self.retain_basis == "mean" else 2  # a basis differentiates the retain set once more
+            cost.gradients += len(forget) + parts * len(retain)
             with task.stage("gradients"):
                 g_f = mean_gradient(model, forget, names, seed=task.stream("forget", shot)).vector
                 g_r = mean_gradient(model, retain, names, seed=task.stream("retain", shot)).vector
             with task.stage("statistics"):
                 basis = self._basis(task, g_r, retain, names, shot)
             with task.stage("step"):
-                projection = self.direction(g_f, basis)
-            if shot == 0:
-                update.cosine, update.surviving_share = cosine(g_f, g_r), projection.surviving
-                update.details["rank"] = projection.rank
-                if self.shots == 1:
-                    with task.stage("prediction"):
-                        update.predicted = {
-                            part: self._predict(model, images, projection.direction, seeds[part])
-                            for part, images in checks.items()
-                        }
+                return self.direction(g_f, basis), cosine(g_f, g_r)
+
+        def first() -> _First:
+            before = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
+            projection, angle = surgery(0)
+            predicted = {}
+            if self.shots == 1:
+                with task.stage("prediction"):
+                    predicted = {
+                        part: _predicted(model, images, projection.direction, seeds[part])
+                        for part, images in checks.items()
+                    }
+            return _First(before, projection, angle, predicted)
+
+        options = {k: v for k, v in vars(self).items() if k != "lr"}
+        start = task.shared.once("surgery", first, cost, **options)
+        update.cosine, update.surviving_share = start.cosine, start.projection.surviving
+        update.details["rank"] = start.projection.rank
+        update.predicted = {part: p.change(self.lr) for part, p in start.predicted.items()}
+        for shot in range(self.shots):
+            projection = surgery(shot)[0] if shot else start.projection
             add_(model, projection.direction, self.lr)
             task.on_progress(shot + 1, self.shots, 0.0)
         update.realised = {
-            part: mean_loss(model, images, seed=seeds[part]) - before[part] for part, images in checks.items()
+            part: mean_loss(model, images, seed=seeds[part]) - start.before[part] for part, images in checks.items()
         }
-        parts = 1 if self.retain_basis == "mean" else 2  # a basis differentiates the retain set once more
-        cost = Cost(gradients=self.shots * (len(forget) + parts * len(retain)))
         update.details["cost"] = cost.record(len(split.dataset.train))
         return update
-
-    def _predict(self, model: Any, images: Images, d: Vector, seed: int) -> float:
-        g, Hd = hessian_vector(model, images, d, seed=seed)
-        return parabola(g.vector, Hd, d).change(self.lr)
 
     def _basis(self, task: Task, g_r: Vector, retain: Images, names: list[str], shot: int) -> list[Vector]:
         if self.retain_basis == "mean":
@@ -131,6 +140,21 @@ class GradientSurgery:
                 for index in parts_at_random(task.split, self.batches, seed)
             ),
         ]
+
+
+@dataclass(frozen=True)
+class _First:
+    """What the first shot rests on: nothing of it depends on the rate."""
+
+    before: dict[str, float]
+    projection: Projection
+    cosine: float | None
+    predicted: dict[str, Parabola]
+
+
+def _predicted(model: Any, images: Images, d: Vector, seed: int) -> Parabola:
+    g, Hd = hessian_vector(model, images, d, seed=seed)
+    return parabola(g.vector, Hd, d)
 
 
 def parts_at_random(split: Split, batches: int, seed: int) -> list[torch.Tensor]:

@@ -28,6 +28,7 @@ from gsu_cli.models.decoders import site_maker
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
+from gsu_cli.objectives.redirect import Redirect
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import TARGETS, redirection
 from gsu_cli.run.seeds import generator
@@ -111,8 +112,15 @@ class JointRedirect:
         model, split = task.model, task.split
         retain, forget = redirect_images(task, self.retain_images, self.forget_images)
         with task.stage("objective"):
-            of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
-            goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
+            counts, seed = Cost(), task.stream("redirect")
+
+            def found() -> Redirect:
+                counts.generated = len(retain) + len(forget)
+                of_attribute = split.target_attribute is not None
+                return redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
+
+            options = {"target": self.target, "retain": len(retain), "forget": len(forget)}
+            goal = task.shared.once("goal", found, counts, **options)
             cost = frozen_elbo(model, first(retain, self.budget_images), seed=task.stream("budget"))
             check = frozen_elbo(
                 model, first(forget, CHECK_IMAGES), seed=task.stream("check forget"), what="the forget loss"
@@ -120,7 +128,7 @@ class JointRedirect:
             loss = goal.loss(model)
         origin = {k: v.clone() for k, v in parameters(model, list(model.generation_parameters())).items()}
         base, before = cost.mean(origin), loss.mean(origin)
-        looks = _Looks(_some(loss), _some(cost), _some(check), Cost(generated=len(retain) + len(forget)))
+        looks = _Looks(_some(loss), _some(cost), _some(check), counts)
         looks.spent.forward += len(cost)
         looks.at(0, origin, FIRST_PRICE)
 

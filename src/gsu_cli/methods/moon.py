@@ -11,12 +11,14 @@ Unlearning for Pre-trained GANs and VAEs", AAAI 2024, arXiv 2303.05699.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from gsu_cli.checks import as_choice, as_int, as_number
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Strength, Task, Update
+from gsu_cli.methods.base import Cost, Strength, Task, Update
 from gsu_cli.models.decoders import check_maps_noise
 from gsu_cli.models.protocols import HasDecoder, HasLatents, MapsNoise
 from gsu_cli.objectives.latents import decoded, frozen, output_at, prior
@@ -90,18 +92,8 @@ class Moon:
         if not isinstance(task.model, HasDecoder):
             check_recognisable(task.split, self.name)
         model, f, descent = task.model, frozen(task.model), Descent.of(task, self.loop)
-        with task.stage("labeller"):
-            labeller = train_labeller(task, descent.cost, most=self.labeller_images)
-        with task.stage("target"):
-            z = prior(f, self.n_generated, generator(task.stream("generated")))[0]
-            shows = torch.cat([labeller.shows(decoded(f, part)) for part in z.split(CHUNK)])
-            z_e = target_vector(z, shows)
-            a = projection(z, z_e)
-            t = float(a[shows].mean() + a[~shows].mean()) / 2 if self.t == "midpoint" else float(self.t)
-            moved = translate(z[a > t][:CHECKED], z_e, t)
-            still = share_of(labeller.shows(decoded(f, moved))) if len(moved) else None
-        descent.cost.generated += self.n_generated + len(moved)
-        descent.cost.forward += self.n_generated + len(moved)
+        options = {"t": self.t, "n_generated": self.n_generated, "labeller_images": self.labeller_images}
+        z_e, t, facts = task.shared.once("target", lambda: self._target(task, f, descent.cost), descent.cost, **options)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
             z, _ = prior(f, self.loop.batch_size, descent.noise)
@@ -119,14 +111,34 @@ class Moon:
             return descent.differentiate(loss), {k: float(v.detach()) for k, v in {"loss": loss, **parts}.items()}
 
         update = iterate(descent, self.name, direction)
-        update.details |= {
-            "t": t,
-            "target": {"norm": float(z_e.norm()), "positives": int(shows.sum()), "generated": self.n_generated},
-            "beyond_t": share_of(a > t),
-            "still_labelled": still,
-            "labeller": labeller.record(),
-        }
+        update.details |= facts
         return update
+
+    def _target(self, task: Task, f: Any, cost: Cost) -> tuple[Tensor, float, dict[str, Any]]:
+        """The target vector, where along it is the border, and what the record says of both."""
+        with task.stage("labeller"):
+            labeller = train_labeller(task, cost, most=self.labeller_images)
+        with task.stage("target"):
+            z = prior(f, self.n_generated, generator(task.stream("generated")))[0]
+            shows = torch.cat([labeller.shows(decoded(f, part)) for part in z.split(CHUNK)])
+            z_e = target_vector(z, shows)
+            a = projection(z, z_e)
+            t = float(a[shows].mean() + a[~shows].mean()) / 2 if self.t == "midpoint" else float(self.t)
+            moved = translate(z[a > t][:CHECKED], z_e, t)
+            still = share_of(labeller.shows(decoded(f, moved))) if len(moved) else None
+        cost.generated += self.n_generated + len(moved)
+        cost.forward += self.n_generated + len(moved)
+        return (
+            z_e,
+            t,
+            {
+                "t": t,
+                "target": {"norm": float(z_e.norm()), "positives": int(shows.sum()), "generated": self.n_generated},
+                "beyond_t": share_of(a > t),
+                "still_labelled": still,
+                "labeller": labeller.record(),
+            },
+        )
 
 
 def target_vector(z: Tensor, shows: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import Strength, Task, Update, add_, cosine, draw_images
 from gsu_cli.models.decoders import check_network
 from gsu_cli.models.protocols import IMAGE_SITES, HasLoss
+from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import CHECK_IMAGES
 
@@ -49,17 +50,24 @@ class Newton:
             for part in ("retain", "forget")
         }
         seeds = {part: task.stream("check noise", part) for part in checks}
-        before = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
-        with task.stage("gradients"):
-            g_f = mean_gradient(model, forget, names, seed=task.stream("forget")).vector
-            g_r = mean_gradient(model, checks["retain"], names, seed=seeds["retain"]).vector
-        with task.stage("statistics"):
-            fisher = kronecker_fisher(model, retain, names, seed=task.stream("fisher"), ekfac=False)
+        cost = Cost()
+
+        def look() -> tuple[dict[str, float], float | None, Vector]:
+            before = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
+            with task.stage("gradients"):
+                g_f = mean_gradient(model, forget, names, seed=task.stream("forget")).vector
+                g_r = mean_gradient(model, checks["retain"], names, seed=seeds["retain"]).vector
+            with task.stage("statistics"):
+                fisher = kronecker_fisher(model, retain, names, seed=task.stream("fisher"), ekfac=False)
+            cost.gradients, cost.fisher = len(forget), len(retain)
+            with task.stage("step"):
+                return before, cosine(g_f, g_r), fisher.inverse(self.damping, damping_scope="layer").apply(g_f)
+
+        options = {"damping": self.damping, "retain_images": self.retain_images}
+        before, angle, d = task.shared.once("direction", look, cost, **options)
         with task.stage("step"):
-            d = fisher.inverse(self.damping, damping_scope="layer").apply(g_f)
             add_(model, d, self.factor * split.n_forget / split.n_retain)
         after = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
-        update = Update(self.name, cosine=cosine(g_f, g_r), realised={k: after[k] - before[k] for k in checks})
-        cost = Cost(gradients=len(forget), fisher=len(retain))
+        update = Update(self.name, cosine=angle, realised={k: after[k] - before[k] for k in checks})
         update.details = {"cost": cost.record(len(split.dataset.train))}
         return update

@@ -66,10 +66,14 @@ class SalUn:
         model, original, descent = task.model, frozen(task.model), Descent.of(task, self.loop)
         forget, retain, maker = descent.batches["forget"], descent.batches["retain"], site_maker(model)
         partners = Batches(retain.images, forget.size, seed=task.stream("partners"))
+
+        def gradient() -> Vector:
+            descent.cost.gradients += len(forget.images)
+            return mean_gradient(model, forget.images, descent.names, seed=task.stream("mask")).vector
+
         with task.stage("statistics"):
-            g_f = mean_gradient(model, forget.images, descent.names, seed=task.stream("mask")).vector
+            g_f = task.shared.once("forget gradient", gradient, descent.cost, scope=self.loop.scope)
             mask = largest(g_f, self.keep)
-        descent.cost.gradients += len(forget.images)
         erased = task.split.target_classes or ()
         told = isinstance(model, HasNoiseLevels) and isinstance(model, TakesConditions) and bool(erased)
         labels = retain.images.labels.unique()  # a condition that training never met is not one that is kept

@@ -10,6 +10,7 @@ without a label to condition on, the latents of forget images stand in for it. d
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from gsu_cli.checks import as_choice, as_int, as_number
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Strength, Task, Update
+from gsu_cli.methods.base import Cost, Strength, Task, Update
 from gsu_cli.models.conditions import NULL, conditions_of, usual_conditions
 from gsu_cli.models.decoders import site_maker
 from gsu_cli.models.protocols import IMAGE_SITES, HasDecoder, HasLoss
@@ -98,21 +99,14 @@ class SelectiveAmnesia:
 
     def __call__(self, task: Task) -> Update:
         model, original, descent = task.model, frozen(task.model), Descent.of(task, self.loop)
-        memories, labeller, F = None, None, Vector()
+        memories, labeller, F, once = None, None, Vector(), task.shared.once
+        if self.ewc:
+            F = once("fisher", lambda: self._fisher(task, original, descent.cost), descent.cost, n=self.n_fisher)
         if self.gamma:
-            with task.stage("labeller"):
-                labeller = train_labeller(task, descent.cost, most=self.labeller_images)
-        with task.stage("statistics"):
-            if self.ewc:
-                x = generated(original, self.n_fisher, seed=task.stream("fisher images"))
-                F = diagonal_fisher(original, x, seed=task.stream("fisher"))
-                descent.cost.fisher += self.n_fisher
-                descent.cost.generated += self.n_fisher
-            if labeller is not None:
-                found = replay(original, labeller, self.n_replay, seed=task.stream("replay images"))
-                descent.cost.generated += self.n_replay
-                descent.cost.forward += self.n_replay
-                memories = Batches(found, self.loop.batch_size, seed=task.stream("replay"))
+            options = {"n": self.n_replay, "labeller_images": self.labeller_images}
+            remember = partial(self._replay, task, original, descent.cost)
+            labeller, found = once("replay", remember, descent.cost, **options)
+            memories = Batches(found, self.loop.batch_size, seed=task.stream("replay"))
         maker = site_maker(model)
         start = {k: w.detach().clone() for k, w in zip(descent.names, descent.weights, strict=True)}
 
@@ -152,6 +146,21 @@ class SelectiveAmnesia:
         if memories is not None and labeller is not None:
             update.details |= {"replayed": len(memories.images), "labeller": labeller.record()}
         return update
+
+    def _fisher(self, task: Task, original: Any, cost: Cost) -> Vector:
+        cost.fisher += self.n_fisher
+        cost.generated += self.n_fisher
+        with task.stage("statistics"):
+            x = generated(original, self.n_fisher, seed=task.stream("fisher images"))
+            return diagonal_fisher(original, x, seed=task.stream("fisher"))
+
+    def _replay(self, task: Task, original: Any, cost: Cost) -> tuple[Labeller, Images]:
+        with task.stage("labeller"):
+            labeller = train_labeller(task, cost, most=self.labeller_images)
+        cost.generated += self.n_replay
+        cost.forward += self.n_replay
+        with task.stage("statistics"):
+            return labeller, replay(original, labeller, self.n_replay, seed=task.stream("replay images"))
 
 
 def generated(model: Any, n: int, *, seed: int) -> Images:

@@ -18,7 +18,7 @@ from torch import Tensor
 from gsu_cli.checks import as_int, as_number
 from gsu_cli.curvature.diagonal import diagonal_fisher
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.base import Strength, Task, Update, draw_images
+from gsu_cli.methods.base import Cost, Strength, Task, Update, draw_images
 from gsu_cli.models.protocols import IMAGE_SITES, HasLoss
 from gsu_cli.surgery.vectors import Vector, VectorLike, norm, scale
 from gsu_cli.unlearning.descent import Descent, Loop
@@ -70,12 +70,8 @@ class SfrOn:
         self.loop = Loop(steps, lr, batch_size, "generator", optimiser, retain_budget, log_every)
 
     def __call__(self, task: Task) -> Update:
-        descent, F = Descent.of(task, self.loop), dict[str, Vector]()
-        with task.stage("statistics"):
-            for part in ("forget", "retain"):
-                images = draw_images(task.split, part, self.fisher_images, seed=task.stream("fisher images", part))
-                F[part] = diagonal_fisher(task.model, images, seed=task.stream("fisher", part))
-                descent.cost.fisher += len(images)
+        descent = Descent.of(task, self.loop)
+        F = task.shared.once("fisher", lambda: self._fisher(task, descent.cost), descent.cost, n=self.fisher_images)
         mask = salient(F["forget"], F["retain"], self.gamma)
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
@@ -95,6 +91,16 @@ class SfrOn:
         update = iterate(descent, self.name, direction)
         update.details["mask_share"] = sum(int(m.sum()) for m in mask.values()) / sum(m.numel() for m in mask.values())
         return update
+
+    def _fisher(self, task: Task, cost: Cost) -> dict[str, Vector]:
+        """Of both parts."""
+        F = dict[str, Vector]()
+        with task.stage("statistics"):
+            for part in ("forget", "retain"):
+                images = draw_images(task.split, part, self.fisher_images, seed=task.stream("fisher images", part))
+                F[part] = diagonal_fisher(task.model, images, seed=task.stream("fisher", part))
+                cost.fisher += len(images)
+        return F
 
 
 def weigh(losses: Tensor, adaptivity: float) -> Tensor:

@@ -17,6 +17,7 @@ from gsu_cli.protocol.trials import Known, Trial
 from gsu_cli.surgery.steps import largest_step_within, power_law
 from gsu_cli.surgery.vectors import Vector, add_scaled
 from gsu_cli.unlearning.contract import Method, Strength, Task, Update
+from gsu_cli.unlearning.shared import Shared
 
 TOLERANCE = 0.05  # share of the budget that a search may leave unspent
 OWN_BUDGET_TOLERANCE = 0.2  # the same below the protocol's budget for a method that spends one by itself
@@ -65,6 +66,7 @@ class Search:
         self.trials: list[Trial] = []
         self.along: list[tuple[float, float]] = []
         self.best: Found | None = None
+        self.shared = Shared(keeps=True)
 
     def run(self, strength: float, options: Mapping[str, float]) -> tuple[Any, Update, float]:
         """Runs the method on a copy of the original: its weights, its update and the raise; appends the trial.
@@ -75,21 +77,28 @@ class Search:
         rate = {k: v for k, v in options.items() if k == self.plan.strength.rate}
         trial, started = Trial(strength, rate=rate), time.perf_counter()
         self.trials.append(trial)
-        task = replace(self.task, model=copied(self.task.model))
+        self.shared.begin()
+        task = replace(self.task, model=copied(self.task.model), shared=self.shared, later=[])
         try:
             update = self.plan.make(**options)(task)
             if self.plan.strength.stop_option:  # it stopped by itself
                 trial.strength = update.shots
             trial.gradient_evaluations_per_image = evaluations(update)
             with self.task.stage("retain_cost"):
-                trial.relative_increase = self.retain_cost.relative_increase(task.model.eval())
+                increase = self.retain_cost.relative_increase(task.model.eval())
+            if increase <= self.plan.budget:
+                for work in task.later or ():
+                    work()
+            trial.relative_increase = increase
         except NonFiniteError as e:
             trial.error = str(e)
             raise
         finally:
+            n = len(self.task.split.dataset.train)
+            trial.shared_evaluations_per_image = self.shared.spared.record(n)["gradient_evaluations_per_image"]
             trial.seconds = round(time.perf_counter() - started, 4)
             self.task.on_trial(self.line(trial))
-        return task.model, update, trial.relative_increase
+        return task.model, update, increase
 
     def line(self, trial: Trial) -> str:
         """What a reader who waits wants to know of a trial."""
@@ -211,11 +220,16 @@ class Search:
         own = [t.gradient_evaluations_per_image for t in self.trials if t.gradient_evaluations_per_image is not None]
         measured = passes * self.retain_cost.n * self.retain_cost.looks / 3 / len(self.task.split.dataset.train)
         final = next((t for t in reversed(self.trials) if t.strength == chosen), self.trials[-1])
+        shared = sum(
+            t.shared_evaluations_per_image for t in self.trials if t.gradient_evaluations_per_image is not None
+        )
         broken = [t for t in self.trials if t.error is not None and t.gradient_evaluations_per_image is None]
         counted = len(own) + len(broken) == len(self.trials) and own  # broken trials count like the most expensive
         return {
             "seconds": round(seconds, 4),
-            "gradient_evaluations_per_image": sum(own) + len(broken) * max(own) + measured if counted else None,
+            "gradient_evaluations_per_image": sum(own) - shared + len(broken) * max(own) + measured
+            if counted
+            else None,
             "final_seconds": final.seconds,
             "final_gradient_evaluations_per_image": final.gradient_evaluations_per_image,
         }

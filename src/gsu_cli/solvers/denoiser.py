@@ -76,7 +76,13 @@ class DenoiserSurgery:
             forget = forget[torch.arange(max(len(forget), FEW)) % len(forget)]  # each few at many levels of noise
             bank = Bank.of(split, self.bank_images, seed=task.stream("bank"))
             start = round(self.noise_from * int(model.train_steps))
-            found = redirected(model, forget, bank, seed=task.stream("redirect"), start=start)
+            found = task.shared.once(
+                "redirected",
+                lambda: redirected(model, forget, bank, seed=task.stream("redirect"), start=start),
+                forget=len(forget),
+                bank=self.bank_images,
+                start=start,
+            )
             trial = first(retain, self.budget_images)
             cost = SiteLoss(model, noised_sites(model, trial, seed=task.stream("budget")))
             checks = {
@@ -94,8 +100,7 @@ class DenoiserSurgery:
         statistics = first(retain, self.retain_images)
         fisher, level = None, None
         if kind_of(self.bound, split) == "leverage":
-            with task.stage("statistics"):
-                fisher = self._fisher(task, statistics, names, 0)
+            fisher = self._fisher(task, statistics, names, 0)
             with task.stage("bound"):
                 n, some, seed = task.trained_on or len(split.dataset.train), first(gone, LEVELS), task.stream("bound")
                 level = sample_level(model, some, fisher, trained_on=n, seed=seed, copies=split.copies)
@@ -152,7 +157,14 @@ class DenoiserSurgery:
         return first(others, len(statistics)), SiteLoss(task.model, sites)
 
     def _fisher(self, task: Task, retain: Images, names: list[str], shot: int) -> KroneckerFisher:
-        return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", shot), ekfac=self.ekfac)
+        counts = Cost()
+
+        def found() -> KroneckerFisher:
+            counts.fisher = len(retain) * (2 if self.ekfac else 1)
+            with task.stage("statistics"):
+                return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", shot), ekfac=self.ekfac)
+
+        return found() if shot else task.shared.once("fisher", found, counts, retain=len(retain), ekfac=self.ekfac)
 
     def _shot(
         self,
@@ -165,8 +177,7 @@ class DenoiserSurgery:
         fisher: KroneckerFisher | None,
     ) -> tuple[Candidate, float]:
         """The best candidate at the weights of ``problem``, and what it raises the retain loss by."""
-        with task.stage("statistics"):
-            fisher = fisher or self._fisher(task, retain, list(problem.theta), len(log))
+        fisher = fisher or self._fisher(task, retain, list(problem.theta), len(log))
         with task.stage("step"):
             influence = FisherSolver(problem, g, g_r, fisher, LEFT)
             best, increase = shortened(problem, influence.kfac(self.damping))

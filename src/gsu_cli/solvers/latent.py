@@ -35,6 +35,7 @@ from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.unlearning.contract import Task, Update
+from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import draw_images, first, other_retained, others_left, redirect_images
 from gsu_cli.unlearning.weights import add_
 
@@ -73,8 +74,7 @@ class LatentSurgery:
         model, split = task.model, task.split
         retain, forget = redirect_images(task, self.retain_images, self.forget_images)
         with task.stage("objective"):
-            of_attribute, seed = split.target_attribute is not None, task.stream("redirect")
-            goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
+            goal = self._goal(task, forget, retain)
             solver = chosen_solver(model, split, self.solver, self.layers)
             ways = directions(model, split, solver, self.layers)
             times = REFIT_BUDGET_LATENTS if "least_squares" in ways else 1
@@ -110,8 +110,7 @@ class LatentSurgery:
                 drift = OwnDrift.of(task, self.drift_budget, forget, retain)
         kind = None if "least_squares" in ways else kind_of(self.bound, split)
         if kind is not None:
-            with task.stage("statistics"):
-                fisher = self._fisher(task, retain, names, 0)
+            fisher = self._fisher(task, retain, names, 0)
         level = None if kind is None or fisher is None else self._level(task, kind, forget, fisher)
         for shot in range(self.shots):
             budget = base * (1 + math.copysign(self.budget, base) * (shot + 1) / self.shots)  # a -ELBO may be negative
@@ -186,8 +185,27 @@ class LatentSurgery:
             n, some = task.trained_on or len(split.dataset.train), first(forget, CHECK_IMAGES)
             return sample_level(model, some, fisher, trained_on=n, seed=seed, copies=split.copies)
 
+    def _goal(self, task: Task, forget: Images, retain: Images) -> Redirect:
+        """What is to be generated instead, by the original: the same at every budget."""
+        counts, of_attribute = Cost(), task.split.target_attribute is not None
+
+        def found() -> Redirect:
+            counts.generated, counts.forward = len(retain) + len(forget), len(retain) + len(forget)
+            seed = task.stream("redirect")
+            return redirection(self.target, task.model, forget, retain, of_attribute=of_attribute, seed=seed)
+
+        options = {"target": self.target, "retain": len(retain), "forget": len(forget)}
+        return task.shared.once("goal", found, counts, **options)
+
     def _fisher(self, task: Task, retain: Images, names: list[str], step: int) -> KroneckerFisher:
-        return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", step), ekfac=self.ekfac)
+        counts = Cost()
+
+        def found() -> KroneckerFisher:
+            counts.fisher = len(retain) * (2 if self.ekfac else 1)
+            with task.stage("statistics"):
+                return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", step), ekfac=self.ekfac)
+
+        return found() if step else task.shared.once("fisher", found, counts, retain=len(retain), ekfac=self.ekfac)
 
     def _retained(self, task: Task, retain: Images, problem: StepProblem, step: int) -> tuple[Images, SiteLoss]:
         """Whose Fisher and whose gradient a step spares: from the second shot on others than the budget's own.
@@ -237,8 +255,7 @@ class LatentSurgery:
                 retain, spared = self._retained(task, retain, problem, len(log))
                 g = accumulate_gradient(problem.goal.blocks(), theta).vector
                 g_r = accumulate_gradient(spared.blocks(), theta)
-            with task.stage("statistics"):
-                fisher = fisher or self._fisher(task, retain, list(theta), len(log))
+            fisher = fisher or self._fisher(task, retain, list(theta), len(log))
             with task.stage("step"):
                 influence, found = FisherSolver(problem, g, g_r, fisher, retained=spared), list[Candidate]()
                 if "kfac" in ways:

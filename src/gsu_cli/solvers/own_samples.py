@@ -17,7 +17,7 @@ from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.curvature.gauss_newton import site_gauss_newton
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
-from gsu_cli.objectives.own import REDIRECTED, generated_from, own_samples, redirected_samples
+from gsu_cli.objectives.own import REDIRECTED, OwnSamples, generated_from, own_samples, redirected_samples
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.run.seeds import generator
 from gsu_cli.solvers.fisher_solver import FLOOR
@@ -66,11 +66,10 @@ class OwnSurgery:
         check_recognisable(task.split, "fisher_surgery")
         model, spent = task.model, Cost()
         names = list(model.generation_parameters())
-        with task.stage("labeller"):
-            whole = bool(task.split.target_classes)
-            labeller = train_class_labeller(task, spent) if whole else train_labeller(task, spent, most=LABELLER_IMAGES)
+        labeller, samples = task.shared.once(
+            "own samples", lambda: self._samples(task, spent), spent, bank=self.bank_images
+        )
         with task.stage("objective"):
-            samples = own_samples(model, self.bank_images, labeller.odds, seed=task.stream("own samples"))
             found = redirected_samples(samples, self.forget_images)
             kept = samples.kept()
             variance = kept.variance()
@@ -95,7 +94,7 @@ class OwnSurgery:
         spent.gradients += len(log) * (n_f + n_b)
         spent.double_backward += len(log) * self.iterations * products
         spent.fisher += len(statistics)
-        spent.generated += self.bank_images + 2 * CHECKED
+        spent.generated += 2 * CHECKED
         spent.forward += (n_f + n_b) * sum(entry["evaluations"] for entry in log)
         update.details = {
             "budget": self.budget,
@@ -111,6 +110,15 @@ class OwnSurgery:
             "cost": spent.record(len(task.split.dataset.train)),
         }
         return update
+
+    def _samples(self, task: Task, spent: Cost) -> tuple[Labeller, OwnSamples]:
+        """The original's, with the odds of what is to be forgotten, and whose odds they are."""
+        spent.generated += self.bank_images
+        with task.stage("labeller"):
+            whole = bool(task.split.target_classes)
+            labeller = train_class_labeller(task, spent) if whole else train_labeller(task, spent, most=LABELLER_IMAGES)
+        with task.stage("objective"):
+            return labeller, own_samples(task.model, self.bank_images, labeller.odds, seed=task.stream("own samples"))
 
     def _left(self, task: Task, labeller: Labeller) -> float:
         """The share of fresh samples in which the labeller still sees what was to be forgotten."""

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from gsu_cli.data.split import Split
 from gsu_cli.run.seeds import derive
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.unlearning.shared import Shared
 
 Stage = Callable[[str], contextlib.AbstractContextManager[None]]
 
@@ -31,6 +32,8 @@ class Task:
         on_progress: called with (done, total, loss) in long loops.
         on_trial: called with one line of text after each run of a search for a strength.
         trained_on: images that the original was trained on; None when its checkpoint does not say.
+        shared: what does not depend on a strength, asked for by name; kept between the runs of a search.
+        later: in a run of a search, what its record alone needs: done once the run keeps the budget. None: at once.
     """
 
     model: Any
@@ -41,6 +44,8 @@ class Task:
     on_progress: Callable[[int, int, float], None]
     on_trial: Callable[[str], None] = lambda _: None
     trained_on: int | None = None
+    shared: Shared = field(default_factory=Shared)
+    later: list[Callable[[], None]] | None = None
 
     def stream(self, *names: str | int) -> int:
         """The seed of the random stream called ``names``."""

@@ -38,6 +38,11 @@ class Cost:
         losses = len(model.optimisers(recipe)) if isinstance(model, Trainable) else 1
         return cls(gradients=images * losses)
 
+    def add(self, other: Cost) -> None:
+        """Counts the other's images, too."""
+        for key, n in asdict(other).items():
+            setattr(self, key, getattr(self, key) + n)
+
     def record(self, n: int) -> dict[str, float]:
         """The counts, and ``gradient_evaluations_per_image`` over ``n`` training images.
 

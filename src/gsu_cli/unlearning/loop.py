@@ -37,6 +37,8 @@ Direction = Callable[[int], tuple[Vector, dict[str, float]]]
 def iterate(descent: Descent, name: str, direction: Direction) -> Update:
     """Runs the loop and says what it did.
 
+    In a run of a search the losses in between wait until the run is known to keep the budget (`Task.later`).
+
     Returns:
         The update; ``details`` holds ``trajectory`` (logged steps), ``per_step`` (the method's quantities), ``cost``
         and ``stopped`` (the step at which the retain budget ended the loop, or None).
@@ -57,17 +59,39 @@ def iterate(descent: Descent, name: str, direction: Direction) -> Update:
             way_out="Leave it out, or type protocol.budget, which counts the drift of samples",
         )
 
-    def losses() -> dict[str, float]:
-        return {part: mean_loss(model, checks[part], seed=noise[part]) for part in parts}
+    def losses(theta: Vector | None = None) -> dict[str, float]:
+        return {part: mean_loss(model, checks[part], seed=noise[part], theta=theta) for part in parts}
 
-    start, update = losses(), Update(name, 0)
-    gradients = [mean_gradient(model, checks[part], descent.names, seed=noise[part]).vector for part in parts]
-    update.cosine = cosine(*gradients) if gradients else None
+    def begin() -> tuple[dict[str, float], float | None]:
+        found = losses()
+        gradients = [mean_gradient(model, checks[part], descent.names, seed=noise[part]).vector for part in parts]
+        return found, cosine(*gradients) if gradients else None
+
+    update = Update(name, 0)
+    start, update.cosine = task.shared.once("start", begin, scope=loop.scope)
     trajectory: dict[str, list[float]] = {"step": [0], **{part: [value] for part, value in start.items()}}
     trajectory["moved"] = [0.0]
     per_step: dict[str, list[float]] = {}
     origin = [w.detach().clone() for w in weights]
     good, stopped = (0, start, [w.clone() for w in origin]), None
+    waits = task.later is not None and loop.retain_budget is None  # nothing rests on the losses in between
+    passed: list[tuple[int, list[Tensor]]] = []
+
+    def note(step: int, now: dict[str, float], here: list[Tensor]) -> None:
+        moved = math.sqrt(sum(float(wide(a - b).square().sum()) for a, b in zip(here, origin, strict=True)))
+        for key, value in {"step": step, **now, "moved": moved}.items():
+            trajectory[key].append(value)
+
+    def look_back() -> None:
+        now = start
+        for step, here in passed:
+            try:
+                now = losses(dict(zip(descent.names, here, strict=True)))
+            except NonFiniteError as e:
+                raise _not_finite("the loss", step - 1, int(trajectory["step"][-1])) from e
+            note(step, now, here)
+        update.realised = {part: now[part] - start[part] for part in parts}
+
     kind: type[torch.optim.Optimizer] = torch.optim.Adam if loop.optimiser == "adam" else torch.optim.SGD
     optimiser: Any = kind(weights, lr=loop.lr)  # type: ignore[call-arg]
     try:
@@ -85,6 +109,10 @@ def iterate(descent: Descent, name: str, direction: Direction) -> Update:
                 task.on_progress(k + 1, loop.steps, quantities.get("loss", 0.0))
                 if (k + 1) % loop.log_every and k + 1 < loop.steps:
                     continue
+                if waits:
+                    good = k + 1, start, [w.detach().clone() for w in weights]
+                    passed.append((k + 1, good[2]))
+                    continue
                 if loop.retain_budget is not None:  # else nothing rests on it
                     descent.cost.forward += len(checks["retain"])
                 try:
@@ -99,9 +127,7 @@ def iterate(descent: Descent, name: str, direction: Direction) -> Update:
                     _put(weights, good[2])
                     break
                 good = k + 1, now, [w.detach().clone() for w in weights]
-                moved = math.sqrt(sum(float(wide(a - b).square().sum()) for a, b in zip(good[2], origin, strict=True)))
-                for key, value in {"step": k + 1, **now, "moved": moved}.items():
-                    trajectory[key].append(value)
+                note(*good)
     except NonFiniteError:
         _put(weights, good[2])
         raise
@@ -109,6 +135,8 @@ def iterate(descent: Descent, name: str, direction: Direction) -> Update:
         for w in weights:
             w.grad = None
     update.shots = good[0]
+    if waits and task.later is not None:
+        task.later.append(look_back)
     update.realised = {part: good[1][part] - start[part] for part in parts}
     update.details = {
         "trajectory": trajectory,
