@@ -114,13 +114,13 @@ class JointRedirect:
         with task.stage("objective"):
             counts, seed = Cost(), task.stream("redirect")
 
-            def found() -> Redirect:
+            def redirected() -> Redirect:
                 counts.generated = len(retain) + len(forget)
                 of_attribute = split.target_attribute is not None
                 return redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
 
             options = {"target": self.target, "retain": len(retain), "forget": len(forget)}
-            goal = task.shared.once("goal", found, counts, **options)
+            goal = task.shared.once("goal", redirected, counts, **options)
             cost = frozen_elbo(model, first(retain, self.budget_images), seed=task.stream("budget"))
             check = frozen_elbo(
                 model, first(forget, CHECK_IMAGES), seed=task.stream("check forget"), what="the forget loss"

@@ -159,12 +159,12 @@ class DenoiserSurgery:
     def _fisher(self, task: Task, retain: Images, names: list[str], shot: int) -> KroneckerFisher:
         counts = Cost()
 
-        def found() -> KroneckerFisher:
+        def factors() -> KroneckerFisher:
             counts.fisher = len(retain) * (2 if self.ekfac else 1)
             with task.stage("statistics"):
                 return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", shot), ekfac=self.ekfac)
 
-        return found() if shot else task.shared.once("fisher", found, counts, retain=len(retain), ekfac=self.ekfac)
+        return factors() if shot else task.shared.once("fisher", factors, counts, retain=len(retain), ekfac=self.ekfac)
 
     def _shot(
         self,

@@ -189,23 +189,23 @@ class LatentSurgery:
         """What is to be generated instead, by the original: the same at every budget."""
         counts, of_attribute = Cost(), task.split.target_attribute is not None
 
-        def found() -> Redirect:
+        def redirected() -> Redirect:
             counts.generated, counts.forward = len(retain) + len(forget), len(retain) + len(forget)
             seed = task.stream("redirect")
             return redirection(self.target, task.model, forget, retain, of_attribute=of_attribute, seed=seed)
 
         options = {"target": self.target, "retain": len(retain), "forget": len(forget)}
-        return task.shared.once("goal", found, counts, **options)
+        return task.shared.once("goal", redirected, counts, **options)
 
     def _fisher(self, task: Task, retain: Images, names: list[str], step: int) -> KroneckerFisher:
         counts = Cost()
 
-        def found() -> KroneckerFisher:
+        def factors() -> KroneckerFisher:
             counts.fisher = len(retain) * (2 if self.ekfac else 1)
             with task.stage("statistics"):
                 return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", step), ekfac=self.ekfac)
 
-        return found() if step else task.shared.once("fisher", found, counts, retain=len(retain), ekfac=self.ekfac)
+        return factors() if step else task.shared.once("fisher", factors, counts, retain=len(retain), ekfac=self.ekfac)
 
     def _retained(self, task: Task, retain: Images, problem: StepProblem, step: int) -> tuple[Images, SiteLoss]:
         """Whose Fisher and whose gradient a step spares: from the second shot on others than the budget's own.
