@@ -31,6 +31,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+import bench_diffusion
 from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.avatars import Avatars
 from gsu_cli.data.base import Dataset, to_float
@@ -61,6 +62,7 @@ RECIPE = Recipe()
 EVALUATION = "default evaluation / import torch, torchvision"
 FACES = ("fisher", "least_squares", "gauss_newton", "epoch")
 BEFORE = Path(__file__).parents[1] / "docs/results/bench/before.json"
+SEARCH = Path(__file__).with_name("bench_search.py")  # a process of its own: it keeps a decoder's maps
 GSU = [sys.executable, "-m", "gsu_cli.cli"]
 
 
@@ -126,6 +128,7 @@ def main() -> None:
                     f"{found[key]:.0f} {unit} against {epoch[key]:.0f} {unit}",
                 )
             )
+    rows += [*bench_diffusion.rows(), *json.loads(subprocess.check_output([sys.executable, SEARCH]))]
     help_ = median(lambda: timed([*GSU, "--help"]), 5)
     rows.append(("gsu --help, seconds", help_, "<=", 0.15, ""))
     rows.append(("200 records as tables and page, seconds", median(reporting, given.runs), "<=", 2.0, "read from disk"))

@@ -3,10 +3,13 @@
 Exports the commit beside this tree, and runs each figure of both in turn, in processes of their own, with the
 interpreter and packages of this one. Of each tree the functions of its own ``scripts/bench.py`` are called. CPU time is
 compared, which a busy machine moves less than a clock does; the ratio of wall times stands beside it. Medians of all
-rounds; a ratio above 1.05 is marked.
+rounds; a ratio above 1.05, or above what is aimed at, is marked.
 
     python scripts/bench_pair.py --before b0de001 --runs 3 --json docs/results/bench/pairs.json
     python scripts/bench_pair.py --before b0de001 --runs 1 --only unlearning help   # a minute
+    python scripts/bench_pair.py --before b0de001 --runs 1 --only cells             # a quarter of an hour
+
+``cells`` are those of a table that every method runs in that runs on every attribute. They are not run unless named.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from typing import Any
 import torch
 
 BOUND = 1.05
+TARGETS = {"cells": 1 / 4, "faces_epoch": 1 / 1.6}  # where more is wanted than to be no slower
 HERE = Path(__file__).parents[1]
 GIT = shutil.which("git") or "git"
 START = """
@@ -64,7 +68,27 @@ INSIDE = {  # figures of a process that is warm; imports and data are not in the
     "faces_epoch": FACES.format(what="epoch"),
 }
 DEMO = ["unlearn", "dataset=mnist", "dataset.download=false", "forget.class=1"]
-LINES = {"demo": (DEMO, 1), "help": (["--help"], 5)}  # as whole processes, so many times
+CELL = [
+    "unlearn",
+    "dataset=avatars",
+    "protocol.budget=0.01",
+    "protocol.images=4000",
+    "protocol.latents=2",
+    "evaluation.samples=4000",
+    "seed=1",
+    "forget.attribute=hat",
+]  # as conf/table/leaderboard_avatars.yaml has it
+METHODS = ("finetune", "fisher_surgery", "neggrad_plus", "newton", "retain_surgery")  # that run on every attribute
+LINES = {  # as whole processes
+    "demo": [DEMO],
+    "help": [["--help"]] * 5,
+    "cells": [[*CELL, f"method={method}"] for method in METHODS],
+}
+FACES_DRAWN = """
+import sys
+from gsu_cli.data.avatars import Avatars
+Avatars(sys.argv[1]).load()
+"""
 TITLES = {
     "training": "training, an epoch of 60,000 digits",
     "unlearning": "unlearn stage of the default method",
@@ -75,6 +99,7 @@ TITLES = {
     "faces_epoch": "an epoch of 7,000 faces",
     "demo": "gsu unlearn as a process, with evaluation",
     "help": "gsu --help, five times",
+    "cells": "the five cells of hats in leaderboard_avatars",
 }
 
 
@@ -82,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", required=True, help="a commit")
     parser.add_argument("--runs", type=int, default=3, help="rounds; medians are compared")
-    parser.add_argument("--only", nargs="*", choices=TITLES, default=list(TITLES))
+    parser.add_argument("--only", nargs="*", choices=TITLES, default=[t for t in TITLES if t != "cells"])
     parser.add_argument("--json", type=Path, help="also write the figures here")
     given = parser.parse_args()
     found: dict[str, dict[str, list[dict[str, float]]]] = {name: {"before": [], "after": []} for name in given.only}
@@ -95,7 +120,7 @@ def main() -> None:
                 print(f"round {k + 1}: {TITLES[name]}: {both(found[name])}", file=sys.stderr, flush=True)
     rows = [figure(name, pair) for name, pair in found.items()]
     for row in rows:
-        print(f"{row['name']:50} {row['value']:6.3f} {'MISSED' if row['value'] > BOUND else '':7} {row['from']}")
+        print(f"{row['name']:50} {row['value']:6.3f} {'' if row['kept'] else 'MISSED':7} {row['from']}")
     if given.json is not None:
         facts = {"threads": threads(), "torch": torch.__version__, "before": commit(given.before), "runs": given.runs}
         given.json.parent.mkdir(parents=True, exist_ok=True)
@@ -133,11 +158,22 @@ def measured(name: str, tree: Path, cache: Path) -> dict[str, float]:
         out = subprocess.run(line, cwd=tree, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
         seconds: dict[str, float] = json.loads(out.splitlines()[-1])
         return seconds
-    words, times = LINES[name]
+    if name == "cells":  # what recurs between them is kept, from none at first; faces are drawn before
+        with tempfile.TemporaryDirectory() as home:
+            drawn = [sys.executable, "-c", FACES_DRAWN, f"{home}/gsu/arrays"]
+            subprocess.run(drawn, env=environment, check=True)
+            return processes(
+                LINES[name], {**environment, "XDG_CACHE_HOME": home, "GSU_MEASURED_DIR": f"{home}/measured"}
+            )
+    return processes(LINES[name], environment)
+
+
+def processes(lines: list[list[str]], environment: dict[str, str]) -> dict[str, float]:
+    """Seconds of CPU and of wall that whole lines take, one after the other."""
     before, started = os.times(), time.perf_counter()
-    for _ in range(times):
+    for words in lines:
         with tempfile.TemporaryDirectory() as folder:
-            to = [f"hydra.run.dir={folder}/run"] if words is DEMO else []
+            to = [f"hydra.run.dir={folder}/run"] if words[0] == "unlearn" else []
             line = [sys.executable, "-m", "gsu_cli.cli", *words, *to]
             subprocess.run(line, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
     after = os.times()
@@ -160,7 +196,8 @@ def figure(name: str, pair: dict[str, list[dict[str, float]]]) -> dict[str, Any]
     before, after = medians(pair)["before"], medians(pair)["after"]
     wall = after["wall"] / before["wall"]
     note = f"{after['cpu']:.2f} s against {before['cpu']:.2f} s; x {wall:.2f} by the clock{spread(pair)}"
-    return {"name": TITLES[name], "value": after["cpu"] / before["cpu"], "bound": f"<= {BOUND}", "from": note}
+    ratio, bound = after["cpu"] / before["cpu"], TARGETS.get(name, BOUND)
+    return {"name": TITLES[name], "value": ratio, "bound": f"<= {bound}", "from": note, "kept": ratio <= bound}
 
 
 def spread(pair: dict[str, list[dict[str, float]]]) -> str:

@@ -158,7 +158,7 @@ def bench() -> str:
             f["name"],
             f"{f['value']:.3g}",
             f"{before[f['name']]:.3g}" if f["name"] in before else "-",
-            "-" if "None" in f["bound"] else f["bound"],
+            "-" if "None" in f["bound"] else f"{f['bound'].split()[0]} {float(f['bound'].split()[1]):.3g}",
             f["from"],
         )
         for f in found["figures"]
@@ -166,7 +166,19 @@ def bench() -> str:
     made = f"{found['threads']} threads, torch {found['torch']}, {found['source']}. [Figures](bench.json), "
     made += "[before](before.json), [growth](scaling.json). How it grows: [Speed](../../speed.md)."
     table = faces.grid(("figure", "value", "before", "target", "from"), rows)
-    return f"# Speed\n\n```bash\nmake bench\n```\n\n{made}\n\n{table}\n"
+    return f"# Speed\n\n```bash\nmake bench\n```\n\n{made}\n\n{table}\n{pairs(RESULTS / 'bench' / 'pairs.json')}"
+
+
+def pairs(path: Path) -> str:
+    """The figures of two builds in turn, where they were measured."""
+    if not path.exists():
+        return ""
+    found = json.loads(path.read_text("utf-8"))
+    rows = [(f["name"], f"{f['value']:.3g}", f["bound"], f["from"]) for f in found["figures"]]
+    line = f"```bash\npython scripts/bench_pair.py --before {found['before'][:7]}\n```"
+    made = f"CPU time of this build against that one's, {found['threads']} thread each. [Figures]({path.name})."
+    table = faces.grid(("figure", "ratio", "target", "from"), rows)
+    return f"\n## Beside the build before\n\n{line}\n\n{made}\n\n{table}\n"
 
 
 def audits(paths: Iterable[Path]) -> dict[Path, str]:
