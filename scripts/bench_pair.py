@@ -84,7 +84,7 @@ LINES = {  # as whole processes
     "help": [["--help"]] * 5,
     "cells": [[*CELL, f"method={method}"] for method in METHODS],
 }
-FACES_DRAWN = """
+FACES_MADE = """
 import sys
 from gsu_cli.data.avatars import Avatars
 Avatars(sys.argv[1]).load()
@@ -158,10 +158,10 @@ def measured(name: str, tree: Path, cache: Path) -> dict[str, float]:
         out = subprocess.run(line, cwd=tree, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
         seconds: dict[str, float] = json.loads(out.splitlines()[-1])
         return seconds
-    if name == "cells":  # what recurs between them is kept, from none at first; faces are drawn before
+    if name == "cells":  # what recurs between them is kept, from none at first; faces are made before
         with tempfile.TemporaryDirectory() as home:
-            drawn = [sys.executable, "-c", FACES_DRAWN, f"{home}/gsu/arrays"]
-            subprocess.run(drawn, env=environment, check=True)
+            made = [sys.executable, "-c", FACES_MADE, f"{home}/gsu/arrays"]
+            subprocess.run(made, env=environment, check=True)
             return processes(
                 LINES[name], {**environment, "XDG_CACHE_HOME": home, "GSU_MEASURED_DIR": f"{home}/measured"}
             )
