@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from gsu_cli.audit.base import Audited
 from gsu_cli.audit.fine_tuning import Rebound, Relearning
 from gsu_cli.audit.klom import Klom, _side
 from gsu_cli.audit.likeness import Likeness
@@ -208,3 +209,17 @@ def test_a_held_out_image_that_training_met_is_not_unseen() -> None:
     assert value(found, "share_of_retrained_increase", "unlearned").value == pytest.approx(1)
     assert found.sentences[0].startswith("The loss of the forgotten images rose 1.00")
     assert value(Membership()(audited), "auc_loss", "unlearned").value is None
+
+
+def test_how_far_each_percentile_lies_from_its_mean_over_the_retrained_models() -> None:
+    known = case(original=0, unlearned=1)
+    found = Percentile()(known)
+    name = "percentile_from_retrained"
+    assert value(found, name).value == 0, "it is the retrained one"
+    assert value(found, name, "original").value > 20  # type: ignore[operator]
+    known.references.append(Audited("retrained 2", known.models["original"].model, "by heart"))
+    twice = Percentile()(known)
+    whole = value(found, name, "original").value
+    assert value(twice, name, "original").value == pytest.approx(whole / 2)  # type: ignore[operator]
+    assert value(twice, name).value == pytest.approx(whole / 2)  # type: ignore[operator]
+    assert "points from retraining" in twice.sentences[-1]

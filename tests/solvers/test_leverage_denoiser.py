@@ -148,6 +148,9 @@ def test_a_step_ends_where_the_loss_is_that_expected_of_unseen_images() -> None:
     spec = {"forget": {"sample": [1]}}
     lines = [unseen_level(Record("unlearn", config=spec, update={"details": d})) for d in (details, none)]
     assert "is expected of images never trained on, and ends the step" in lines[0][0]
+    details["shots"][0]["step_within_bounds"] = shot["step_within_budget"]
+    (line,) = unseen_level(Record("unlearn", config=spec, update={"details": details}))
+    assert line.endswith("and would end the step, which ended before"), "another end came first"
 
 
 def test_the_level_of_a_class_is_refused() -> None:

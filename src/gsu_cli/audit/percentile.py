@@ -9,12 +9,17 @@ losses then knows what was forgotten.
 
 from __future__ import annotations
 
-from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Case, Result, ends, mean, null
+import torch
+from torch import Tensor
+
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
 from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.evaluation.intervals import Z95, normal
-from gsu_cli.evaluation.placements import mean_percentile
+from gsu_cli.evaluation.placements import mean_percentile, placements
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
+
+FROM_RETRAINED = "percentile_from_retrained"
 
 
 class Percentile:
@@ -40,7 +45,9 @@ class Percentile:
             means[a.name] = value
         if RETRAINED in case.models:
             found.append(self._rise(case))
+            found += [] if case.lacks_unseen else self._distances(case)
         said = _said(means, found, len(case.images("forgotten")), case.split.unseen_words)
+        said += _apart(found)
         return Result(found, sentences=said, dots=_plotted(found, loss_unit(case.models[ORIGINAL].model)))
 
     def _rise(self, case: Case) -> Measurement:
@@ -58,6 +65,25 @@ class Percentile:
             "share_of_retrained_increase", audited.name, value, value - half, value + half, len(increase),
             sha256=audited.sha256,
         )  # fmt: skip
+
+    def _distances(self, case: Case) -> list[Measurement]:
+        """How far each image's percentile lies from its mean over all retrained models: 0 is as never trained on."""
+
+        def ranks(a: Audited) -> Tensor:
+            return 100 * placements(case.losses(a, "forgotten"), case.losses(a, "unseen"))
+
+        goal = torch.stack([ranks(a) for a in (case.models[RETRAINED], *case.references)]).mean(0)
+        before_and_after = (case.models[ORIGINAL], case.models[UNLEARNED])
+        return [mean(FROM_RETRAINED, a, (ranks(a) - goal).abs(), "%", least=0.0, most=100.0) for a in before_and_after]
+
+
+def _apart(found: list[Measurement]) -> list[str]:
+    rows = {m.subject: m for m in found if m.name == FROM_RETRAINED}
+    if not rows or rows[UNLEARNED].n < 2:  # of one image the percentiles themselves say it
+        return []
+    after, before = rows[UNLEARNED], rows[ORIGINAL]
+    points = f"{after.value:.1f}{ends(after, '.1f')} points"
+    return [f"Image by image that is {points} from retraining, {before.value:.1f} before."]
 
 
 def _said(means: dict[str, float], found: list[Measurement], n: int, unseen: str) -> list[str]:

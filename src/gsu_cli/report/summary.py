@@ -101,7 +101,11 @@ def unseen_level(record: Record) -> list[str]:
     unit = str(details.get("loss_unit", "nats")).removesuffix("/image")
     text = f"loss of the forgotten images: {increase:+.3g} {unit}{shares[0]}; "
     text += f"{expected:+.3g}{shares[1]} is expected of images never trained on"
-    return [text + (", and ends the step" if found.get("ends", True) else "")]
+    if not found.get("ends", True):
+        return [text]
+    shots = [shot for shot in details.get("shots") or () if {"step_within_bounds", "step_within_budget"} <= shot.keys()]
+    free = bool(shots) and all(shot["step_within_bounds"] >= shot["step_within_budget"] for shot in shots)
+    return [text + (", and would end the step, which ended before" if free else ", and ends the step")]
 
 
 def own_drift(record: Record) -> list[str]:
