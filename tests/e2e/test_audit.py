@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from e2e_world import Run, World, other_images, runs
 from gsu_cli.audit.membership import Membership
 from gsu_cli.audit.percentile import Percentile
+from gsu_cli.verbs import made_once
 from gsu_cli.verbs.measure import Plan
 
 Gsu = Callable[..., Any]
@@ -123,10 +126,11 @@ def test_the_same_line_gives_the_same_numbers(run: Run, gsu: Gsu, tmp_path: Path
 
 def test_references_are_trained_once_and_found_again(run: Run, gsu: Gsu, tmp_path: Path) -> None:
     line = ("audit", f"run={run.folder}", "audit=[membership,likeness]", "audit.likeness.samples=30", "references=2")
+    line = (*line, "workers=2")
     assert gsu(*line).code == 0
     _, findings = found(tmp_path)
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "outputs" / "references").rglob("*.safetensors")}
-    assert len(files) == 2, "no training state is left behind"
+    assert len(files) == 2, "no training state is left behind, nor what processes read"
     assert len(set(findings["weights"].values())) == 5
     rows = findings["probes"]["membership"]["measurements"]
     assert all(m["value"] is not None for m in rows if m["name"] == "auc_likelihood")
@@ -135,8 +139,46 @@ def test_references_are_trained_once_and_found_again(run: Run, gsu: Gsu, tmp_pat
     assert json.loads((tmp_path / "again" / "audit.json").read_text(encoding="utf-8")) == findings
 
 
+def test_a_reference_whose_training_was_stopped_goes_on(
+    run: Run, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ("audit", f"run={run.folder}", "audit=[percentile]", "repeats=1", "references=2", "workers=1")
+    train, went_on = made_once.train_anew, []
+
+    def stopped_in_the_second(*given: Any, state: Path, on_progress: Any, **named: Any) -> Any:
+        def stop(p: Any) -> None:
+            on_progress(p)
+            if state.parent.name == "2" and p.epoch == 4:
+                raise KeyboardInterrupt
+
+        return train(*given, state=state, on_progress=stop, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(made_once, "train_anew", stopped_in_the_second)
+        assert gsu(*line).code == 130
+    left = sorted(path.name for path in (tmp_path / "outputs/references").rglob("*.safetensors"))
+    assert left == ["model.safetensors", "state.safetensors"]
+
+    def noted(*given: Any, **named: Any) -> Any:
+        history = train(*given, **named)
+        went_on.append(history.resumed_at_epoch)
+        return history
+
+    with monkeypatch.context() as patch:
+        patch.setattr(made_once, "train_anew", noted)
+        assert gsu(*line).code == 0
+    assert went_on == [3]
+    assert gsu(*line, "paths.output_dir=whole").code == 0
+    one, two = (
+        [load_file(path) for path in sorted((tmp_path / place / "references").rglob("*.safetensors"))]
+        for place in ("outputs", "whole")
+    )
+    assert len(one) == 2
+    assert all(torch.equal(a[name], b[name]) for a, b in zip(one, two, strict=True) for name in a)
+
+
 def test_several_unlearned_models_against_several_retrained_ones(run: Run, gsu: Gsu, tmp_path: Path) -> None:
-    line = ("audit", f"run={run.folder}", "audit=[klom]", "references=3", "unlearned=1", "repeats=2")
+    line = ("audit", f"run={run.folder}", "audit=[klom]", "references=3", "unlearned=1", "repeats=2", "workers=1")
     typed = gsu(*line)
     assert (typed.code, typed.err) == (0, ""), typed
     assert "Over 2 unlearned and 4 retrained models the loss of forgotten images is" in typed.out
@@ -232,6 +274,7 @@ def test_every_model_is_audited_at_the_guidance_of_the_run(
         (("run={run}", "images=1"), 2, "`images` must be an integer >= 2"),
         (("run={run}", "repeats=x"), 2, "`repeats` must be an integer >= 1"),
         (("run={run}", "references=-1"), 2, "`references` must be an integer >= 0"),
+        (("run={run}", "workers=0"), 2, "`workers` must be an integer >= 1"),
         (("run={run}", "unlearned=x"), 2, "`unlearned` must be an integer >= 0"),
         (("run={run}", "unlearned=1", "audit=[percentile]"), 2, "`unlearned` must come with the probe klom"),
         (("run={run}", "unlearned=1", "audit=[klom]"), 2, "Type references=3"),

@@ -25,6 +25,7 @@ from gsu_cli.verbs.design import check_design
 from gsu_cli.verbs.evaluate import as_the_run_did
 from gsu_cli.verbs.finished_probes import FinishedProbes
 from gsu_cli.verbs.judging import build_judges
+from gsu_cli.verbs.made_once import workers_of
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.opening_data import resolve_split
 from gsu_cli.verbs.opening_session import forget_spec, open_session
@@ -42,6 +43,7 @@ def main(cfg: DictConfig) -> None:
     record = read_record(run)
     _check_run(record)
     numbers = {key: as_int(key, cfg[key], least) for key, least in LEAST.items()}
+    workers_of(cfg.workers)
     cfg = as_the_run_did(cfg, record)
     chosen(cfg, "dataset")
     earlier_run.find_judges(cfg, record)

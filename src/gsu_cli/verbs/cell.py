@@ -246,7 +246,7 @@ def _run_into(
             _run(verb, words, shared, part)
             if audited is not None:
                 references = f"paths.output_dir={folders.quoted(str(store_folder.parent.parent))}"
-                _audit([references, *audited], shared, part)
+                _audit([references, "workers=1", *audited], shared, part)
         except Exception as e:  # noqa: BLE001 - any failure is a hole in the table, and the others go on
             if not (part / FILE).exists():  # refused before it began
                 write_record(part, failure(words, f"{type(e).__name__}: {e}", verb))

@@ -45,7 +45,7 @@ SETTINGS: Mapping[str, Kinds] = {
         **COMPUTES,
         "checkpoint": CHECKPOINT,
         **dict.fromkeys(("run", "design"), PERHAPS),
-        **dict.fromkeys(("images", "repeats", "references", "unlearned"), ANY),
+        **dict.fromkeys(("images", "repeats", "references", "unlearned", "workers"), ANY),
     },
     "reproduce": {
         "paths": PATHS,

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError
-from gsu_cli.methods.retrain import train_from_scratch
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.seeds import derive
 from gsu_cli.run.session import Session
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.found_again import again, made_of, opened, place
-from gsu_cli.verbs.made_once import MODEL, joined, train_once
+from gsu_cli.verbs.made_once import MODEL, Wanted, joined, train_all, workers_of
 from gsu_cli.verbs.references import about_retrained
 from gsu_cli.verbs.retrained import check_reference, check_retrain
 
@@ -41,15 +39,15 @@ def siblings(cfg: DictConfig, inputs: RunInputs, n: int) -> list[Checkpoint]:
     check_retrain(original, session, f"references={n}")
     assert recipe is not None  # noqa: S101  # or it was refused
     shelf = place(cfg, "references", made_of(inputs) | {"forget": split.digest()})
-    found = []
+    wanted = []
     for k in range(n):
         seed = derive(0, "reference", k)
-        path = shelf / str(k + 1) / MODEL
-        if not path.is_file():
-            about = partial(about_retrained, original, split, session, recipe, seed)
-            fit = partial(train_from_scratch, split=split, recipe=recipe, seed=seed)
-            train_once(inputs, path, fit, about, stage="references", what=f"reference {k + 1} of {n}")
-        found.append(joined(session, f"reference {k + 1}", _opened(path, original, split, session)))
+        about = about_retrained(original, split, session, recipe, seed, 0.0)
+        wanted.append(Wanted(shelf / str(k + 1) / MODEL, seed, about, f"reference {k + 1} of {n}"))
+    train_all(inputs, split.retain_images, wanted, stage="references", workers=workers_of(cfg.workers))
+    found = []
+    for k, one in enumerate(wanted):
+        found.append(joined(session, f"reference {k + 1}", _opened(one.path, original, split, session)))
     return found
 
 

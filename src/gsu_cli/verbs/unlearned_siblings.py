@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from omegaconf import DictConfig, OmegaConf
 from gsu_cli.audit.base import RETRAINED
 from gsu_cli.audit.klom_several import GROUP
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.retrain import train_anew
 from gsu_cli.run.checkpoints import Checkpoint, save_checkpoint
 from gsu_cli.run.record import Record
 from gsu_cli.run.seeds import derive, generator
@@ -21,7 +19,7 @@ from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.forgetting import about_unlearned, method_name
 from gsu_cli.verbs.found_again import made_of, opened, place
-from gsu_cli.verbs.made_once import MODEL, joined, train_once
+from gsu_cli.verbs.made_once import MODEL, Wanted, joined, train_all, workers_of
 from gsu_cli.verbs.protocol import Protocol
 from gsu_cli.verbs.references import TRAINED, reference_sha256
 from gsu_cli.verbs.retrained import check_retrain
@@ -54,13 +52,18 @@ def unlearned_siblings(cfg: DictConfig, record: Record, inputs: RunInputs, n: in
     protocol = Protocol.of(config)
     how = {key: record.config[key] for key in ("method", "protocol")}
     shelves = place(cfg, "originals", whole), place(cfg, "unlearned", whole | {"forget": inputs.split.digest()} | how)
+    seeds = [derive(0, "sibling", k) for k in range(n)]
+    places = [[shelf / str(k + 1) / MODEL for shelf in shelves] for k in range(n)]
+    wanted = [
+        Wanted(source, seed, _about(inputs, seed), f"original {k + 1} of {n}")
+        for k, (seed, (source, path)) in enumerate(zip(seeds, places, strict=True))
+        if not path.is_file()
+    ]
+    images = inputs.measured_on.dataset.train
+    train_all(inputs, images, wanted, stage="originals", workers=workers_of(cfg.workers))
     found = []
-    for k in range(n):
-        source, path = (shelf / str(k + 1) / MODEL for shelf in shelves)
-        seed = derive(0, "sibling", k)
+    for k, (seed, (source, path)) in enumerate(zip(seeds, places, strict=True)):
         if not path.is_file():
-            if not source.is_file():
-                _train(inputs, seed, source, f"original {k + 1} of {n}")
             original = opened(source, "an original that was trained", inputs.split.dataset.shape)
             original.model.to(inputs.session.device)
             _unlearn(inputs, protocol.method(), original, seed, path, f"unlearned {k + 1} of {n}")
@@ -92,18 +95,16 @@ def check_unlearned(n: int, references: int, probes: Collection[str], inputs: Ru
         )
 
 
-def _train(inputs: RunInputs, seed: int, path: Path, what: str) -> None:
-    images, recipe = inputs.measured_on.dataset.train, inputs.recipe
-    assert recipe is not None  # noqa: S101  # `check_retrain` has seen to it
-    facts = {
+def _about(inputs: RunInputs, seed: int) -> dict[str, Any]:
+    """Facts of an original of a seed of its own."""
+    assert inputs.recipe is not None  # noqa: S101  # `check_retrain` has seen to it
+    return {
         **{k: v for k, v in inputs.first.about.items() if k in TRAINED},
         "dataset_sha256": reference_sha256(inputs.session),
-        "recipe": recipe.facts(),
+        "recipe": inputs.recipe.facts(),
         "seed": seed,
-        "n": len(images),
+        "n": len(inputs.measured_on.dataset.train),
     }
-    fit = partial(train_anew, images=images, recipe=recipe, seed=seed)
-    train_once(inputs, path, fit, lambda loss: {**facts, "loss": loss}, stage="originals", what=what)
 
 
 def _unlearn(inputs: RunInputs, method: Any, original: Checkpoint, seed: int, path: Path, what: str) -> None:
