@@ -21,6 +21,7 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 import faces
+import intervals
 import own_shares
 import single_samples
 import time_to_forget
@@ -48,6 +49,7 @@ CHANGES = {"leaderboard_avatars": ["seeds=[1]"]}  # of the yaml: what was run of
 SECTIONS = {
     "avatars": (faces.others, faces.fresh),
     "celeba": (faces.others, faces.distances),
+    "did_it_forget_samples": (intervals.section,),
     "leaderboard_avatars": (faces.fresh,),
     "robustness": (own_shares.section,),
     "time_to_forget": (time_to_forget.section,),
