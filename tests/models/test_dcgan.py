@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 import tiny_gan
 import tiny_world
-from gsu_cli.errors import UsageError
+from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.models.decoders import check_maps_noise
 from gsu_cli.models.gan.dcgan import Dcgan
 from gsu_cli.models.gan.networks import penalty
@@ -123,6 +123,14 @@ def test_the_network_generates_at_its_noise() -> None:
     assert torch.equal(model.output_loss.mean(model.network(z)), model.generate(z))
     check_maps_noise(model)
     copy.deepcopy(model)
+
+
+def test_images_of_nan_are_named_and_not_the_class() -> None:
+    model = tiny_gan.fresh()
+    with torch.no_grad():
+        model.network.first.weight.fill_(3e38)
+    with pytest.raises(NonFiniteError, match="generated images must be finite; found nan or inf in those of Dcgan"):
+        check_maps_noise(model)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gsu_cli.errors import NotApplicableError, UsageError
+from gsu_cli.errors import NonFiniteError, NotApplicableError, UsageError
 from gsu_cli.models.conditions import NULL, code, posterior
 from gsu_cli.models.protocols import HasDecoder, HasImageSites, HasSites, MapsNoise
 from gsu_cli.models.sites import OutputLoss, Sites
@@ -72,6 +72,7 @@ def check_maps_noise(model: MapsNoise) -> None:
 
     Raises:
         NotApplicableError: with its name.
+        NonFiniteError: its images are not finite.
     """
     refusal = NotApplicableError(
         "redirecting samples needs a model with a network that maps noise() to images in one pass",
@@ -81,6 +82,12 @@ def check_maps_noise(model: MapsNoise) -> None:
     noise = model.noise(2, torch.Generator().manual_seed(0))
     with eval_mode(model):  # type: ignore[arg-type]
         images = model.generate(noise)
+        if not torch.isfinite(images).all():  # equal to nothing, so the sentence below would blame the class
+            raise NonFiniteError(
+                "generated images must be finite",
+                found=f"nan or inf in those of {type(model).__name__}",
+                way_out="Take another checkpoint, or train it again at a lower training.lr",
+            )
         with of_anyone(lambda e: refusal):  # a network of other inputs
             found = model.output_loss.mean(model.network(noise))
     if found.shape != images.shape or not torch.allclose(found, images, atol=SAME):
