@@ -1,6 +1,6 @@
 """What Hydra works out anew for each line of a session of tests, kept: composing was a fifth of the suite's seconds.
 
-Each changes time alone, and holds for lines made of Hydra's configs and ours: with another search path nothing is kept.
+Each changes time alone. tests/conf/test_fast_lines.py composes lines by these and by Hydra, and compares.
 """
 
 from __future__ import annotations
@@ -10,25 +10,63 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
+import omegaconf
 import pytest
-import yaml
 from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
-from omegaconf import DictConfig
+from hydra.core.config_store import ConfigStore
+from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf
 
+from fast_configs import Merged, copies_itself, parsed_once, read_once
 from gsu_cli.run.configs import conf_dir
+
+COPIED = (DictConfig, ListConfig, AnyNode)
+THEIRS: list[tuple[Any, str, Any]] = [
+    *((kind, "__deepcopy__", kind.__deepcopy__) for kind in COPIED),
+    (OmegaConf, "load", OmegaConf.load),
+    (omegaconf.base, "parse", omegaconf.base.parse),
+    (omegaconf._utils, "parse", omegaconf._utils.parse),
+    (Hydra, "get_mode", Hydra.get_mode),
+    (defaults_list, "_create_interpolation_map", defaults_list._create_interpolation_map),
+    (config_loader_impl, "create_defaults_list", config_loader_impl.create_defaults_list),
+    (ConfigLoaderImpl, "_compose_config_from_defaults_list", ConfigLoaderImpl._compose_config_from_defaults_list),
+]
+"""What is replaced, as it is in Hydra and OmegaConf."""
 
 
 @contextlib.contextmanager
 def lines_cost_once() -> Iterator[None]:
     """All of them, for a session."""
+    merged = Merged(ConfigLoaderImpl._compose_config_from_defaults_list)
+
+    def merge(loader: Any, defaults: list[Any], repo: Any) -> DictConfig:
+        return merged(loader, defaults, repo)
+
+    ours = [
+        *(copies_itself for _ in COPIED),
+        read_once(),
+        parsed_once(omegaconf.base.parse),
+        parsed_once(omegaconf._utils.parse),
+        _composed_to_run_alone(),
+        _choices_where_one_rests_on_them(),
+        _configs_of_a_line_found_once(),
+        merge,
+    ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(yaml, "load", _parsed_once())
-        patch.setattr(Hydra, "get_mode", _composed_to_run_alone())
-        patch.setattr(defaults_list, "_create_interpolation_map", _choices_where_one_rests_on_them())
-        patch.setattr(config_loader_impl, "create_defaults_list", _configs_of_a_line_found_once())
-        patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", _merged_once())
+        patch.setattr(ConfigStore, "__deepcopy__", lambda store, memo: store, raising=False)  # one for all
+        for (place, name, _), new in zip(THEIRS, ours, strict=True):
+            patch.setattr(place, name, new)
+        yield
+
+
+@contextlib.contextmanager
+def lines_as_hydra_composes_them() -> Iterator[None]:
+    """The reference, within a session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(ConfigStore, "__deepcopy__")
+        for place, name, theirs in THEIRS:
+            patch.setattr(place, name, theirs)
         yield
 
 
@@ -38,25 +76,6 @@ def _ours_alone(repo: Any) -> bool:
         source.path == str(conf_dir()) if source.scheme() == "file" else source.path in ("", "hydra.conf")
         for source in repo.get_sources()
     )
-
-
-def _parsed_once() -> Any:
-    """A line composes some thirty configs, which hardly change between lines: a third of its time was their parsing.
-
-    What a text holds is kept by the text itself, so an edited config is read anew; what is no YAML fails each time.
-    """
-    parse, kept = yaml.load, dict[str, Any]()
-
-    def load(stream: Any, Loader: Any) -> Any:
-        if "OmegaConfLoader" not in Loader.__qualname__ or isinstance(stream, str):
-            return parse(stream, Loader)
-        text = stream.read()
-        if text not in kept:
-            stream.seek(0)  # the parser names the file in what it refuses
-            kept[text] = parse(stream, Loader)
-        return copy.deepcopy(kept[text])
-
-    return load
 
 
 def _composed_to_run_alone() -> Any:
@@ -107,18 +126,3 @@ def _configs_of_a_line_found_once() -> Any:
         return fresh
 
     return found
-
-
-def _merged_once() -> Any:
-    """The same configs in the same order are one config; each line gets a copy of it for its own words."""
-    merge, kept = ConfigLoaderImpl._compose_config_from_defaults_list, dict[Any, DictConfig]()
-
-    def merged(self: ConfigLoaderImpl, defaults: list[Any], repo: Any) -> DictConfig:
-        if not _ours_alone(repo):
-            return merge(self, defaults, repo)
-        key = tuple(map(repr, defaults))
-        if key not in kept:
-            kept[key] = merge(self, defaults, repo)
-        return copy.deepcopy(kept[key])
-
-    return merged
