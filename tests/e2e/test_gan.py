@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,16 @@ def test_it_is_measured_without_a_loss(world: World, gan: Run, type_line: Any, t
             assert (m["value"], m["reason"]) == (None, "Dcgan has no loss of an image")
     assert rows["feature_ratio", "unlearned", "cnn"]["n"] == 60
     assert "diagnostics" not in run.record["update"]["details"]
+
+    typed = type_line("audit", f"run={run.folder}", cwd=tmp_path)
+    assert typed.code == 2
+    assert "needs a training loss; found Dcgan. Type audit=[search], which searches its noise" in typed.err
+    some = ("audit.search.images=2", "audit.search.steps=2", "hydra.run.dir=audit")
+    typed = type_line("audit", f"run={run.folder}", "audit=[percentile,search]", *some, cwd=tmp_path)
+    assert (typed.code, typed.err) == (0, ""), typed
+    probes = json.loads((tmp_path / "audit/audit.json").read_text(encoding="utf-8"))["probes"]
+    assert [m["reason"] for m in probes["percentile"]["measurements"]] == ["the model lacks a training loss"]
+    assert any(m["value"] is not None for m in probes["search"]["measurements"])
 
 
 def test_a_sweep_in_which_no_method_applies_has_not_failed_and_says_that_nothing_ran(
