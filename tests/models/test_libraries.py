@@ -119,6 +119,19 @@ def test_pythaes_loss_is_the_elbo() -> None:
     assert torch.allclose(got, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["IWAEConfig", "MIWAEConfig", "PIWAEConfig", "CIWAEConfig"])
+def test_the_loss_of_importance_weighted_kinds_is_the_elbo_too(kind: str) -> None:
+    pytest.importorskip("pythae.models")
+    plain, weighted = (
+        PythaeVae(SHAPE, {"name": name, "latent_dim": 2, "reconstruction_loss": "mse"}).eval()
+        for name in ("VAEConfig", kind)
+    )
+    weighted.load_state_dict(plain.state_dict())
+    x = images()
+    a, b = (model.loss(x, None, torch.Generator().manual_seed(3)) for model in (plain, weighted))
+    assert torch.equal(a, b)
+
+
 def test_an_autoencoder_kl_reconstructs_as_diffusers_does(place: Path, line: Callable[..., Run]) -> None:
     theirs = autoencoder_kl()
     theirs.save_pretrained(place / "kl")
