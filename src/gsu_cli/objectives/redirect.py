@@ -29,7 +29,7 @@ from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.nearest import clean_means, nearest
-from gsu_cli.objectives.posteriors import posterior, posterior_latents
+from gsu_cli.objectives.posteriors import LARGE, LARGE_AT_ONCE, posterior, posterior_latents
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.surgery.devices import share_of, wide
 from gsu_cli.surgery.ranks import joined
@@ -147,7 +147,8 @@ def retained_share(model: Any, targets: Tensor, forget: Images, retain: Images, 
     n = min(len(forget), len(retain))
     pool = torch.cat([posterior(model, part)[0][:n] for part in (retain, forget)])
     unlabelled = torch.full((len(targets),), NULL, device=targets.device)
-    parts = zip(targets.split(BLOCK), unlabelled.split(BLOCK), strict=True)
+    size = BLOCK if targets[:1].numel() <= LARGE else LARGE_AT_ONCE
+    parts = zip(targets.split(size), unlabelled.split(size), strict=True)
     means = joined(parts, lambda part: conditions.posterior(model, *part)[0])
     return share_of(nearest(means, pool, min(neighbours, 2 * n)) < n)
 

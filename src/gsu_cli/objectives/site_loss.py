@@ -25,6 +25,7 @@ from gsu_cli.surgery.ranks import joined
 from gsu_cli.surgery.streaming import BlockLoss, losses_of
 
 VALUES = 1_228_800  # of targets, at most, in a pass: 100 faces of 64 x 64 in colour, whose maps stay in a CPU's caches
+LOOKED_AT = VALUES // 2  # the same where no gradient is taken, whose sums would have other last bits: half the memory
 
 
 class SiteLoss:
@@ -83,9 +84,9 @@ class SiteLoss:
         loss = self.maker.output_loss.nll(output, targets)
         return loss if part.constant is None else loss + part.constant
 
-    def _at_once(self) -> int:
+    def _at_once(self, values: int = VALUES) -> int:
         """Sites in a pass; how many changes no loss of a site."""
-        return max(1, min(BLOCK, VALUES // max(self.sites.targets[:1].numel(), 1)))
+        return max(1, min(BLOCK, values // max(self.sites.targets[:1].numel(), 1)))
 
     @torch.no_grad()
     def losses(self, theta: dict[str, Tensor]) -> Tensor:
@@ -95,10 +96,11 @@ class SiteLoss:
             NonFiniteError: their mean is nan or infinite.
         """
         through = folded(self.maker.network, self._own(theta)) if self.folds and len(self.sites.inputs) == 1 else None
+        size = self._at_once(LOOKED_AT)
         if through is None:
-            found = losses_of(self.blocks(BLOCK), theta)
+            found = losses_of(self.blocks(size), theta)
         else:
-            found = joined(self.sites.split(self._at_once()), lambda part: self._loss(through(*part.inputs), part))
+            found = joined(self.sites.split(size), lambda part: self._loss(through(*part.inputs), part))
         value = wide(found).mean()
         if not torch.isfinite(value):
             raise NonFiniteError(f"{self.what} must stay finite", found=float(value))
