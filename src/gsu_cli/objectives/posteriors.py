@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
-from gsu_cli.models import conditions
+from gsu_cli.models import conditions, passes
 from gsu_cli.models.conditions import code
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import normal
 
-AT_ONCE, LARGE_AT_ONCE = 2000, 100  # images: maps of a hundred large ones stay in a CPU's caches, in half the time
-LARGE = 3_072  # values of an image, more of which are large
+AT_ONCE = 2000  # images that are not large
 
 _kept: list[dict[tuple[int, int], tuple[Any, Tensor, tuple[Tensor, Tensor]]]] = []
 
@@ -37,7 +36,7 @@ def posterior(model: Any, images: Images) -> tuple[Tensor, Tensor]:
     key = id(model), id(images.pixels)
     if _kept and key in _kept[-1]:
         return _kept[-1][key][2]
-    size = AT_ONCE if images.pixels[:1].numel() <= LARGE else LARGE_AT_ONCE
+    size = AT_ONCE if images.pixels[:1].numel() <= passes.LARGE else passes.AT_ONCE
     parts = [conditions.posterior(model, x, y) for x, y in images.batches(size)]
     found = torch.cat([m for m, _ in parts]), torch.cat([s for _, s in parts])
     if _kept:

@@ -26,10 +26,11 @@ from gsu_cli.models import conditions
 from gsu_cli.models.conditions import NULL, code
 from gsu_cli.models.decoders import GRADIENTS_ALONE, check_network
 from gsu_cli.models.model import decode
+from gsu_cli.models.passes import AT_ONCE, LARGE
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.nearest import clean_means, nearest
-from gsu_cli.objectives.posteriors import LARGE, LARGE_AT_ONCE, posterior, posterior_latents
+from gsu_cli.objectives.posteriors import posterior, posterior_latents
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.surgery.devices import share_of, wide
 from gsu_cli.surgery.ranks import joined
@@ -147,7 +148,7 @@ def retained_share(model: Any, targets: Tensor, forget: Images, retain: Images, 
     n = min(len(forget), len(retain))
     pool = torch.cat([posterior(model, part)[0][:n] for part in (retain, forget)])
     unlabelled = torch.full((len(targets),), NULL, device=targets.device)
-    size = BLOCK if targets[:1].numel() <= LARGE else LARGE_AT_ONCE
+    size = AT_ONCE if targets[:1].numel() > LARGE else BLOCK
     parts = zip(targets.split(size), unlabelled.split(size), strict=True)
     means = joined(parts, lambda part: conditions.posterior(model, *part)[0])
     return share_of(nearest(means, pool, min(neighbours, 2 * n)) < n)
