@@ -27,6 +27,6 @@ def at_once(x: Tensor, shape: Sequence[int], *, training: bool) -> int:
     return AT_ONCE if apart else max(len(x), 1)
 
 
-def whole(parts: Sequence[Tensor]) -> Tensor:
+def together(parts: Sequence[Tensor]) -> Tensor:
     """Passes one after the other; a single one as it is."""
     return parts[0] if len(parts) == 1 else torch.cat(tuple(parts))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.models.model import Model
-from gsu_cli.models.passes import at_once, whole
+from gsu_cli.models.passes import at_once, together
 from gsu_cli.models.sites import OutputLoss
 from gsu_cli.surgery.devices import device_of, normal
 
@@ -31,16 +31,16 @@ class Vae(Model):
     def decode(self, z: Tensor) -> Tensor:
         """Images in [0, 1], ``(n, c, h, w)``, at latents ``(n, z)``."""
         parts = z.split(at_once(z, self.shape, training=self.training))
-        return whole([self.likelihood.mean(self.decoder(part)) for part in parts])
+        return together([self.likelihood.mean(self.decoder(part)) for part in parts])
 
     def loss(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Tensor:
         """-ELBO of each image in nats, ``(n,)``, with one reparametrised latent; labels are ignored."""
         size = at_once(x, self.shape, training=self.training)
-        mean, sd = map(whole, zip(*map(self.posterior, x.split(size)), strict=True))
+        mean, sd = map(together, zip(*map(self.posterior, x.split(size)), strict=True))
         z = mean + sd * normal(mean.shape, generator, mean)
         kl = 0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)
         passes = zip(z.split(size), x.split(size), strict=True)
-        return whole([self.likelihood.nll(self.decoder(a), b) for a, b in passes]) + kl
+        return together([self.likelihood.nll(self.decoder(a), b) for a, b in passes]) + kl
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """``n`` images in [0, 1] at latents from the prior N(0, I)."""
