@@ -19,7 +19,10 @@ from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs.models import build_model
 
 CONF = Path(__file__).parents[2] / "conf"
-MODELS = ("ddpm", "ddpm_conditional", "flow", "dcgan", "cvae", "mlp_vae", "mlp_vae_bn", "conv_vae_images")
+MODELS = (
+    "ddpm", "ddpm_conditional", "flow", "dcgan", "cvae", "mlp_vae", "mlp_vae_bn", "conv_vae_images", "ppca",
+    "judge_cnn",
+)  # fmt: skip
 NO_COUNT = (0, -1, 2.0, "2", True, None, [4], 0.5, math.nan)
 NO_COUNTS = (0, [], [0], [-8, 8], [8.0, 16], ["8", 16], [True, 8], "8", {"a": 8}, [[8, 16]])
 NO_SIZE = (-1, math.nan, math.inf, "1", True, None, [1])
@@ -37,6 +40,8 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "drop": (1, 1.5, *NO_SIZE),
     "guidance": (100.5, 1e300, *NO_SIZE),
     "gamma": NO_SIZE,
+    "width": NO_COUNT,
+    "feature_dim": NO_COUNT,
     "sigma": (0, 10.5, 1e-7, 1e-300, 1e300, -1, math.nan, "1", True, [1]),
 }
 RECIPES = ("default", "ddpm", "dcgan", "faces", "judge")

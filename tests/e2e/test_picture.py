@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
 import torch
 
 import tiny_world
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.samples import reconstructions
-from gsu_cli.verbs.picture import SAMPLES, samples
+from gsu_cli.verbs import picture
+from gsu_cli.verbs.picture import SAMPLES, draw_picture, samples
 
 
 def subjects() -> dict[str, EvaluatedModel]:
@@ -41,3 +47,13 @@ def test_of_many_the_first() -> None:
 
 def test_classes_have_blocks_of_their_own() -> None:
     assert samples(tiny_world.split(), subjects()) == []
+
+
+def test_without_a_judge_nobody_says_what_samples_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[int, ...]] = []
+    monkeypatch.setattr(picture, "contact_sheet", lambda *sheet, **_: drawn.append(sheet[4]))
+    record = SimpleNamespace(transitions={}, outputs={})
+    session: Any = SimpleNamespace(folder=tmp_path, record=record)
+    draw_picture(session, tiny_world.split(), subjects())
+    assert drawn == [()], "no target, so no heading that none of them shows class 1"
+    assert record.outputs["samples"]["judge"] is None

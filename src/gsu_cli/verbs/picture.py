@@ -23,7 +23,8 @@ def draw_picture(session: Session, split: Split, subjects: Mapping[str, Evaluate
     """``samples.png``, labelled by the first judge that looked at all of them."""
     verdicts = {name: dict(s.verdicts) for name, s in subjects.items()}
     judge = next((j for j in next(iter(verdicts.values())) if all(j in v for v in verdicts.values())), None)
-    names, targets = {-1: "", **split.dataset.class_names}, tuple(split.target_classes or ())
+    names = {-1: "", **split.dataset.class_names}
+    targets = tuple(split.target_classes or ()) if judge else ()  # without a judge nobody says what a sample shows
     blank = torch.full((len(next(iter(subjects.values())).pixels),), -1)
     labels = dict.fromkeys(subjects, blank)
     for name in subjects if judge else ():
