@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from gsu_cli.errors import UsageError, did_you_mean
 
+LEAST_SHARE = 1e-9  # far below what float32 tells apart, 6e-8 of a loss
 SCALED = "scale the images by dataset.size, which folder, parquet, celeba and avatars have"  # a way out
 
 
@@ -60,7 +61,9 @@ def as_int(key: str, value: object, least: int = 1) -> int:
         UsageError: it is none.
     """
     if not is_int(value, least):
-        raise UsageError(f"`{key}` must be an integer >= {least}", found=quoted(value))
+        whole = isinstance(value, float) and value.is_integer() and value >= least  # 1e4 is no integer to Hydra
+        way_out = f"Type {key}={int(value)}" if whole else ""  # type: ignore[call-overload]
+        raise UsageError(f"`{key}` must be an integer >= {least}", found=quoted(value), way_out=way_out)
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
@@ -96,6 +99,9 @@ def as_share(key: str, value: object) -> float:
     """
     if not (is_number(value) and 0 < float(value) <= 1):  # type: ignore[arg-type]
         raise UsageError(f"`{key}` must be a share in (0, 1], 0.01 being 1 %", found=quoted(value))
+    if float(value) < LEAST_SHARE:  # type: ignore[arg-type]
+        rule = f"`{key}` must be at least {LEAST_SHARE:g}: what changes a loss by less is rounding"
+        raise UsageError(rule, found=quoted(value))
     return float(value)  # type: ignore[arg-type]
 
 

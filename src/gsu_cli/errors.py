@@ -88,6 +88,28 @@ class ProcessError(GsuError):
         return cls("all processes must live until the work is done", found=f"one that ended ({why.splitlines()[0]})")
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind it: what a library does on its way out may fail in turn and hide the interrupt.
+
+    >>> try:
+    ...     try:
+    ...         raise KeyboardInterrupt
+    ...     finally:
+    ...         {}["open file"]
+    ... except KeyError as error:
+    ...     is_interrupt(error), is_interrupt(KeyError())
+    (True, False)
+    """
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        if isinstance(link, KeyboardInterrupt):
+            return True
+        seen.add(id(link))
+        link = link.__cause__ or link.__context__
+    return False
+
+
 FORMER = {
     "neg_elbo_retain": "heldout_loss_retain", "neg_elbo_forget": "heldout_loss_forget",
     "neg_elbo_drawn": "sample_nll_retrained", "identity": "retained_shift", "identity_distance": "retained_shift",

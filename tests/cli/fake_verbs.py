@@ -57,6 +57,11 @@ def unlearn(config: DictConfig) -> None:
             raise RuntimeError("I/O error: No space left on device (os error 28)")
         case "interrupt":
             raise KeyboardInterrupt
+        case "interrupt_hidden":
+            try:
+                raise KeyboardInterrupt
+            finally:
+                raise UnboundLocalError("of a library that tidies up")
         case "wait":
             print("waiting", flush=True)
             time.sleep(30)

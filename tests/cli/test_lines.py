@@ -86,6 +86,7 @@ MISTAKES = [
     ("unlearn dataset=mnist do=wrapped", 1, "gsu: `dataset.path` must hold images; found nothing."),
     ("unlearn dataset=mnist do=disk_full", 1, "the disk must have room for the results; found none left at unlearned"),
     ("unlearn dataset=mnist do=disk_full_in_rust", 1, "the disk must have room for the results"),
+    ("unlearn dataset=mnist do=interrupt_hidden", 130, "gsu: interrupted. What was finished is in outputs/unlearn/"),
     ("unlearn dataset=mnist do=interrupt", 130, "gsu: interrupted. What was finished is in outputs/unlearn/"),
     ("unlearn -m dataset=mnist seed=1,1", 2, "the values of a sweep over `seed` must differ; found 1 twice"),
     ("unlearn -m dataset=mnist forget.class=1,01", 2, "must differ; found 1 and 01, which are the same"),

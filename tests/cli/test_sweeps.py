@@ -71,8 +71,9 @@ def test_a_sweep_that_did_more_than_refuse_is_kept(in_process: Run, tmp_path: Pa
     assert len(list(tmp_path.rglob("record.json"))) == 2 * len(do.split(","))
 
 
-def test_interrupt_ends_a_sweep_and_prints_what_there_is(in_process: Run, tmp_path: Path) -> None:
-    code, out, err = in_process("unlearn", "-m", "dataset=mnist", "do=nothing,interrupt,nothing_else")
+@pytest.mark.parametrize("how", ["interrupt", "interrupt_hidden"])
+def test_interrupt_ends_a_sweep_and_prints_what_there_is(in_process: Run, tmp_path: Path, how: str) -> None:
+    code, out, err = in_process("unlearn", "-m", "dataset=mnist", f"do=nothing,{how},nothing_else")
     assert code == 130
     assert out == "sweep of 2 cells\n"
     assert re.fullmatch(r"gsu: interrupted\. What was finished is in outputs/unlearn/sweeps/\S+\n", err)

@@ -283,7 +283,11 @@ def test_every_model_is_audited_at_the_guidance_of_the_run(
         (("run={run}", "audit=nothing"), 2, "`audit` must be one of distance, exact, full, influence"),
         (("run={run}", "audit.rebound.at=[3,2]"), 2, "`audit.rebound.at` must ascend"),
         (("run={run}", "checkpoint.path=x"), 2, "`run` names the weights"),
-        (("run={trained}",), 2, "`run` must be a finished run of `gsu unlearn` with weights; found train, done"),
+        (
+            ("run={trained}",),
+            2,
+            "finished run of `gsu unlearn` with weights; found one of `gsu train` (done)",
+        ),
     ],
 )
 def test_bad_lines(

@@ -132,6 +132,17 @@ def test_a_report_replaces_only_what_gsu_wrote(gsu: Gsu, outputs: Path, place: s
     assert gsu(*line).code == 0
 
 
+def test_a_key_that_no_run_has(gsu: Gsu, outputs: Path) -> None:
+    typed = gsu("report", f"runs={outputs}", "by=[method,method.lrr]")
+    assert (typed.code, typed.err.count("\n")) == (2, 1)
+    assert "each key of `by` must be one that a run has; found method.lrr. Did you mean 'method.lr'?" in typed.err
+
+
+def test_a_folder_may_have_a_dot_in_its_name(gsu: Gsu, outputs: Path, tmp_path: Path) -> None:
+    assert gsu("report", f"runs={outputs}", "output=tables.v2", "format=csv").code == 0
+    assert written(tmp_path / "tables.v2") == [".gsu-report.json", "table.csv"]
+
+
 def test_chosen_columns_stand_in_every_format(gsu: Gsu, outputs: Path, tmp_path: Path) -> None:
     words = ["columns=[runs,feature_ratio]", "format=[terminal,csv,html]", "output=t", "by=[method]"]
     typed = gsu("report", f"runs={outputs}", *words)
@@ -190,8 +201,11 @@ def test_compacted_records_of_the_docs(gsu: Gsu, tmp_path: Path) -> None:
         (["format=[]"], "`format` must be one of"),
         (["format=md"], "found md. Did you mean 'markdown'?"),
         (["format=tex"], "found tex. Did you mean 'latex'?"),
+        (["output=t.md"], "`output` must end as a file of its format does; found t.md for html. Type format=markdown"),
+        (["output=t.md", "format=csv"], "Type format=markdown, or output=t.csv\n"),
         (["replace=maybe"], "`replace` must be true or false; found maybe"),
         (["by=methd"], "`by` must hold method, forget"),
+        (["by=methd"], "found methd. Did you mean 'method'?"),
         (["output=x.html", "format=[html,csv]"], "`output` must be a folder for several formats"),
         (["columns=[]"], "`columns` must be list, all, or names of columns"),
         (["columns=[list,runs]"], "Type columns=list to see the names"),
@@ -208,7 +222,11 @@ def test_what_is_refused(gsu: Gsu, outputs: Path, tmp_path: Path, words: list[st
 
 @pytest.mark.parametrize(
     ("asked", "said"),
-    [("nonsense", "names among feature_ratio.cnn"), ("[feature_ratio.cmn]", "Did you mean 'feature_ratio.cnn'")],
+    [
+        ("nonsense", "names among feature_ratio.cnn"),
+        ("[feature_ratio.cmn]", "Did you mean 'feature_ratio.cnn'"),
+        ("retain_los", "Did you mean 'heldout_loss_retain'?"),
+    ],
 )
 def test_a_column_that_no_run_has(gsu: Gsu, outputs: Path, tmp_path: Path, asked: str, said: str) -> None:
     typed = gsu("report", f"columns={asked}")

@@ -17,7 +17,7 @@ from gsu_cli import __version__
 from gsu_cli.cli import pages, several
 from gsu_cli.cli.app import App
 from gsu_cli.cli.collector import resting
-from gsu_cli.errors import NotApplicableError, UsageError, did_you_mean
+from gsu_cli.errors import NotApplicableError, UsageError, did_you_mean, is_interrupt
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
@@ -87,7 +87,9 @@ def _dispatch(words: list[str], app: App) -> int:
                 return _run(replace(app, verb=_verb(first)), _topic(rest) if first == "show" else rest)
     except BrokenPipeError:
         raise
-    except Exception as error:  # noqa: BLE001 - the one place where exceptions become exit codes
+    except Exception as error:  # the one place where exceptions become exit codes
+        if is_interrupt(error):
+            raise KeyboardInterrupt from error
         from gsu_cli.cli.error_messages import complain  # help does without
 
         return complain(error, app)
@@ -121,7 +123,9 @@ def _run(app: App, words: list[str]) -> int:
             run_verb(app, line.words)
     except BrokenPipeError:
         raise
-    except Exception as error:  # noqa: BLE001 - as above; `app` now knows the verb and can suggest its keys
+    except Exception as error:  # as above; `app` now knows the verb and can suggest its keys
+        if is_interrupt(error):
+            raise KeyboardInterrupt from error
         from gsu_cli.cli.error_messages import DEFECT, complain
 
         code = complain(error, app)

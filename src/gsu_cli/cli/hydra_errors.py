@@ -28,7 +28,15 @@ from omegaconf.errors import (
 )
 
 from gsu_cli.cli.app import App
-from gsu_cli.cli.suggestions import known_keys, left_out_choice, left_out_of_the_table, option_of, suggest_key
+from gsu_cli.cli.suggestions import (
+    known_keys,
+    left_out_choice,
+    left_out_of_the_table,
+    of_other_choices,
+    option_of,
+    suggest_key,
+    takes_list,
+)
 from gsu_cli.errors import UsageError, did_you_mean, renamed
 from gsu_cli.run.groups import option_names
 
@@ -61,6 +69,7 @@ def as_usage_error(error: Exception, app: App) -> UsageError | None:
     return None
 
 
+WORDS = "every word after the verb must read key=value"
 PARSERS = ("hydra", "omegaconf", "antlr4")  # packages that read the line and the configs
 
 
@@ -87,7 +96,8 @@ EXTRAS = {
 
 def _missing_config(error: MissingConfigException, app: App) -> UsageError:
     group, _, choice = str(error.missing_cfg_file or "").rpartition("/")
-    listed = error.options or (option_names(app.conf_dir / group) if (app.conf_dir / group).is_dir() else ())
+    own = option_names(app.conf_dir / group) if (app.conf_dir / group).is_dir() else ()
+    listed = own if own and set(error.options or ()) <= set(own) else error.options or own  # Hydra lists no folders
     options = sorted(option for option in listed if not option.startswith("_"))
     if group.startswith("hydra/") and choice in EXTRAS:
         way_out = f"Type pip install 'gsu-cli[{EXTRAS[choice]}]'"
@@ -101,12 +111,16 @@ def _missing_config(error: MissingConfigException, app: App) -> UsageError:
 def _unreadable(error: OverrideParseException, app: App) -> UsageError:
     word = str(error.override)
     if re.fullmatch(r"[\w.-]+", word):
-        groups = option_of(word, app)
-        way_out = f"Did you mean {groups[0] + '=' + word!r}? " if groups else suggest_key(word, known_keys(app), "=...")
-        return UsageError("every word after the verb must read key=value", found=word, way_out=way_out)
+        groups, keys = option_of(word, app), known_keys(app)
+        if word in keys:
+            after = [*app.overrides, ""][[*app.overrides, word].index(word) + 1]
+            value = after if re.fullmatch(r"[\w.-]+", after) and after not in keys else "VALUE"
+            return UsageError(WORDS, found=word, way_out=f"Type {word}={value}")
+        way_out = f"Did you mean {groups[0] + '=' + word!r}? " if groups else suggest_key(word, keys, "=...")
+        return UsageError(WORDS, found=word, way_out=way_out)
     reason = _flat(str(error).removeprefix(f"Error parsing override '{word}'"))
     way_out = f"Put values with spaces or special characters in quotes twice: 'key=\"value\"' ({reason})."
-    return UsageError("every word after the verb must read key=value", found=word, way_out=way_out)
+    return UsageError(WORDS, found=word, way_out=way_out)
 
 
 def _instantiation(error: InstantiationException) -> UsageError | None:
@@ -146,7 +160,8 @@ def _unknown_key(match: re.Match[str], app: App) -> UsageError:
     keys = known_keys(app)
     if (left_out := left_out_choice(name, keys, app)) is not None:
         return left_out
-    near = (name not in keys and renamed(name) not in keys and left_out_of_the_table(name)) or suggest_key(name, keys)
+    known = name in keys or renamed(name) in keys
+    near = (not known and (left_out_of_the_table(name) or of_other_choices(name, app))) or suggest_key(name, keys)
     way_out = f"{near}See every setting with `gsu {app.verb} --cfg job`."
     return UsageError(f"a setting must be one that `gsu {app.verb}` has", found=name, way_out=way_out)
 
@@ -157,7 +172,7 @@ def _unchosen_group(match: re.Match[str], app: App) -> UsageError:
 
 def _ambiguous(match: re.Match[str], app: App) -> UsageError:
     key, _, value = match[1].partition("=")
-    way_out = f"Add -m to sweep over them, or write {key}=[{value}] for a list."
+    way_out = "Add -m to sweep over them" + (f", or write {key}=[{value}] for a list." if takes_list(key, app) else ".")
     return UsageError(f"`{key}` must be one value unless the line is a sweep", found=value, way_out=way_out)
 
 
@@ -171,6 +186,13 @@ def _appended(match: re.Match[str], app: App) -> UsageError:
     )
 
 
+def _unmergeable(match: re.Match[str], app: App) -> UsageError:
+    key, _, value = match[1].partition("=")
+    stays, kind = ("a group of settings", "KEY=VALUE") if not match[2].endswith("ListConfig") else ("a list", "")
+    way_out = f"Type {key}.{kind}" if kind else f"Type {key}=[{value}]"
+    return UsageError(f"`{key}` must stay {stays}", found=value, way_out=way_out)
+
+
 _RETOLD: tuple[tuple[str, _Retelling], ...] = (
     (r"Could not override '([^']+)'", _unknown_key),
     (r"Override (\S+?)=\S* looks like a config group override", _unknown_key),
@@ -178,12 +200,13 @@ _RETOLD: tuple[tuple[str, _Retelling], ...] = (
     (r"You must specify '([^']+)'[\s\S]*Available options:\s*([\s\S]*)", _unchosen_group),
     (r"Ambiguous value for argument '([^']+)'", _ambiguous),
     (r"Sweep parameters '([^']+)' requires --multirun", _sweep_only),
+    (r"Error merging override (\S+=.*)[\s\S]*(Cannot merge \w+|is not a subclass)", _unmergeable),
     (r"Could not append to config. An item is already at '([^']+)'", _appended),
 )
 
 
 def _composition(error: Exception, app: App) -> UsageError:
-    text = str(error)
+    text = "\n".join(map(str, filter(None, (error, error.__cause__))))
     for pattern, retell in _RETOLD:
         match = re.search(pattern, text)
         if match:
@@ -191,7 +214,7 @@ def _composition(error: Exception, app: App) -> UsageError:
     cause = (
         f": {_flat(str(error.__cause__))}" if isinstance(error, ConfigCompositionException) and error.__cause__ else ""
     )
-    return UsageError("the line and the configs must fit together", found=_flat(text) + cause)
+    return UsageError("the line and the configs must fit together", found=_flat(str(error)) + cause)
 
 
 def _flat(text: str) -> str:

@@ -25,7 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from gsu_cli.cli import several
 from gsu_cli.cli.app import App
 from gsu_cli.cli.error_messages import complain, explain
-from gsu_cli.errors import GsuError, NotApplicableError, OutputError, UsageError
+from gsu_cli.errors import GsuError, NotApplicableError, OutputError, UsageError, is_interrupt
 from gsu_cli.run import folders
 from gsu_cli.run.memory import is_out_of_memory, memory_error
 from gsu_cli.run.record import FILE, Record, write_record
@@ -57,6 +57,8 @@ class Task:
             return self._call(config)
         except Exception as error:
             log.info("failed", exc_info=error)
+            if is_interrupt(error):
+                raise KeyboardInterrupt from error
             if in_sweep:
                 self._report_cell(error)
             else:

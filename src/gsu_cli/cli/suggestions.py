@@ -1,4 +1,4 @@
-"""What the user may have meant: the settings and choices that exist near the line that was refused."""
+"""What the user may have had in mind: the settings and choices that exist near the line that was refused."""
 
 from __future__ import annotations
 
@@ -11,6 +11,20 @@ from gsu_cli.cli.app import App
 from gsu_cli.cli.pages import choices
 from gsu_cli.errors import UsageError, did_you_mean, renamed
 from gsu_cli.run.groups import defaults_of, option_names, takes_several
+
+SHOWN = 4  # choices named in a sentence
+SINGLE = (
+    "seed",
+    "evaluation.",
+    "checkpoint.",
+    "paths.",
+    "protocol.",
+    "training.",
+    "device",
+    "precision",
+    "retrain",
+    "run",
+)
 
 
 def suggest_key(name: str, keys: list[str], ending: str = "") -> str:
@@ -62,6 +76,27 @@ def left_out_choice(name: str, keys: list[str], app: App) -> UsageError | None:
     chosen = [part for part in re.findall(r"[\w/.-]+", typed.partition("=")[2]) if part not in ("null", "none")]
     way_out = f"Type {group}=[{','.join([*chosen, choice])}]"
     return UsageError(f"`{name}` needs {choice} among the choices of `{group}`", found=typed, way_out=way_out)
+
+
+def of_other_choices(name: str, app: App) -> str:
+    """A hint for a setting that other choices of its group have, such as ``method.lr``; else the empty string."""
+    group, _, leaf = name.partition(".")
+    if not re.fullmatch(r"\w+", leaf) or not (app.conf_dir / group).is_dir():
+        return ""
+    own = re.compile(rf"^{leaf}:", re.MULTILINE)
+    names = [o for o in option_names(app.conf_dir / group) if not o.startswith("_")]
+    having = [o for o in names if own.search((app.conf_dir / group / f"{o}.yaml").read_text(encoding="utf-8"))]
+    if not having:
+        return ""
+    more = f" and {len(having) - SHOWN} more" if len(having) > SHOWN else ""
+    return f"Choose one that has it, {group}={', '.join(having[:SHOWN])}{more}, or another setting. "
+
+
+def takes_list(key: str, app: App) -> bool:
+    """Whether several values of a key may stand in one run."""
+    if (app.conf_dir / key).is_dir():
+        return takes_several(key, app.conf_dir)
+    return not key.startswith(SINGLE)
 
 
 def option_of(word: str, app: App) -> list[str]:

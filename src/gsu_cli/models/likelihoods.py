@@ -48,7 +48,7 @@ class Gaussian:
             raise UsageError(
                 f"`model.sigma` must be at least {LEAST_SIGMA:g}: below it the loss of an image overflows",
                 found=sigma,
-                way_out="A step between two grey levels of 8 bits is 0.004",
+                way_out="Type 0.004 or more, a step between two grey levels of 8 bits",
             )
         self.sigma = float(sigma)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -32,7 +33,7 @@ def chosen(tables: Sequence[Table], asked: Sequence[str]) -> list[Table]:
     there = names(tables)
     for name in asked:
         if name != ALL and not any(_is(column, name) for column in there):
-            close = did_you_mean(name, there).strip()
+            close = (_of_head(name, tables) or did_you_mean(name, there)).strip()
             raise UsageError(f"`columns` must hold all, or names among {', '.join(there)}", found=name, way_out=close)
     found = []
     for table in tables:
@@ -44,6 +45,18 @@ def chosen(tables: Sequence[Table], asked: Sequence[str]) -> list[Table]:
         if more:
             found.append(take(table, list(dict.fromkeys(keys + more))))
     return found
+
+
+def _of_head(name: str, tables: Sequence[Table]) -> str:
+    """For what is a head and no name: "retain loss" stands above ``heldout_loss_retain``."""
+    columns = {c.title(): c.name for table in tables for c in table.columns if not c.is_key}
+    heads = {_word(head.partition("(")[0]): own for head, own in columns.items()}
+    near = next((head for head in heads if f"{head!r}?" in did_you_mean(_word(name), heads)), None)
+    return f"Did you mean {heads[near]!r}? " if near else ""
+
+
+def _word(text: str) -> str:
+    return re.sub(r"\W+", "_", text.strip()).lower()
 
 
 def take(table: Table, indices: Sequence[int]) -> Table:

@@ -17,6 +17,7 @@ from gsu_cli.report.settings import PLACES
 from gsu_cli.run.files import write_text
 from gsu_cli.run.record import Record, record_of
 
+MAKE = "Make one with `gsu report format=records`"
 KEPT = ("verb", "schema", "status", "error", "command", "started", "config_hash", "seeds", "seconds", "versions")
 DROPPED = ("dataset", "seed", "seeds", "paths", "logger", "hydra")  # of the config; a table needs all else
 DETAILS = ("cost", "calibration", "own_drift")  # of the update
@@ -78,10 +79,13 @@ def read_compact(path: Path) -> list[Record]:
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        raise GsuError(f"{path} must be readable JSON", found=str(e)) from e
+    except OSError as e:
+        found = (e.strerror or str(e)).lower()
+        raise GsuError(f"{path} must be a list of records", found=found, way_out=MAKE) from e
+    except ValueError as e:
+        raise GsuError(f"{path} must be readable JSON", found=str(e), way_out=MAKE) from e
     if not isinstance(entries, list):
-        raise GsuError(f"{path} must hold a list of records", found=type(entries).__name__)
+        raise GsuError(f"{path} must hold a list of records", found=type(entries).__name__, way_out=MAKE)
     return [record_of(_whole(entry), path) for entry in entries]
 
 

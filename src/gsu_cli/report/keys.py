@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from gsu_cli.errors import UsageError, renamed
+from gsu_cli.errors import UsageError, did_you_mean, renamed
 from gsu_cli.report.once import once, once_of_all
 from gsu_cli.report.settings import chosen, data, needed, weights
 from gsu_cli.run.record import Record
@@ -77,9 +77,32 @@ def check_keys(names: list[str]) -> None:
         plain = name in NAMED or name == "seed" or re.fullmatch(r"\w+(\.\w+)+", name)
         if not plain:
             choices = ", ".join(NAMED)
-            raise UsageError(f"`by` must hold {choices} or dotted keys of the config such as method.lr", found=name)
+            rule = f"`by` must hold {choices} or dotted keys of the config such as method.lr"
+            raise UsageError(rule, found=name, way_out=did_you_mean(name, NAMED).strip())
     if len(set(names)) < len(names):
         raise UsageError("the keys of `by` must differ", found=", ".join(names))
+
+
+def check_recorded(names: Sequence[str], records: Sequence[Record]) -> None:
+    """Refuses a key that no run has, of which a table would be all dashes.
+
+    Raises:
+        UsageError: naming the nearest that one has.
+    """
+    for name in names:
+        if all(key(record, name) in (ABSENT, NOT_RECORDED) for record in records):
+            known = sorted({dotted for record in records for dotted in _dotted(record.config)})
+            near = did_you_mean(name, [*NAMED, *known])
+            way_out = f"{near}The `config` of a record.json holds them"
+            raise UsageError("each key of `by` must be one that a run has", found=name, way_out=way_out)
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
 
 
 def as_text(value: object) -> str:

@@ -101,6 +101,8 @@ def unseen_level(record: Record) -> list[str]:
     unit = str(details.get("loss_unit", "nats")).removesuffix("/image")
     text = f"loss of the forgotten images: {increase:+.3g} {unit}{shares[0]}; "
     text += f"{expected:+.3g}{shares[1]} is expected of images never trained on"
+    if increase < 0:  # both losses fell, of a model that training had left unfinished
+        return [text + "; the step lowered it, so it forgot none of them"]
     if not found.get("ends", True):
         return [text]
     shots = [shot for shot in details.get("shots") or () if {"step_within_bounds", "step_within_budget"} <= shot.keys()]

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import torch
 
-from gsu_cli.errors import NonFiniteError, NotApplicableError, ProcessError
+from gsu_cli.errors import NonFiniteError, NotApplicableError, ProcessError, is_interrupt
 from gsu_cli.run import device as devices
 from gsu_cli.run import provenance
 from gsu_cli.run.files import write_text
@@ -107,7 +107,7 @@ class Session:
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
-        if isinstance(error, KeyboardInterrupt):
+        if is_interrupt(error):
             self.record.status = "interrupted"
         else:
             self.record.status = "n/a" if isinstance(error, NotApplicableError) else "failed"

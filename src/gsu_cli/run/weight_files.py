@@ -84,12 +84,19 @@ def _the_one_in(folder: Path, key: str) -> Path:
             found=f"{', '.join(p.name for p in found[:4])} in {folder}",
             way_out=f"Name the file: {key}={found[0]}",
         )
-    inside = [p for p in sorted(folder.iterdir()) if p.is_dir() and weights_in(p)]
+    inside = [p for p in sorted(folder.iterdir()) if p.is_dir() and len(_seen(p)) == 1]
     raise CheckpointError(
         f"`{key}` must be a file, or a folder with the weights of one model",
         found=f"the folder {folder} without any",
         way_out=f"Type {key}={inside[0]}" if inside else f"Name a file that ends in {', '.join(KINDS)}",
     )
+
+
+def _seen(folder: Path) -> list[Path]:
+    try:
+        return weights_in(folder)
+    except OSError:  # of another user
+        return []
 
 
 def _shards_of(index: Path) -> dict[str, list[str]]:

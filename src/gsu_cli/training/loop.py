@@ -146,7 +146,7 @@ def _batch_sizes(n: int, size: int, model: nn.Module) -> list[int]:
         return sizes
     if len(sizes) == 1 or size == 1:
         raise UsageError(
-            "a model with BatchNorm learns from batches of at least two images",
+            "a model with BatchNorm needs batches of at least two images",
             found=f"{n} images in batches of {size}",
             way_out="Choose more images, a larger training.batch_size, or a model without batch_norm",
         )

@@ -146,7 +146,7 @@ def check_needs(method: object, model: object, split: Split | None = None) -> No
         UsageError: an option is not read for this model.
     """
     if lacks := lacking(model, getattr(method, "needs", ())):
-        needed = "; and ".join(map(_either, lacks))
+        needed = " and with ".join(map(_either, lacks))
         raise NotApplicableError(
             f"`method={getattr(method, 'name', type(method).__name__)}` needs a model with {needed}",
             found=type(model).__name__,

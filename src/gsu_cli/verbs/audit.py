@@ -169,7 +169,7 @@ def _check_run(record: Record) -> None:
     if record.verb != "unlearn" or record.status != "done" or UNLEARNED not in record.outputs:
         raise UsageError(
             "`run` must be a finished run of `gsu unlearn` with weights",
-            found=f"{record.verb}, {record.status}",
+            found=f"one of `gsu {record.verb}` ({record.status})",
             way_out="See `gsu show runs filter.verb=unlearn`",
         )
 

@@ -205,7 +205,7 @@ def open_original(earlier: Record, folder: Path, dataset: Dataset, session: Sess
     if not subjects:
         raise UsageError(
             "`run` must be a run with weights to measure",
-            found=f"{earlier.verb}, {earlier.status}",
+            found=f"one of `gsu {earlier.verb}` ({earlier.status})",
             way_out="Measure a trained model with checkpoint.path=<folder>/model.safetensors",
         )
     return subjects

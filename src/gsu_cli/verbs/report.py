@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from gsu_cli.errors import GsuError, UsageError
 from gsu_cli.report import columns
 from gsu_cli.report.figures.files import KINDS
 from gsu_cli.report.formats import SUFFIXES, terminal
-from gsu_cli.report.keys import check_keys, default_keys
+from gsu_cli.report.keys import check_keys, check_recorded, default_keys
 from gsu_cli.report.once import unchanged
 from gsu_cli.report.overview import tables
 from gsu_cli.report.runs import Broken, Runs, collect
@@ -30,6 +30,16 @@ from gsu_cli.verbs import report_files as files
 from gsu_cli.verbs import report_places, settings
 from gsu_cli.verbs.console import console, note, room, say
 from gsu_cli.verbs.report_places import Planned
+
+ENDINGS: Mapping[str, tuple[str, ...]] = {  # of a single file, and the formats that are written so
+    ".html": ("html",), ".htm": ("html",), ".md": ("markdown",), ".tex": ("latex",), ".csv": ("csv",),
+    ".json": ("json", files.RECORDS), ".txt": ("terminal",), **{f".{kind}": (kind,) for kind in KINDS},
+}  # fmt: skip
+
+
+def ending(name: str) -> str:
+    """How a file of a format ends."""
+    return next(end for end, names in ENDINGS.items() if name in names)
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,11 @@ class Options:
     replace: bool
     title: str
     pictures: int
+
+    @property
+    def single(self) -> bool:
+        """Whether ``output`` names one file, not a folder."""
+        return self.output is not None and self.output.suffix in ENDINGS and not self.output.is_dir()
 
     @classmethod
     def of(cls, cfg: DictConfig) -> Options:
@@ -62,12 +77,14 @@ class Options:
             as_choice("format", name, files.FORMATS)
         output = None if cfg.output is None else Path(str(cfg.output)).expanduser()
         written = [name for name in formats if name != "terminal" or formats == ["terminal"]]
-        if output is not None and output.suffix and not output.is_dir() and len(written) > 1:
+        if output is not None and output.suffix in ENDINGS and not output.is_dir() and len(written) > 1:
             raise UsageError(
                 "`output` must be a folder for several formats",
                 found=f"{output} for {', '.join(written)}",
                 way_out="Type format=html, say, for a single file",
             )
+        if output is not None and not output.is_dir():
+            _check_ending(output, written)
         as_int("pictures", cfg.pictures, 0)
         where = str(places[0]) if len(places) == 1 else f"{len(places)} places"
         title = f"Runs in {where}" if cfg.title is None else str(cfg.title)
@@ -79,6 +96,21 @@ class Options:
             )  # fmt: skip
         replace = as_flag("replace", cfg.replace)
         return cls(places, by, asked, formats, output, replace, title, cfg.pictures)
+
+
+def _check_ending(output: Path, formats: Sequence[str]) -> None:
+    """Refuses a file whose name says another format than the line does.
+
+    Raises:
+        UsageError: with the format to type.
+    """
+    fitting = ENDINGS.get(output.suffix)
+    if fitting is not None and formats and formats[0] not in fitting:
+        raise UsageError(
+            "`output` must end as a file of its format does",
+            found=f"{output} for {formats[0]}",
+            way_out=f"Type format={fitting[0]}, or output={output.with_suffix(ending(formats[0]))}",
+        )
 
 
 @unchanged()
@@ -97,6 +129,7 @@ def main(cfg: DictConfig) -> None:
             way_out="Name the folder of runs with runs=FOLDER, or make one with `gsu unlearn`",
         )
     records = [record for _, record in runs]
+    check_recorded(options.by or [], records)
     by = options.by or default_keys([r for r in records if r.verb == "unlearn"] or records)
     found = tables(records, by)
     if options.columns == ["list"]:
@@ -159,7 +192,7 @@ def _names(found: Sequence[Table]) -> Table:
 def _planned(options: Options, runs: Runs, broken: Broken, by: Sequence[str], chosen: Sequence[Table]) -> list[Planned]:
     hydra = HydraConfig.get()
     folder = options.output or Path(hydra.runtime.output_dir)
-    single = options.output is not None and options.output.suffix != "" and not options.output.is_dir()
+    single = options.single
     if options.output is not None:
         chosen_with(folder.parent if single else folder, f"output={'FILE' if single else 'FOLDER'}")
     planned: list[Planned] = []

@@ -133,9 +133,12 @@ def _compare(given: object) -> None:
     if not isinstance(given, ListConfig) or len(given) != 2:
         raise UsageError("`compare` must be two runs", found=given, way_out="Type compare=[FOLDER,FOLDER].")
     records: list[Record] = []
-    for name, word in zip("AB", given, strict=True):
+    paths: list[Path] = []
+    for word in given:
         path = Path(str(word)).expanduser()
         records.append(validated(read_record(path), path))
-        console.print(Text(f"{name}  {path}  {short(records[-1])}", style="bold"), soft_wrap=True)
+        paths.append(path)
+    for name, path, record in zip("AB", paths, records, strict=True):
+        console.print(Text(f"{name}  {path}  {short(record)}", style="bold"), soft_wrap=True)
     for table in compare(*records):
         console.print(grid(table))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gsu_cli.errors import UsageError
+from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.run.record import Record
 from gsu_cli.verbs import console
 
@@ -47,9 +47,9 @@ def _number(record: Record, name: str) -> float:
         here = here.get(part) if isinstance(here, Mapping) else None
     if isinstance(here, bool) or not isinstance(here, int | float):
         known = sorted(_numbers({"update": record.update, "seconds": record.seconds}))
-        raise UsageError(
-            "`tune` must name a number that the run has", found=name, way_out=f"Choose one of {', '.join(known)}"
-        )
+        usual = [k for k in known if k.startswith("update.") and not k.startswith("update.details.")]
+        way_out = f"{did_you_mean(name, known)}Choose one of {', '.join(usual)}, or any other number of record.json"
+        raise UsageError("`tune` must name a number that the run has", found=name, way_out=way_out)
     return float(here)
 
 
