@@ -31,7 +31,7 @@ def check_guidance(
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise UsageError(f"`{option}` must be a finite number >= 0", found=quoted(value))
     if value > MOST:
-        raise UsageError(f"`{option}` must be at most {MOST:g}", found=value, way_out="Type a number from 1 to 10, as is usual")
+        raise UsageError(f"`{option}` must be at most {MOST:g}", found=value, way_out="Type 1 to 10, as is usual")
     if value != 1 and not conditions:
         raise UsageError(
             f"`{option}` needs a conditional diffusion model: it goes from what is said without a condition to what is "
