@@ -22,13 +22,13 @@ from scipy.stats import spearmanr
 
 import faces
 from gsu_cli.report.compact import read_compact
-from gsu_cli.report.numbers import change
-from gsu_cli.run.record import Record, read_record
+from gsu_cli.report.numbers import change, newcombe
+from gsu_cli.run.record import Measurement, Record, read_record
 
 JUDGES = {"cnn": "CNN", "knn": "kNN"}
 DEVELOPMENT = ("shipped", "batch norm")
 OTHERS = ("newton", "finetune", "moon", "neggrad_plus")
-OURS = ("Fisher surgery", "chosen")
+OURS = ("Fisher surgery", "chosen", "joint_redirect")
 SEED = 0
 
 
@@ -83,9 +83,11 @@ def changes(record: Record) -> list[float]:
 def section(folder: Path) -> str:
     """Rank correlations, and the cells in which Fisher surgery goes as far as the best of the others."""
     rows = json.loads((folder / "own_shares.json").read_text("utf-8"))
-    by_digest: dict[str, list[float]] = {}
+    by_digest, measured = dict[str, list[float]](), dict[str, Record]()
     for record in read_compact(folder / "records.json"):
-        by_digest[record.outputs["unlearned"]["sha256"]] = changes(record)
+        if "unlearned" in record.outputs:
+            digest = record.outputs["unlearned"]["sha256"]
+            by_digest[digest], measured[digest] = changes(record), record
     rows = [r for r in rows if len(by_digest.get(r["sha256"], [])) == len(JUDGES)]
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -105,7 +107,7 @@ def section(folder: Path) -> str:
         [
             f"## The criterion and the judges\n\n{made}",
             faces.grid(("runs of", "n", *(f"with the {label}" for label in JUDGES.values())), ranks),
-            _as_far(rows, by_digest),
+            _as_far(rows, by_digest, measured),
         ]
     )
 
@@ -115,34 +117,48 @@ def _rank(found: Sequence[dict[str, Any]], changes_of: dict[str, list[float]], j
     return float(spearmanr(own, [changes_of[r["sha256"]][judge] for r in found]).statistic)
 
 
-def _as_far(rows: Sequence[dict[str, Any]], changes_of: dict[str, list[float]]) -> str:
-    """By both judges at least as far as whichever of the others forgets most, by the sum of both."""
-    cells: dict[str, dict[str, list[float]]] = defaultdict(dict)
+def _as_far(rows: Sequence[dict[str, Any]], changes_of: dict[str, list[float]], measured: dict[str, Record]) -> str:
+    """By both judges at least as far as whichever of the others forgets most, by the sum of both, or level with it."""
+    cells: dict[str, dict[str, str]] = defaultdict(dict)
     for r in rows:
-        cells[r["row"]][r["column"]] = changes_of[r["sha256"]]
-    lines, won = list[list[str]](), dict.fromkeys(((who, part) for part in ("development", "test") for who in OURS), 0)
-    sizes = dict.fromkeys(("development", "test"), 0)
+        cells[r["row"]][r["column"]] = r["sha256"]
+    lines = list[list[str]]()
+    won = {part: {who: [0, 0, 0] for who in OURS} for part in ("development", "test")}  # as far, or level, of how many
     for row, by in cells.items():
         others = {name: by[name] for name in OTHERS if name in by}
-        if not others or any(who not in by for who in OURS):
+        if not others:
             continue
         part = "development" if row.startswith(DEVELOPMENT) else "test"
-        best = min(others, key=lambda name: sum(others[name]))
-        sizes[part] += 1
-        line = [row, part, f"{best} {_both(others[best])}"]
+        best = min(others, key=lambda name: sum(changes_of[others[name]]))
+        line = [row, part, f"{best} {_both(changes_of[others[best]])}"]
         for who in OURS:
-            as_far = all(a <= b for a, b in zip(by[who], others[best], strict=True))
-            won[who, part] += as_far
-            line.append(f"{_both(by[who])}{' yes' if as_far else ''}")
+            if who not in by:
+                line.append("-")
+                continue
+            mine, theirs = changes_of[by[who]], changes_of[others[best]]
+            as_far = all(a <= b for a, b in zip(mine, theirs, strict=True))
+            level = all(not _behind(measured[by[who]], measured[others[best]], judge) for judge in JUDGES)
+            for k, counts in enumerate((as_far, as_far or level, True)):
+                won[part][who][k] += counts
+            line.append(f"{_both(mine)}{' yes' if as_far else ' level' if level else ''}")
         lines.append(line)
     said = "; ".join(
-        f"{part}: {', '.join(f'{who} in {won[who, part]}' for who in OURS)} of {n}" for part, n in sizes.items()
+        f"{part}: " + ", ".join(f"{who} in {far} (or level in {near}) of {n}" for who, (far, near, n) in by.items())
+        for part, by in won.items()
     )
     return (
         "## As far as the best of the others\n\nChanges by the CNN and the kNN. *Yes*: at least as far as whichever of "
-        f"newton, finetune, moon and neggrad_plus forgets most, by both. {said[0].upper()}{said[1:]}.\n\n"
+        "newton, finetune, moon and neggrad_plus forgets most, by both. *Level*: by no judge are more samples left "
+        "than after that one, with the whole 95 % interval of the difference (Newcombe's, as if the samples were not "
+        f"of the same noise). {said[0].upper()}{said[1:]}.\n\n"
         + faces.grid(("row", "for", "best of the others", *OURS), lines)
     )
+
+
+def _behind(mine: Record, other: Record, judge: str) -> bool:
+    """Whether ``mine`` leaves more of it than ``other``, beyond what so many samples leave open."""
+    a, b = (r.find("feature_ratio", "unlearned", judge) for r in (mine, other))
+    return isinstance(a, Measurement) and isinstance(b, Measurement) and newcombe(a, b)[0] > 0
 
 
 def _both(values: Sequence[float]) -> str:
