@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2  # processes that run tests; each computes on one thread
 
+unexport PYTHONDONTWRITEBYTECODE  # else each of some eighty processes compiles our modules anew
+
 .DEFAULT_GOAL := help
 .PHONY: help setup docs demo test test-all check bench clean
 

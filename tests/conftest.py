@@ -29,7 +29,7 @@ for _name in ("COLUMNS", "LINES"):
 
 # torch, Hydra and pytest leave a million objects that stay; looking through them for cycles took a fifth of all time
 gc.freeze()
-gc.set_threshold(20_000, 20, 20)
+gc.set_threshold(60_000, 20, 20)
 
 # a shell starts what it puts into the background deaf to Ctrl-C, and children inherit that: tests send it to theirs
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -5,6 +5,7 @@ tests/conf/test_fast_lines.py composes lines by these and by Hydra, and compares
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections import defaultdict
 from collections.abc import Callable
@@ -67,6 +68,24 @@ def read_once() -> Any:
     return load
 
 
+def found_once(find: Callable[..., Any], ours_alone: Callable[[Any], bool]) -> Callable[..., Any]:
+    """In place of `ConfigRepository.load_config`: what lies in our folder and in Hydra's is looked for once.
+
+    Lines share what is found: nobody writes into it but Hydra's own merging, and `Merged` merges copies.
+    """
+    kept = dict[Any, Any]()
+
+    def load_config(repo: Any, config_path: str) -> Any:
+        if not ours_alone(repo):
+            return find(repo, config_path)
+        key = (config_path, *(source.path for source in repo.sources))
+        if key not in kept:
+            kept[key] = find(repo, config_path)
+        return copy.copy(kept[key])
+
+    return load_config
+
+
 def parsed_once(parse: Callable[..., Any]) -> Callable[..., Any]:
     """Of an interpolation's words: the tree is read, never changed."""
     return functools.lru_cache(maxsize=4096)(parse)
@@ -91,6 +110,8 @@ class Merged:
             if key not in self.kept:
                 self.kept[key] = self._merged(key, loader, defaults, repo)
         except (OmegaConfBaseException, HydraException, ValueError):
+            for found in filter(None, getattr(repo, "cache", {}).values()):
+                found.config = copied(found.config, None)
             return self.merge(loader, defaults, repo)
         return copied(self.kept[key], None)  # type: ignore[no-any-return]
 

@@ -14,17 +14,19 @@ import omegaconf
 import pytest
 from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf
 
-from fast_configs import Merged, copies_itself, parsed_once, read_once
+from fast_configs import Merged, copies_itself, found_once, parsed_once, read_once
 from gsu_cli.run.configs import conf_dir
 
 COPIED = (DictConfig, ListConfig, AnyNode)
 THEIRS: list[tuple[Any, str, Any]] = [
     *((kind, "__deepcopy__", kind.__deepcopy__) for kind in COPIED),
     (OmegaConf, "load", OmegaConf.load),
+    (ConfigRepository, "load_config", ConfigRepository.load_config),
     (omegaconf.base, "parse", omegaconf.base.parse),
     (omegaconf._utils, "parse", omegaconf._utils.parse),
     (Hydra, "get_mode", Hydra.get_mode),
@@ -46,6 +48,7 @@ def lines_cost_once() -> Iterator[None]:
     ours = [
         *(copies_itself for _ in COPIED),
         read_once(),
+        found_once(ConfigRepository.load_config, _ours_alone),
         parsed_once(omegaconf.base.parse),
         parsed_once(omegaconf._utils.parse),
         _composed_to_run_alone(),

@@ -40,22 +40,24 @@ def dataset_words(cfg: DictConfig) -> str:
     """What chooses the data set of a config: the name of its yaml, and every option that differs from it."""
     values: dict[str, Any] = {str(k): v for k, v in dict(OmegaConf.to_container(cfg, resolve=True)).items()}  # type: ignore[arg-type]
     target = values.pop("_target_", None)
+    paths = OmegaConf.load(conf_dir() / "paths" / "default.yaml")
     for path in sorted((conf_dir() / "dataset").glob("*.yaml")):
+        if str(target) not in path.read_text(encoding="utf-8"):  # parsing all of them took longer than the words
+            continue
         usual: Any = OmegaConf.merge(OmegaConf.load(conf_dir() / "_canaries.yaml"), OmegaConf.load(path))
         if usual.get("_target_") == target:
-            other = {k: v for k, v in values.items() if _usually(usual, k) != v}
+            other = {k: v for k, v in values.items() if _usually(usual, k, paths) != v}
             return " ".join([f"dataset={path.stem}", *(word(f"dataset.{k}", v) for k, v in other.items())])
     return " ".join([f"dataset._target_={target}", *(word(f"dataset.{k}", v) for k, v in values.items())])
 
 
-def _usually(usual: Any, key: str) -> Any:
+def _usually(usual: Any, key: str, paths: Any) -> Any:
     """An option's value where nothing is typed; paths below the default folders included."""
     if key not in usual:
         return NotImplemented
-    paths = OmegaConf.load(conf_dir() / "paths" / "default.yaml")
+    found = OmegaConf.create({"paths": paths, "dataset": {key: OmegaConf.to_container(usual)[key]}})  # type: ignore[index, call-overload]
     try:
-        found = OmegaConf.create({"paths": paths, "dataset": {key: OmegaConf.to_container(usual)[key]}})  # type: ignore[index, call-overload]
-        whole = OmegaConf.to_container(found, resolve=True)
+        whole = OmegaConf.to_container(found.dataset, resolve=True)
     except (OmegaConfBaseException, KeyError):
         return NotImplemented
-    return whole["dataset"][key]  # type: ignore[index, call-overload]
+    return whole[key]  # type: ignore[index, call-overload]
