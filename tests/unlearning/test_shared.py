@@ -10,6 +10,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+import attribute_world
 import tiny_diffusion
 import tiny_gan
 import tiny_world
@@ -25,7 +26,12 @@ SMALL = {
     "steps": 2, "log_every": 1, "batch_size": 32, "n_generated": 200, "n_fisher": 60, "n_replay": 60,
     "labeller_images": 300, "fisher_images": 60, "retain_images": 60, "forget_images": 60, "budget_images": 60,
 }  # fmt: skip
-WORLDS = {"VAE": tiny_world.trained, "diffusion": tiny_diffusion.trained, "GAN": tiny_gan.taught}
+WORLDS = {
+    "VAE": tiny_world.trained,
+    "diffusion": tiny_diffusion.trained,
+    "GAN": tiny_gan.taught,
+    "signs": attribute_world.trained,
+}
 # on which family, the option that varies, and two values of it
 METHODS: dict[str, tuple[str, str, float, float]] = {
     "ascent": ("VAE", "lr", 1e-4, 2e-4),
@@ -34,6 +40,7 @@ METHODS: dict[str, tuple[str, str, float, float]] = {
     "fisher_scrub": ("VAE", "alpha", 1e-6, 2e-6),
     "fisher_surgery": ("VAE", "budget", 0.05, 0.1),
     "fisher_surgery of a diffusion model": ("diffusion", "budget", 0.05, 0.1),
+    "fisher_surgery of an attribute": ("signs", "budget", 0.05, 0.1),
     "fisher_surgery of a GAN": ("GAN", "budget", 0.2, 0.3),
     "gradient_surgery": ("VAE", "lr", 1e-4, 2e-4),
     "joint_redirect": ("VAE", "budget", 0.05, 0.1),
@@ -73,7 +80,8 @@ class Search:
 
 def run(method: Any, family: str) -> tuple[Any, Update]:
     rng = torch.Generator().manual_seed(3)
-    return unlearn(WORLDS[family](), tiny_world.split(), method, generator=rng, recipe=Recipe(1, 100, 1e-3))
+    split = (attribute_world if family == "signs" else tiny_world).split()
+    return unlearn(WORLDS[family](), split, method, generator=rng, recipe=Recipe(1, 100, 1e-3))
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -28,11 +29,12 @@ from gsu_cli.solvers.own_choice import choose_by_share
 from gsu_cli.solvers.own_drift import OwnDrift
 from gsu_cli.solvers.own_share import OwnShare
 from gsu_cli.solvers.pilot import Pilot
-from gsu_cli.solvers.refits import refitted
+from gsu_cli.solvers.refits import anew, refitted
 from gsu_cli.solvers.step_problem import Bound, StepProblem, relative_increase
 from gsu_cli.solvers.unseen import UnseenLevel, kind_of, unbounded
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
+from gsu_cli.surgery.least_squares import Moments
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
@@ -173,6 +175,17 @@ class LatentSurgery:
             update.details["class_level" if level.kind == "class_level" else "sample_bound"] = level.facts(now)
         return update
 
+    def _moments(self, task: Task, layer: str, make: Callable[[], Moments]) -> Moments:
+        counts = Cost()
+
+        def passed() -> Moments:
+            found = make()
+            counts.forward = found.images
+            return found
+
+        options = {"target": self.target, "retain": self.retain_images, "forget": self.forget_images}
+        return task.shared.once(f"moments of {layer}", passed, counts, **options)
+
     def _level(self, task: Task, kind: str, forget: Images, fisher: KroneckerFisher) -> UnseenLevel:
         """The loss expected of the forgotten images, had they not been trained on."""
         model, split = task.model, task.split
@@ -249,7 +262,10 @@ class LatentSurgery:
                 sites = self._pilot_sites
                 pilot = Pilot(problem.cost, losses, sites) if 0 < sites < len(losses) else None
                 every = share is not None
-                found = refitted(problem, self.layers, goal.target_latents, stay, pilot, all_measured=every)
+                known = anew if log else partial(self._moments, task)  # later ones are of other weights
+                found = refitted(
+                    problem, self.layers, goal.target_latents, stay, pilot, all_measured=every, known=known
+                )
         else:
             with task.stage("gradients"):
                 retain, spared = self._retained(task, retain, problem, len(log))

@@ -5,7 +5,9 @@ docs/methods/fisher_surgery.md has the formula, docs/design/010-refit.md what it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NoReturn
 
 from torch import Tensor
@@ -16,13 +18,19 @@ from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refit_choice import refits_by_estimates
 from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
-from gsu_cli.surgery.least_squares import Refit, first_layers
+from gsu_cli.surgery.least_squares import Moments, Refit, first_layers
 from gsu_cli.surgery.piloted import largest_step_estimated
 from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.vectors import Vector, add_scaled, norm, scale
 
 LENGTHS = (1.5, 1.25)  # of a refit's change of its layer, which least squares shrink; the first that is as good
+Known = Callable[[str, Callable[[], Moments]], Moments]
 WEIGHTS = (0.05, 20.0)  # of what is to be redirected, in weights of what is to stay: where the search begins
+
+
+def anew(_: str, make: Callable[[], Moments]) -> Moments:
+    """Moments that nobody knows."""
+    return make()
 
 
 def refitted(
@@ -33,6 +41,7 @@ def refitted(
     pilot: Pilot | None = None,
     *,
     all_measured: bool = False,
+    known: Known = anew,
 ) -> list[Candidate]:
     """One of the first layers refitted, so that latents to forget are taken for those that generate their targets.
 
@@ -47,6 +56,7 @@ def refitted(
         target_latents: latents at which the original generates the targets ``(n, z)``.
         stay: latents of retained images ``(m, z)``, others than the budget's: a refit spares its own.
         pilot: estimates the retain loss between whole measurements; None: every trial is measured whole.
+        known: a layer's moments, by its name, or what makes them.
         all_measured: whether each candidate may be taken; else with a pilot one alone, see `refit_choice`.
 
     Returns:
@@ -57,7 +67,10 @@ def refitted(
     """
     decoder, theta, (latents,) = problem.model.decoder, problem.theta, problem.goal.sites.inputs
     scopes = first_layers(decoder, theta, decoder_prefix(problem.model), latents[:1], layers)
-    refits = {s.module: Refit(decoder, theta, s, latents, target_latents, stay) for s in scopes}
+    inputs, refits = (latents, target_latents, stay), dict[str, Refit]()
+    for s in scopes:
+        moments = known(s.module, partial(Moments.of, decoder, s, *inputs))
+        refits[s.module] = Refit(decoder, theta, s, *inputs, moments)
     by_estimates = pilot is not None and not all_measured and not problem.bounds
     if pilot is not None and by_estimates:
         found = refits_by_estimates(problem, list(refits.values()), pilot, LENGTHS, WEIGHTS)

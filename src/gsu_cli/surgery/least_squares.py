@@ -15,6 +15,7 @@ MEMIT), Gandikota et al. 2024 (UCE); the input factor ``A`` of convolutions, Gro
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -31,6 +32,50 @@ ROWS = 50_000  # locations, at most, from which a layer is refitted: of the firs
 BLOCK = 100  # inputs at a time
 
 
+@dataclass(frozen=True)
+class Moments:
+    """What a refit rests on, float64: ``A_f`` and ``A_r`` ``(p, p)``, ``C_f`` ``(p, q)``.
+
+    Means over inputs of sums over locations; ``images`` is how many inputs passed the network up to the layer.
+    """
+
+    A_f: Tensor
+    C_f: Tensor
+    A_r: Tensor
+    images: int
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, network: nn.Module, layer: Scope, inputs: Tensor, target_inputs: Tensor, retain: Tensor) -> Moments:
+        """At the network's own weights; arguments as those of `Refit`."""
+        A_f, C_f, n_f = _moments(network, layer, inputs, target_inputs)
+        A_r, _, n_r = _moments(network, layer, retain, None)
+        return cls(A_f, C_f, A_r, 2 * n_f + n_r)
+
+
+def _moments(
+    network: nn.Module, layer: Scope, inputs: Tensor, target_inputs: Tensor | None
+) -> tuple[Tensor, Tensor, int]:
+    """``E[a a^T]``, ``E[a d^T]`` and over how many inputs."""
+    A: Any = 0.0
+    C: Any = 0.0
+    n = located = 0
+    module = network.get_submodule(layer.module)
+    while n < len(inputs) and located < ROWS:
+        block = slice(n, n + BLOCK)
+        x = _reaching(network, module, inputs[block])
+        y = module(x)
+        d = (
+            torch.zeros_like(y)
+            if target_inputs is None
+            else module(_reaching(network, module, target_inputs[block])) - y
+        )
+        a, d = (t.flatten(0, 1) for t in rows(module, layer.own, x, d))
+        A, C = A + wide(a.T @ a), C + wide(a.T @ d)
+        n, located = n + len(x), located + len(a)
+    return A / n, C / n, n
+
+
 class Refit:
     """One layer of a network, refitted for any weight ``mu`` of what is to stay.
 
@@ -41,6 +86,7 @@ class Refit:
         inputs: ``(n, ...)``, to be taken for others.
         target_inputs: ``(n, ...)``, what they are to be taken for.
         retain: ``(m, ...)``, inputs that are to stay.
+        moments: of the same network, layer and inputs, where they are known.
 
     Example:
         >>> network = nn.Linear(1, 1, bias=False)
@@ -52,14 +98,19 @@ class Refit:
         2.0
     """
 
-    @torch.no_grad()
     def __init__(
-        self, network: nn.Module, theta: VectorLike, layer: Scope, inputs: Tensor, target_inputs: Tensor, retain: Tensor
+        self,
+        network: nn.Module,
+        theta: VectorLike,
+        layer: Scope,
+        inputs: Tensor,
+        target_inputs: Tensor,
+        retain: Tensor,
+        moments: Moments | None = None,
     ) -> None:
-        self.theta, self.layer, self.images = dict(theta), layer, 0
-        module = network.get_submodule(layer.module)
-        self.A_f, self.C_f = self._moments(network, module, inputs, target_inputs)
-        self.A_r, _ = self._moments(network, module, retain, None)
+        found = moments or Moments.of(network, layer, inputs, target_inputs, retain)
+        self.theta, self.layer, self.images = dict(theta), layer, found.images
+        self.A_f, self.C_f, self.A_r = found.A_f, found.C_f, found.A_r
 
     @torch.no_grad()
     def __call__(self, mu: float) -> Vector:
@@ -72,28 +123,6 @@ class Refit:
         A.diagonal().add_(RIDGE * A.diagonal().mean())
         change = torch.cholesky_solve(self.C_f, torch.linalg.cholesky(A)).T
         return {**self.theta, **self.layer.unpack(wide(self.layer.pack(self.theta)) + change, self.theta)}
-
-    def _moments(
-        self, network: nn.Module, module: nn.Module, inputs: Tensor, target_inputs: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """``E[a a^T]`` ``(p, p)`` and ``E[a d^T]`` ``(p, q)``, means over inputs of sums over locations, float64."""
-        A: Any = 0.0
-        C: Any = 0.0
-        n = located = 0
-        while n < len(inputs) and located < ROWS:
-            block = slice(n, n + BLOCK)
-            x = _reaching(network, module, inputs[block])
-            y = module(x)
-            d = (
-                torch.zeros_like(y)
-                if target_inputs is None
-                else module(_reaching(network, module, target_inputs[block])) - y
-            )
-            a, d = (t.flatten(0, 1) for t in rows(module, self.layer.own, x, d))
-            A, C = A + wide(a.T @ a), C + wide(a.T @ d)
-            n, located = n + len(x), located + len(a)
-        self.images += n if target_inputs is None else 2 * n
-        return A / n, C / n
 
 
 def _reaching(network: nn.Module, module: nn.Module, x: Tensor) -> Tensor:
