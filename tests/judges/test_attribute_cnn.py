@@ -67,7 +67,7 @@ def test_abstains_below_the_threshold(weights: Path) -> None:
 
 def test_columns_are_found_by_name(weights: Path) -> None:
     data, split = attribute_world.dataset(), attribute_world.split()
-    judge = Cnn(str(weights)).prepare(data, seed=0)
+    judge = Cnn(str(Path(weights).parent)).prepare(data, seed=0)  # the folder of the run that made them
     with torch.no_grad():
         judge.model.head.weight.zero_()
         judge.model.head.bias.copy_(torch.tensor([-5.0, 5.0, 5.0]))  # no square, a moon, a bar

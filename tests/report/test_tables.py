@@ -190,3 +190,14 @@ def test_the_table_on_a_terminal(record, width):
     assert "-90.0%" in text
     assert text.rstrip().endswith("all of it lies in outputs/x")
     assert all(len(line) <= width for line in text.splitlines())
+
+
+def test_the_terminal_says_why_a_row_is_empty(record):
+    empty = [Measurement(name, "unlearned", None, reason="no judge has features") for name in ("kid", "fid")]
+    known = Measurement("feature_ratio", "unlearned", None, judge="fancy", reason="none ships")
+    partly = Measurement("retained_shift", "original", None, reason="compared with itself")
+    more = replace(record, measurements=[*record.measurements, *empty, known, partly])
+    out = io.StringIO()
+    render(more, "outputs/x", Console(file=out, width=120, highlight=False))
+    assert "not measured: kid, FID (Inception): no judge has features\n" in out.getvalue()
+    assert "not measured: feature ratio" not in out.getvalue(), "the judge's own line has said so"

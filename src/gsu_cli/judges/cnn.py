@@ -18,6 +18,7 @@ from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.tensor_files import digest
+from gsu_cli.run.weight_files import find_weights
 from gsu_cli.surgery.ranks import joined
 
 CHUNK = 100  # images at a time: their maps stay in the caches, a quarter less time than with 250
@@ -51,6 +52,7 @@ class Cnn:
                 f"no CNN judge ships for {dataset.name}: train one with {train} and pass "
                 "judge.cnn.path=<folder>/model.safetensors"
             )
+        path = find_weights(path, "judge.cnn.path").path if path.is_dir() else path
         checkpoint = load_checkpoint(path, shape=dataset.shape, key="judge.cnn.path")
         if not isinstance(checkpoint.model, kind):
             raise CheckpointError(

@@ -61,6 +61,17 @@ def rows(record: Record, *, every_place: bool = False) -> list[Row]:
     return found
 
 
+def unmeasured(record: Record) -> dict[str, list[str]]:
+    """Reason -> titles of the rows that have no number of any model, for that reason."""
+    found: dict[str, list[str]] = {}
+    for row in rows(record):
+        there = [m for m in row.cells.values() if m is not None]
+        reasons = list(dict.fromkeys(m.reason for m in there if m.reason))
+        if reasons and all(m.value is None for m in there):
+            found.setdefault(reasons[0], []).append(row.title)
+    return found
+
+
 def subjects(record: Record) -> list[str]:
     """Subjects that were measured, in the order of the columns."""
     present = {m.subject for m in record.measurements}

@@ -13,7 +13,7 @@ from rich.text import Text
 from gsu_cli.report.headline import headline
 from gsu_cli.report.numbers import digits, seconds
 from gsu_cli.report.roles import cost_words, titles
-from gsu_cli.report.run_table import HEADS, markdown, rows, subjects
+from gsu_cli.report.run_table import HEADS, markdown, rows, subjects, unmeasured
 from gsu_cli.report.verdict import beyond
 from gsu_cli.run.record import Record
 
@@ -194,6 +194,9 @@ def render(record: Record, folder: object, console: Console, said: Container[str
         table.add_row(row.title, *cells)
     notes = [Text(f"NOTE  {note}", style="bold yellow") for note in record.notes if note not in said]
     tail = [Text(line, style="dim") for line in sentences(record)[len(record.notes) :] if line not in said]
+    told = " ".join([headline(record) if record.split else "", *sentences(record)])
+    empty = [f"not measured: {', '.join(w)}: {why}" for why, w in unmeasured(record).items() if why not in told]
+    tail = [*(Text(line, style="dim") for line in empty), *tail]
     head = [*([Text(headline(record), style="bold")] if record.split else []), *notes]
     console.print(Group(*head, *([table] if table.rows else []), *tail))
     console.print(Text(f"all of it lies in {folder}"), soft_wrap=True)  # a path is copied, so never broken

@@ -103,7 +103,11 @@ def _check_option(make: Callable[..., Any], strength: Strength) -> None:
     try:
         make(**{strength.option: strength.high})
     except TypeError as e:
-        raise UsageError("`protocol.strength` must be an option of the method", found=f"{strength.option} ({e})") from e
+        raise UsageError(
+            "`protocol.strength` must be an option of the method",
+            found=f"{strength.option}, which it does not have",
+            way_out="See its options below `method` with `gsu unlearn --cfg job`",
+        ) from e
 
 
 def _bound(p: DictConfig, key: str, default: float) -> float:
