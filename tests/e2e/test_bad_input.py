@@ -35,6 +35,13 @@ LINES = [
     (["unlearn", "dataset=mnist", "dataset.timeout=x", "forget.class=1"], 2, "`dataset.timeout`"),
     (["unlearn", "1"], 2, "must read key=value"),
     (["unlearn", "forget.class", "1"], 2, "found forget.class. Type forget.class=1\n"),
+    (["unlearn", "forget.class=a(b"], 2, "in quotes twice: 'forget.class=\"a(b\"'\n"),
+    (["train", "resume=~/nowhere-at-all"], 1, f"found {Path.home()}/nowhere-at-all"),
+    (
+        ["unlearn", "forget.class=1", "method=ascent", "protocol.budget=0.01", "protocol.low=3", "protocol.high=1"],
+        2,
+        "`protocol.low` must be below `protocol.high`; found 3 and 1",
+    ),
     (["unlearn", "forget.class"], 2, "found forget.class. Type forget.class=VALUE\n"),
     (["unlearn", "method.lr=1"], 2, "found method.lr. Choose one that has it, method=ascent, "),
     (["unlearn", "dataset.path=x"], 2, "found dataset.path. Choose one that has it, dataset=cifar, folder, idx, "),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from gsu_cli.report.curve_table import curve_table
 from gsu_cli.report.figures.files import write_figure
 from gsu_cli.report.tradeoff import tradeoff, tradeoff_figure
 from gsu_cli.run.record import Record
@@ -49,6 +50,17 @@ def test_points_are_changes_from_the_original_and_holes_are_left_out() -> None:
 
 def test_nothing_is_made_up_for_a_judge_that_was_not_there() -> None:
     assert tradeoff(record(), "knn") == ([], None)
+
+
+def test_the_table_of_a_curve_says_where_no_strength_keeps_the_budget() -> None:
+    found = record()
+    for entry, (budget, strength) in zip(found.curve, [(1e-9, None), (0.01, 0.25), (0.02, 0.5)], strict=True):
+        entry.update(option="lr", budget=budget, strength=strength)
+    table = curve_table(found)
+    assert [row[1].label for row in table.rows] == ["-", "none", "0.25", "0.5"]
+    assert table.columns[-1].title().endswith(" (CNN)")
+    unjudged = replace(found, measurements=[m for m in found.measurements if m.name != "feature_ratio"])
+    assert "()" not in "".join(column.title() for column in curve_table(unjudged).columns)
 
 
 def test_the_picture(tmp_path: Path) -> None:

@@ -37,6 +37,14 @@ MEASURED = asdict(costly(0.1, 0.05))["measurements"][0]
         ({"update": {"method": "x", "cosine": "c"}}, "update.cosine"),
         ({"update": {"method": "x", "predicted": {"retain": "much"}}}, "update.predicted"),
         ({"judges": ["cnn"]}, "judge"),
+        ({"judges": [{"name": None}]}, "judge"),
+        ({"status": "great"}, "status"),
+        ({"notes": [1]}, "note"),
+        ({"curve": [{"budget": 0.01}]}, "curve"),
+        ({"curve": [3]}, "curve"),
+        ({"measurements": [{**MEASURED, "n": -5}]}, "cannot be"),
+        ({"measurements": [{**MEASURED, "unit": "share", "value": 7.0}]}, "cannot be"),
+        ({"measurements": [{**MEASURED, "low": 0.9, "high": 0.1}]}, "cannot be"),
         ({"judges": [{"name": "cnn", "trust": 0.9}]}, "trust"),
         ({"config": {"protocol": 0.01}}, "config.protocol"),
         ({"update": {"method": "x", "details": {"calibration": 0.01}}}, "calibration"),
@@ -78,3 +86,22 @@ def test_any_subset_of_fields_makes_a_page(tmp_path):
     by = default_keys(records)
     assert tables(records, by)
     assert "<html" in render(runs, broken, by, title="t", command="c", about="a")
+
+
+def test_a_record_nested_beyond_reading_stops_no_other(tmp_path, monkeypatch):
+    for name in ("deep", "whole"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / FILE).write_text(json.dumps(asdict(costly(0.1, 0.05))))
+    loads, seen = json.loads, []
+
+    def too_deep(text: str) -> Any:
+        seen.append(text)
+        if len(seen) == 1:
+            raise RecursionError("maximum recursion depth exceeded")
+        return loads(text)
+
+    monkeypatch.setattr(json, "loads", too_deep)
+    runs, ((path, why),) = collect([tmp_path])
+    assert [folder.name for folder, _ in runs] == ["whole"]
+    assert path == tmp_path / "deep" / FILE
+    assert "must be readable JSON" in why

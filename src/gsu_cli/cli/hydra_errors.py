@@ -118,9 +118,12 @@ def _unreadable(error: OverrideParseException, app: App) -> UsageError:
             return UsageError(WORDS, found=word, way_out=f"Type {word}={value}")
         way_out = f"Did you mean {groups[0] + '=' + word!r}? " if groups else suggest_key(word, keys, "=...")
         return UsageError(WORDS, found=word, way_out=way_out)
-    reason = _flat(str(error).removeprefix(f"Error parsing override '{word}'"))
-    way_out = f"Put values with spaces or special characters in quotes twice: 'key=\"value\"' ({reason})."
-    return UsageError(WORDS, found=word, way_out=way_out)
+    key, sign, value = word.partition("=")
+    if not sign or not key or any(mark in value for mark in "'\""):
+        key, value = "key", "value"
+    return UsageError(
+        WORDS, found=word, way_out=f"""Put a value with special characters in quotes twice: '{key}="{value}"'"""
+    )
 
 
 def _instantiation(error: InstantiationException) -> UsageError | None:

@@ -6,7 +6,9 @@ or a sentence about structs. A word that no reading makes sensible is refused he
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -15,7 +17,10 @@ from hydra.errors import HydraException
 
 from gsu_cli.cli.app import App
 from gsu_cli.errors import UsageError, did_you_mean
+from gsu_cli.run.folders import quoted
 from gsu_cli.run.groups import defaults_of, has_class, option_names, takes_several
+
+HOME = re.compile(r"(?<=[=,\[])~(?:/[^,\]'\"]*)?(?=[,\]]|$)")
 
 
 def reworded(words: Sequence[str], app: App) -> tuple[str, ...]:
@@ -30,10 +35,19 @@ def reworded(words: Sequence[str], app: App) -> tuple[str, ...]:
         try:
             (override,) = parser.parse_overrides([word])
         except (HydraException, ValueError):
-            found.append(word)  # Hydra's own complaint is told elsewhere
+            found.append(at_home(word))  # Hydra's own complaint is told elsewhere
             continue
         found += _reworded(word, override, app)
     return tuple(found)
+
+
+def at_home(word: str) -> str:
+    """A word with ``~/``, which shells leave alone behind `=` and Hydra cannot read, as a path in quotes.
+
+    >>> at_home("seed=1"), at_home("dataset.path=~/pets") == f"dataset.path={quoted(str(Path.home() / 'pets'))}"
+    ('seed=1', True)
+    """
+    return HOME.sub(lambda found: quoted(str(Path(found[0]).expanduser())), word)
 
 
 def _reworded(word: str, override: Override, app: App) -> Iterator[str]:

@@ -55,5 +55,5 @@ def _read(path: Path) -> tuple[tuple[int, ...], tuple[str, ...]] | None:
         facts = json.loads(path.read_text(encoding="utf-8"))
         shape = tuple(int(entry) for entry in facts["shape"])
         return (shape, tuple(map(str, facts["remarks"]))) if len(shape) == 4 and min(shape) > 0 else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

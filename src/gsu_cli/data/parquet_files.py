@@ -187,7 +187,7 @@ def _class_names(schema: Any) -> dict[str, tuple[str, ...]]:
     try:
         features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
         return {k: tuple(map(str, v["names"])) for k, v in features.items() if v.get("_type") == "ClassLabel"}
-    except (TypeError, KeyError, ValueError, AttributeError):
+    except (TypeError, KeyError, ValueError, AttributeError, RecursionError):
         return {}
 
 

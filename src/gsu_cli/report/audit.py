@@ -23,7 +23,7 @@ def read(folder: Path) -> dict[str, Any] | None:
     """The findings that lie in a folder; None where there are none that can be read."""
     try:
         found = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     probes = found.get("probes") if isinstance(found, dict) else None
     if not isinstance(probes, dict) or not all(_is_probe(p) for p in probes.values()):

@@ -82,7 +82,7 @@ def read_compact(path: Path) -> list[Record]:
     except OSError as e:
         found = (e.strerror or str(e)).lower()
         raise GsuError(f"{path} must be a list of records", found=found, way_out=MAKE) from e
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise GsuError(f"{path} must be readable JSON", found=str(e), way_out=MAKE) from e
     if not isinstance(entries, list):
         raise GsuError(f"{path} must hold a list of records", found=type(entries).__name__, way_out=MAKE)

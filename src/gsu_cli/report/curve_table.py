@@ -11,13 +11,14 @@ from gsu_cli.run.record import Measurement, Record
 def curve_table(record: Record) -> Table:
     """A row per entry of ``record.curve``; the original stands first."""
     judges = [m.judge for m in claims(record, "original")]
+    labels = [record.judge_label(judge) for judge in judges]
     seen = leading(record, "forgetting") or ""
     option = str(record.curve[0]["option"]) if record.curve else "strength"
     columns = (
         Column("budget", form="share", is_key=True),
         Column(option),
         Column(f"change of {cost_words(record)}", form="change", better="lower"),
-        *(Column(f"{claim_words(record)} ({record.judge_label(judge)})") for judge in judges),
+        *(Column(f"{claim_words(record)}{f' ({label})' if label else ''}") for label in labels),
     )
     before = cost(record, "original")
     ratios = [_ratio(claim(record, "original", judge)) for judge in judges]
@@ -28,7 +29,7 @@ def curve_table(record: Record) -> Table:
         rows.append(
             (
                 Cell(value=entry["budget"]),
-                Cell(f"{entry['strength']:.4g}"),
+                Cell("none" if entry["strength"] is None else f"{entry['strength']:.4g}"),  # none keeps the budget
                 Cell("-") if raised is None else Cell(value=raised.value, low=raised.low, high=raised.high),
                 *(_ratio(found.get((seen, judge))) for judge in judges),
             )

@@ -63,13 +63,13 @@ def rows(record: Record, *, every_place: bool = False) -> list[Row]:
 
 def unmeasured(record: Record) -> dict[str, list[str]]:
     """Reason -> titles of the rows that have no number of any model, for that reason."""
-    found: dict[str, list[str]] = {}
+    empty: dict[str, list[str]] = {}
     for row in rows(record):
         there = [m for m in row.cells.values() if m is not None]
         reasons = list(dict.fromkeys(m.reason for m in there if m.reason))
         if reasons and all(m.value is None for m in there):
-            found.setdefault(reasons[0], []).append(row.title)
-    return found
+            empty.setdefault(reasons[0], []).append(row.title)
+    return empty
 
 
 def subjects(record: Record) -> list[str]:

@@ -160,7 +160,7 @@ def chosen(record: Record) -> list[str]:
     value = "none" if found["strength"] is None else f"{found['strength']:.4g}"
     samples = "samples" in found.get("words", "")
     words = found["words"] if samples else cost_words(record)
-    spent = f"{found['relative_increase']:+.2%} of {found['budget']:.2%} {words}"
+    spent = f"{found['relative_increase']:+.2%} of {_percent(found['budget'])} {words}"
     spent += f" on {found['images']:,} {'samples' if samples else 'training images'}"
     if found.get("latents", 1) > 1:
         spent += f", {found['latents']} latents of each"

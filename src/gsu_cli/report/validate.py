@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from gsu_cli.errors import GsuError
-from gsu_cli.run.record import Record
+from gsu_cli.run.record import STATUSES, Measurement, Record
 
 SECTIONS = ("dataset", "checkpoint", "method", "forget", "protocol")  # mappings of a config that tables look into
 NUMBERS = ("step_norm", "relative_norm", "cosine", "surviving_share")  # of an update
@@ -43,7 +44,11 @@ def _flaws(r: Record) -> Iterator[str]:
         yield "a `split` that does not say what is forgotten"
     yield from _flaws_of_update(r)
     yield from _flaws_of_transitions(r)
-    if not all(isinstance(judge, Mapping) and "name" in judge for judge in r.judges):
+    if r.status not in STATUSES:
+        yield f"a `status` that is none of {', '.join(STATUSES)}"
+    if not all(isinstance(note, str) for note in r.notes):
+        yield "a note that is no text"
+    if not all(isinstance(judge, Mapping) and isinstance(judge.get("name"), str) for judge in r.judges):
         yield "a judge without a name"
     elif not all(isinstance(judge.get("trust") or {}, Mapping) for judge in r.judges):
         yield "a judge whose `trust` is no mapping"
@@ -56,6 +61,33 @@ def _flaws(r: Record) -> Iterator[str]:
             yield f"a measurement that is none, {m.name!r}"
         if (m.low is None) != (m.high is None) or (m.change_low is None) != (m.change_high is None):
             yield f"half an interval around {m.name!r}"
+        if numbers and isinstance(m.n, int) and not _can_be(m):
+            yield f"a measurement that cannot be, {m.name!r}"
+    yield from _flaws_of_curve(r)
+
+
+def _can_be(m: Measurement) -> bool:
+    """Whether its numbers go together: a count, ends in order, shares within [0, 1]."""
+    share = m.unit != "share" or m.value is None or 0 <= m.value <= 1
+    in_order = all(
+        low is None or high is None or low <= high for low, high in ((m.low, m.high), (m.change_low, m.change_high))
+    )
+    return m.n >= 0 and share and in_order
+
+
+def _flaws_of_curve(r: Record) -> Iterator[str]:
+    if not all(map(_is_point, r.curve)):
+        yield "a point of the `curve` that is none"
+
+
+def _is_point(entry: Mapping[str, Any]) -> bool:
+    """A point without a strength is one whose budget none keeps."""
+    try:
+        found = [Measurement(**m) for m in entry["measurements"]]
+        numbers = isinstance(entry["budget"], int | float) and isinstance(entry["strength"], int | float | None)
+        return numbers and isinstance(entry["option"], str) and all(map(_can_be, found))
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def _flaws_of_transitions(r: Record) -> Iterator[str]:

@@ -23,7 +23,7 @@ def read_config(path: Path, what: str) -> dict[str, Any]:
             found=f"none in {path.parent}",
             way_out=f"Give the folder that {what} was saved to with checkpoint.path=",
         ) from None
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise CheckpointError(f"{path} must be readable JSON", found=str(e), way_out="Copy the folder again") from e
     if not isinstance(found, dict):
         raise CheckpointError(f"{path} must hold a JSON object", found=type(found).__name__)

@@ -172,7 +172,7 @@ def read_record(path: Path) -> Record:
         data = json.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as e:
         raise GsuError(f"{path} must be readable JSON", found="a file that is no text", way_out=FOLDERS) from e
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise GsuError(f"{path} must be readable JSON", found=str(e), way_out=FOLDERS) from e
     return record_of(data, path)
 

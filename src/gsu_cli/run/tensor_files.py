@@ -72,7 +72,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         )
     try:
         meta = json.loads(text)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         meta = one_line(e)
     if not isinstance(meta, dict):
         raise CheckpointError("the gsu metadata must be a JSON object", found=f"{meta!r} in {path}", way_out=TRAIN_ONE)

@@ -77,7 +77,7 @@ class FinishedProbes:
             found, same = kept["found"], kept["content"] == self.contents[name]
             if not same or kept["sha256"] != _sha256(found):
                 raise ValueError("something else than its name says")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             log.warning("%s is damaged (%s); probe %s begins again", path, error, name)
             return None
         self.used.append(path)

@@ -88,7 +88,7 @@ def _strength(method: Any, p: DictConfig) -> Strength | None:
     if isinstance(found, Strength | None) and p.strength is None:
         if found is None:
             return None
-        return replace(found, low=_bound(p, "low", found.low), high=_bound(p, "high", found.high))
+        return _ordered(replace(found, low=_bound(p, "low", found.low), high=_bound(p, "high", found.high)))
     if None in (p.strength, p.low, p.high):
         raise UsageError(
             "the protocol needs to know which option is the strength, and where to look",
@@ -96,7 +96,15 @@ def _strength(method: Any, p: DictConfig) -> Strength | None:
             way_out="Type protocol.strength=OPTION protocol.low=VALUE protocol.high=VALUE, or give the class an "
             "attribute `strength = Strength(option, low, high)`",
         )
-    return Strength(str(p.strength), _bound(p, "low", 0.0), _bound(p, "high", 0.0))
+    return _ordered(Strength(str(p.strength), _bound(p, "low", 0.0), _bound(p, "high", 0.0)))
+
+
+def _ordered(strength: Strength) -> Strength:
+    if strength.low >= strength.high:
+        raise UsageError(
+            "`protocol.low` must be below `protocol.high`", found=f"{strength.low:g} and {strength.high:g}"
+        )
+    return strength
 
 
 def _check_option(make: Callable[..., Any], strength: Strength) -> None:

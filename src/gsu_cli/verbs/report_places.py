@@ -64,7 +64,7 @@ def _noted(folder: Path) -> dict[str, str]:
     """Names and sha256 of what reports have written into the folder."""
     try:
         found = json.loads((folder / NOTE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
