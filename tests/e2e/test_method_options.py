@@ -32,7 +32,7 @@ LINES = {
         "solver=gauss_newton target=alike iterations=3 curvature_images=20",
         "solver=least_squares target=translate layers=1 pilot_images=20",
         "bound=leverage",
-        "bound=class_level drift_budget=0.02",
+        "bound=class_level drift_budget=0.02 finish=0.4",
         "bound=none",
         "bound=auto",
         "solver=auto target=local damping=1.0",

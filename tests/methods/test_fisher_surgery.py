@@ -11,7 +11,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
-from gsu_cli.solvers.latent import LatentSurgery
+from gsu_cli.solvers import latent
 from gsu_cli.solvers.options import READ
 from gsu_cli.surgery.second_order import parabola
 from gsu_cli.surgery.streaming import accumulate_product
@@ -116,15 +116,15 @@ def test_each_shot_logs_its_candidates_and_takes_one():
 def test_several_shots_spare_other_images_than_those_of_the_budget(monkeypatch):
     """What lowers the loss of the budget's images alone would buy room that no other image gives."""
     seen, spared = [], []
-    asked = LatentSurgery._retained
+    asked = latent.spared_by
 
-    def noted(self, task, retain, problem, step):
-        images, loss = asked(self, task, retain, problem, step)
-        seen.append(problem.cost.sites.targets.flatten(1))
+    def noted(task, retain, cost, step):
+        images, loss = asked(task, retain, cost, step)
+        seen.append(cost.sites.targets.flatten(1))
         spared.append(loss.sites.targets.flatten(1))
         return images, loss
 
-    monkeypatch.setattr(LatentSurgery, "_retained", noted)
+    monkeypatch.setattr(latent, "spared_by", noted)
     monkeypatch.setattr(chosen_images, "LEAST_OTHERS", 100)
     run(FisherSurgery(shots=3, retain_images=300, budget_images=150))
     assert torch.equal(seen[0], spared[0]), "at the original there is nothing to fit"

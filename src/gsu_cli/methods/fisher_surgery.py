@@ -32,7 +32,7 @@ from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.models.decoders import check_maps_noise
 from gsu_cli.models.protocols import Capability, HasDecoder, HasLatents, HasNoiseLevels, MapsNoise
 from gsu_cli.objectives.targets import TARGETS
-from gsu_cli.solvers.chosen import CHOSEN, chosen_solver
+from gsu_cli.solvers.chosen import CHOSEN, check_finish, chosen_solver
 from gsu_cli.solvers.denoiser import DenoiserSurgery
 from gsu_cli.solvers.latent import LatentSurgery
 from gsu_cli.solvers.options import READ, refuse_unread
@@ -83,6 +83,8 @@ class FisherSurgery:
         bound: ends a step also where the loss of the forgotten images has risen to what is expected of images never
             trained on: "leverage", as derived for single ones, "class_level", as for a class; "none"; "auto": the
             first for single samples and a fraction, and of a class the level is noted, but ends nothing.
+        finish: of a decoder, share of the budget that is kept for its last layer, which is refitted in closed form
+            where the step has left off (see `solvers.finish`); in (0, 0.95]. None: the step alone.
         drift_budget: of a decoder, ends a step also where its own retained samples, at the same noise, have drifted by
             this share of their variance; in (0, 1]. None: the drift is not looked at.
     """
@@ -109,6 +111,7 @@ class FisherSurgery:
         bank_images: int = 8_000,
         bound: str = "auto",
         drift_budget: float | None = None,
+        finish: float | None = None,
     ) -> None:
         if shots is not None:
             as_int("method.shots", shots, 1)
@@ -124,6 +127,7 @@ class FisherSurgery:
         self.budget, self.shots = LOSS_BUDGET if share is None else share, shots or 1
         self.drift, self.gan_shots = GAN_BUDGET if share is None else share, shots or GAN_SHOTS
         self.drift_budget = None if drift_budget is None else as_share("method.drift_budget", drift_budget)
+        self.finish = None if finish is None else as_number("method.finish", finish, more_than=0.0, most=0.95)
         self.damping = [float(c) for c in candidates]
         as_choice("method.target", target, TARGETS)
         as_choice("method.solver", solver, SOLVERS)
@@ -177,10 +181,14 @@ class FisherSurgery:
         check_bound(self.bound, split)
         check_drift(self.drift_budget, split)
         typed = self._typed()
-        if self.solver != "auto" or not typed or not isinstance(model, HasDecoder):
+        if not typed or not isinstance(model, HasDecoder):
             return
-        solver = chosen_solver(model, split, self.solver, self.layers)
-        refuse_unread(typed, f"solver={solver} of a decoder", ("layers",) if split.target_attribute is not None else ())
+        if self.solver == "auto":
+            solver = chosen_solver(model, split, self.solver, self.layers)
+            also = ("layers",) if split.target_attribute is not None else ()
+            refuse_unread(typed, f"solver={solver} of a decoder", also)
+        if self.finish is not None:
+            check_finish(model, split)
 
     def _typed(self) -> dict[str, object]:
         """Options that not every solver reads, where their value is not the usual one."""
@@ -210,4 +218,4 @@ class FisherSurgery:
             return OwnSurgery(self.drift, self.gan_shots, self.damping[0], self.iterations, *sizes)(task)
         options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers, self.bound)
         latent = (self.budget, self.shots, self.damping, self.ekfac, *self._sizes(DECODER_IMAGES), *options)
-        return LatentSurgery(*latent, self.pilot_images, self.drift_budget)(task)
+        return LatentSurgery(*latent, self.pilot_images, self.drift_budget, self.finish)(task)

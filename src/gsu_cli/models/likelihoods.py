@@ -10,6 +10,7 @@ from gsu_cli.checks import quoted
 from gsu_cli.errors import UsageError
 from gsu_cli.surgery.devices import coins, normal
 
+VISIBLE_LOGIT = 4.0  # beyond it a pixel is black or white to within 2 %
 LEAST_SIGMA = 1e-6  # a wrong pixel then costs 5e11 nats
 
 
@@ -62,3 +63,23 @@ class Gaussian:
         return (
             normal(output.shape, generator, output) / self.sigma
         )  # (output - x~) / sigma^2 for x~ ~ N(output, sigma^2)
+
+
+def visible(likelihood: object, output: Tensor) -> Tensor:
+    """A decoder's output without what cannot be seen: how far beyond black or white a pixel lies.
+
+    >>> visible(Bernoulli(), torch.tensor([-20.0, 0.5])).tolist()
+    [-4.0, 0.5]
+
+    Args:
+        likelihood: of the pixels; of one that is not of this module nothing is taken away.
+        output: of any shape.
+    """
+    if isinstance(likelihood, Bernoulli):
+        return visible_logits(output)
+    return output.clamp(0, 1) if isinstance(likelihood, Gaussian) else output
+
+
+def visible_logits(output: Tensor) -> Tensor:
+    """The same of logits."""
+    return output.clamp(-VISIBLE_LOGIT, VISIBLE_LOGIT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
@@ -14,7 +14,8 @@ from gsu_cli.gradients import parameters
 from gsu_cli.models.decoders import decoder_prefix
 from gsu_cli.objectives.latents import latents
 from gsu_cli.surgery.devices import device_of
-from gsu_cli.surgery.least_squares import first_layers
+from gsu_cli.surgery.least_squares import first_layers, last_layer
+from gsu_cli.surgery.vectors import Vector
 
 CHOSEN = "chosen"
 CANDIDATES = ("kfac", "gauss_newton", "ascent")  # of "chosen", where no layer is refitted
@@ -50,11 +51,25 @@ def _refits_attribute(model: Any, split: Split, layers: int) -> bool:
 
 def _refits(model: Any, image: Images, layers: int) -> bool:
     """Whether the layers that latents reach first can be refitted."""
-    theta = parameters(model, list(model.generation_parameters()))
-    image = image.to(device_of(model))
-    z = latents(model, image.floats(), image.labels, torch.Generator().manual_seed(0))
     try:
-        first_layers(model.decoder, theta, decoder_prefix(model), z, layers)
+        first_layers(model.decoder, *_shown(model, image), layers)
     except UsageError:
         return False
     return True
+
+
+def check_finish(model: Any, split: Split) -> None:
+    """Refuses a decoder whose last layer cannot be refitted.
+
+    Raises:
+        UsageError: it is no ``Linear`` or ungrouped ``Conv2d``, is used twice, or more than a sigmoid comes behind it.
+    """
+    last_layer(model.decoder, *_shown(model, split.dataset.train[torch.tensor([0])]))
+
+
+def _shown(model: Any, image: Images) -> tuple[Vector, str, Tensor]:
+    """A decoder's weights, what stands before their names, and latents of an image, which show layers their shapes."""
+    theta = parameters(model, list(model.generation_parameters()))
+    image = image.to(device_of(model))
+    z = latents(model, image.floats(), image.labels, torch.Generator().manual_seed(0))
+    return theta, decoder_prefix(model), z

@@ -7,6 +7,7 @@ retain set. docs/methods/fisher_surgery.md has the formulas and tells what each 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -178,3 +179,29 @@ class FisherSolver:
             else:
                 longest = middle
         return step, reached
+
+
+def candidates(
+    influence: FisherSolver,
+    *,
+    ways: Collection[str],
+    damping: Sequence[float],
+    size: tuple[int, int],
+    ascend: Callable[[], Vector],
+) -> list[Candidate]:
+    """One of each direction, as far as the problem's limits allow.
+
+    Args:
+        influence: with the gradients and the Fisher.
+        ways: "kfac", one for each damping; "gauss_newton", "ascent".
+        damping: in mean eigenvalues of each layer's Fisher.
+        size: of the exact problem: conjugate gradients, and images at most.
+        ascend: the gradient of the forget loss, asked where it is ascended.
+    """
+    found = [influence.kfac(c) for c in damping] if "kfac" in ways else []
+    if "gauss_newton" in ways:
+        found.append(influence.gauss_newton(damping[0], *size))
+    if "ascent" in ways:
+        g_f = ascend()
+        found += [influence.ascent(g_f, c) for c in sorted({damping[0], damping[-1]})]
+    return found

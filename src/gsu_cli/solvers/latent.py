@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,28 +17,30 @@ from gsu_cli.gradients import parameters
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.posteriors import encoder_at_rest, posterior_codes
 from gsu_cli.objectives.redirect import Redirect, retained_share
-from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import redirection
 from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.chosen import CHOSEN, chosen_solver, directions
 from gsu_cli.solvers.class_level import class_level
-from gsu_cli.solvers.fisher_solver import FisherSolver
+from gsu_cli.solvers.finish import finished, first_part
+from gsu_cli.solvers.fisher_solver import FisherSolver, candidates
 from gsu_cli.solvers.leverage import sample_level
 from gsu_cli.solvers.own_choice import choose_by_share
 from gsu_cli.solvers.own_drift import OwnDrift
 from gsu_cli.solvers.own_share import OwnShare
 from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refits import anew, refitted
+from gsu_cli.solvers.spared import spared_by, stay_images
 from gsu_cli.solvers.step_problem import Bound, StepProblem, relative_increase
 from gsu_cli.solvers.unseen import UnseenLevel, kind_of, unbounded
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.least_squares import Moments
 from gsu_cli.surgery.streaming import accumulate_gradient
+from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
-from gsu_cli.unlearning.images import draw_images, first, other_retained, others_left, redirect_images
+from gsu_cli.unlearning.images import draw_images, first, redirect_images
 from gsu_cli.unlearning.weights import add_
 
 CANDIDATE_IMAGES = 400  # for curvature, at most, where the exact problem is one candidate of several
@@ -67,6 +69,7 @@ class LatentSurgery:
     bound: str
     pilot_images: int
     drift_budget: float | None = None
+    finish: float | None = None
 
     def __call__(self, task: Task) -> Update:
         with encoder_at_rest():  # a step moves what generates
@@ -220,18 +223,6 @@ class LatentSurgery:
 
         return factors() if step else task.shared.once("fisher", factors, counts, retain=len(retain), ekfac=self.ekfac)
 
-    def _retained(self, task: Task, retain: Images, problem: StepProblem, step: int) -> tuple[Images, SiteLoss]:
-        """Whose Fisher and whose gradient a step spares: from the second shot on others than the budget's own.
-
-        At the original that gradient is as good as zero. Later a direction that lowers the loss of the images on which
-        the budget is measured would buy room that no other image gives. Where too few others are left, it may.
-        """
-        n = len(problem.cost)
-        if step == 0 or not others_left(task, n):
-            return retain, problem.cost
-        others = other_retained(task, n, len(retain), step)
-        return others, frozen_elbo(task.model, first(others, n), seed=task.stream("retain latents", step))
-
     @property
     def _pilot_sites(self) -> int:
         return REFIT_BUDGET_LATENTS * self.pilot_images
@@ -254,35 +245,29 @@ class LatentSurgery:
         share: OwnShare | None,
     ) -> Candidate:
         """The best candidate at the present weights, where the retain loss of each site is ``losses``."""
-        model, theta = task.model, problem.theta
+        theta = problem.theta
         if "least_squares" in ways:
             with task.stage("step"):
                 seed = task.stream("refit", len(log))
-                stay = posterior_codes(model, retain, REFIT_LATENTS, seed=seed)
+                stay = posterior_codes(task.model, retain, REFIT_LATENTS, seed=seed)
                 sites = self._pilot_sites
                 pilot = Pilot(problem.cost, losses, sites) if 0 < sites < len(losses) else None
                 every = share is not None
                 known = anew if log else partial(self._moments, task)  # later ones are of other weights
-                found = refitted(
-                    problem, self.layers, goal.target_latents, stay, pilot, all_measured=every, known=known
-                )
+                to = goal.target_latents
+                found = refitted(problem, self.layers, to, stay, pilot, all_measured=every, known=known)
         else:
             with task.stage("gradients"):
-                retain, spared = self._retained(task, retain, problem, len(log))
+                retain, spared = spared_by(task, retain, problem.cost, len(log))
                 g = accumulate_gradient(problem.goal.blocks(), theta).vector
                 g_r = accumulate_gradient(spared.blocks(), theta)
             fisher = fisher or self._fisher(task, retain, list(theta), len(log))
             with task.stage("step"):
-                influence, found = FisherSolver(problem, g, g_r, fisher, retained=spared), list[Candidate]()
-                if "kfac" in ways:
-                    found += [influence.kfac(c) for c in self.damping]
-                if "gauss_newton" in ways:
-                    n = self._curvature_images(ways)
-                    found += [influence.gauss_newton(self.damping[0], self.iterations, n)]
-                if "ascent" in ways:
-                    risen = frozen_elbo(model, forget, seed=task.stream("ascent"), what="the forget loss")
-                    g_f = accumulate_gradient(risen.blocks(), theta).vector
-                    found += [influence.ascent(g_f, c) for c in sorted({self.damping[0], self.damping[-1]})]
+                begin = problem if self.finish is None else first_part(problem, self.finish)
+                influence = FisherSolver(begin, g, g_r, fisher, retained=spared)
+                n, ascend = self._curvature_images(ways), partial(self._ascending, task, forget, theta)
+                ways_of = partial(candidates, ways=ways, damping=self.damping, size=(self.iterations, n), ascend=ascend)
+                found = ways_of(influence)
         if share is not None:
             with task.stage("own samples"):
                 looked = choose_by_share(found, problem, share)
@@ -295,5 +280,21 @@ class LatentSurgery:
                 found=f"{problem.before:.4f} before and {best.redirect_loss:.4f} after the best of {len(found)}",
                 way_out="Raise method.budget, or forget more images at once",
             )
+        if self.finish is not None:
+            with task.stage("step"):
+                others = stay_images(task, retain, len(problem.cost), len(log))
+                seed, targets = task.stream("last layer", len(log)), goal.target_latents
+                whole = finished(problem, best, targets, others, seed=seed)
+                if whole is not None:
+                    log += [noted(c, chosen=False) | {"begins": c is best} for c in found] + [noted(whole, chosen=True)]
+                    return whole
+                log += [noted(c, chosen=False) | {"begins": False} for c in found]
+                found = ways_of(replace(influence, problem=problem))
+                best = choose(found, problem.before)
         log += [noted(c, c is best) for c in found]
         return best
+
+    def _ascending(self, task: Task, forget: Images, theta: Vector) -> Vector:
+        """The gradient of the forget loss."""
+        risen = frozen_elbo(task.model, forget, seed=task.stream("ascent"), what="the forget loss")
+        return accumulate_gradient(risen.blocks(), theta).vector

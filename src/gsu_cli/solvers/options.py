@@ -7,8 +7,16 @@ from collections.abc import Collection, Mapping
 from gsu_cli.errors import UsageError
 
 READ: dict[str, tuple[str, ...]] = {
-    "solver=kfac of a decoder": ("damping", "ekfac", "bound", "drift_budget"),
-    "solver=gauss_newton of a decoder": ("damping", "ekfac", "iterations", "curvature_images", "bound", "drift_budget"),
+    "solver=kfac of a decoder": ("damping", "ekfac", "bound", "drift_budget", "finish"),
+    "solver=gauss_newton of a decoder": (
+        "damping",
+        "ekfac",
+        "iterations",
+        "curvature_images",
+        "bound",
+        "drift_budget",
+        "finish",
+    ),
     "solver=least_squares of a decoder": ("layers", "pilot_images", "drift_budget"),
     "solver=chosen of a decoder": (
         "damping",

@@ -75,12 +75,12 @@ def refitted(
     if pilot is not None and by_estimates:
         found = refits_by_estimates(problem, list(refits.values()), pilot, LENGTHS, WEIGHTS)
         return found or _nowhere(layers)
-    candidates = [c for c in (_within_budget(problem, refit, pilot) for refit in refits.values()) if c is not None]
+    candidates = [c for c in (within_budget(problem, refit, pilot) for refit in refits.values()) if c is not None]
     if not candidates:
         _nowhere(layers)
     refit = refits[str(choose(candidates, problem.before).layer)]
     for length in LENGTHS:
-        longer = _within_budget(problem, refit, pilot, length)
+        longer = within_budget(problem, refit, pilot, length)
         if longer is not None:
             candidates.append(replace(longer, images=longer.images - refit.images))  # none passed the refit again
             if choose(candidates, problem.before) is candidates[-1]:
@@ -96,14 +96,34 @@ def _nowhere(layers: int) -> NoReturn:
     )
 
 
-def _within_budget(problem: StepProblem, refit: Refit, pilot: Pilot | None, length: float = 1.0) -> Candidate | None:
+def within_budget(
+    problem: StepProblem,
+    refit: Refit,
+    pilot: Pilot | None = None,
+    length: float = 1.0,
+    *,
+    between: tuple[float, float] = WEIGHTS,
+) -> Candidate | None:
+    """The refit with the largest weight of what is to be redirected that the budget allows.
+
+    Args:
+        problem: where.
+        refit: of a layer.
+        pilot: estimates the retain loss between whole measurements.
+        length: how many times its change is taken.
+        between: weights, where the search begins.
+
+    Returns:
+        None where no weight stays within the budget and whatever else bounds the step.
+    """
+
     def moved(weight: float) -> Vector:
         return add_scaled(refit(1 / weight), -1.0, problem.theta)
 
     def there(weight: float) -> Vector:
         return problem.at(moved(weight), length)
 
-    low, high = WEIGHTS
+    low, high = between
     passed = pilot.images if pilot else 0
     if pilot is None:
         search = largest_step_within(

@@ -46,15 +46,27 @@ class Moments:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, network: nn.Module, layer: Scope, inputs: Tensor, target_inputs: Tensor, retain: Tensor) -> Moments:
-        """At the network's own weights; arguments as those of `Refit`."""
-        A_f, C_f, n_f = _moments(network, layer, inputs, target_inputs)
+    def of(
+        cls,
+        network: nn.Module,
+        layer: Scope,
+        inputs: Tensor,
+        target_inputs: Tensor,
+        retain: Tensor,
+        seen: Callable[[Tensor], Tensor] | None = None,
+    ) -> Moments:
+        """At the network's own weights; arguments as those of `Refit`, and what of an output is ``seen``, for ``d``."""
+        A_f, C_f, n_f = _moments(network, layer, inputs, target_inputs, seen or (lambda output: output))
         A_r, _, n_r = _moments(network, layer, retain, None)
         return cls(A_f, C_f, A_r, 2 * n_f + n_r)
 
 
 def _moments(
-    network: nn.Module, layer: Scope, inputs: Tensor, target_inputs: Tensor | None
+    network: nn.Module,
+    layer: Scope,
+    inputs: Tensor,
+    target_inputs: Tensor | None,
+    seen: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor, int]:
     """``E[a a^T]``, ``E[a d^T]`` and over how many inputs."""
     A: Any = 0.0
@@ -67,8 +79,8 @@ def _moments(
         y = module(x)
         d = (
             torch.zeros_like(y)
-            if target_inputs is None
-            else module(_reaching(network, module, target_inputs[block])) - y
+            if target_inputs is None or seen is None
+            else seen(module(_reaching(network, module, target_inputs[block]))) - seen(y)
         )
         a, d = (t.flatten(0, 1) for t in rows(module, layer.own, x, d))
         A, C = A + wide(a.T @ a), C + wide(a.T @ d)
@@ -154,29 +166,72 @@ def first_layers(network: nn.Module, theta: VectorLike, prefix: str, inputs: Ten
     Raises:
         UsageError: there are fewer, one is called twice, or is no ``Linear`` and no ungrouped ``Conv2d``.
     """
-    scopes = {scope.module: scope for scope in find_scopes(network, list(theta), prefix)}
-    called: list[str] = []
-
-    def note(name: str) -> Callable[..., None]:
-        return lambda *_: called.append(name)
-
-    handles = [network.get_submodule(name).register_forward_hook(note(name)) for name in scopes]
-    try:
-        with torch.no_grad(), eval_mode(network):
-            network(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
-    chosen = called[:layers]
-    way_out = "Take another solver, or another number of layers"
+    scopes, called, _ = _called(network, theta, prefix, inputs)
+    chosen, way_out = called[:layers], "Take another solver, or another number of layers"
     if len(chosen) < layers:
         raise UsageError(
             f"a refit of {layers} layers needs as many with parameters", found=len(chosen), way_out=way_out
         )
     for name in chosen:
-        if not maps_patches(network.get_submodule(name)) or "weight" not in scopes[name].own:
-            kind = type(network.get_submodule(name)).__name__
-            raise UsageError("a refit needs Linear layers or ungrouped Conv2d", found=f"{kind} {name}", way_out=way_out)
-        if called.count(name) > 1:
-            raise UsageError("a refit needs layers that are used once", found=f"{name} used again", way_out=way_out)
+        _check_refittable(network, scopes[name], called, way_out)
     return [scopes[name] for name in chosen]
+
+
+def last_layer(network: nn.Module, theta: VectorLike, prefix: str, inputs: Tensor) -> tuple[Scope, bool]:
+    """The layer with parameters in ``theta`` that gives the network's output, and whether a sigmoid squashes it.
+
+    Its values may be moved, as reshaping or ``PixelShuffle`` does.
+
+    Raises:
+        UsageError: it is called twice, is no ``Linear`` and no ungrouped ``Conv2d``, or its values change otherwise.
+    """
+    scopes, called, (given, output) = _called(network, theta, prefix, inputs)
+    way_out = "Leave out method.finish"
+    if not called:
+        raise UsageError("a refit of the last layer needs one with parameters", found="none", way_out=way_out)
+    last = scopes[called[-1]]
+    _check_refittable(network, last, called, way_out)
+    values = output.flatten().sort().values
+    for squashed, own in ((False, given), (True, given.sigmoid())):
+        if torch.equal(own.flatten().sort().values, values):
+            return last, squashed
+    raise UsageError(
+        "a refit of the last layer needs one whose values nothing but a sigmoid changes",
+        found=f"more after layer {last.module}",
+        way_out=way_out,
+    )
+
+
+def _called(
+    network: nn.Module, theta: VectorLike, prefix: str, inputs: Tensor
+) -> tuple[dict[str, Scope], list[str], tuple[Tensor, Tensor]]:
+    """Layers with parameters in ``theta``, their names as called, the output of the last and of all."""
+    scopes = {scope.module: scope for scope in find_scopes(network, list(theta), prefix)}
+    called: list[str] = []
+    given = inputs
+
+    def note(name: str) -> Callable[..., None]:
+        def hook(_: nn.Module, __: object, output: Tensor) -> None:
+            nonlocal given
+            called.append(name)
+            given = output
+
+        return hook
+
+    handles = [network.get_submodule(name).register_forward_hook(note(name)) for name in scopes]
+    try:
+        with torch.no_grad(), eval_mode(network):
+            output = network(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return scopes, called, (given, output)
+
+
+def _check_refittable(network: nn.Module, scope: Scope, called: Sequence[str], way_out: str) -> None:
+    name = scope.module
+    if not maps_patches(network.get_submodule(name)) or "weight" not in scope.own:
+        kind = type(network.get_submodule(name)).__name__
+        raise UsageError("a refit needs Linear layers or ungrouped Conv2d", found=f"{kind} {name}", way_out=way_out)
+    if called.count(name) > 1:
+        raise UsageError("a refit needs layers that are used once", found=f"{name} used again", way_out=way_out)

@@ -1,0 +1,88 @@
+"""The last layer of a decoder in closed form, where a step in the geometry of the factors has left off.
+
+Behind the last layer nothing is linearised: what it lacks of its targets is known pixel by pixel, and a refit takes
+away what the step could not. A share of the budget is kept for it. docs/methods/fisher_surgery.md has the formula,
+docs/design/028-last-layer.md what it earns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from torch import Tensor
+
+from gsu_cli.data.base import Images
+from gsu_cli.models.decoders import decoder_prefix
+from gsu_cli.models.likelihoods import visible, visible_logits
+from gsu_cli.objectives.posteriors import posterior_codes
+from gsu_cli.solvers.candidates import Candidate
+from gsu_cli.solvers.refits import within_budget
+from gsu_cli.solvers.step_problem import Bound, StepProblem, relative_increase
+from gsu_cli.surgery.devices import wide
+from gsu_cli.surgery.least_squares import Moments, Refit, last_layer
+from gsu_cli.surgery.vectors import add_scaled, norm, scale
+from gsu_cli.unlearning.weights import held
+
+STAY_LATENTS = 3  # of each retained image
+WEIGHTS = (0.003, 0.3)  # of what is to be redirected, in weights of what is to stay: where the search begins
+
+
+def first_part(problem: StepProblem, finish: float) -> StepProblem:
+    """The same problem with what is left of each limit when a share ``finish`` of it is kept for the last layer."""
+
+    def part(start: float, limit: float) -> float:
+        return start + (1 - finish) * (limit - start)
+
+    bounds = [Bound(b.measure, part(b.measure.mean(problem.theta), b.limit)) for b in problem.bounds]
+    return replace(problem, limit=part(problem.loss, problem.limit), bounds=tuple(bounds))
+
+
+def finished(
+    problem: StepProblem, begun: Candidate, target_latents: Tensor, stay: Images, *, seed: int
+) -> Candidate | None:
+    """A step of which ``begun`` is the first part and a refit of the last layer the rest.
+
+    Args:
+        problem: with the whole budget.
+        begun: the step so far.
+        target_latents: latents at which the original generates the targets, ``(n, z)``.
+        stay: retained images, others than the budget's where there are.
+        seed: of their latents.
+
+    Returns:
+        None where no refit stays within the budget, or none lowers the redirect loss further.
+    """
+    model = problem.model
+    there = problem.at(begun.direction, begun.step)
+    with held(model, there):
+        (latents,) = problem.goal.sites.inputs
+        layer, squashed = last_layer(model.decoder, there, decoder_prefix(model), latents[:1])
+        codes = posterior_codes(model, stay, STAY_LATENTS, seed=seed)
+        seen = visible_logits if squashed else partial(visible, model.likelihood)
+        rows = (latents, target_latents, codes)
+        refit = Refit(model.decoder, there, layer, *rows, Moments.of(model.decoder, layer, *rows, seen))
+        found = within_budget(replace(problem, theta=there), refit, between=WEIGHTS)
+    if found is None:
+        return None
+    change = add_scaled(add_scaled(there, found.step, found.direction), -1.0, problem.theta)
+    step = norm(change)
+    direction = scale(change, 1 / step)
+    ends = problem.at(direction, step)  # both parts in one, which rounds otherwise: measured anew
+    losses, reached = problem.cost.losses(ends), problem.reached(ends)
+    increase = relative_increase(float(wide(losses).mean()), problem.loss)
+    if not reached < begun.redirect_loss or increase > problem.allowed or not problem.bounded(ends):
+        return None
+    return replace(
+        found,
+        direction=direction,
+        search=replace(found.search, relative_increase=increase),
+        step=step,
+        step_within=step,
+        redirect_loss=reached,
+        damping=begun.damping,
+        surviving=begun.surviving,
+        solver=begun.solver,
+        losses=losses,
+        images=found.images + len(losses) + len(problem.goal),
+    )
