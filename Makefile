@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2  # processes that run tests; each computes on one thread
 
-unexport PYTHONDONTWRITEBYTECODE  # else each of some eighty processes compiles our modules anew
+unexport PYTHONDONTWRITEBYTECODE  # else each process of a test compiles our modules anew
 
 .DEFAULT_GOAL := help
 .PHONY: help setup docs demo test test-all check bench clean

@@ -64,6 +64,7 @@ FACES = ("fisher", "least_squares", "gauss_newton", "epoch")
 BEFORE = Path(__file__).parents[1] / "docs/results/bench/before.json"
 SEARCH = Path(__file__).with_name("bench_search.py")  # a process of its own: it keeps a decoder's maps
 GSU = [sys.executable, "-m", "gsu_cli.cli"]
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed gsu is compiled, as torch is
 
 
 def main() -> None:

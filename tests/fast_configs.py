@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import IConfigRepository
 from hydra.core.default_element import ResultDefault
@@ -89,6 +90,15 @@ def found_once(find: Callable[..., Any], ours_alone: Callable[[Any], bool]) -> C
 def parsed_once(parse: Callable[..., Any]) -> Callable[..., Any]:
     """Of an interpolation's words: the tree is read, never changed."""
     return functools.lru_cache(maxsize=4096)(parse)
+
+
+def written_by_c(theirs: Callable[[], Any]) -> Callable[[], type]:
+    """In place of OmegaConf's dumper, which is Python: each run writes three configs."""
+
+    class Dumper(yaml.CDumper):
+        yaml_representers = theirs().yaml_representers
+
+    return lambda: Dumper
 
 
 class Merged:

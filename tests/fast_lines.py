@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 from collections.abc import Iterator
 from typing import Any
 
+import hydra.version
 import omegaconf
 import pytest
 from hydra._internal import config_loader_impl, defaults_list
@@ -19,7 +21,7 @@ from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf
 
-from fast_configs import Merged, copies_itself, found_once, parsed_once, read_once
+from fast_configs import Merged, copies_itself, found_once, parsed_once, read_once, written_by_c
 from gsu_cli.run.configs import conf_dir
 
 COPIED = (DictConfig, ListConfig, AnyNode)
@@ -29,6 +31,8 @@ THEIRS: list[tuple[Any, str, Any]] = [
     (ConfigRepository, "load_config", ConfigRepository.load_config),
     (omegaconf.base, "parse", omegaconf.base.parse),
     (omegaconf._utils, "parse", omegaconf._utils.parse),
+    (omegaconf.omegaconf, "get_omega_conf_dumper", omegaconf.omegaconf.get_omega_conf_dumper),
+    (hydra.version, "_get_version", hydra.version._get_version),
     (Hydra, "get_mode", Hydra.get_mode),
     (defaults_list, "_create_interpolation_map", defaults_list._create_interpolation_map),
     (config_loader_impl, "create_defaults_list", config_loader_impl.create_defaults_list),
@@ -51,6 +55,8 @@ def lines_cost_once() -> Iterator[None]:
         found_once(ConfigRepository.load_config, _ours_alone),
         parsed_once(omegaconf.base.parse),
         parsed_once(omegaconf._utils.parse),
+        written_by_c(omegaconf.omegaconf.get_omega_conf_dumper),
+        functools.cache(hydra.version._get_version),
         _composed_to_run_alone(),
         _choices_where_one_rests_on_them(),
         _configs_of_a_line_found_once(),

@@ -49,6 +49,7 @@ def nodes(node: Any, where: str = "") -> Iterator[tuple[Any, ...]]:
 def test_a_line_is_composed_as_by_hydra(verb: str, words: str) -> None:
     with lines_as_hydra_composes_them():
         theirs = composed(verb, words)
+        written = theirs if isinstance(theirs, str) else OmegaConf.to_yaml(theirs)
     for _ in range(2):  # anew, and from what was kept
         ours = composed(verb, words)
         assert type(ours) is type(theirs)
@@ -56,8 +57,19 @@ def test_a_line_is_composed_as_by_hydra(verb: str, words: str) -> None:
             assert ours == theirs
         else:
             assert [*nodes(ours)] == [*nodes(theirs)]
+            assert OmegaConf.to_yaml(ours) == written
             OmegaConf.set_struct(ours, False)  # the one that is kept is another one
             ours.hydra.job.name, ours.new = "changed", 1
+
+
+def test_a_text_is_written_as_by_omegaconf() -> None:
+    text = {
+        "a": ["", "true", "1e3", "012", "é: ü", "two\nlines", "it's #1", "- x", "w " * 90],
+        "b": {"c": None, "d": 0.1},
+    }
+    with lines_as_hydra_composes_them():
+        written = OmegaConf.to_yaml(OmegaConf.create(text))
+    assert OmegaConf.to_yaml(OmegaConf.create(text)) == written
 
 
 def test_a_copy_is_a_copy() -> None:

@@ -515,7 +515,8 @@ def test_a_state_elsewhere_that_is_refused_is_named_and_leaves_nothing(state: Pa
     [
         *[({"epochs": v}, f"`training.epochs` must be an integer >= 1; found {v!r}.") for v in (0, -1, 1.5, "3", True)],
         ({"epochs": None}, "`training.epochs` must be an integer >= 1; found null."),
-        *[({"batch_size": v}, f"`training.batch_size` must be an integer >= 1; found {v!r}.") for v in (0, 2.0, False)],
+        *[({"batch_size": v}, f"`training.batch_size` must be an integer >= 1; found {v!r}.") for v in (0, False)],
+        ({"batch_size": 2.0}, "`training.batch_size` must be an integer >= 1; found 2.0. Type training.batch_size=2"),
         *[
             ({"lr": v}, f"`training.lr` must be a finite number > 0; found {v!r}.")
             for v in (0, 0.0, -1e-3, nan, inf, -inf, "x", True, [1e-3])
