@@ -12,7 +12,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.objectives.local import INSIDE, kolmogorov_smirnov, local, region
 from gsu_cli.objectives.nearest import clean_means
 from gsu_cli.objectives.posteriors import posterior
-from gsu_cli.objectives.redirect import redirect
+from gsu_cli.objectives.redirect import redirect, retained_share
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,11 @@ def test_both_judges_see_the_attribute_gone_and_the_other_one_kept(model, parts,
         assert was.has("bar").double().mean() > 0.9
         assert now.has("bar").double().mean() < 0.1
         assert (was.has("square") == now.has("square")).double().mean() > 0.9
+
+
+def test_the_share_of_retained_neighbours_takes_the_posterior_means_that_are_known(model, parts, goal):
+    assert goal.retained(model, *parts) == retained_share(model, goal.targets, *parts)
+    assert redirect(model, *parts, seed=0).retained(model, *parts) is None
 
 
 def test_the_seed_decides_the_latents_alone(model, parts, goal):

@@ -23,7 +23,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models import conditions
-from gsu_cli.models.conditions import NULL, code
+from gsu_cli.models.conditions import NULL, code, conditions_of
 from gsu_cli.models.decoders import GRADIENTS_ALONE, check_network
 from gsu_cli.models.model import decode
 from gsu_cli.models.passes import AT_ONCE, LARGE
@@ -58,6 +58,13 @@ class Redirect:
     floor: float | None
     kind: str = "nearest"
     region: float = 1.0
+
+    def retained(self, model: Any, forget: Images, retain: Images) -> float | None:
+        """The targets' `retained_share`; None of targets that the original generates at retained latents."""
+        if self.kind == "nearest":
+            return None
+        known = self.target_latents if self.kind == "local" and not conditions_of(model) else None
+        return retained_share(model, self.targets, forget, retain, means=known)
 
     def loss(self, model: Any) -> SiteLoss:
         """The loss as a function of the weights, nats per image."""
@@ -136,7 +143,9 @@ def _alike(images: Tensor, generated: Tensor, index: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def retained_share(model: Any, targets: Tensor, forget: Images, retain: Images, neighbours: int = 10) -> float:
+def retained_share(
+    model: Any, targets: Tensor, forget: Images, retain: Images, neighbours: int = 10, means: Tensor | None = None
+) -> float:
     """How retained targets look to the encoder: of the posterior means nearest to theirs, the share that is retained.
 
     Args:
@@ -144,13 +153,15 @@ def retained_share(model: Any, targets: Tensor, forget: Images, retain: Images, 
         targets: ``(n, c, h, w)`` in [0, 1].
         forget, retain: images; as many of each are taken, so that 0.5 says nothing.
         neighbours: nearest posterior means that are counted for each target.
+        means: the targets' own posterior means, where they are known.
     """
     n = min(len(forget), len(retain))
     pool = torch.cat([posterior(model, part)[0][:n] for part in (retain, forget)])
-    unlabelled = torch.full((len(targets),), NULL, device=targets.device)
-    size = AT_ONCE if targets[:1].numel() > LARGE else BLOCK
-    parts = zip(targets.split(size), unlabelled.split(size), strict=True)
-    means = joined(parts, lambda part: conditions.posterior(model, *part)[0])
+    if means is None:
+        unlabelled = torch.full((len(targets),), NULL, device=targets.device)
+        size = AT_ONCE if targets[:1].numel() > LARGE else BLOCK
+        parts = zip(targets.split(size), unlabelled.split(size), strict=True)
+        means = joined(parts, lambda part: conditions.posterior(model, *part)[0])
     return share_of(nearest(means, pool, min(neighbours, 2 * n)) < n)
 
 

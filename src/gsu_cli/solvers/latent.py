@@ -16,7 +16,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.posteriors import encoder_at_rest, posterior_codes
-from gsu_cli.objectives.redirect import Redirect, retained_share
+from gsu_cli.objectives.redirect import Redirect
 from gsu_cli.objectives.targets import redirection
 from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
@@ -145,7 +145,7 @@ class LatentSurgery:
             "clean_targets": goal.clean_fraction,
             "target": {
                 "kind": goal.kind,
-                "retained": None if goal.kind == "nearest" else retained_share(model, goal.targets, forget, retain),
+                "retained": goal.retained(model, forget, retain),
                 "region": goal.region,
             },
             "images": {
