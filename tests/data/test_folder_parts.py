@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,11 @@ def test_links_are_followed_and_end(tmp_path: Path) -> None:
 def test_words_for_parts() -> None:
     assert kind_of("Validation") == "val"
     assert kind_of("trainer") is None
+
+
+@pytest.mark.parametrize(("name", "way_out"), [(b"\xe6\x97", "Set PYTHONUTF8=1"), (b"a\x07", "Remove or rename it")])
+def test_names_that_are_no_text_say_how_they_become_one(tmp_path: Path, name: bytes, way_out: str) -> None:
+    (tmp_path / "train").mkdir()
+    os.mkdir(os.fsencode(tmp_path / "train") + b"/" + name)
+    with pytest.raises(DataError, match=f"must be printable; found .* {way_out}"):
+        Folder(str(tmp_path), "x").load()

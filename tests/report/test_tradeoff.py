@@ -10,6 +10,7 @@ from PIL import Image
 
 from gsu_cli.report.curve_table import curve_table
 from gsu_cli.report.figures.files import write_figure
+from gsu_cli.report.table import text
 from gsu_cli.report.tradeoff import tradeoff, tradeoff_figure
 from gsu_cli.run.record import Record
 from made_runs import Measurement
@@ -58,6 +59,7 @@ def test_the_table_of_a_curve_says_where_no_strength_keeps_the_budget() -> None:
         entry.update(option="lr", budget=budget, strength=strength)
     table = curve_table(found)
     assert [row[1].label for row in table.rows] == ["-", "none", "0.25", "0.5"]
+    assert [text(row[0], table.columns[0]) for row in table.rows][1:] == ["1e-09", "0.0100", "0.0200"]
     assert table.columns[-1].title().endswith(" (CNN)")
     unjudged = replace(found, measurements=[m for m in found.measurements if m.name != "feature_ratio"])
     assert "()" not in "".join(column.title() for column in curve_table(unjudged).columns)

@@ -61,6 +61,13 @@ def walk(root: Path, what: str) -> Walk:
     return found
 
 
+def _unprintable(name: str, folder: str) -> DataError:
+    """Bytes that are no text come from a locale without Unicode, or from a disk of another one."""
+    bytes_ = any("\udc80" <= letter <= "\udcff" for letter in name)
+    way_out = "Set PYTHONUTF8=1 in the environment, or rename it" if bytes_ else "Remove or rename it"
+    return DataError("names of files and folders must be printable", found=f"{name!r} in {folder}", way_out=way_out)
+
+
 def _into(folder: str, parts: tuple[str, ...], found: Walk, above: tuple[tuple[int, int], ...]) -> None:
     try:
         stat = os.stat(folder)
@@ -70,7 +77,7 @@ def _into(folder: str, parts: tuple[str, ...], found: Walk, above: tuple[tuple[i
         with os.scandir(folder) as entries:
             for entry in entries:
                 if not entry.name.isprintable():  # a record and a terminal could not hold it
-                    raise DataError("names of files and folders must be printable", found=f"{entry.name!r} in {folder}")
+                    raise _unprintable(entry.name, folder)
                 if entry.name.startswith(".") or entry.name == "__MACOSX":
                     found.hidden.append("/".join((*parts, entry.name)))
                 elif entry.is_dir():

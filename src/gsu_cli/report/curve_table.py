@@ -28,7 +28,7 @@ def curve_table(record: Record) -> Table:
         raised = None if before is None else change(before, found.get((before.name, None)))
         rows.append(
             (
-                Cell(value=entry["budget"]),
+                Cell("" if entry["budget"] >= 1e-4 else f"{entry['budget']:.2g}", value=entry["budget"]),
                 Cell("none" if entry["strength"] is None else f"{entry['strength']:.4g}"),  # none keeps the budget
                 Cell("-") if raised is None else Cell(value=raised.value, low=raised.low, high=raised.high),
                 *(_ratio(found.get((seen, judge))) for judge in judges),
