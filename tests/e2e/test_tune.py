@@ -32,7 +32,10 @@ def test_nothing_is_measured(world: World, gsu: Gsu, tmp_path: Path) -> None:
         ("feature_ratio.cnn", "`tune` must name numbers of the record below update or seconds"),
         ("measurements.0.value", "`tune` must name numbers of the record below update or seconds"),
         ("3", "`tune` must name numbers of the record below update or seconds"),
-        ("update.realised.forgotten", "found update.realised.forgotten. Choose one of "),
+        (
+            "update.realised.forgotten",
+            "found update.realised.forgotten. Did you mean 'update.realised.forget'? Choose one of ",
+        ),
         ("update.method", "`tune` must name a number that the run has; found update.method"),
     ],
 )

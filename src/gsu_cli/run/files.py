@@ -60,7 +60,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def _unwritable(path: Path, e: OSError) -> OutputError:
     full = e.errno in (errno.ENOSPC, errno.EDQUOT)
-    why = "the disk is full" if full else (e.strerror or str(e)).lower()
+    why = "the disk is full" if e.errno == errno.ENOSPC else (e.strerror or str(e)).lower()
     other = elsewhere(path)
     way_out = f"Free space or {other}" if full else other[0].upper() + other[1:]
     return OutputError(f"{path} must be writable", found=why, way_out=way_out)
