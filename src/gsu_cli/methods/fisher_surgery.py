@@ -34,6 +34,7 @@ from gsu_cli.models.protocols import Capability, HasDecoder, HasLatents, HasNois
 from gsu_cli.objectives.targets import TARGETS
 from gsu_cli.solvers.chosen import CHOSEN, check_finish, chosen_solver
 from gsu_cli.solvers.denoiser import DenoiserSurgery
+from gsu_cli.solvers.encoder_follows import ENCODERS, check_encoder
 from gsu_cli.solvers.latent import LatentSurgery
 from gsu_cli.solvers.options import READ, refuse_unread
 from gsu_cli.solvers.own_choice import check_choosable
@@ -87,6 +88,8 @@ class FisherSurgery:
             where the step has left off (see `solvers.finish`); in (0, 0.95]. None: the step alone.
         drift_budget: of a decoder, ends a step also where its own retained samples, at the same noise, have drifted by
             this share of their variance; in (0, 1]. None: the drift is not looked at.
+        encoder: of a VAE, "kept" bit by bit, or "follows": it learns from retained images what the decoder's step
+            changed, and the step goes on until the budget is spent again (see `solvers.encoder_follows`).
     """
 
     name = "fisher_surgery"
@@ -112,6 +115,7 @@ class FisherSurgery:
         bound: str = "auto",
         drift_budget: float | None = None,
         finish: float | None = None,
+        encoder: str = "kept",
     ) -> None:
         if shots is not None:
             as_int("method.shots", shots, 1)
@@ -132,6 +136,7 @@ class FisherSurgery:
         as_choice("method.target", target, TARGETS)
         as_choice("method.solver", solver, SOLVERS)
         as_choice("method.bound", bound, BOUNDS)
+        self.encoder = as_choice("method.encoder", encoder, ENCODERS)
         as_int("method.iterations", iterations, 1)
         as_int("method.curvature_images", curvature_images, 2)
         as_int("method.layers", layers, 1)
@@ -180,6 +185,7 @@ class FisherSurgery:
             check_choosable(split)
         check_bound(self.bound, split)
         check_drift(self.drift_budget, split)
+        check_encoder(self.encoder, model, split, self.bound, self.drift_budget)
         typed = self._typed()
         if not typed or not isinstance(model, HasDecoder):
             return
@@ -218,4 +224,4 @@ class FisherSurgery:
             return OwnSurgery(self.drift, self.gan_shots, self.damping[0], self.iterations, *sizes)(task)
         options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers, self.bound)
         latent = (self.budget, self.shots, self.damping, self.ekfac, *self._sizes(DECODER_IMAGES), *options)
-        return LatentSurgery(*latent, self.pilot_images, self.drift_budget, self.finish)(task)
+        return LatentSurgery(*latent, self.pilot_images, self.drift_budget, self.finish, self.encoder)(task)

@@ -55,7 +55,7 @@ def sentences(record: Record) -> list[str]:
         parts = [f"{k} {r:+.{places}f}" for k, r in realised.items()]
         lines.append(f"change of the training loss, {unit}: {', '.join(parts)}")
     lines += [*retained(record), *percentiles(record), *unseen_level(record)]
-    lines += [*own_drift(record), *spent_budget(record), *chosen(record)]
+    lines += [*own_drift(record), *encoder(record), *spent_budget(record), *chosen(record)]
     if record.seconds:
         lines.append("time: " + took(record.seconds))
     return lines
@@ -122,6 +122,16 @@ def own_drift(record: Record) -> list[str]:
     text += f"{turned['dealt']} if the same changes are dealt to others"
     more = "more than" if turned["gained"] > turned["at_most"] else "no more than"
     return [f"{text} ({more} chance explains, at most {turned['at_most']})"]
+
+
+def encoder(record: Record) -> list[str]:
+    """What an encoder that may follow the decoder's step did for it."""
+    found = (record.update.get("details") or {}).get("encoder")
+    if not found:
+        return []
+    if not found["moved"]:
+        return ["the encoder stays: to follow the step would not lower the retain loss"]
+    return [f"the encoder followed the step, which is {found['longer']:.2f} times as long for the same budget"]
 
 
 def _no_level(record: Record, details: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
+from gsu_cli.models.model import copied
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.posteriors import encoder_at_rest, posterior_codes
 from gsu_cli.objectives.redirect import Redirect
@@ -21,10 +22,10 @@ from gsu_cli.objectives.targets import redirection
 from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.chosen import CHOSEN, chosen_solver, directions
-from gsu_cli.solvers.class_level import class_level
+from gsu_cli.solvers.encoder_follows import ENCODERS, Stepped, followed
 from gsu_cli.solvers.finish import finished, first_part
 from gsu_cli.solvers.fisher_solver import FisherSolver, candidates
-from gsu_cli.solvers.leverage import sample_level
+from gsu_cli.solvers.levels import level_of
 from gsu_cli.solvers.own_choice import choose_by_share
 from gsu_cli.solvers.own_drift import OwnDrift
 from gsu_cli.solvers.own_share import OwnShare
@@ -32,7 +33,7 @@ from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refits import anew, refitted
 from gsu_cli.solvers.spared import spared_by, stay_images
 from gsu_cli.solvers.step_problem import Bound, StepProblem, relative_increase
-from gsu_cli.solvers.unseen import UnseenLevel, kind_of, unbounded
+from gsu_cli.solvers.unseen import kind_of, unbounded
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.least_squares import Moments
@@ -40,13 +41,12 @@ from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
-from gsu_cli.unlearning.images import draw_images, first, redirect_images
+from gsu_cli.unlearning.images import first, redirect_images
 from gsu_cli.unlearning.weights import add_
 
 CANDIDATE_IMAGES = 400  # for curvature, at most, where the exact problem is one candidate of several
 REFIT_LATENTS = 3  # of each retained image, for a refit: it would spare the budget's own ones more than the rest
 REFIT_BUDGET_LATENTS = 2  # of each image of the budget: near an attribute one says little
-LEVEL_IMAGES = 500  # of each part, at most, for the level of a class
 CHECK_IMAGES, CHECK_VALUES = 1000, 3_100_000  # of each part, at most, for predicted and realised losses: 252 faces
 
 
@@ -70,12 +70,18 @@ class LatentSurgery:
     pilot_images: int
     drift_budget: float | None = None
     finish: float | None = None
+    encoder: str = ENCODERS[0]
 
     def __call__(self, task: Task) -> Update:
+        original = copied(task.model) if self.encoder != ENCODERS[0] else None
         with encoder_at_rest():  # a step moves what generates
-            return self._steps(task)
+            step = self._steps(task)
+        if original is None:
+            return step.update
+        with task.stage("encoder"):
+            return followed(task, original, step)
 
-    def _steps(self, task: Task) -> Update:
+    def _steps(self, task: Task) -> Stepped:
         model, split = task.model, task.split
         retain, forget = redirect_images(task, self.retain_images, self.forget_images)
         with task.stage("objective"):
@@ -116,7 +122,10 @@ class LatentSurgery:
         kind = None if "least_squares" in ways else kind_of(self.bound, split)
         if kind is not None:
             fisher = self._fisher(task, retain, names, 0)
-        level = None if kind is None or fisher is None else self._level(task, kind, forget, fisher)
+        level = None
+        if kind is not None and fisher is not None:
+            with task.stage("bound"):
+                level = level_of(task, kind, forget, fisher, ends=self.bound == kind)
         for shot in range(self.shots):
             budget = base * (1 + math.copysign(self.budget, base) * (shot + 1) / self.shots)  # a -ELBO may be negative
             done = (shot + 1) / self.shots
@@ -176,7 +185,7 @@ class LatentSurgery:
         update.details |= unbounded(self.bound, split, refit)
         if level is not None:
             update.details["class_level" if level.kind == "class_level" else "sample_bound"] = level.facts(now)
-        return update
+        return Stepped(update, loss, retain, forget, trial, times, n)
 
     def _moments(self, task: Task, layer: str, make: Callable[[], Moments]) -> Moments:
         counts = Cost()
@@ -188,18 +197,6 @@ class LatentSurgery:
 
         options = {"target": self.target, "retain": self.retain_images, "forget": self.forget_images}
         return task.shared.once(f"moments of {layer}", passed, counts, **options)
-
-    def _level(self, task: Task, kind: str, forget: Images, fisher: KroneckerFisher) -> UnseenLevel:
-        """The loss expected of the forgotten images, had they not been trained on."""
-        model, split = task.model, task.split
-        seed = task.stream("bound")
-        with task.stage("bound"):
-            if kind == "class_level":
-                others = draw_images(split, "retain", LEVEL_IMAGES, seed=task.stream("level"))
-                some, ends = first(forget, LEVEL_IMAGES), self.bound == kind
-                return class_level(model, some, others, fisher, seed=seed, ends=ends)
-            n, some = task.trained_on or len(split.dataset.train), first(forget, CHECK_IMAGES)
-            return sample_level(model, some, fisher, trained_on=n, seed=seed, copies=split.copies)
 
     def _goal(self, task: Task, forget: Images, retain: Images) -> Redirect:
         """What is to be generated instead, by the original: the same at every budget."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from gsu_cli.errors import UsageError
 
 READ: dict[str, tuple[str, ...]] = {
-    "solver=kfac of a decoder": ("damping", "ekfac", "bound", "drift_budget", "finish"),
+    "solver=kfac of a decoder": ("damping", "ekfac", "bound", "drift_budget", "finish", "encoder"),
     "solver=gauss_newton of a decoder": (
         "damping",
         "ekfac",
@@ -16,8 +16,9 @@ READ: dict[str, tuple[str, ...]] = {
         "bound",
         "drift_budget",
         "finish",
+        "encoder",
     ),
-    "solver=least_squares of a decoder": ("layers", "pilot_images", "drift_budget"),
+    "solver=least_squares of a decoder": ("layers", "pilot_images", "drift_budget", "encoder"),
     "solver=chosen of a decoder": (
         "damping",
         "ekfac",
