@@ -147,7 +147,7 @@ def test_killed_after_an_epoch_it_goes_on_to_the_same_averaged_weights(
         (("model.patch=6",), "the first of `model.channels` must be at least 36"),
         (("training.ema=1.0",), "`training.ema` must be a number in [0, 1); found 1.0"),
         (("training.ema=yes",), "`training.ema` must be a number in [0, 1)"),
-        (("model.prediction=x",), "`model.prediction` must be one of eps, v; found 'x'"),
+        (("model.prediction=x",), "`model.prediction` must be one of eps, v; found x."),
     ],
 )
 def test_bad_lines_are_one_sentence(
