@@ -182,7 +182,7 @@ def test_another_style_is_refused_not_replaced() -> None:
     [
         ({"n": 15}, "`dataset.n` must be an integer >= 16; found 15."),
         ({"n": 0}, "`dataset.n` must be an integer >= 16; found 0."),
-        ({"n": 64.0}, "`dataset.n` must be an integer >= 16; found 64.0."),
+        ({"n": 64.0}, "`dataset.n` must be an integer >= 16; found 64.0. Type dataset.n=64"),
         ({"n": True}, "`dataset.n` must be an integer >= 16; found True."),
         ({"size": 48}, "`dataset.size` must be 64, 32 or 16, since pixels are means of squares; found 48."),
         ({"size": None}, "`dataset.size` must be 64, 32 or 16, since pixels are means of squares; found null."),

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from e2e_world import Run, World, other_images, runs
 from gsu_cli.audit.membership import Membership
 from gsu_cli.audit.percentile import Percentile
+from gsu_cli.training import loop
 from gsu_cli.verbs import made_once
 from gsu_cli.verbs.measure import Plan
 
@@ -143,18 +144,16 @@ def test_a_reference_whose_training_was_stopped_goes_on(
     run: Run, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = ("audit", f"run={run.folder}", "audit=[percentile]", "repeats=1", "references=2", "workers=1")
-    train, went_on = made_once.train_anew, []
+    train, keep, went_on, epochs = made_once.train_anew, loop.keep, [], []
 
-    def stopped_in_the_second(*given: Any, state: Path, on_progress: Any, **named: Any) -> Any:
-        def stop(p: Any) -> None:
-            on_progress(p)
-            if state.parent.name == "2" and p.epoch == 4:
-                raise KeyboardInterrupt
-
-        return train(*given, state=state, on_progress=stop, **named)
+    def stopped_in_the_second(state: Path, *given: Any) -> None:
+        keep(state, *given)
+        epochs.append(state.parent.name)
+        if epochs.count("2") == 3:
+            raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(made_once, "train_anew", stopped_in_the_second)
+        patch.setattr(loop, "keep", stopped_in_the_second)
         assert gsu(*line).code == 130
     left = sorted(path.name for path in (tmp_path / "outputs/references").rglob("*.safetensors"))
     assert left == ["model.safetensors", "state.safetensors"]

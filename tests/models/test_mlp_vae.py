@@ -140,7 +140,7 @@ def test_default_size() -> None:
         ({"hidden": 512}, "`model.hidden` must be a list of integers, at least one; found 512."),
         ({"hidden": "512"}, "`model.hidden` must be a list of integers, at least one; found '512'."),
         ({"hidden": [512, 0]}, "`model.hidden[1]` must be an integer >= 1; found 0."),
-        ({"hidden": [512.0]}, "`model.hidden[0]` must be an integer >= 1; found 512.0."),
+        ({"hidden": [512.0]}, "`model.hidden[0]` must be an integer >= 1; found 512.0. Type model.hidden[0]=512"),
         ({"latent_dim": 0}, "`model.latent_dim` must be an integer >= 1; found 0."),
         ({"latent_dim": -2}, "`model.latent_dim` must be an integer >= 1; found -2."),
         ({"latent_dim": 2.5}, "`model.latent_dim` must be an integer >= 1; found 2.5."),

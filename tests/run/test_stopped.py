@@ -25,6 +25,13 @@ def test_the_same_line_stopped_with_nothing_made(tmp_path: Path) -> None:
     assert not was_stopped(tmp_path, "audit", WORDS)
 
 
+def test_an_audit_that_was_stopped_among_its_figures_may_be_typed_again(tmp_path: Path) -> None:
+    write_record(tmp_path, replace(STOPPED, outputs={"audit": {"path": "audit.json"}}))
+    for name in ("audit.json", "rebound.svg"):
+        (tmp_path / name).touch()
+    assert was_stopped(tmp_path, "audit", WORDS)
+
+
 @pytest.mark.parametrize(
     ("record", "verb", "words", "file"),
     [
@@ -32,7 +39,8 @@ def test_the_same_line_stopped_with_nothing_made(tmp_path: Path) -> None:
         (STOPPED, "audit", WORDS[:1], None),
         (replace(STOPPED, status="running"), "audit", WORDS, None),
         (replace(STOPPED, status="done"), "audit", WORDS, None),
-        (replace(STOPPED, outputs={"audit": {"path": "audit.json"}}), "audit", WORDS, None),
+        (replace(STOPPED, verb="unlearn", outputs={"unlearned": {"path": "a.safetensors"}}), "unlearn", WORDS, None),
+        (replace(STOPPED, verb="unlearn"), "unlearn", WORDS, "audit.json"),
         (STOPPED, "audit", WORDS, "state.safetensors"),
     ],
 )

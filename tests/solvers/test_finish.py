@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,14 @@ import attribute_world
 import tiny_diffusion
 import tiny_gan
 import tiny_world
+from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.models.likelihoods import Bernoulli, Gaussian, visible
+from gsu_cli.report.summary import finish
+from gsu_cli.run.record import Record
 from gsu_cli.solvers import latent
+from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.finish import first_part
 from gsu_cli.solvers.step_problem import Bound, StepProblem
 from gsu_cli.surgery.least_squares import last_layer
@@ -25,6 +30,8 @@ from tiny_world import same, weights
 
 
 def run(finish: float | None = None, model: Any = None, split: Any = None, **options: Any) -> tuple[Any, Update]:
+    """Of 400 retained images half are the budget's, with the option and without."""
+    options = {"budget_images": 200, **options}
     return unlearn(
         model or tiny_world.trained(), split or tiny_world.split(), FisherSurgery(finish=finish, **options),
         generator=torch.Generator().manual_seed(0), diagnostics=False,
@@ -60,14 +67,52 @@ def test_the_last_layer_ends_where_least_squares_put_it() -> None:
 
 
 def test_where_no_refit_helps_the_step_takes_the_whole_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain, _ = run()
-    monkeypatch.setattr(latent, "finished", lambda *_, **__: None)
+    (plain, _), (_, refitted) = run(), run(0.5)
+    monkeypatch.setattr(latent, "finished", lambda *_, **__: (None, 7))
     model, update = run(0.5)
     assert same(weights(model), weights(plain))
     shots = update.details["shots"]
     assert [(c["chosen"], c.get("begins"), c["layer"]) for c in shots[:3]] == [(False, False, None)] * 3
     assert [c["layer"] for c in shots[3:]] == [None] * 3, "both searches are written down"
     assert sum(c["chosen"] for c in shots[3:]) == 1
+    assert sum(c["images"] for c in shots) == 7, "the refit that was of no use is counted"
+    (said,) = finish(Record("unlearn", update={"shots": 1, "details": update.details}))
+    assert said.startswith("the last layer stays")
+    assert not finish(Record("unlearn", update={"shots": 1, "details": refitted.details}))
+
+
+def test_a_step_that_was_further_within_half_of_the_budget_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    half, _ = run(budget=0.005)
+    asked = latent.candidates
+
+    def worse(influence: Any, **options: Any) -> list[Candidate]:
+        found = asked(influence, **options)
+        whole = influence.problem.allowed > 0.006
+        return [replace(c, redirect_loss=c.redirect_loss + 100.0) for c in found] if whole else found
+
+    monkeypatch.setattr(latent, "finished", lambda *_, **__: (None, 0))
+    monkeypatch.setattr(latent, "candidates", worse)
+    model, update = run(0.5)
+    moved = {k: float((v - weights(half)[k]).abs().max()) for k, v in weights(model).items()}
+    assert max(moved.values()) < 1e-6
+    assert sum(c["chosen"] for c in update.details["shots"]) == 1
+
+
+def test_images_of_the_budget_are_never_those_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Least squares spare what they are given: a budget measured on it would not see what other images pay."""
+    budget, stay = [], []
+    asked = latent.finished
+
+    def noted(problem: StepProblem, begun: Candidate, to: Tensor, others: Images, *, seed: int) -> Any:
+        budget.append(problem.cost.sites.targets.flatten(1))
+        stay.append(others.pixels.flatten(1))
+        return asked(problem, begun, to, others, seed=seed)
+
+    monkeypatch.setattr(latent, "finished", noted)
+    run(0.5, budget_images=None)  # the usual budget would take them all
+    rows = {tuple(row) for row in stay[0].tolist()}
+    assert len(budget[0]) == 200
+    assert not any(tuple(row) in rows for row in budget[0].tolist())
 
 
 def test_what_else_bounds_the_step_bounds_the_rest_of_it() -> None:

@@ -43,7 +43,7 @@ def test_the_line(type_line: Callable[..., Any], tmp_path: Path) -> None:
     typed = type_line("reproduce", "table=digits", f"records={kept}", "paths.output_dir=out", cwd=tmp_path)
     assert (typed.code, typed.err) == (0, ""), typed
     folder = tmp_path / "out/reproduce/digits.kept"
-    assert len(json.loads((folder / "records.json").read_text("utf-8"))) == 30
+    assert len(json.loads((folder / "records.json").read_text("utf-8"))) == 90
     rows = [line for line in (ROOT / "docs/results/digits/table.md").read_text("utf-8").splitlines() if line[:1] == "|"]
     assert [line for line in (folder / "table.md").read_text("utf-8").splitlines() if line[:1] == "|"] == rows
     both = type_line("reproduce", "table=digits", f"records={kept}", "preview=true", cwd=tmp_path)
@@ -51,7 +51,7 @@ def test_the_line(type_line: Callable[..., Any], tmp_path: Path) -> None:
     assert "one of `preview` and `records` must be left out: records run nothing; found both" in both.err
     gone = type_line("reproduce", "table=digits", "records=nothing.json", cwd=tmp_path)
     assert gone.code == 1
-    assert "nothing.json must be readable JSON" in gone.err
+    assert "nothing.json must be a list of records; found no such file or directory" in gone.err
 
 
 def test_cells_that_differ_in_places_alone_are_refused() -> None:

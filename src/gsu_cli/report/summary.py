@@ -55,7 +55,7 @@ def sentences(record: Record) -> list[str]:
         parts = [f"{k} {r:+.{places}f}" for k, r in realised.items()]
         lines.append(f"change of the training loss, {unit}: {', '.join(parts)}")
     lines += [*retained(record), *percentiles(record), *unseen_level(record)]
-    lines += [*own_drift(record), *encoder(record), *spent_budget(record), *chosen(record)]
+    lines += [*own_drift(record), *finish(record), *encoder(record), *spent_budget(record), *chosen(record)]
     if record.seconds:
         lines.append("time: " + took(record.seconds))
     return lines
@@ -124,6 +124,14 @@ def own_drift(record: Record) -> list[str]:
     return [f"{text} ({more} chance explains, at most {turned['at_most']})"]
 
 
+def finish(record: Record) -> list[str]:
+    """Whether the last layer took its share, where it was to."""
+    found = (record.update.get("details") or {}).get("finish")
+    if not found or found["taken"] == record.update.get("shots"):
+        return []
+    return ["the last layer stays as the step left it: no refit lowered the redirect loss within the budget"]
+
+
 def encoder(record: Record) -> list[str]:
     """What an encoder that may follow the decoder's step did for it."""
     found = (record.update.get("details") or {}).get("encoder")
@@ -131,6 +139,9 @@ def encoder(record: Record) -> list[str]:
         return []
     if not found["moved"]:
         return ["the encoder stays: to follow the step would not lower the retain loss"]
+    if found["longer"] == 1:
+        spent, before = _percent(record.update["details"]["budget_spent"]), _percent(found["spent_before"])
+        return [f"the encoder followed the step, which is as long as before and costs {spent} instead of {before}"]
     return [f"the encoder followed the step, which is {found['longer']:.2f} times as long for the same budget"]
 
 

@@ -10,10 +10,13 @@ from gsu_cli.errors import GsuError
 from gsu_cli.run.record import FILE, read_record
 
 NOTES = {FILE, "gsu.log", ".hydra"}  # what a line leaves that has made nothing
+FINDINGS = "audit.json"  # of an audit, and figures beside it: made anew from the probes that are kept elsewhere
 
 
 def was_stopped(folder: Path, verb: str, words: Sequence[str]) -> bool:
     """Whether ``gsu <verb> <words>`` was interrupted there or failed, and nothing but its notes is left of it.
+
+    An audit may have written its findings, too: they are made of the same probes again.
 
     A record that says "running" may be that of a line at work, so it is left alone.
 
@@ -28,4 +31,7 @@ def was_stopped(folder: Path, verb: str, words: Sequence[str]) -> bool:
     except (GsuError, OSError):
         return False
     same = (record.verb, record.command) == (verb, ["gsu", verb, *map(shlex.quote, words)])
-    return same and record.status in ("interrupted", "failed") and not record.outputs and left <= NOTES
+    made = left - NOTES
+    if verb == "audit" and all(name == FINDINGS or name.endswith(".svg") for name in made):
+        return same and record.status in ("interrupted", "failed")
+    return same and record.status in ("interrupted", "failed") and not record.outputs and not made

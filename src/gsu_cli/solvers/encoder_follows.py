@@ -31,10 +31,10 @@ from gsu_cli.solvers.candidates import TIE
 from gsu_cli.solvers.step_problem import TOLERANCE, relative_increase
 from gsu_cli.solvers.unseen import kind_of
 from gsu_cli.surgery.steps import largest_step_within
-from gsu_cli.surgery.vectors import add_scaled
+from gsu_cli.surgery.vectors import add_scaled, norm
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
-from gsu_cli.unlearning.images import first, other_retained, others_left
+from gsu_cli.unlearning.images import first, other_retained
 from gsu_cli.unlearning.weights import add_, held
 
 ENCODERS = ("kept", "follows")
@@ -88,7 +88,8 @@ def check_encoder(encoder: str, model: Any, split: Split, bound: str, drift_budg
             found=f"method.drift_budget={drift_budget}"
             if drift_budget is not None
             else f"method.bound={bound} of {split.words}",
-            way_out="Leave out method.encoder",
+            way_out="Leave out method.encoder"
+            + (", or type method.bound=none" if ends and drift_budget is None else ""),
         )
 
 
@@ -136,7 +137,7 @@ def followed(task: Task, original: Any, step: Stepped) -> Update:
     details, decoder = update.details, list(model.generation_parameters())
     names = [*decoder, *_encoder(model)]
     start, moved = ({k: v.clone() for k, v in parameters(m, names).items()} for m in (original, model))
-    images = other_retained(task, n, IMAGES, OTHERS) if others_left(task, n) else step.retain
+    images = other_retained(task, n, IMAGES, OTHERS) if len(task.split.retain) > n else step.retain
     follow(model, original, images, task.stream("encoder"))
     way = add_scaled({k: v.clone() for k, v in parameters(model, names).items()}, -1.0, start)
 
@@ -166,13 +167,16 @@ def followed(task: Task, original: Any, step: Stepped) -> Update:
         add_(model, way, longer - 1.0)
         details["redirect_loss"] |= {"after": reached}
     else:
-        way = add_scaled(moved, -1.0, parameters(model, names))
-        add_(model, way, 1.0)
-    _note(task, original, step, {"moved": better, "longer": longer, "spent_before": details["budget_spent"]})
+        way = add_scaled(moved, -1.0, start)
+        with torch.no_grad():
+            for name, weights in parameters(model, names).items():
+                weights.copy_(moved[name])  # bit for bit
+    facts = {"decoder_norm": longer * norm({k: way[k] for k in decoder}), "moved": better, "longer": longer}
+    _note(task, original, step, {**facts, "spent_before": details["budget_spent"]})
     details["budget_spent"] = spent
     counts = {k: int(v) for k, v in details["cost"].items() if k in Cost.__dataclass_fields__}
     counts["gradients"] += 2 * STEPS * BATCH
-    counts["forward"] += evaluations * n + len(step.forget)
+    counts["forward"] += evaluations * n * step.latents + len(step.forget)
     details["cost"] = Cost(**counts).record(len(task.split.dataset.train))
     return update
 

@@ -40,18 +40,19 @@ def first_part(problem: StepProblem, finish: float) -> StepProblem:
 
 def finished(
     problem: StepProblem, begun: Candidate, target_latents: Tensor, stay: Images, *, seed: int
-) -> Candidate | None:
+) -> tuple[Candidate | None, int]:
     """A step of which ``begun`` is the first part and a refit of the last layer the rest.
 
     Args:
         problem: with the whole budget.
         begun: the step so far.
         target_latents: latents at which the original generates the targets, ``(n, z)``.
-        stay: retained images, others than the budget's where there are.
+        stay: retained images, others than the budget's.
         seed: of their latents.
 
     Returns:
-        None where no refit stays within the budget, or none lowers the redirect loss further.
+        None where no refit stays within the budget, or none lowers the redirect loss further; and how many images
+        passed the refit.
     """
     model = problem.model
     there = problem.at(begun.direction, begun.step)
@@ -64,7 +65,7 @@ def finished(
         refit = Refit(model.decoder, there, layer, *rows, Moments.of(model.decoder, layer, *rows, seen))
         found = within_budget(replace(problem, theta=there), refit, between=WEIGHTS)
     if found is None:
-        return None
+        return None, refit.images
     change = add_scaled(add_scaled(there, found.step, found.direction), -1.0, problem.theta)
     step = norm(change)
     direction = scale(change, 1 / step)
@@ -72,8 +73,8 @@ def finished(
     losses, reached = problem.cost.losses(ends), problem.reached(ends)
     increase = relative_increase(float(wide(losses).mean()), problem.loss)
     if not reached < begun.redirect_loss or increase > problem.allowed or not problem.bounded(ends):
-        return None
-    return replace(
+        return None, refit.images + (len(found.search.evaluations) + 1) * len(losses) + 2 * len(problem.goal)
+    whole = replace(
         found,
         direction=direction,
         search=replace(found.search, relative_increase=increase),
@@ -86,3 +87,4 @@ def finished(
         losses=losses,
         images=found.images + len(losses) + len(problem.goal),
     )
+    return whole, whole.images

@@ -41,7 +41,7 @@ from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
-from gsu_cli.unlearning.images import first, redirect_images
+from gsu_cli.unlearning.images import first, redirect_images, with_others
 from gsu_cli.unlearning.weights import add_
 
 CANDIDATE_IMAGES = 400  # for curvature, at most, where the exact problem is one candidate of several
@@ -89,16 +89,14 @@ class LatentSurgery:
             solver = chosen_solver(model, split, self.solver, self.layers)
             ways = directions(model, split, solver, self.layers)
             times = REFIT_BUDGET_LATENTS if "least_squares" in ways else 1
-            trial = first(retain, self.budget_images)
+            others = self.finish is not None or self.encoder != ENCODERS[0]
+            trial = first(retain, with_others(task, self.budget_images) if others else self.budget_images)
             cost = frozen_elbo(model, trial, seed=task.stream("budget"), latents=times)
             # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
             n = min(CHECK_IMAGES, max(CHECK_VALUES // math.prod(split.dataset.shape), 100))
-            checks = {
-                "retain": frozen_elbo(model, first(retain, n), seed=task.stream("check retain")),
-                "forget": frozen_elbo(
-                    model, first(forget, n), seed=task.stream("check forget"), what="the forget loss"
-                ),
-            }
+            seed = task.stream("check forget")
+            checks = {"retain": frozen_elbo(model, first(retain, n), seed=task.stream("check retain"))}
+            checks["forget"] = frozen_elbo(model, first(forget, n), seed=seed, what="the forget loss")
         loss = goal.loss(model)
         if "least_squares" in ways and 0 < self._pilot_sites < len(cost):
             cost, loss = cost.folding(), loss.folding()
@@ -177,6 +175,8 @@ class LatentSurgery:
                 level=level.images if level is not None else 0,
             ).record(len(split.dataset.train)),
         }
+        if self.finish is not None:
+            update.details["finish"] = {"share": self.finish, "taken": sum(bool(c.get("begins")) for c in log)}
         if share is not None:
             update.details["own_samples"] = share.facts(log[-1]["share"])
         if drifted is not None:
@@ -242,7 +242,7 @@ class LatentSurgery:
         share: OwnShare | None,
     ) -> Candidate:
         """The best candidate at the present weights, where the retain loss of each site is ``losses``."""
-        theta = problem.theta
+        theta, to = problem.theta, goal.target_latents
         if "least_squares" in ways:
             with task.stage("step"):
                 seed = task.stream("refit", len(log))
@@ -251,7 +251,6 @@ class LatentSurgery:
                 pilot = Pilot(problem.cost, losses, sites) if 0 < sites < len(losses) else None
                 every = share is not None
                 known = anew if log else partial(self._moments, task)  # later ones are of other weights
-                to = goal.target_latents
                 found = refitted(problem, self.layers, to, stay, pilot, all_measured=every, known=known)
         else:
             with task.stage("gradients"):
@@ -280,14 +279,17 @@ class LatentSurgery:
         if self.finish is not None:
             with task.stage("step"):
                 others = stay_images(task, retain, len(problem.cost), len(log))
-                seed, targets = task.stream("last layer", len(log)), goal.target_latents
-                whole = finished(problem, best, targets, others, seed=seed)
+                seed = task.stream("last layer", len(log))
+                whole, passed = finished(problem, best, to, others, seed=seed)
+                begun = [noted(c, chosen=False) | {"begins": whole is not None and c is best} for c in found]
                 if whole is not None:
-                    log += [noted(c, chosen=False) | {"begins": c is best} for c in found] + [noted(whole, chosen=True)]
+                    log += [*begun, noted(whole, chosen=True)]
                     return whole
-                log += [noted(c, chosen=False) | {"begins": False} for c in found]
+                begun[-1]["images"] += passed  # by a refit that was of no use
+                log += begun
                 found = ways_of(replace(influence, problem=problem))
-                best = choose(found, problem.before)
+                again = choose(found, problem.before)
+                found, best = (found, again) if again.redirect_loss <= best.redirect_loss else ([*found, best], best)
         log += [noted(c, c is best) for c in found]
         return best
 

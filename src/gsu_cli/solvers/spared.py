@@ -32,6 +32,6 @@ def stay_images(task: Task, retain: Images, used: int, step: int) -> Images:
     """Retained images whose latents are to stay in a refit of the last layer.
 
     Least squares would spare those of the budget more than the rest, and the budget would not see what the rest pays:
-    none of the first ``used``, which are the budget's, where others are left.
+    none of the first ``used``, which are the budget's (see `unlearning.images.with_others`).
     """
-    return other_retained(task, used, len(retain), step) if others_left(task, used) else retain
+    return other_retained(task, used, len(retain), step) if len(task.split.retain) > used else retain

@@ -75,6 +75,15 @@ def others_left(task: Task, used: int) -> bool:
     return len(task.split.retain) >= used + LEAST_OTHERS
 
 
+def with_others(task: Task, most: int) -> int:
+    """How many images a budget is measured on, ``most`` at most, where a method must have others to spare.
+
+    All but `LEAST_OTHERS` of those retained, or half of them where there are few.
+    """
+    n = len(task.split.retain)
+    return max(1, min(most, max(n - LEAST_OTHERS, n // 2)))
+
+
 def first(images: Images, n: int) -> Images:
     """The first ``n`` images, or all where there are fewer."""
     return images[torch.arange(min(n, len(images)))]
