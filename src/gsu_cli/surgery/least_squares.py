@@ -32,6 +32,10 @@ ROWS = 50_000  # locations, at most, from which a layer is refitted: of the firs
 BLOCK = 100  # inputs at a time
 
 
+def _whole(output: Tensor) -> Tensor:
+    return output
+
+
 @dataclass(frozen=True)
 class Moments:
     """What a refit rests on, float64: ``A_f`` and ``A_r`` ``(p, p)``, ``C_f`` ``(p, q)``.
@@ -53,10 +57,10 @@ class Moments:
         inputs: Tensor,
         target_inputs: Tensor,
         retain: Tensor,
-        seen: Callable[[Tensor], Tensor] | None = None,
+        seen: Callable[[Tensor], Tensor] = _whole,
     ) -> Moments:
         """At the network's own weights; arguments as those of `Refit`, and what of an output is ``seen``, for ``d``."""
-        A_f, C_f, n_f = _moments(network, layer, inputs, target_inputs, seen or (lambda output: output))
+        A_f, C_f, n_f = _moments(network, layer, inputs, target_inputs, seen)
         A_r, _, n_r = _moments(network, layer, retain, None)
         return cls(A_f, C_f, A_r, 2 * n_f + n_r)
 
@@ -66,7 +70,7 @@ def _moments(
     layer: Scope,
     inputs: Tensor,
     target_inputs: Tensor | None,
-    seen: Callable[[Tensor], Tensor] | None = None,
+    seen: Callable[[Tensor], Tensor] = _whole,
 ) -> tuple[Tensor, Tensor, int]:
     """``E[a a^T]``, ``E[a d^T]`` and over how many inputs."""
     A: Any = 0.0
@@ -79,7 +83,7 @@ def _moments(
         y = module(x)
         d = (
             torch.zeros_like(y)
-            if target_inputs is None or seen is None
+            if target_inputs is None
             else seen(module(_reaching(network, module, target_inputs[block]))) - seen(y)
         )
         a, d = (t.flatten(0, 1) for t in rows(module, layer.own, x, d))
