@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -52,6 +53,13 @@ def test_a_subset_column_is_run_with_some_seeds() -> None:
     cells = TableSpec.of(VALUES | {"subset": subset}).cells()
     assert [(c.row, c.seed) for c in cells if c.column == "finetune"] == [("digit 1", 2)]
     assert {c.seed for c in cells if c.column == "ascent"} == {1, 2}
+
+
+def test_null_is_what_is_left_out() -> None:
+    required = {"name", "rows", "columns", "seeds"}
+    keys = [f.name for f in fields(TableSpec) if f.name not in required]
+    assert "subset" in keys
+    assert TableSpec.of(VALUES | dict.fromkeys(keys)) == TableSpec.of({k: VALUES[k] for k in required})
 
 
 def test_slow_rows_are_run_with_seeds_of_their_own() -> None:

@@ -83,7 +83,8 @@ class TableSpec:
         if missing := [key for key in ("name", "rows", "columns", "seeds") if values.get(key) is None]:
             raise UsageError(f"`table.{missing[0]}` must be given")
         expect = [Expectation.of(line) for line in values.get("expect") or ()]
-        return cls(**{**values, "expect": expect})
+        given = {key: value for key, value in values.items() if value is not None}  # null: as if left out
+        return cls(**{**given, "expect": expect})
 
     def __post_init__(self) -> None:
         for key in ("rows", "columns"):
