@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,27 @@ def test_ctrl_c(environment: dict[str, str], tmp_path: Path, sent: signal.Signal
     assert process.returncode == 130
     assert err.startswith("gsu: interrupted. What was finished is in outputs/unlearn/")
     assert err.count("\n") == 1
+
+
+EARLY = """
+import importlib.abc, signal, sys
+
+class Typed(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Typed())
+from gsu_cli.cli import main
+sys.exit(main(["--help"]))
+"""
+
+
+@pytest.mark.parametrize("module", ["gsu_cli.cli.dispatch", "gsu_cli.cli.pages", "dataclasses", "gsu_cli.errors"])
+def test_ctrl_c_while_the_parts_of_the_command_are_loaded(environment: dict[str, str], module: str) -> None:
+    early = [sys.executable, "-c", EARLY.format(module=module)]
+    found = subprocess.run(early, env=environment, capture_output=True, text=True)
+    assert (found.returncode, found.stdout, found.stderr) == (130, "", "gsu: interrupted.\n")
 
 
 def test_a_reader_that_has_seen_enough(environment: dict[str, str], tmp_path: Path) -> None:

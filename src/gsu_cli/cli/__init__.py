@@ -1,26 +1,12 @@
-"""The line a person types: ``gsu VERB [group=choice] [key=value] [flags]``.
-
-The verb is the name of a root config; it is taken off the line and everything after it is Hydra's. Only the standard
-library is imported before it is clear that Hydra is needed: ``gsu --help`` answers at once.
-"""
+"""The command line. Nothing is imported before an interrupt has somebody to answer it: see `cli.dispatch`."""
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+TYPE_CHECKING = False  # as that of typing, which takes time to import
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-from gsu_cli import __version__
-from gsu_cli.cli import pages, several
-from gsu_cli.cli.app import App
-from gsu_cli.cli.collector import resting
-from gsu_cli.errors import NotApplicableError, UsageError, did_you_mean, is_interrupt
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-PIPE_CLOSED = 141  # 128 + SIGPIPE
+    from gsu_cli.cli.app import App
 
 
 def main(argv: Sequence[str] | None = None, app: App | None = None) -> int:
@@ -30,155 +16,11 @@ def main(argv: Sequence[str] | None = None, app: App | None = None) -> int:
         argv: the words after ``gsu``; those of the process if None.
         app: other configs and verbs than our own, for tests.
     """
-    several.hush()
-    app = app or App()
-    full = "1" in (os.environ.get("GSU_FULL_ERROR"), os.environ.get("HYDRA_FULL_ERROR"))
-    app = replace(app, full_error=app.full_error or full)
-    before = _end_on_sigterm()
     try:
-        code = _dispatch(list(sys.argv[1:] if argv is None else argv), app)
-        sys.stdout.flush()  # so that a closed pipe shows here and not after the last line of Python
-        return code
-    except SystemExit as end:  # Hydra ends `--hydra-help` so
-        return end.code if isinstance(end.code, int) else 0
-    except BrokenPipeError:
-        return _leave_closed_pipe()
+        from gsu_cli.cli.dispatch import run
     except KeyboardInterrupt:
-        print(f"gsu: interrupted.{_whereabouts()}", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        import sys
 
-
-def _end_on_sigterm() -> Any:
-    """Lets a batch system's SIGTERM end the run as Ctrl-C does, so that its record says so; what was set before."""
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        return None
-
-    def end(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        return signal.signal(signal.SIGTERM, end)
-    except ValueError:  # only the main thread may
-        return None
-
-
-def _dispatch(words: list[str], app: App) -> int:
-    try:
-        first, rest = (words[0], words[1:]) if words else ("--help", [])
-        if first in ("-h", "--help") or (first == "help" and not rest):
-            print(pages.overview(), end="")
-        elif first == "--version":
-            print(_versions())
-        elif first == "--completion":
-            from gsu_cli.cli import completion
-
-            print(completion.script(rest), end="")
-        elif first == "--complete":
-            from gsu_cli.cli import completion
-
-            print("".join(f"{answer}\n" for answer in completion.answers(rest[0] if rest else "", app)), end="")
-        elif first == "help":
-            print(pages.page(_verb(rest[0]), app.conf_dir), end="")
-        else:
-            with resting():
-                return _run(replace(app, verb=_verb(first)), _topic(rest) if first == "show" else rest)
-    except BrokenPipeError:
-        raise
-    except Exception as error:  # the one place where exceptions become exit codes
-        if is_interrupt(error):
-            raise KeyboardInterrupt from error
-        from gsu_cli.cli.error_messages import complain  # help does without
-
-        return complain(error, app)
-    return 0
-
-
-def _run(app: App, words: list[str]) -> int:
-    from gsu_cli.cli.flags import arrange
-    from gsu_cli.cli.own_class import replaced
-
-    try:
-        line = arrange(words)
-        line = replace(line, overrides=replaced(line.overrides))
-        if line.has("--help"):
-            print(pages.page(app.verb, app.conf_dir), end="")
-            return 0
-        if line.has("--version"):
-            print(_versions())
-            return 0
-        app = replace(app, overrides=line.overrides)
-
-        from gsu_cli.cli.job import run_verb
-        from gsu_cli.cli.wording import reworded
-
-        line = replace(line, overrides=reworded(line.overrides, app))
-
-        if several.share(app.verb, line.words):
-            with several.together(), several.folder_of_its_own(line.words) as own:
-                run_verb(app, own)
-        elif not several.index():
-            run_verb(app, line.words)
-    except BrokenPipeError:
-        raise
-    except Exception as error:  # as above; `app` now knows the verb and can suggest its keys
-        if is_interrupt(error):
-            raise KeyboardInterrupt from error
-        from gsu_cli.cli.error_messages import DEFECT, complain
-
-        code = complain(error, app)
-        if code != DEFECT:
-            # that a method does not apply is a result, which tables show
-            _discard_folder(typed=code == UsageError.exit_code and not isinstance(error, NotApplicableError))
-        return code
-    return 0
-
-
-def _verb(word: str) -> str:
-    if word in pages.VERBS:
-        return word
-    way_out = did_you_mean(word, pages.VERBS) + "See `gsu --help`."
-    raise UsageError(f"the first word must be one of {', '.join(pages.VERBS)}", found=word, way_out=way_out)
-
-
-def _topic(words: list[str]) -> list[str]:
-    """``gsu show runs`` is ``gsu show what=runs``: a bare first word of `show` is its topic."""
-    if words and "=" not in words[0] and words[0][:1].isalnum():
-        return [f"what={words[0]}", *words[1:]]
-    return words
-
-
-def _versions() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    parts = [f"Python {sys.version.split()[0]}"]
-    for name in ("torch", "hydra-core"):
-        try:
-            parts.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            parts.append(f"no {name}")
-    return f"gsu {__version__} ({', '.join(parts)})"
-
-
-def _whereabouts() -> str:
-    """Where the interrupted run was writing. Looks for the module among those loaded: an interrupt imports nothing."""
-    folders = sys.modules.get("gsu_cli.run.folders")
-    claimed = folders.last_claim() if folders is not None else None
-    return f" What was finished is in {claimed.path}." if claimed is not None else ""
-
-
-def _discard_folder(*, typed: bool) -> None:
-    """Takes away what a refused line left; ``typed``: it was, for what was typed."""
-    folders = sys.modules.get("gsu_cli.run.folders")
-    claimed = folders.last_claim() if folders is not None else None
-    if claimed is not None:
-        from gsu_cli.run.refusals import discard_if_unused, is_refused
-
-        discard_if_unused(claimed, refused=typed or is_refused(claimed.path))
-
-
-def _leave_closed_pipe() -> int:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return PIPE_CLOSED
+        print("gsu: interrupted.", file=sys.stderr)
+        return 130  # as `dispatch.INTERRUPTED`, which was not imported any more
+    return run(argv, app)
