@@ -309,9 +309,10 @@ def test_more_shots_spend_the_budget_in_parts() -> None:
 
 @pytest.mark.parametrize("option", [{"solver": "gauss_newton"}, {"target": "nearest"}, {"solver": "least_squares"}])
 def test_options_of_latents_are_refused(option: dict[str, str]) -> None:
+    ((key, value),) = option.items()
     with pytest.raises(
         UsageError,
-        match=r"needs a model with (either )?posterior\(\), decoder and likelihood(, or latents.*)?; found Ddpm",
+        match=rf"`method.{key}={value}` needs a model with (either )?posterior\(\), decoder and likelihood(, or latents.*)?; found Ddpm",
     ):
         run(FisherSurgery(**option, **SMALL))
 

@@ -99,7 +99,8 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 
 @pytest.mark.parametrize("option", [{"solver": "kfac"}, {"solver": "least_squares"}, {"target": "nearest"}])
 def test_options_of_others_are_refused(option: dict[str, str]) -> None:
-    with pytest.raises(UsageError, match="`method=fisher_surgery` needs a model with .*; found Dcgan"):
+    ((key, value),) = option.items()
+    with pytest.raises(UsageError, match=f"`method.{key}={value}` needs a model with .*; found Dcgan. Leave it out"):
         run(**option)
 
 

@@ -157,6 +157,13 @@ class FisherSurgery:
             (HasDecoder | HasLatents,) if self.solver == "gauss_newton" else (HasDecoder | HasNoiseLevels | MapsNoise,)
         )
 
+    @property
+    def needed_by(self) -> str | None:
+        """The option that `needs` comes from; None: all that the method can do runs on fewer models."""
+        if self.target != "auto":
+            return f"method.target={self.target}"
+        return None if self.solver == "auto" else f"method.solver={self.solver}"
+
     def check_model(self, model: object) -> None:
         """Refuses a model that generates step by step, and options that are not read for ``model``.
 

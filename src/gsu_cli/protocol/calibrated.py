@@ -50,6 +50,7 @@ class Calibrated:
     ) -> None:
         self.name: str = getattr(make(), "name", "method")
         self.needs: tuple[Capability, ...] = getattr(make(), "needs", ())
+        self.needed_by: str | None = getattr(make(), "needed_by", None)
         self.check_model: Callable[[object], None] | None = getattr(make(), "check_model", None)
         self.check_split: Callable[[object, object], None] | None = getattr(make(), "check_split", None)
         self.make, self.strength, self.budget = make, strength, as_share("protocol.budget", budget)

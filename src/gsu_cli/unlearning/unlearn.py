@@ -133,6 +133,8 @@ def _check_original(model: Any, split: Split) -> None:
 def check_needs(method: object, model: object, split: Split | None = None) -> None:
     """Refuses a method that ``model`` cannot serve: it names what it needs in a class attribute ``needs``.
 
+    Where it is one option that asks for it, ``needed_by`` says which: the method may run without.
+
     A method that reads some options for some models only has ``check_model(model)``, which refuses the rest, and
     ``check_split(model, split)`` where it depends on what is to be forgotten.
 
@@ -147,10 +149,11 @@ def check_needs(method: object, model: object, split: Split | None = None) -> No
     """
     if lacks := lacking(model, getattr(method, "needs", ())):
         needed = " and with ".join(map(_either, lacks))
+        option = getattr(method, "needed_by", None)
         raise NotApplicableError(
-            f"`method={getattr(method, 'name', type(method).__name__)}` needs a model with {needed}",
+            f"`{option or 'method=' + getattr(method, 'name', type(method).__name__)}` needs a model with {needed}",
             found=type(model).__name__,
-            way_out="See docs/families.md for the methods that run on it",
+            way_out="Leave it out" if option else "See docs/families.md for the methods that run on it",
         )
     if check := getattr(method, "check_model", None):
         check(model)
