@@ -137,6 +137,12 @@ def test_what_was_realised_is_told_without_a_prediction_too(record):
     ):
         found = sentences(replace(record, update={**record.update, "predicted": {}, "realised": realised}))
         assert f"change of the training loss, nats/image: {line}" in found
+    for n, images in ((1, "1 image"), (99, "99 images")):
+        few = replace(record, split={**record.split, "n_forget": n})
+        rough = f" (rough: of {images} to forget, at few samples of the loss's noise)"
+        assert [line for line in sentences(few) if line.endswith("+41.500 realised" + rough)]
+        without = replace(few, update={**record.update, "predicted": {}, "realised": {"retain": 1.0, "forget": -41.5}})
+        assert f"change of the training loss, nats/image: retain +1.000, forget -41.500{rough}" in sentences(without)
     silent = sentences(replace(record, update={**record.update, "predicted": {}, "realised": {}}))
     assert not [line for line in silent if line.startswith("change of the training loss")]
 

@@ -312,7 +312,8 @@ def test_options_of_latents_are_refused(option: dict[str, str]) -> None:
     ((key, value),) = option.items()
     with pytest.raises(
         UsageError,
-        match=rf"`method.{key}={value}` needs a model with (either )?posterior\(\), decoder and likelihood(, or latents.*)?; found Ddpm",
+        match=rf"`method.{key}={value}` needs a model with (either )?posterior\(\), decoder and likelihood"
+        r"(, or latents.*)?; found Ddpm",
     ):
         run(FisherSurgery(**option, **SMALL))
 

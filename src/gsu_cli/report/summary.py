@@ -20,6 +20,7 @@ from gsu_cli.run.record import Record
 STAGES = ("load", "train", "unlearn", "diagnostics", "retrain", "evaluate", "curve", "report", "total")
 PERCENTILE = "unseen_percentile"
 BEYOND = " (beyond-regime)"  # off by more than twofold: the step left where the prediction holds
+FEW = 100  # images to forget: a mean of fewer losses, each at one sample of its noise as a rule, may be far off
 COLOURS = {"good": "green", "bad": "red", "": ""}
 
 
@@ -49,16 +50,24 @@ def sentences(record: Record) -> list[str]:
             f"{k} {p:+.{places}f} predicted{BEYOND * beyond(p, r, least)}, {r:+.{places}f} realised"
             for k, p, r in pairs
         ]
-        lines.append(f"change of the training loss, {unit}: " + "; ".join(parts))
+        lines.append(f"change of the training loss, {unit}: " + "; ".join(parts) + _rough(record))
     elif realised:
         places = 3 if all(abs(r) > 0.01 for r in realised.values()) else 5
         parts = [f"{k} {r:+.{places}f}" for k, r in realised.items()]
-        lines.append(f"change of the training loss, {unit}: {', '.join(parts)}")
+        lines.append(f"change of the training loss, {unit}: {', '.join(parts)}{_rough(record)}")
     lines += [*retained(record), *percentiles(record), *unseen_level(record)]
     lines += [*own_drift(record), *finish(record), *encoder(record), *spent_budget(record), *chosen(record)]
     if record.seconds:
         lines.append("time: " + took(record.seconds))
     return lines
+
+
+def _rough(record: Record) -> str:
+    """What stands behind the change of the forget loss where few images are forgotten."""
+    n = record.split.get("n_forget")
+    if n is None or n >= FEW or "forget" not in (record.update.get("realised") or {}):
+        return ""
+    return f" (rough: of {n} {'image' if n == 1 else 'images'} to forget, at few samples of the loss's noise)"
 
 
 def retained(record: Record) -> list[str]:
