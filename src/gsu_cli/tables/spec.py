@@ -33,8 +33,9 @@ class TableSpec:
         seeds: every cell is run with each of them.
         subset: ``columns`` that are run for ``rows`` alone, by the labels that the table shows, and, where given, with
             those of ``seeds`` alone: what is slow.
-        slow: ``rows``, by their keys of the yaml, that are run with ``seeds`` of their own, in all ``columns`` or in
-            those whose labels are given; a list of such, of which the last that speaks of a cell counts.
+        slow: ``rows``, by their keys of the yaml or by the labels that the table shows, that are run with ``seeds`` of
+            their own, in all ``columns`` or in those whose labels are given; a list of such, of which the last that
+            speaks of a cell counts.
         title: above the table; the name if empty.
         optional: labels of rows whose data may be missing: a hole, not a failure.
         references: whose numbers stand beside those of the columns: "original", "retrained", "data".
@@ -131,14 +132,12 @@ class TableSpec:
             raise UsageError(
                 "`table.slow` must hold lists: rows, keys of the table, and seeds, and may hold columns", found=entry
             )
-        if unknown := [key for key in entry["rows"] if key not in self.rows]:
-            raise UsageError("`table.slow.rows` must name keys of the table's rows", found=unknown[0],
-                             way_out=did_you_mean(str(unknown[0]), self.rows))  # fmt: skip
         _check_seeds("table.slow.seeds", entry["seeds"])
 
-    def _seeds(self, key: str, column: str) -> Sequence[int]:
-        """Of the cells of a key of ``rows`` in one column."""
-        speaks = [e["seeds"] for e in self._slow() if key in e["rows"] and column in e.get("columns", (column,))]
+    def _seeds(self, names: set[str], column: str) -> Sequence[int]:
+        """Of the cells of a row, by its key and its label, in one column."""
+        entries = (e for e in self._slow() if names.intersection(e["rows"]))
+        speaks = [e["seeds"] for e in entries if column in e.get("columns", (column,))]
         return speaks[-1] if speaks else self.seeds
 
     def cells(self) -> list[Cell]:
@@ -155,14 +154,18 @@ class TableSpec:
             if unknown := [label for label in self.subset.get(key, ()) if label not in labels]:
                 raise UsageError(f"`table.subset.{key}` must name labels of the table's {key}", found=unknown[0],
                                  way_out=did_you_mean(unknown[0], labels))  # fmt: skip
-        labels = [label for _, label, _ in columns]
-        if unknown := [label for e in self._slow() for label in e.get("columns", ()) if label not in labels]:
-            raise UsageError("`table.slow.columns` must name labels of the table's columns", found=unknown[0],
-                             way_out=did_you_mean(str(unknown[0]), labels))  # fmt: skip
+        slow = (
+            ("rows", "keys or labels", [*self.rows, *(label for _, label, _ in rows)]),
+            ("columns", "labels", [label for _, label, _ in columns]),
+        )
+        for key, what, names in slow:
+            if unknown := [name for e in self._slow() for name in e.get(key, ()) if name not in names]:
+                raise UsageError(f"`table.slow.{key}` must name {what} of the table's {key}", found=unknown[0],
+                                 way_out=did_you_mean(str(unknown[0]), names))  # fmt: skip
         return [
             Cell(row, column, seed, (*base, *a, *b), key in self.optional, key.replace("_", " "), audit)
             for (key, row, a), (_, column, b) in itertools.product(rows, columns)
-            for seed in self._seeds(key, column)
+            for seed in self._seeds({key, row}, column)
             if not self.in_subset(column)
             or (row in self.subset["rows"] and seed in (self.subset.get("seeds") or (seed,)))
         ]
