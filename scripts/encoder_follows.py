@@ -1,4 +1,4 @@
-"""One step with an encoder that stays, and with one that follows, digit by digit, retraining beside both.
+"""One step alone, with an encoder that follows, and as it is by default, digit by digit, retraining beside them.
 
 python scripts/encoder_follows.py --data data                    # the table of docs/design/029-encoder-follows.md
 python scripts/encoder_follows.py --data data --digits 9 --seeds 1 2
@@ -36,7 +36,11 @@ from gsu_cli.unlearning.images import first
 from gsu_cli.unlearning.unlearn import unlearn
 
 DEVELOPMENT, SAMPLES, HELD_OUT = (1, 3, 8, 9), 4_000, 4_000
-WAYS = {"encoder kept": "kept", "encoder follows": "follows"}
+WAYS: dict[str, dict[str, Any]] = {
+    "the step alone": {"finish": None, "encoder": "kept"},
+    "the encoder follows": {"finish": None, "encoder": "follows"},
+    "the default": {},  # the last layer refitted and the encoder following
+}
 Numbers = tuple[float, float, float, float]  # changes: by the CNN, the kNN, retain loss, forget loss
 
 
@@ -68,11 +72,11 @@ class Bench:
         )
         return cnn, knn, kept, gone
 
-    def rows(self, digit: int) -> dict[str, Numbers]:
-        """Of one digit by each way, and retrained; prints what each step took."""
+    def rows(self, digit: int, ways: list[str]) -> dict[str, Numbers]:
+        """Of one digit in each of ``ways``, and retrained; prints what each step took."""
         split = ForgetSpec.from_values(class_=digit).resolve(self.data, generator=generator(0))
         found = {}
-        for name, encoder in WAYS.items():
+        for name in ways:
             times: dict[str, float] = {}
 
             @contextmanager
@@ -81,7 +85,7 @@ class Bench:
                 yield
                 times[part] = times.get(part, 0.0) + time.process_time() - start
 
-            method = FisherSurgery(encoder=encoder)
+            method = FisherSurgery(**WAYS[name])
             model, update = unlearn(
                 self.original, split, method, generator=generator(self.seed), diagnostics=False, stage=stage
             )
@@ -114,6 +118,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--digits", type=int, nargs="+", default=list(range(10)))
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     asked = parser.parse_args(argv)
     data = Mnist(asked.data, download=False).load()
@@ -121,9 +126,9 @@ def main(argv: list[str]) -> int:
     for seed in asked.seeds:
         bench = Bench(data, seed)
         for digit in asked.digits:
-            for name, numbers in bench.rows(digit).items():
+            for name, numbers in bench.rows(digit, asked.ways).items():
                 found.setdefault((digit, name), []).append(numbers)
-    ways = [*WAYS, "retrained"]
+    ways = [*asked.ways, "retrained"]
     print(f"| digit | {' | '.join(ways)} |\n|{'---|' * (len(ways) + 1)}")
     for digit in asked.digits:
         print(f"| {digit} | {' | '.join(said(mean(found[digit, way])) for way in ways)} |")

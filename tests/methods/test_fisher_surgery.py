@@ -21,6 +21,8 @@ from gsu_cli.unlearning.images import draw_images
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
 
+ALONE = {"finish": None, "encoder": "kept"}  # the step: the last layer stays where it left it, and the encoder
+
 
 def run(method, model=None, seed=0, split=None):
     return unlearn(
@@ -34,7 +36,7 @@ def run(method, model=None, seed=0, split=None):
 @pytest.mark.parametrize("budget", [0.003, 0.01, 0.1])
 @pytest.mark.parametrize("shots", [1, 2])
 def test_the_budget_is_spent_and_never_exceeded(budget, shots):
-    update = run(FisherSurgery(budget=budget, shots=shots))[1]
+    update = run(FisherSurgery(budget=budget, shots=shots, **ALONE))[1]
     spent = update.details["budget_spent"]
     assert 0 < spent <= budget * (1 + 1e-5)
     chosen = [s for s in update.details["shots"] if s["chosen"]]
@@ -61,7 +63,7 @@ def test_the_budget_of_a_negative_loss_is_a_budget(shots, monkeypatch):
 
 def test_the_budget_is_measured_on_images_of_the_retain_set():
     """The same number, from the model's own loss."""
-    seen, method, model = {}, FisherSurgery(budget=0.05, budget_images=80), tiny_world.trained()
+    seen, method, model = {}, FisherSurgery(budget=0.05, budget_images=80, **ALONE), tiny_world.trained()
 
     def spy(task):
         seen.update(retain=task.stream("retain"), budget=task.stream("budget"))
@@ -77,13 +79,13 @@ def test_the_budget_is_measured_on_images_of_the_retain_set():
 
 
 def test_the_redirect_loss_falls_and_a_larger_budget_takes_it_further():
-    small, large = (run(FisherSurgery(budget=b))[1].details["redirect_loss"] for b in (0.01, 0.1))
+    small, large = (run(FisherSurgery(budget=b, **ALONE))[1].details["redirect_loss"] for b in (0.01, 0.1))
     assert small["floor"] < large["after"] < small["after"] < small["before"]
 
 
 def test_the_encoder_stays_bit_identical_and_the_decoder_moves():
     model = tiny_world.trained()
-    moved, _ = run(FisherSurgery(), model)
+    moved, _ = run(FisherSurgery(**ALONE), model)
     for (name, a), b in zip(model.named_parameters(), moved.parameters(), strict=True):
         assert torch.equal(a, b) == (not name.startswith("decoder.")), name
 
@@ -140,7 +142,7 @@ def test_near_the_original_the_parabola_behind_the_prediction_comes_true():
     """A budget, however small, is a long step where the retain loss falls at first: here the step is short."""
     model, split = tiny_world.trained(), tiny_world.split()
     theta = {k: v.detach() for k, v in model.named_parameters() if k.startswith("decoder.")}
-    moved = dict(run(FisherSurgery(), model)[0].named_parameters())
+    moved = dict(run(FisherSurgery(**ALONE), model)[0].named_parameters())
     d = {k: moved[k].detach() - v for k, v in theta.items()}
     d = scale(d, 1 / norm(d))
     for images in (split.retain_images, split.forget_images):
@@ -175,7 +177,7 @@ def test_a_step_that_overshoots_is_halved_until_it_helps() -> None:
 
 def test_the_exact_solve_keeps_the_budget_and_logs_its_multiplier():
     exact = run(FisherSurgery(solver="gauss_newton"))[1]
-    rough = run(FisherSurgery(damping=[0.1]))[1]
+    rough = run(FisherSurgery(damping=[0.1], **ALONE))[1]
     assert (exact.details["solver"], rough.details["solver"]) == ("gauss_newton", "kfac")
     assert 0 < exact.details["budget_spent"] <= 0.01 * (1 + 1e-5)
     assert exact.details["redirect_loss"]["after"] < 0.7 * exact.details["redirect_loss"]["before"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,9 +17,9 @@ from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.report.summary import encoder
 from gsu_cli.run.record import Record
-from gsu_cli.solvers import encoder_follows
+from gsu_cli.solvers import encoder_follows, latent
 from gsu_cli.solvers.candidates import TIE
-from gsu_cli.solvers.encoder_follows import LONGEST, check_encoder, follow
+from gsu_cli.solvers.encoder_follows import LONGEST, WEIGHT, adam_, check_encoder, follow, forgotten_weight
 from gsu_cli.solvers.options import READ, refuse_unread
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.unlearn import unlearn
@@ -29,7 +30,8 @@ def run(encoder: str, split: Any = None, model: Any = None, **options: Any) -> t
     """Of 400 retained images half are the budget's, whether the encoder follows or not."""
     options = {"budget_images": 200, **options}
     return unlearn(
-        model or tiny_world.trained(), split or tiny_world.split(), FisherSurgery(encoder=encoder, **options),
+        model or tiny_world.trained(), split or tiny_world.split(),
+        FisherSurgery(encoder=encoder, **{"finish": None, **options}),
         generator=torch.Generator().manual_seed(0), diagnostics=False,
     )  # fmt: skip
 
@@ -46,21 +48,21 @@ def heldout(model: Any, part: str = "heldout_retain_images") -> float:
 
 
 def test_an_original_has_nothing_to_follow() -> None:
-    model = tiny_world.trained()
+    model, split = tiny_world.trained(), tiny_world.split()
     before = weights(model)
-    follow(model, tiny_world.trained(), tiny_world.split().retain_images, seed=0)
+    follow(model, tiny_world.trained(), split.retain_images, split.forget_images, 0.1, seed=0)
     assert same(weights(model), before), "both gradients are the same, to the last bit"
 
 
 def test_it_follows_what_the_decoder_changed() -> None:
     kept, _ = run("kept", budget=0.1)
-    model, original = copy.deepcopy(kept), tiny_world.trained()
-    follow(model, original, tiny_world.split().retain_images, seed=0)
+    model, original, split = copy.deepcopy(kept), tiny_world.trained(), tiny_world.split()
+    follow(model, original, split.retain_images, split.forget_images, 0.0, seed=0)
     assert same(parts(model)[0], parts(kept)[0]), "the decoder stands still"
     cost, spared = heldout(kept) - heldout(original), heldout(kept) - heldout(model)
     assert 0.05 * cost < spared < cost, "unseen retained images cost less"
     again = copy.deepcopy(kept)
-    follow(again, original, tiny_world.split().retain_images, seed=0)
+    follow(again, original, split.retain_images, split.forget_images, 0.0, seed=0)
     assert same(weights(again), weights(model))
 
 
@@ -83,7 +85,7 @@ def test_the_same_step_goes_on_until_the_budget_is_spent() -> None:
     assert update.predicted == {}, "a prediction of the decoder alone would be of another step"
     assert update.details["class_level"]["increase"] == pytest.approx(update.realised["forget"], rel=0.2)
     more, less = (u.details["cost"]["gradient_evaluations_per_image"] for u in (update, without))
-    assert more - less > 2 * encoder_follows.STEPS * encoder_follows.BATCH / 600
+    assert more - less > encoder_follows.STEPS * (encoder_follows.BATCH + encoder_follows.FORGOTTEN) / 600
 
 
 def test_it_does_not_go_far_beyond_the_bottom_of_the_redirect_loss() -> None:
@@ -97,6 +99,71 @@ def test_it_does_not_go_far_beyond_the_bottom_of_the_redirect_loss() -> None:
         assert found["after"] <= before["after"] + TIE * (before["before"] - before["after"])
 
 
+def run_at(level: float, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, dict[str, Any]]:
+    """Where so much is expected of images never trained on."""
+    asked = latent.level_of
+    with monkeypatch.context() as patch:
+        patch.setattr(latent, "level_of", lambda *a, **k: replace(asked(*a, **k), expected=level))
+        model, update = run("follows", budget=0.1)
+    return model, update.details
+
+
+def test_forgotten_images_take_part_as_far_as_their_loss_is_beyond_that_of_unseen_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (beyond, above), (other, below) = (run_at(level, monkeypatch) for level in (0.1, 1e3))
+    assert (above["encoder"]["weight"], below["encoder"]["weight"]) == (WEIGHT, 0.0)
+    images = [d["encoder"]["images"] for d in (above, below)]
+    retained = encoder_follows.BATCHES * encoder_follows.BATCH
+    shown = encoder_follows.BATCHES * encoder_follows.FORGOTTEN
+    assert images == [{"retain": retained, "forget": shown}, {"retain": retained, "forget": 0}]
+    assert heldout(beyond, "heldout_forget_images") < heldout(other, "heldout_forget_images"), "it was overstated"
+    more = above["cost"]["gradients"] - below["cost"]["gradients"]
+    assert more == (encoder_follows.STEPS + encoder_follows.BATCHES) * encoder_follows.FORGOTTEN
+
+
+@pytest.mark.parametrize(
+    ("increase", "expected", "share"), [(9.0, 10.0, 0.0), (12.0, 10.0, 0.2), (20.0, 10.0, 1.0), (90.0, 10.0, 1.0)]
+)
+def test_the_weight_of_forgotten_images_grows_with_what_is_too_much(
+    increase: float, expected: float, share: float
+) -> None:
+    level = {"increase": increase, "expected_increase": expected}
+    assert forgotten_weight(tiny_world.split(), level) == pytest.approx(share * WEIGHT)
+    assert forgotten_weight(tiny_world.split(), None) == WEIGHT, "nobody asked for a level"
+    assert forgotten_weight(attribute_world.split(), level) == 0
+
+
+def test_where_forgotten_images_are_in_the_way_it_follows_for_those_retained(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, alone = run_at(1e3, monkeypatch)
+    asked = encoder_follows.follow
+
+    def astray(model: Any, original: Any, retain: Any, forget: Any, weight: float, seed: int) -> None:
+        asked(model, original, retain, forget, 0.0, seed)
+        if weight:
+            with torch.no_grad():
+                model.posterior_head.bias.add_(1.0)
+
+    monkeypatch.setattr(encoder_follows, "follow", astray)
+    _, found = run_at(0.1, monkeypatch)
+    assert found["encoder"] == alone["encoder"]
+    once = (encoder_follows.STEPS + encoder_follows.BATCHES) * (encoder_follows.BATCH + encoder_follows.FORGOTTEN)
+    assert found["cost"]["gradients"] - alone["cost"]["gradients"] == once, "both ways are counted"
+
+
+def test_its_steps_are_those_of_adam() -> None:
+    torch.manual_seed(0)
+    start, slopes = torch.randn(5), [torch.randn(5) for _ in range(4)]
+    theirs, mine = start.clone().requires_grad_(), [start.clone()]
+    optimiser = torch.optim.Adam([theirs], lr=0.1, betas=encoder_follows.BETAS)
+    means, squares = [torch.zeros(5)], [torch.zeros(5)]
+    for k, slope in enumerate(slopes):
+        theirs.grad = slope.clone()
+        optimiser.step()
+        adam_(mine, [slope], means, squares, 0.1, k + 1)
+    torch.testing.assert_close(mine[0], theirs.detach(), rtol=1e-5, atol=1e-6)
+
+
 def test_a_refit_of_an_attribute_goes_on_too() -> None:
     world = attribute_world
     _, without = run("kept", world.split(), world.trained())
@@ -107,7 +174,7 @@ def test_a_refit_of_an_attribute_goes_on_too() -> None:
 
 
 def test_an_encoder_that_goes_astray_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    def astray(model: Any, original: Any, images: Any, seed: int) -> None:
+    def astray(model: Any, *_: Any) -> None:
         with torch.no_grad():
             model.posterior_head.bias.add_(1.0)
 
@@ -117,12 +184,14 @@ def test_an_encoder_that_goes_astray_stays(monkeypatch: pytest.MonkeyPatch) -> N
     for mine, theirs in zip(parts(model), parts(kept), strict=True):
         for name, value in theirs.items():
             torch.testing.assert_close(mine[name], value, rtol=1e-6, atol=1e-7)
-    assert update.details["encoder"] | {"steps": 0} == {
+    assert update.details["encoder"] | {"steps": 0, "images": {}} == {
+        "weight": 0.0,
         "decoder_norm": pytest.approx(without.step_norm, rel=1e-5),
         "moved": False,
         "longer": 1.0,
         "spent_before": without.details["budget_spent"],
         "steps": 0,
+        "images": {},
     }
     assert update.details["budget_spent"] == without.details["budget_spent"]
     (line,) = encoder(Record("unlearn", update={"details": update.details}))

@@ -22,7 +22,7 @@ from gsu_cli.run.record import Record
 from gsu_cli.solvers import latent
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.finish import first_part
-from gsu_cli.solvers.step_problem import Bound, StepProblem
+from gsu_cli.solvers.step_problem import TOLERANCE, Bound, StepProblem
 from gsu_cli.surgery.least_squares import last_layer
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.unlearn import unlearn
@@ -30,8 +30,8 @@ from tiny_world import same, weights
 
 
 def run(finish: float | None = None, model: Any = None, split: Any = None, **options: Any) -> tuple[Any, Update]:
-    """Of 400 retained images half are the budget's, with the option and without."""
-    options = {"budget_images": 200, **options}
+    """Of 400 retained images half are the budget's, with the option and without; the encoder stays."""
+    options = {"budget_images": 200, "damping": [0.1, 0.3, 1.0], "encoder": "kept", **options}
     return unlearn(
         model or tiny_world.trained(), split or tiny_world.split(), FisherSurgery(finish=finish, **options),
         generator=torch.Generator().manual_seed(0), diagnostics=False,
@@ -56,7 +56,8 @@ def test_it_goes_further_within_the_same_budget() -> None:
     assert same(weights(model), weights(run(0.5)[0])), "the same line, the same bits"
 
 
-def test_the_last_layer_ends_where_least_squares_put_it() -> None:
+def test_the_last_layer_ends_where_least_squares_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latent, "LOOSE", TOLERANCE)  # as the step alone spends its budget
     model, update = run(0.5, damping=1.0)
     half, _ = run(damping=1.0, budget=0.005)
     now, then = weights(model), weights(half)
@@ -82,6 +83,7 @@ def test_where_no_refit_helps_the_step_takes_the_whole_budget(monkeypatch: pytes
 
 
 def test_a_step_that_was_further_within_half_of_the_budget_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latent, "LOOSE", TOLERANCE)
     half, _ = run(budget=0.005)
     asked = latent.candidates
 

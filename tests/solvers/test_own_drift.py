@@ -31,7 +31,8 @@ BIAS = "decoder.2.bias"
 
 def run(drift_budget: float | None, split: Any = None, model: Any = None, **options: Any) -> tuple[Any, Update]:
     return unlearn(
-        model or tiny_world.trained(), split or tiny_world.split(), FisherSurgery(drift_budget=drift_budget, **options),
+        model or tiny_world.trained(), split or tiny_world.split(),
+        FisherSurgery(drift_budget=drift_budget, finish=None, encoder="kept", **options),
         generator=torch.Generator().manual_seed(0), diagnostics=False,
     )  # fmt: skip
 

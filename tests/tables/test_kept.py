@@ -38,6 +38,20 @@ def test_a_record_of_no_cell_and_two_of_one_are_refused() -> None:
         outcomes(SPEC, [one, record("method=ascent", "method.lr=1e-5", "seed=1", "paths.output_dir=z")])
 
 
+def test_a_record_from_before_a_default_belongs_to_the_cell_that_spells_it_out() -> None:
+    alone = "method=fisher_surgery method.finish=null method.encoder=kept"
+    columns = {"default": "method=fisher_surgery", "alone": alone}
+    spec = TableSpec.of({"name": "t", "base": "dataset=mnist", "rows": {"1": "forget.class=1"}, "columns": columns,
+                         "seeds": [0]})  # fmt: skip
+    before, now, typed = record(), record(), record(*alone.split())
+    now.config["method"] = {"finish": "auto", "encoder": "auto"}
+    assert [o.record for o in outcomes(spec, [before])] == [None, before]
+    assert [o.record for o in outcomes(spec, [now, before])] == [now, before]
+    assert [o.record for o in outcomes(spec, [now, typed])] == [now, typed]
+    with pytest.raises(GsuError, match="found two of"):
+        outcomes(spec, [before, typed])
+
+
 def test_the_line(type_line: Callable[..., Any], tmp_path: Path) -> None:
     kept = ROOT / "docs/results/digits/records.json"
     typed = type_line("reproduce", "table=digits", f"records={kept}", "paths.output_dir=out", cwd=tmp_path)

@@ -41,6 +41,7 @@ from gsu_cli.solvers.own_choice import check_choosable
 from gsu_cli.solvers.own_drift import check_drift
 from gsu_cli.solvers.own_samples import OwnSurgery
 from gsu_cli.solvers.unseen import BOUNDS, check_bound, check_decoders
+from gsu_cli.solvers.usual import AUTO, DAMPING, usual_damping, usual_encoder, usual_finish
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares", CHOSEN)
 DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
@@ -58,7 +59,8 @@ class FisherSurgery:
         shots: steps; after each the redirect gradient and the Fisher are taken anew and the next part of the budget
             is spent. One shot is the method; more is an option. None: 1, or 8 of a GAN.
         damping: candidates for ``lambda``, in mean eigenvalues of each layer's Fisher; solvers other than "kfac", a
-            diffusion model and a GAN take one, of the usual candidates the first.
+            diffusion model and a GAN take one. None: 0.1, 0.3 and 1, or 0.3 before a refit of the last layer; where one
+            is taken 0.1.
         retain_images: at most, for statistics and targets; None: 4,000, or 500 of a diffusion model.
         forget_images: at most, for the gradient; None: 3,000, or 600.
         budget_images: at most, of those retained, on which the budget is measured; None: 3,000, or 500.
@@ -85,11 +87,13 @@ class FisherSurgery:
             trained on: "leverage", as derived for single ones, "class_level", as for a class; "none"; "auto": the
             first for single samples and a fraction, and of a class the level is noted, but ends nothing.
         finish: of a decoder, share of the budget that is kept for its last layer, which is refitted in closed form
-            where the step has left off (see `solvers.finish`); in (0, 0.95]. None: the step alone.
+            where the step has left off (see `solvers.finish`); in (0, 0.95]. None: the step alone. "auto": 0.5 where
+            one step by "kfac" forgets whole classes and that layer is ``Linear``, else None.
         drift_budget: of a decoder, ends a step also where its own retained samples, at the same noise, have drifted by
             this share of their variance; in (0, 1]. None: the drift is not looked at.
-        encoder: of a VAE, "kept" bit by bit, or "follows": it learns from retained images what the decoder's step
-            changed, and the step goes on until the budget is spent again (see `solvers.encoder_follows`).
+        encoder: of a VAE, "kept" bit by bit, or "follows": it learns what the decoder's step changed, and the step
+            goes on until the budget is spent again (see `solvers.encoder_follows`). "auto": "follows" where one step
+            forgets whole classes and nothing but the budget ends it, else "kept" (see `solvers.usual`).
     """
 
     name = "fisher_surgery"
@@ -99,7 +103,7 @@ class FisherSurgery:
         self,
         budget: float | None = None,
         shots: int | None = None,
-        damping: float | Sequence[float] = (0.1, 0.3, 1.0),
+        damping: float | Sequence[float] | None = None,
         retain_images: int | None = None,
         forget_images: int | None = None,
         budget_images: int | None = None,
@@ -114,13 +118,13 @@ class FisherSurgery:
         bank_images: int = 8_000,
         bound: str = "auto",
         drift_budget: float | None = None,
-        finish: float | None = None,
-        encoder: str = "kept",
+        finish: float | str | None = AUTO,
+        encoder: str = AUTO,
     ) -> None:
         if shots is not None:
             as_int("method.shots", shots, 1)
-        candidates = [damping] if isinstance(damping, int | float) else list(damping)
-        if not candidates or not all(is_number(c) and c > 0 for c in candidates):
+        candidates = [damping] if isinstance(damping, int | float) else None if damping is None else list(damping)
+        if candidates is not None and (not candidates or not all(is_number(c) and c > 0 for c in candidates)):
             raise UsageError("`method.damping` must be one or more finite numbers > 0", found=damping)
         sizes = {"retain_images": retain_images, "forget_images": forget_images, "budget_images": budget_images}
         for key, value in {**sizes, "bank_images": bank_images}.items():
@@ -131,8 +135,9 @@ class FisherSurgery:
         self.budget, self.shots = LOSS_BUDGET if share is None else share, shots or 1
         self.drift, self.gan_shots = GAN_BUDGET if share is None else share, shots or GAN_SHOTS
         self.drift_budget = None if drift_budget is None else as_share("method.drift_budget", drift_budget)
-        self.finish = None if finish is None else as_number("method.finish", finish, more_than=0.0, most=0.95)
-        self.damping = [float(c) for c in candidates]
+        shared = finish not in (None, AUTO)
+        self.finish = as_number("method.finish", finish, more_than=0.0, most=0.95) if shared else finish
+        self.damping = None if candidates is None else [float(c) for c in candidates]
         as_choice("method.target", target, TARGETS)
         as_choice("method.solver", solver, SOLVERS)
         as_choice("method.bound", bound, BOUNDS)
@@ -200,15 +205,15 @@ class FisherSurgery:
             solver = chosen_solver(model, split, self.solver, self.layers)
             also = ("layers",) if split.target_attribute is not None else ()
             refuse_unread(typed, f"solver={solver} of a decoder", also)
-        if self.finish is not None:
+        if isinstance(self.finish, float):
             check_finish(model, split)
 
     def _typed(self) -> dict[str, object]:
         """Options that not every solver reads, where their value is not the usual one."""
         usual = inspect.signature(type(self)).parameters
+        as_good = {"damping": list(DAMPING), "finish": None, "encoder": "kept"}  # where nothing reads them
         values = {key: getattr(self, key) for key in sorted({key for keys in READ.values() for key in keys})}
-        defaults = {key: list(usual[key].default) if key == "damping" else usual[key].default for key in values}
-        return {key: value for key, value in values.items() if value != defaults[key]}
+        return {k: v for k, v in values.items() if v != usual[k].default and v != as_good.get(k, usual[k].default)}
 
     def _sizes(self, usual: tuple[int, int, int]) -> tuple[int, int, int]:
         """Images for the Fisher, the gradient and the budget: as typed, or what is usual for the family."""
@@ -218,7 +223,7 @@ class FisherSurgery:
     def _denoiser(self) -> DenoiserSurgery:
         """The solver for a diffusion model."""
         sizes = self._sizes(DENOISER_IMAGES)
-        options = (self.budget, self.shots, self.damping[0], self.ekfac)
+        options = (self.budget, self.shots, (self.damping or DAMPING)[0], self.ekfac)
         return DenoiserSurgery(*options, *sizes, self.bank_images, self.noise_from, self.bound)
 
     def __call__(self, task: Task) -> Update:
@@ -228,7 +233,17 @@ class FisherSurgery:
             return self._denoiser()(task)
         if isinstance(task.model, MapsNoise):
             sizes = (self.curvature_images // 2, *self._sizes(GAN_IMAGES), self.bank_images // 2)
-            return OwnSurgery(self.drift, self.gan_shots, self.damping[0], self.iterations, *sizes)(task)
+            return OwnSurgery(self.drift, self.gan_shots, (self.damping or DAMPING)[0], self.iterations, *sizes)(task)
+        return self._latent(task.model, task.split)(task)
+
+    def _latent(self, model: Any, split: Split) -> LatentSurgery:
+        """The solver for a decoder, where what is typed as "auto" has been decided."""
+        finish, encoder = self.finish, self.encoder
+        if isinstance(finish, str):
+            finish = usual_finish(model, split, self.solver, self.layers, self.shots)
+        if encoder == AUTO:
+            encoder = usual_encoder(model, split, self.solver, self.shots, self.bound, self.drift_budget)
+        damping = self.damping or usual_damping(chosen_solver(model, split, self.solver, self.layers), finish)
         options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers, self.bound)
-        latent = (self.budget, self.shots, self.damping, self.ekfac, *self._sizes(DECODER_IMAGES), *options)
-        return LatentSurgery(*latent, self.pilot_images, self.drift_budget, self.finish, self.encoder)(task)
+        latent = (self.budget, self.shots, damping, self.ekfac, *self._sizes(DECODER_IMAGES), *options)
+        return LatentSurgery(*latent, self.pilot_images, self.drift_budget, finish, encoder)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.surgery.second_order import Parabola, parabola
-from gsu_cli.surgery.streaming import accumulate_product
+from gsu_cli.surgery.streaming import accumulate_gradient, accumulate_product
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.cost import Cost
@@ -20,7 +20,9 @@ def quadratic(loss: Any, theta: Vector, d: Vector) -> tuple[Vector, Parabola]:
     return g.vector, parabola(g.vector, Hd, d)
 
 
-def foresee(update: Update, checks: Mapping[str, Any], origin: Vector, best: Candidate, shots: int) -> None:
+def foresee(
+    update: Update, checks: Mapping[str, Any], origin: Vector, best: Candidate, shots: int, *, follows: bool = False
+) -> None:
     """Notes what the first step promises: cosine, surviving share and, of a single step, second-order changes.
 
     Args:
@@ -29,10 +31,15 @@ def foresee(update: Update, checks: Mapping[str, Any], origin: Vector, best: Can
         origin: weights before the step.
         best: the step.
         shots: of the whole update.
+        follows: whether an encoder will; changes of the decoder alone would be of another step.
     """
+    update.surviving_share = best.surviving
+    if follows:
+        g = {part: accumulate_gradient(loss.blocks(), origin).vector for part, loss in checks.items()}
+        update.cosine = cosine(g["retain"], g["forget"])
+        return
     found = {part: quadratic(loss, origin, best.direction) for part, loss in checks.items()}
     update.cosine = cosine(found["retain"][0], found["forget"][0])
-    update.surviving_share = best.surviving
     if shots == 1:
         update.predicted = {part: p.change(best.step) for part, (_, p) in found.items()}
 

@@ -64,7 +64,16 @@ def check_finish(model: Any, split: Split) -> None:
     Raises:
         UsageError: it is no ``Linear`` or ungrouped ``Conv2d``, is used twice, or more than a sigmoid comes behind it.
     """
-    last_layer(model.decoder, *_shown(model, split.dataset.train[torch.tensor([0])]))
+    refitted_last(model, split)
+
+
+def refitted_last(model: Any, split: Split) -> str:
+    """The name of a decoder's last layer.
+
+    Raises:
+        UsageError: as `check_finish`.
+    """
+    return last_layer(model.decoder, *_shown(model, split.dataset.train[torch.tensor([0])]))[0].module
 
 
 def _shown(model: Any, image: Images) -> tuple[Vector, str, Tensor]:

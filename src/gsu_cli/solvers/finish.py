@@ -24,8 +24,10 @@ from gsu_cli.surgery.least_squares import Moments, Refit, last_layer
 from gsu_cli.surgery.vectors import add_scaled, norm, scale
 from gsu_cli.unlearning.weights import held
 
-STAY_LATENTS = 3  # of each retained image
-WEIGHTS = (0.003, 0.3)  # of what is to be redirected, in weights of what is to stay: where the search begins
+LOOSE = 0.2  # of its part of the budget, what the step may leave unspent: the last layer takes what is left
+NEAR = 0.1  # the same of what is left, and the last layer
+STAY_LATENTS = 1  # of each retained image
+WEIGHTS = (0.02, 0.3)  # of what is to be redirected, in weights of what is to stay: where the search begins
 
 
 def first_part(problem: StepProblem, finish: float) -> StepProblem:
@@ -56,6 +58,9 @@ def finished(
     """
     model = problem.model
     there = problem.at(begun.direction, begun.step)
+    known = begun.step == begun.search.step
+    spent = begun.search.relative_increase if known else problem.relative_increase(there)
+    rest = replace(problem, theta=there, loss=problem.loss + spent * abs(problem.loss))
     with held(model, there):
         (latents,) = problem.goal.sites.inputs
         layer, squashed = last_layer(model.decoder, there, decoder_prefix(model), latents[:1])
@@ -63,28 +68,28 @@ def finished(
         seen = visible_logits if squashed else partial(visible, model.likelihood)
         rows = (latents, target_latents, codes)
         refit = Refit(model.decoder, there, layer, *rows, Moments.of(model.decoder, layer, *rows, seen))
-        found = within_budget(replace(problem, theta=there), refit, between=WEIGHTS)
+        found = within_budget(rest, refit, between=WEIGHTS, rel_tol=NEAR)
     if found is None:
         return None, refit.images
     change = add_scaled(add_scaled(there, found.step, found.direction), -1.0, problem.theta)
     step = norm(change)
     direction = scale(change, 1 / step)
     ends = problem.at(direction, step)  # both parts in one, which rounds otherwise: measured anew
-    losses, reached = problem.cost.losses(ends), problem.reached(ends)
+    losses, reached = problem.cost.losses(ends), found.redirect_loss
     increase = relative_increase(float(wide(losses).mean()), problem.loss)
+    measured = len(losses) * (1 if known else 2)
     if not reached < begun.redirect_loss or increase > problem.allowed or not problem.bounded(ends):
-        return None, refit.images + (len(found.search.evaluations) + 1) * len(losses) + 2 * len(problem.goal)
+        return None, refit.images + len(found.search.evaluations) * len(losses) + measured + len(problem.goal)
     whole = replace(
         found,
         direction=direction,
         search=replace(found.search, relative_increase=increase),
         step=step,
         step_within=step,
-        redirect_loss=reached,
         damping=begun.damping,
         surviving=begun.surviving,
         solver=begun.solver,
         losses=losses,
-        images=found.images + len(losses) + len(problem.goal),
+        images=found.images + measured,
     )
     return whole, whole.images

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -22,21 +22,20 @@ from gsu_cli.objectives.targets import redirection
 from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.chosen import CHOSEN, chosen_solver, directions
-from gsu_cli.solvers.encoder_follows import ENCODERS, Stepped, followed
-from gsu_cli.solvers.finish import finished, first_part
+from gsu_cli.solvers.encoder_follows import Stepped, followed
+from gsu_cli.solvers.finish import LOOSE, finished, first_part
 from gsu_cli.solvers.fisher_solver import FisherSolver, candidates
 from gsu_cli.solvers.levels import level_of
 from gsu_cli.solvers.own_choice import choose_by_share
 from gsu_cli.solvers.own_drift import OwnDrift
 from gsu_cli.solvers.own_share import OwnShare
 from gsu_cli.solvers.pilot import Pilot
-from gsu_cli.solvers.refits import anew, refitted
+from gsu_cli.solvers.refits import anew, refitted, shared_moments
 from gsu_cli.solvers.spared import spared_by, stay_images
-from gsu_cli.solvers.step_problem import Bound, StepProblem, relative_increase
+from gsu_cli.solvers.step_problem import TOLERANCE, Bound, StepProblem, relative_increase
 from gsu_cli.solvers.unseen import kind_of, unbounded
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
-from gsu_cli.surgery.least_squares import Moments
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task, Update
@@ -70,10 +69,14 @@ class LatentSurgery:
     pilot_images: int
     drift_budget: float | None = None
     finish: float | None = None
-    encoder: str = ENCODERS[0]
+    encoder: str = "kept"
+
+    @property
+    def _follows(self) -> bool:
+        return self.encoder == "follows"
 
     def __call__(self, task: Task) -> Update:
-        original = copied(task.model) if self.encoder != ENCODERS[0] else None
+        original = copied(task.model) if self._follows else None
         with encoder_at_rest():  # a step moves what generates
             step = self._steps(task)
         if original is None:
@@ -89,7 +92,7 @@ class LatentSurgery:
             solver = chosen_solver(model, split, self.solver, self.layers)
             ways = directions(model, split, solver, self.layers)
             times = REFIT_BUDGET_LATENTS if "least_squares" in ways else 1
-            others = self.finish is not None or self.encoder != ENCODERS[0]
+            others = self.finish is not None or self._follows
             trial = first(retain, with_others(task, self.budget_images) if others else self.budget_images)
             cost = frozen_elbo(model, trial, seed=task.stream("budget"), latents=times)
             # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
@@ -134,7 +137,7 @@ class LatentSurgery:
             fisher = None  # of the weights before this shot
             if shot == 0:
                 with task.stage("prediction"):
-                    foresee(update, checks, origin, best, self.shots)
+                    foresee(update, checks, origin, best, self.shots, follows=self._follows)
             add_(model, best.direction, best.step)
             now = parameters(model, names)
             known = best.losses is not None  # then the search ended at these very weights
@@ -143,7 +146,8 @@ class LatentSurgery:
             reached = best.redirect_loss if known else loss.mean(now)
             next(c for c in reversed(log) if c["chosen"])["realised_increase"] = relative_increase(paid, spent)
             task.on_progress(shot + 1, self.shots, paid)
-        update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
+        if not self._follows:  # else they will be of another encoder
+            update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
         drifted = None if drift is None else drift.facts(now)
         update.details = {
             "budget": self.budget,
@@ -185,18 +189,7 @@ class LatentSurgery:
         update.details |= unbounded(self.bound, split, refit)
         if level is not None:
             update.details["class_level" if level.kind == "class_level" else "sample_bound"] = level.facts(now)
-        return Stepped(update, loss, retain, forget, trial, times, n)
-
-    def _moments(self, task: Task, layer: str, make: Callable[[], Moments]) -> Moments:
-        counts = Cost()
-
-        def passed() -> Moments:
-            found = make()
-            counts.forward = found.images
-            return found
-
-        options = {"target": self.target, "retain": self.retain_images, "forget": self.forget_images}
-        return task.shared.once(f"moments of {layer}", passed, counts, **options)
+        return Stepped(update, loss, retain, forget, trial, times, n, base, before)
 
     def _goal(self, task: Task, forget: Images, retain: Images) -> Redirect:
         """What is to be generated instead, by the original: the same at every budget."""
@@ -250,7 +243,8 @@ class LatentSurgery:
                 sites = self._pilot_sites
                 pilot = Pilot(problem.cost, losses, sites) if 0 < sites < len(losses) else None
                 every = share is not None
-                known = anew if log else partial(self._moments, task)  # later ones are of other weights
+                options = {"target": self.target, "retain": self.retain_images, "forget": self.forget_images}
+                known = anew if log else partial(shared_moments, task, options)  # later ones are of other weights
                 found = refitted(problem, self.layers, to, stay, pilot, all_measured=every, known=known)
         else:
             with task.stage("gradients"):
@@ -259,8 +253,8 @@ class LatentSurgery:
                 g_r = accumulate_gradient(spared.blocks(), theta)
             fisher = fisher or self._fisher(task, retain, list(theta), len(log))
             with task.stage("step"):
-                begin = problem if self.finish is None else first_part(problem, self.finish)
-                influence = FisherSolver(begin, g, g_r, fisher, retained=spared)
+                begin, near = (problem, TOLERANCE) if self.finish is None else (first_part(problem, self.finish), LOOSE)
+                influence = FisherSolver(begin, g, g_r, fisher, near, spared)
                 n, ascend = self._curvature_images(ways), partial(self._ascending, task, forget, theta)
                 ways_of = partial(candidates, ways=ways, damping=self.damping, size=(self.iterations, n), ascend=ascend)
                 found = ways_of(influence)
@@ -287,7 +281,7 @@ class LatentSurgery:
                     return whole
                 begun[-1]["images"] += passed  # by a refit that was of no use
                 log += begun
-                found = ways_of(replace(influence, problem=problem))
+                found = ways_of(replace(influence, problem=problem, tolerance=TOLERANCE))
                 again = choose(found, problem.before)
                 found, best = (found, again) if again.redirect_loss <= best.redirect_loss else ([*found, best], best)
         log += [noted(c, c is best) for c in found]

@@ -5,7 +5,7 @@ docs/methods/fisher_surgery.md has the formula, docs/design/010-refit.md what it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import NoReturn
@@ -22,6 +22,8 @@ from gsu_cli.surgery.least_squares import Moments, Refit, first_layers
 from gsu_cli.surgery.piloted import largest_step_estimated
 from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.vectors import Vector, add_scaled, norm, scale
+from gsu_cli.unlearning.contract import Task
+from gsu_cli.unlearning.cost import Cost
 
 LENGTHS = (1.5, 1.25)  # of a refit's change of its layer, which least squares shrink; the first that is as good
 Known = Callable[[str, Callable[[], Moments]], Moments]
@@ -31,6 +33,25 @@ WEIGHTS = (0.05, 20.0)  # of what is to be redirected, in weights of what is to 
 def anew(_: str, make: Callable[[], Moments]) -> Moments:
     """Moments that nobody knows."""
     return make()
+
+
+def shared_moments(task: Task, options: Mapping[str, object], layer: str, make: Callable[[], Moments]) -> Moments:
+    """Moments at the original, which all runs of a search share.
+
+    Args:
+        task: of the run.
+        options: what else they depend on.
+        layer: its name.
+        make: them.
+    """
+    counts = Cost()
+
+    def passed() -> Moments:
+        found = make()
+        counts.forward = found.images
+        return found
+
+    return task.shared.once(f"moments of {layer}", passed, counts, **options)
 
 
 def refitted(
@@ -103,6 +124,7 @@ def within_budget(
     length: float = 1.0,
     *,
     between: tuple[float, float] = WEIGHTS,
+    rel_tol: float = TOLERANCE,
 ) -> Candidate | None:
     """The refit with the largest weight of what is to be redirected that the budget allows.
 
@@ -112,6 +134,7 @@ def within_budget(
         pilot: estimates the retain loss between whole measurements.
         length: how many times its change is taken.
         between: weights, where the search begins.
+        rel_tol: share of the budget that may be left unspent.
 
     Returns:
         None where no weight stays within the budget and whatever else bounds the step.
@@ -131,7 +154,7 @@ def within_budget(
             problem.allowed,
             low=low,
             high=high,
-            rel_tol=TOLERANCE,
+            rel_tol=rel_tol,
         )
     else:
         search = largest_step_estimated(
@@ -140,7 +163,7 @@ def within_budget(
             problem.allowed,
             low=low,
             high=high,
-            rel_tol=TOLERANCE,
+            rel_tol=rel_tol,
             learn=pilot.learn,
         )
     weight = problem.within(there, search.step)

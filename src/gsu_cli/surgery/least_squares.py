@@ -80,14 +80,13 @@ def _moments(
     while n < len(inputs) and located < ROWS:
         block = slice(n, n + BLOCK)
         x = _reaching(network, module, inputs[block])
-        y = module(x)
-        d = (
-            torch.zeros_like(y)
-            if target_inputs is None
-            else seen(module(_reaching(network, module, target_inputs[block]))) - seen(y)
-        )
-        a, d = (t.flatten(0, 1) for t in rows(module, layer.own, x, d))
-        A, C = A + wide(a.T @ a), C + wide(a.T @ d)
+        if target_inputs is None:
+            a = rows(module, layer.own, x, x)[0].flatten(0, 1)
+        else:
+            d = seen(module(_reaching(network, module, target_inputs[block]))) - seen(module(x))
+            a, d = (t.flatten(0, 1) for t in rows(module, layer.own, x, d))
+            C = C + wide(a.T @ d)
+        A = A + wide(a.T @ a)
         n, located = n + len(x), located + len(a)
     return A / n, C / n, n
 

@@ -1,11 +1,12 @@
 """The cells of a table with records that are kept elsewhere, such as those of docs/results: nothing is run again.
 
-A record belongs to the cell whose words are its command's, places of files and of results aside.
+A record belongs to the cell whose words are its command's, places of files and of results aside, or to one that also
+spells out what was the default when the record was made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from gsu_cli.errors import GsuError
 from gsu_cli.run.record import Record
@@ -26,6 +27,7 @@ PLACES = (
     "metric=",
 )
 DEFAULTS = ("method=fisher_surgery", "seed=0")  # the same typed or not
+FORMER = {"method.finish=null": None, "method.encoder=kept": "kept"}  # what was the default before, and its value
 
 
 def key(words: Iterable[str]) -> frozenset[str]:
@@ -49,8 +51,9 @@ def outcomes(spec: TableSpec, records: Iterable[Record]) -> list[Outcome]:
         GsuError: two records of one cell, or one that is of no cell.
     """
     found: dict[frozenset[str], Record] = {}
+    cells_of = {key(cell.overrides) for cell in spec.cells()}
     for record in records:
-        if found.setdefault(key(record.command), record) is not record:
+        if found.setdefault(_home(record, cells_of), record) is not record:
             raise GsuError(
                 f"`records` must hold one record of each cell of {spec.name}",
                 found=f"two of {' '.join(record.command)}",
@@ -75,6 +78,17 @@ def outcomes(spec: TableSpec, records: Iterable[Record]) -> list[Outcome]:
             way_out="Name the table and the options (table.seeds=..., say) that they were made with",
         )
     return cells
+
+
+def _home(record: Record, cells: Collection[frozenset[str]]) -> frozenset[str]:
+    """The words of a record's cell: its command's, and those former defaults that a cell spells out."""
+    words, options = key(record.command), record.config.get("method") or {}
+    spelled = words | {word for word, value in FORMER.items() if options.get(_name(word), value) == value}
+    return spelled if spelled in cells else words
+
+
+def _name(word: str) -> str:
+    return word.partition("=")[0].removeprefix("method.")
 
 
 def _spelled(word: str) -> str:
