@@ -48,7 +48,7 @@ IMAGES = 10_000  # retained ones, at most, of which batches are taken
 STEPS, BATCHES, BATCH = 40, 20, 128  # of Adam; different batches, which come in turn; retained images in each
 FORGOTTEN, WEIGHT = 32, 0.15  # forgotten images in a batch; what their mean loss weighs, at most, beside the others'
 LR, WARM_UP, BETAS = 4e-4, 0.1, (0.9, 0.99)  # of Adam: the rate rises over a tenth, then falls along a cosine
-LONGEST = 2.0  # times the step that the budget allowed before
+LONGEST, SHORTEST = 2.0, 0.95  # times the step that the budget allowed before; the last for what forgotten images ask
 LEFT = 0.02  # of the budget, what may be left unspent: half of it is aimed at, and the square law is nearly exact here
 OTHERS = 1_000_000  # which images of `other_retained`: no shot has this number
 
@@ -171,8 +171,9 @@ def adam_(
 def followed(task: Task, original: Any, step: Stepped) -> Update:
     """Moves the encoder of ``task.model`` after its decoder, and both on until the budget is spent.
 
-    Where the encoder's way does not lower the retain loss of the budget's images it is not gone; where forgotten images
-    took part, one of retained images alone is tried before.
+    Where the encoder's way does not lower the retain loss of the budget's images it is not gone. Where forgotten images
+    took part it may cost a twentieth of the step, at most; where that is not enough, one of retained images alone is
+    tried.
 
     Args:
         task: whose model has made its step.
@@ -198,28 +199,31 @@ def followed(task: Task, original: Any, step: Stepped) -> Update:
         tries += 1
         way = add_scaled({k: v.clone() for k, v in parameters(model, names).items()}, -1.0, start)
         at_once = increase(1.0)
-        if better := at_once < spent:
+        if fits := at_once < spent or (weight > 0 and SHORTEST**2 * at_once <= details["budget"]):
             break
-        with torch.no_grad():
-            for name, weights in parameters(model, names).items():
-                weights.copy_(moved[name])  # bit for bit
+        _restore(model, moved)
     longer, evaluations = 1.0, tries
-    if better:
+    if fits:
         guess = min(math.sqrt((1 - LEFT / 2) * details["budget"] / at_once), LONGEST) if at_once > 0 else LONGEST
         search = largest_step_within(
-            increase, details["budget"], low=1.0, high=LONGEST, guess=guess, rel_tol=LEFT, reach=2.0
+            increase, details["budget"], low=SHORTEST, high=LONGEST, guess=guess, rel_tol=LEFT, reach=2.0
         )
-        longer, evaluations = max(search.up_to(LONGEST, details["budget"]), 1.0), tries + len(search.evaluations)
-        spent = dict(search.evaluations).get(longer, at_once)
+        tried = {1.0: at_once, **dict(search.evaluations)}
+        longer = max((t for t, r in tried.items() if t <= LONGEST and r <= details["budget"]), default=0.0)
+        evaluations += len(search.evaluations)
         reached = step.goal.mean({k: start[k] + longer * way[k] for k in decoder})
         before, after = (details["redirect_loss"][k] for k in ("before", "after"))
-        if not reached <= after + TIE * abs(before - after):  # far beyond its bottom
-            longer, spent, reached = 1.0, at_once, after
-        add_(model, way, longer - 1.0)
-        details["redirect_loss"] |= {"after": reached}
-    else:
+        if not reached <= after + TIE * abs(before - after) and longer > 1 and at_once <= details["budget"]:
+            longer, reached = 1.0, after  # that was far beyond its bottom
+        if fits := longer >= SHORTEST:
+            add_(model, way, longer - 1.0)
+            spent, details["redirect_loss"]["after"] = tried[longer], reached
+        else:
+            _restore(model, moved)
+            longer = 1.0
+    if not fits:
         way = add_scaled(moved, -1.0, start)
-    facts: dict[str, Any] = {"decoder_norm": longer * norm({k: way[k] for k in decoder}), "moved": better}
+    facts: dict[str, Any] = {"decoder_norm": longer * norm({k: way[k] for k in decoder}), "moved": fits}
     taken = {"retain": BATCHES * BATCH, "forget": BATCHES * FORGOTTEN if weight else 0}
     facts |= {
         "longer": longer,
@@ -253,6 +257,13 @@ def forgotten_weight(split: Split, level: Mapping[str, Any] | None) -> float:
         return WEIGHT
     beyond = float(level["increase"]) / float(level["expected_increase"]) - 1
     return WEIGHT * min(max(beyond, 0.0), 1.0)
+
+
+@torch.no_grad()
+def _restore(model: Any, weights: Mapping[str, Tensor]) -> None:
+    """Bit for bit."""
+    for name, own in parameters(model, list(weights)).items():
+        own.copy_(weights[name])
 
 
 def _note(task: Task, step: Stepped) -> None:
