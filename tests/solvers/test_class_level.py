@@ -59,8 +59,8 @@ def test_no_eigenbasis_is_made_for_what_only_a_trace_is_taken_of(monkeypatch: py
 
 
 def test_of_a_class_the_level_is_noted_and_ends_nothing() -> None:
-    noted, update = forgotten(FisherSurgery(), class_=1)
-    free, without = forgotten(FisherSurgery(bound="none"), class_=1)
+    noted, update = forgotten(FisherSurgery(encoder="kept"), class_=1)
+    free, without = forgotten(FisherSurgery(encoder="kept", bound="none"), class_=1)
     assert same(noted, free)
     assert without.details["cost"] == update.details["cost"]
     assert "class_level" not in without.details

@@ -79,7 +79,9 @@ def test_where_no_refit_helps_the_step_takes_the_whole_budget(monkeypatch: pytes
     assert sum(c["images"] for c in shots) == 7, "the refit that was of no use is counted"
     (said,) = finish(Record("unlearn", update={"shots": 1, "details": update.details}))
     assert said.startswith("the last layer stays")
-    assert not finish(Record("unlearn", update={"shots": 1, "details": refitted.details}))
+    (said,) = finish(Record("unlearn", update={"shots": 1, "details": refitted.details}))
+    assert said == "the last layer was refitted in closed form, for 50% of the budget"
+    assert finish(Record("unlearn", update={"shots": 1, "details": {}})) == []
 
 
 def test_a_step_that_was_further_within_half_of_the_budget_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,8 @@ class FisherSurgery:
             samples, and half of ``curvature_images``.
         bound: ends a step also where the loss of the forgotten images has risen to what is expected of images never
             trained on: "leverage", as derived for single ones, "class_level", as for a class; "none"; "auto": the
-            first for single samples and a fraction, and of a class the level is noted, but ends nothing.
+            first for single samples and a fraction, and of a class the level is noted and tells an encoder that follows
+            how much forgotten images weigh, but ends nothing.
         finish: of a decoder, share of the budget that is kept for its last layer, which is refitted in closed form
             where the step has left off (see `solvers.finish`); in (0, 0.95]. None: the step alone. "auto": 0.5 where
             one step by "kfac" forgets whole classes and that layer is ``Linear``, else None.

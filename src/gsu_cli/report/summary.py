@@ -136,8 +136,10 @@ def own_drift(record: Record) -> list[str]:
 def finish(record: Record) -> list[str]:
     """Whether the last layer took its share, where it was to."""
     found = (record.update.get("details") or {}).get("finish")
-    if not found or found["taken"] == record.update.get("shots"):
+    if not found:
         return []
+    if found["taken"] == record.update.get("shots"):
+        return [f"the last layer was refitted in closed form, for {found['share']:.0%} of the budget"]
     return ["the last layer stays as the step left it: no refit lowered the redirect loss within the budget"]
 
 

@@ -62,5 +62,5 @@ def class_level(
     mean, sd = posterior(model, others)
     divergence = float(wide(0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log())).sum(1).mean())
     notes = {"images": len(forget), "sensitivity": found, "divergence": divergence, "damping": DAMPING}
-    start, counted = loss.mean(parameters(model, fisher.names())), (len(forget) + len(others)) * ends
-    return UnseenLevel("class_level", loss, start, divergence * found, ends, counted, notes)
+    start, looked_at = loss.mean(parameters(model, fisher.names())), len(forget) + len(others)
+    return UnseenLevel("class_level", loss, start, divergence * found, ends, looked_at, notes)

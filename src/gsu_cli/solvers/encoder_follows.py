@@ -46,7 +46,7 @@ from gsu_cli.unlearning.weights import add_, held
 ENCODERS = ("auto", "kept", "follows")
 IMAGES = 10_000  # retained ones, at most, of which batches are taken
 STEPS, BATCHES, BATCH = 40, 20, 128  # of Adam; different batches, which come in turn; retained images in each
-FORGOTTEN, WEIGHT = 32, 0.15  # forgotten images in a batch; what their mean loss weighs, at most, beside the others'
+FORGOTTEN, WEIGHT = 32, 0.2  # forgotten images in a batch; what their mean loss weighs, at most, beside the others'
 LR, WARM_UP, BETAS = 4e-4, 0.1, (0.9, 0.99)  # of Adam: the rate rises over a tenth, then falls along a cosine
 LONGEST, SHORTEST = 2.0, 0.95  # times the step that the budget allowed before; the last for what forgotten images ask
 LEFT = 0.02  # of the budget, what may be left unspent: half of it is aimed at, and the square law is nearly exact here

@@ -176,7 +176,7 @@ class LatentSurgery:
                 budget=len(cost),
                 curvature=self._curvature_images(ways),
                 samples=sum(own.images for own in (share, drift) if own is not None),
-                level=level.images if level is not None else 0,
+                level=level.images if level is not None and (level.ends or self._follows) else 0,  # else a note
             ).record(len(split.dataset.train)),
         }
         if self.finish is not None:

@@ -28,7 +28,7 @@ class UnseenLevel:
         start: before the first step, in the unit of the loss, per image.
         expected: increase, likewise; >= 0.
         ends: whether a step ends there; else it is noted.
-        images: whose Fisher was taken for it, where a step ends there.
+        images: whose Fisher was taken for it.
         notes: further facts for the record.
     """
 
