@@ -46,7 +46,7 @@ from gsu_cli.unlearning.weights import add_, held
 ENCODERS = ("auto", "kept", "follows")
 IMAGES = 10_000  # retained ones, at most, of which batches are taken
 STEPS, BATCHES, BATCH = 40, 20, 128  # of Adam; different batches, which come in turn; retained images in each
-FORGOTTEN, WEIGHT = 32, 0.2  # forgotten images in a batch; what their mean loss weighs, at most, beside the others'
+FORGOTTEN, WEIGHT = 32, 0.15  # forgotten images in a batch; what their mean loss weighs, at most, beside the others'
 LR, WARM_UP, BETAS = 4e-4, 0.1, (0.9, 0.99)  # of Adam: the rate rises over a tenth, then falls along a cosine
 LONGEST, SHORTEST = 2.0, 0.95  # times the step that the budget allowed before; the last for what forgotten images ask
 LEFT = 0.02  # of the budget, what may be left unspent: half of it is aimed at, and the square law is nearly exact here
@@ -145,7 +145,7 @@ def follow(model: Any, original: Any, retain: Images, forget: Images, weight: fl
         u, j = (k + 1) / STEPS, k % BATCHES
         rate = LR * (u / WARM_UP if u < WARM_UP else 0.5 * (1 + math.cos(math.pi * (u - WARM_UP) / (1 - WARM_UP))))
         now = gradient(model, weights, *batches[j])
-        adam_(weights, [a - b for a, b in zip(now, then[j], strict=True)], means, squares, rate, k + 1)
+        adam_(weights, [a.sub_(b) for a, b in zip(now, then[j], strict=True)], means, squares, rate, k + 1)
 
 
 @torch.no_grad()
@@ -156,16 +156,17 @@ def adam_(
 
     Args:
         weights: to be moved.
-        slopes: the gradient.
+        slopes: the gradient; overwritten.
         means, squares: moving averages of it and of its square, zero before the first step.
         rate: of this step.
         step: its number, from 1 on.
     """
     first, second = BETAS
     for w, g, m, v in zip(weights, slopes, means, squares, strict=True):
+        unbiased = math.sqrt(1 - second**step)
         m.lerp_(g, 1 - first)
-        v.lerp_(g.square(), 1 - second)
-        w.addcdiv_(m, (v / (1 - second**step)).sqrt_().add_(1e-8), value=-rate / (1 - first**step))
+        v.mul_(second).addcmul_(g, g, value=1 - second)
+        w.addcdiv_(m, torch.sqrt(v, out=g).add_(1e-8 * unbiased), value=-rate * unbiased / (1 - first**step))
 
 
 def followed(task: Task, original: Any, step: Stepped) -> Update:
@@ -192,36 +193,38 @@ def followed(task: Task, original: Any, step: Stepped) -> Update:
             cost = frozen_elbo(model, step.cost_images, seed=task.stream("budget"), latents=step.latents)
             return relative_increase(cost.mean(parameters(model, decoder)), base)
 
-    tries = 0
+    tries = evaluations = 0
     most = forgotten_weight(task.split, details.get("class_level"))
     for weight in (most, 0.0) if most else (0.0,):
         follow(model, original, images, step.forget, weight, task.stream("encoder"))
         tries += 1
         way = add_scaled({k: v.clone() for k, v in parameters(model, names).items()}, -1.0, start)
         at_once = increase(1.0)
-        if fits := at_once < spent or (weight > 0 and SHORTEST**2 * at_once <= details["budget"]):
+        fits = at_once < spent
+        tried = {1.0: at_once}
+        if weight and not fits:
+            tried[SHORTEST] = increase(SHORTEST)
+            fits = tried[SHORTEST] <= details["budget"]
+        evaluations += len(tried)
+        if fits:
             break
         _restore(model, moved)
-    longer, evaluations = 1.0, tries
+    longer = 1.0
     if fits:
         guess = min(math.sqrt((1 - LEFT / 2) * details["budget"] / at_once), LONGEST) if at_once > 0 else LONGEST
         search = largest_step_within(
             increase, details["budget"], low=SHORTEST, high=LONGEST, guess=guess, rel_tol=LEFT, reach=2.0
         )
-        tried = {1.0: at_once, **dict(search.evaluations)}
-        longer = max((t for t, r in tried.items() if t <= LONGEST and r <= details["budget"]), default=0.0)
+        tried |= dict(search.evaluations)
+        longer = max(t for t, r in tried.items() if t <= LONGEST and r <= details["budget"])
         evaluations += len(search.evaluations)
         reached = step.goal.mean({k: start[k] + longer * way[k] for k in decoder})
         before, after = (details["redirect_loss"][k] for k in ("before", "after"))
         if not reached <= after + TIE * abs(before - after) and longer > 1 and at_once <= details["budget"]:
             longer, reached = 1.0, after  # that was far beyond its bottom
-        if fits := longer >= SHORTEST:
-            add_(model, way, longer - 1.0)
-            spent, details["redirect_loss"]["after"] = tried[longer], reached
-        else:
-            _restore(model, moved)
-            longer = 1.0
-    if not fits:
+        add_(model, way, longer - 1.0)
+        spent, details["redirect_loss"]["after"] = tried[longer], reached
+    else:
         way = add_scaled(moved, -1.0, start)
     facts: dict[str, Any] = {"decoder_norm": longer * norm({k: way[k] for k in decoder}), "moved": fits}
     taken = {"retain": BATCHES * BATCH, "forget": BATCHES * FORGOTTEN if weight else 0}
@@ -244,8 +247,8 @@ def followed(task: Task, original: Any, step: Stepped) -> Update:
 def forgotten_weight(split: Split, level: Mapping[str, Any] | None) -> float:
     """What forgotten images weigh: of whole classes, as much as their loss has risen beyond that of unseen ones.
 
-    `WEIGHT` where it has risen twice as far as expected, or further, or where no level is known; 0 where it has not
-    risen as far.
+    `WEIGHT` where it has risen half as far again as expected, or further, or where no level is known; 0 where it has
+    not risen as far.
 
     Args:
         split: what is forgotten.
@@ -256,7 +259,7 @@ def forgotten_weight(split: Split, level: Mapping[str, Any] | None) -> float:
     if not level or not level["expected_increase"] > 0:
         return WEIGHT
     beyond = float(level["increase"]) / float(level["expected_increase"]) - 1
-    return WEIGHT * min(max(beyond, 0.0), 1.0)
+    return WEIGHT * min(max(2 * beyond, 0.0), 1.0)
 
 
 @torch.no_grad()

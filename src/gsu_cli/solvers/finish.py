@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from gsu_cli.data.base import Images
 from gsu_cli.models.decoders import decoder_prefix
@@ -20,12 +20,13 @@ from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.refits import within_budget
 from gsu_cli.solvers.step_problem import Bound, StepProblem, relative_increase
 from gsu_cli.surgery.devices import wide
-from gsu_cli.surgery.least_squares import Moments, Refit, last_layer
+from gsu_cli.surgery.least_squares import BLOCK, Moments, Refit, last_layer
 from gsu_cli.surgery.vectors import add_scaled, norm, scale
 from gsu_cli.unlearning.weights import held
 
 LOOSE = 0.2  # of its part of the budget, what the step may leave unspent: the last layer takes what is left
 NEAR = 0.1  # the same of what is left, and the last layer
+VECTORS = 500  # inputs of a fully connected layer at a time
 STAY_LATENTS = 1  # of each retained image
 WEIGHTS = (0.02, 0.3)  # of what is to be redirected, in weights of what is to stay: where the search begins
 
@@ -67,7 +68,8 @@ def finished(
         codes = posterior_codes(model, stay, STAY_LATENTS, seed=seed)
         seen = visible_logits if squashed else partial(visible, model.likelihood)
         rows = (latents, target_latents, codes)
-        refit = Refit(model.decoder, there, layer, *rows, Moments.of(model.decoder, layer, *rows, seen))
+        at_once = VECTORS if isinstance(model.decoder.get_submodule(layer.module), nn.Linear) else BLOCK
+        refit = Refit(model.decoder, there, layer, *rows, Moments.of(model.decoder, layer, *rows, seen, at_once))
         found = within_budget(rest, refit, between=WEIGHTS, rel_tol=NEAR)
     if found is None:
         return None, refit.images

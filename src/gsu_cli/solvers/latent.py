@@ -96,7 +96,9 @@ class LatentSurgery:
             trial = first(retain, with_others(task, self.budget_images) if others else self.budget_images)
             cost = frozen_elbo(model, trial, seed=task.stream("budget"), latents=times)
             # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
-            n = min(CHECK_IMAGES, max(CHECK_VALUES // math.prod(split.dataset.shape), 100))
+            n = min(CHECK_IMAGES, max(CHECK_VALUES // math.prod(split.dataset.shape), 100)) // (
+                2 if self._follows else 1
+            )
             seed = task.stream("check forget")
             checks = {"retain": frozen_elbo(model, first(retain, n), seed=task.stream("check retain"))}
             checks["forget"] = frozen_elbo(model, first(forget, n), seed=seed, what="the forget loss")

@@ -58,10 +58,15 @@ class Moments:
         target_inputs: Tensor,
         retain: Tensor,
         seen: Callable[[Tensor], Tensor] = _whole,
+        block: int = BLOCK,
     ) -> Moments:
-        """At the network's own weights; arguments as those of `Refit`, and what of an output is ``seen``, for ``d``."""
-        A_f, C_f, n_f = _moments(network, layer, inputs, target_inputs, seen)
-        A_r, _, n_r = _moments(network, layer, retain, None)
+        """At the network's own weights; arguments as those of `Refit`, and what of an output is ``seen``, for ``d``.
+
+        Args:
+            block: inputs at a time.
+        """
+        A_f, C_f, n_f = _moments(network, layer, inputs, target_inputs, seen, block)
+        A_r, _, n_r = _moments(network, layer, retain, None, block=block)
         return cls(A_f, C_f, A_r, 2 * n_f + n_r)
 
 
@@ -71,6 +76,7 @@ def _moments(
     inputs: Tensor,
     target_inputs: Tensor | None,
     seen: Callable[[Tensor], Tensor] = _whole,
+    block: int = BLOCK,
 ) -> tuple[Tensor, Tensor, int]:
     """``E[a a^T]``, ``E[a d^T]`` and over how many inputs."""
     A: Any = 0.0
@@ -78,12 +84,12 @@ def _moments(
     n = located = 0
     module = network.get_submodule(layer.module)
     while n < len(inputs) and located < ROWS:
-        block = slice(n, n + BLOCK)
-        x = _reaching(network, module, inputs[block])
+        part = slice(n, n + block)
+        x = _reaching(network, module, inputs[part])
         if target_inputs is None:
             a = rows(module, layer.own, x, x)[0].flatten(0, 1)
         else:
-            d = seen(module(_reaching(network, module, target_inputs[block]))) - seen(module(x))
+            d = seen(module(_reaching(network, module, target_inputs[part]))) - seen(module(x))
             a, d = (t.flatten(0, 1) for t in rows(module, layer.own, x, d))
             C = C + wide(a.T @ d)
         A = A + wide(a.T @ a)
