@@ -19,8 +19,9 @@ from gsu_cli.report.summary import encoder
 from gsu_cli.run.record import Record
 from gsu_cli.solvers import encoder_follows, latent
 from gsu_cli.solvers.candidates import TIE
-from gsu_cli.solvers.encoder_follows import LONGEST, WEIGHT, adam_, check_encoder, follow, forgotten_weight
+from gsu_cli.solvers.encoder_follows import LONGEST, WEIGHT, check_encoder, follow, forgotten_weight
 from gsu_cli.solvers.options import READ, refuse_unread
+from gsu_cli.unlearning.adam import adam_
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
@@ -160,7 +161,7 @@ def test_its_steps_are_those_of_adam() -> None:
     for k, slope in enumerate(slopes):
         theirs.grad = slope.clone()
         optimiser.step()
-        adam_(mine, [slope.clone()], means, squares, 0.1, k + 1)
+        adam_(mine, [slope.clone()], means, squares, 0.1, k + 1, encoder_follows.BETAS)
     torch.testing.assert_close(mine[0], theirs.detach(), rtol=1e-5, atol=1e-6)
 
 

@@ -38,6 +38,7 @@ from gsu_cli.solvers.step_problem import relative_increase
 from gsu_cli.solvers.unseen import kind_of
 from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.vectors import add_scaled, norm
+from gsu_cli.unlearning.adam import adam_
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import first, other_retained
@@ -45,9 +46,9 @@ from gsu_cli.unlearning.weights import add_, held
 
 ENCODERS = ("auto", "kept", "follows")
 IMAGES = 10_000  # retained ones, at most, of which batches are taken
-STEPS, BATCHES, BATCH = 40, 20, 128  # of Adam; different batches, which come in turn; retained images in each
+STEPS, BATCHES, BATCH = 36, 18, 128  # of Adam; different batches, which come in turn; retained images in each
 FORGOTTEN, WEIGHT = 32, 0.15  # forgotten images in a batch; what their mean loss weighs, at most, beside the others'
-LR, WARM_UP, BETAS = 4e-4, 0.1, (0.9, 0.99)  # of Adam: the rate rises over a tenth, then falls along a cosine
+LR, WARM_UP, BETAS = 4.5e-4, 0.1, (0.9, 0.99)  # of Adam: the rate rises over a tenth, then falls along a cosine
 LONGEST, SHORTEST = 2.0, 0.95  # times the step that the budget allowed before; the last for what forgotten images ask
 LEFT = 0.02  # of the budget, what may be left unspent: half of it is aimed at, and the square law is nearly exact here
 OTHERS = 1_000_000  # which images of `other_retained`: no shot has this number
@@ -127,7 +128,7 @@ def follow(model: Any, original: Any, retain: Images, forget: Images, weight: fl
     weights, at_first = ([dict(m.named_parameters())[k] for k in names] for m in (model, original))
     means, squares = ([torch.zeros_like(w) for w in weights] for _ in range(2))
 
-    def drawn() -> tuple[Tensor, Tensor, int]:
+    def batch() -> tuple[Tensor, Tensor, int]:
         """Pixels, labels and the seed of the noise."""
         parts = [(retain, BATCH)] + ([(forget, FORGOTTEN)] if weight else [])
         some = [of[torch.randint(len(of), (n,), generator=chance)] for of, n in parts]
@@ -139,34 +140,13 @@ def follow(model: Any, original: Any, retain: Images, forget: Images, weight: fl
         loss = losses[:BATCH].mean() + (weight * losses[BATCH:].mean() if weight else 0.0)
         return torch.autograd.grad(loss, own, materialize_grads=True)
 
-    batches = [drawn() for _ in range(BATCHES)]
-    then = [gradient(original, at_first, *batch) for batch in batches]
+    batches = [batch() for _ in range(BATCHES)]
+    then = [gradient(original, at_first, *shown) for shown in batches]
     for k in range(STEPS):
         u, j = (k + 1) / STEPS, k % BATCHES
         rate = LR * (u / WARM_UP if u < WARM_UP else 0.5 * (1 + math.cos(math.pi * (u - WARM_UP) / (1 - WARM_UP))))
         now = gradient(model, weights, *batches[j])
-        adam_(weights, [a.sub_(b) for a, b in zip(now, then[j], strict=True)], means, squares, rate, k + 1)
-
-
-@torch.no_grad()
-def adam_(
-    weights: list[Tensor], slopes: list[Tensor], means: list[Tensor], squares: list[Tensor], rate: float, step: int
-) -> None:
-    """A step of Adam (Kingma and Ba 2015), in place: `torch.optim` takes over a second of CPU to be loaded.
-
-    Args:
-        weights: to be moved.
-        slopes: the gradient; overwritten.
-        means, squares: moving averages of it and of its square, zero before the first step.
-        rate: of this step.
-        step: its number, from 1 on.
-    """
-    first, second = BETAS
-    for w, g, m, v in zip(weights, slopes, means, squares, strict=True):
-        unbiased = math.sqrt(1 - second**step)
-        m.lerp_(g, 1 - first)
-        v.mul_(second).addcmul_(g, g, value=1 - second)
-        w.addcdiv_(m, torch.sqrt(v, out=g).add_(1e-8 * unbiased), value=-rate * unbiased / (1 - first**step))
+        adam_(weights, [a.sub_(b) for a, b in zip(now, then[j], strict=True)], means, squares, rate, k + 1, BETAS)
 
 
 def followed(task: Task, original: Any, step: Stepped) -> Update:

@@ -10,23 +10,25 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 
 from gsu_cli.data.base import Images
 from gsu_cli.models.decoders import decoder_prefix
 from gsu_cli.models.likelihoods import visible, visible_logits
 from gsu_cli.objectives.posteriors import posterior_codes
+from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.refits import within_budget
 from gsu_cli.solvers.step_problem import Bound, StepProblem, relative_increase
 from gsu_cli.surgery.devices import wide
-from gsu_cli.surgery.least_squares import BLOCK, Moments, Refit, last_layer
+from gsu_cli.surgery.least_squares import Moments, Refit, last_layer
 from gsu_cli.surgery.vectors import add_scaled, norm, scale
 from gsu_cli.unlearning.weights import held
 
+FISHER_IMAGES, SPARED = 2_000, 1_000  # retained ones, at most, for the Fisher, and for the gradient of the retain loss
 LOOSE = 0.2  # of its part of the budget, what the step may leave unspent: the last layer takes what is left
 NEAR = 0.1  # the same of what is left, and the last layer
-VECTORS = 500  # inputs of a fully connected layer at a time
 STAY_LATENTS = 1  # of each retained image
 WEIGHTS = (0.02, 0.3)  # of what is to be redirected, in weights of what is to stay: where the search begins
 
@@ -39,6 +41,11 @@ def first_part(problem: StepProblem, finish: float) -> StepProblem:
 
     bounds = [Bound(b.measure, part(b.measure.mean(problem.theta), b.limit)) for b in problem.bounds]
     return replace(problem, limit=part(problem.loss, problem.limit), bounds=tuple(bounds))
+
+
+def first_sites(spared: SiteLoss, finish: float | None) -> SiteLoss:
+    """Whose gradient a step spares: fewer images where the last layer comes after it."""
+    return spared if finish is None else spared[torch.arange(min(SPARED, len(spared)))]
 
 
 def finished(
@@ -68,8 +75,8 @@ def finished(
         codes = posterior_codes(model, stay, STAY_LATENTS, seed=seed)
         seen = visible_logits if squashed else partial(visible, model.likelihood)
         rows = (latents, target_latents, codes)
-        at_once = VECTORS if isinstance(model.decoder.get_submodule(layer.module), nn.Linear) else BLOCK
-        refit = Refit(model.decoder, there, layer, *rows, Moments.of(model.decoder, layer, *rows, seen, at_once))
+        exact = isinstance(model.decoder.get_submodule(layer.module), nn.Linear)  # of places there are too many
+        refit = Refit(model.decoder, there, layer, *rows, Moments.of(model.decoder, layer, *rows, seen, exact))
         found = within_budget(rest, refit, between=WEIGHTS, rel_tol=NEAR)
     if found is None:
         return None, refit.images

@@ -23,7 +23,7 @@ from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.chosen import CHOSEN, chosen_solver, directions
 from gsu_cli.solvers.encoder_follows import Stepped, followed
-from gsu_cli.solvers.finish import LOOSE, finished, first_part
+from gsu_cli.solvers.finish import FISHER_IMAGES, LOOSE, finished, first_part, first_sites
 from gsu_cli.solvers.fisher_solver import FisherSolver, candidates
 from gsu_cli.solvers.levels import level_of
 from gsu_cli.solvers.own_choice import choose_by_share
@@ -207,6 +207,7 @@ class LatentSurgery:
 
     def _fisher(self, task: Task, retain: Images, names: list[str], step: int) -> KroneckerFisher:
         counts = Cost()
+        retain = retain if self.finish is None else first(retain, FISHER_IMAGES)
 
         def factors() -> KroneckerFisher:
             counts.fisher = len(retain) * (2 if self.ekfac else 1)
@@ -252,7 +253,7 @@ class LatentSurgery:
             with task.stage("gradients"):
                 retain, spared = spared_by(task, retain, problem.cost, len(log))
                 g = accumulate_gradient(problem.goal.blocks(), theta).vector
-                g_r = accumulate_gradient(spared.blocks(), theta)
+                g_r = accumulate_gradient(first_sites(spared, self.finish).blocks(), theta)
             fisher = fisher or self._fisher(task, retain, list(theta), len(log))
             with task.stage("step"):
                 begin, near = (problem, TOLERANCE) if self.finish is None else (first_part(problem, self.finish), LOOSE)

@@ -29,7 +29,7 @@ from gsu_cli.surgery.vectors import Vector, VectorLike
 
 RIDGE = 1e-3  # lambda, of the mean of the diagonal it is added to: what no input constrains stays
 ROWS = 50_000  # locations, at most, from which a layer is refitted: of the first inputs of each part
-BLOCK = 100  # inputs at a time
+BLOCK, EXACT_BLOCK = 100, 500  # inputs at a time
 
 
 def _whole(output: Tensor) -> Tensor:
@@ -58,15 +58,15 @@ class Moments:
         target_inputs: Tensor,
         retain: Tensor,
         seen: Callable[[Tensor], Tensor] = _whole,
-        block: int = BLOCK,
+        exact: bool = False,
     ) -> Moments:
         """At the network's own weights; arguments as those of `Refit`, and what of an output is ``seen``, for ``d``.
 
         Args:
-            block: inputs at a time.
+            exact: sums of products in float64, too, more inputs at a time.
         """
-        A_f, C_f, n_f = _moments(network, layer, inputs, target_inputs, seen, block)
-        A_r, _, n_r = _moments(network, layer, retain, None, block=block)
+        A_f, C_f, n_f = _moments(network, layer, inputs, target_inputs, seen, exact)
+        A_r, _, n_r = _moments(network, layer, retain, None, exact=exact)
         return cls(A_f, C_f, A_r, 2 * n_f + n_r)
 
 
@@ -76,13 +76,14 @@ def _moments(
     inputs: Tensor,
     target_inputs: Tensor | None,
     seen: Callable[[Tensor], Tensor] = _whole,
-    block: int = BLOCK,
+    exact: bool = False,
 ) -> tuple[Tensor, Tensor, int]:
     """``E[a a^T]``, ``E[a d^T]`` and over how many inputs."""
     A: Any = 0.0
     C: Any = 0.0
     n = located = 0
     module = network.get_submodule(layer.module)
+    block = EXACT_BLOCK if exact else BLOCK
     while n < len(inputs) and located < ROWS:
         part = slice(n, n + block)
         x = _reaching(network, module, inputs[part])
@@ -91,7 +92,9 @@ def _moments(
         else:
             d = seen(module(_reaching(network, module, target_inputs[part]))) - seen(module(x))
             a, d = (t.flatten(0, 1) for t in rows(module, layer.own, x, d))
+            a, d = (wide(a), wide(d)) if exact else (a, d)
             C = C + wide(a.T @ d)
+        a = wide(a) if exact else a
         A = A + wide(a.T @ a)
         n, located = n + len(x), located + len(a)
     return A / n, C / n, n
