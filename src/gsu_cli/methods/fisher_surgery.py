@@ -45,6 +45,7 @@ from gsu_cli.solvers.usual import AUTO, DAMPING, usual_damping, usual_encoder, u
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares", CHOSEN)
 DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
+FINISHED_IMAGES = (4_000, 2_000, 3_000)  # the same where the last layer is refitted
 LOSS_BUDGET, GAN_BUDGET = 0.01, 0.3  # a drift at the same noise is a sterner measure than a loss of images
 GAN_SHOTS, GAN_IMAGES = 8, (500, 500, 800)
 DENOISER_IMAGES = (500, 600, 500)  # a pass through a UNet costs as much as a hundred through a decoder
@@ -62,7 +63,7 @@ class FisherSurgery:
             diffusion model and a GAN take one. None: 0.1, 0.3 and 1, or 0.3 before a refit of the last layer; where one
             is taken 0.1.
         retain_images: at most, for statistics and targets; None: 4,000, or 500 of a diffusion model.
-        forget_images: at most, for the gradient; None: 3,000, or 600.
+        forget_images: at most, for the gradient; None: 3,000, or 2,000 where the last layer is refitted, or 600.
         budget_images: at most, of those retained, on which the budget is measured; None: 3,000, or 500.
         ekfac: EK-FAC's eigenvalues, from a second pass over the statistics' images.
         target: what comes instead: "nearest", what is generated at a near retained latent; "alike", at the retained
@@ -246,5 +247,6 @@ class FisherSurgery:
             encoder = usual_encoder(model, split, self.solver, self.shots, self.bound, self.drift_budget)
         damping = self.damping or usual_damping(chosen_solver(model, split, self.solver, self.layers), finish)
         options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers, self.bound)
-        latent = (self.budget, self.shots, damping, self.ekfac, *self._sizes(DECODER_IMAGES), *options)
+        sizes = self._sizes(DECODER_IMAGES if finish is None else FINISHED_IMAGES)
+        latent = (self.budget, self.shots, damping, self.ekfac, *sizes, *options)
         return LatentSurgery(*latent, self.pilot_images, self.drift_budget, finish, encoder)
