@@ -197,7 +197,7 @@ class Probe(Protocol):
 def mean(
     name: str, audited: Audited, values: Tensor, unit: str, *, least: float = -math.inf, most: float = math.inf
 ) -> Measurement:
-    """The mean of ``values``, ``(n,)`` float64, with its normal interval within the bounds; of one value without."""
+    """The mean of ``values``, ``(n,)`` float64, with its 95 % interval within the bounds; of one value without."""
     low, high = normal(values, least, most)
     return Measurement(name, audited.name, values.mean().item(), low, high, len(values), unit, sha256=audited.sha256)
 

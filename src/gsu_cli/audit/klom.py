@@ -19,7 +19,7 @@ from torch import Tensor
 from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, mean, null
 from gsu_cli.audit.klom_several import SeveralModels
 from gsu_cli.audit.plotted import Dots, dots, named
-from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.intervals import quantile95
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 
@@ -74,7 +74,7 @@ class Klom:
                 f"How far the loss of {WORDS[part]} is from retraining's, {_side(shift)}, has no floor: {SAME}."
             )
         ratio = float(here.mean() / floor.mean())
-        half = Z95 * float((here - ratio * floor).std()) / n**0.5 / float(floor.mean())
+        half = quantile95(n) * float((here - ratio * floor).std()) / n**0.5 / float(floor.mean())
         rows = [
             mean(f"klom_{part}", a, here, "nats"),
             mean(f"klom_floor_{part}", a, floor, "nats"),

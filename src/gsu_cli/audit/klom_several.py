@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import Audited, Case, Part, ends, mean, null
-from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.intervals import quantile95
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 
@@ -60,7 +60,7 @@ class SeveralModels:
             [divergence(U[list(x)], R[list(y)]) for x in groups for y in _groups(len(R), self.size)][:GROUPS]
         ).mean(0)
         ratio = float(here.mean() / floor.mean())
-        half = Z95 * float((here - ratio * floor).std()) / len(here) ** 0.5 / float(floor.mean())
+        half = quantile95(len(here)) * float((here - ratio * floor).std()) / len(here) ** 0.5 / float(floor.mean())
         row = Measurement(
             f"floors_models_{part}", a.name, ratio, max(0.0, ratio - half), ratio + half, len(here), sha256=a.sha256
         )

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
 from gsu_cli.audit.plotted import Dots, dots, named
-from gsu_cli.evaluation.intervals import Z95, normal
+from gsu_cli.evaluation.intervals import normal, quantile95
 from gsu_cli.evaluation.placements import mean_percentile, placements
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
@@ -60,7 +60,8 @@ class Percentile:
             reason = "retraining does not raise the loss of the forgotten images beyond its interval"
             return null("share_of_retrained_increase", audited, reason)
         value = float(increase.mean()) / rise
-        half = Z95 * float((increase - value * wanted).std()) / len(increase) ** 0.5 / rise
+        n = len(increase)
+        half = quantile95(n) * float((increase - value * wanted).std()) / n**0.5 / rise
         return Measurement(
             "share_of_retrained_increase", audited.name, value, value - half, value + half, len(increase),
             sha256=audited.sha256,

@@ -12,7 +12,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
-from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.intervals import quantile95
 from gsu_cli.run.seeds import derive
 
 DRAWS = 4_000  # of noise in all, at least: few images are looked at several times
@@ -90,6 +90,6 @@ def paired_change(before: torch.Tensor, after: torch.Tensor) -> tuple[float, flo
     if n < 2 or base == 0:
         return None
     ratio = after.mean().item() / base
-    half = Z95 * (after - ratio * before).std().item() / n**0.5 / abs(base)
+    half = quantile95(n) * (after - ratio * before).std().item() / n**0.5 / abs(base)
     change = (after.mean().item() - base) / abs(base)
     return change - half, change + half

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gsu_cli.run.record import Measurement
 
 Z95 = 1.959963984540054
+SMALL = 30  # values, as `evaluation.intervals.SMALL`: of fewer, intervals of means are Student's
 LEAST_SHARE = 0.01  # below it a share is near zero
 NEAR_ZERO = "the difference itself, since the original is near zero"
 
@@ -96,10 +97,15 @@ def is_nats(unit: str) -> bool:
 
 
 def spread(m: Measurement) -> float | None:
-    """Standard deviation between the images behind a mean with a normal interval; None where it has none."""
+    """Standard deviation between the images behind a mean with an interval (`intervals.normal`); None without one."""
     if m.low is None or m.high is None or m.n < 2:
         return None
-    return (m.high - m.low) / 2 / Z95 * math.sqrt(m.n)
+    quantile = Z95
+    if m.n < SMALL:
+        from scipy.special import stdtrit  # here: it takes a tenth of a second
+
+        quantile = float(stdtrit(m.n - 1, 0.975))
+    return (m.high - m.low) / 2 / quantile * math.sqrt(m.n)
 
 
 def near_zero(m: Measurement) -> bool:
