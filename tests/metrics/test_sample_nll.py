@@ -74,6 +74,20 @@ def test_without_a_retrained_model_there_is_none(context, subject):
     assert SampleNll()(subject, context) == []
 
 
+@pytest.mark.parametrize(
+    ("unit", "reason"),
+    [(None, "Linear has no loss of an image"), ("MSE of v", "has no -ELBO: its loss is the MSE of v")],
+)
+def test_a_retrained_model_without_an_elbo_is_said_to_have_none(beside, subject, unit, reason):
+    other = torch.nn.Linear(1, 1) if unit is None else copy.deepcopy(subject.model)
+    if unit is not None:
+        other.loss_unit = unit
+    beside.retrained = EvaluatedModel("retrained", subject.pixels, other, "ef")
+    (m,) = SampleNll()(subject, beside)
+    assert m.value is None
+    assert reason in m.reason
+
+
 def test_a_loss_that_is_not_finite_is_a_hole(beside, subject):
     broken = copy.deepcopy(subject.model)
     with torch.no_grad():

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from gsu_cli.errors import NonFiniteError, UsageError
@@ -361,3 +362,18 @@ def test_the_linear_layers_of_attention_have_the_factors_of_their_inputs_and_gra
         torch.testing.assert_close(found[name].A, rows.T @ rows / 6)
         g = y.grad.flatten(0, 1)
         torch.testing.assert_close(found[name].G, g.T @ g / 18)
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "circular"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_patches_are_those_of_unfold_to_the_last_bit(mode: str, bias: bool) -> None:
+    layer = nn.Conv2d(4, 6, (2, 3), stride=(2, 1), padding=(1, 2), dilation=(1, 2), bias=bias, padding_mode=mode)
+    for n in (1, 300):  # more than are laid out together
+        x = batch(n, (4, 9, 8)).float()
+        g = layer(x).detach()
+        a, found = rows(layer, ["weight", "bias"][: 1 + bias], x, g)
+        padded = F.pad(x, (2, 2, 1, 1), mode="constant" if mode == "zeros" else mode)
+        expected = F.unfold(padded, (2, 3), dilation=(1, 2), stride=(2, 1)).transpose(1, 2)
+        assert torch.equal(a[..., : expected.shape[2]], expected)
+        assert torch.equal(a[..., expected.shape[2] :], torch.ones(*expected.shape[:2], int(bias)))
+        assert torch.equal(found, g.flatten(2).transpose(1, 2))

@@ -53,10 +53,12 @@ class SampleNll:
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         if context.retrained is None:
             return []
-        unit = loss_unit(context.retrained.model) if isinstance(context.retrained.model, HasLoss) else "none"
-        if unit != NATS:
-            reason = f"{type(context.retrained.model).__name__} has no -ELBO: its loss is the {unit}"
-            return [NLL.missing(subject, reason)]
+        retrained = context.retrained.model
+        name = type(retrained).__name__
+        if not isinstance(retrained, HasLoss):
+            return [NLL.missing(subject, f"{name} has no loss of an image")]
+        if (unit := loss_unit(retrained)) != NATS:
+            return [NLL.missing(subject, f"{name} has no -ELBO: its loss is the {unit}")]
         pixels = subject.pixels[: self.images]
         if not len(pixels):
             return [NLL.missing(subject, NO_IMAGES)]

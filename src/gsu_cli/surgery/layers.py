@@ -21,6 +21,8 @@ from gsu_cli.errors import UsageError
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector, VectorLike
 
+AT_ONCE = 2**18  # values of patches that are laid out together on each core: 1 MB stays in its caches
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -123,12 +125,10 @@ def rows(layer: nn.Module, own: Collection[str], x: Tensor, y: Tensor) -> tuple[
     """
     n, groups = len(x), 1
     if isinstance(layer, nn.Conv2d):
-        # the layer's own padding, any mode: the rule of torch.nn.Conv2d itself
-        mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
-        x = F.pad(x, layer._reversed_padding_repeated_twice, mode=mode)
-        a = F.unfold(x, layer.kernel_size, dilation=layer.dilation, stride=layer.stride).transpose(1, 2)
-        g = y.flatten(2).transpose(1, 2)
-        groups = layer.groups
+        ones = int("bias" in own) if layer.groups == 1 and "weight" in own else 0
+        a, g, groups = _patches(layer, x, y.shape[2:], ones), y.flatten(2).transpose(1, 2), layer.groups
+        if ones:
+            return a, g
     elif isinstance(layer, nn.ConvTranspose2d):
         a, g = x.flatten(2).transpose(1, 2), _reached(layer, y, x.shape[2:]).transpose(1, 2)
         groups = layer.groups
@@ -140,6 +140,29 @@ def rows(layer: nn.Module, own: Collection[str], x: Tensor, y: Tensor) -> tuple[
     if "bias" in own:
         parts.append(a.new_ones(*a.shape[:-1], 1))
     return torch.cat(parts, -1), g
+
+
+def _patches(layer: nn.Conv2d, x: Tensor, size: torch.Size, ones: int) -> Tensor:
+    """Input patches of each output pixel, ``(n, T, c * kernel)``, then ``ones`` columns of ones.
+
+    The columns of `torch.nn.functional.unfold` as rows, laid out once and a few images at a time.
+    """
+    # the layer's own padding, any mode: the rule of torch.nn.Conv2d itself
+    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+    (up, across), (down, right), (apart, aside) = layer.kernel_size, layer.stride, layer.dilation
+    n, c, width = len(x), x.shape[1], x.shape[1] * up * across
+    out = x.new_ones(n, *size, width + ones)
+    at_once = n
+    if x.device.type == "cpu":
+        at_once = max(1, AT_ONCE * torch.get_num_threads() // (size.numel() * (width + ones)))
+    for some, laid in zip(x.split(at_once), out.split(at_once), strict=True):
+        padded = F.pad(some, layer._reversed_padding_repeated_twice, mode=mode).permute(0, 2, 3, 1).contiguous()
+        patches = laid[..., :width].unflatten(-1, (c, up * across))
+        for k in range(up * across):
+            i, j = k // across * apart, k % across * aside
+            ends = i + down * (size[0] - 1) + 1, j + right * (size[1] - 1) + 1
+            patches[..., k] = padded[:, i : ends[0] : down, j : ends[1] : right]
+    return out.flatten(1, 2)
 
 
 def _reached(layer: nn.ConvTranspose2d, y: Tensor, size: torch.Size) -> Tensor:
