@@ -42,8 +42,8 @@ def models(split: Split) -> dict[str, Any]:
     """Original, one step, the same at three times the budget, many small steps, and retrained."""
     original = load_checkpoint(FOLDER / "mnist/vae.safetensors").model.eval()
     methods: dict[str, Method] = {
-        "one step, 1 %": FisherSurgery(),
-        "one step, 3 %": FisherSurgery(budget=0.03),
+        "one step, 1 %": FisherSurgery(finish=None, encoder="kept"),
+        "one step, 3 %": FisherSurgery(budget=0.03, finish=None, encoder="kept"),
         "joint, 1 %": JointRedirect(),
     }
     found = {"original": original}
