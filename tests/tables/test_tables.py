@@ -81,7 +81,10 @@ def test_of_several_words_about_slow_cells_the_last_counts() -> None:
 
 
 def test_one_row_of_a_sweep_is_named_by_its_label() -> None:
-    slow = [{"rows": ["both_digits"], "seeds": [0]}, {"rows": ["both digits 1"], "columns": ["surgery"], "seeds": [3, 4]}]
+    slow = [
+        {"rows": ["both_digits"], "seeds": [0]},
+        {"rows": ["both digits 1"], "columns": ["surgery"], "seeds": [3, 4]},
+    ]
     rows = {"both_digits": "forget.class=0,1"}
     cells = TableSpec.of({**VALUES, "rows": rows, "optional": [], "subset": {}, "slow": slow}).cells()
     found = {(c.row, c.column): [d.seed for d in cells if (d.row, d.column) == (c.row, c.column)] for c in cells}
@@ -133,7 +136,10 @@ def test_one_row_of_a_sweep_is_named_by_its_label() -> None:
             "`table.slow.columns` must name labels of the table's columns; found ascend. Did you mean 'ascent'?",
         ),
         ({"slow": {"rows": ["digits"], "seeds": [1]}}, "found digits. Did you mean 'digit'?"),
-        ({"slow": {"rows": ["digit 7"], "seeds": [1]}}, "`table.slow.rows` must name keys or labels of the table's rows"),
+        (
+            {"slow": {"rows": ["digit 7"], "seeds": [1]}},
+            "`table.slow.rows` must name keys or labels of the table's rows",
+        ),
         ({"slow": {"rows": ["digit"], "seeds": [-1]}}, "`table.slow.seeds` must be a list"),
         ({"mean": "all"}, "`table.mean` must be true, false, only or each; found all"),
         ({"expect": [{"change": "fid"}]}, "a line of `table.expect` must have"),

@@ -62,8 +62,8 @@ class FisherSurgery:
         damping: candidates for ``lambda``, in mean eigenvalues of each layer's Fisher; solvers other than "kfac", a
             diffusion model and a GAN take one. None: 0.1, 0.3 and 1, or 0.3 before a refit of the last layer; where one
             is taken 0.1.
-        retain_images: at most, for statistics and targets; None: 4,000, or 500 of a diffusion model. Before a refit of the
-            last layer 2,000 at most are in the statistics.
+        retain_images: at most, for statistics and targets; None: 4,000, or 500 of a diffusion model. Before a refit of
+            the last layer 2,000 at most are in the statistics.
         forget_images: at most, for the gradient; None: 3,000, or 2,000 where the last layer is refitted, or 600.
         budget_images: at most, of those retained, on which the budget is measured; None: 3,000, or 500.
         ekfac: EK-FAC's eigenvalues, from a second pass over the statistics' images.
