@@ -226,6 +226,24 @@ def test_a_program_is_no_state_dict(tmp_path: Path) -> None:
         read_foreign(tmp_path / "x.pt")
 
 
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_a_newer_pickle_is_read_or_refused_without_a_warning(tmp_path: Path, protocol: int) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save({"w": torch.ones(2)}, path, pickle_protocol=protocol)
+    path.with_name("plain.pt").write_bytes(pickle.dumps(Nasty(), protocol=protocol))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if protocol <= 3:
+            assert read_foreign(path).tensors["w"].tolist() == [1.0, 1.0]
+        else:  # nothing in it could run code
+            with pytest.raises(
+                CheckpointError, match="must be a pickle that torch reads.*Save it without pickle_protocol"
+            ):
+                read_foreign(path)
+        with pytest.raises(CheckpointError, match="tensors and nothing that could run code"):
+            read_foreign(path.with_name("plain.pt"))
+
+
 def test_what_the_class_has_no_place_for_can_be_left_out_by_the_words_proposed(tmp_path: Path) -> None:
     path = tmp_path / "x.pt"
     torch.save({**net().state_dict(), "probe.weight": torch.ones(3)}, path)

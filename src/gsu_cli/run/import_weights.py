@@ -7,6 +7,7 @@ loaded is written again as a checkpoint of gsu before anything is measured.
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,15 +133,23 @@ def _read(path: Path) -> Any:
         )
     try:
         if is_pickle(path):
-            return torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():  # torch warns of each pickle protocol but 2; what it cannot read is refused
+                warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
+                return torch.load(path, map_location="cpu", weights_only=True)
         with safe_open(path, framework="pt") as tensors:
             return {k: tensors.get_tensor(k) for k in tensors.keys()}  # noqa: SIM118  # safe_open is no mapping
     except pickle.UnpicklingError as e:
         types = types_in(path)
+        if not types:  # tensors, as far as can be seen: torch's careful reader knows protocols 2 and 3 alone
+            raise CheckpointError(
+                "a foreign checkpoint must be a pickle that torch reads as tensors alone",
+                found=f"{path}, which it does not read",
+                way_out="Save it without pickle_protocol: torch.save(model.state_dict(), path)",
+            ) from e
         more = f" and {len(types) - SHOWN} more" if len(types) > SHOWN else ""
         raise CheckpointError(
             "a foreign checkpoint must hold tensors and nothing that could run code",
-            found=f"{', '.join(types[:SHOWN])}{more} in {path}" if types else f"more than that in {path}",
+            found=f"{', '.join(types[:SHOWN])}{more} in {path}",
             way_out=ALONE,
         ) from e
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as e:
