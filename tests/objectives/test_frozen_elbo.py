@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,10 +9,13 @@ import torch.nn.functional as F
 
 import tiny_world
 from gsu_cli.errors import NonFiniteError
+from gsu_cli.objectives import posteriors
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
+from gsu_cli.objectives.posteriors import encoder_at_rest, posterior
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.surgery.vectors import norm
+from gsu_cli.unlearning.images import first
 from gsu_cli.unlearning.weights import add_
 
 
@@ -52,6 +56,36 @@ def test_several_latents_are_the_models_own_loss_on_repeated_images(model, image
     assert frozen.mean(decoder_of(there)) == pytest.approx(float(own.mean()), rel=1e-6)
     first, second, _ = own.split(len(images))
     assert float(first.mean()) != pytest.approx(float(second.mean()), rel=1e-5), "other noise"
+
+
+def test_sites_of_one_image_share_its_pixels(model, images):
+    sites = frozen_elbo(model, images, seed=3, latents=2).sites
+    assert len(sites) == 2 * len(images)
+    assert sites.targets.data_ptr() == images.pixels.data_ptr()
+    twice = images.pixels.repeat(2, 1, 1, 1)
+    for part in (slice(0, 7), slice(80, 100), slice(90, 97), slice(170, 999), torch.tensor([0, 91, 5])):
+        assert torch.equal(sites[part].targets, twice[part])
+        assert len(sites[part]) == len(sites[part].inputs[0]) == len(twice[part])
+
+
+def test_first_images_of_others_pass_the_encoder_no_second_time(model, images, monkeypatch):
+    monkeypatch.setattr(posteriors, "AT_ONCE", 20)
+    seen, through = [], type(model).posterior
+    anew = posterior(model, first(images, 50))
+    monkeypatch.setattr(type(model), "posterior", lambda self, x: seen.append(len(x)) or through(self, x))
+    with encoder_at_rest():
+        whole = posterior(model, images)
+        seen.clear()
+        some = posterior(model, first(images, 50))
+        assert seen == [10], "whole passes are known"
+        posterior(model, images[torch.arange(50)])
+        assert sum(seen) == 10 + 50, "the negative control: a copy of them is not"
+        told = replace(first(images, 50), labels=images.labels[:50] + 1)
+        posterior(model, told)
+        assert sum(seen) == 10 + 50 + 50, "nor are they under other conditions"
+    for part, alone, of in zip(some, anew, whole, strict=True):
+        assert torch.equal(part, alone)
+        assert torch.equal(part[:40], of[:40])
 
 
 def test_gradient_agrees_with_a_naive_one_in_float64(model, images):

@@ -23,6 +23,8 @@ from gsu_cli.methods.gradient_surgery import GradientSurgery
 from gsu_cli.methods.newton import Newton
 from gsu_cli.methods.retain_surgery import RetainSurgery
 from gsu_cli.protocol.calibrated import Calibrated
+from gsu_cli.protocol.retain_cost import retain_cost
+from gsu_cli.protocol.search import Plan, Search
 from gsu_cli.protocol.trials import Known
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.unlearning.contract import Strength, Update
@@ -264,6 +266,35 @@ def test_an_own_budget_that_oversteps_is_lowered():
     assert found["trials"][0]["strength"] == 0.02
     assert found["trials"][0]["relative_increase"] > 0.02
     assert 0.6 * 0.02 <= found["relative_increase"] <= 0.02  # or the bracket is narrower than a fifth
+
+
+def test_an_own_budget_whose_measure_starts_beyond_this_one_s_is_found_by_a_straight_line():
+    """Other images say ``0.015 + 1.2 b`` of an own budget ``b``, and hardly anything of small ones."""
+
+    def make(budget=0.02):
+        return Spender(budget, 1.0)
+
+    class Measured(Search):
+        def run(self, strength, options):
+            model, update, _ = super().run(strength, options)
+            said = min(0.015, 10 * strength) + 1.2 * strength
+            self.trials[-1].relative_increase = said
+            return model, update, said
+
+    found = []
+
+    class Look:
+        name = "look"
+
+        def __call__(self, task):
+            search = Measured(Plan("spender", make, Spender.strength, 0.02, Known()), task, retain_cost(task, 100))
+            found.append((search.largest(), [t.strength for t in search.trials]))
+            return Update("look")
+
+    run(Look())
+    (best, tried) = found[0]
+    assert tried == pytest.approx([0.02, 0.02 * 0.018 / 0.039, 0.0025])
+    assert 0.8 * 0.02 <= best.relative_increase <= 0.02
 
 
 class Steep:

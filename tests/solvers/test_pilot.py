@@ -10,6 +10,7 @@ from torch import Tensor
 
 import attribute_world
 from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.solvers import refit_choice
 from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.unlearning.unlearn import unlearn
 
@@ -100,3 +101,22 @@ def test_a_refit_by_estimates_is_the_exact_one_s_within_the_tolerance_of_the_sea
     assert lowered[0] == pytest.approx(lowered[1], rel=0.02)
     whole = [sum(s["evaluations"] for s in d["shots"]) for d in (quick, exact)]
     assert whole[0] < whole[1]
+
+
+def test_a_layer_that_promises_less_is_not_looked_at_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, split = attribute_world.trained(), attribute_world.split()
+    found = {}
+    for likely in (0.0, 10.0):  # every layer is; none but the deepest
+        monkeypatch.setattr(refit_choice, "LIKELY", likely)
+        moved, update = unlearn(
+            model, split, FisherSurgery(pilot_images=100), generator=torch.Generator().manual_seed(0)
+        )
+        found[likely] = moved.state_dict(), update.details
+    (all_looked, details), (one_looked, fewer) = found.values()
+    first, second, *_ = fewer["shots"]
+    assert (first["layer"], first["evaluations"], first["estimated"]) == (details["shots"][0]["layer"], 0, True)
+    assert second["evaluations"] >= 1
+    assert fewer["cost"]["forward"] < details["cost"]["forward"]
+    taken = next(s["layer"] for s in details["shots"] if s["chosen"])
+    assert taken == second["layer"], "the deepest is taken either way"
+    assert all(torch.equal(all_looked[key], one_looked[key]) for key in all_looked)

@@ -9,7 +9,7 @@ from torch import nn
 
 from gsu_cli.errors import UsageError
 from gsu_cli.surgery import least_squares
-from gsu_cli.surgery.least_squares import RIDGE, Refit, first_layers
+from gsu_cli.surgery.least_squares import RIDGE, Moments, Refit, first_layers
 
 MU = 3.0
 
@@ -96,6 +96,39 @@ def test_the_first_inputs_alone_are_used_where_locations_are_many(world, monkeyp
     monkeypatch.setattr(least_squares, "ROWS", 1)
     monkeypatch.setattr(least_squares, "BLOCK", 2)
     assert refit(world, 1)[0].images == 2 * 2 + 2 < whole
+
+
+@pytest.mark.parametrize("locations", [4, 50_000])
+def test_inputs_pass_once_for_all_layers_and_tell_each_the_same(world, monkeypatch, locations):
+    """With few locations a layer has enough of them before another has."""
+    network, theta, *inputs = world
+    monkeypatch.setattr(least_squares, "ROWS", locations)
+    monkeypatch.setattr(least_squares, "BLOCK", 2)
+    layers = first_layers(network, theta, "net.", inputs[0][:1], 2)
+    alone = [Moments.of(network, layer, *inputs) for layer in layers]
+    together = Moments.of_layers(network, layers, *inputs)
+    for a, b in zip(alone, together, strict=True):
+        assert all(torch.equal(getattr(a, key), getattr(b, key)) for key in ("A_f", "C_f", "A_r"))
+    assert sum(m.images for m in together) == max(m.images for m in alone) > 0
+
+
+def test_a_layer_that_works_in_place_spoils_no_input():
+    class Adds(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, x):
+            y = self.layer(x)
+            return x.mul_(2).add_(y)
+
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(2, 3), Adds(), nn.Linear(3, 2))
+    theta = {k: p.detach() for k, p in network.named_parameters()}
+    inputs = torch.randn(3, 2), torch.randn(3, 2), torch.randn(4, 2)
+    layers = first_layers(network, theta, "", inputs[0], 3)
+    _, changed, _ = Moments.of_layers(network, layers, *inputs)
+    assert torch.equal(changed.A_r, Moments.of(network, layers[1], *inputs).A_r)
 
 
 @pytest.mark.parametrize(

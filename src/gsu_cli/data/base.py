@@ -29,7 +29,7 @@ class Images:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def __getitem__(self, index: Tensor) -> Images:
+    def __getitem__(self, index: Tensor | slice) -> Images:
         picked = None if self.attributes is None else self.attributes[index]
         return Images(self.pixels[index], self.labels[index], picked)
 

@@ -88,3 +88,26 @@ class Sites:
         constants = [p.constant for p in parts if p.constant is not None]
         whole = torch.cat(constants) if len(constants) == len(parts) else None
         return Sites(inputs, torch.cat([p.targets for p in parts]), whole)
+
+
+@dataclass(frozen=True)
+class Repeated(Sites):
+    """Sites of which some share a target: after all targets come the same again, as often as there are inputs.
+
+    The targets are kept once.
+    """
+
+    def __len__(self) -> int:
+        return len(self.inputs[0])
+
+    def __getitem__(self, index: slice | Tensor) -> Sites:
+        constant = None if self.constant is None else self.constant[index]
+        n = len(self.targets)
+        if isinstance(index, Tensor):
+            targets = self.targets[index % n]
+        else:
+            start, stop, _ = index.indices(len(self))
+            within = stop <= start // n * n + n  # before the targets begin anew
+            at = slice(start % n, start % n + stop - start)
+            targets = self.targets[at if within else torch.arange(start, stop, device=self.targets.device) % n]
+        return Sites(tuple(t[index] for t in self.inputs), targets, constant)

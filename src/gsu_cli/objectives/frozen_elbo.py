@@ -11,7 +11,7 @@ from typing import Any
 
 from gsu_cli.data.base import Images
 from gsu_cli.models.conditions import code
-from gsu_cli.models.sites import Sites
+from gsu_cli.models.sites import Repeated
 from gsu_cli.objectives.posteriors import posterior, posterior_latents
 from gsu_cli.objectives.site_loss import SiteLoss
 
@@ -21,13 +21,12 @@ def frozen_elbo(model: Any, images: Images, *, seed: int, latents: int = 1, what
 
     Args:
         model: with ``posterior`` (Gaussian, against N(0, I)), ``decoder`` and ``likelihood``.
-        images: kept as they are, once for each latent: choose some thousands.
+        images: kept as they are: choose some thousands.
         seed: of the latents' noise.
         latents: of each image; with several, all images stand at the first, then at the next.
         what: its name, for messages.
     """
     mean, sd = posterior(model, images)
-    x = images.pixels
     z = code(model, posterior_latents(mean, sd, latents, seed=seed), images.labels.repeat(latents))
     kl = (0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)).repeat(latents)
-    return SiteLoss(model, Sites((z,), x.repeat(latents, 1, 1, 1) if latents > 1 else x, kl), what)
+    return SiteLoss(model, Repeated((z,), images.pixels, kl), what)

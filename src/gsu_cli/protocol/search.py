@@ -14,7 +14,7 @@ from gsu_cli.gradients import parameters
 from gsu_cli.models.model import copied
 from gsu_cli.protocol.retain_cost import RetainCost
 from gsu_cli.protocol.trials import Known, Trial
-from gsu_cli.surgery.steps import largest_step_within, power_law
+from gsu_cli.surgery.steps import largest_step_within, power_law, straight_line
 from gsu_cli.surgery.vectors import Vector, add_scaled
 from gsu_cli.unlearning.contract import Method, Strength, Task, Update
 from gsu_cli.unlearning.shared import Shared
@@ -161,6 +161,7 @@ class Search:
             guess=guess,
             rel_tol=OWN_BUDGET_TOLERANCE if s.is_budget else TOLERANCE,
             max_evaluations=MOST_TRIALS,
+            law=straight_line if s.is_budget else None,  # both are costs, of other images
         )
         if self.best is None:
             return self.nothing()

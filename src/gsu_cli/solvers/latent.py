@@ -247,6 +247,7 @@ class LatentSurgery:
                 pilot = Pilot(problem.cost, losses, sites) if 0 < sites < len(losses) else None
                 every = share is not None
                 options = {"target": self.target, "retain": self.retain_images, "forget": self.forget_images}
+                options["layers"] = self.layers
                 known = anew if log else partial(shared_moments, task, options)  # later ones are of other weights
                 found = refitted(problem, self.layers, to, stay, pilot, all_measured=every, known=known)
         else:

@@ -1,7 +1,9 @@
 """Refits compared by estimates; only the one that is taken is measured whole until it spends the budget.
 
 Of a layer's refit all sites of the budget are looked at once, where a blind estimate leads: from there on the estimate
-is good to a few percent (see `solvers.pilot`), and so is the redirect loss of a part of the sites to redirect.
+is good to a few percent (see `solvers.pilot`), and so is the redirect loss of a part of the sites to redirect. The
+sites that one layer's refit moves most are those that another's does: the deepest layer is looked at first, and what
+it has taught tells whether a layer before it is worth a look of its own.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from gsu_cli.solvers.refit_rays import Ray, Redirected
 from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
 from gsu_cli.surgery.least_squares import Refit
 from gsu_cli.surgery.piloted import largest_step_estimated
-from gsu_cli.surgery.steps import StepSearch, largest_step_within, power_law
+from gsu_cli.surgery.steps import StepSearch, largest_step_within, power_law, power_law_between
 
 BLIND = 0.3  # of the budget: how near to it a blind estimate is taken
+LIKELY = 0.7  # of the best decrease of the redirect loss: a layer that promises less is not looked at whole
 Evaluations = tuple[tuple[float, float], ...]
 
 
@@ -49,16 +52,23 @@ def refits_by_estimates(
         the budget.
     """
     look = Redirected(problem)
-    tried = []
-    for refit in refits:
-        own, ray = pilot.fresh(), Ray(problem, refit, 1.0)
+    tried: list[Trial] = []
+    for refit in reversed(refits):
+        own, ray, passed = pilot.fresh(), Ray(problem, refit, 1.0), refit.images
+        if tried:
+            best = _taken(tried, problem)
+            near = _trial(ray, best.pilot.known(), bracket, None, look, passed, (), BLIND)
+            if near and _lowers(near[0], problem) < LIKELY * _lowers(best, problem):
+                tried = near + tried
+                continue
+            passed = near[0].candidate.images if near else passed
         blind = _searched(ray, own, bracket, BLIND, None).step
         if blind == 0:
             continue
         found = _increase(ray, own, blind)
         own.learn()
         guess = power_law([(blind, found)], (1 - TOLERANCE / 2) * problem.allowed)
-        tried += _trial(ray, own, bracket, guess, look, refit.images, ((blind, found),))
+        tried = _trial(ray, own, bracket, guess, look, passed, ((blind, found),)) + tried
     if tried:
         first = _taken(tried, problem)
         for length in lengths:
@@ -74,6 +84,10 @@ def refits_by_estimates(
             return [measured if t is best else t.candidate for t in tried]
         left = [t for t in left if t is not best]
     return []
+
+
+def _lowers(trial: Trial, problem: StepProblem) -> float:
+    return problem.before - trial.candidate.redirect_loss
 
 
 def _taken(tried: Sequence[Trial], problem: StepProblem) -> Trial:
@@ -98,6 +112,7 @@ def _searched(
         high=bracket[1],
         rel_tol=tolerance,
         guess=guess,
+        law=power_law_between,
     )
 
 
@@ -109,9 +124,10 @@ def _trial(
     look: Redirected,
     passed: int,
     measured: Evaluations,
+    tolerance: float = TOLERANCE,
 ) -> list[Trial]:
     """As far as the budget allows by estimates; none where that is nowhere."""
-    search = _searched(ray, pilot, bracket, TOLERANCE, guess)
+    search = _searched(ray, pilot, bracket, tolerance, guess)
     d, step = ray.step(search.step) if search.step else ({}, 0.0)
     if step == 0:
         return []

@@ -26,32 +26,31 @@ from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.cost import Cost
 
 LENGTHS = (1.5, 1.25)  # of a refit's change of its layer, which least squares shrink; the first that is as good
-Known = Callable[[str, Callable[[], Moments]], Moments]
+Known = Callable[[Callable[[], list[Moments]]], list[Moments]]
 WEIGHTS = (0.05, 20.0)  # of what is to be redirected, in weights of what is to stay: where the search begins
 
 
-def anew(_: str, make: Callable[[], Moments]) -> Moments:
+def anew(make: Callable[[], list[Moments]]) -> list[Moments]:
     """Moments that nobody knows."""
     return make()
 
 
-def shared_moments(task: Task, options: Mapping[str, object], layer: str, make: Callable[[], Moments]) -> Moments:
+def shared_moments(task: Task, options: Mapping[str, object], make: Callable[[], list[Moments]]) -> list[Moments]:
     """Moments at the original, which all runs of a search share.
 
     Args:
         task: of the run.
-        options: what else they depend on.
-        layer: its name.
+        options: what else they depend on, the number of layers among it.
         make: them.
     """
     counts = Cost()
 
-    def passed() -> Moments:
+    def passed() -> list[Moments]:
         found = make()
-        counts.forward = found.images
+        counts.forward = sum(m.images for m in found)
         return found
 
-    return task.shared.once(f"moments of {layer}", passed, counts, **options)
+    return task.shared.once("moments", passed, counts, **options)
 
 
 def refitted(
@@ -77,7 +76,7 @@ def refitted(
         target_latents: latents at which the original generates the targets ``(n, z)``.
         stay: latents of retained images ``(m, z)``, others than the budget's: a refit spares its own.
         pilot: estimates the retain loss between whole measurements; None: every trial is measured whole.
-        known: a layer's moments, by its name, or what makes them.
+        known: the layers' moments, or what makes them.
         all_measured: whether each candidate may be taken; else with a pilot one alone, see `refit_choice`.
 
     Returns:
@@ -88,10 +87,9 @@ def refitted(
     """
     decoder, theta, (latents,) = problem.model.decoder, problem.theta, problem.goal.sites.inputs
     scopes = first_layers(decoder, theta, decoder_prefix(problem.model), latents[:1], layers)
-    inputs, refits = (latents, target_latents, stay), dict[str, Refit]()
-    for s in scopes:
-        moments = known(s.module, partial(Moments.of, decoder, s, *inputs))
-        refits[s.module] = Refit(decoder, theta, s, *inputs, moments)
+    inputs = latents, target_latents, stay
+    moments = known(partial(Moments.of_layers, decoder, scopes, *inputs))
+    refits = {s.module: Refit(decoder, theta, s, *inputs, m) for s, m in zip(scopes, moments, strict=True)}
     by_estimates = pilot is not None and not all_measured and not problem.bounds
     if pilot is not None and by_estimates:
         found = refits_by_estimates(problem, list(refits.values()), pilot, LENGTHS, WEIGHTS)

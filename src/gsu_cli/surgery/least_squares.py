@@ -40,7 +40,8 @@ def _whole(output: Tensor) -> Tensor:
 class Moments:
     """What a refit rests on, float64: ``A_f`` and ``A_r`` ``(p, p)``, ``C_f`` ``(p, q)``.
 
-    Means over inputs of sums over locations; ``images`` is how many inputs passed the network up to the layer.
+    Means over inputs of sums over locations; ``images`` is how many inputs passed the network up to the layer, other
+    than on their way to a layer before it.
     """
 
     A_f: Tensor
@@ -49,7 +50,6 @@ class Moments:
     images: int
 
     @classmethod
-    @torch.no_grad()
     def of(
         cls,
         network: nn.Module,
@@ -65,39 +65,72 @@ class Moments:
         Args:
             exact: sums of products in float64, too, more inputs at a time.
         """
-        A_f, C_f, n_f = _moments(network, layer, inputs, target_inputs, seen, exact)
-        A_r, _, n_r = _moments(network, layer, retain, None, exact=exact)
-        return cls(A_f, C_f, A_r, 2 * n_f + n_r)
+        return cls.of_layers(network, [layer], inputs, target_inputs, retain, seen, exact)[0]
+
+    @classmethod
+    @torch.no_grad()
+    def of_layers(
+        cls,
+        network: nn.Module,
+        layers: Sequence[Scope],
+        inputs: Tensor,
+        target_inputs: Tensor,
+        retain: Tensor,
+        seen: Callable[[Tensor], Tensor] = _whole,
+        exact: bool = False,
+    ) -> list[Moments]:
+        """The same of several layers, in the order in which they are called: every input passes once for all."""
+        gone = _moments(network, layers, inputs, target_inputs, seen, exact)
+        kept = _moments(network, layers, retain, None, exact=exact)
+        found, passed = [], [0, 0]
+        for f, r in zip(gone, kept, strict=True):
+            more = [max(part.n - before, 0) for part, before in zip((f, r), passed, strict=True)]
+            passed = [n + new for n, new in zip(passed, more, strict=True)]
+            found.append(cls(f.A / f.n, f.C / f.n, r.A / r.n, 2 * more[0] + more[1]))
+        return found
+
+
+@dataclass
+class _Sums:
+    """Of a layer, over its first ``n`` inputs, which have so many locations."""
+
+    A: Any = 0.0
+    C: Any = 0.0
+    n: int = 0
+    located: int = 0
 
 
 def _moments(
     network: nn.Module,
-    layer: Scope,
+    layers: Sequence[Scope],
     inputs: Tensor,
     target_inputs: Tensor | None,
     seen: Callable[[Tensor], Tensor] = _whole,
     exact: bool = False,
-) -> tuple[Tensor, Tensor, int]:
-    """``E[a a^T]``, ``E[a d^T]`` and over how many inputs."""
-    A: Any = 0.0
-    C: Any = 0.0
-    n = located = 0
-    module = network.get_submodule(layer.module)
-    block = EXACT_BLOCK if exact else BLOCK
-    while n < len(inputs) and located < ROWS:
-        part = slice(n, n + block)
-        x = _reaching(network, module, inputs[part])
-        if target_inputs is None:
-            a = rows(module, layer.own, x, x)[0].flatten(0, 1)
-        else:
-            d = seen(module(_reaching(network, module, target_inputs[part]))) - seen(module(x))
-            a, d = (t.flatten(0, 1) for t in rows(module, layer.own, x, d))
-            a, d = (wide(a), wide(d)) if exact else (a, d)
-            C = C + wide(a.T @ d)
-        a = wide(a) if exact else a
-        A = A + wide(a.T @ a)
-        n, located = n + len(x), located + len(a)
-    return A / n, C / n, n
+) -> list[_Sums]:
+    """Sums of ``a a^T`` and ``a d^T`` for each layer."""
+    sums, block = [_Sums() for _ in layers], EXACT_BLOCK if exact else BLOCK
+    for start in range(0, len(inputs), block):
+        lacking = [(layer, s) for layer, s in zip(layers, sums, strict=True) if s.located < ROWS]
+        if not lacking:
+            break
+        part = slice(start, start + block)
+        modules = [network.get_submodule(layer.module) for layer, _ in lacking]
+        reaching = _reaching(network, modules, inputs[part])
+        wanted = None if target_inputs is None else _reaching(network, modules, target_inputs[part])
+        for k, (module, (layer, s)) in enumerate(zip(modules, lacking, strict=True)):
+            x = reaching[k]
+            if wanted is None:
+                a = rows(module, layer.own, x, x)[0].flatten(0, 1)
+            else:
+                d = seen(module(wanted[k])) - seen(module(x))
+                a, d = (t.flatten(0, 1) for t in rows(module, layer.own, x, d))
+                a, d = (wide(a), wide(d)) if exact else (a, d)
+                s.C = s.C + wide(a.T @ d)
+            a = wide(a) if exact else a
+            s.A = s.A + wide(a.T @ a)
+            s.n, s.located = s.n + len(x), s.located + len(a)
+    return sums
 
 
 class Refit:
@@ -149,27 +182,30 @@ class Refit:
         return {**self.theta, **self.layer.unpack(wide(self.layer.pack(self.theta)) + change, self.theta)}
 
 
-def _reaching(network: nn.Module, module: nn.Module, x: Tensor) -> Tensor:
-    """What goes into ``module`` when the network sees ``x``."""
-    seen = _Seen()
+def _reaching(network: nn.Module, modules: Sequence[nn.Module], x: Tensor) -> list[Tensor]:
+    """What goes into each of ``modules``, in the order in which they are called, when the network sees ``x``."""
+    found: list[Tensor] = []
 
-    def stop(_: nn.Module, args: tuple[Tensor, ...]) -> None:
-        seen.tensor = args[0]
-        raise seen  # what lies behind is not needed
+    def note(_: nn.Module, args: tuple[Tensor, ...]) -> None:
+        if len(found) + 1 == len(modules):
+            found.append(args[0])
+            raise _Seen  # what lies behind is not needed
+        found.append(args[0].clone())  # a layer behind may work in place
 
-    handle = module.register_forward_pre_hook(stop)
+    handles = [module.register_forward_pre_hook(note) for module in modules]
     try:
         with eval_mode(network):
             network(x)
     except _Seen:
         pass
     finally:
-        handle.remove()
-    return seen.tensor
+        for handle in handles:
+            handle.remove()
+    return found
 
 
 class _Seen(Exception):  # noqa: N818  # no error: it ends a forward pass early
-    tensor: Tensor
+    """All has been seen that was asked for."""
 
 
 def first_layers(network: nn.Module, theta: VectorLike, prefix: str, inputs: Tensor, layers: int) -> Sequence[Scope]:

@@ -11,7 +11,8 @@ from functools import partial
 from math import inf, isfinite
 
 from gsu_cli.errors import NonFiniteError
-from gsu_cli.surgery.steps import StepSearch, largest_step_within, power_law
+from gsu_cli.surgery.steps import StepSearch, largest_step_within
+from gsu_cli.surgery.steps import power_law_between as law
 
 ROUNDS = 4  # whole measurements, before the search goes on without an estimate
 
@@ -49,8 +50,8 @@ def largest_step_estimated(
     within = 0.0
     for _ in range(ROUNDS):
         estimate = partial(_scaled, estimate_of, factor)
-        cheap = largest_step_within(estimate, budget, low=low, high=high, rel_tol=rel_tol, guess=step)
-        step = power_law(list(cheap.evaluations), aim) if cheap.step > 0 else None
+        cheap = largest_step_within(estimate, budget, low=low, high=high, rel_tol=rel_tol, guess=step, law=law)
+        step = law(cheap.evaluations, aim) if cheap.step > 0 else None
         if step is None:
             break
         found = _measured(increase_of, step)
@@ -65,7 +66,7 @@ def largest_step_estimated(
             break
         factor = found / estimated
     start = within or step or guess
-    rest = largest_step_within(increase_of, budget, low=low, high=high, rel_tol=rel_tol, guess=start)
+    rest = largest_step_within(increase_of, budget, low=low, high=high, rel_tol=rel_tol, guess=start, law=law)
     return StepSearch(rest.step, rest.relative_increase, (*trials, *rest.evaluations), rest.converged)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, inf, isfinite, log, nan, sqrt
 
 from gsu_cli.errors import NonFiniteError, UsageError
+
+Trials = Sequence[tuple[float, float]]
+Law = Callable[[Trials, float], float | None]
+"""``(step, increase)`` of trials, an increase to aim at -> where it may be; None where nothing tells."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ def largest_step_within(
     guess: float | None = None,
     max_evaluations: int = 16,
     reach: float = 1e4,
+    law: Law | None = None,
 ) -> StepSearch:
     """The largest step ``t`` with ``increase_of(t) <= budget``, by a bracket in ``log t``.
 
@@ -57,6 +62,7 @@ def largest_step_within(
         guess: first trial, ``Parabola.step_for`` say; the middle of the bracket when None.
         max_evaluations: how often ``increase_of`` may be called.
         reach: how far outside ``[low, high]`` a trial may lie, as a factor.
+        law: how the increase grows, `power_law` when None.
 
     Returns:
         The step, its increase and all evaluations.
@@ -89,7 +95,8 @@ def largest_step_within(
         converged = within[0] > 0 and (within[1] >= (1 - rel_tol) * budget or beyond[0] <= within[0] * (1 + rel_tol))
         if within[0] >= ceiling or beyond[0] <= floor:
             break
-        trial = _next(trials, within, beyond, (1 - rel_tol / 2) * budget, low, high)
+        aimed = (law or power_law)(trials, (1 - rel_tol / 2) * budget)
+        trial = _next(aimed, len(trials), within, beyond, low, high)
     return StepSearch(within[0], within[1], tuple(trials), converged)
 
 
@@ -102,15 +109,14 @@ def _measure(increase_of: Callable[[float], float], step: float) -> float:
 
 
 def _next(
-    trials: list[tuple[float, float]],
+    law: float | None,
+    done: int,
     within: tuple[float, float],
     beyond: tuple[float, float],
-    aim: float,
     low: float,
     high: float,
 ) -> float:
-    """The next trial: a power law aimed just below the budget, else growth, shrinkage or the middle of the bracket."""
-    law = power_law(trials, aim)
+    """The next trial: where a law aims just below the budget, else growth, shrinkage or the middle of the bracket."""
     if beyond[0] == inf:  # all within so far: at least to `high`, at most a decade beyond what is known
         return min(max(law or inf, within[0] * 1.2), max(within[0] * 10, high))
     if within[0] == 0.0:  # all beyond so far: at least a fifth shorter, at most a decade below what is known
@@ -118,12 +124,12 @@ def _next(
     a, b = log(within[0]), log(beyond[0])
     middle = exp((a + b) / 2)
     # a bracket that two laws in a row have not narrowed much is bisected, so that it always closes
-    if law is None or len(trials) % 3 == 0:
+    if law is None or done % 3 == 0:
         return middle
     return min(max(law, exp(a + 0.02 * (b - a))), exp(b - 0.02 * (b - a)))
 
 
-def power_law(trials: list[tuple[float, float]], aim: float) -> float | None:
+def power_law(trials: Trials, aim: float) -> float | None:
     """Where ``increase = aim`` if ``increase ~ t^p`` through the two trials nearest to ``aim``, ``p`` kept in [0.5, 4].
 
     None where no trial has an increase that is finite and positive.
@@ -131,11 +137,47 @@ def power_law(trials: list[tuple[float, float]], aim: float) -> float | None:
     >>> round(power_law([(1.0, 0.01), (2.0, 0.04), (9.0, inf)], 0.09), 6)
     3.0
     """
+    return _power_law(trials, aim, between=False)
+
+
+def power_law_between(trials: Trials, aim: float) -> float | None:
+    """The same with any ``p > 0`` where the two trials lie on both sides of ``aim``: it cannot lead astray there.
+
+    >>> found = [(1.0, 0.01), (1.1, 0.02)]
+    >>> 1.0 < power_law_between(found, 0.0101) < 1.002 < power_law(found, 0.0101)
+    True
+    """
+    return _power_law(trials, aim, between=True)
+
+
+def _power_law(trials: Trials, aim: float, *, between: bool) -> float | None:
     useful = sorted((abs(log(r / aim)), t, r) for t, r in trials if isfinite(r) and r / aim > 0)[:2]
     if not useful:
         return None
     _, t, r = useful[0]
     p = 2.0
     if len(useful) == 2 and useful[1][1] != t and useful[1][2] != r:
-        p = min(max(log(r / useful[1][2]) / log(t / useful[1][1]), 0.5), 4.0)
+        p = log(r / useful[1][2]) / log(t / useful[1][1])
+        if not (between and p > 0 and (r < aim) != (useful[1][2] < aim)):
+            p = min(max(p, 0.5), 4.0)
     return t * exp(min(log(aim / r) / p, 700.0))  # beyond it a float overflows
+
+
+def straight_line(trials: Trials, aim: float) -> float | None:
+    """Where ``increase = aim`` if it is ``a + b t`` through the two trials nearest to ``aim``; of one, ``b t``.
+
+    None where that is nowhere, or no trial tells.
+
+    >>> straight_line([(1.0, 0.03)], 0.01), straight_line([(1.0, 0.03), (0.5, 0.025)], 0.02)
+    (0.3333333333333333, None)
+    """
+    useful = sorted((abs(r - aim), t, r) for t, r in trials if isfinite(r))[:2]
+    if not useful:
+        return None
+    _, t, r = useful[0]
+    if len(useful) == 1:
+        return t * aim / r if r / aim > 0 else None
+    _, other, s = useful[1]
+    slope = (r - s) / (t - other) if t != other else 0.0
+    step = t + (aim - r) / slope if slope > 0 else 0.0
+    return step if step > 0 else None
