@@ -54,21 +54,23 @@ def refits_by_estimates(
     look = Redirected(problem)
     tried: list[Trial] = []
     for refit in reversed(refits):
-        own, ray, passed = pilot.fresh(), Ray(problem, refit, 1.0), refit.images
+        own, ray = pilot.fresh(), Ray(problem, refit, 1.0)
         if tried:
             best = _taken(tried, problem)
-            near = _trial(ray, best.pilot.known(), bracket, None, look, passed, (), BLIND)
+            known = best.pilot.known()
+            near = _trial(ray, known, bracket, None, look, refit.images, (), BLIND)
             if near and _lowers(near[0], problem) < LIKELY * _lowers(best, problem):
                 tried = near + tried
                 continue
-            passed = near[0].candidate.images if near else passed
+            passed = best.candidate.images + known.images + len(look.part) * len(near)
+            tried = [replace(t, candidate=replace(t.candidate, images=passed)) if t is best else t for t in tried]
         blind = _searched(ray, own, bracket, BLIND, None).step
         if blind == 0:
             continue
         found = _increase(ray, own, blind)
         own.learn()
         guess = power_law([(blind, found)], (1 - TOLERANCE / 2) * problem.allowed)
-        tried = _trial(ray, own, bracket, guess, look, passed, ((blind, found),)) + tried
+        tried = _trial(ray, own, bracket, guess, look, refit.images, ((blind, found),)) + tried
     if tried:
         first = _taken(tried, problem)
         for length in lengths:
