@@ -14,7 +14,8 @@ from gsu_cli.gradients import parameters
 from gsu_cli.models.model import copied
 from gsu_cli.protocol.retain_cost import RetainCost
 from gsu_cli.protocol.trials import Known, Trial
-from gsu_cli.surgery.steps import largest_step_within, power_law, straight_line
+from gsu_cli.surgery.laws import power_law, straight_line
+from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.vectors import Vector, add_scaled
 from gsu_cli.unlearning.contract import Method, Strength, Task, Update
 from gsu_cli.unlearning.shared import Shared

@@ -16,9 +16,10 @@ from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refit_rays import Ray, Redirected
 from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
+from gsu_cli.surgery.laws import power_law, power_law_between
 from gsu_cli.surgery.least_squares import Refit
 from gsu_cli.surgery.piloted import largest_step_estimated
-from gsu_cli.surgery.steps import StepSearch, largest_step_within, power_law, power_law_between
+from gsu_cli.surgery.steps import StepSearch, largest_step_within
 
 BLIND = 0.3  # of the budget: how near to it a blind estimate is taken
 LIKELY = 0.7  # of the best decrease of the redirect loss: a layer that promises less is not looked at whole

@@ -11,8 +11,8 @@ from functools import partial
 from math import inf, isfinite
 
 from gsu_cli.errors import NonFiniteError
+from gsu_cli.surgery.laws import power_law_between as law
 from gsu_cli.surgery.steps import StepSearch, largest_step_within
-from gsu_cli.surgery.steps import power_law_between as law
 
 ROUNDS = 4  # whole measurements, before the search goes on without an estimate
 
