@@ -49,8 +49,9 @@ def straight_line(trials: Trials, aim: float) -> float | None:
 
     None where that is nowhere, or no trial tells.
 
-    >>> straight_line([(1.0, 0.03)], 0.01), straight_line([(1.0, 0.03), (0.5, 0.025)], 0.02)
-    (0.3333333333333333, None)
+    >>> found = [(1.0, 0.03), (0.5, 0.02)]
+    >>> round(straight_line(found[:1], 0.015), 9), round(straight_line(found, 0.015), 9), straight_line(found, 0.005)
+    (0.5, 0.25, None)
     """
     useful = sorted((abs(r - aim), t, r) for t, r in trials if isfinite(r))[:2]
     if not useful:
