@@ -150,7 +150,7 @@ def encoder(record: Record) -> list[str]:
         return []
     if not found["moved"]:
         return ["the encoder stays: to follow the step would not lower the retain loss"]
-    if found["longer"] == 1:
+    if f"{found['longer']:.2f}" == "1.00":
         spent, before = _percent(record.update["details"]["budget_spent"]), _percent(found["spent_before"])
         return [f"the encoder followed the step, which is as long as before and costs {spent} instead of {before}"]
     return [f"the encoder followed the step, which is {found['longer']:.2f} times as long for the same budget"]
