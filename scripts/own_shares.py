@@ -28,7 +28,7 @@ from gsu_cli.run.record import Measurement, Record, read_record
 JUDGES = {"cnn": "CNN", "knn": "kNN"}
 DEVELOPMENT = ("shipped", "batch norm")
 OTHERS = ("newton", "finetune", "moon", "neggrad_plus")
-OURS = ("Fisher surgery", "chosen", "joint_redirect")
+OURS = ("Fisher surgery", "the step alone", "chosen", "joint_redirect")
 SEED = 0
 
 

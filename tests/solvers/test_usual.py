@@ -20,6 +20,23 @@ from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
 
 
+@pytest.fixture(autouse=True)
+def enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the few images of a tiny world were enough to spare."""
+    monkeypatch.setattr("gsu_cli.solvers.usual.ENOUGH", 100)
+
+
+def test_where_few_images_are_retained_the_last_layer_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    retained = len(tiny_world.split().retain)
+    monkeypatch.setattr("gsu_cli.solvers.usual.ENOUGH", retained)
+    assert usual() == (0.5, "follows")
+    monkeypatch.setattr("gsu_cli.solvers.usual.ENOUGH", retained + 1)
+    assert usual() == (None, "follows")
+    _, update = run()
+    assert "finish" not in update.details
+    assert [c["damping"] for c in update.details["shots"]] == list(DAMPING)
+
+
 def run(split: Any = None, model: Any = None, **options: Any) -> tuple[Any, Update]:
     return unlearn(
         model or tiny_world.trained(), split or tiny_world.split(), FisherSurgery(**options),
