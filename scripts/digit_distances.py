@@ -1,6 +1,6 @@
 """How far one step ends from the retrained model, digit by digit: the step alone beside the default.
 
-python scripts/digit_distances.py --data data --out docs/results/archive/digit_distances.json
+python scripts/digit_distances.py --data data --out docs/results/digits/distances.json
 
 Two distances to the retrained model that ships: of samples, Frechet in the CNN judge's features, and of the loss of
 held-out images of the digit. A floor stands beside each: other samples of the retrained model, and twice

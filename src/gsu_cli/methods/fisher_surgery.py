@@ -91,7 +91,7 @@ class FisherSurgery:
             how much forgotten images weigh, but ends nothing.
         finish: of a decoder, share of the budget that is kept for its last layer, which is refitted in closed form
             where the step has left off (see `solvers.finish`); in (0, 0.95]. None: the step alone. "auto": 0.5 where
-            one step by "kfac" forgets whole classes and that layer is ``Linear``, else None.
+            one step by "kfac" forgets whole classes, that layer is ``Linear`` and 7,000 images are retained; else None.
         drift_budget: of a decoder, ends a step also where its own retained samples, at the same noise, have drifted by
             this share of their variance; in (0, 1]. None: the drift is not looked at.
         encoder: of a VAE, "kept" bit by bit, or "follows": it learns what the decoder's step changed, and the step
