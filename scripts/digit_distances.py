@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+import faces
 from gsu_cli.data.base import Dataset, Images, to_float
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.mnist import Mnist
@@ -33,6 +34,7 @@ from gsu_cli.unlearning.unlearn import unlearn
 
 SAMPLES, CHUNK = 10_000, 500
 WAYS: dict[str, dict[str, Any]] = {"the step alone": {"finish": None, "encoder": "kept"}, "the default": {}}
+COLUMNS = ("floor", "original", *WAYS)
 
 
 class Features:
@@ -80,6 +82,27 @@ def measure(data: Dataset, features: Features, digit: int, seed: int) -> dict[st
     return row
 
 
+def cells(row: dict[str, Any]) -> list[str]:
+    """Of the floor, the original and each way: distance of the samples / of the loss."""
+    return [f"{row[c]['samples']:.2f} / {row[c]['loss']:.1f}" for c in COLUMNS]
+
+
+def mean(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {c: {part: sum(r[c][part] for r in rows) / len(rows) for part in ("samples", "loss")} for c in COLUMNS}
+
+
+def section(folder: Path) -> str:
+    """What is kept, as a section of the page."""
+    rows = json.loads((folder / "distances.json").read_text("utf-8"))
+    made = (
+        "By `python scripts/digit_distances.py`, [records](distances.json), seed 1: Frechet distance of 10,000 samples "
+    )
+    made += "from those of the retrained model, in the CNN judge's features / distance of the mean loss of the digit's "
+    made += "held-out images from the retrained model's, nats."
+    lines = [[str(r["digit"]), *cells(r)] for r in rows] + [["mean", *cells(mean(rows))]]
+    return f"## How far from retraining\n\n{made}\n\n" + faces.grid(("digit", *COLUMNS), lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("data"))
@@ -88,16 +111,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     data, features = Mnist(asked.data, download=False).load(), Features()
-    columns = ("floor", "original", *WAYS)
-    print("| digit | " + " | ".join(columns) + " |\n|" + "---|" * (len(columns) + 1), flush=True)
+    print("| digit | " + " | ".join(COLUMNS) + " |\n|" + "---|" * (len(COLUMNS) + 1), flush=True)
     rows = []
     for digit in asked.digits:
         for seed in asked.seeds:
             rows.append(row := measure(data, features, digit, seed))
-            cells = [f"{row[c]['samples']:.2f} / {row[c]['loss']:.1f}" for c in columns]
-            print(f"| {digit} | " + " | ".join(cells) + " |", flush=True)
-    means = [{part: sum(r[c][part] for r in rows) / len(rows) for part in ("samples", "loss")} for c in columns]
-    print("| mean | " + " | ".join(f"{m['samples']:.2f} / {m['loss']:.1f}" for m in means) + " |")
+            print(f"| {digit} | " + " | ".join(cells(row)) + " |", flush=True)
+    print("| mean | " + " | ".join(cells(mean(rows))) + " |")
     if asked.out:
         write_text(asked.out, json.dumps(rows, indent=1) + "\n")
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+import digit_distances
 import faces
 import intervals
 import own_shares
@@ -52,6 +53,7 @@ SECTIONS = {
     "celeba": (faces.others, faces.distances),
     "did_it_forget_samples": (intervals.section,),
     "leaderboard_avatars": (faces.fresh,),
+    "digits": (digit_distances.section,),
     "robustness": (own_shares.section,),
     "time_to_forget": (time_to_forget.section,),
 }  # what stands below a table; each takes the folder
