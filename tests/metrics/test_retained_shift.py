@@ -74,7 +74,7 @@ def test_only_latents_count_at_which_no_judge_saw_it():
     values = torch.tensor(naive, dtype=torch.float64).sqrt()
     assert (row.name, row.n, row.unit, row.judge, row.sha256) == ("retained_shift", 3, "grey levels", None, "cd")
     assert row.value == pytest.approx(float(values.mean()), rel=1e-12)
-    half = 1.959964 * float(values.std()) / 3**0.5
+    half = 4.302653 * float(values.std()) / 3**0.5  # Student's, two degrees of freedom
     assert (row.low, row.high) == pytest.approx((row.value - half, row.value + half), rel=1e-6)
     a, b = (s.pixels[kept, 0, 0, :3].double() for s in (BEFORE, AFTER))
     spread = ((a - a.mean(0)) ** 2).sum(1).mean().sqrt()

@@ -15,7 +15,8 @@ Of a convolutional decoder the Kronecker factors are a rough guide only, so ther
 ``G_f`` and ``G_r`` the Gauss-Newton curvature of the redirect loss and of the retain loss, ``mu`` such that the step
 costs the budget, solved in the subspace of a few conjugate gradients. Of an attribute, which latents tell nearly along
 one direction, one of the layers that latents reach first is refitted in closed form: by the same curvature, nothing
-behind it linearised (see `surgery.least_squares`). docs/methods/fisher_surgery.md tells where each part comes from
+behind it linearised (see `surgery.least_squares`). Of a whole class the last layer is refitted after the step, and a
+VAE's encoder follows (see `solvers.usual`). docs/methods/fisher_surgery.md tells where each part comes from
 and what it earns.
 """
 

@@ -135,11 +135,14 @@ def own_drift(record: Record) -> list[str]:
 
 def finish(record: Record) -> list[str]:
     """Whether the last layer took its share, where it was to."""
-    found = (record.update.get("details") or {}).get("finish")
+    details = record.update.get("details") or {}
+    found = details.get("finish")
     if not found:
         return []
     if found["taken"] == record.update.get("shots"):
-        return [f"the last layer was refitted in closed form, for {found['share']:.0%} of the budget"]
+        several = (details.get("class_level") or {}).get("ends") or details.get("own_drift")
+        of = "each limit of the step" if several else "the budget"
+        return [f"the last layer was refitted in closed form, for {found['share']:.0%} of {of}"]
     return ["the last layer stays as the step left it: no refit lowered the redirect loss within the budget"]
 
 

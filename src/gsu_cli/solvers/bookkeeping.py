@@ -55,6 +55,8 @@ def counted(
     curvature: int,
     samples: int = 0,
     level: int = 0,
+    measured: int | None = None,
+    spared: int | None = None,
 ) -> Cost:
     """Images by kind of work; passes through the decoder alone, or its first layers, count as whole ones.
 
@@ -66,13 +68,15 @@ def counted(
         curvature: retained images for products, at most.
         samples: own ones that a choice looked at, and what it was fitted to.
         level: whose Fisher told at which loss of the forgotten images to end.
+        measured, spared: retained images in the Fisher, and whose gradient is spared; None: all, and the budget's.
     """
     gradients = "least_squares" not in ways
+    measured, spared = (retain if measured is None else measured), (budget if spared is None else spared)
     products = min(curvature, budget) + min(max(curvature // 2, 1), forget) if "gauss_newton" in ways else 0
     return Cost(
         double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much
-        gradients=method.shots * ((2 if "ascent" in ways else 1) * forget + budget) if gradients else 0,
-        fisher=method.shots * retain * (2 if method.ekfac else 1) + level if gradients else 0,
+        gradients=method.shots * ((2 if "ascent" in ways else 1) * forget + spared) if gradients else 0,
+        fisher=method.shots * measured * (2 if method.ekfac else 1) + level if gradients else 0,
         generated=retain + forget + samples,  # generated images among which targets are chosen
         forward=retain
         + forget

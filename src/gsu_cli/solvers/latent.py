@@ -23,7 +23,7 @@ from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.chosen import CHOSEN, chosen_solver, directions
 from gsu_cli.solvers.encoder_follows import Stepped, followed
-from gsu_cli.solvers.finish import FISHER_IMAGES, LOOSE, finished, first_part, first_sites
+from gsu_cli.solvers.finish import FISHER_IMAGES, LOOSE, SPARED, finished, first_part, first_sites
 from gsu_cli.solvers.fisher_solver import FisherSolver, candidates
 from gsu_cli.solvers.levels import level_of
 from gsu_cli.solvers.own_choice import choose_by_share
@@ -179,6 +179,8 @@ class LatentSurgery:
                 curvature=self._curvature_images(ways),
                 samples=sum(own.images for own in (share, drift) if own is not None),
                 level=level.images if level is not None and (level.ends or self._follows) else 0,  # else a note
+                measured=None if self.finish is None else min(len(retain), FISHER_IMAGES),
+                spared=None if self.finish is None else min(len(cost), SPARED),
             ).record(len(split.dataset.train)),
         }
         if self.finish is not None:
