@@ -94,11 +94,12 @@ def mean(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def section(folder: Path) -> str:
     """What is kept, as a section of the page."""
     rows = json.loads((folder / "distances.json").read_text("utf-8"))
+    seeds, (n,) = ", ".join(map(str, sorted({r["seed"] for r in rows}))), {r["n"] for r in rows}
     made = (
-        "By `python scripts/digit_distances.py`, [records](distances.json), seed 1: Frechet distance of 10,000 samples "
+        f"By `python scripts/digit_distances.py`, [records](distances.json), seed {seeds}: Frechet distance of {n:,} "
     )
-    made += "from those of the retrained model, in the CNN judge's features / distance of the mean loss of the digit's "
-    made += "held-out images from the retrained model's, nats."
+    made += "samples from those of the retrained model, in the CNN judge's features / distance of the mean loss of the "
+    made += "digit's held-out images from the retrained model's, nats."
     lines = [[str(r["digit"]), *cells(r)] for r in rows] + [["mean", *cells(mean(rows))]]
     return f"## How far from retraining\n\n{made}\n\n" + faces.grid(("digit", *COLUMNS), lines)
 

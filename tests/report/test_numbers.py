@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from gsu_cli.evaluation import intervals
 from gsu_cli.evaluation.intervals import wilson
+from gsu_cli.report import numbers
 from gsu_cli.report.numbers import Z95, Shift, change, digits, moved, seconds, shift
 from made_runs import Measurement
 
@@ -151,3 +153,12 @@ def test_what_is_near_zero(before, after, text):
 def test_a_share_of_no_images_has_no_interval_and_breaks_nothing():
     c = change(replace(share(10, 100), n=0), replace(share(5, 100), n=0))
     assert (c.value, c.low) == (-0.5, None)
+
+
+@pytest.mark.parametrize("n", [2, intervals.SMALL - 1, intervals.SMALL])
+def test_a_spread_is_read_off_the_interval_that_the_measurement_made(n: int) -> None:
+    """The report may not import what measures, so the bound of few values stands twice."""
+    values = torch.randn(n, dtype=torch.float64, generator=torch.Generator().manual_seed(n))
+    low, high = intervals.normal(values)
+    found = numbers.spread(Measurement("loss", "unlearned", float(values.mean()), low, high, n, "nats"))
+    assert found == pytest.approx(float(values.std()), rel=1e-9)
