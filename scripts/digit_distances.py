@@ -1,10 +1,12 @@
 """How far one step ends from the retrained model, digit by digit: the step alone beside the default.
 
 python scripts/digit_distances.py --data data --out docs/results/digits/distances.json
+python scripts/digit_distances.py --data data --arms step default joint shots  # other ways beside them
 
 Two distances to the retrained model that ships: of samples, Frechet in the CNN judge's features, and of the loss of
 held-out images of the digit. A floor stands beside each: other samples of the retrained model, and twice
-the standard error of its mean loss.
+the standard error of its mean loss. Intervals, 95 %: of samples from a bootstrap of the noise that both models share,
+of the loss image by image. What is kept has the sha256 of every model's weights, `digest` in the metadata of a file.
 """
 
 from __future__ import annotations
@@ -12,41 +14,61 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 import faces
 from gsu_cli.data.base import Dataset, Images, to_float
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.mnist import Mnist
 from gsu_cli.evaluation.frechet import Gaussian, frechet
+from gsu_cli.evaluation.intervals import Z95, normal
 from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.gradients import parameters
+from gsu_cli.methods.base import Method
 from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.methods.joint_redirect import JointRedirect
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
+from gsu_cli.report.groups import interval
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.files import write_text
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.run.seeds import generator
+from gsu_cli.run.tensor_files import digest
 from gsu_cli.unlearning.unlearn import unlearn
 
-SAMPLES, CHUNK = 10_000, 500
-WAYS: dict[str, dict[str, Any]] = {"the step alone": {"finish": None, "encoder": "kept"}, "the default": {}}
-COLUMNS = ("floor", "original", *WAYS)
+SAMPLES, CHUNK, RESAMPLES = 10_000, 500, 50
+ARMS: dict[str, tuple[str, Any, dict[str, Any]]] = {
+    "step": ("the step alone", FisherSurgery, {"finish": None, "encoder": "kept"}),
+    "default": ("the default", FisherSurgery, {}),
+    "joint": ("joint redirection", JointRedirect, {}),
+    "shots": ("four shots", FisherSurgery, {"shots": 4}),
+}  # what an arm is called, its method and what is not as usual about it
 
 
 class Features:
-    """Samples of a model as the CNN judge's features."""
+    """Samples of a model as the CNN judge's features, ``(SAMPLES, d)`` float64."""
 
     def __init__(self) -> None:
         self.judge: Any = load_checkpoint(FOLDER / "mnist/judge.safetensors").model.eval()
 
     @torch.no_grad()
-    def __call__(self, model: Any, seed: int) -> Gaussian:
+    def __call__(self, model: Any, seed: int) -> Tensor:
         parts = generate_samples(model, SAMPLES, seed).split(CHUNK)
-        return Gaussian.of(torch.cat([self.judge.features(to_float(part)) for part in parts]).double())
+        return torch.cat([self.judge.features(to_float(part)) for part in parts]).double()
+
+
+def distance(own: Tensor, to: Tensor, seed: int) -> dict[str, float]:
+    """Of samples, and 1.96 bootstrap deviations to either side; the i-th of both come of the same noise."""
+    value, rng, n = frechet(Gaussian.of(own), Gaussian.of(to)), generator(seed, "bootstrap"), len(own)
+    counts = [torch.bincount(torch.randint(n, (n,), generator=rng), minlength=n) for _ in range(RESAMPLES)]
+    found = torch.tensor([frechet(Gaussian.of(own, c), Gaussian.of(to, c)) for c in counts], dtype=torch.float64)
+    half = Z95 * found.std().item()
+    return {"samples": value, "samples_low": max(0.0, value - half), "samples_high": value + half}
 
 
 def forget_losses(model: Any, images: Images, seed: int) -> torch.Tensor:
@@ -55,40 +77,73 @@ def forget_losses(model: Any, images: Images, seed: int) -> torch.Tensor:
     return loss.losses(parameters(model, list(model.generation_parameters()))).double()
 
 
-def measure(data: Dataset, features: Features, digit: int, seed: int) -> dict[str, Any]:
-    """Both distances of the original and of each way, and their floors."""
+def measure(data: Dataset, features: Features, digit: int, seed: int, arms: list[str]) -> dict[str, Any]:
+    """Both distances of the original and of each arm, and their floors."""
     original, reference = (
         load_checkpoint(FOLDER / f"mnist/{name}.safetensors") for name in ("vae", f"vae.without_class_{digit}")
     )
     split = ForgetSpec.from_values(class_=digit).resolve(data, generator=generator(0))
     images = split.heldout_forget_images
     to, level = features(reference.model, seed), forget_losses(reference.model, images, seed)
-    floor = {
-        "samples": frechet(features(reference.model, seed + 1_000), to),
-        "loss": 2 * float(level.std()) / math.sqrt(len(level)),
-    }
+    floor = distance(features(reference.model, seed + 1_000), to, seed)
+    floor["loss"] = 2 * float(level.std()) / math.sqrt(len(level))
     models = {"original": original.model}
-    for way, options in WAYS.items():
-        models[way], _ = unlearn(
-            original.model, split, FisherSurgery(**options), generator=generator(seed), diagnostics=False
-        )
+    for arm in arms:
+        words, kind, options = ARMS[arm]
+        method: Method = kind(**options)
+        models[words], _ = unlearn(original.model, split, method, generator=generator(seed), diagnostics=False)
     row: dict[str, Any] = {"digit": digit, "seed": seed, "n": SAMPLES, "images": len(images)}
     row |= {"original_sha256": original.sha256, "reference_sha256": reference.sha256, "floor": floor}
     for name, model in models.items():
+        nats = forget_losses(model, images, seed) - level
+        low, high = normal(nats)
         row[name] = {
-            "samples": frechet(features(model, seed), to),
-            "loss": abs(float((forget_losses(model, images, seed) - level).mean())),
+            **distance(features(model, seed), to, seed),
+            "loss": float(nats.mean()),
+            "loss_low": low,
+            "loss_high": high,
+            "weights_sha256": digest(model.state_dict()),
         }
     return row
 
 
-def cells(row: dict[str, Any]) -> list[str]:
-    """Of the floor, the original and each way: distance of the samples / of the loss."""
-    return [f"{row[c]['samples']:.2f} / {row[c]['loss']:.1f}" for c in COLUMNS]
+def columns(rows: list[dict[str, Any]]) -> list[str]:
+    """The floor, the original and every arm that was measured."""
+    return [c for c in ("floor", "original", *(words for words, _, _ in ARMS.values())) if c in rows[0]]
+
+
+def said(found: dict[str, Any], part: str, form: str) -> str:
+    """Absolute value and half of its interval, where it has one."""
+    low, high = found.get(f"{part}_low"), found.get(f"{part}_high")
+    half = "" if low is None or high is None else f" ± {high - found[part]:{form}}"  # the low end is cut at zero
+    return f"{abs(found[part]):{form}}{half}"
+
+
+def cells(row: dict[str, Any], names: list[str]) -> list[str]:
+    """Of the floor, the original and each arm: distance of the samples / of the loss."""
+    return [f"{said(row[c], 'samples', '.2f')} / {said(row[c], 'loss', '.1f')}" for c in names]
 
 
 def mean(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {c: {part: sum(r[c][part] for r in rows) / len(rows) for part in ("samples", "loss")} for c in COLUMNS}
+    """Over digits, each the mean of its seeds, with Student's interval."""
+    means: dict[str, dict[str, Any]] = {}
+    for column in columns(rows):
+        means[column] = {}
+        for part in ("samples", "loss"):
+            digits = defaultdict(list)
+            for r in rows:
+                digits[r["digit"]].append(abs(r[column][part]))
+            each = [sum(seeds) / len(seeds) for seeds in digits.values()]
+            low, high = interval(each)
+            means[column] |= {part: sum(each) / len(each), f"{part}_low": low, f"{part}_high": high}
+    return means
+
+
+def lines(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """The table's, of each digit and seed, and of their mean."""
+    several, names = len({r["seed"] for r in rows}) > 1, columns(rows)
+    digits = [[f"{r['digit']}, seed {r['seed']}" if several else str(r["digit"]), *cells(r, names)] for r in rows]
+    return [*digits, ["mean", *cells(mean(rows), names)]]
 
 
 def section(folder: Path) -> str:
@@ -99,9 +154,9 @@ def section(folder: Path) -> str:
         f"By `python scripts/digit_distances.py`, [records](distances.json), seed {seeds}: Frechet distance of {n:,} "
     )
     made += "samples from those of the retrained model, in the CNN judge's features / distance of the mean loss of the "
-    made += "digit's held-out images from the retrained model's, nats."
-    lines = [[str(r["digit"]), *cells(r)] for r in rows] + [["mean", *cells(mean(rows))]]
-    return f"## How far from retraining\n\n{made}\n\n" + faces.grid(("digit", *COLUMNS), lines)
+    made += "digit's held-out images from the retrained model's, nats. ± is half of a 95 % interval: of a digit over "
+    made += "samples and images, where it was measured; of the mean Student's, over digits."
+    return f"## How far from retraining\n\n{made}\n\n" + faces.grid(("digit", *columns(rows)), lines(rows))
 
 
 def main() -> None:
@@ -109,16 +164,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--digits", type=int, nargs="+", default=list(range(10)))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=["step", "default"])
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
-    data, features = Mnist(asked.data, download=False).load(), Features()
-    print("| digit | " + " | ".join(COLUMNS) + " |\n|" + "---|" * (len(COLUMNS) + 1), flush=True)
-    rows = []
+    data, features, rows = Mnist(asked.data, download=False).load(), Features(), []
     for digit in asked.digits:
         for seed in asked.seeds:
-            rows.append(row := measure(data, features, digit, seed))
-            print(f"| {digit} | " + " | ".join(cells(row)) + " |", flush=True)
-    print("| mean | " + " | ".join(cells(mean(rows))) + " |")
+            rows.append(measure(data, features, digit, seed, asked.arms))
+            print("digit", " | ".join(lines(rows[-1:])[0]), flush=True)
+    print(faces.grid(("digit", *columns(rows)), lines(rows)))
     if asked.out:
         write_text(asked.out, json.dumps(rows, indent=1) + "\n")
 

@@ -1,0 +1,50 @@
+"""scripts/digit_distances.py: distances to the retrained model, with intervals and the digests of what was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def distances(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import digit_distances as found  # type: ignore[import-not-found]  # a script
+
+    return found  # type: ignore[no-any-return]
+
+
+def test_the_interval_of_samples_is_as_wide_as_they_spread(distances: ModuleType) -> None:
+    """Of other samples of the same two Gaussians; where both share their noise it is as narrow as that makes them."""
+    spread = {True: [], False: []}
+    told = {True: [], False: []}
+    for seed in range(40):
+        rng = torch.Generator().manual_seed(seed)
+        to = torch.randn(400, 4, generator=rng, dtype=torch.float64)
+        others = torch.randn(400, 4, generator=rng, dtype=torch.float64)
+        for shared, noise in ((True, to), (False, others)):
+            found = distances.distance(1.2 * noise + 1, to, seed)
+            spread[shared].append(found["samples"])
+            told[shared].append((found["samples_high"] - found["samples"]) / distances.Z95)
+    for shared in (True, False):
+        deviation = torch.tensor(spread[shared]).std().item()
+        assert torch.tensor(told[shared]).mean().item() == pytest.approx(deviation, rel=0.3)
+    assert torch.tensor(told[True]).mean() < 0.5 * torch.tensor(told[False]).mean()
+
+
+def test_a_digit_with_two_seeds_counts_once_in_the_mean(distances: ModuleType) -> None:
+    def row(digit: int, seed: int, loss: float) -> dict[str, object]:
+        return {"digit": digit, "seed": seed, "floor": {"samples": 1.0, "loss": loss}}
+
+    found = distances.mean([row(0, 1, 1.0), row(0, 2, -3.0), row(1, 1, 8.0)])["floor"]
+    assert found["loss"] == 5.0
+    assert found["loss_high"] - 5.0 == pytest.approx(12.706 * 3, rel=1e-3)
+    rows = [row(0, 1, 1.0), row(0, 2, -3.0)]
+    assert [line[0] for line in distances.lines(rows)] == ["0, seed 1", "0, seed 2", "mean"]
+    found = {"samples": 2.0, "samples_low": 0.0, "samples_high": 5.0, "loss": -1.0}
+    assert distances.cells({"floor": found}, ["floor"]) == ["2.00 ± 3.00 / 1.0"]
