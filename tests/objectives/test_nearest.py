@@ -1,10 +1,11 @@
-"""Points that repeat themselves are looked at once."""
+"""Points that repeat themselves are looked at once; whose neighbours are of their own kind is counted, not sorted."""
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from gsu_cli.objectives.nearest import distinct, nearest
+from gsu_cli.objectives.nearest import PART, among_themselves, distinct, nearest
 
 
 def test_of_equal_points_the_first_stays_and_all_others_in_their_order():
@@ -17,3 +18,17 @@ def test_of_equal_points_the_first_stays_and_all_others_in_their_order():
     queries = torch.randn(20, 3, generator=g)
     chosen = distinct(points)[nearest(queries, distinct(points), 1)[:, 0]]
     assert torch.equal(chosen, points[nearest(queries, points, 1)[:, 0]])
+
+
+@pytest.mark.parametrize(
+    ("n", "others", "d", "apart"), [(3_000, 400, 6, 0.5), (PART, 9, 2, 0.0), (60, 8, 1_500, 0.5), (5, 9, 2, 9.0)]
+)
+def test_neighbours_of_the_own_kind_are_those_that_a_full_search_finds(n: int, others: int, d: int, apart: float):
+    g = torch.Generator().manual_seed(n)
+    own, foreign = torch.randn(n, d, generator=g), torch.randn(others, d, generator=g)
+    foreign[:, 0] += apart
+    found = among_themselves(own, foreign, 11)
+    near = nearest(own, torch.cat([foreign, own]), min(11, n + others))
+    assert torch.equal(found, (near >= others).all(1))
+    assert found.any() == (n > 10)
+    assert not found.all()

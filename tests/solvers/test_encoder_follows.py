@@ -21,7 +21,6 @@ from gsu_cli.solvers import encoder_follows, latent
 from gsu_cli.solvers.candidates import TIE
 from gsu_cli.solvers.encoder_follows import LONGEST, WEIGHT, check_encoder, follow, forgotten_weight
 from gsu_cli.solvers.options import READ, refuse_unread
-from gsu_cli.unlearning.adam import adam_
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
@@ -153,19 +152,6 @@ def test_where_forgotten_images_are_in_the_way_it_follows_for_those_retained(mon
     assert found["encoder"] == alone["encoder"]
     once = (encoder_follows.STEPS + encoder_follows.BATCHES) * (encoder_follows.BATCH + encoder_follows.FORGOTTEN)
     assert found["cost"]["gradients"] - alone["cost"]["gradients"] == once, "both ways are counted"
-
-
-def test_its_steps_are_those_of_adam() -> None:
-    torch.manual_seed(0)
-    start, slopes = torch.randn(5), [torch.randn(5) for _ in range(4)]
-    theirs, mine = start.clone().requires_grad_(), [start.clone()]
-    optimiser = torch.optim.Adam([theirs], lr=0.1, betas=encoder_follows.BETAS)
-    means, squares = [torch.zeros(5)], [torch.zeros(5)]
-    for k, slope in enumerate(slopes):
-        theirs.grad = slope.clone()
-        optimiser.step()
-        adam_(mine, [slope.clone()], means, squares, 0.1, k + 1, encoder_follows.BETAS)
-    torch.testing.assert_close(mine[0], theirs.detach(), rtol=1e-5, atol=1e-6)
 
 
 def test_a_refit_of_an_attribute_goes_on_too() -> None:

@@ -9,7 +9,7 @@ from gsu_cli.surgery.devices import share_of, wide
 from gsu_cli.surgery.ranks import joined
 
 COLUMNS = 1024  # of a pool that are float64 at a time: all of them would double the memory of large images
-
+ROWS, PART = 256, 2_048  # points at a time; of a pool, what most of its points need to see
 
 LEAST_CLEAN = 0.02  # share of the retained means kept as targets when fewer than that are clean
 
@@ -24,11 +24,58 @@ def clean_means(mean_f: Tensor, mean_r: Tensor, neighbours: int = 10) -> tuple[T
     Returns:
         ``(n, z)`` of ``mean_r``, and the share of ``mean_r`` that is clean.
     """
+    own = among_themselves(mean_r, mean_f, neighbours + 1)
+    if share_of(own) > LEAST_CLEAN:
+        return mean_r[own], share_of(own)
+    # a random half of all images has no region of its own
     near = nearest(mean_r, torch.cat([mean_f, mean_r]), min(neighbours + 1, len(mean_f) + len(mean_r)))
     forgotten = (near < len(mean_f)).sum(1)
-    # a random half of all images has no region of its own
     limit = forgotten.sort().values[int(LEAST_CLEAN * (len(forgotten) - 1))]
     return mean_r[forgotten <= limit], share_of(forgotten == 0)
+
+
+def among_themselves(points: Tensor, others: Tensor, k: int) -> Tensor:
+    """Which of ``points`` ``(n, d)`` have ``k`` of them, themselves counted, nearer than any of ``others``, ``(n,)``.
+
+    So the ``k`` nearest need not be found: a part of the points settles it for nearly all.
+    """
+    to_others, to_points = (Distances(pool) for pool in (others, points))
+    limit = joined(points.split(ROWS), lambda part: to_others(part).amin(1, keepdim=True))
+    nearer = torch.zeros(len(points), device=limit.device)
+    for part in (slice(0, PART), slice(PART, None)):
+        rest = (nearer < k).nonzero()[:, 0]
+
+        def count(rows: Tensor, part: slice = part) -> Tensor:
+            return (to_points(points[rows], part) < limit[rows]).float().sum(1)  # sums of bool take twice as long
+
+        if len(rest) and len(points[part]):
+            nearer[rest] += joined(rest.split(ROWS), count)
+    return (nearer >= k).to(points.device)
+
+
+class Distances:
+    """Squared Euclidean distances to a pool, less what is the same for all of it.
+
+    In float64: far from the origin, ``|p|^2 - 2 x.p`` in float32 rounds away what tells two neighbours apart.
+
+    Args:
+        pool: ``(n, d)``.
+    """
+
+    def __init__(self, pool: Tensor) -> None:
+        self.columns = pool.split(COLUMNS, 1)
+        self.squares = torch.stack([wide(p).square().sum(1) for p in self.columns]).sum(0)
+        # reused: fresh memory for every part costs more than the distances
+        self.buffer = self.squares.new_empty(ROWS, len(pool))
+
+    def __call__(self, points: Tensor, part: slice = slice(None)) -> Tensor:
+        """Of at most `ROWS` points ``(m, d)`` to a part of the pool, ``(m, n)``; good until the next call."""
+        squares = self.squares[part]
+        found = self.buffer.view(-1)[: len(points) * len(squares)].view(len(points), -1)
+        found.copy_(squares.expand(len(points), -1))
+        for x, p in zip(points.split(COLUMNS, 1), self.columns, strict=True):
+            found.addmm_(wide(x), wide(p[part]).T, alpha=-2.0)
+        return found
 
 
 def distinct(points: Tensor) -> Tensor:
@@ -40,19 +87,11 @@ def distinct(points: Tensor) -> Tensor:
 
 
 def nearest(points: Tensor, pool: Tensor, k: int) -> Tensor:
-    """Indices into ``pool`` of the ``k`` nearest to each point, ``(n, k)``, nearest first (Euclidean).
-
-    In float64: far from the origin, ``|p|^2 - 2 x.p`` in float32 rounds away what tells two neighbours apart.
-    """
-    columns = pool.split(COLUMNS, 1)
-    squares = torch.stack([wide(p).square().sum(1) for p in columns]).sum(0)
-    # reused: fresh memory for every part costs more than the distances
-    buffer = squares.new_empty(256, len(pool))
+    """Indices into ``pool`` of the ``k`` nearest to each point, ``(n, k)``, nearest first (Euclidean)."""
+    distances = Distances(pool)
 
     def indices(part: Tensor) -> Tensor:
-        distances = buffer[: len(part)].copy_(squares.expand(len(part), -1))
-        for x, p in zip(part.split(COLUMNS, 1), columns, strict=True):
-            distances.addmm_(wide(x), wide(p).T, alpha=-2.0)
-        return distances.argmin(1, keepdim=True) if k == 1 else distances.topk(k, largest=False).indices
+        found = distances(part)
+        return found.argmin(1, keepdim=True) if k == 1 else found.topk(k, largest=False).indices
 
-    return joined(points.split(256), indices).to(pool.device)
+    return joined(points.split(ROWS), indices).to(pool.device)
