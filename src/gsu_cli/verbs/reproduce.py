@@ -21,6 +21,7 @@ from gsu_cli.report.reproduced import missed, print_table, write_table
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.folders import quoted
 from gsu_cli.run.places import chosen_with
+from gsu_cli.run.provenance import git
 from gsu_cli.tables import kept
 from gsu_cli.tables.cell import Cell, Outcome
 from gsu_cli.tables.pool import cores, in_processes
@@ -62,6 +63,8 @@ def main(cfg: DictConfig) -> None:
         todo = [o for o in outcomes if o.key and not (o.done or o.inapplicable)]
         untrained = trained.missing([o.cell for o in todo], identities)
     console.say(_plan(spec, outcomes, todo, _estimate(todo, outcomes, cfg.cell_seconds) / workers, workers))
+    if kept_from := other_code(outcomes):
+        console.say(f"{kept_from}; to run them again remove ", store.folder)
     if untrained:
         console.say(f"before them {len(untrained)} models are trained: {', '.join(untrained)}")
     if preview:
@@ -184,6 +187,20 @@ def _plan(spec: TableSpec, outcomes: Sequence[Outcome], todo: Sequence[Outcome],
         counts.append(f"{holes} cannot be run")
     time = f"; about {seconds(estimate)} with {workers} at a time" if todo else ""
     return f"table {spec.name}: {', '.join(counts)}{time}"
+
+
+def other_code(outcomes: Sequence[Outcome]) -> str:
+    """Says how many of the cells that are done were made by another commit of gsu than runs now; "" of none.
+
+    A key holds gsu's version, not its code, so within one version they are taken as they are.
+    """
+    now = git().get("commit")
+    commits = [o.record.git.get("commit") for o in outcomes if o.done and o.record is not None]
+    others = [commit for commit in commits if commit and commit != now]
+    if not others or now is None:
+        return ""
+    named = ", ".join(commit[:7] for commit in dict.fromkeys(others))
+    return f"{len(others)} of those done were made by other code of gsu (commit {named}; this is {now[:7]})"
 
 
 def _run(
