@@ -2,6 +2,7 @@
 
 python scripts/digit_distances.py --data data --out docs/results/digits/distances.json
 python scripts/digit_distances.py --data data --arms step default joint shots  # other ways beside them
+gsu train dataset=mnist forget.class=3 seed=1; python scripts/digit_distances.py --second 3=FOLDER/model.safetensors ...
 
 Two distances to the retrained model that ships: of samples, Frechet in the CNN judge's features, and of the loss of
 held-out images of the digit. A floor stands beside each: other samples of the retrained model, and twice
@@ -48,6 +49,7 @@ ARMS: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "joint": ("joint redirection", JointRedirect, {}),
     "shots": ("four shots", FisherSurgery, {"shots": 4}),
 }  # what an arm is called, its method and what is not as usual about it
+AGAIN = "retrained anew"  # from another seed: as far apart are two models of which neither saw the digit
 
 
 class Features:
@@ -77,8 +79,10 @@ def forget_losses(model: Any, images: Images, seed: int) -> torch.Tensor:
     return loss.losses(parameters(model, list(model.generation_parameters()))).double()
 
 
-def measure(data: Dataset, features: Features, digit: int, seed: int, arms: list[str]) -> dict[str, Any]:
-    """Both distances of the original and of each arm, and their floors."""
+def measure(
+    data: Dataset, features: Features, digit: int, seed: int, arms: list[str], second: Path | None
+) -> dict[str, Any]:
+    """Both distances of the original, of each arm and of a model that was retrained a ``second`` time; their floors."""
     original, reference = (
         load_checkpoint(FOLDER / f"mnist/{name}.safetensors") for name in ("vae", f"vae.without_class_{digit}")
     )
@@ -92,6 +96,8 @@ def measure(data: Dataset, features: Features, digit: int, seed: int, arms: list
         words, kind, options = ARMS[arm]
         method: Method = kind(**options)
         models[words], _ = unlearn(original.model, split, method, generator=generator(seed), diagnostics=False)
+    if second is not None:
+        models[AGAIN] = load_checkpoint(second).model
     row: dict[str, Any] = {"digit": digit, "seed": seed, "n": SAMPLES, "images": len(images)}
     row |= {"original_sha256": original.sha256, "reference_sha256": reference.sha256, "floor": floor}
     for name, model in models.items():
@@ -109,7 +115,8 @@ def measure(data: Dataset, features: Features, digit: int, seed: int, arms: list
 
 def columns(rows: list[dict[str, Any]]) -> list[str]:
     """The floor, the original and every arm that was measured."""
-    return [c for c in ("floor", "original", *(words for words, _, _ in ARMS.values())) if c in rows[0]]
+    known = ("floor", AGAIN, "original", *(words for words, _, _ in ARMS.values()))
+    return [c for c in known if any(c in row for row in rows)]
 
 
 def said(found: dict[str, Any], part: str, form: str) -> str:
@@ -121,7 +128,7 @@ def said(found: dict[str, Any], part: str, form: str) -> str:
 
 def cells(row: dict[str, Any], names: list[str]) -> list[str]:
     """Of the floor, the original and each arm: distance of the samples / of the loss."""
-    return [f"{said(row[c], 'samples', '.2f')} / {said(row[c], 'loss', '.1f')}" for c in names]
+    return [f"{said(row[c], 'samples', '.2f')} / {said(row[c], 'loss', '.1f')}" if c in row else "-" for c in names]
 
 
 def mean(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -131,7 +138,7 @@ def mean(rows: list[dict[str, Any]]) -> dict[str, Any]:
         means[column] = {}
         for part in ("samples", "loss"):
             digits = defaultdict(list)
-            for r in rows:
+            for r in (r for r in rows if column in r):
                 digits[r["digit"]].append(abs(r[column][part]))
             each = [sum(seeds) / len(seeds) for seeds in digits.values()]
             low, high = interval(each)
@@ -156,6 +163,8 @@ def section(folder: Path) -> str:
     made += "samples from those of the retrained model, in the CNN judge's features / distance of the mean loss of the "
     made += "digit's held-out images from the retrained model's, nats. ± is half of a 95 % interval: of a digit over "
     made += "samples and images, where it was measured; of the mean Student's, over digits."
+    if AGAIN in columns(rows):
+        made += f" {AGAIN.capitalize()}: without the digit, too, from another seed; the mean is over those trained."
     return f"## How far from retraining\n\n{made}\n\n" + faces.grid(("digit", *columns(rows)), lines(rows))
 
 
@@ -165,12 +174,14 @@ def main() -> None:
     parser.add_argument("--digits", type=int, nargs="+", default=list(range(10)))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=["step", "default"])
+    parser.add_argument("--second", nargs="+", default=[], metavar="DIGIT=FILE", help="weights retrained anew")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
+    second = {int(digit): Path(file) for digit, file in (word.split("=", 1) for word in asked.second)}
     data, features, rows = Mnist(asked.data, download=False).load(), Features(), []
     for digit in asked.digits:
         for seed in asked.seeds:
-            rows.append(measure(data, features, digit, seed, asked.arms))
+            rows.append(measure(data, features, digit, seed, asked.arms, second.get(digit)))
             print("digit", " | ".join(lines(rows[-1:])[0]), flush=True)
     print(faces.grid(("digit", *columns(rows)), lines(rows)))
     if asked.out:

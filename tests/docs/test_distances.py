@@ -48,3 +48,12 @@ def test_a_digit_with_two_seeds_counts_once_in_the_mean(distances: ModuleType) -
     assert [line[0] for line in distances.lines(rows)] == ["0, seed 1", "0, seed 2", "mean"]
     found = {"samples": 2.0, "samples_low": 0.0, "samples_high": 5.0, "loss": -1.0}
     assert distances.cells({"floor": found}, ["floor"]) == ["2.00 ± 3.00 / 1.0"]
+
+
+def test_a_model_retrained_anew_stands_where_there_is_one(distances: ModuleType) -> None:
+    part = {"samples": 1.0, "loss": 2.0}
+    rows = [{"digit": 0, "seed": 1, "floor": part}, {"digit": 1, "seed": 1, "floor": part, distances.AGAIN: part}]
+    assert distances.columns(rows) == ["floor", distances.AGAIN]
+    assert distances.lines(rows) == [
+        ["0", "1.00 / 2.0", "-"], ["1", "1.00 / 2.0", "1.00 / 2.0"], ["mean", "1.00 ± 0.00 / 2.0 ± 0.0", "1.00 / 2.0"]
+    ]  # fmt: skip
