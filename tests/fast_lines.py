@@ -17,7 +17,6 @@ import pytest
 from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
-from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf
 
@@ -33,7 +32,6 @@ THEIRS: list[tuple[Any, str, Any]] = [
     (omegaconf._utils, "parse", omegaconf._utils.parse),
     (omegaconf.omegaconf, "get_omega_conf_dumper", omegaconf.omegaconf.get_omega_conf_dumper),
     (hydra.version, "_get_version", hydra.version._get_version),
-    (Hydra, "get_mode", Hydra.get_mode),
     (defaults_list, "_create_interpolation_map", defaults_list._create_interpolation_map),
     (config_loader_impl, "create_defaults_list", config_loader_impl.create_defaults_list),
     (ConfigLoaderImpl, "_compose_config_from_defaults_list", ConfigLoaderImpl._compose_config_from_defaults_list),
@@ -57,7 +55,6 @@ def lines_cost_once() -> Iterator[None]:
         parsed_once(omegaconf._utils.parse),
         written_by_c(omegaconf.omegaconf.get_omega_conf_dumper),
         functools.cache(hydra.version._get_version),
-        _composed_to_run_alone(),
         _choices_where_one_rests_on_them(),
         _configs_of_a_line_found_once(),
         merge,
@@ -85,23 +82,6 @@ def _ours_alone(repo: Any) -> bool:
         source.path == str(conf_dir()) if source.scheme() == "file" else source.path in ("", "hydra.conf")
         for source in repo.get_sources()
     )
-
-
-def _composed_to_run_alone() -> Any:
-    """Hydra composes a line whole to ask for ``hydra.mode``, and again to run it: half of what a refusal took.
-
-    Of ours, experiments alone set it (tests/conf): of a line without one, without a word of Hydra's, it is none.
-    """
-    ask = Hydra.get_mode
-
-    def get_mode(self: Hydra, config_name: str | None, overrides: list[str]) -> Any:
-        places = [place.path for place in self.config_loader.get_search_path().get_path()]
-        others = {place for place in places if place and "://" not in place} - {str(conf_dir())}
-        if others or any("hydra" in word or "experiment" in word for word in overrides):
-            return ask(self, config_name, overrides)
-        return None
-
-    return get_mode
 
 
 def _choices_where_one_rests_on_them() -> Any:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.machinery import PathFinder
+from pathlib import Path
 
 import pytest
 
-from gsu_cli.cli import collector
+from gsu_cli.cli import collector, library
 
 PROBE = """
 import sys
@@ -88,3 +91,46 @@ def test_a_verb_runs_with_the_collector_on(in_process: Callable[..., tuple[int, 
         fake_verbs.show = kept
     assert (code, found) == (0, [True]), err
     assert gc.isenabled()
+
+
+LOADS = """
+import sys, threading
+from pathlib import Path
+from gsu_cli.cli import library
+library.load_early({verb!r}, {words!r})
+library.loaded()
+held = "libtorch_cpu" in Path("/proc/self/maps").read_text()
+assert "torch" not in sys.modules and threading.active_count() == 1
+if held:
+    import torch
+    assert float(torch.ones(2).sum()) == 2
+print(held)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere libraries are left to `import torch`")
+@pytest.mark.parametrize(
+    ("verb", "words", "held"),
+    [("unlearn", ["seed=1"], True), ("unlearn", ["--cfg=job"], False), ("report", [], False)],
+    ids=str,
+)
+def test_the_library_of_torch_is_loaded_for_lines_that_compute(
+    verb: str, words: list[str], held: bool, environment: dict[str, str]
+) -> None:
+    probe = [sys.executable, "-c", LOADS.format(verb=verb, words=words)]
+    found = subprocess.run(probe, env=environment, capture_output=True, text=True)
+    assert (found.stdout.strip(), found.stderr) == (str(held), "")
+
+
+@pytest.mark.parametrize("content", [None, b"no library"])
+def test_a_library_that_cannot_be_loaded_is_left_to_torch(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch/lib").mkdir(parents=True)
+    if content is not None:
+        (tmp_path / "torch/lib/libtorch_global_deps.so").write_bytes(content)
+    (tmp_path / "torch/__init__.py").touch()
+    monkeypatch.setattr("importlib.util.find_spec", functools.partial(PathFinder.find_spec, path=[str(tmp_path)]))
+    library._load()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    library._load()

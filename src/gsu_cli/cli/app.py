@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gsu_cli.cli.collector import wake
+from gsu_cli.cli.library import loaded
 from gsu_cli.run.configs import conf_dir as installed_conf_dir
 
 
@@ -35,6 +36,7 @@ class App:
 
     def call_verb(self, config: Any) -> Any:
         """Import the verb's module and run it."""
+        loaded()
         function = _find(self.entry.format(verb=self.verb))
         wake()
         return function(config)

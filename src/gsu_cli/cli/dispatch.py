@@ -17,6 +17,7 @@ from gsu_cli import __version__
 from gsu_cli.cli import pages, several
 from gsu_cli.cli.app import App
 from gsu_cli.cli.collector import resting
+from gsu_cli.cli.library import load_early
 from gsu_cli.errors import NotApplicableError, UsageError, did_you_mean, is_interrupt
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -105,6 +106,7 @@ def _run(app: App, words: list[str]) -> int:
             print(_versions())
             return 0
         app = replace(app, overrides=line.overrides)
+        load_early(app.verb, line.words)
 
         from gsu_cli.cli.job import run_verb
         from gsu_cli.cli.wording import reworded

@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from gsu_cli.cli import several
 from gsu_cli.cli.app import App
 from gsu_cli.cli.error_messages import complain, explain
+from gsu_cli.cli.mode import asked_where_it_matters
 from gsu_cli.errors import GsuError, NotApplicableError, OutputError, UsageError, is_interrupt
 from gsu_cli.run import folders
 from gsu_cli.run.memory import is_out_of_memory, memory_error
@@ -162,7 +163,7 @@ def run_verb(app: App, words: Sequence[str]) -> None:
         sys.path.append(str(Path.cwd()))  # a class of one's own lies beside the line; last, so that it hides nothing
     task = Task(app)
     try:
-        with as_command_line([f"gsu {app.verb}", *words]):
+        with as_command_line([f"gsu {app.verb}", *words]), asked_where_it_matters(app.conf_dir):
             hydra.main(config_path=str(app.conf_dir), config_name=app.verb, version_base="1.3")(task)()
     except folders.Stop as stop:
         raise stop.error from None
