@@ -42,11 +42,16 @@ from gsu_cli.data.base import Images
 from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.gradients import mean_gradient
 from gsu_cli.models.vae.mlp_vae import MlpVae
+from gsu_cli.unlearning.optimisers import Adam, Sgd
 import gsu_cli.verbs.unlearn
 model = MlpVae((1, 4, 4), 2, (8,), "silu")
 images = Images(torch.zeros(4, 1, 4, 4, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
 kronecker_fisher(model, images, seed=0)
 mean_gradient(model, images, [name for name, _ in model.named_parameters()], seed=0)
+for kind in (Adam, Sgd):
+    w = torch.ones(3, requires_grad=True)
+    w.grad = torch.ones(3)
+    kind([w], 0.1).step()
 heavy = ("torchvision", "sympy", "scipy", "matplotlib", "torch._dynamo", "pandas")
 slow = [name for name in heavy if name in sys.modules]
 sys.exit(f"imported {slow}" if slow else 0)

@@ -24,6 +24,7 @@ from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import device_of
+from gsu_cli.unlearning.optimisers import Adam
 
 LABELS = {"feature_ratio": "feature ratio", "loss": "loss of the forgotten images"}
 Batch = Callable[[int], Images]
@@ -75,13 +76,13 @@ class _FineTuning:
         """``(step, model)`` at step 0 and at each of ``at``; the model is a copy that goes on changing."""
         model = copied(a.model)
         yield 0, model.eval()
-        optimiser = torch.optim.AdamW(model.parameters(), lr=self.lr, weight_decay=0.0)
+        optimiser = Adam(model.parameters(), self.lr)  # AdamW but for the decay
         device, noise = device_of(model), generator(case.seed, "audit", self.name, "noise")
         for step in range(1, self.at[-1] + 1):
             model.train()
             images = batches(step).to(device)
             loss = model.loss(to_float(images.pixels), images.labels, noise).mean()
-            optimiser.zero_grad(set_to_none=True)
+            optimiser.forget_gradients()
             loss.backward()
             optimiser.step()
             case.on_progress(step, self.at[-1], f"{self.name} of {a.name}")

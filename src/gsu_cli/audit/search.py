@@ -26,6 +26,7 @@ from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import device_of, normal
 from gsu_cli.surgery.taps import eval_mode
+from gsu_cli.unlearning.optimisers import Adam
 
 TYPICAL = 0.99  # of the prior's mass
 
@@ -66,10 +67,10 @@ class LatentSearch:
         z = _noise(model, len(wanted), generator(case.seed, "audit", "search")).to(device).detach()
         with eval_mode(model), torch.enable_grad():
             leaf = z.clone().requires_grad_()
-            optimiser = torch.optim.Adam([leaf], lr=self.lr)
+            optimiser = Adam([leaf], self.lr)
             for step in range(self.steps):
                 misfit = (_image(model, leaf, y) - x).square().sum() / (2 * self.sigma**2)
-                optimiser.zero_grad(set_to_none=True)
+                optimiser.forget_gradients()
                 (misfit + leaf.square().sum() / 2).backward()
                 optimiser.step()
                 case.on_progress(step, self.steps, f"search in {a.name}")

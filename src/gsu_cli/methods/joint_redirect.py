@@ -38,6 +38,7 @@ from gsu_cli.surgery.taps import eval_mode
 from gsu_cli.surgery.vectors import Vector, add_scaled
 from gsu_cli.unlearning.batches import Batches
 from gsu_cli.unlearning.images import draw_images, first, redirect_images, untold
+from gsu_cli.unlearning.optimisers import Adam
 
 FIRST_PRICE = 0.05  # nats of the retain loss for a nat of the redirect loss
 ADAPTS = 1.0  # how fast the price answers: a look at an unspent budget would raise it by e
@@ -178,9 +179,9 @@ class JointRedirect:
         weights = [own[k] for k in origin]
         staying = self._staying(task, looks.spent)
         order, price = generator(task.stream("order")), FIRST_PRICE
-        optimiser = torch.optim.Adam(weights, lr=self.lr, betas=BETAS)
+        optimiser = Adam(weights, self.lr, BETAS)
         for k in range(self.steps):
-            optimiser.param_groups[0]["lr"] = self.lr * schedule((k + 1) / self.steps)
+            optimiser.lr = self.lr * schedule((k + 1) / self.steps)
             stay = staying()
             turn = sites[torch.randint(len(sites), (self.redirect_size,), generator=order)]
             both = Sites.joined([stay, turn])

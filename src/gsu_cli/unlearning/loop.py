@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +24,7 @@ from gsu_cli.surgery.vectors import Vector, is_finite
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.descent import Descent, Part
 from gsu_cli.unlearning.images import CHECK_IMAGES, draw_images
+from gsu_cli.unlearning.optimisers import Adam, Sgd
 from gsu_cli.unlearning.weights import cosine
 
 PARTS: tuple[Part, Part] = ("retain", "forget")
@@ -92,8 +92,7 @@ def iterate(descent: Descent, name: str, direction: Direction) -> Update:
             note(step, now, here)
         update.realised = {part: now[part] - start[part] for part in parts}
 
-    kind: type[torch.optim.Optimizer] = torch.optim.Adam if loop.optimiser == "adam" else torch.optim.SGD
-    optimiser: Any = kind(weights, lr=loop.lr)  # type: ignore[call-arg]
+    optimiser = (Adam if loop.optimiser == "adam" else Sgd)(weights, loop.lr)
     try:
         with task.stage("step"):
             for k in range(loop.steps):
@@ -132,8 +131,7 @@ def iterate(descent: Descent, name: str, direction: Direction) -> Update:
         _put(weights, good[2])
         raise
     finally:
-        for w in weights:
-            w.grad = None
+        optimiser.forget_gradients()
     update.shots = good[0]
     if waits and task.later is not None:
         task.later.append(look_back)

@@ -1,0 +1,94 @@
+"""Adam and SGD of torch, bit for bit, without the classes of `torch.optim`, which take over a second to begin.
+
+Making one of them and its first step import torch's compiler. The functions below these classes do all the arithmetic,
+choose the same kernels for a device, and import nothing: `torch.optim.adam.adam` and `torch.optim.sgd.sgd`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
+
+EPSILON = 1e-8  # of Adam, torch's own
+
+
+class _Optimiser:
+    """Leaves that are moved in place, those whose ``grad`` is not None."""
+
+    def __init__(self, weights: Iterable[Tensor], lr: float) -> None:
+        self.weights, self.lr = list(weights), lr
+
+    def forget_gradients(self) -> None:
+        """No weight has one."""
+        for w in self.weights:
+            w.grad = None
+
+
+class Adam(_Optimiser):
+    """Adam (Kingma and Ba 2015) as `torch.optim.Adam` takes its steps, without weight decay.
+
+    Args:
+        weights: leaves to be moved.
+        lr: learning rate; may be set anew before a step.
+        betas: what stays of the moving averages of the gradient and of its square.
+    """
+
+    def __init__(self, weights: Iterable[Tensor], lr: float, betas: tuple[float, float] = (0.9, 0.999)) -> None:
+        super().__init__(weights, lr)
+        self.betas = betas
+        self._state: dict[int, tuple[Tensor, Tensor, Tensor]] = {}  # of each weight: mean, mean square, steps
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Along the gradients that the weights hold."""
+        moved = [(i, w) for i, w in enumerate(self.weights) if w.grad is not None]
+        for i, w in moved:
+            if i not in self._state:
+                zeros = (torch.zeros_like(w, memory_format=torch.preserve_format) for _ in range(2))
+                self._state[i] = (*zeros, torch.tensor(0.0))  # type: ignore[assignment]
+        state = [self._state[i] for i, _ in moved]
+        means, squares, steps = ([slots[k] for slots in state] for k in range(3))
+        adam(
+            [w for _, w in moved],
+            [w.grad for _, w in moved if w.grad is not None],
+            means,
+            squares,
+            [],
+            steps,
+            amsgrad=False,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
+            lr=self.lr,
+            weight_decay=0.0,
+            eps=EPSILON,
+            maximize=False,
+        )
+
+
+class Sgd(_Optimiser):
+    """Plain gradient descent as `torch.optim.SGD` takes its steps, without momentum or weight decay.
+
+    Args:
+        weights: leaves to be moved.
+        lr: learning rate.
+    """
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Along the gradients that the weights hold."""
+        moved = [w for w in self.weights if w.grad is not None]
+        sgd(
+            moved,
+            [w.grad for w in moved if w.grad is not None],
+            [],
+            weight_decay=0.0,
+            momentum=0.0,
+            lr=self.lr,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+        )
