@@ -27,7 +27,7 @@ def asked_where_it_matters(configs: Path) -> Iterator[None]:
         searched = [place.path for place in hydra.config_loader.get_search_path().get_path()]
         return ask(hydra, config_name, overrides) if may_be_set(configs, searched, overrides) else None
 
-    Hydra.get_mode = get_mode  # type: ignore[method-assign]
+    Hydra.get_mode = get_mode  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
