@@ -70,7 +70,8 @@ def listing(found: Walk, *, heldout: object, label: str | None, fraction: float,
     elif heldout is not None:
         choose({"train": 1}, heldout, found.root)  # which refuses: there are no parts
     used = {name: parts[name] for name in (*trained, *held)}
-    refuse_missing((file.name for files in parts.values() for file in files), rows, found.root)
+    if rows:
+        refuse_missing((file.name for files in parts.values() for file in files), rows, found.root)
     if rows:
         files, labels, names, columns = _described(found, used, rows, label, remarks)
         trains = [name in trained for name, inside in used.items() for _ in inside]
@@ -114,10 +115,11 @@ def _in_folders(
             chosen += files
             labels += [label_of[name]] * len(files)
             trains += [part in trained] * len(files)
-    loose = [file.name for part, files in used.items() for file in files if len(file.parts) < (3 if part else 2)]
+    odd = {part: [f for f in files if len(f.parts) != (3 if part else 2)] for part, files in used.items()}
+    loose = [file.name for part, files in odd.items() for file in files if len(file.parts) < (3 if part else 2)]
     if loose:
         remarks.append(f"images beside the class folders are not used ({len(loose):,}): {some(loose, most=5)}")
-    nested = [file.name for part, files in used.items() for file in files if len(file.parts) > (3 if part else 2)]
+    nested = [file.name for part, files in odd.items() for file in files if len(file.parts) > (3 if part else 2)]
     if nested:
         remarks.append(
             f"images in folders inside a class folder are of its class ({len(nested):,}): {some(nested, most=3)}"

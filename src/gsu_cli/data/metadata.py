@@ -30,7 +30,7 @@ def read_metadata(root: Path, files: Iterable[File]) -> dict[str, Row]:
         DataError: a file is unreadable, a row is wrong, or an image has two; the message names the line.
     """
     rows: dict[str, Row] = {}
-    for file in (file for file in files if file.parts[-1] in NAMES):
+    for file in (file for file in files if file.name.endswith(NAMES) and file.parts[-1] in NAMES):
         path = root.joinpath(*file.parts)
         for line, row in _rows(path):
             name = row.pop(KEY, None)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from gsu_cli.errors import DataError
+
+AT_ONCE = 10_000  # lines of a digest that are joined
 
 
 class File(NamedTuple):
     """A file: where it is below the folder, and what changes when its content does."""
 
     parts: tuple[str, ...]
+    name: str  # the same in one, ``cat/001.png``; made once, since a folder may hold a million
     marks: tuple[int, int, int]  # size, mtime, ctime (ns): unpacking an archive again may put an old mtime back
-
-    @property
-    def name(self) -> str:
-        """Below the folder, ``cat/001.png``."""
-        return "/".join(self.parts)
 
 
 class Walk(NamedTuple):
@@ -54,7 +54,13 @@ def walk(root: Path, what: str) -> Walk:
             f"`dataset.path` must be {what}", found=f"the file {root}" if root.exists() else f"no folder {root}"
         )
     found = Walk(root, [], [], [])
-    _into(os.fspath(root), (), found, ())
+    collects = gc.isenabled()
+    gc.disable()  # of three objects a file all stay, and looking through them for cycles takes as long as the listing
+    try:
+        _into(os.fspath(root), (), found, ())
+    finally:
+        if collects:
+            gc.enable()
     found.files.sort()
     found.folders.sort()
     found.hidden.sort()
@@ -74,26 +80,29 @@ def _into(folder: str, parts: tuple[str, ...], found: Walk, above: tuple[tuple[i
         this = stat.st_dev, stat.st_ino
         if this in above:
             return
+        before = "".join(f"{part}/" for part in parts)
         with os.scandir(folder) as entries:
-            for entry in entries:
-                if not entry.name.isprintable():  # a record and a terminal could not hold it
-                    raise _unprintable(entry.name, folder)
-                if entry.name.startswith(".") or entry.name == "__MACOSX":
-                    found.hidden.append("/".join((*parts, entry.name)))
+            for entry in sorted(entries, key=attrgetter("name")):  # what is sorted already is sorted at once
+                name = entry.name
+                if not name.isprintable():  # a record and a terminal could not hold it
+                    raise _unprintable(name, folder)
+                if name.startswith(".") or name == "__MACOSX":
+                    found.hidden.append(before + name)
                 elif entry.is_dir():
-                    found.folders.append((*parts, entry.name))
-                    _into(entry.path, (*parts, entry.name), found, (*above, this))
+                    found.folders.append((*parts, name))
+                    _into(entry.path, (*parts, name), found, (*above, this))
                 else:
                     info = entry.stat()
                     marks = info.st_size, info.st_mtime_ns, info.st_ctime_ns
-                    found.files.append(File((*parts, entry.name), marks))
+                    found.files.append(File((*parts, name), before + name, marks))
     except OSError as error:
         raise DataError(f"{error.filename or folder} must be readable", found=error.strerror) from None
 
 
-def digest(root: Path, files: Iterable[File]) -> str:
+def digest(root: Path, files: Sequence[File]) -> str:
     """sha256 of place, names and marks of these files, in order: what they are without reading them."""
     h = hashlib.sha256(os.fsencode(root.resolve()))
-    for file in files:
-        h.update(f"\n{file.name} {file.marks}".encode())
+    for first in range(0, len(files), AT_ONCE):
+        some = files[first : first + AT_ONCE]
+        h.update("".join([f"\n{name} ({size}, {m}, {c})" for _, name, (size, m, c) in some]).encode())
     return h.hexdigest()
