@@ -81,14 +81,6 @@ class Sgd(_Optimiser):
     def step(self) -> None:
         """Along the gradients that the weights hold."""
         moved = [w for w in self.weights if w.grad is not None]
-        sgd(
-            moved,
-            [w.grad for w in moved if w.grad is not None],
-            [],
-            weight_decay=0.0,
-            momentum=0.0,
-            lr=self.lr,
-            dampening=0.0,
-            nesterov=False,
-            maximize=False,
-        )
+        slopes = [w.grad for w in moved if w.grad is not None]
+        none = {"weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0}
+        sgd(moved, slopes, [], lr=self.lr, nesterov=False, maximize=False, **none)  # type: ignore[arg-type]
