@@ -57,6 +57,8 @@ MISTAKES = [
     ("unlearn dataset=mnist ~method.nope", 2, "found method.nope"),
     ("unlearn dataset=mnist +seed=1", 2, "+ must only add a setting that is not there yet; found +seed"),
     ("unlearn mnist", 2, "must read key=value; found mnist. Did you mean 'dataset=mnist'?"),
+    ("--verison", 2, "found --verison. Did you mean '--version'?"),
+    ("unlearn dataset=mnist paths", 2, "found paths. Type paths.data_dir=VALUE, paths.measured_dir=VALUE or "),
     ("unlearn dataset=mnist seed", 2, "must read key=value; found seed"),
     ("unlearn dataset=mnist method.lr=[1", 2, "must read key=value; found method.lr=[1"),
     ("unlearn dataset=mnist =x", 2, "must read key=value; found =x"),
@@ -106,6 +108,11 @@ MISTAKES = [
     ("unlearn -m dataset=mnist paths.output_dir=conf/unlearn.yaml/x", 1, "the output folder must be writable"),
     ("unlearn dataset=mnist hydra.run.dir=conf/unlearn.yaml/x", 1, "the output folder must be writable"),
 ]
+
+
+def test_a_group_that_takes_no_value_is_not_what_was_meant(in_process: Run) -> None:
+    code, _, err = in_process("unlearn", "dataset=mnist", "path")
+    assert (code, "paths=" in err, "found path" in err) == (2, False, True), err
 
 
 @pytest.mark.parametrize(("line", "code", "sentence"), MISTAKES)

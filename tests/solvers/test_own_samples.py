@@ -68,6 +68,8 @@ def test_samples_of_one_kind_are_refused(odds: float, n: int) -> None:
         UsageError, match=f"must generate samples with and without what is to be forgotten; found {n} of 50"
     ):
         own_samples(model, 50, lambda x: torch.full((len(x),), odds), seed=0)
+    with pytest.raises(UsageError, match=r"or raise method\.bank_images"):
+        own_samples(model, 50, lambda x: torch.full((len(x),), odds), seed=0)
 
 
 def test_it_forgets_within_the_budget() -> None:

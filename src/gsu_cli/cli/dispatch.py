@@ -21,6 +21,7 @@ from gsu_cli.cli.library import load_early
 from gsu_cli.errors import NotApplicableError, UsageError, did_you_mean, is_interrupt
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+SINGLE_WORDS = ("help", "--help", "--version", "--completion")
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 
@@ -136,7 +137,7 @@ def _run(app: App, words: list[str]) -> int:
 def _verb(word: str) -> str:
     if word in pages.VERBS:
         return word
-    way_out = did_you_mean(word, pages.VERBS) + "See `gsu --help`."
+    way_out = did_you_mean(word, (*pages.VERBS, *SINGLE_WORDS)) + "See `gsu --help`."
     raise UsageError(f"the first word must be one of {', '.join(pages.VERBS)}", found=word, way_out=way_out)
 
 

@@ -29,11 +29,13 @@ from omegaconf.errors import (
 
 from gsu_cli.cli.app import App
 from gsu_cli.cli.suggestions import (
+    groups_of_settings,
     known_keys,
     left_out_choice,
     left_out_of_the_table,
     of_other_choices,
     option_of,
+    parts_of,
     suggest_key,
     takes_list,
 )
@@ -115,8 +117,10 @@ def _unreadable(error: OverrideParseException, app: App) -> UsageError:
         if word in keys:
             after = [*app.overrides, ""][[*app.overrides, word].index(word) + 1]
             value = after if re.fullmatch(r"[\w.-]+", after) and after not in keys else "VALUE"
-            return UsageError(WORDS, found=word, way_out=f"Type {word}={value}")
-        way_out = f"Did you mean {groups[0] + '=' + word!r}? " if groups else suggest_key(word, keys, "=...")
+            way_out = f"Type {word}={value}" if not groups_of_settings([word], keys, app) else parts_of(word, keys)
+            return UsageError(WORDS, found=word, way_out=way_out)
+        with_value = sorted(set(keys) - set(groups_of_settings(keys, keys, app)))
+        way_out = f"Did you mean {groups[0] + '=' + word!r}? " if groups else suggest_key(word, with_value, "=...")
         return UsageError(WORDS, found=word, way_out=way_out)
     key, sign, value = word.partition("=")
     if not sign or not key or any(mark in value for mark in "'\""):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -116,6 +116,24 @@ def known_keys(app: App) -> list[str]:
         except Exception:  # noqa: BLE001, S112 - a hint must never hide the message it belongs to
             continue
     return sorted(groups)
+
+
+def groups_of_settings(names: Sequence[str], keys: Sequence[str], app: App) -> list[str]:
+    """Those of ``names`` that take no value themselves, such as ``forget``: settings stand below, and no choices."""
+    above = {key[:i] for key in keys for i, mark in enumerate(key) if mark == "."}
+    having_choices = choices(app.verb, app.conf_dir)
+    return [name for name in names if name in above and name not in having_choices]
+
+
+def parts_of(name: str, keys: Sequence[str]) -> str:
+    """A hint at the settings below ``name``.
+
+    >>> parts_of("forget", ["forget.class", "forget.sample", "seed"])
+    'Type forget.class=VALUE or forget.sample=VALUE. '
+    """
+    below = [f"{key}=VALUE" for key in keys if key.rpartition(".")[0] == name][:SHOWN]
+    *most, last = below
+    return f"Type {', '.join(most)}{' or ' if most else ''}{last}. "
 
 
 def _compose(app: App, overrides: list[str]) -> Any:

@@ -84,7 +84,9 @@ def generated_from(model: Any, noise: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def own_samples(model: Any, n: int, odds: Callable[[Tensor], Tensor], *, seed: int) -> OwnSamples:
+def own_samples(
+    model: Any, n: int, odds: Callable[[Tensor], Tensor], *, seed: int, option: str = "method.bank_images"
+) -> OwnSamples:
     """``n`` samples of a model.
 
     Args:
@@ -92,6 +94,7 @@ def own_samples(model: Any, n: int, odds: Callable[[Tensor], Tensor], *, seed: i
         n: samples.
         odds: images ``(m, c, h, w)`` -> the odds that they show what is to be forgotten, ``(m,)``.
         seed: of the noise.
+        option: that says how many samples, for the message.
 
     Raises:
         UsageError: none of them shows it, or none is retained.
@@ -103,7 +106,7 @@ def own_samples(model: Any, n: int, odds: Callable[[Tensor], Tensor], *, seed: i
         raise UsageError(
             "the model must generate samples with and without what is to be forgotten",
             found=f"{int(samples.shows.sum())} of {n} that the method's labeller says show it",
-            way_out="Forget what the model generates, or raise the number of samples",
+            way_out=f"Forget what the model generates, train it longer, or raise {option}",
         )
     return samples
 

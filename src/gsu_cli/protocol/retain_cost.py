@@ -162,7 +162,8 @@ class DriftCost:
         def verdict(x: Tensor) -> Tensor:  # as odds of 1 or 0: every sample is one or the other
             return labeller.shows(x).float()
 
-        kept = own_samples(task.model, n, verdict, seed=task.stream("check", "drift")).kept()
+        seed = task.stream("check", "drift")
+        kept = own_samples(task.model, n, verdict, seed=seed, option="protocol.images").kept()
         return cls(kept, kept.variance())
 
     @property
