@@ -297,6 +297,33 @@ def test_an_own_budget_whose_measure_starts_beyond_this_one_s_is_found_by_a_stra
     assert 0.8 * 0.02 <= best.relative_increase <= 0.02
 
 
+def test_where_a_line_leaves_nothing_nearly_nothing_is_asked_for():
+    """Even an own budget of 0 reads ``0.019``: the third trial is of nearly 0, not a tenth of the second, and so on."""
+
+    class Measured(Search):
+        def run(self, strength, options):
+            model, update, _ = super().run(strength, options)
+            said = 0.019 + 1.2 * strength
+            self.trials[-1].relative_increase = said
+            return model, update, said
+
+    found = []
+
+    class Look:
+        name = "look"
+
+        def __call__(self, task):
+            search = Measured(Plan("spender", Spender, Spender.strength, 0.02, Known()), task, retain_cost(task, 100))
+            found.append((search.largest(), [t.strength for t in search.trials]))
+            return Update("look")
+
+    run(Look())
+    (best, tried) = found[0]
+    assert len(tried) == 3
+    assert tried[2] < Spender.strength.low / 10
+    assert best.relative_increase <= 0.02
+
+
 class Steep:
     """Stops by itself; its very first step at a rate above 0.02 is beyond any budget."""
 

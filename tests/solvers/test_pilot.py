@@ -120,3 +120,21 @@ def test_a_layer_that_promises_less_is_not_looked_at_whole(monkeypatch: pytest.M
     taken = next(s["layer"] for s in details["shots"] if s["chosen"])
     assert taken == second["layer"], "the deepest is taken either way"
     assert all(torch.equal(all_looked[key], one_looked[key]) for key in all_looked)
+
+
+def test_no_weight_of_a_refit_is_estimated_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, split = attribute_world.trained(), attribute_world.split()
+    asked: list[tuple[int, float]] = []
+    estimate = Pilot.estimate
+
+    def noted(self: Pilot, theta: dict[str, Tensor]) -> float:
+        asked.append((id(self._part), float(sum(x.double().norm() for x in theta.values()))))
+        parts.append(self._part)  # kept, so that no other has its id
+        return estimate(self, theta)
+
+    parts: list[Any] = []
+    monkeypatch.setattr(Pilot, "estimate", noted)
+    _, update = unlearn(model, split, FisherSurgery(pilot_images=100), generator=torch.Generator().manual_seed(0))
+    assert len(asked) == len(set(asked))
+    searches = len(update.details["shots"]) + 1
+    assert len(asked) <= 4 * searches

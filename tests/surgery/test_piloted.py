@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, nan
+from math import inf, log, nan
 
 import pytest
 
@@ -70,3 +70,45 @@ def test_a_measurement_that_is_not_finite_counts_as_beyond() -> None:
     found = largest_step_estimated(steep, cost, BUDGET, **BRACKET)
     assert found.step <= 1.5
     assert steep(found.step) <= BUDGET
+
+
+def test_an_estimate_that_learns_is_asked_for_nothing_it_has_said() -> None:
+    """It is exact where the last measurement was, and what was known at first leads to that."""
+    asked: list[float] = []
+    anchor = [1.0, 1.0]  # by which factor it is off, near a step
+
+    def estimate(t: float) -> float:
+        asked.append(t)
+        return cost(t) * (1 + 0.2 * log(t / anchor[1])) * anchor[0]
+
+    measured: list[float] = []
+
+    def measure(t: float) -> float:
+        measured.append(t)
+        return cost(t)
+
+    def learn() -> None:
+        anchor[:] = [1.0, measured[-1]]
+
+    anchor[0] = 0.8
+    known = [(t, estimate(t)) for t in (2.0, 2.8, 2.9)]
+    asked.clear()
+    found = largest_step_estimated(measure, estimate, BUDGET, learn=learn, known=known, **BRACKET)
+    assert found.converged
+    assert [t for t, _ in found.evaluations] == measured
+    assert not set(measured) & set(asked)
+    assert len(measured) == 2
+    assert len(asked) <= 3
+
+
+def test_a_bracket_as_narrow_as_the_tolerance_ends_it() -> None:
+    """Where the cost is nearly a wall no step spends the budget, and a few measurements say so."""
+
+    def steep(t: float) -> float:
+        return 1e-7 if t <= 2.0 else 0.01 * t
+
+    found = largest_step_estimated(steep, steep, 1e-5, learn=lambda: None, **BRACKET)
+    assert found.converged
+    assert 2.0 / (1 + TOLERANCE) <= found.step <= 2.0
+    assert (found.step, found.relative_increase) in found.evaluations
+    assert len(found.evaluations) <= 4

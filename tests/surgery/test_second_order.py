@@ -51,6 +51,61 @@ def test_the_prediction_is_right_to_third_order():
     assert error[0] / error[1] == pytest.approx(1000, rel=0.1)
 
 
+AGAIN: list[str] = []
+
+
+class Slope(torch.autograd.Function):
+    """``2 x g``, which notes that it is differentiated."""
+
+    @staticmethod
+    def forward(ctx, x, g):
+        ctx.save_for_backward(x, g)
+        return 2 * x * g
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, g = ctx.saved_tensors
+        AGAIN.append("differentiated")
+        return 2 * g * grad, 2 * x * grad
+
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return Slope.apply(ctx.saved_tensors[0], grad)
+
+
+def test_nothing_is_differentiated_again_where_the_vector_is_zero():
+    def more(p: Vector) -> torch.Tensor:
+        return loss(p) + Square.apply(p["square"]).sum()
+
+    theta, v = _samplers.vector(1), _samplers.vector(2)
+    one, zero = {"square": torch.ones(2, dtype=torch.float64)}, {"square": torch.zeros(2, dtype=torch.float64)}
+    AGAIN.clear()
+    _, g, Hv = hessian_vector_product(more, {**theta, **one}, {**v, **zero})
+    assert not AGAIN
+    assert (g["square"].tolist(), Hv["square"].tolist()) == ([2.0, 2.0], [0.0, 0.0])
+    _asserts.assert_close({k: Hv[k] for k in v}, hessian_vector_product(loss, theta, v)[2], 1e-14)
+    hessian_vector_product(more, {**theta, **one}, {**v, **one})
+    assert AGAIN, "the negative control"
+
+
+def test_rows_are_those_of_the_whole_product():
+    theta, v = _samplers.vector(1), _samplers.vector(2)
+    v = {k: x if k == "w" else torch.zeros_like(x) for k, x in v.items()}
+    whole = hessian_vector_product(loss, theta, v)
+    part = hessian_vector_product(loss, theta, v, ["w"])
+    assert list(part[2]) == ["w"]
+    assert torch.equal(part[2]["w"], whole[2]["w"])
+    assert all(torch.equal(part[1][k], whole[1][k]) for k in theta)
+    assert dot(part[2], {"w": v["w"]}) == dot(whole[2], v)
+
+
 def test_linear_and_absent_parameters_have_no_curvature():
     v = {"w": torch.ones(2), "unused": torch.ones(1)}
     _, g, Hv = hessian_vector_product(lambda p: 3 * p["w"].sum(), v, v)

@@ -8,7 +8,7 @@ from typing import Any
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.surgery.second_order import Parabola, parabola
 from gsu_cli.surgery.streaming import accumulate_gradient, accumulate_product
-from gsu_cli.surgery.vectors import Vector
+from gsu_cli.surgery.vectors import Vector, select
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.weights import cosine
@@ -16,8 +16,10 @@ from gsu_cli.unlearning.weights import cosine
 
 def quadratic(loss: Any, theta: Vector, d: Vector) -> tuple[Vector, Parabola]:
     """The gradient of ``loss.blocks()`` at ``theta``, and what the loss does along ``d`` to second order."""
-    g, Hd = accumulate_product(loss.blocks(products=True), theta, d)
-    return g.vector, parabola(g.vector, Hd, d)
+    moved = [k for k, x in d.items() if bool(x.any())] or list(d)  # a refit moves one layer, and ``d.Hd`` asks no other
+    g, Hd = accumulate_product(loss.blocks(products=True), theta, d, moved)
+    along = parabola(select(g.vector, moved), Hd, select(d, moved))
+    return g.vector, along
 
 
 def foresee(

@@ -19,6 +19,7 @@ from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.posteriors import encoder_at_rest, posterior_codes
 from gsu_cli.objectives.redirect import Redirect
 from gsu_cli.objectives.targets import redirection
+from gsu_cli.solvers.at_start import AtStart
 from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.chosen import CHOSEN, chosen_solver, directions
@@ -96,9 +97,7 @@ class LatentSurgery:
             trial = first(retain, with_others(task, self.budget_images) if others else self.budget_images)
             cost = frozen_elbo(model, trial, seed=task.stream("budget"), latents=times)
             # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
-            n = min(CHECK_IMAGES, max(CHECK_VALUES // math.prod(split.dataset.shape), 100)) // (
-                2 if self._follows else 1
-            )
+            n = min(CHECK_IMAGES, max(CHECK_VALUES // math.prod(split.dataset.shape), 100)) // (1 + self._follows)
             seed = task.stream("check forget")
             checks = {"retain": frozen_elbo(model, first(retain, n), seed=task.stream("check retain"))}
             checks["forget"] = frozen_elbo(model, first(forget, n), seed=seed, what="the forget loss")
@@ -106,12 +105,13 @@ class LatentSurgery:
         if "least_squares" in ways and 0 < self._pilot_sites < len(cost):
             cost, loss = cost.folding(), loss.folding()
         names = list(model.generation_parameters())
-        start = parameters(model, names)
-        origin = {k: v.clone() for k, v in start.items()}
-        losses = cost.losses(origin)
+        origin = {k: v.clone() for k, v in parameters(model, names).items()}
+        known = AtStart.of(task, self, shares="least_squares" in ways)
+        losses = known("budget", lambda: cost.losses(origin))
         paid = base = float(wide(losses).mean())
-        before = {part: loss.mean(origin) for part, loss in checks.items()}
-        reached = redirect_before = loss.mean(origin)
+        before = known("checks", lambda: {part: loss.mean(origin) for part, loss in checks.items()})
+        apart = known("redirect", lambda: loss.losses(origin), len(loss))
+        reached = redirect_before = float(wide(apart).mean())
         update = Update("fisher_surgery", self.shots)
         log: list[dict[str, Any]] = []
         fisher, share = None, None
@@ -134,7 +134,8 @@ class LatentSurgery:
             done = (shot + 1) / self.shots
             bounds = [Bound(level.loss, level.limit(done))] if level is not None and level.ends else []
             bounds += [Bound(drift, drift.limit(done))] if drift is not None else []
-            problem = StepProblem(model, loss, cost, parameters(model, names), paid, budget, reached, tuple(bounds))
+            theta, each = parameters(model, names), apart if shot == 0 else None
+            problem = StepProblem(model, loss, cost, theta, paid, budget, reached, tuple(bounds), each)
             best = self._shot(task, ways, goal, problem, losses, retain, forget, log, fisher, share)
             fisher = None  # of the weights before this shot
             if shot == 0:
@@ -142,10 +143,10 @@ class LatentSurgery:
                     foresee(update, checks, origin, best, self.shots, follows=self._follows)
             add_(model, best.direction, best.step)
             now = parameters(model, names)
-            known = best.losses is not None  # then the search ended at these very weights
+            measured = best.losses is not None  # then the search ended at these very weights
             losses = cost.losses(now) if best.losses is None else best.losses
             spent, paid = paid, float(wide(losses).mean())
-            reached = best.redirect_loss if known else loss.mean(now)
+            reached = best.redirect_loss if measured else loss.mean(now)
             next(c for c in reversed(log) if c["chosen"])["realised_increase"] = relative_increase(paid, spent)
             task.on_progress(shot + 1, self.shots, paid)
         if not self._follows:  # else they will be of another encoder

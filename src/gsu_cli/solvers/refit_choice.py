@@ -3,7 +3,8 @@
 Of a layer's refit all sites of the budget are looked at once, where a blind estimate leads: from there on the estimate
 is good to a few percent (see `solvers.pilot`), and so is the redirect loss of a part of the sites to redirect. The
 sites that one layer's refit moves most are those that another's does: the deepest layer is looked at first, and what
-it has taught tells whether a layer before it is worth a look of its own.
+it has taught tells whether a layer before it is worth a look of its own, and where. A change that is taken longer costs
+about as much where it is as far, so its search begins there. What one search has found out, the next one knows.
 """
 
 from __future__ import annotations
@@ -16,24 +17,34 @@ from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refit_rays import Ray, Redirected
 from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
-from gsu_cli.surgery.laws import power_law, power_law_between
+from gsu_cli.surgery.bent import slope_of
+from gsu_cli.surgery.crossing import crossing
+from gsu_cli.surgery.laws import Trials
 from gsu_cli.surgery.least_squares import Refit
 from gsu_cli.surgery.piloted import largest_step_estimated
-from gsu_cli.surgery.steps import StepSearch, largest_step_within
+from gsu_cli.surgery.steps import StepSearch
 
 BLIND = 0.3  # of the budget: how near to it a blind estimate is taken
+SLOPE = 2.0  # of a cost that nothing is known of, as `bent.bent` has it
 LIKELY = 0.7  # of the best decrease of the redirect loss: a layer that promises less is not looked at whole
 Evaluations = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A candidate by estimates, and what its measurement goes on from."""
+    """A candidate by estimates, and what its measurement goes on from: ``looks`` are ``(weight, cost)``."""
 
     candidate: Candidate
     ray: Ray
     weight: float
     pilot: Pilot
+    looks: Trials
+    allowed: float
+
+    @property
+    def slope(self) -> float:
+        """Of the cost along this ray, near the budget."""
+        return slope_of(self.looks, self.allowed) or SLOPE
 
 
 def refits_by_estimates(
@@ -55,28 +66,31 @@ def refits_by_estimates(
     look = Redirected(problem)
     tried: list[Trial] = []
     for refit in reversed(refits):
-        own, ray = pilot.fresh(), Ray(problem, refit, 1.0)
+        own, ray, slope, where = pilot.fresh(), Ray(problem, refit, 1.0), SLOPE, None
         if tried:
             best = _taken(tried, problem)
             known = best.pilot.known()
-            near = _trial(ray, known, bracket, None, look, refit.images, (), BLIND)
+            near = _trial(ray, known, bracket, look, refit.images, guess=best.weight, slope=best.slope, tolerance=BLIND)
             if near and _lowers(near[0], problem) < LIKELY * _lowers(best, problem):
                 tried = near + tried
                 continue
             passed = best.candidate.images + known.images + len(look.part) * len(near)
             tried = [replace(t, candidate=replace(t.candidate, images=passed)) if t is best else t for t in tried]
-        blind = _searched(ray, own, bracket, BLIND, None).step
-        if blind == 0:
+            where, slope = (near[0].weight, near[0].slope) if near else (None, SLOPE)
+        if where is None:
+            blind = _searched(ray, own, bracket, BLIND)
+            where, slope = blind.step, slope_of(blind.evaluations, problem.allowed) or SLOPE
+        if where == 0:
             continue
-        found = _increase(ray, own, blind)
+        seen = (where, _increase(ray, own, where))
         own.learn()
-        guess = power_law([(blind, found)], (1 - TOLERANCE / 2) * problem.allowed)
-        tried = _trial(ray, own, bracket, guess, look, refit.images, ((blind, found),)) + tried
+        tried = _trial(ray, own, bracket, look, refit.images, measured=(seen,), slope=slope) + tried
     if tried:
         first = _taken(tried, problem)
         for length in lengths:
-            own = first.pilot.known()
-            tried += _trial(replace(first.ray, length=length), own, bracket, first.weight, look, 0, ())
+            own, longer = first.pilot.known(), replace(first.ray, length=length)
+            guess = longer.as_far_as(first.candidate.step, first.weight)
+            tried += _trial(longer, own, bracket, look, 0, guess=guess, slope=first.slope)
             if _taken(tried, problem) is tried[-1] and tried[-1].ray.length == length:
                 break
     left = tried
@@ -106,16 +120,23 @@ def _increase(ray: Ray, pilot: Pilot, weight: float) -> float:
 
 
 def _searched(
-    ray: Ray, pilot: Pilot, bracket: tuple[float, float], tolerance: float, guess: float | None
+    ray: Ray,
+    pilot: Pilot,
+    bracket: tuple[float, float],
+    tolerance: float,
+    guess: float | None = None,
+    known: Trials = (),
+    slope: float = SLOPE,
 ) -> StepSearch:
-    return largest_step_within(
+    return crossing(
         lambda weight: pilot.estimate(ray.at(weight)) / abs(ray.problem.loss),
         ray.problem.allowed,
         low=bracket[0],
         high=bracket[1],
         rel_tol=tolerance,
         guess=guess,
-        law=power_law_between,
+        known=known,
+        slope=slope,
     )
 
 
@@ -123,14 +144,16 @@ def _trial(
     ray: Ray,
     pilot: Pilot,
     bracket: tuple[float, float],
-    guess: float | None,
     look: Redirected,
     passed: int,
-    measured: Evaluations,
+    *,
+    measured: Evaluations = (),
+    guess: float | None = None,
+    slope: float = SLOPE,
     tolerance: float = TOLERANCE,
 ) -> list[Trial]:
     """As far as the budget allows by estimates; none where that is nowhere."""
-    search = _searched(ray, pilot, bracket, tolerance, guess)
+    search = _searched(ray, pilot, bracket, tolerance, guess, measured, slope)
     d, step = ray.step(search.step) if search.step else ({}, 0.0)
     if step == 0:
         return []
@@ -147,7 +170,7 @@ def _trial(
         solver="least_squares",
         estimated=True,
     )
-    return [Trial(candidate, ray, search.step, pilot)]
+    return [Trial(candidate, ray, search.step, pilot, search.evaluations, ray.problem.allowed)]
 
 
 def _measured(trial: Trial, bracket: tuple[float, float]) -> Candidate | None:
@@ -163,6 +186,7 @@ def _measured(trial: Trial, bracket: tuple[float, float]) -> Candidate | None:
         rel_tol=TOLERANCE,
         guess=trial.weight,
         learn=pilot.learn,
+        known=trial.looks,
     )
     d, step = ray.step(search.step) if search.step else ({}, 0.0)
     if step == 0:

@@ -8,9 +8,12 @@ import torch
 
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.solvers.step_problem import StepProblem
+from gsu_cli.surgery.crossing import crossing
+from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.least_squares import Refit
 from gsu_cli.surgery.vectors import Vector, add_scaled, norm, scale
 
+CLOSE = 0.02  # of a length, how nearly another is as long
 SITES = 700  # to redirect, on which refits are compared
 
 
@@ -32,14 +35,21 @@ class Ray:
         """The weights after the step."""
         return self.problem.at(*self.step(weight))
 
+    def as_far_as(self, step: float, weight: float) -> float:
+        """The weight, near ``weight``, at which the change is as long as ``step``."""
+        found = crossing(lambda w: self.step(w)[1], step, low=weight, high=weight * 2, rel_tol=CLOSE, guess=weight)
+        return found.step or weight
+
 
 class Redirected:
     """The redirect loss of a part of the sites, as the whole one would be if all changed alike."""
 
     def __init__(self, problem: StepProblem) -> None:
         n = len(problem.goal)
-        self.part = problem.goal[torch.arange(0, n, max(1, n // SITES))]
-        self.scale = problem.before / self.part.mean(problem.theta)
+        index = torch.arange(0, n, max(1, n // SITES))
+        self.part, each = problem.goal[index], problem.before_each
+        start = self.part.mean(problem.theta) if each is None else float(wide(each[index]).mean())
+        self.scale = problem.before / start
 
     def __call__(self, theta: Vector) -> float:
         try:

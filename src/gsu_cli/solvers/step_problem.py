@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from torch import Tensor
+
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.surgery.steps import largest_step_within
@@ -55,6 +57,7 @@ class StepProblem:
         limit: the largest retain loss allowed, nats per image.
         before: the redirect loss at ``theta``, nats per image.
         bounds: what else bounds a step.
+        before_each: ``(n,)``, the redirect loss at each site, where it is known.
     """
 
     model: Any
@@ -65,6 +68,7 @@ class StepProblem:
     limit: float
     before: float
     bounds: tuple[Bound, ...] = ()
+    before_each: Tensor | None = None
 
     def relative_increase(self, theta: Vector) -> float:
         """Relative change of the retain loss."""

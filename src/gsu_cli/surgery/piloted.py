@@ -1,7 +1,7 @@
 """How far to go where a measurement is dear: searched on an estimate, decided by the measurement itself.
 
 The estimate is made of a part of the images under the same noise before and after, so it follows the cost along a ray
-up to a factor that hardly changes; each whole measurement corrects the factor. What is accepted was measured whole.
+up to a factor that hardly changes. Each whole measurement corrects it. What is accepted was measured whole.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from functools import partial
 from math import inf, isfinite
 
 from gsu_cli.errors import NonFiniteError
-from gsu_cli.surgery.laws import power_law_between as law
+from gsu_cli.surgery.bent import bent, slope_of
+from gsu_cli.surgery.crossing import crossing
+from gsu_cli.surgery.laws import Trials, power_law_between
 from gsu_cli.surgery.steps import StepSearch, largest_step_within
 
 ROUNDS = 4  # whole measurements, before the search goes on without an estimate
@@ -26,7 +28,8 @@ def largest_step_estimated(
     high: float,
     rel_tol: float = 0.02,
     guess: float | None = None,
-    learn: Callable[[], None] = lambda: None,
+    learn: Callable[[], None] | None = None,
+    known: Trials = (),
 ) -> StepSearch:
     """What `steps.largest_step_within` finds, with fewer calls of ``increase_of``.
 
@@ -34,7 +37,9 @@ def largest_step_estimated(
         increase_of: step -> relative increase of the loss, dear.
         estimate_of: the same of a part of the images, cheap; it may be off by any factor, and decides nothing.
         budget, low, high, rel_tol, guess: see `steps.largest_step_within`.
-        learn: called after each measurement; the estimate may then be a better one.
+        learn: called after each measurement; from then on the estimate is exact there. None: it is corrected by the
+            factor by which it was off.
+        known: ``(step, estimate)`` from before, by the estimate as it is at first.
 
     Returns:
         The step and every call of ``increase_of``; where no estimate leads into the budget, what
@@ -45,28 +50,39 @@ def largest_step_estimated(
         >>> 0.98 < found.step <= 1.0, len(found.evaluations) <= 2
         (True, True)
     """
-    aim, factor, step = (1 - rel_tol / 2) * budget, 1.0, guess
+    aim, factor, slope, step = (1 - rel_tol / 2) * budget, 1.0, 2.0, guess
     trials: list[tuple[float, float]] = []
-    within = 0.0
+    within, beyond = (0.0, 0.0), inf
     for _ in range(ROUNDS):
         estimate = partial(_scaled, estimate_of, factor)
-        cheap = largest_step_within(estimate, budget, low=low, high=high, rel_tol=rel_tol, guess=step, law=law)
-        step = law(cheap.evaluations, aim) if cheap.step > 0 else None
+        search = partial(crossing, estimate, budget, low=low, high=high, rel_tol=rel_tol)
+        cheap = search(guess=step, known=known, slope=slope)
+        step = bent(cheap.evaluations, aim) if cheap.step > 0 else None
         if step is None:
             break
+        slope = slope_of(cheap.evaluations, aim) or slope
         found = _measured(increase_of, step)
         trials.append((step, found))
-        learn()
         if found <= budget:
-            within = max(within, step)
-            if found >= (1 - rel_tol) * budget:
-                return StepSearch(step, found, tuple(trials), True)
-        estimated = _measured(estimate_of, step)
-        if not (isfinite(found) and found > 0 and isfinite(estimated) and estimated > 0):
+            within = max(within, (step, found))
+        else:
+            beyond = min(beyond, step)
+        if within[0] > 0 and (within[1] >= (1 - rel_tol) * budget or beyond <= within[0] * (1 + rel_tol)):
+            return StepSearch(*within, tuple(trials), True)
+        if not isfinite(found):
             break
-        factor = found / estimated
-    start = within or step or guess
-    rest = largest_step_within(increase_of, budget, low=low, high=high, rel_tol=rel_tol, guess=start, law=law)
+        if learn is None:
+            estimated = _measured(estimate_of, step)
+            if not (found > 0 and isfinite(estimated) and estimated > 0):
+                break
+            factor, known = found / estimated, ((step, found),)
+        else:
+            learn()
+            known = tuple(trials)
+    start = within[0] or step or guess
+    rest = largest_step_within(
+        increase_of, budget, low=low, high=high, rel_tol=rel_tol, guess=start, law=power_law_between
+    )
     return StepSearch(rest.step, rest.relative_increase, (*trials, *rest.evaluations), rest.converged)
 
 

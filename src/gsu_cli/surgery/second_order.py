@@ -6,7 +6,7 @@ the whole parabola. After surgery ``g_r.d = 0`` and the second term is the price
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import torch
@@ -53,17 +53,18 @@ def parabola(g: VectorLike, Hd: VectorLike, d: VectorLike) -> Parabola:
 
 
 def hessian_vector_product(
-    loss: Callable[[Vector], Tensor], theta: VectorLike, v: VectorLike
+    loss: Callable[[Vector], Tensor], theta: VectorLike, v: VectorLike, rows: Collection[str] | None = None
 ) -> tuple[Tensor, Vector, Vector]:
     """``(L, g, H v)`` at ``theta`` by differentiating ``g.v`` (Pearlmutter 1994); ``loss`` is called once.
 
     Double backward rather than forward-over-reverse: every op that trains supports it, and a loss that samples noise
-    sees that noise once.
+    sees that noise once. Where ``v`` is 0 nothing is differentiated again.
 
     Args:
         loss: parameter vector -> scalar, twice differentiable.
         theta: where; detached copies are used.
         v: the vector, with the names of ``theta``.
+        rows: names whose part of ``H v`` is wanted; None: all.
 
     Example:
         >>> L, g, Hv = hessian_vector_product(lambda p: (p["w"] ** 3).sum(), {"w": torch.tensor([1.0, 2.0])},
@@ -71,20 +72,18 @@ def hessian_vector_product(
         >>> L.item(), g["w"].tolist(), Hv["w"].tolist()
         (9.0, [3.0, 12.0], [6.0, 12.0])
     """
-    names = list(theta)
-    leaves = {k: theta[k].detach().clone().requires_grad_() for k in names}
+    leaves = {k: x.detach().clone().requires_grad_() for k, x in theta.items()}
+    wanted = {k: x for k, x in leaves.items() if rows is None or k in rows}
     with torch.enable_grad():
         value = loss(leaves)
-        points = list(leaves.values())
         # a parameter that the loss does not depend on, or only linearly, has a zero row
-        g = torch.autograd.grad(value, points, create_graph=True, materialize_grads=True)
-        slope = sum(((x * v[k]).sum() for k, x in zip(names, g, strict=True)), torch.zeros_like(value))
-        if slope.requires_grad:
-            Hv = torch.autograd.grad(slope, points, materialize_grads=True)
-        else:
-            Hv = tuple(torch.zeros_like(x) for x in points)
+        g = torch.autograd.grad(value, list(leaves.values()), create_graph=True, materialize_grads=True)
+        slope = sum(((x * v[k]).sum() for k, x in zip(leaves, g, strict=True) if v[k].any()), torch.zeros_like(value))
+        points = list(wanted.values())
+        zero = tuple(torch.zeros_like(x) for x in points)
+        Hv = torch.autograd.grad(slope, points, materialize_grads=True) if slope.requires_grad and points else zero
     return (
         value.detach(),
-        {k: x.detach() for k, x in zip(names, g, strict=True)},
-        {k: x.detach() for k, x in zip(names, Hv, strict=True)},
+        {k: x.detach() for k, x in zip(leaves, g, strict=True)},
+        {k: x.detach() for k, x in zip(wanted, Hv, strict=True)},
     )

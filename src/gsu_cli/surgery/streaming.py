@@ -6,7 +6,7 @@ of the parameters that returns one loss per image; the mean is over images, so b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -46,8 +46,10 @@ def accumulate_gradient(blocks: Iterable[BlockLoss], theta: VectorLike) -> LossG
     return _Sum.of(blocks, theta).mean(theta)
 
 
-def accumulate_product(blocks: Iterable[BlockLoss], theta: VectorLike, v: VectorLike) -> tuple[LossGradient, Vector]:
-    """The mean gradient ``g`` at ``theta`` and the mean ``H v``, each block evaluated once.
+def accumulate_product(
+    blocks: Iterable[BlockLoss], theta: VectorLike, v: VectorLike, rows: Collection[str] | None = None
+) -> tuple[LossGradient, Vector]:
+    """The mean gradient ``g`` at ``theta`` and the mean ``H v``, or ``rows`` of it, each block evaluated once.
 
     Example:
         >>> _, Hv = accumulate_product([lambda p: p["w"] ** 2 * torch.tensor([1.0, 3.0])],
@@ -55,7 +57,7 @@ def accumulate_product(blocks: Iterable[BlockLoss], theta: VectorLike, v: Vector
         >>> Hv["w"].item()
         4.0
     """
-    total = _Sum.of(blocks, theta, v)
+    total = _Sum.of(blocks, theta, v, rows)
     return total.mean(theta), total.mean_product(theta)
 
 
@@ -73,9 +75,15 @@ class _Sum:
         self.Hv: Vector = {}
 
     @classmethod
-    def of(cls, blocks: Iterable[BlockLoss], theta: VectorLike, v: VectorLike | None = None) -> _Sum:
+    def of(
+        cls,
+        blocks: Iterable[BlockLoss],
+        theta: VectorLike,
+        v: VectorLike | None = None,
+        rows: Collection[str] | None = None,
+    ) -> _Sum:
         found = cls()
-        for b, terms in enumerate(ranks().in_order(blocks, lambda _, f: _terms(f, theta, v))):
+        for b, terms in enumerate(ranks().in_order(blocks, lambda _, f: _terms(f, theta, v, rows))):
             found._add(terms, b)
         return found
 
@@ -98,7 +106,7 @@ class _Sum:
         return {k: (x / self.n).to(like[k]) for k, x in self.Hv.items()}
 
 
-def _terms(f: BlockLoss, theta: VectorLike, v: VectorLike | None) -> Vector:
+def _terms(f: BlockLoss, theta: VectorLike, v: VectorLike | None, rows: Collection[str] | None) -> Vector:
     """What a block adds: its losses, their number and sum, and its part of ``g`` and ``H v``."""
     seen: list[Tensor] = []
 
@@ -114,7 +122,7 @@ def _terms(f: BlockLoss, theta: VectorLike, v: VectorLike | None) -> Vector:
             g = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
         vectors = {"g": dict(zip(leaves, g, strict=True))}
     else:
-        value, gradient, Hv = hessian_vector_product(total, theta, v)
+        value, gradient, Hv = hessian_vector_product(total, theta, v, rows)
         vectors = {"g": gradient, "Hv": Hv}
     named = {f"{kind} {k}": x for kind, vector in vectors.items() for k, x in vector.items()}
     return {"losses": seen[0], "n": torch.tensor(len(seen[0])), "sum": value.detach(), **named}
