@@ -38,6 +38,14 @@ def test_the_metric(context, subject):
     assert (m.n, m.judge, m.better) == (300, "cnn", "higher")
 
 
+def test_the_ends_are_students_of_the_parts():
+    p = torch.rand(400, 3, generator=torch.Generator().manual_seed(0)).softmax(1)
+    low, high = InceptionScore(10)._interval(2.0, p)
+    parts = torch.tensor([inception_score(part) for part in p.tensor_split(10)], dtype=torch.float64)
+    half = 2.2621571628 * parts.std().item() / 10**0.5  # nine degrees of freedom; the normal quantile is 1.96
+    assert (low, high) == (pytest.approx(2.0 - half), pytest.approx(2.0 + half))
+
+
 @pytest.mark.parametrize("n", [1, 5, 99])
 def test_few_images_have_a_score_and_no_interval(n, context, subject):
     (m,) = InceptionScore(splits=10)(EvaluatedModel("original", subject.pixels[:n]), context)

@@ -80,6 +80,24 @@ def test_kid_is_that_of_a_hand() -> None:
     assert m.low < m.value < m.high
 
 
+def test_the_ends_are_students_of_ten_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[float] = []
+    once = Kid._kid
+
+    def kept(*args: Any) -> float:
+        found.append(once(*args))
+        return found[-1]
+
+    monkeypatch.setattr(Kid, "_kid", kept)
+    rng = torch.Generator().manual_seed(0)
+    own, real = (torch.randint(0, 99, (100, 1, 1, 1), generator=rng).to(torch.uint8) for _ in range(2))
+    (m,) = measured(Kid(subsets=1, subset_size=100), own, real)
+    value, *parts = found
+    half = 2.2621571628 * torch.tensor(parts, dtype=torch.float64).std().item() / len(parts) ** 0.5
+    assert len(parts) == 10
+    assert (m.value, m.low, m.high) == (value, pytest.approx(value - half), pytest.approx(value + half))
+
+
 def test_of_one_distribution_kid_is_about_zero_and_of_another_far_from_it() -> None:
     g = torch.Generator().manual_seed(0)
     one, other = (torch.randint(0, 100, (400, 1, 1, 1), generator=g).to(torch.uint8) for _ in range(2))

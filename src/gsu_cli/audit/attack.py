@@ -6,12 +6,13 @@ and of the difference of two on the same images); Carlini et al., arXiv 2112.035
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from gsu_cli.evaluation.intervals import wilson
-from gsu_cli.evaluation.placements import half_width, placements
+from gsu_cli.evaluation.placements import area_interval, half_width, half_width_by_image, placements
 
 LEAST = 2  # of members and of others, for an interval
 
@@ -24,14 +25,16 @@ class Auc:
         value: P(score of a member > score of another), ties by half.
         members: for each member, the share of others that it beats, ``(n,)`` float64.
         others: for each other, the share of members that beat it, ``(m,)`` float64.
+        images: where several scores are of one image, the place of each one's image, of members and of others.
     """
 
     value: float
     members: Tensor
     others: Tensor
+    images: tuple[Tensor, Tensor] | None = None
 
     @classmethod
-    def of(cls, members: Tensor, others: Tensor) -> Auc:
+    def of(cls, members: Tensor, others: Tensor, images: tuple[Tensor, Tensor] | None = None) -> Auc:
         """Of the scores of members ``(n,)`` and of others ``(m,)``.
 
         >>> import torch
@@ -39,26 +42,31 @@ class Auc:
         0.875
         """
         members, others = members.double(), others.double()
-        return cls(
-            float(placements(members, others).mean()), placements(members, others), 1 - placements(others, members)
-        )
+        own = placements(members, others)
+        return cls(float(own.mean()), own, 1 - placements(others, members), images)
 
     def interval(self) -> tuple[float, float] | None:
         """95 %, within [0, 1]; None of fewer than two members or others."""
-        return _interval(self.value, self.members, self.others, 0.0)
+        return None if self._few() else area_interval(self.value, self.members, self.others, self.images)
 
     def minus(self, other: Auc) -> tuple[float, float, float] | None:
-        """Difference to an AUC of the same images in the same order, with its 95 % interval; None of too few."""
+        """Difference to an AUC of the same images in the same order, with its 95 % interval; None of too few.
+
+        Where both tell all members from all others, no placement differs: it is made of the intervals of both, then.
+        """
         value = self.value - other.value
-        found = _interval(value, self.members - other.members, self.others - other.others, -1.0)
-        return None if found is None else (value, *found)
+        if self._few():
+            return None
+        both = self.members - other.members, self.others - other.others
+        down = up = half_width(*both) if self.images is None else half_width_by_image(*both, self.images)
+        if not down and self.value in (0.0, 1.0):
+            (a, b), (c, d) = (area_interval(auc.value, auc.members, auc.others, auc.images) for auc in (self, other))
+            down, up = math.hypot(self.value - a, d - other.value), math.hypot(b - self.value, other.value - c)
+        return value, max(-1.0, value - down), min(1.0, value + up)
 
-
-def _interval(value: float, members: Tensor, others: Tensor, least: float) -> tuple[float, float] | None:
-    if min(len(members), len(others)) < LEAST:
-        return None
-    half = half_width(members, others)
-    return max(least, value - half), min(1.0, value + half)
+    def _few(self) -> bool:
+        several = (self.members, self.others) if self.images is None else tuple(x.unique() for x in self.images)
+        return min(map(len, several)) < LEAST
 
 
 def true_positives(members: Tensor, others: Tensor, rate: float = 0.01) -> tuple[float, float, float] | None:

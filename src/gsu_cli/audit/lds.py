@@ -24,7 +24,7 @@ from gsu_cli.audit.plotted import Dots, dots
 from gsu_cli.audit.predictions import Curved, Prediction, predictions
 from gsu_cli.checks import as_choices
 from gsu_cli.curvature.damped import SOLVERS, CurvatureName, SolverName
-from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.intervals import quantile95
 from gsu_cli.models.protocols import IMAGE_SITES, lacking
 from gsu_cli.run.record import Measurement
 
@@ -80,8 +80,10 @@ def _scores(a: Audited, design: LeaveOut, models: Tensor, p: Prediction) -> list
         if not realised.shape[1]:
             continue
         value, error = jackknifed(changes, realised)
-        low, high = max(-1.0, value - Z95 * error), min(1.0, value + Z95 * error)
-        rows.append(Measurement(_name(p, part), a.name, value, low, high, int(models.sum()), sha256=a.sha256))
+        n_models = int(models.sum())
+        half = quantile95(n_models) * error
+        low, high = max(-1.0, value - half), min(1.0, value + half)
+        rows.append(Measurement(_name(p, part), a.name, value, low, high, n_models, sha256=a.sha256))
     if p.damping:
         row = (f"residual_{p.solver}_at_{p.damping:g}", a.name, p.residual)
         rows.append(Measurement(*row, n=int(models.sum()), sha256=a.sha256))

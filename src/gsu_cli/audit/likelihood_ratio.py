@@ -12,9 +12,9 @@ models of the design:
 under the models of the design that never saw them, each scored with the rest of the design. The audited model is scored
 with as many: for each image, one of the models without it is left out. So 0.5 is what a model gets that was never
 trained on the images, and *in* stands beside: what models get that were. An AUC below 0.5 is no success: the images
-stand out as worse than never seen. Every loss is taken relative to the model's mean over held-out images,
-because models of half of the data are worse at everything; where a retrained model is known its AUC decides, as that
-difference is not the same for all images.
+stand out as worse than never seen. Every loss is taken relative to the model's mean over held-out images, because
+models of half of the data are worse at everything; where a retrained model is known its AUC decides, as that difference
+is not the same for all images. Intervals are over the images, of each of which there are several scores.
 """
 
 from __future__ import annotations
@@ -54,12 +54,14 @@ class LikelihoodRatio:
         for name, attack in ATTACKS.items():
             score = attack(design, index)
             without, within = [], []
+            trained, place = design.trained_on[:, index], torch.arange(len(index))
+            of_others = torch.cat([place[~row] for row in trained])
             for k in range(len(design.trained_on)):
                 s = score(_levelled(design.losses["loss"][k].double(), design.n), torch.tensor(k))
                 without.append(s[~design.trained_on[k, index]])
                 within.append(s[design.trained_on[k, index]])
             others = torch.cat(without)
-            auc_in = Auc.of(torch.cat(within), others)
+            auc_in = Auc.of(torch.cat(within), others, (torch.cat([place[row] for row in trained]), of_others))
             low, high = auc_in.interval() or (None, None)
             found.append(
                 Measurement(
@@ -72,7 +74,7 @@ class LikelihoodRatio:
                 noise = Noise.of(design.about)
                 losses = torch.cat([case.at_noise(noise, a, "train"), case.at_noise(noise, a, "heldout")])
                 own = _own(score, _levelled(losses, design.n), design, index)
-                aucs[a.name] = auc = Auc.of(own, others)
+                aucs[a.name] = auc = Auc.of(own, others, (place, of_others))
                 low, high = auc.interval() or (None, None)
                 n = len(own) + len(others)
                 found.append(Measurement(f"auc_{name}", a.name, auc.value, low, high, n, "share", sha256=a.sha256))

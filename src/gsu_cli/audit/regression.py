@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from gsu_cli.audit.base import Audited, null
-from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.intervals import Z95, quantile95
 from gsu_cli.run.record import Measurement
 
 LEAST = 4
@@ -49,11 +49,11 @@ class Line:
         return cls(n, slope, error, xy / math.sqrt(xx * yy) if yy > 0 else None)
 
     def rows(self, name: str, a: Audited) -> list[Measurement]:
-        """``<name>_slope`` with its normal interval and ``<name>_correlation`` with Fisher's."""
+        """``<name>_slope`` with its interval, Student's of few, and ``<name>_correlation`` with Fisher's."""
         few = f"needs {LEAST} images that differ, found {self.n}"
         if self.slope is None or self.slope_error is None:
             return [null(f"{name}_slope", a, few), null(f"{name}_correlation", a, few)]
-        half = Z95 * self.slope_error
+        half = quantile95(self.n - 1) * self.slope_error  # two degrees of freedom are the line's
         slope = Measurement(
             f"{name}_slope", a.name, self.slope, self.slope - half, self.slope + half, self.n, sha256=a.sha256
         )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gsu_cli.audit.base import Audited
 from gsu_cli.audit.leave_out import LOSS, LeaveOut
-from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.intervals import quantile95
 from gsu_cli.run.record import Measurement
 
 
@@ -22,7 +22,7 @@ class Rise:
         predicted: by damping, mean over the models that lack as many, in the unit of the loss.
         realised: the same as it is.
         floor: root mean square of the same between one model of all images and others.
-        half: half the width of the 95 % interval of ``realised``, by the floor.
+        half: half the width of the 95 % interval of ``realised``, by the floor: Student's, of the models of all images.
         models: that lack as many.
     """
 
@@ -77,7 +77,7 @@ def rises_of(design: LeaveOut, changes: Mapping[float, Tensor], part: str) -> li
             d: sum(float(rows[k, index].mean()) for k, index in at.items()) / len(at) for d, rows in changes.items()
         }
         realised = sum(float((L[k] - whole.mean(0))[index].mean()) for k, index in at.items()) / len(at)
-        half = Z95 * (seeds * (1 / len(at) + 1 / m)) ** 0.5
+        half = quantile95(m) * (seeds * (1 / len(at) + 1 / m)) ** 0.5
         found.append(Rise(size, n, predicted, realised, square**0.5, half, len(at)))
     return found
 

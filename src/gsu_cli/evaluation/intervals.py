@@ -18,11 +18,33 @@ def quantile95(n: int) -> float:
     >>> [round(quantile95(n), 3) for n in (2, 5, 29, 30)]
     [12.706, 2.776, 2.048, 1.96]
     """
-    if n >= SMALL:
-        return Z95
+    return Z95 if n >= SMALL else student95(n - 1)
+
+
+def student95(freedom: float) -> float:
+    """Two-sided 95 % quantile of Student's distribution, for any number of degrees of freedom above 0.
+
+    >>> round(student95(2), 3)
+    4.303
+    """
     from scipy.special import stdtrit  # here: it takes a tenth of a second, and few runs have so few values
 
-    return float(stdtrit(n - 1, 0.975))
+    return float(stdtrit(freedom, 0.975))
+
+
+def welch(variance: float, n: int, other: float, m: int) -> float:
+    """Half the 95 % interval of a difference of two means, of ``n`` values with a variance and of ``m`` with another.
+
+    With Welch's quantile where one of the two has fewer than `SMALL` values (Welch 1947, Biometrika 34).
+
+    >>> round(welch(1.0, 2, 1.0, 2), 3), round(welch(1.0, 50, 1.0, 50), 3)
+    (4.303, 0.392)
+    """
+    a, b = variance / n, other / m
+    error = math.sqrt(a + b)
+    if min(n, m) >= SMALL or not error:
+        return Z95 * error
+    return student95((a + b) ** 2 / (a * a / (n - 1) + b * b / (m - 1))) * error
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:

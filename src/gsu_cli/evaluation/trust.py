@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from gsu_cli.data.split import Split
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
-from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.evaluation.kind import Kind
 from gsu_cli.evaluation.real_images import real_images
 from gsu_cli.judges.base import AttributeVerdict, Judge, Verdict
@@ -66,11 +68,13 @@ def trust_report(
 
 
 def _balanced(said: Tensor, truth: Tensor, real: EvaluatedModel, judge: Judge) -> Measurement:
-    """The mean over classes of the share that is named rightly, with a normal interval; null for no images."""
+    """The mean over classes of the share named rightly, its interval made of Wilson's of each; null for no images."""
     if not len(truth):
         return BALANCED.share(real, judge, truth.bool())
     right = [(said[truth == c] == c).double() for c in torch.unique(truth)]
-    mean = torch.stack([r.mean() for r in right]).mean().item()
-    half = Z95 * sum(r.var(correction=0).item() / len(r) for r in right) ** 0.5 / len(right)
-    low, high = max(0.0, mean - half), min(1.0, mean + half)
-    return BALANCED.of(real, mean, low, high, len(truth), judge=judge)
+    shares = [r.mean().item() for r in right]
+    ends = [wilson(int(r.sum()), len(r)) for r in right]
+    mean = torch.tensor(shares, dtype=torch.float64).mean().item()
+    down = math.hypot(*(share - low for share, (low, _) in zip(shares, ends, strict=True))) / len(right)
+    up = math.hypot(*(high - share for share, (_, high) in zip(shares, ends, strict=True))) / len(right)
+    return BALANCED.of(real, mean, max(0.0, mean - down), min(1.0, mean + up), len(truth), judge=judge)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.checks import as_int
-from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.intervals import quantile95
 from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 
@@ -33,7 +33,7 @@ def inception_score(probabilities: Tensor) -> float:
 class InceptionScore:
     """Score of all samples by the first judge with features.
 
-    The interval is from ``splits`` equal parts (1.96 standard errors of their mean).
+    The interval is from ``splits`` equal parts (Student's, of their mean).
 
     No interval is given where a part would hold fewer than 10 images.
 
@@ -61,5 +61,5 @@ class InceptionScore:
         if self.splits == 1 or len(p) < LEAST_PART * self.splits:
             return None, None
         parts = torch.tensor([inception_score(part) for part in p.tensor_split(self.splits)], dtype=torch.float64)
-        half = Z95 * parts.std().item() / self.splits**0.5
+        half = quantile95(self.splits) * parts.std().item() / self.splits**0.5
         return max(1.0, value - half), value + half

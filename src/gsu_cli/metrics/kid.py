@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gsu_cli.checks import as_int
 from gsu_cli.evaluation.fidelity import fidelity
-from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.intervals import quantile95
 from gsu_cli.evaluation.spaces import Features, FeatureSpace
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
@@ -26,8 +26,8 @@ LEAST = 10 * BLOCKS
 class Kid:
     """Mean over random subsets of equally many generated and real retain images, as published.
 
-    The interval is value +- 1.96 standard errors over ten disjoint parts; parts are noisier than subsets, so it is
-    rather too wide. The floor is the "data" row.
+    The interval is value +- 2.26 standard errors over ten disjoint parts (Student's quantile); parts are noisier than
+    subsets, so it is rather too wide. The floor is the "data" row.
 
     Args:
         features: "judge" (the first with features) or "inception" (slow on a CPU).
@@ -65,7 +65,7 @@ class Kid:
         value = self._kid(own, real, self.subsets, self.subset_size, derive(context.seed, NAME))
         parts = zip(own.tensor_split(BLOCKS), real.tensor_split(BLOCKS), strict=True)
         each = torch.tensor([self._kid(a, b, 1, len(a), 0) for a, b in parts], dtype=torch.float64)
-        half = Z95 * each.std().item() / BLOCKS**0.5
+        half = quantile95(BLOCKS) * each.std().item() / BLOCKS**0.5
         return [KID.of(subject, value, value - half, value + half, len(own), judge=judge)]
 
     def _kid(self, own: Tensor, real: Tensor, subsets: int, size: int, seed: int) -> float:
