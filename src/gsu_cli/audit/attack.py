@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from gsu_cli.evaluation.areas import area_interval, half_width, half_width_by_image
 from gsu_cli.evaluation.intervals import wilson
-from gsu_cli.evaluation.placements import area_interval, half_width, half_width_by_image, placements
+from gsu_cli.evaluation.placements import placements
 
 LEAST = 2  # of members and of others, for an interval
 
