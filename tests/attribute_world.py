@@ -21,6 +21,7 @@ from gsu_cli.models.vae.conv_vae import ConvVae
 from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
+from made_once import once
 
 NAMES = ("bar", "square")
 SHARES = (0.4, 0.5)
@@ -97,7 +98,7 @@ def fresh(seed: int = 0) -> ConvVae:
     return model.eval()
 
 
-@cache
+@once
 def _trained() -> ConvVae:
     model = fresh()
     fit(model, dataset().train, RECIPE, seed=0)
@@ -109,7 +110,7 @@ def trained() -> ConvVae:
     return copy.deepcopy(_trained())
 
 
-@cache
+@once
 def cnn() -> AttributeCnnJudge:
     model = AttributeCnn((3, 16, 16), NAMES, width=4, feature_dim=8)
     initialise(model, 0)

@@ -10,10 +10,12 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+import made_once
 from fast_lines import lines_cost_once
 from gsu_cli.cli import main
 
@@ -34,6 +36,12 @@ gc.set_threshold(60_000, 20, 20)
 # a shell starts what it puts into the background deaf to Ctrl-C, and children inherit that: tests send it to theirs
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    made_once.write()
+    if made_once.PLACE not in os.environ:  # in a worker it is set
+        config.add_cleanup(partial(made_once.end, made_once.begin()))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from gsu_cli.data.split import Split
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn
+from made_once import once
 
 
 class Gaussian:
@@ -81,7 +82,7 @@ def _split() -> Split:
     return ForgetSpec.from_values(attribute="Upright").resolve(dataset, generator=torch.Generator())
 
 
-@cache
+@once
 def _trained() -> ConvVae:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

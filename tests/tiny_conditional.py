@@ -13,6 +13,7 @@ from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.vae.cvae import CVae
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
+from made_once import once
 
 CONDITIONS = 9  # the largest label is 8
 RECIPE = Recipe(epochs=60, batch_size=64, lr=1e-2)
@@ -25,7 +26,7 @@ def fresh(seed: int = 0, **options: Any) -> CVae:
     return model.eval()
 
 
-@cache
+@once
 def _trained() -> CVae:
     model = fresh()
     fit(model, tiny_world.dataset().train, RECIPE, seed=0)
@@ -37,7 +38,7 @@ def trained() -> CVae:
     return copy.deepcopy(_trained())
 
 
-@cache
+@once
 def retrained() -> CVae:
     """A model trained without class 1; not to be moved."""
     model = fresh()

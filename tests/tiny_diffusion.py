@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from functools import cache
 from typing import Any
 
 import tiny_world
@@ -11,6 +10,7 @@ from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.diffusion.ddpm import Ddpm
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
+from made_once import once
 
 SMALL: dict[str, Any] = {"channels": (8, 16), "embedding": 16, "train_steps": 50, "sample_steps": 6}
 RECIPE = Recipe(epochs=20, batch_size=50, lr=1e-2, ema=0.95)
@@ -23,7 +23,7 @@ def fresh(seed: int = 0, **options: Any) -> Ddpm:
     return model.eval()
 
 
-@cache
+@once
 def _trained() -> Ddpm:
     model = fresh()
     fit(model, tiny_world.dataset().train, RECIPE, seed=0)
@@ -35,7 +35,7 @@ def trained() -> Ddpm:
     return copy.deepcopy(_trained())
 
 
-@cache
+@once
 def _conditional() -> Ddpm:
     model = fresh(conditions=9)  # the largest label is 8
     fit(model, tiny_world.dataset().train, Recipe(epochs=8, batch_size=50, lr=1e-2, ema=0.95), seed=0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from functools import cache
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.gan.dcgan import Dcgan
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
+from made_once import once
 
 SMALL: dict[str, Any] = {"latent_dim": 4, "channels": (8, 8), "critic": (8, 16, 16), "gamma": 0.1}
 RECIPE = Recipe(epochs=8, batch_size=50, lr=1e-2, ema=0.95)
@@ -26,7 +26,7 @@ def fresh(seed: int = 0, **options: Any) -> Dcgan:
     return model.eval()
 
 
-@cache
+@once
 def _trained() -> Dcgan:
     model = fresh()
     fit(model, tiny_world.dataset().train, RECIPE, seed=0)
@@ -38,7 +38,7 @@ def trained() -> Dcgan:
     return copy.deepcopy(_trained())
 
 
-@cache
+@once
 def _taught() -> Dcgan:
     model, data = fresh(), tiny_world.dataset().train
     classes = list(tiny_world.NAMES)

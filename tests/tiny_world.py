@@ -15,6 +15,7 @@ from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
+from made_once import once
 
 NAMES = {1: "upright", 3: "level", 8: "slanted"}  # labels are not dense, as after `dataset.classes=[1,3,8]`
 RECIPE = Recipe(epochs=60, batch_size=64, lr=1e-2)
@@ -61,7 +62,7 @@ def fresh(seed: int = 0, latent_dim: int = 3, hidden: tuple[int, ...] = (32,)) -
     return model.eval()
 
 
-@cache
+@once
 def _trained() -> MlpVae:
     model = fresh()
     fit(model, dataset().train, RECIPE, seed=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -36,6 +37,12 @@ def run(encoder: str, split: Any = None, model: Any = None, **options: Any) -> t
     )  # fmt: skip
 
 
+@cache
+def known(encoder: str) -> tuple[Any, Update]:
+    """A run at a budget of 10 %, at which several tests look; nobody moves its model."""
+    return run(encoder, budget=0.1)
+
+
 def parts(model: Any) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Weights of the decoder, and all others."""
     own, decoder = weights(model), set(model.generation_parameters())
@@ -55,7 +62,7 @@ def test_an_original_has_nothing_to_follow() -> None:
 
 
 def test_it_follows_what_the_decoder_changed() -> None:
-    kept, _ = run("kept", budget=0.1)
+    kept, _ = known("kept")
     model, original, split = copy.deepcopy(kept), tiny_world.trained(), tiny_world.split()
     follow(model, original, split.retain_images, split.forget_images, 0.0, seed=0)
     assert same(parts(model)[0], parts(kept)[0]), "the decoder stands still"
@@ -67,8 +74,8 @@ def test_it_follows_what_the_decoder_changed() -> None:
 
 
 def test_the_same_step_goes_on_until_the_budget_is_spent() -> None:
-    kept, without = run("kept", budget=0.1)
-    model, update = run("follows", budget=0.1)
+    kept, without = known("kept")
+    model, update = known("follows")
     original, facts = tiny_world.trained(), update.details["encoder"]
     assert facts["moved"]
     assert 1 < facts["longer"] <= LONGEST
@@ -169,7 +176,7 @@ def test_an_encoder_that_goes_astray_stays(monkeypatch: pytest.MonkeyPatch) -> N
             model.posterior_head.bias.add_(1.0)
 
     monkeypatch.setattr(encoder_follows, "follow", astray)
-    kept, without = run("kept", budget=0.1)
+    kept, without = known("kept")
     model, update = run("follows", budget=0.1)
     for mine, theirs in zip(parts(model), parts(kept), strict=True):
         for name, value in theirs.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -33,6 +34,12 @@ def upright(x: torch.Tensor) -> torch.Tensor:
 def run(seed: int = 0, **options: Any) -> tuple[Any, Any]:
     generator = torch.Generator().manual_seed(seed)
     return unlearn(tiny_gan.taught(), tiny_world.split(), FisherSurgery(**{**SMALL, **options}), generator=generator)
+
+
+@cache
+def forgotten() -> tuple[Any, Any]:
+    """Several tests look at one run."""
+    return run(budget=0.1)
 
 
 def test_targets_are_the_nearest_clean_retained_samples() -> None:
@@ -74,7 +81,7 @@ def test_samples_of_one_kind_are_refused(odds: float, n: int) -> None:
 
 def test_it_forgets_within_the_budget() -> None:
     original = tiny_gan.taught()
-    model, update = run(budget=0.1)
+    model, update = forgotten()
     d = update.details
     assert d["solver"] == "gauss_newton"
     assert 0 < d["budget_spent"] <= 0.1
@@ -95,7 +102,7 @@ def test_it_forgets_within_the_budget() -> None:
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
-    one, other = (run()[0] for _ in range(2))
+    one, other = forgotten()[0], run(budget=0.1)[0]
     assert tiny_world.same(tiny_world.weights(one), tiny_world.weights(other))
 
 
