@@ -76,7 +76,7 @@ def test_chosen_columns(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="`dataset.label` must be a column, .*'knid'. Did you mean 'kind'"):
         Folder(str(tmp_path), "x", label="knid").load()
     with pytest.raises(
-        UsageError, match="`dataset.attributes` must be columns of 0 and 1, .* found 'a' in kind, row 1"
+        UsageError, match="`dataset.attributes` must be columns of 0 and 1, .* found 'a' in kind for 0.png, and 3 more"
     ):
         Folder(str(tmp_path), "x", attributes="kind").load()
 
@@ -87,6 +87,8 @@ def test_chosen_columns(tmp_path: Path) -> None:
         ("file_name,hat\n0.png,1", r"each image in .* must have a row .* found 1 of 2 without one: 1.png"),
         ("file_name,hat\n0.png,1\n1.png,0\n2.png,1", r"each row .* must have its image; found 1 of 3 .*: 2.png"),
         ("name,hat\n0.png,1", "line 1 .* file_name among them; found 'name', 'hat'"),
+        ("file_name;hat\n0.png;1", "found 'file_name;hat'. Separate the columns by commas"),
+        ("file_name,hat\n", "metadata.csv must have a row for each image; found none"),
         ("file_name,hat\n0.png,1\n0.png,1", "line 3 .* for the first time; found 0.png"),
         ("file_name,hat\n0.png,1,2", "line 2 .* must have 2 values; found 3"),
         ("file_name,label\n0.png,1\n1.png,", "each label in column label .* found '' for 1.png"),
@@ -98,6 +100,13 @@ def test_what_does_not_fit_is_named(tmp_path: Path, text: str, said: str) -> Non
     (tmp_path / "metadata.csv").write_text(text)
     with pytest.raises(DataError, match=said):
         Folder(str(tmp_path), "x").load()
+
+
+def test_a_value_that_is_no_attribute_is_named_by_its_image(tmp_path: Path) -> None:
+    paint(tmp_path, ["a.png", "b.png", "c.png"])
+    (tmp_path / "metadata.csv").write_text("file_name,label,hat\nc.png,0,1\na.png,0,0\nb.png,0,2")
+    with pytest.raises(UsageError, match=r"found '2' in hat for b\.png\. Correct the table"):
+        Folder(str(tmp_path), "x", attributes="hat").load()
 
 
 @pytest.mark.parametrize(("line", "said"), [("{", "line 1 .* must be JSON"), ("[1]", "must be a JSON object")])

@@ -28,11 +28,14 @@ def as_bool(value: object) -> bool | None:
     return YES_NO.get(str(value).strip().lower())
 
 
-def attributes_of(columns: Mapping[str, Column], chosen: object) -> tuple[tuple[str, ...], Tensor | None, list[str]]:
+def attributes_of(
+    columns: Mapping[str, Column], chosen: object, images: Sequence[str]
+) -> tuple[tuple[str, ...], Tensor | None, list[str]]:
     """The columns that are attributes.
 
     Args:
         columns: name -> a value for each image.
+        images: their names, for messages.
         chosen: value of `dataset.attributes`: names, one or a list; None takes every column that says yes or no.
 
     Returns:
@@ -52,9 +55,12 @@ def attributes_of(columns: Mapping[str, Column], chosen: object) -> tuple[tuple[
                 rule = f"`dataset.attributes` must be columns, {some(columns) or 'of which there are none'}"
                 raise UsageError(rule, found=repr(name), way_out=did_you_mean(name, columns).strip())
             if name in wrong:
+                others = read[name].count(None) - 1
                 raise UsageError(
                     "`dataset.attributes` must be columns of 0 and 1, or true and false",
-                    found=f"{columns[name][wrong[name]]!r} in {name}, row {wrong[name] + 1}",
+                    found=f"{columns[name][wrong[name]]!r} in {name} for {images[wrong[name]]}"
+                    + f", and {others:,} more like it" * (others > 0),
+                    way_out="Correct the table, or leave the column out.",
                 )
     unused = [f"{name} (has {columns[name][wrong[name]]!r:.20})" for name in columns if name in wrong]
     remarks = (

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def read_metadata(root: Path, files: Iterable[File]) -> dict[str, Row]:
     """
     rows: dict[str, Row] = {}
     for file in (file for file in files if file.name.endswith(NAMES) and file.parts[-1] in NAMES):
-        path = root.joinpath(*file.parts)
+        path, before = root.joinpath(*file.parts), len(rows)
         for line, row in _rows(path):
             name = row.pop(KEY, None)
             if not isinstance(name, str) or not name.strip():
@@ -41,6 +42,10 @@ def read_metadata(root: Path, files: Iterable[File]) -> dict[str, Row]:
             if where in rows:
                 raise DataError(f"line {line} of {path} must name an image for the first time", found=name)
             rows[where] = row
+        if len(rows) == before:
+            raise DataError(
+                f"{path} must have a row for each image", found="none", way_out="Add the rows or remove the file."
+            )
     return rows
 
 
@@ -76,7 +81,8 @@ def _rows(path: Path) -> Iterable[tuple[int, Row]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} must be a readable text file", found=str(error)) from None
+        way_out = "Save it as UTF-8." if isinstance(error, UnicodeDecodeError) else ""
+        raise DataError(f"{path} must be a readable text file", found=str(error), way_out=way_out) from None
     return _comma(path, text) if path.suffix == ".csv" else _jsonl(path, text)
 
 
@@ -86,7 +92,9 @@ def _comma(path: Path, text: str) -> Iterable[tuple[int, Row]]:
         head = [word.strip() for word in next(reader, [])]
         if KEY not in head or len(set(head)) < len(head) or not all(head):
             rule = f"line 1 of {path} must name the columns, each once, {KEY} among them"
-            raise DataError(rule, found=", ".join(map(repr, head)) or "nothing")
+            other = len(head) == 1 and re.search(rf"\b{KEY}\b", head[0])
+            way_out = "Separate the columns by commas." if other else f"Call the column of the images' paths {KEY}."
+            raise DataError(rule, found=", ".join(map(repr, head)) or "nothing", way_out=way_out)
         for values in reader:
             if values and len(values) != len(head):
                 rule = f"line {reader.line_num} of {path} must have {len(head)} values"

@@ -92,7 +92,7 @@ class Parquet:
             labels, names = labels_of(columns.pop(key), table.names, key)
             named = table.class_names.get(key, ())
             names = {label: named[label] if label < len(named) else name for label, name in names.items()}
-        attribute_names, attributes, unused = attributes_of(columns, self.attributes)
+        attribute_names, attributes, unused = attributes_of(columns, self.attributes, table.names)
         pixels, said = self._pixels(table, on_progress)
         n = sum(parts[part].n for part in trained)
         train, heldout = torch.arange(n), torch.arange(n, table.n)
