@@ -242,6 +242,32 @@ def test_metadata_that_lacks_a_key(tmp_path: Path, key: str, value: object) -> N
     assert f"found {key} missing or of another type" in refused(forge(tmp_path / "x", **{key: value}))
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "must"),
+    [
+        ("dataset", 3, "text"),
+        ("classes", "0123", "a list"),
+        ("recipe", "thirty epochs", "a JSON object"),
+        ("n", "180", "an integer"),
+        ("forget_options", [1], "a JSON object"),
+    ],
+)
+def test_facts_of_another_type(tmp_path: Path, key: str, value: object, must: str) -> None:
+    """They are read far from here; each was a traceback in the midst of a run."""
+    said = refused(forge(tmp_path / "x", about={key: value}))
+    assert f"`{key}` in the metadata of a checkpoint must be {must}; found {json.dumps(value)}" in said
+
+
+@pytest.mark.parametrize("recipe", [{"epochs": "many"}, {"epochs": 3, "warmup": 2}, {"lr": None}])
+def test_a_recipe_of_another_gsu(tmp_path: Path, recipe: dict[str, Any]) -> None:
+    from gsu_cli.verbs.opening_weights import recipe_of
+
+    path = tmp_path / "x.safetensors"
+    save_checkpoint(path, tiny(), about={"recipe": recipe})
+    with pytest.raises(CheckpointError, match=r"must be one of `gsu train`; found .*x\.safetensors"):
+        recipe_of(load_checkpoint(path))
+
+
 def test_metadata_of_a_later_gsu(tmp_path: Path) -> None:
     assert "must have schema <= 1; found 2" in refused(forge(tmp_path / "x", schema=2))
 

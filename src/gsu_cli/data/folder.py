@@ -77,9 +77,7 @@ class Folder:
             OutputError: the cache cannot be written.
         """
         found, listed = self._listed()
-        names, attributes, unused = attributes_of(
-            listed.columns, self.attributes, [file.name for file in listed.files]
-        )
+        names, attributes, unused = attributes_of(listed.columns, self.attributes, [file.name for file in listed.files])
         if self.classes is not None:  # known before anything is decoded
             find_labels(self.classes, listed.names, key="dataset.classes", dataset=self.name)
         order, n = torch.cat([listed.train, listed.heldout]), len(listed.train)

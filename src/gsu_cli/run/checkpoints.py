@@ -30,6 +30,14 @@ SCHEMA = 1
 
 
 NEEDED = {"target": str, "config": dict, "digest": str, "about": dict}
+ABOUT = {
+    **dict.fromkeys(("dataset", "dataset_sha256", "forget", "forget_sha256", "forget_dataset_sha256"), str),
+    **dict.fromkeys(("classes", "attributes"), list),
+    **dict.fromkeys(("recipe", "forget_options"), dict),
+    **dict.fromkeys(("n", "seed", "forget_seed", "interrupted_after_epoch"), int),
+}
+"""What is read of ``about``, where it is there and not null; anything else may stand beside it."""
+KINDS = {str: "text", list: "a list", dict: "a JSON object", int: "an integer"}
 
 
 @dataclass(frozen=True)
@@ -161,6 +169,14 @@ def _check_metadata(meta: Mapping[str, Any], path: Path) -> None:
             "the metadata of a checkpoint must hold target, config, digest and about",
             found=f"{', '.join(wrong)} missing or of another type in {path}",
             way_out="A training state goes on with `gsu train resume=`" if "facts" in meta else TRAIN_ONE,
+        )
+    about = meta["about"]
+    odd = [key for key, kind in ABOUT.items() if about.get(key) is not None and not isinstance(about[key], kind)]
+    if odd:
+        raise CheckpointError(
+            f"`{odd[0]}` in the metadata of a checkpoint must be {KINDS[ABOUT[odd[0]]]}",
+            found=f"{json.dumps(about[odd[0]]):.40} in {path}",
+            way_out=TRAIN_ONE,
         )
     schema = meta.get("schema", SCHEMA)
     if not isinstance(schema, int) or schema > SCHEMA:

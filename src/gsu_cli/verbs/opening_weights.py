@@ -16,6 +16,7 @@ from gsu_cli.models.protocols import Samples
 from gsu_cli.report.settings import making
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, missing
 from gsu_cli.run.lineage import architecture, recipe
+from gsu_cli.run.one_line import one_line
 from gsu_cli.run.pretrained import shipped, shipped_names
 from gsu_cli.run.session import Session
 from gsu_cli.run.weight_files import find_weights
@@ -131,6 +132,17 @@ def describe(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def recipe_of(checkpoint: Checkpoint) -> Recipe | None:
-    """How the checkpoint was trained, where it says so."""
+    """How the checkpoint was trained, where it says so.
+
+    Raises:
+        CheckpointError: what it says is no recipe of this gsu.
+    """
     values = recipe(checkpoint.about)
-    return Recipe(**values) if values else None
+    try:
+        return Recipe(**values) if values else None
+    except (TypeError, UsageError) as e:
+        raise CheckpointError(
+            "the recipe in the metadata of a checkpoint must be one of `gsu train`",
+            found=f"{one_line(e)} ({checkpoint.path})",
+            way_out="Update gsu, or train the model again",
+        ) from e
