@@ -105,7 +105,7 @@ def test_what_does_not_fit_is_named(tmp_path: Path, text: str, said: str) -> Non
 def test_a_value_that_is_no_attribute_is_named_by_its_image(tmp_path: Path) -> None:
     paint(tmp_path, ["a.png", "b.png", "c.png"])
     (tmp_path / "metadata.csv").write_text("file_name,label,hat\nc.png,0,1\na.png,0,0\nb.png,0,2")
-    with pytest.raises(UsageError, match=r"found '2' in hat for b\.png\. Correct the table"):
+    with pytest.raises(UsageError, match=r"found '2' in hat for b\.png\. Write 0 or 1 there"):
         Folder(str(tmp_path), "x", attributes="hat").load()
 
 

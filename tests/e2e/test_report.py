@@ -241,7 +241,12 @@ def test_no_run_at_all(gsu: Gsu, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     typed = gsu("report", "runs=empty")
     assert typed.code == 1
-    assert "there must be at least one run to report; found none in empty" in typed.err
+    assert "there must be at least one run to report; found none in empty. " in typed.err
+    (tmp_path / "empty/record.json").write_text('{"verb": "unle')
+    typed = gsu("report", "runs=empty")
+    assert typed.code == 1
+    assert "found none in empty that can be read, and 1 that cannot: the notes say why." in typed.err
+    assert "must be readable JSON" in typed.out
 
 
 def test_a_report_needs_no_torch(outputs: Path, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def attributes_of(
                     "`dataset.attributes` must be columns of 0 and 1, or true and false",
                     found=f"{columns[name][wrong[name]]!r} in {name} for {images[wrong[name]]}"
                     + f", and {others:,} more like it" * (others > 0),
-                    way_out="Correct the table, or leave the column out.",
+                    way_out="Write 0 or 1 there, or leave the column out.",
                 )
     unused = [f"{name} (has {columns[name][wrong[name]]!r:.20})" for name in columns if name in wrong]
     remarks = (

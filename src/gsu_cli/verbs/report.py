@@ -123,9 +123,10 @@ def main(cfg: DictConfig) -> None:
         note(f"not a readable run: {path} ({why})")
     if not runs:
         where = ", ".join(map(str, options.places))
+        unread = f" that can be read, and {len(broken):,} that cannot: the notes say why" if broken else ""
         raise GsuError(
             "there must be at least one run to report",
-            found=f"none in {where}",
+            found=f"none in {where}{unread}",
             way_out="Name the folder of runs with runs=FOLDER, or make one with `gsu unlearn`",
         )
     records = [record for _, record in runs]
