@@ -7,7 +7,7 @@ import torch
 
 import attribute_world
 from attribute_world import BAR
-from gsu_cli.data.base import Images
+from gsu_cli.data.base import Images, to_float
 from gsu_cli.errors import UsageError
 from gsu_cli.objectives.local import INSIDE, kolmogorov_smirnov, local, region
 from gsu_cli.objectives.nearest import clean_means
@@ -40,6 +40,13 @@ def test_the_same_distances_by_counting_as_by_comparing_image_after_image(parts)
     for level in torch.arange(32) / 32:
         best = torch.maximum(best, ((a <= level).float().mean(0) - (b <= level).float().mean(0)).abs())
     assert torch.equal(kolmogorov_smirnov(a, b), best), "to the last bit"
+
+
+def test_bytes_are_counted_as_the_floats_that_they_stand_for() -> None:
+    """All 256 of them, on both sides of every level."""
+    a, b = noise(300, 0).pixels, noise(200, 1, high=200).pixels
+    assert set(a.flatten().tolist()) == set(range(256))
+    assert torch.equal(kolmogorov_smirnov(a, b), kolmogorov_smirnov(to_float(a), to_float(b)))
 
 
 def test_the_region_is_where_the_attribute_is_generated(parts):

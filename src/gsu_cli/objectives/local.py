@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gsu_cli.data.base import Images
+from gsu_cli.data.base import Images, to_float
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.conditions import code, posterior
 from gsu_cli.models.model import decode
@@ -70,7 +70,7 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
 def region(forget: Images, retain: Images) -> Tensor:
     """Where the two sets of images differ: ``(1, h, w)`` in [0, 1]; 1 everywhere where they differ nowhere for sure."""
     a, b = (part[torch.arange(min(len(part), REGION_IMAGES))] for part in (forget, retain))
-    of_a, of_b = (_shares_below(x for x, _ in part.batches(PART)) for part in (a, b))
+    of_a, of_b = (_shares_below(part.pixels.split(PART)) for part in (a, b))
     distance = (of_a - of_b).abs().amax((0, 1))
     top = float(distance.max())
     low = max(LOW * top, _by_chance(len(a), len(b), a.pixels[0].numel()))
@@ -85,7 +85,7 @@ def kolmogorov_smirnov(a: Tensor, b: Tensor) -> Tensor:
     """The largest difference between the distribution functions of two samples, for each entry.
 
     Args:
-        a, b: ``(n, ...)`` and ``(m, ...)``, in [0, 1]; compared at `LEVELS` levels.
+        a, b: ``(n, ...)`` and ``(m, ...)``, in [0, 1] or bytes; compared at `LEVELS` levels.
 
     Returns:
         ``(...)`` in [0, 1].
@@ -94,14 +94,22 @@ def kolmogorov_smirnov(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _shares_below(parts: Iterable[Tensor]) -> Tensor:
-    """Distribution functions of images in parts ``(n, ...)``, at each level: ``(LEVELS, ...)`` float32."""
+    """Distribution functions of images in parts ``(n, ...)``, at each level: ``(LEVELS, ...)`` float32.
+
+    Of bytes the bin of each of the 256 is looked up, in a quarter of the time.
+    """
     n, counts, shape = 0, None, torch.Size()
     for part in parts:
-        levels = torch.arange(LEVELS, device=part.device) / LEVELS
-        bins = torch.bucketize(part, levels).flatten(1)  # the first level that is not below
+        levels, size = torch.arange(LEVELS, device=part.device) / LEVELS, part[0].numel()
+        # the first level that is not below, times the entries of an image
+        if part.dtype == torch.uint8:
+            known = size * torch.bucketize(to_float(torch.arange(256, dtype=torch.uint8, device=part.device)), levels)
+            bins = torch.take(known, part.flatten(1).long())
+        else:
+            bins = size * torch.bucketize(part, levels).flatten(1)
         if counts is None:
-            shape, counts = part.shape[1:], bins.new_zeros((LEVELS + 1) * bins.shape[1])
-        place = bins * bins.shape[1] + torch.arange(bins.shape[1], device=part.device)
+            shape, counts = part.shape[1:], bins.new_zeros((LEVELS + 1) * size)
+        place = bins.add_(torch.arange(size, device=part.device))
         n, counts = n + len(part), counts + torch.bincount(place.flatten(), minlength=len(counts))
     if counts is None:
         raise ValueError("no images have no distribution")
