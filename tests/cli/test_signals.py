@@ -57,3 +57,24 @@ def test_a_reader_that_has_seen_enough(environment: dict[str, str], tmp_path: Pa
         assert process.stderr.read() == b""
         assert process.wait(20) == 141
         process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("closed", "line", "code"),
+    [
+        (">&-", "--help", 0),
+        (">&-", "unlearn dataset=mnist do=pages", 0),
+        ("2>&-", "unlearn dataset=mnits", 2),
+        ("<&- >&- 2>&-", "unlearn dataset=mnist do=pages", 0),
+    ],
+)
+def test_streams_that_are_closed(
+    environment: dict[str, str], tmp_path: Path, closed: str, line: str, code: int
+) -> None:
+    """As a daemon may start it: Python has no stdout then, and ``print`` alone bears that."""
+    found = subprocess.run(
+        ["sh", "-c", f"gsu {line} {closed}"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (found.returncode, found.stdout, found.stderr) == (code, "", "")
+    for path in tmp_path.rglob("*.*"):
+        assert path.is_dir() or "line 1" not in path.read_text(encoding="utf-8"), "what is printed is in no file"

@@ -27,6 +27,7 @@ PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 def run(argv: Sequence[str] | None = None, app: App | None = None) -> int:
     """What `cli.main` is, once its parts are imported."""
+    _stand_in_for_closed_streams()
     several.hush()
     app = app or App()
     full = "1" in (os.environ.get("GSU_FULL_ERROR"), os.environ.get("HYDRA_FULL_ERROR"))
@@ -46,6 +47,17 @@ def run(argv: Sequence[str] | None = None, app: App | None = None) -> int:
     finally:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
+
+
+def _stand_in_for_closed_streams() -> None:
+    """A line may be started without standard streams (``gsu ... >&-``, some daemons): what is said there goes nowhere.
+
+    The lowest free number is that of the closed stream, so no file of the run gets it, and nothing is written into one
+    by what writes to a number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
 
 
 def _end_on_sigterm() -> Any:
