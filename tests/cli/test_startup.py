@@ -99,7 +99,8 @@ def test_a_verb_runs_with_the_collector_on(in_process: Callable[..., tuple[int, 
 
 
 LOADS = """
-import sys, threading
+import os, sys, threading
+os.sched_getaffinity = lambda process: set(range({cores}))
 from pathlib import Path
 from gsu_cli.cli import library
 library.load_early({verb!r}, {words!r})
@@ -115,14 +116,19 @@ print(held)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere libraries are left to `import torch`")
 @pytest.mark.parametrize(
-    ("verb", "words", "held"),
-    [("unlearn", ["seed=1"], True), ("unlearn", ["--cfg=job"], False), ("report", [], False)],
+    ("verb", "words", "cores", "held"),
+    [
+        ("unlearn", ["seed=1"], 2, True),
+        ("unlearn", ["seed=1"], 1, False),
+        ("unlearn", ["--cfg=job"], 2, False),
+        ("report", [], 2, False),
+    ],
     ids=str,
 )
 def test_the_library_of_torch_is_loaded_for_lines_that_compute(
-    verb: str, words: list[str], held: bool, environment: dict[str, str]
+    verb: str, words: list[str], cores: int, held: bool, environment: dict[str, str]
 ) -> None:
-    probe = [sys.executable, "-c", LOADS.format(verb=verb, words=words)]
+    probe = [sys.executable, "-c", LOADS.format(verb=verb, words=words, cores=cores)]
     found = subprocess.run(probe, env=environment, capture_output=True, text=True)
     assert (found.stdout.strip(), found.stderr) == (str(held), "")
 
@@ -138,4 +144,12 @@ def test_a_library_that_cannot_be_loaded_is_left_to_torch(
     monkeypatch.setattr("importlib.util.find_spec", functools.partial(PathFinder.find_spec, path=[str(tmp_path)]))
     library._load()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    library._load()
+
+
+def test_what_a_finder_of_others_raises_is_left_to_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(name: str) -> None:
+        raise ValueError(f"{name}.__spec__ is None")
+
+    monkeypatch.setattr("importlib.util.find_spec", refuses)
     library._load()

@@ -6,6 +6,7 @@ done. Where it cannot be done, `import torch` says why.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ _loading: list[Thread] = []
 
 
 def load_early(verb: str, words: Sequence[str]) -> None:
-    """Begin, where the line is going to need it and may have a second core: on Linux, and if nobody has it yet.
+    """Begin, where the line is going to need it and has a second core: on Linux, and if nobody has it yet.
 
     Args:
         verb: of the line.
@@ -30,6 +31,8 @@ def load_early(verb: str, words: Sequence[str]) -> None:
     """
     elsewhere = any(word.partition("=")[0] in (*LOOKING, "hydra/launcher") for word in words)
     if verb not in NEEDED or elsewhere or sys.platform != "linux" or "torch" in sys.modules:
+        return
+    if len(os.sched_getaffinity(0)) < 2:  # then it would only delay what a refused line has to say
         return
     from threading import Thread  # `gsu --help` needs none
 
@@ -45,10 +48,13 @@ def loaded() -> None:
 
 
 def _load() -> None:
-    import ctypes
-    from importlib.util import find_spec
+    try:
+        import ctypes  # not every Python has it
+        from importlib.util import find_spec
 
-    spec = find_spec("torch")  # looks, imports nothing
+        spec = find_spec("torch")  # looks, imports nothing
+    except Exception:  # noqa: BLE001 - a finder of others may raise anything: `import torch` will meet it, too
+        return
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for name, mode in zip(LIBRARIES, (ctypes.RTLD_GLOBAL, ctypes.RTLD_LOCAL), strict=True):
             try:

@@ -100,7 +100,8 @@ def missed(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[str]:
 def write_table(folder: Path, spec: TableSpec, outcomes: Sequence[Outcome], command: Sequence[str]) -> Table:
     """Writes ``table.md``, ``.csv``, ``.tex``, ``.json``, and what stands behind the entries.
 
-    ``cells.json`` names the folder of each run; ``records.json`` holds their records, compact, for `gsu report`.
+    ``cells.json`` names the folder and the commit of each run; ``records.json`` holds their records, compact, for
+    `gsu report`.
 
     Args:
         folder: of these files.
@@ -127,6 +128,7 @@ def write_table(folder: Path, spec: TableSpec, outcomes: Sequence[Outcome], comm
             "status": o.record.status if o.record is not None else "not run",
             "why": o.why,
             "folder": f"../{CELLS}/{o.key}" if o.key else None,
+            "git": o.record.git if o.record is not None else {},
             "command": shlex.join(["gsu", "unlearn", *o.cell.overrides]),
         }
         for o in outcomes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def main(cfg: DictConfig) -> None:
         untrained = trained.missing([o.cell for o in todo], identities)
     console.say(_plan(spec, outcomes, todo, _estimate(todo, outcomes, cfg.cell_seconds) / workers, workers))
     if kept_from := other_code(outcomes):
-        console.say(f"{kept_from}; to run them again remove ", store.folder)
+        console.say(f"{kept_from}; to run them again remove their folders, named in ", root / spec.name / "cells.json")
     if untrained:
         console.say(f"before them {len(untrained)} models are trained: {', '.join(untrained)}")
     if preview:
@@ -190,17 +190,26 @@ def _plan(spec: TableSpec, outcomes: Sequence[Outcome], todo: Sequence[Outcome],
 
 
 def other_code(outcomes: Sequence[Outcome]) -> str:
-    """Says how many of the cells that are done were made by another commit of gsu than runs now; "" of none.
+    """Says how many of the cells that are kept, done or n/a, were made by other code of gsu than runs now; "" of none.
 
-    A key holds gsu's version, not its code, so within one version they are taken as they are.
+    A key holds gsu's version, not its code, so within one version they are taken as they are. Of a checkout with
+    changes that are not committed nothing is known to be the same.
     """
-    now = git().get("commit")
-    commits = [o.record.git.get("commit") for o in outcomes if o.done and o.record is not None]
-    others = [commit for commit in commits if commit and commit != now]
-    if not others or now is None:
+    now = git()
+    kept_from = [o.record.git for o in outcomes if o.record is not None and (o.done or o.inapplicable)]
+    others = [made for made in kept_from if made.get("commit") != now.get("commit") or made.get("dirty")]
+    others = kept_from if now.get("dirty") else others
+    if not others:
         return ""
-    named = ", ".join(commit[:7] for commit in dict.fromkeys(others))
-    return f"{len(others)} of those done were made by other code of gsu (commit {named}; this is {now[:7]})"
+    named = ", ".join(dict.fromkeys(map(_code, others)))
+    return f"{len(others)} of those kept were made by other code of gsu ({named}; this is {_code(now)})"
+
+
+def _code(made: Mapping[str, Any]) -> str:
+    """A commit and whether it was changed; a wheel has none."""
+    if not made.get("commit"):
+        return "an installed wheel"
+    return f"commit {made['commit'][:7]}" + (" with changes" if made.get("dirty") else "")
 
 
 def _run(
