@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,27 @@ def test_weights_that_changed_since_are_refused(run: Run, gsu: Gsu, world: World
     typed = gsu("evaluate", f"run={run.folder}")
     assert typed.code == 1
     assert "must be those that the run measured" in typed.err
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "audit"])
+@pytest.mark.parametrize(
+    ("part", "key", "facts", "named"),
+    [
+        ("inputs", "checkpoint", None, "original"),
+        ("inputs", "checkpoint", {"sha256": "0"}, "original"),
+        ("outputs", "unlearned", {"path": "unlearned.safetensors"}, "unlearned"),
+    ],
+)
+def test_a_record_that_does_not_name_its_weights(
+    run: Run, gsu: Gsu, verb: str, part: str, key: str, facts: object, named: str
+) -> None:
+    """Nothing was measured and the line ended well, or in a traceback."""
+    record = run.record
+    record[part] = {k: v for k, v in record[part].items() if k != key} | ({key: facts} if facts else {})
+    (run.folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    typed = gsu(verb, f"run={run.folder}")
+    assert (typed.code, typed.err.count("\n")) == (1, 1), typed
+    assert f"the record of a run must name its {named} weights, with path and sha256; found none in" in typed.err
 
 
 @pytest.mark.parametrize("words", [[], ["run=nowhere"], ["run=nowhere", "checkpoint.path=x"]])

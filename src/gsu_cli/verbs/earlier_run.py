@@ -20,7 +20,7 @@ from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.lineage import brief, differences, sentence
 from gsu_cli.run.pretrained import shipped_by_digest
-from gsu_cli.run.record import Record
+from gsu_cli.run.record import FILE, Record
 from gsu_cli.run.session import Session
 from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
@@ -188,14 +188,21 @@ def open_original(earlier: Record, folder: Path, dataset: Dataset, session: Sess
     """The checkpoints that the run measured, but for its retrained reference; by name of the subject.
 
     Raises:
-        CheckpointError: a file has changed since.
+        CheckpointError: a file has changed since, or the record of an unlearning does not name it.
         UsageError: the run has no weights.
     """
     subjects: dict[str, Checkpoint] = {}
     for name, key in (("original", "checkpoint"), ("unlearned", "unlearned")):
         facts = earlier.outputs.get(key) or earlier.inputs.get(key)
-        if facts is None:
+        finished = earlier.verb == "unlearn" and earlier.status == "done"
+        if facts is None and not finished:
             continue
+        if not isinstance(facts, Mapping) or not all(isinstance(facts.get(k), str) for k in ("path", "sha256")):
+            raise CheckpointError(
+                f"the record of a run must name its {name} weights, with path and sha256",
+                found=f"none in {folder / FILE}",
+                way_out="Make the run again, or measure a file alone with `gsu evaluate checkpoint.path=FILE`",
+            )
         found = _open(name, facts, folder, dataset)
         if "method" in found.about and earlier.verb == "evaluate":
             name = "unlearned"  # that run measured a file alone
