@@ -49,28 +49,44 @@ ARMS: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "joint": ("joint redirection", JointRedirect, {}),
     "shots": ("four shots", FisherSurgery, {"shots": 4}),
 }  # what an arm is called, its method and what is not as usual about it
+Seen = tuple[Tensor, Tensor]  # features and labels
+PARTS = {"samples": ".2f", "alike": ".2f", "loss": ".1f"}  # what is told of each column, and how
 AGAIN = "retrained anew"  # from another seed: as far apart are two models of which neither saw the digit
 
 
 class Features:
-    """Samples of a model as the CNN judge's features, ``(SAMPLES, d)`` float64."""
+    """Samples of a model as the CNN judge sees them: features ``(SAMPLES, d)`` float64, and labels ``(SAMPLES,)``."""
 
     def __init__(self) -> None:
         self.judge: Any = load_checkpoint(FOLDER / "mnist/judge.safetensors").model.eval()
 
     @torch.no_grad()
-    def __call__(self, model: Any, seed: int) -> Tensor:
-        parts = generate_samples(model, SAMPLES, seed).split(CHUNK)
-        return torch.cat([self.judge.features(to_float(part)) for part in parts]).double()
+    def __call__(self, model: Any, seed: int) -> Seen:
+        parts = [to_float(part) for part in generate_samples(model, SAMPLES, seed).split(CHUNK)]
+        labels = torch.cat([self.judge(part).argmax(1) for part in parts])
+        return torch.cat([self.judge.features(part) for part in parts]).double(), labels
 
 
-def distance(own: Tensor, to: Tensor, seed: int) -> dict[str, float]:
-    """Of samples, and 1.96 bootstrap deviations to either side; the i-th of both come of the same noise."""
+def distance(seen: Seen, reference: Seen, digit: int, seed: int) -> dict[str, float]:
+    """Of samples, 1.96 bootstrap deviations to either side, as the i-th of both come of the same noise; and `alike`."""
+    own, to = seen[0], reference[0]
     value, rng, n = frechet(Gaussian.of(own), Gaussian.of(to)), generator(seed, "bootstrap"), len(own)
     counts = [torch.bincount(torch.randint(n, (n,), generator=rng), minlength=n) for _ in range(RESAMPLES)]
     found = torch.tensor([frechet(Gaussian.of(own, c), Gaussian.of(to, c)) for c in counts], dtype=torch.float64)
     half = Z95 * found.std().item()
-    return {"samples": value, "samples_low": max(0.0, value - half), "samples_high": value + half}
+    bounds = {"samples_low": max(0.0, value - half), "samples_high": value + half}
+    return {"samples": value, **bounds, "alike": alike(seen, reference, digit)}
+
+
+def alike(seen: Seen, reference: Seen, digit: int) -> float:
+    """The distance of samples of the other digits alone, the first so many of each that both sides have as many."""
+    kept: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for label in (c for c in range(10) if c != digit):
+        both = [features[labels == label] for features, labels in (seen, reference)]
+        for part, of in zip(kept, both, strict=True):
+            part.append(of[: min(map(len, both))])
+    own, to = (torch.cat(part) for part in kept)
+    return frechet(Gaussian.of(own), Gaussian.of(to))
 
 
 def forget_losses(model: Any, images: Images, seed: int) -> torch.Tensor:
@@ -89,7 +105,7 @@ def measure(
     split = ForgetSpec.from_values(class_=digit).resolve(data, generator=generator(0))
     images = split.heldout_forget_images
     to, level = features(reference.model, seed), forget_losses(reference.model, images, seed)
-    floor = distance(features(reference.model, seed + 1_000), to, seed)
+    floor = distance(features(reference.model, seed + 1_000), to, digit, seed)
     floor["loss"] = 2 * float(level.std()) / math.sqrt(len(level))
     models = {"original": original.model}
     for arm in arms:
@@ -104,7 +120,7 @@ def measure(
         nats = forget_losses(model, images, seed) - level
         low, high = normal(nats)
         row[name] = {
-            **distance(features(model, seed), to, seed),
+            **distance(features(model, seed), to, digit, seed),
             "loss": float(nats.mean()),
             "loss_low": low,
             "loss_high": high,
@@ -127,8 +143,8 @@ def said(found: dict[str, Any], part: str, form: str) -> str:
 
 
 def cells(row: dict[str, Any], names: list[str]) -> list[str]:
-    """Of the floor, the original and each arm: distance of the samples / of the loss."""
-    return [f"{said(row[c], 'samples', '.2f')} / {said(row[c], 'loss', '.1f')}" if c in row else "-" for c in names]
+    """Of the floor, the original and each arm: distance of the samples / of those that are alike / of the loss."""
+    return [" / ".join(said(row[c], *part) for part in PARTS.items()) if c in row else "-" for c in names]
 
 
 def mean(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -136,7 +152,7 @@ def mean(rows: list[dict[str, Any]]) -> dict[str, Any]:
     means: dict[str, dict[str, Any]] = {}
     for column in columns(rows):
         means[column] = {}
-        for part in ("samples", "loss"):
+        for part in PARTS:
             digits = defaultdict(list)
             for r in (r for r in rows if column in r):
                 digits[r["digit"]].append(abs(r[column][part]))
@@ -160,9 +176,14 @@ def section(folder: Path) -> str:
     made = (
         f"By `python scripts/digit_distances.py`, [records](distances.json), seed {seeds}: Frechet distance of {n:,} "
     )
-    made += "samples from those of the retrained model, in the CNN judge's features / distance of the mean loss of the "
-    made += "digit's held-out images from the retrained model's, nats. ± is half of a 95 % interval: of a digit over "
-    made += "samples and images, where it was measured; of the mean Student's, over digits."
+    made += "samples from those of the retrained model, in the CNN judge's features / that of samples of the other "
+    made += (
+        "digits alone, as many of each on both sides / distance of the mean loss of the digit's held-out images from "
+    )
+    made += (
+        "the retrained model's, nats. ± is half of a 95 % interval: of a digit over samples and images, where it was "
+    )
+    made += "measured; of the mean Student's, over digits."
     if AGAIN in columns(rows):
         made += f" {AGAIN.capitalize()}: without the digit, too, from another seed; the mean is over those trained."
     return f"## How far from retraining\n\n{made}\n\n" + faces.grid(("digit", *columns(rows)), lines(rows))
