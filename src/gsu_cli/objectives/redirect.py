@@ -122,17 +122,14 @@ def redirect(
     """
     z, mean_f, mean_r = latents(model, forget, retain, seed)
     pool, clean = clean_means(mean_f, mean_r, neighbours)
+    generated = joined(pool.split(BLOCK), lambda part: decode(model, part))
     parts = z.split(BLOCK)
     if shortlist is None:
-        generated = joined(pool.split(BLOCK), lambda part: decode(model, part))
         looks = generated.flatten(1)
         chosen = joined(parts, lambda part: nearest(decode(model, part).flatten(1), looks, 1)[:, 0])
     else:
-        listed, near = nearest(z, pool, min(shortlist, len(pool))).unique(return_inverse=True)
-        pool = pool[listed]  # half of them: the others need not be generated
-        generated = joined(pool.split(BLOCK), lambda part: decode(model, part))
-        pairs = zip(parts, near.split(BLOCK), strict=True)
-        chosen = joined(pairs, lambda pair: _alike(decode(model, pair[0]), generated, pair[1]))
+        near = nearest(z, pool, min(shortlist, len(pool))).split(BLOCK)
+        chosen = joined(zip(parts, near, strict=True), lambda pair: _alike(decode(model, pair[0]), generated, pair[1]))
     targets, target_latents = generated[chosen], pool[chosen]
     kind = "nearest" if shortlist else "alike"
     return Redirect(z, targets, target_latents, clean, entropy(model, target_latents, targets), kind=kind)
