@@ -102,7 +102,11 @@ def test_the_deepest_layer_is_chosen_whose_refit_lowers_the_redirect_loss_nearly
     assert [shot["layer"] for shot in tried] == ["0", "4", "4"]  # the first two that have parameters, then the longer
     assert [shot["chosen"] for shot in tried] == [False, False, True]
     one, deeper = (run(FisherSurgery(layers=layers))[1].details for layers in (1, 3))
-    assert one["shots"][0] | {"chosen": False} == tried[0]
+    alone = one["shots"][0]
+    assert alone["layer"] == "0"
+    # its weight is searched for from elsewhere, and both searches end within 3 % of the budget
+    assert alone["step"] == pytest.approx(tried[0]["step"], rel=0.01)
+    assert alone["redirect_loss"] == pytest.approx(tried[0]["redirect_loss"], rel=0.01)
     # the third lowers it much less
     assert [(shot["layer"], shot["chosen"]) for shot in deeper["shots"]][-2:] == [("6", False), ("4", True)]
 

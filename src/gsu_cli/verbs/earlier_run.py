@@ -201,7 +201,7 @@ def open_original(earlier: Record, folder: Path, dataset: Dataset, session: Sess
             raise CheckpointError(
                 f"the record of a run must name its {name} weights, with path and sha256",
                 found=f"none in {folder / FILE}",
-                way_out="Make the run again, or measure a file alone with `gsu evaluate checkpoint.path=FILE`",
+                way_out="Type its line again, or measure a file alone with `gsu evaluate checkpoint.path=FILE`",
             )
         found = _open(name, facts, folder, dataset)
         if "method" in found.about and earlier.verb == "evaluate":
