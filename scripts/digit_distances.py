@@ -173,20 +173,20 @@ def section(folder: Path) -> str:
     """What is kept, as a section of the page."""
     rows = json.loads((folder / "distances.json").read_text("utf-8"))
     seeds, (n,) = ", ".join(map(str, sorted({r["seed"] for r in rows}))), {r["n"] for r in rows}
-    made = (
-        f"By `python scripts/digit_distances.py`, [records](distances.json), seed {seeds}: Frechet distance of {n:,} "
-    )
-    made += "samples from those of the retrained model, in the CNN judge's features / that of samples of the other "
+    named = columns(rows)
+    asked = " ".join(arm for arm, (words, _, _) in ARMS.items() if words in named)
+    made = f"By `python scripts/digit_distances.py --arms {asked}`, [records](distances.json), seed {seeds}: Frechet "
     made += (
-        "digits alone, as many of each on both sides / distance of the mean loss of the digit's held-out images from "
+        f"distance of {n:,} samples from those of the retrained model, in the CNN judge's features / that of samples "
     )
+    made += "of the other digits alone, as many of each on both sides / distance of the mean loss of the digit's "
     made += (
-        "the retrained model's, nats. ± is half of a 95 % interval: of a digit over samples and images, where it was "
+        "held-out images from the retrained model's, nats. ± is half of a 95 % interval: of a digit over samples and "
     )
-    made += "measured; of the mean Student's, over digits."
-    if AGAIN in columns(rows):
-        made += f" {AGAIN.capitalize()}: without the digit, too, from another seed; the mean is over those trained."
-    return f"## How far from retraining\n\n{made}\n\n" + faces.grid(("digit", *columns(rows)), lines(rows))
+    made += "images, where it was measured; of the mean Student's, over digits."
+    if AGAIN in named:
+        made += f" {AGAIN.capitalize()} (`--second`): without the digit, too, from another seed."
+    return f"## How far from retraining\n\n{made}\n\n" + faces.grid(("digit", *named), lines(rows))
 
 
 def main() -> None:

@@ -268,18 +268,14 @@ def test_an_own_budget_that_oversteps_is_lowered():
     assert 0.6 * 0.02 <= found["relative_increase"] <= 0.02  # or the bracket is narrower than a fifth
 
 
-def test_an_own_budget_whose_measure_starts_beyond_this_one_s_is_found_by_a_straight_line():
-    """Other images say ``0.015 + 1.2 b`` of an own budget ``b``, and hardly anything of small ones."""
-
-    def make(budget=0.02):
-        return Spender(budget, 1.0)
+def looked_for(make, said):
+    """What is found for ``make`` within 0.02 where other images say ``said(budget)``, and what was tried."""
 
     class Measured(Search):
         def run(self, strength, options):
             model, update, _ = super().run(strength, options)
-            said = min(0.015, 10 * strength) + 1.2 * strength
-            self.trials[-1].relative_increase = said
-            return model, update, said
+            self.trials[-1].relative_increase = said(strength)
+            return model, update, said(strength)
 
     found = []
 
@@ -292,33 +288,23 @@ def test_an_own_budget_whose_measure_starts_beyond_this_one_s_is_found_by_a_stra
             return Update("look")
 
     run(Look())
-    (best, tried) = found[0]
+    return found[0]
+
+
+def test_an_own_budget_whose_measure_starts_beyond_this_one_s_is_found_by_a_straight_line():
+    """Other images say ``0.015 + 1.2 b`` of an own budget ``b``, and hardly anything of small ones."""
+
+    def make(budget=0.02):
+        return Spender(budget, 1.0)
+
+    best, tried = looked_for(make, lambda b: min(0.015, 10 * b) + 1.2 * b)
     assert tried == pytest.approx([0.02, 0.02 * 0.018 / 0.039, 0.0025])
     assert 0.8 * 0.02 <= best.relative_increase <= 0.02
 
 
 def test_where_a_line_leaves_nothing_nearly_nothing_is_asked_for():
     """Even an own budget of 0 reads ``0.019``: the third trial is of nearly 0, not a tenth of the second, and so on."""
-
-    class Measured(Search):
-        def run(self, strength, options):
-            model, update, _ = super().run(strength, options)
-            said = 0.019 + 1.2 * strength
-            self.trials[-1].relative_increase = said
-            return model, update, said
-
-    found = []
-
-    class Look:
-        name = "look"
-
-        def __call__(self, task):
-            search = Measured(Plan("spender", Spender, Spender.strength, 0.02, Known()), task, retain_cost(task, 100))
-            found.append((search.largest(), [t.strength for t in search.trials]))
-            return Update("look")
-
-    run(Look())
-    (best, tried) = found[0]
+    best, tried = looked_for(Spender, lambda b: 0.019 + 1.2 * b)
     assert len(tried) == 3
     assert tried[2] < Spender.strength.low / 10
     assert best.relative_increase <= 0.02

@@ -22,9 +22,7 @@ from gsu_cli.unlearning.shared import Shared
 
 TOLERANCE = 0.05  # share of the budget that a search may leave unspent
 OWN_BUDGET_TOLERANCE = 0.2  # the same below the protocol's budget for a method that spends one by itself
-LEAST_ASKED = (
-    0.01  # of its least strength: where a line says that even a budget of 0 is too much, one of nearly 0 is tried
-)
+LEAST_ASKED = 0.01  # of its least strength: nearly 0, where a line says that even a budget of 0 is too much
 MOST_ASKED = 3  # runs of a method that stops by itself
 MOST_SLOWED = 3  # divisions of its rate by ten, where no step keeps the budget
 MOST_TRIALS = 12  # runs of the method for one budget

@@ -10,7 +10,7 @@ from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.cost import Cost
 
 T = TypeVar("T")
-READ = ("target", "retain_images", "forget_images", "budget_images", "pilot_images")  # what the sites rest on
+READ = ("target", "retain_images", "forget_images", "budget_images", "pilot_images", "encoder")  # the sites rest on
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam  # the function: the class would load torch's compiler, over a second of CPU
 
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
@@ -43,6 +41,7 @@ from gsu_cli.surgery.vectors import add_scaled, norm
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import first, other_retained
+from gsu_cli.unlearning.optimisers import Adam
 from gsu_cli.unlearning.weights import add_, held
 
 ENCODERS = ("auto", "kept", "follows")
@@ -127,9 +126,7 @@ def follow(model: Any, original: Any, retain: Images, forget: Images, weight: fl
     """
     names, chance = _encoder(model), generator(seed)
     weights, at_first = ([dict(m.named_parameters())[k] for k in names] for m in (model, original))
-    means, squares = ([torch.zeros_like(w) for w in weights] for _ in range(2))
-    steps, (beta1, beta2) = [torch.zeros(()) for _ in weights], BETAS
-    descend = partial(adam, beta1=beta1, beta2=beta2, eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False)
+    optimiser = Adam(weights, LR, BETAS)
 
     def batch() -> tuple[Tensor, Tensor, int]:
         """Pixels, labels and the seed of the noise."""
@@ -147,11 +144,14 @@ def follow(model: Any, original: Any, retain: Images, forget: Images, weight: fl
     then = [gradient(original, at_first, *shown) for shown in batches]
     for k in range(STEPS):
         u, j = (k + 1) / STEPS, k % BATCHES
-        rate = LR * (u / WARM_UP if u < WARM_UP else 0.5 * (1 + math.cos(math.pi * (u - WARM_UP) / (1 - WARM_UP))))
+        optimiser.lr = LR * (
+            u / WARM_UP if u < WARM_UP else 0.5 * (1 + math.cos(math.pi * (u - WARM_UP) / (1 - WARM_UP)))
+        )
         now = gradient(model, weights, *batches[j])
-        slopes = [a.sub_(b) for a, b in zip(now, then[j], strict=True)]
-        with torch.no_grad():
-            descend(weights, slopes, means, squares, [], steps, lr=rate)
+        for w, a, b in zip(weights, now, then[j], strict=True):
+            w.grad = a.sub_(b)
+        optimiser.step()
+    optimiser.forget_gradients()
 
 
 def followed(task: Task, original: Any, step: Stepped) -> Update:

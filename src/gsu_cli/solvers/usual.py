@@ -20,9 +20,7 @@ from gsu_cli.solvers.unseen import kind_of
 
 AUTO = "auto"
 FINISH = 0.5  # share of the budget
-ENOUGH = (
-    7_000  # retained images: those of the budget, and others to spare. With 3,600 a refit lost three digits of five
-)
+ENOUGH = 7_000  # retained images: the budget's, and others to spare. With 3,600 a refit lost three digits of five
 DAMPING = (0.1, 0.3, 1.0)  # candidates, in mean eigenvalues of each layer's Fisher
 FINISHED_DAMPING = (0.3,)  # where the last layer makes up for what a step lacks
 

@@ -59,11 +59,12 @@ def crossing(
             wall = isfinite(beyond[0]) and not isfinite(beyond[1])
             step = _next(None if wall else bent(trials, aim, slope), within[0], beyond[0], widths)
         step = min(max(step, floor), ceiling)
-        trials.append((step, _looked(cost_of, step)))
+        trials.append((step, looked(cost_of, step)))
     return StepSearch(within[0], within[1], tuple(trials), converged)
 
 
-def _looked(cost_of: Callable[[float], float], step: float) -> float:
+def looked(cost_of: Callable[[float], float], step: float) -> float:
+    """The cost of a step; infinite where it is not finite."""
     try:
         found = float(cost_of(step))
     except NonFiniteError:

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from math import inf, isfinite
 
-from gsu_cli.errors import NonFiniteError
 from gsu_cli.surgery.bent import bent, slope_of
-from gsu_cli.surgery.crossing import crossing
+from gsu_cli.surgery.crossing import crossing, looked
 from gsu_cli.surgery.laws import Trials, power_law_between
 from gsu_cli.surgery.steps import StepSearch, largest_step_within
 
@@ -61,7 +60,7 @@ def largest_step_estimated(
         if step is None:
             break
         slope = slope_of(cheap.evaluations, aim) or slope
-        found = _measured(increase_of, step)
+        found = looked(increase_of, step)
         trials.append((step, found))
         if found <= budget:
             within = max(within, (step, found))
@@ -72,7 +71,7 @@ def largest_step_estimated(
         if not isfinite(found):
             break
         if learn is None:
-            estimated = _measured(estimate_of, step)
+            estimated = looked(estimate_of, step)
             if not (found > 0 and isfinite(estimated) and estimated > 0):
                 break
             factor, known = found / estimated, ((step, found),)
@@ -88,10 +87,3 @@ def largest_step_estimated(
 
 def _scaled(estimate_of: Callable[[float], float], factor: float, step: float) -> float:
     return factor * estimate_of(step)
-
-
-def _measured(increase_of: Callable[[float], float], step: float) -> float:
-    try:
-        return float(increase_of(step))
-    except NonFiniteError:
-        return inf

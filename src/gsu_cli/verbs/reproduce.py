@@ -64,7 +64,9 @@ def main(cfg: DictConfig) -> None:
         untrained = trained.missing([o.cell for o in todo], identities)
     console.say(_plan(spec, outcomes, todo, _estimate(todo, outcomes, cfg.cell_seconds) / workers, workers))
     if kept_from := other_code(outcomes):
-        console.say(f"{kept_from}; to run them again remove their folders, named in ", root / spec.name / "cells.json")
+        console.say(
+            f"{kept_from}; cells.json names each one's folder: remove what is to run again below ", store.folder
+        )
     if untrained:
         console.say(f"before them {len(untrained)} models are trained: {', '.join(untrained)}")
     if preview:
