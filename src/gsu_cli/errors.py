@@ -88,8 +88,18 @@ class ProcessError(GsuError):
         return cls("all processes must live until the work is done", found=f"one that ended ({why.splitlines()[0]})")
 
 
+_signals: list[int] = []  # that asked this process to end
+
+
+def note_signal(number: int | None) -> None:
+    """A signal has asked this process to end; None: a new line begins, of which none has."""
+    _signals[:] = [] if number is None else [number]
+
+
 def is_interrupt(error: BaseException) -> bool:
     """Whether Ctrl-C is behind it: what a library does on its way out may fail in turn and hide the interrupt.
+
+    Some swallow it whole (numpy's import does), and then fail of that: where a signal has come, it is the reason.
 
     >>> try:
     ...     try:
@@ -100,6 +110,8 @@ def is_interrupt(error: BaseException) -> bool:
     ...     is_interrupt(error), is_interrupt(KeyError())
     (True, False)
     """
+    if _signals:
+        return True
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:

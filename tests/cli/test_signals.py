@@ -1,21 +1,26 @@
-"""Ctrl-C, the SIGTERM of batch systems and closed pipes, in real processes."""
+"""Ctrl-C, the SIGTERM of batch systems, closed terminals and pipes, in real processes."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+Run = Callable[..., tuple[int, str, str]]
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c(environment: dict[str, str], tmp_path: Path, sent: signal.Signals) -> None:
     line = ["gsu", "unlearn", "dataset=mnist", "do=wait"]
+    before = signal.signal(sent, signal.SIG_DFL)  # what started the tests may ignore it
     process = subprocess.Popen(
         line, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    signal.signal(sent, before)
     assert process.stdout is not None
     assert process.stdout.readline() == "waiting\n"
     process.send_signal(sent)
@@ -23,6 +28,15 @@ def test_ctrl_c(environment: dict[str, str], tmp_path: Path, sent: signal.Signal
     assert process.returncode == 130
     assert err.startswith("gsu: interrupted. What was finished is in outputs/unlearn/")
     assert err.count("\n") == 1
+
+
+def test_a_line_interrupted_before_its_record_can_be_typed_again(in_process: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").touch()
+    for _ in range(2):
+        code, _, err = in_process("unlearn", "dataset=mnist", "do=interrupt", "hydra.run.dir=mine")
+        assert (code, err) == (130, "gsu: interrupted. Nothing was written.\n")
+    assert [path.name for path in tmp_path.rglob("mine/**/*")] == ["notes.txt"]
 
 
 EARLY = """

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from gsu_cli.cli import pages, several
 from gsu_cli.cli.app import App
 from gsu_cli.cli.collector import resting
 from gsu_cli.cli.library import load_early
-from gsu_cli.errors import NotApplicableError, UsageError, did_you_mean, is_interrupt
+from gsu_cli.errors import NotApplicableError, UsageError, did_you_mean, is_interrupt, note_signal
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 SINGLE_WORDS = ("help", "--help", "--version", "--completion")
@@ -32,7 +33,7 @@ def run(argv: Sequence[str] | None = None, app: App | None = None) -> int:
     app = app or App()
     full = "1" in (os.environ.get("GSU_FULL_ERROR"), os.environ.get("HYDRA_FULL_ERROR"))
     app = replace(app, full_error=app.full_error or full)
-    before = _end_on_sigterm()
+    before = _end_on_signals()
     try:
         code = _dispatch(list(sys.argv[1:] if argv is None else argv), app)
         sys.stdout.flush()  # so that a closed pipe shows here and not after the last line of Python
@@ -42,11 +43,12 @@ def run(argv: Sequence[str] | None = None, app: App | None = None) -> int:
     except BrokenPipeError:
         return _leave_closed_pipe()
     except KeyboardInterrupt:
-        print(f"gsu: interrupted.{_whereabouts()}", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be closed
+            print(f"gsu: interrupted.{_whereabouts()}", file=sys.stderr)
         return INTERRUPTED
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _stand_in_for_closed_streams() -> None:
@@ -60,18 +62,27 @@ def _stand_in_for_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
 
 
-def _end_on_sigterm() -> Any:
-    """Lets a batch system's SIGTERM end the run as Ctrl-C does, so that its record says so; what was set before."""
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        return None
+def _end_on_signals() -> dict[signal.Signals, Any]:
+    """Lets a batch system's SIGTERM and a closed terminal end the run as Ctrl-C does, so that its record says so.
 
-    def end(*_: object) -> None:
+    All are noted, as a library may swallow the exception. A signal that is ignored stays so. Returns what was set.
+    """
+    note_signal(None)
+    usual: dict[signal.Signals, Any] = {
+        signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler,
+    }  # fmt: skip
+    here = {number: handler for number, handler in usual.items() if signal.getsignal(number) is handler}
+
+    def end(number: int, *_: object) -> None:
+        note_signal(number)
         raise KeyboardInterrupt
 
     try:
-        return signal.signal(signal.SIGTERM, end)
+        for number in here:
+            signal.signal(number, end)
     except ValueError:  # only the main thread may
-        return None
+        return {}
+    return here
 
 
 def _dispatch(words: list[str], app: App) -> int:
@@ -173,10 +184,17 @@ def _versions() -> str:
 
 
 def _whereabouts() -> str:
-    """Where the interrupted run was writing. Looks for the module among those loaded: an interrupt imports nothing."""
-    folders = sys.modules.get("gsu_cli.run.folders")
+    """Where the interrupted run was writing. Looks for modules among those loaded: an interrupt imports nothing.
+
+    A folder that holds no record yet is taken away: the same line can be typed again.
+    """
+    folders, refusals = (sys.modules.get(f"gsu_cli.run.{name}") for name in ("folders", "refusals"))
     claimed = folders.last_claim() if folders is not None else None
-    return f" What was finished is in {claimed.path}." if claimed is not None else ""
+    if claimed is None:
+        return ""
+    if refusals is not None and refusals.discard_if_unused(claimed):
+        return " Nothing was written."
+    return f" What was finished is in {claimed.path}."
 
 
 def _discard_folder(*, typed: bool) -> None:

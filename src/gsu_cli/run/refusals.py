@@ -36,16 +36,20 @@ def is_refused(folder: Path) -> bool:
     return False
 
 
-def discard_if_unused(given: Claim, *, refused: bool = False) -> None:
+def discard_if_unused(given: Claim, *, refused: bool = False) -> bool:
     """Remove what a run in which nothing happened has left: Hydra's notes, and the folder if the run made it.
+
+    Returns whether it was such a run.
 
     Args:
         given: the run's folder.
         refused: the line was: its record says no more than the sentence on the terminal.
     """
     own = NOTES | {MULTIRUN} | ({FILE} if refused else set())
-    if {path.name for path in _new(given)} <= own:
+    unused = FILE not in (given.before or ()) and {path.name for path in _new(given)} <= own
+    if unused:
         _remove(given)
+    return unused
 
 
 def refused_cells(given: Claim) -> list[Record]:
