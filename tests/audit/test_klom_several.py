@@ -56,3 +56,20 @@ def test_too_few_models() -> None:
     assert value(found, "klom_models_forgotten").reason == "needs 4 retrained models, found 3: references=4"
     alone = Klom()(several([every]))
     assert not [m for m in alone.measurements if "models" in m.name], "nobody asked for several"
+
+
+@pytest.mark.parametrize(("same", "why"), [("retrained", "retraining"), ("unlearned", "unlearning")])
+def test_models_of_one_loss_have_no_floor(same: str, why: str) -> None:
+    """A closed form, or a method without chance: the ratio was one of clamped zeros."""
+    kept = noise_split().retain_images.floats()
+    one = Memory(kept, seed=90, blur=0.02)
+    found = several([one, one if same == "unlearned" else Memory(kept, seed=91, blur=0.02)])
+    if same == "retrained":
+        goal = found.models["retrained"]
+        found = replace(found, references=[replace(goal, sha256=f"r {k}") for k in range(1, 4)])
+    result = Klom()(found)
+    for name in ("klom_models_forgotten", "floors_models_forgotten"):
+        assert value(result, name).reason == f"{why} with other seeds gives the same losses"
+    shift = value(result, "loss_shift_models_forgotten")
+    assert shift.value is not None
+    assert f"How many floors that is cannot be said: {why}" in result.sentences[0]

@@ -15,17 +15,38 @@ from gsu_cli.cli import pages
 from gsu_cli.cli.app import App
 from gsu_cli.cli.pages import VERBS
 from gsu_cli.errors import UsageError
+from gsu_cli.report.formats import terminal
+from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.configs import conf_dir
 
 
-@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("columns", [40, 50, 60, 80, 120])
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_fits(verb: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     for page in (pages.page(verb, conf_dir()), pages.overview()):
         typed = [example for example, _ in VERBS[verb].examples]  # lines to copy are never broken
-        wide = [line for line in page.splitlines() if len(line) >= columns and line.strip() not in typed]
+        typed.append("gsu unlearn dataset=mnist forget.class=1")
+        wide = [line.strip() for line in page.splitlines() if len(line) >= max(columns, 41)]
+        wide = [line for line in wide if line not in typed and " " in line]  # nor is a name
         assert wide == []
+
+
+def test_a_narrow_terminal_breaks_meanings_below_their_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    page = pages.overview()
+    assert "\n  train      fit a model on a dataset, or on what\n             is left after forgetting\n" in page
+    assert '\n  eval "$(gsu --completion bash)"\n      tab completion here (or: zsh, fish)\n' in page
+
+
+def test_lines_of_a_pipe_end_with_their_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    column = Column("method", form="text"), Column("ratio (CNN)", form="text")
+    table = Table("Unlearned", column, ((Cell("ascent"), Cell("1")), (Cell("a method of many words " * 3), Cell("2"))))
+    screen = io.StringIO()
+    terminal.Lines(file=screen, width=50).print(terminal.grid(table, narrow=True))
+    assert "ascent" in screen.getvalue()
+    assert [line for line in screen.getvalue().split("\n") if line != line.rstrip()] == []
 
 
 class Terminal(io.StringIO):

@@ -135,3 +135,12 @@ def test_the_same_numbers_whether_they_are_read_or_worked_out(
         for field in ("measurements", "judges", "transitions"):
             assert record[field] == run.record[field], field
     assert "measured" not in run.record["inputs"]
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "audit"])
+def test_a_record_without_its_config(run: Run, gsu: Gsu, verb: str) -> None:
+    """The default data set was taken, and the shape of the weights blamed."""
+    (run.folder / "record.json").write_text(json.dumps(run.record | {"config": {}}), encoding="utf-8")
+    typed = gsu(verb, f"run={run.folder}")
+    assert (typed.code, typed.err.count("\n")) == (2, 1), typed
+    assert "the record of `run` must hold the config that it ran with; found no `config.dataset` in it." in typed.err

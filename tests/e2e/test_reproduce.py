@@ -318,6 +318,11 @@ def test_a_table_trains_its_models_once_before_its_cells(tiny: Callable[..., lis
     (trained,) = (tmp_path / "outputs/reproduce/models").iterdir()
     made, when = tables(tmp_path), (trained / "model.safetensors").stat().st_mtime
     assert "1 cells, 1 done, 0 to run" in gsu(*tiny(**own)).out
+    record = json.loads((trained / "record.json").read_text())
+    (trained / "record.json").write_text(json.dumps(record | {"git": {"commit": "b" * 40, "dirty": False}}))
+    again = gsu(*tiny(**own)).out
+    assert "1 of the 1 models trained before were made by other code of gsu (commit bbbbbbb; this is " in again
+    assert "to train them again remove their folders below " in again
     assert (tables(tmp_path), (trained / "model.safetensors").stat().st_mtime) == (made, when)
     (cell,) = json.loads(made["cells.json"])
     record = json.loads((tmp_path / "outputs/reproduce/tiny" / cell["folder"] / "record.json").read_text())

@@ -58,6 +58,13 @@ def test_no_place_of_the_disk_is_kept_whatever_names_it(record):
     assert kept[1]["error"] == "CheckpointError: x/y.pt must be whole; found 3 bytes."
 
 
+def test_the_code_that_made_it_is_kept(record, tmp_path):
+    record.git = {"commit": "a" * 40, "dirty": False}
+    write_compact(tmp_path / "one.json", [record])
+    (read,) = read_compact(tmp_path / "one.json")
+    assert read.git == record.git
+
+
 def test_compacting_twice_changes_nothing(record, tmp_path):
     write_compact(tmp_path / "one.json", [record])
     (again,) = read_compact(tmp_path / "one.json")

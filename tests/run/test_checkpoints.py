@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save
@@ -161,7 +163,8 @@ def test_the_digest_is_pinned() -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"", "header too small"),
+        (b"", "an empty file"),
+        (b"\x93NUMPY\x01\x00v\x00{'descr'", "arrays of NumPy, which are no weights of a model"),
         (b"PK\x03\x04 and so on", "a pickle, which is never loaded"),
         (b"\x80\x02}q\x00.", "a pickle, which is never loaded"),
         (b"no weights at all", "header"),
@@ -176,6 +179,12 @@ def test_files_of_another_kind(tmp_path: Path, content: bytes, what: str) -> Non
     assert what in sentence
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_arrays_of_numpy_are_no_pickle(tmp_path: Path, save: Callable[..., None]) -> None:
+    save(tmp_path / "x.npz", train_images=np.zeros(3))
+    assert "found arrays of NumPy, which are no weights of a model: " in refused(tmp_path / "x.npz")
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_pickle_is_never_opened(tmp_path: Path, zipped: bool) -> None:
     path = tmp_path / "x.pt"
@@ -186,8 +195,20 @@ def test_a_pickle_is_never_opened(tmp_path: Path, zipped: bool) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
 def test_truncated_at_any_place(file: Path, share: float) -> None:
     data = file.read_bytes()
-    file.write_bytes(data[: int(share * len(data))])
-    assert "must be a whole safetensors file" in refused(file)
+    file.write_bytes(data[: (there := int(share * len(data)))])
+    sentence, header = refused(file), 8 + int.from_bytes(data[:8], "little")
+    assert "must be a whole safetensors file" in sentence
+    assert sentence.endswith("Copy it again: it was cut off on its way, or changed.")
+    if there:
+        cut = f"instead of {len(data):,}" if there > header else f"where the header alone takes {header:,}"
+        assert f"found {there:,} bytes" in sentence
+        assert cut in sentence
+
+
+def test_a_file_with_more_at_its_end(file: Path) -> None:
+    data = file.read_bytes()
+    file.write_bytes(data + b"..")
+    assert f"found {len(data) + 2:,} bytes instead of {len(data):,}" in refused(file)
 
 
 def test_one_altered_bit(file: Path) -> None:

@@ -1,4 +1,4 @@
-"""A table of kept cells says when they were made by another commit than runs now."""
+"""A table of kept cells and models says when they were made by another commit than runs now."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, mean, null
-from gsu_cli.audit.klom_several import SeveralModels
+from gsu_cli.audit.klom_several import SAME, SeveralModels
 from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.evaluation.intervals import quantile95
 from gsu_cli.models.protocols import loss_unit
@@ -25,7 +25,6 @@ from gsu_cli.run.record import Measurement
 
 LEAST = 3
 """Retrained models: two to measure against, and one to measure."""
-SAME = "retraining with other seeds gives the same losses"
 PARTS: tuple[Part, ...] = ("forgotten", "unseen_retained", "retained")
 WORDS = {
     "forgotten": "forgotten images",

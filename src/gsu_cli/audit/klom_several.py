@@ -25,6 +25,7 @@ GROUP = 2
 """Models of a group, at least: they have a variance."""
 GROUPS = 50
 """Pairs of groups, at most."""
+SAME = "retraining with other seeds gives the same losses"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,16 @@ class SeveralModels:
             few = f"needs {2 * GROUP} retrained models, found {len(self.retrained)}: references={2 * GROUP}"
             return [null(f"klom_models_{part}", a, few, "nats")], ""
         U, R = (torch.stack([case.losses(m, part) for m in models]) for models in (self.unlearned, self.retrained))
+        shift = mean(f"loss_shift_models_{part}", a, U.mean(0) - R.mean(0), loss_unit(a.model))
+        beside = f"{shift.value:+.3g}{ends(shift, '.3g')} {shift.unit} above it"
+        who = f"Over {len(U)} unlearned and {len(R)} retrained models the loss of {words} is"
+        same = [kind for kind, L in (("unlearn", U), ("retrain", R)) if not _spread(L, self.size)]
+        if same:
+            why = SAME if "retrain" in same else "unlearning with other seeds gives the same losses"
+            rows = [
+                null(f"{name}_{part}", a, why, unit) for name, unit in (("klom_models", "nats"), ("floors_models", ""))
+            ]
+            return [*rows, shift], f"{who} {beside}. How many floors that is cannot be said: {why}."
         floor = torch.stack([divergence(R[list(x)], R[list(y)]) for x, y in _pairs(len(R), self.size)]).mean(0)
         groups = list(islice(combinations(range(len(U)), self.size), GROUPS))
         here = torch.stack(
@@ -64,11 +75,9 @@ class SeveralModels:
         row = Measurement(
             f"floors_models_{part}", a.name, ratio, max(0.0, ratio - half), ratio + half, len(here), sha256=a.sha256
         )
-        shift = mean(f"loss_shift_models_{part}", a, U.mean(0) - R.mean(0), loss_unit(a.model))
         rows = [mean(f"klom_models_{part}", a, here, "nats"), mean(f"klom_floor_models_{part}", a, floor, "nats")]
         return [*rows, row, shift], (
-            f"Over {len(U)} unlearned and {len(R)} retrained models the loss of {words} is {ratio:.1f} floors"
-            f"{ends(row, '.1f')} from retraining's, and {shift.value:+.3g}{ends(shift, '.3g')} {shift.unit} above it."
+            f"{who} {ratio:.1f} floors{ends(row, '.1f')} from retraining's, and {beside}. Intervals are over images."
         )
 
 
@@ -82,6 +91,11 @@ def divergence(one: Tensor, other: Tensor) -> Tensor:
     own, its = (L.var(0).mean().clamp(min=1e-18) for L in (one, other))
     square = (one.mean(0) - other.mean(0)) ** 2
     return 0.5 * (its / own).log() + (own + square) / (2 * its) - 0.5
+
+
+def _spread(losses: Tensor, size: int) -> bool:
+    """Whether the models of every group differ in a loss: a group without variance is endlessly far from any other."""
+    return all(bool((losses[list(x)] != losses[x[0]]).any()) for x in combinations(range(len(losses)), size))
 
 
 def _groups(n: int, size: int) -> Iterator[tuple[int, ...]]:

@@ -140,8 +140,7 @@ Go on:
 _FLAGS = """\
 Flags:
   --cfg job         print every setting and its value, and stop
-  -m, --multirun    sweep: run once for each of key=1,2,3
-                    (hydra/launcher=joblib uses all cores)
+  -m, --multirun    sweep: run once for each of key=1,2,3 (hydra/launcher=joblib uses all cores)
   --info, --hydra-help    more from Hydra, which reads all after the verb
 """
 
@@ -149,7 +148,25 @@ Flags:
 def overview() -> str:
     """The page of ``gsu --help``."""
     width = max(map(len, VERBS)) + 2
-    return _OVERVIEW.format(verbs="\n".join(f"  {name:<{width}}{verb.summary}" for name, verb in VERBS.items()))
+    verbs = [f"  {name:<{width}}{verb.summary}" for name, verb in VERBS.items()]
+    return _narrowed(_OVERVIEW.format(verbs="\n".join(verbs)))
+
+
+def _narrowed(text: str) -> str:
+    """The lines that are longer than the terminal, broken; what is to be typed stays whole, to be copied."""
+    found = []
+    for line in text.splitlines():
+        indent = len(line) - len(line.lstrip())
+        head, gap, meaning = [*re.split(r"(?<=\S)( {2,})", line, maxsplit=1), "", ""][:3]
+        if len(line) < _columns() or (indent == 2 and not gap):
+            found.append(line)
+        elif not gap:
+            found += _wrapped(line.strip(), " " * indent, " " * indent)
+        elif len(head + gap) < _columns() // 2:
+            found += _wrapped(meaning, head + gap, " " * len(head + gap))
+        else:
+            found += [head, *_wrapped(meaning, " " * 6, " " * 6)]
+    return "\n".join(found) + "\n"
 
 
 def page(name: str, conf_dir: Path) -> str:
@@ -175,7 +192,7 @@ def page(name: str, conf_dir: Path) -> str:
             ]
     if verb.notes:
         lines += ["", *(line for remark in verb.notes for line in _wrapped(remark))]
-    return "\n".join([*lines, "", _FLAGS])
+    return _narrowed("\n".join([*lines, "", _FLAGS]))
 
 
 def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:

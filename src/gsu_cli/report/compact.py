@@ -54,6 +54,8 @@ def compact(record: Record) -> dict[str, Any]:
         "verdict": record.verdict,
         "measurements": whole["measurements"],
     }
+    if record.git:
+        kept["git"] = record.git
     results = (record.config.get("paths") or {}).get("output_dir")
     return {name: without_disk(value, str(results or "")) for name, value in kept.items()}
 

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gsu_cli.errors import NotApplicableError
-from gsu_cli.report.formats.terminal import line_length
+from gsu_cli.report.formats.terminal import Lines, line_length
 from gsu_cli.report.headline import headline
 from gsu_cli.report.marks import mark
 from gsu_cli.report.quantities import Quantity, brief, discover
@@ -72,7 +71,7 @@ def print_sweep(folder: Path) -> int:
     for _, (_, record), name in sorted(zip(map(in_order, names), runs, names, strict=True), key=lambda row: row[0]):
         colour = {"done": "green", "n/a": "yellow"}.get(record.status, "red")
         table.add_row(Text(name), Text(record.status, style=colour), *cells(record, shown))
-    console = Console(highlight=False, width=line_length())
+    console = Lines(highlight=False, width=line_length())
     console.print(Text(f"sweep in {folder}", style="italic"), soft_wrap=True)  # a title would break at a narrow table
     console.print(table)
     for name, (_, record) in zip(names, runs, strict=True):

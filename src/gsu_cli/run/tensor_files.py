@@ -18,9 +18,11 @@ from gsu_cli.errors import CheckpointError
 from gsu_cli.run.files import atomic
 from gsu_cli.run.one_line import one_line
 
+MOST = 100_000_000  # bytes of a header, as safetensors has it
 NAME_THE_CLASS = "Weights from elsewhere need their class: model._target_=my_pkg.MyVae, see docs/own-model.md"
 
 
+COPY = "Copy it again: it was cut off on its way, or changed"
 TRAIN_ONE = "Train one with `gsu train dataset=...` and pass checkpoint.path=<folder>/model.safetensors"
 
 
@@ -62,7 +64,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(
             "a checkpoint must be a whole safetensors file",
             found=described(path, e),
-            way_out=class_for(path) if is_pickle(path) else TRAIN_ONE,
+            way_out=class_for(path) if is_pickle(path) else COPY if wrong_length(path) else TRAIN_ONE,
         ) from e
     if text is None:
         raise CheckpointError(
@@ -94,15 +96,49 @@ def class_for(path: Path) -> str:
 
 def is_pickle(path: Path) -> bool:
     """Whether a file begins like those of ``torch.save``: a zip archive, or the older plain pickle."""
-    head = b""
+    head = _head(path)
+    return (head.startswith(b"PK") and not is_numpy(path)) or head.startswith(b"\x80")
+
+
+def is_numpy(path: Path) -> bool:
+    """Whether a file holds arrays of NumPy: ``.npy``, or an ``.npz``, by the name of its first member."""
+    head = _head(path)
+    member = head[30 : 30 + int.from_bytes(head[26:28], "little")]
+    return head.startswith(b"\x93NUMPY") or (head.startswith(b"PK\x03\x04") and member.endswith(b".npy"))
+
+
+def _head(path: Path) -> bytes:
     with contextlib.suppress(OSError), path.open("rb") as f:  # unreadable: whoever reads it will say so
-        head = f.read(2)
-    return head == b"PK" or head[:1] == b"\x80"
+        return f.read(512)
+    return b""
+
+
+def wrong_length(path: Path) -> str:
+    """How a safetensors file is not as long as its header says; empty where it is, and of another kind of file."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        there = path.stat().st_size
+        if not there:
+            return "an empty file"
+        with path.open("rb") as f:
+            start = 8 + int.from_bytes(f.read(8), "little")
+            if f.read(1) != b"{" or start > MOST:
+                return ""
+            if there < start:
+                return f"{there:,} bytes, where the header alone takes {start:,}"
+            header = json.loads(b"{" + f.read(start - 9))
+        whole = start + max(entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
+        return "" if there == whole else f"{there:,} bytes instead of {whole:,}"
+    return ""
 
 
 def described(path: Path, error: Exception) -> str:
+    """What lies there instead of a whole safetensors file."""
     if is_pickle(path):
         return f"a pickle, which is never loaded (it can run code): {path}"
+    if is_numpy(path):
+        return f"arrays of NumPy, which are no weights of a model: {path}"
+    if length := wrong_length(path):
+        return f"{length}: {path}"
     return f"{path} ({one_line(error)})"
 
 

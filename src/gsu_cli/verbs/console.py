@@ -7,17 +7,16 @@ import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from gsu_cli.report.formats.terminal import line_length
+from gsu_cli.report.formats.terminal import Lines, line_length
 from gsu_cli.run.record import Record
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a verb that only reads records needs none
     from gsu_cli.training.history import Progress as Epochs
 
-console = Console(highlight=False, width=line_length())
+console = Lines(highlight=False, width=line_length())
 _said: list[str] = []  # notes of this run
 
 

@@ -84,6 +84,12 @@ def as_the_run_did(cfg: DictConfig, record: Record) -> DictConfig:
             way_out=f"Leave {other[0]}= out, or measure other weights with `gsu evaluate checkpoint.path=...`",
         )
     whole = {key for key in words if "." not in key}
+    if not isinstance(record.config.get("dataset"), dict) and "dataset" not in whole:
+        raise UsageError(
+            "the record of `run` must hold the config that it ran with",
+            found="no `config.dataset` in it",
+            way_out="Take the one that the run wrote, or measure weights with `gsu evaluate checkpoint.path=FILE`",
+        )
     gone = taken_away()
     if "seed" in whole:
         whole.add("seeds")  # the run's seeds are values by now and would hide the one typed

@@ -62,10 +62,17 @@ def main(cfg: DictConfig) -> None:
         refused = _refusals(outcomes, identities) if preview else []
         todo = [o for o in outcomes if o.key and not (o.done or o.inapplicable)]
         untrained = trained.missing([o.cell for o in todo], identities)
+        stood = trained.there([o.cell for o in outcomes if o.key], identities)
     console.say(_plan(spec, outcomes, todo, _estimate(todo, outcomes, cfg.cell_seconds) / workers, workers))
     if kept_from := other_code(outcomes):
         console.say(
             f"{kept_from}; cells.json names each one's folder: remove what is to run again below ", store.folder
+        )
+    if of_models := of_other_code([record.git for record in stood]):
+        console.say(
+            f"{of_models[0]} of the {len(stood)} models trained before were made by other code of gsu {of_models[1]}; "
+            "to train them again remove their folders below ",
+            identities.folder,
         )
     if untrained:
         console.say(f"before them {len(untrained)} models are trained: {', '.join(untrained)}")
@@ -197,14 +204,18 @@ def other_code(outcomes: Sequence[Outcome]) -> str:
     A key holds gsu's version, not its code, so within one version they are taken as they are. Of a checkout with
     changes that are not committed nothing is known to be the same.
     """
+    made = [o.record.git for o in outcomes if o.record is not None and (o.done or o.inapplicable)]
+    found = of_other_code(made)
+    return f"{found[0]} of those kept were made by other code of gsu {found[1]}" if found else ""
+
+
+def of_other_code(made: Sequence[Mapping[str, Any]]) -> tuple[int, str] | None:
+    """How many of these ``git`` entries of records are not of the code that runs now, and which code it was."""
     now = git()
-    kept_from = [o.record.git for o in outcomes if o.record is not None and (o.done or o.inapplicable)]
-    others = [made for made in kept_from if made.get("commit") != now.get("commit") or made.get("dirty")]
-    others = kept_from if now.get("dirty") else others
+    others = [one for one in made if now.get("dirty") or one.get("commit") != now.get("commit") or one.get("dirty")]
     if not others:
-        return ""
-    named = ", ".join(dict.fromkeys(map(_code, others)))
-    return f"{len(others)} of those kept were made by other code of gsu ({named}; this is {_code(now)})"
+        return None
+    return len(others), f"({', '.join(dict.fromkeys(map(_code, others)))}; this is {_code(now)})"
 
 
 def _code(made: Mapping[str, Any]) -> str:

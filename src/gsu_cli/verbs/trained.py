@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gsu_cli.errors import GsuError
+from gsu_cli.run.record import Record
 from gsu_cli.tables.cell import Cell
 from gsu_cli.tables.pool import in_processes
 from gsu_cli.tables.spec import TableSpec, one_line
@@ -24,9 +25,19 @@ def identities(spec: TableSpec, shared: list[str], root: Path) -> cells.Identiti
 
 def missing(todo: Sequence[Cell], known: cells.Identities) -> list[str]:
     """Names of the models that cells need and that nobody has trained so far, in the table's order."""
-    needed = {name for cell in todo for name in known.trained_for(cell)}
     store = Store(known.folder)
-    return [name for name in known.models if name in needed and not store.is_done(known.model_key(name))]
+    return [name for name in _needed(todo, known) if not store.is_done(known.model_key(name))]
+
+
+def there(of: Sequence[Cell], known: cells.Identities) -> list[Record]:
+    """The records of the models that cells rest on and that are trained."""
+    found = map(Store(known.folder).read, map(known.model_key, _needed(of, known)))
+    return [record for record in found if record is not None and record.status == "done"]
+
+
+def _needed(of: Sequence[Cell], known: cells.Identities) -> list[str]:
+    needed = {name for cell in of for name in known.trained_for(cell)}
+    return [name for name in known.models if name in needed]
 
 
 def train(names: Sequence[str], known: cells.Identities, workers: int) -> None:

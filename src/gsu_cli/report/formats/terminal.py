@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from rich import box
 from rich.cells import cell_len
@@ -22,6 +23,20 @@ ENDLESS = 10_000  # columns; a pipe or a file has no edge at which to break a li
 def line_length() -> int | None:
     """Of a console's lines: None, what rich finds, on a terminal and where `COLUMNS` is set; else they have no end."""
     return None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit() else ENDLESS
+
+
+class Lines(Console):
+    """A console whose lines end with their text where no terminal reads them: blanks break in a narrow pager."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich does, with the same arguments."""
+        if self.is_terminal:
+            super().print(*objects, **options)
+            return
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        self.file.write("\n".join(line.rstrip(" ") for line in captured.get().split("\n")))
+        self.file.flush()
 
 
 def grid(table: Table, *, narrow: bool = False, whole: bool = False) -> Group:
