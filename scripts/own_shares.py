@@ -35,11 +35,11 @@ SEED = 0
 def measure(folder: Path) -> list[dict[str, Any]]:
     """The share before and after each run of the table in ``folder``."""
     from gsu_cli.data.forget import ForgetSpec
+    from gsu_cli.objectives.discriminant import FITTED_TO, fit_discriminant
     from gsu_cli.run.checkpoints import load_checkpoint
     from gsu_cli.run.seeds import generator
-    from gsu_cli.solvers.own_share import FITTED_TO, SAMPLES
+    from gsu_cli.solvers.own_share import SAMPLES
     from gsu_cli.surgery.devices import share_of
-    from gsu_cli.unlearning.discriminant import fit_discriminant
     from gsu_cli.unlearning.images import draw_images
     from gsu_cli.verbs.build import build
 

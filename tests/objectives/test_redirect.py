@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,9 +11,11 @@ import attribute_world
 import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.models.decoders import decoder_prefix
-from gsu_cli.objectives.nearest import nearest
+from gsu_cli.objectives.discriminant import discriminant_of
+from gsu_cli.objectives.nearest import LEAST_CLEAN, clean_means, nearest
 from gsu_cli.objectives.posteriors import posterior
-from gsu_cli.objectives.redirect import redirect, retained_share
+from gsu_cli.objectives.redirect import LOOKED_AT, MARGIN, NEIGHBOURS, redirect, retained_share
+from gsu_cli.objectives.targets import redirection
 from gsu_cli.unlearning.images import draw_images
 
 
@@ -92,6 +96,53 @@ def test_targets_come_from_clean_latents_alone(model):
         drawn = model.decode(mean_r.float()).flatten(1).double()
     chosen = torch.cdist(goal.targets.flatten(1).double(), drawn).argmin(1)
     assert clean[chosen].double().mean() > 0.98  # float32 may decide a border case otherwise
+
+
+@dataclass
+class Eye:
+    """Stands for a discriminant: bright images show what is to be forgotten, the more the brighter."""
+
+    bright: float
+
+    def scores(self, x):
+        return 10 * (x.flatten(1).mean(1) - self.bright)
+
+
+def test_an_eye_takes_what_is_generated_at_every_target_for_retained(model, parts):
+    """The rule, by brute force, and fewer neighbours than without one: most targets are nearer."""
+    with torch.no_grad():
+        generated = model.decode(posterior(model, parts[1])[0])
+    eye = Eye(float(generated.flatten(1).mean(1).median()))
+    goal = redirect(model, *parts, seed=0, eye=eye)
+    assert goal.kind == "discriminant"
+    assert goal.floor is not None
+    assert float(eye.scores(goal.targets).max()) <= -MARGIN
+    three, ten = (redirect(model, *parts, seed=0, neighbours=k) for k in (LOOKED_AT, NEIGHBOURS))
+    assert ten.clean_fraction <= three.clean_fraction
+    mean_f, mean_r = (posterior(model, part)[0] for part in parts)
+    clean, share = clean_means(mean_f, mean_r, LOOKED_AT)
+    with torch.no_grad():
+        kept = eye.scores(model.decode(clean)) <= -MARGIN
+    assert goal.clean_fraction == pytest.approx(share * float(kept.double().mean()), abs=1e-6)
+    assert 0.1 < goal.clean_fraction < 0.9 * three.clean_fraction
+
+
+def test_an_eye_that_sees_it_everywhere_leaves_the_images_in_which_it_sees_least(model, parts):
+    eye = Eye(-1.0)
+    goal = redirect(model, *parts, seed=0, eye=eye)
+    clean, _ = clean_means(*(posterior(model, part)[0] for part in parts), LOOKED_AT)
+    with torch.no_grad():
+        scores = eye.scores(model.decode(clean)).sort().values
+    assert float(eye.scores(goal.targets).max()) <= float(scores[int(LEAST_CLEAN * (len(scores) - 1))]) + 1e-5
+    assert 0 < goal.clean_fraction < 2 * LEAST_CLEAN
+
+
+def test_the_discriminant_of_training_images_is_such_an_eye(model, parts):
+    goal = redirection("discriminant", model, *parts, of_attribute=False, seed=0)
+    assert goal.kind == "discriminant"
+    seen = discriminant_of(*parts, 0).shows(goal.targets)
+    assert not seen.any()
+    assert goal.retained(model, *parts) is None
 
 
 def test_where_nothing_is_clean_the_cleanest_serve(model):

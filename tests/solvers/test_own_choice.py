@@ -12,11 +12,11 @@ import torch
 import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.objectives.discriminant import fit_discriminant
 from gsu_cli.solvers.candidates import TIE, Candidate
 from gsu_cli.solvers.own_choice import choose_by_share
 from gsu_cli.solvers.own_share import OwnShare
 from gsu_cli.surgery.steps import StepSearch
-from gsu_cli.unlearning.discriminant import fit_discriminant
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
 

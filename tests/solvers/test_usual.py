@@ -1,4 +1,4 @@
-"""What `method.finish=auto` and `method.encoder=auto` stand for."""
+"""What `method.finish=auto`, `method.encoder=auto` and `method.target=auto` stand for."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def test_where_few_images_are_retained_the_last_layer_stays(monkeypatch: pytest.
     assert usual() == (None, "follows")
     _, update = run()
     assert "finish" not in update.details
+    assert update.details["target"]["kind"] == "nearest"
     assert [c["damping"] for c in update.details["shots"]] == list(DAMPING)
 
 
@@ -54,8 +55,10 @@ def usual(split: Any = None, model: Any = None, **options: Any) -> tuple[float |
 
 def test_of_a_class_both_are_done_and_the_record_says_so() -> None:
     model, update = run()
-    typed, _ = run(finish=FINISH, encoder="follows", damping=list(FINISHED_DAMPING))
+    typed, _ = run(finish=FINISH, encoder="follows", damping=list(FINISHED_DAMPING), target="discriminant")
     assert same(weights(model), weights(typed))
+    assert update.details["target"]["kind"] == "discriminant"
+    assert run(target="nearest")[1].details["target"]["kind"] == "nearest"
     assert update.details["finish"] == {"share": 0.5, "taken": 1}
     assert update.details["encoder"]["moved"]
     assert [c["damping"] for c in update.details["shots"]] == [0.3, 0.3], "one candidate, and what the refit made of it"
@@ -65,6 +68,7 @@ def test_of_a_class_both_are_done_and_the_record_says_so() -> None:
 def test_null_and_kept_are_the_step_alone() -> None:
     model, update = run(finish=None, encoder="kept")
     assert not update.details.keys() & {"finish", "encoder"}
+    assert update.details["target"]["kind"] == "nearest"
     assert [c["damping"] for c in update.details["shots"]] == list(DAMPING)
     for name, value in weights(tiny_world.trained()).items():
         assert torch.equal(value, weights(model)[name]) == (not name.startswith("decoder."))
@@ -98,6 +102,7 @@ def test_of_single_images_and_a_fraction_the_step_is_alone(forget: dict[str, Any
 def test_of_an_attribute_the_refit_is_alone() -> None:
     assert usual(attribute_world.split(), attribute_world.trained()) == (None, "kept")
     _, update = run(attribute_world.split(), attribute_world.trained())
+    assert update.details["target"]["kind"] == "local"
     assert not update.details.keys() & {"finish", "encoder"}
 
 

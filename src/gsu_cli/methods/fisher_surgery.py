@@ -42,7 +42,7 @@ from gsu_cli.solvers.own_choice import check_choosable
 from gsu_cli.solvers.own_drift import check_drift
 from gsu_cli.solvers.own_samples import OwnSurgery
 from gsu_cli.solvers.unseen import BOUNDS, check_bound, check_decoders
-from gsu_cli.solvers.usual import AUTO, DAMPING, usual_damping, usual_encoder, usual_finish
+from gsu_cli.solvers.usual import AUTO, DAMPING, usual_damping, usual_encoder, usual_finish, usual_target
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares", CHOSEN)
 DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
@@ -68,10 +68,12 @@ class FisherSurgery:
         forget_images: at most, for the gradient; None: 3,000, or 2,000 where the last layer is refitted, or 600.
         budget_images: at most, of those retained, on which the budget is measured; None: 3,000, or 500.
         ekfac: EK-FAC's eigenvalues, from a second pass over the statistics' images.
-        target: what comes instead: "nearest", what is generated at a near retained latent; "alike", at the retained
-            latent with the most similar image; "translate", at the same latent moved to where the attribute is not;
-            "local", the same with the attribute's place filled from what is most alike elsewhere (see
-            `objectives.local`); "auto", local for attributes, else nearest.
+        target: what comes instead: "nearest", what is generated at a near retained latent; "discriminant", the same
+            where a discriminant of training images sees nothing of what is to be forgotten (see `objectives.redirect`);
+            "alike", at the retained latent with the most similar image; "translate", at the same latent moved to where
+            the attribute is not; "local", the same with the attribute's place filled from what is most alike elsewhere
+            (see `objectives.local`); "auto", local for attributes, discriminant where the last layer is refitted, else
+            nearest.
         solver: "kfac", the direction in the geometry of the Kronecker factors, one per damping; "gauss_newton", the
             exact problem, preconditioned with the first damping; "least_squares", one layer refitted in closed form;
             "chosen", of all these and Newton's ascent, or of the refits of an attribute, the one and the length after
@@ -248,7 +250,8 @@ class FisherSurgery:
         if encoder == AUTO:
             encoder = usual_encoder(model, split, self.solver, self.shots, self.bound, self.drift_budget)
         damping = self.damping or usual_damping(chosen_solver(model, split, self.solver, self.layers), finish)
-        options = (self.target, self.solver, self.iterations, self.curvature_images, self.layers, self.bound)
+        target = usual_target(self.target, split, finish)
+        options = (target, self.solver, self.iterations, self.curvature_images, self.layers, self.bound)
         sizes = self._sizes(DECODER_IMAGES if finish is None else FINISHED_IMAGES)
         latent = (self.budget, self.shots, damping, self.ekfac, *sizes, *options)
         return LatentSurgery(*latent, self.pilot_images, self.drift_budget, finish, encoder)

@@ -6,9 +6,13 @@
 A retained posterior mean is *clean* when none of its ``neighbours`` nearest posterior means belongs to the forget set:
 without that, the targets of a 9 are the most 9-like of the 4s. Of the ``shortlist`` clean means nearest to ``z_i``, the
 one whose image differs least from what is generated at ``z_i`` is taken: near in the latent space is not always near on
-paper, and the nearer the target, the further a budget reaches. Ascending the forget loss of a trained model amplifies
-pixel noise (its gradient there is mostly residual); this loss is far from its optimum, so its gradient is a signal. No
-judge is asked. The image likelihood's cross-entropy accepts targets between 0 and 1.
+paper, and the nearer the target, the further a budget reaches. Neighbours in the latent space are a proxy: of two
+latents many clean ones still generate what is to be forgotten. Where a `Discriminant` is at hand it looks at what the
+original generates at each clean mean, so that three neighbours are enough and targets are nearer as well.
+
+Ascending the forget loss of a trained model amplifies pixel noise (its gradient there is mostly residual); this loss is
+far from its optimum, so its gradient is a signal. No judge is asked. The image likelihood's cross-entropy accepts
+targets between 0 and 1.
 """
 
 from __future__ import annotations
@@ -29,11 +33,15 @@ from gsu_cli.models.model import decode
 from gsu_cli.models.passes import AT_ONCE, LARGE
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
-from gsu_cli.objectives.nearest import clean_means, nearest
+from gsu_cli.objectives.discriminant import Discriminant
+from gsu_cli.objectives.nearest import LEAST_CLEAN, clean_means, nearest
 from gsu_cli.objectives.posteriors import posterior, posterior_latents
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.surgery.devices import share_of, wide
 from gsu_cli.surgery.ranks import joined
+
+NEIGHBOURS, LOOKED_AT = 10, 3  # nearest posterior means that must be retained; the same where a discriminant looks
+MARGIN = 0.1  # below 0, where a discriminant's score must be: at 1 and -1 stand the images that it was fitted to
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class Redirect:
 
     def retained(self, model: Any, forget: Images, retain: Images) -> float | None:
         """The targets' `retained_share`; None of targets that the original generates at retained latents."""
-        if self.kind == "nearest":
+        if self.kind in ("nearest", "discriminant"):
             return None
         known = self.target_latents if self.kind == "local" and not conditions_of(model) else None
         return retained_share(model, self.targets, forget, retain, means=known)
@@ -105,7 +113,14 @@ def latents(model: Any, forget: Images, retain: Images, seed: int) -> tuple[Tens
 
 @torch.no_grad()
 def redirect(
-    model: Any, forget: Images, retain: Images, *, seed: int, neighbours: int = 10, shortlist: int | None = 30
+    model: Any,
+    forget: Images,
+    retain: Images,
+    *,
+    seed: int,
+    neighbours: int | None = None,
+    shortlist: int | None = 30,
+    eye: Discriminant | None = None,
 ) -> Redirect:
     """Builds the objective at the model's present weights.
 
@@ -114,15 +129,19 @@ def redirect(
         forget: images to forget.
         retain: images whose latents are the targets' choice; some thousands suffice.
         seed: of the latents' noise.
-        neighbours: how many nearest posterior means must all be retained.
+        neighbours: how many nearest posterior means must all be retained; None: 10, or 3 with an eye.
         shortlist: clean means nearest in the latent space among which the nearest image is chosen; None: all of them.
+        eye: must take what the original generates at a target's latent for retained; None: neighbours decide alone.
 
     Raises:
         UsageError: the model has no latents to redirect.
     """
     z, mean_f, mean_r = latents(model, forget, retain, seed)
-    pool, clean = clean_means(mean_f, mean_r, neighbours)
+    pool, clean = clean_means(mean_f, mean_r, neighbours or (NEIGHBOURS if eye is None else LOOKED_AT))
     generated = joined(pool.split(BLOCK), lambda part: decode(model, part))
+    if eye is not None:
+        seen = unlike(eye.scores(generated))
+        pool, generated, clean = pool[seen], generated[seen], clean * share_of(seen)
     parts = z.split(BLOCK)
     if shortlist is None:
         looks = generated.flatten(1)
@@ -131,8 +150,17 @@ def redirect(
         near = nearest(z, pool, min(shortlist, len(pool))).split(BLOCK)
         chosen = joined(zip(parts, near, strict=True), lambda pair: _alike(decode(model, pair[0]), generated, pair[1]))
     targets, target_latents = generated[chosen], pool[chosen]
-    kind = "nearest" if shortlist else "alike"
+    kind = "alike" if shortlist is None else "nearest" if eye is None else "discriminant"
     return Redirect(z, targets, target_latents, clean, entropy(model, target_latents, targets), kind=kind)
+
+
+def unlike(scores: Tensor) -> Tensor:
+    """Which images a discriminant takes for retained, ``(n,)`` bool; the clearest `LEAST_CLEAN` where hardly any is.
+
+    Args:
+        scores: ``(n,)``, above 0 where an image shows what is to be forgotten.
+    """
+    return scores <= scores.sort().values[int(LEAST_CLEAN * (len(scores) - 1))].clamp_min(-MARGIN)
 
 
 def _alike(images: Tensor, generated: Tensor, index: Tensor) -> Tensor:

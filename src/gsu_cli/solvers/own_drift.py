@@ -22,13 +22,13 @@ from torch import Tensor
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.objectives.discriminant import Discriminant, discriminant_of
 from gsu_cli.objectives.own import variance
 from gsu_cli.run.seeds import generator
-from gsu_cli.solvers.own_share import SAMPLES, discriminant_of
+from gsu_cli.solvers.own_share import SAMPLES
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
-from gsu_cli.unlearning.discriminant import Discriminant
 from gsu_cli.unlearning.weights import held
 
 LEVEL = 0.05  # of the test of how many retained samples gained what is to be forgotten
@@ -83,7 +83,7 @@ class OwnDrift:
         Raises:
             UsageError: the retained samples all look alike, or there is none.
         """
-        found, seed = discriminant_of(task, forget, retain), task.stream("drift")
+        found, seed = discriminant_of(forget, retain, task.stream("discriminant")), task.stream("drift")
         samples = task.model.sample(SAMPLES, generator(seed))
         kept = ~found.shows(samples)
         if not bool(kept.any()):

@@ -9,23 +9,14 @@ import torch
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
+from gsu_cli.objectives.discriminant import Discriminant, discriminant_of
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import share_of
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
-from gsu_cli.unlearning.discriminant import Discriminant, fit_discriminant
-from gsu_cli.unlearning.images import first
 from gsu_cli.unlearning.weights import held
 
 SAMPLES = 2_000  # of the model's own, at the same noise before and after
-FITTED_TO = 2_000  # images to forget, at most; of those retained twice as many
-
-
-def discriminant_of(task: Task, forget: Images, retain: Images) -> Discriminant:
-    """That of a task: the same whoever asks."""
-    return fit_discriminant(
-        first(forget, FITTED_TO), first(retain, 2 * FITTED_TO), generator(task.stream("discriminant"))
-    )
 
 
 @dataclass
@@ -53,7 +44,8 @@ class OwnShare:
         Raises:
             UsageError: no sample of the original shows what is to be forgotten.
         """
-        share = cls(task.model, discriminant_of(task, forget, retain), task.stream("own samples"))
+        eye = discriminant_of(forget, retain, task.stream("discriminant"))  # the same whichever bound or choice asks
+        share = cls(task.model, eye, task.stream("own samples"))
         share.before = share({})
         if share.before == 0:
             raise UsageError(

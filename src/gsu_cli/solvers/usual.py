@@ -1,6 +1,6 @@
-"""What ``method.finish=auto`` and ``method.encoder=auto`` stand for: what was found to help, where it applies.
+"""What "auto" stands for in ``method.finish``, ``encoder`` and ``target``: what was found to help, where it applies.
 
-Both were found and measured on one step that forgets whole classes (docs/design/029-encoder-follows.md). Elsewhere the
+They were found and measured on one step that forgets whole classes (docs/design/029-encoder-follows.md). Elsewhere the
 step is alone and the encoder stays; what does not apply is left out, never refused.
 """
 
@@ -46,6 +46,18 @@ def usual_finish(model: Any, split: Split, solver: str, layers: int, shots: int)
     except UsageError:
         return None
     return FINISH if isinstance(model.decoder.get_submodule(layer), nn.Linear) else None
+
+
+def usual_target(target: str, split: Split, finish: float | None) -> str:
+    """Of a class, "discriminant" where its last layer is refitted and no other was typed; else as typed.
+
+    Args:
+        target: as typed.
+        split: what is to be forgotten.
+        finish: share of the budget that the last layer gets.
+    """
+    of_class = finish is not None and split.target_attribute is None
+    return "discriminant" if target == AUTO and of_class else target
 
 
 def usual_encoder(model: Any, split: Split, solver: str, shots: int, bound: str, drift_budget: float | None) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from gsu_cli.data.base import Images
+from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import share_of
 
 SIDE = 14  # pixels that are left of a larger image's side
@@ -23,6 +24,7 @@ WIDTH = 0.5  # of the kernel, in median distances of two images
 RIDGE = 1e-3  # times the number of images
 KEPT_BACK = 10  # every tenth image of a part tells the accuracy
 CHUNK = 500  # images a pass
+FITTED_TO = 2_000  # images to forget, at most; of those retained twice as many
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,12 @@ def features(points: Tensor, frequencies: Tensor, phases: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def fit_discriminant(forget: Images, retain: Images, generator: torch.Generator) -> Discriminant:
+def fit_discriminant(forget: Images, retain: Images, chance: torch.Generator) -> Discriminant:
     """Fits it to images of both parts.
 
     Args:
         forget, retain: training images; of each every tenth is kept back.
-        generator: of the random features.
+        chance: of the random features.
     """
     parts = {1.0: forget, -1.0: retain}
     rest = {sign: images[(~_kept(len(images))).nonzero()[:, 0]] for sign, images in parts.items()}
@@ -95,15 +97,29 @@ def fit_discriminant(forget: Images, retain: Images, generator: torch.Generator)
     axes = torch.linalg.eigh(covariance).eigenvectors[:, -k:]
     points = (looks - mean) @ axes
     half = len(points) // 2
-    shuffled = points[torch.randperm(len(points), generator=generator).to(points.device)]
+    shuffled = points[torch.randperm(len(points), generator=chance).to(points.device)]
     distance = (shuffled[:half] - shuffled[half : 2 * half]).norm(dim=1).median() if half else points.new_ones(())
-    frequencies = torch.randn(k, FEATURES, generator=generator).to(points.device) / (WIDTH * distance + 1e-6)
-    phases = 2 * torch.pi * torch.rand(FEATURES, generator=generator).to(points.device)
+    frequencies = torch.randn(k, FEATURES, generator=chance).to(points.device) / (WIDTH * distance + 1e-6)
+    phases = 2 * torch.pi * torch.rand(FEATURES, generator=chance).to(points.device)
     phi = features(points, frequencies, phases)
     gram = (phi * weight[:, None]).T @ phi + RIDGE * len(phi) * torch.eye(phi.shape[1], device=phi.device)
     found = torch.linalg.solve(gram, (phi * (weight * signs)[:, None]).sum(0))
     fitted = Discriminant(mean, axes, frequencies, phases, found, (None, None), len(phi))
     return replace(fitted, right=(_right(fitted, forget, True), _right(fitted, retain, False)))
+
+
+def discriminant_of(forget: Images, retain: Images, seed: int) -> Discriminant:
+    """That of the first images of both parts: `FITTED_TO` and twice as many.
+
+    Args:
+        forget, retain: training images, in random order.
+        seed: of the random features.
+    """
+
+    def some(of: Images, n: int) -> Images:
+        return of[torch.arange(min(len(of), n))]
+
+    return fit_discriminant(some(forget, FITTED_TO), some(retain, 2 * FITTED_TO), generator(seed))
 
 
 def _kept(n: int) -> Tensor:

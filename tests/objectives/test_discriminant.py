@@ -6,7 +6,7 @@ import torch
 
 import tiny_world
 from gsu_cli.data.base import Images
-from gsu_cli.unlearning.discriminant import Discriminant, fit_discriminant, small
+from gsu_cli.objectives.discriminant import Discriminant, fit_discriminant, small
 
 
 def fitted(seed: int = 0) -> Discriminant:
