@@ -16,7 +16,8 @@ Of a convolutional decoder the Kronecker factors are a rough guide only, so ther
 costs the budget, solved in the subspace of a few conjugate gradients. Of an attribute, which latents tell nearly along
 one direction, one of the layers that latents reach first is refitted in closed form: by the same curvature, nothing
 behind it linearised (see `surgery.least_squares`). Of a whole class the last layer is refitted after the step, and a
-VAE's encoder follows (see `solvers.usual`). docs/methods/fisher_surgery.md tells where each part comes from
+VAE's encoder follows (see `solvers.usual`); where the model's own samples still show much of it, Newton's ascent is
+tried (see `solvers.second_look`). docs/methods/fisher_surgery.md tells where each part comes from
 and what it earns.
 """
 
@@ -78,7 +79,8 @@ class FisherSurgery:
             exact problem, preconditioned with the first damping; "least_squares", one layer refitted in closed form;
             "chosen", of all these and Newton's ascent, or of the refits of an attribute, the one and the length after
             which the model's own samples show least of it (see `solvers.own_choice`); "auto", "least_squares" for
-            attributes, else "gauss_newton" for a decoder with convolutions, else "kfac".
+            attributes, else "gauss_newton" for a decoder with convolutions, else "kfac", and after a refit of the last
+            layer Newton's ascent where own samples show that it leaves less (see `solvers.second_look`).
         iterations: of conjugate gradients, for "gauss_newton".
         curvature_images: retained ones, at most, for its products, and half as many of those to forget.
         layers: of how many, from the latents on, the deepest is chosen whose refit lowers the redirect loss within 5 %

@@ -57,6 +57,7 @@ class Redirect:
             targets are not generated from latents.
         kind: how the targets were chosen.
         region: share of the picture that the targets change; 1 for another picture.
+        eye: that looked at the targets, if any did.
     """
 
     latents: Tensor
@@ -66,6 +67,7 @@ class Redirect:
     floor: float | None
     kind: str = "nearest"
     region: float = 1.0
+    eye: Discriminant | None = None
 
     def retained(self, model: Any, forget: Images, retain: Images) -> float | None:
         """The targets' `retained_share`; None of targets that the original generates at retained latents."""
@@ -151,7 +153,7 @@ def redirect(
         chosen = joined(zip(parts, near, strict=True), lambda pair: _alike(decode(model, pair[0]), generated, pair[1]))
     targets, target_latents = generated[chosen], pool[chosen]
     kind = "alike" if shortlist is None else "nearest" if eye is None else "discriminant"
-    return Redirect(z, targets, target_latents, clean, entropy(model, target_latents, targets), kind=kind)
+    return Redirect(z, targets, target_latents, clean, entropy(model, target_latents, targets), kind=kind, eye=eye)
 
 
 def unlike(scores: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ def redirection(target: str, model: Any, forget: Images, retain: Images, *, of_a
         model: the original.
         forget, retain: training images.
         of_attribute: whether an attribute is to be forgotten.
-        seed: of the posterior latents, and of what a discriminant draws.
+        seed: of the posterior latents and of a discriminant's features.
     """
     if target == "auto":
         target = "local" if of_attribute else "nearest"

@@ -6,6 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from gsu_cli.curvature.fisher import kronecker_fisher
+from gsu_cli.data.base import Images
+from gsu_cli.objectives.redirect import Redirect
+from gsu_cli.objectives.targets import redirection
+from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.cost import Cost
 
@@ -41,3 +46,42 @@ class AtStart:
             return make()
 
         return self.task.shared.once(f"{name} at the start", passed, counts, **self.options)
+
+
+def goal_of(task: Task, target: str, forget: Images, retain: Images) -> Redirect:
+    """What is to be generated instead, by the original.
+
+    Args:
+        task: of the run.
+        target: one of `objectives.targets.TARGETS`.
+        forget, retain: training images, in random order.
+    """
+    counts, of_attribute = Cost(), task.split.target_attribute is not None
+
+    def redirected() -> Redirect:
+        goal = redirection(target, task.model, forget, retain, of_attribute=of_attribute, seed=task.stream("redirect"))
+        counts.generated = counts.forward = len(retain) + len(forget)
+        counts.generated += 0 if goal.eye is None else goal.eye.n
+        return goal
+
+    return task.shared.once("goal", redirected, counts, target=target, retain=len(retain), forget=len(forget))
+
+
+def fisher_of(task: Task, retain: Images, names: list[str], step: int, *, ekfac: bool) -> KroneckerFisher:
+    """The Fisher of retained images in the weights ``names``, before step ``step``; of the first one shared.
+
+    Args:
+        task: of the run.
+        retain: images of the statistics.
+        names: of weights.
+        step: from 0.
+        ekfac: a second pass for the eigenvalues.
+    """
+    counts = Cost()
+
+    def factors() -> KroneckerFisher:
+        counts.fisher = len(retain) * (2 if ekfac else 1)
+        with task.stage("statistics"):
+            return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", step), ekfac=ekfac)
+
+    return factors() if step else task.shared.once("fisher", factors, counts, retain=len(retain), ekfac=ekfac)

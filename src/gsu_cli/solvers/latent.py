@@ -10,7 +10,6 @@ from typing import Any
 
 from torch import Tensor
 
-from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
@@ -18,8 +17,7 @@ from gsu_cli.models.model import copied
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.posteriors import encoder_at_rest, posterior_codes
 from gsu_cli.objectives.redirect import Redirect
-from gsu_cli.objectives.targets import redirection
-from gsu_cli.solvers.at_start import AtStart
+from gsu_cli.solvers.at_start import AtStart, fisher_of, goal_of
 from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.chosen import CHOSEN, chosen_solver, directions
@@ -29,9 +27,10 @@ from gsu_cli.solvers.fisher_solver import FisherSolver, candidates
 from gsu_cli.solvers.levels import level_of
 from gsu_cli.solvers.own_choice import choose_by_share
 from gsu_cli.solvers.own_drift import OwnDrift
-from gsu_cli.solvers.own_share import OwnShare
+from gsu_cli.solvers.own_share import SAMPLES, OwnShare
 from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refits import anew, refitted, shared_moments
+from gsu_cli.solvers.second_look import SecondLook
 from gsu_cli.solvers.spared import spared_by, stay_images
 from gsu_cli.solvers.step_problem import TOLERANCE, Bound, StepProblem, relative_increase
 from gsu_cli.solvers.unseen import kind_of, unbounded
@@ -40,7 +39,6 @@ from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task, Update
-from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import first, redirect_images, with_others
 from gsu_cli.unlearning.weights import add_
 
@@ -89,7 +87,7 @@ class LatentSurgery:
         model, split = task.model, task.split
         retain, forget = redirect_images(task, self.retain_images, self.forget_images)
         with task.stage("objective"):
-            goal = self._goal(task, forget, retain)
+            goal = goal_of(task, self.target, forget, retain)
             solver = chosen_solver(model, split, self.solver, self.layers)
             ways = directions(model, split, solver, self.layers)
             times = REFIT_BUDGET_LATENTS if "least_squares" in ways else 1
@@ -122,6 +120,8 @@ class LatentSurgery:
         if self.drift_budget is not None:
             with task.stage("own samples"):
                 drift = OwnDrift.of(task, self.drift_budget, forget, retain)
+        with task.stage("own samples"):
+            second = SecondLook.of(task, goal.eye, self.solver) if ways == ("kfac",) else None
         kind = None if "least_squares" in ways else kind_of(self.bound, split)
         if kind is not None:
             fisher = self._fisher(task, retain, names, 0)
@@ -136,7 +136,7 @@ class LatentSurgery:
             bounds += [Bound(drift, drift.limit(done))] if drift is not None else []
             theta, each = parameters(model, names), apart if shot == 0 else None
             problem = StepProblem(model, loss, cost, theta, paid, budget, reached, tuple(bounds), each)
-            best = self._shot(task, ways, goal, problem, losses, retain, forget, log, fisher, share)
+            best = self._shot(task, ways, goal, problem, losses, retain, forget, log, fisher, share, second)
             fisher = None  # of the weights before this shot
             if shot == 0:
                 with task.stage("prediction"):
@@ -152,6 +152,8 @@ class LatentSurgery:
         if not self._follows:  # else they will be of another encoder
             update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
         drifted = None if drift is None else drift.facts(now)
+        images = sum(own.images for own in (share, drift) if own is not None) + (0 if goal.eye is None else goal.eye.n)
+        images += 0 if second is None else second.share.looks * SAMPLES
         update.details = {
             "budget": self.budget,
             "budget_spent": relative_increase(paid, base),
@@ -172,13 +174,13 @@ class LatentSurgery:
             "solver": solver,
             "cost": counted(
                 self,
-                ways,
+                (*ways, "ascent") if second is not None and second.tried else ways,
                 log,
                 retain=len(retain),
                 forget=len(forget),
                 budget=len(cost),
                 curvature=self._curvature_images(ways),
-                samples=sum(own.images for own in (share, drift) if own is not None),
+                samples=images,
                 level=level.images if level is not None and (level.ends or self._follows) else 0,  # else a note
                 measured=None if self.finish is None else min(len(retain), FISHER_IMAGES),
                 spared=None if self.finish is None else min(len(cost), SPARED),
@@ -186,8 +188,13 @@ class LatentSurgery:
         }
         if self.finish is not None:
             update.details["finish"] = {"share": self.finish, "taken": sum(bool(c.get("begins")) for c in log)}
+            if second is not None and second.taken:
+                update.details["finish"]["taken"] = 0
+                update.details["solver"] = "ascent"
         if share is not None:
             update.details["own_samples"] = share.facts(log[-1]["share"])
+        if second is not None and second.asked:
+            update.details["own_samples"] = second.facts()
         if drifted is not None:
             update.details["own_drift"] = drifted
         refit = "a refit of one layer reads none" if "least_squares" in ways else ""
@@ -196,28 +203,9 @@ class LatentSurgery:
             update.details["class_level" if level.kind == "class_level" else "sample_bound"] = level.facts(now)
         return Stepped(update, loss, retain, forget, trial, times, n, base, before)
 
-    def _goal(self, task: Task, forget: Images, retain: Images) -> Redirect:
-        """What is to be generated instead, by the original: the same at every budget."""
-        counts, of_attribute = Cost(), task.split.target_attribute is not None
-
-        def redirected() -> Redirect:
-            counts.generated, counts.forward = len(retain) + len(forget), len(retain) + len(forget)
-            seed = task.stream("redirect")
-            return redirection(self.target, task.model, forget, retain, of_attribute=of_attribute, seed=seed)
-
-        options = {"target": self.target, "retain": len(retain), "forget": len(forget)}
-        return task.shared.once("goal", redirected, counts, **options)
-
     def _fisher(self, task: Task, retain: Images, names: list[str], step: int) -> KroneckerFisher:
-        counts = Cost()
-        retain = retain if self.finish is None else first(retain, FISHER_IMAGES)
-
-        def factors() -> KroneckerFisher:
-            counts.fisher = len(retain) * (2 if self.ekfac else 1)
-            with task.stage("statistics"):
-                return kronecker_fisher(task.model, retain, names, seed=task.stream("fisher", step), ekfac=self.ekfac)
-
-        return factors() if step else task.shared.once("fisher", factors, counts, retain=len(retain), ekfac=self.ekfac)
+        some = retain if self.finish is None else first(retain, FISHER_IMAGES)
+        return fisher_of(task, some, names, step, ekfac=self.ekfac)
 
     @property
     def _pilot_sites(self) -> int:
@@ -239,6 +227,7 @@ class LatentSurgery:
         log: list[dict[str, Any]],
         fisher: KroneckerFisher | None,
         share: OwnShare | None,
+        second: SecondLook | None,
     ) -> Candidate:
         """The best candidate at the present weights, where the retain loss of each site is ``losses``."""
         theta, to = problem.theta, goal.target_latents
@@ -284,7 +273,15 @@ class LatentSurgery:
                 whole, passed = finished(problem, best, to, others, seed=seed)
                 begun = [noted(c, chosen=False) | {"begins": whole is not None and c is best} for c in found]
                 if whole is not None:
-                    log += [*begun, noted(whole, chosen=True)]
+                    log += begun
+                    if second is not None:
+                        exact = replace(influence, problem=problem, tolerance=TOLERANCE)
+                        other = second.ascent(whole, exact, partial(self._ascending, task, forget, theta))
+                        if other is not None:
+                            tried = [(whole, other), (other, whole)][second.taken]
+                            log += [noted(tried[1], chosen=False), noted(tried[0], chosen=True)]
+                            return tried[0]
+                    log.append(noted(whole, chosen=True))
                     return whole
                 begun[-1]["images"] += passed  # by a refit that was of no use
                 log += begun

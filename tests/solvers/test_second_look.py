@@ -1,0 +1,83 @@
+"""A step after which own samples still show what was to go: Newton's ascent instead, where it leaves less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+import tiny_world
+from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.solvers.own_share import OwnShare
+from gsu_cli.unlearning.contract import Update
+from gsu_cli.unlearning.unlearn import unlearn
+from tiny_world import same, weights
+
+
+@pytest.fixture(autouse=True)
+def enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the few images of a tiny world were enough to spare."""
+    monkeypatch.setattr("gsu_cli.solvers.usual.ENOUGH", 100)
+
+
+def run(**options: Any) -> tuple[dict[str, torch.Tensor], Update]:
+    model, update = unlearn(
+        tiny_world.trained(), tiny_world.split(), FisherSurgery(**options),
+        generator=torch.Generator().manual_seed(0), diagnostics=False,
+    )  # fmt: skip
+    return weights(model), update
+
+
+def shows(monkeypatch: pytest.MonkeyPatch, *shares: float) -> None:
+    """As if the discriminant saw so much, look after look."""
+    seen: Iterator[float] = iter(shares)
+    monkeypatch.setattr(OwnShare, "__call__", lambda *_: next(seen))
+
+
+def by_solver(update: Update) -> list[tuple[Any, bool]]:
+    return [(shot.get("solver"), shot["chosen"]) for shot in update.details["shots"]]
+
+
+def test_where_little_is_left_nothing_else_is_tried() -> None:
+    found, update = run()
+    own = update.details["own_samples"]
+    assert own["before"] > 0.1
+    assert own["step"] == own["after"] <= 0.4 * own["before"]
+    assert own["taken"] == "step"
+    assert "ascent" not in own
+    typed, alone = run(solver="kfac")
+    assert same(found, typed)
+    assert "own_samples" not in alone.details, "a solver that is typed is taken"
+
+
+def test_what_leaves_less_is_taken_within_the_same_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    shows(monkeypatch, 0.5, 0.3, 0.1)
+    found, update = run()
+    own = update.details["own_samples"]
+    assert (own["before"], own["step"], own["ascent"], own["after"], own["taken"]) == (0.5, 0.3, 0.1, 0.1, "ascent")
+    assert by_solver(update) == [(None, False), (None, False), ("ascent", True)]
+    assert update.details["finish"] == {"share": 0.5, "taken": 0}
+    assert update.details["solver"] == "ascent"
+    assert 0 < update.details["budget_spent"] <= 0.01 * (1 + 1e-5)
+    assert not same(found, run_kfac(monkeypatch)[0])
+
+
+def test_what_leaves_as_much_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    shows(monkeypatch, 0.5, 0.3, 0.295)
+    found, update = run()
+    assert update.details["own_samples"]["taken"] == "step"
+    assert by_solver(update) == [(None, False), ("ascent", False), (None, True)]
+    assert update.details["finish"]["taken"] == 1
+    typed, alone = run_kfac(monkeypatch)
+    assert same(found, typed)
+    tried, costs = (u.details["cost"] for u in (update, alone))
+    assert tried["gradients"] == costs["gradients"] + update.details["images"]["forget"], "what it ascends is counted"
+    assert tried["forward"] > costs["forward"]
+
+
+def run_kfac(monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, torch.Tensor], Update]:
+    monkeypatch.undo()
+    monkeypatch.setattr("gsu_cli.solvers.usual.ENOUGH", 100)
+    return run(solver="kfac")
