@@ -1,4 +1,4 @@
-"""A step after which own samples still show what was to go: Newton's ascent instead, where it leaves less."""
+"""A step after which own samples still show what was to go: Newton's ascent instead, where it leaves half as much."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def test_where_little_is_left_nothing_else_is_tried() -> None:
 
 
 def test_what_leaves_less_is_taken_within_the_same_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    shows(monkeypatch, 0.5, 0.3, 0.1)
+    shows(monkeypatch, 0.5, 0.3, 0.15)
     found, update = run()
     own = update.details["own_samples"]
-    assert (own["before"], own["step"], own["ascent"], own["after"], own["taken"]) == (0.5, 0.3, 0.1, 0.1, "ascent")
+    assert (own["before"], own["step"], own["ascent"], own["after"], own["taken"]) == (0.5, 0.3, 0.15, 0.15, "ascent")
     assert by_solver(update) == [(None, False), (None, False), ("ascent", True)]
     assert update.details["finish"] == {"share": 0.5, "taken": 0}
     assert update.details["solver"] == "ascent"
@@ -64,8 +64,8 @@ def test_what_leaves_less_is_taken_within_the_same_budget(monkeypatch: pytest.Mo
     assert not same(found, run_kfac(monkeypatch)[0])
 
 
-def test_what_leaves_as_much_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    shows(monkeypatch, 0.5, 0.3, 0.295)
+def test_what_leaves_more_than_half_as_much_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    shows(monkeypatch, 0.5, 0.3, 0.16)
     found, update = run()
     assert update.details["own_samples"]["taken"] == "step"
     assert by_solver(update) == [(None, False), ("ascent", False), (None, True)]

@@ -80,7 +80,7 @@ class FisherSurgery:
             "chosen", of all these and Newton's ascent, or of the refits of an attribute, the one and the length after
             which the model's own samples show least of it (see `solvers.own_choice`); "auto", "least_squares" for
             attributes, else "gauss_newton" for a decoder with convolutions, else "kfac", and after a refit of the last
-            layer Newton's ascent where own samples show that it leaves less (see `solvers.second_look`).
+            layer Newton's ascent where own samples show that it leaves far less (see `solvers.second_look`).
         iterations: of conjugate gradients, for "gauss_newton".
         curvature_images: retained ones, at most, for its products, and half as many of those to forget.
         layers: of how many, from the latents on, the deepest is chosen whose refit lowers the redirect loss within 5 %

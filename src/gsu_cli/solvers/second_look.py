@@ -4,7 +4,7 @@ Of a few models a target is hardly worth its price: what is forgotten lies among
 there costs more than a blurred one. The redirect loss does not tell, the model's own samples do. So the discriminant
 that chose the targets (no judge) looks at samples of the same noise before and after. Where it still sees more than
 `SEEN` of what it saw, the retain loss's Newton step from the original (`methods.newton`) goes as far as the same budget
-allows, and is taken if it leaves less. docs/design/030-targets-looked-at.md has the numbers.
+allows, and is taken if it leaves half as much at most. docs/design/030-targets-looked-at.md has the numbers.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gsu_cli.objectives.discriminant import Discriminant
-from gsu_cli.solvers.candidates import TIE, Candidate
+from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.fisher_solver import FisherSolver
 from gsu_cli.solvers.own_share import OwnShare
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
 
 SEEN = 0.4  # of what the discriminant saw among samples of the original
+LESS = 0.5  # of what the step leaves, which the ascent must leave at most: blurred samples are hard to tell
 
 
 @dataclass
@@ -67,7 +68,7 @@ class SecondLook:
         found = influence.ascent(ascend(), whole.damping)
         share = self.share(problem.at(found.direction, found.step)) if found.step > 0 else self.share.before
         self.asked = (left, share)
-        self.taken = share < left - TIE * (self.share.before - left)
+        self.taken = share <= LESS * left
         return replace(found, share=share)
 
     def facts(self) -> dict[str, Any]:
