@@ -10,8 +10,8 @@ import sys
 import pytest
 from rich.console import Console
 
+from gsu_cli.cli import dispatch, pages
 from gsu_cli.cli import error_messages as complaints
-from gsu_cli.cli import pages
 from gsu_cli.cli.app import App
 from gsu_cli.cli.pages import VERBS
 from gsu_cli.errors import UsageError
@@ -47,6 +47,15 @@ def test_lines_of_a_pipe_end_with_their_text(monkeypatch: pytest.MonkeyPatch) ->
     terminal.Lines(file=screen, width=50).print(terminal.grid(table, narrow=True))
     assert "ascent" in screen.getvalue()
     assert [line for line in screen.getvalue().split("\n") if line != line.rstrip()] == []
+
+
+def test_a_stream_that_is_no_unicode_gets_other_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``LC_ALL=C gsu report | less`` ended in a traceback."""
+    taken = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(taken, encoding="ascii"))
+    dispatch._write_what_there_is_a_letter_for()
+    print("feature ratio ↓ -80.7% ± 5.1 of 模型", flush=True)
+    assert taken.getvalue() == b"feature ratio v -80.7% +/- 5.1 of ??\n"
 
 
 class Terminal(io.StringIO):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from scipy import stats
 
 from gsu_cli.errors import UsageError
 from gsu_cli.report.aggregate import aggregate
+from gsu_cli.report.compact import read_compact
 from gsu_cli.report.groups import distinct, group, interval
 from gsu_cli.report.keys import check_keys, default_keys, key
+from gsu_cli.report.overview import tables
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Quantity, discover
 from gsu_cli.report.table import Cell, Table
 from gsu_cli.run.record import Record
@@ -33,6 +36,31 @@ def test_the_interval_is_students(n):
 
 def test_one_value_has_no_interval():
     assert interval([1.0]) == (None, None)
+
+
+def test_what_is_the_same_in_every_run_has_no_interval():
+    """As -100.0% ± 0.0, which reads as known exactly."""
+    table = aggregate([run(seed=s, ratio=0.0) for s in (1, 2, 3)], ["method"])
+    (cell,) = column(table, "feature ratio (CNN)")
+    assert (cell.value, cell.low, cell.n) == (-1.0, None, 3)
+    assert cell.note == "no interval: the same in every run"
+    assert interval([0.1 + 0.2, 0.3]) == (None, None), "rounding is no spread"
+
+
+def test_the_latest_counts_whatever_its_time_zone():
+    home = replace(run(ratio=0.04), started="2026-01-31T12:00:00+00:00")
+    away = replace(run(ratio=0.05), started="2026-01-31T13:30:00+05:45")  # four hours before
+    assert distinct([home, away]) == distinct([away, home]) == ([home], 1)
+
+
+def test_a_retrained_model_of_old_and_new_lists_is_measured_once_a_seed():
+    """Old lists have no settings, so the same measurements were two settings of equal means: -84.0% ± 0.0."""
+    records = read_compact(Path(__file__).parents[2] / "docs/results/digits/records.json")
+    retrained = tables(records, ["forget"])[1]
+    assert {cell.value for cell in column(retrained, "runs")} == {3}
+    (digit, *_) = column(retrained, "feature ratio (CNN)")
+    assert digit.low is not None
+    assert digit.value - digit.low == pytest.approx(0.011, abs=0.001)
 
 
 def test_seeds_of_one_cell_spread_over_seeds():

@@ -33,7 +33,7 @@ def notes(records: list, head: str = "feature ratio (CNN)") -> list[str]:
 
 
 def test_a_mean_says_how_many_of_its_runs_support_no_claim() -> None:
-    runs = [run(1, 1), run(1, 2, judges=[BLIND]), run(3, 1)]
+    runs = [run(1, 1), run(1, 2, 0.06, judges=[BLIND]), run(3, 1)]
     blind, well = notes(runs)
     assert blind == "1 of 2 runs supports no claim: the CNN judge is right on 12.0% of 1,000 held-out images"
     assert well == ""

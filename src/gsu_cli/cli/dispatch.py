@@ -6,6 +6,7 @@ library is imported before it is clear that Hydra is needed: ``gsu --help`` answ
 
 from __future__ import annotations
 
+import codecs
 import os
 import signal
 import sys
@@ -29,6 +30,7 @@ PIPE_CLOSED = 141  # 128 + SIGPIPE
 def run(argv: Sequence[str] | None = None, app: App | None = None) -> int:
     """What `cli.main` is, once its parts are imported."""
     _stand_in_for_closed_streams()
+    _write_what_there_is_a_letter_for()
     several.hush()
     app = app or App()
     full = "1" in (os.environ.get("GSU_FULL_ERROR"), os.environ.get("HYDRA_FULL_ERROR"))
@@ -60,6 +62,24 @@ def _stand_in_for_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
+
+
+IN_LETTERS = {"±": "+/-", "↓": "v", "↑": "^", "−": "-", "─": "-", "×": "x", "·": ".", "…": "..."}
+
+
+def _write_what_there_is_a_letter_for() -> None:
+    """Of a terminal or a pipe that is no Unicode (``LC_ALL=C``): a sign it lacks is written in others, no error."""
+    for stream in (sys.stdout, sys.stderr):
+        encoding = str(getattr(stream, "encoding", None) or "utf-8").lower()
+        if encoding.replace("-", "") not in ("utf8", "utf16", "utf32") and hasattr(stream, "reconfigure"):
+            codecs.register_error("gsu", _in_letters)
+            stream.reconfigure(errors="gsu")
+
+
+def _in_letters(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(IN_LETTERS.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 
 def _end_on_signals() -> dict[signal.Signals, Any]:

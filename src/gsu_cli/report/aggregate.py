@@ -82,6 +82,8 @@ def _cell(g: Group, s: Statistic) -> Cell:
         absent = not g.done and all(r.error == NOT_RUN for r in g.failed)
         return Cell(note=f"not measured: {reasons}" if reasons else NOT_RUN if absent else "no run ended well")
     note = f"rests on {s.n} of {len(g.done)} runs: {reasons}" if s.missing else ""
+    if s.low is None and s.n > 1:
+        note = "; ".join(filter(None, (note, "no interval: the same in every run")))
     return Cell(value=s.mean, low=s.low, high=s.high, n=s.n, note=note)
 
 

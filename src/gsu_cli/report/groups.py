@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gsu_cli.report.keys import BUDGET, checkpoints, default_keys, key, natural, varied
+from gsu_cli.report.keys import BUDGET, checkpoints, default_keys, key, natural, varied, when
 from gsu_cli.report.numbers import Shift
 from gsu_cli.report.once import once, once_of_all
 from gsu_cli.report.quantities import Quantity, Reading
@@ -16,6 +16,7 @@ from gsu_cli.report.settings import ADDED, chosen, data, settings, weights
 from gsu_cli.report.sweep import labels
 from gsu_cli.run.record import Record
 
+ROUNDING = 1e-12  # of numbers that are one, as a share
 SETTING = ("dataset", "checkpoint", "forget", "method")
 
 
@@ -100,13 +101,17 @@ def _statistic(done: Iterable[Record], quantity: Quantity) -> Statistic:
 
 
 def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Student's 95 % interval of the mean of independent values; (None, None) for fewer than two.
+    """Student's 95 % interval of the mean of independent values; (None, None) for fewer than two, or where all are one.
+
+    What no seed changes, or what stands at its end in each run (no sample of 10,000), says nothing of its own spread.
 
     >>> low, high = interval([1.0, 2.0, 3.0])
     >>> round(low, 3), round(high, 3)
     (-0.484, 4.484)
+    >>> interval([-1.0, -1.0, -1.0])
+    (None, None)
     """
-    if len(values) < 2:
+    if len(values) < 2 or max(values) - min(values) <= ROUNDING * max(map(abs, values)):
         return None, None
     from scipy.special import stdtrit  # here: it takes a tenth of a second, and a run of one seed has no such interval
 
@@ -120,12 +125,12 @@ def distinct(records: Iterable[Record]) -> tuple[list[Record], int]:
 
     The same line on the same inputs gives the same numbers, so a second run is no second piece of evidence.
     """
-    every = sorted(records, key=lambda r: r.started)
+    every = sorted(records, key=when)
     done = {_identity(r, inputs=True): r for r in every if r.status == "done"}
     settled = {_identity(r, inputs=False) for r in done.values()}
     # a run that ended early may not have noted its inputs
     others = {line: r for r in every if r.status != "done" and (line := _identity(r, inputs=False)) not in settled}
-    kept = sorted([*done.values(), *others.values()], key=lambda r: r.started)
+    kept = sorted([*done.values(), *others.values()], key=when)
     return kept, len(every) - len(kept)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,21 +25,50 @@ def tables(records: Sequence[Record], by: Sequence[str]) -> list[Table]:
     """The table of what was unlearned; where models retrained without the forgotten data were measured, theirs, too."""
     kept, _ = distinct(record for record in records if record.verb == "unlearn")
     found = [aggregate(records, by, title="Unlearned")] if kept else []
-    references: dict[tuple[object, ...], Record] = {}
-    for record in kept:
-        weights = next((m.sha256 for m in record.measurements if m.subject == "retrained"), None)
-        if weights:  # measured again beside every method: the same weights at the same latents are one measurement
-            judged = [f"{k}={v}" for k, v in chosen(record).items() if k.split(".")[0] not in OF_THE_METHOD]
-            references.setdefault((weights, record.seeds.get("evaluate"), *judged), _without_method(record))
+    references = _references(kept)
     if references:
         mine = ("dataset", "data", "checkpoint", "weights", "forget", "slug")
         other = (*OF_THE_METHOD, "status", "verb", "seed", "seeds")
         keys = [k for k in by if k in mine or k.split(".")[0] not in other] or ["forget"]
-        measured = [q for q in discover(references.values(), "retrained") if q not in (SECONDS, GRADIENTS)]
-        found.append(aggregate(references.values(), keys, measured, title="Retrained without the forgotten data"))
+        measured = [q for q in discover(references, "retrained") if q not in (SECONDS, GRADIENTS)]
+        found.append(aggregate(references, keys, measured, title="Retrained without the forgotten data"))
     return [
         replace(t, columns=tuple(replace(c, head=c.head.removesuffix(", retrained")) for c in t.columns)) for t in found
     ]
+
+
+def _references(records: Sequence[Record]) -> list[Record]:
+    """A run of each measurement of a retrained model: beside every method the same weights are measured again.
+
+    The same weights at the same latents are one measurement where the settings agree. Of a list from before records had
+    settings they agree with those of a run by which judges saw the same.
+    """
+    found: dict[tuple[object, ...], Record] = {}
+    for record in records:
+        weights = next((m.sha256 for m in record.measurements if m.subject == "retrained"), None)
+        if weights:
+            judged = [f"{k}={v}" for k, v in chosen(record).items() if k.split(".")[0] not in OF_THE_METHOD]
+            found.setdefault((weights, record.seeds.get("evaluate"), *judged), record)
+    whole = [(place[:2], _seen(record)) for place, record in found.items() if place[2:]]
+    return [
+        _without_method(record)
+        for place, record in found.items()
+        if place[2:] or not any(place == other and _within(_seen(record), seen) for other, seen in whole)
+    ]
+
+
+def _seen(record: Record) -> dict[tuple[object, ...], float]:
+    """What judges saw in samples of the retrained model."""
+    return {
+        (m.name, m.judge, m.n): m.value
+        for m in record.measurements
+        if m.subject == "retrained" and m.judge and m.value is not None
+    }
+
+
+def _within(some: dict[tuple[object, ...], float], more: dict[tuple[object, ...], float]) -> bool:
+    """Whether each number is among the others, but for rounding."""
+    return all(math.isclose(value, more.get(name, math.inf), rel_tol=1e-6) for name, value in some.items())
 
 
 def _without_method(record: Record) -> Record:

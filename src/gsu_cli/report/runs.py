@@ -9,6 +9,7 @@ from pathlib import Path
 from gsu_cli.errors import GsuError, UsageError
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.headline import short as no_claim_of
+from gsu_cli.report.keys import when
 from gsu_cli.report.numbers import Shift
 from gsu_cli.report.roles import asked
 from gsu_cli.report.validate import validated
@@ -27,7 +28,7 @@ def find_runs(folder: Path) -> tuple[Runs, Broken]:
             runs.append((path.parent, validated(read_record(path), path)))
         except GsuError as e:
             broken.append((path, str(e)))
-    return sorted(runs, key=lambda pair: pair[1].started), broken
+    return sorted(runs, key=lambda pair: when(pair[1])), broken
 
 
 def collect(places: Iterable[Path]) -> tuple[Runs, Broken]:
@@ -60,7 +61,7 @@ def collect(places: Iterable[Path]) -> tuple[Runs, Broken]:
     for i, (path, record) in enumerate(runs):
         once.setdefault(path.resolve() if path.is_dir() else i, (path, record))
     kept = dict(broken)
-    return sorted(once.values(), key=lambda pair: pair[1].started), list(kept.items())
+    return sorted(once.values(), key=lambda pair: when(pair[1])), list(kept.items())
 
 
 def _trained(record: Record) -> str:
