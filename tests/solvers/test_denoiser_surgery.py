@@ -18,7 +18,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import image_losses, mean_loss, parameters
 from gsu_cli.methods.fisher_surgery import FisherSurgery
-from gsu_cli.objectives.denoise import FEW, Bank, bank_posterior, noised_sites, redirected
+from gsu_cli.objectives.denoise import FEW, Bank, bank_posterior, mean_image, noised_sites, redirected
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.denoiser import DenoiserSurgery, shortened
@@ -88,6 +88,14 @@ def test_targets_are_what_a_model_of_the_retained_data_would_say() -> None:
     assert found.clamped == pytest.approx(0.0, abs=1e-6)
     assert bool(retained[labels != 1].all())
     assert not retained[labels == 1].any()
+
+
+def test_weights_below_full_precision_change_no_bit_of_a_mean_image() -> None:
+    torch.manual_seed(0)
+    log_p, bank = 30 * torch.randn(40, 300), 2 * torch.rand(300, 50) - 1
+    p = torch.softmax(log_p, 1)
+    assert ((p > 0) & (p < torch.finfo(p.dtype).tiny)).any(), "there are some"
+    assert torch.equal(mean_image(log_p, bank), p @ bank)
 
 
 def test_a_bank_of_one_part_is_refused() -> None:
@@ -251,16 +259,76 @@ def test_a_step_ends_where_forgetting_ends() -> None:
             return 0.1 * (2 - step)
 
     longest = Candidate({}, StepSearch(1.0, 0.5, (), True), 1.0, 1.0, 0.0)
-    found, increase = shortened(Quadratic(), longest)  # type: ignore[arg-type]
+    found, increase, _ = shortened(Quadratic(), longest)  # type: ignore[arg-type]
     assert 1 - 0.1**0.5 <= found.step <= 1 - 0.1**0.5 + 1 / 8
     assert found.redirect_loss == pytest.approx((1 - found.step) ** 2)
     assert increase == pytest.approx(0.1 * (2 - found.step))
     costly = Quadratic()
     costly.allowed = 0.12
-    kept, increase = shortened(costly, longest)  # type: ignore[arg-type]
+    kept, increase, _ = shortened(costly, longest)  # type: ignore[arg-type]
     assert kept is longest, "a shorter step that costs more than the budget is not taken"
     assert increase == pytest.approx(0.1)
     assert shortened(Quadratic(), replace(longest, redirect_loss=1.5))[0].step == 1.0, "nothing was gained"  # type: ignore[arg-type]
+
+
+class Curve:
+    """A redirect loss along a step of length 8: what is left of 1 after each eighth."""
+
+    before, allowed = 1.0, math.inf
+
+    def __init__(self, *shares: float) -> None:
+        self.shares, self.looked_at = (0.0, *shares), list[float]()
+
+    def at(self, direction: Any, step: float) -> float:
+        return step
+
+    def reached(self, step: float) -> float:
+        self.looked_at.append(step)
+        return 1 - self.shares[round(step)]
+
+    def relative_increase(self, step: float) -> float:
+        return 0.0
+
+
+CURVES = {  # share of the decrease after each eighth, the slope at 0 and looks at most; the first three as measured
+    "eights": ((0.194, 0.367, 0.521, 0.654, 0.768, 0.863, 0.940, 1.0), 1.630, 1),
+    "ones": ((0.312, 0.570, 0.764, 0.894, 0.970, 1.005, 1.012, 1.0), 2.667, 2),
+    "ones by their label": ((0.355, 0.696, 0.916, 1.017, 1.050, 1.048, 1.029, 1.0), 2.670, 3),
+    "a parabola": (tuple(1 - (1 - k / 8) ** 2 for k in range(1, 9)), 2.0, 1),
+    "a line": (tuple(k / 8 for k in range(1, 9)), 1.0, 1),
+    "late": (tuple((k / 8) ** 4 for k in range(1, 9)), 0.0, 1),
+    "early, and the slope says nothing of it": ((0.95, 0.96, 0.97, 0.98, 0.99, 1.0, 1.0, 1.0), 1.0, 5),
+    "no slope": ((0.312, 0.570, 0.764, 0.894, 0.970, 1.005, 1.012, 1.0), math.nan, 5),
+    "not finite": ((0.5, 0.8, math.nan, math.nan, 0.95, 0.97, 0.99, 1.0), 4.0, 4),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_few_lengths_are_measured(name: str) -> None:
+    """The step is the first eighth that is enough, also where the loss is no parabola."""
+    shares, slope, most = CURVES[name]
+    curve = Curve(*shares)
+    longest = Candidate({}, StepSearch(8.0, 0.0, (), True), 8.0, 8.0, 0.0)
+    found, _, looks = shortened(curve, longest, -slope / 8)  # type: ignore[arg-type]
+    assert found.step == next(k for k in range(1, 9) if curve.shares[k] >= 0.9)
+    assert found.redirect_loss == 1 - curve.shares[round(found.step)]
+    assert looks == len(curve.looked_at) == len(set(curve.looked_at))
+    assert looks <= most
+
+
+def test_the_slope_is_that_of_the_redirect_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def noted(problem: Any, longest: Candidate, slope: float) -> Any:
+        h = 1e-2 * longest.step
+        seen.append((slope, (problem.reached(problem.at(longest.direction, h)) - problem.before) / h))
+        return shortened(problem, longest, slope)
+
+    monkeypatch.setattr("gsu_cli.solvers.denoiser.shortened", noted)
+    run(FisherSurgery(budget=0.05, **SMALL))
+    ((slope, realised),) = seen
+    assert slope < 0
+    assert slope == pytest.approx(realised, rel=0.05)
 
 
 def test_what_was_spent_is_measured_at_the_weights_that_stay() -> None:

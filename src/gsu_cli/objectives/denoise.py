@@ -131,7 +131,7 @@ def redirected(model: HasNoiseLevels, forget: Images, bank: Bank, *, seed: int, 
         share = torch.sigmoid(log_odds + bank.log_odds)
         forgotten += float(share.sum())
         # E_all is the mean of E_retained and E_forget by their shares
-        correction = share * (torch.softmax(log_kept, 1) @ bank_kept - torch.softmax(log_gone, 1) @ bank_gone)
+        correction = share * (mean_image(log_kept, bank_kept) - mean_image(log_gone, bank_gone))
         word = model.network(x, t, *(torch.zeros_like(told) for told in part.inputs[2:]))
         x_0 = model.denoised(x, t, word) + correction.view_as(x)
         clamped += float((x_0.abs() > BEYOND).float().mean()) * len(x)
@@ -146,3 +146,13 @@ def bank_posterior(model: HasNoiseLevels, x_t: Tensor, t: Tensor, bank: Tensor) 
     y = x_t.flatten(1)
     distance = a.square() * bank.square().sum(1) - 2 * a * (y @ bank.T)  # |y|^2 is the row's constant
     return -distance / (2 * s.square())
+
+
+def mean_image(log_p: Tensor, bank: Tensor) -> Tensor:
+    """The mean ``(n, d)`` of bank images ``(m, d)`` by weights ``exp(log_p)``, ``(n, m)``, which need not sum to 1.
+
+    Weights too small for the full precision of their type count as 0: they change no bit of a mean of pixels, and a
+    processor multiplies by them some eight times as slowly as by others.
+    """
+    p = torch.softmax(log_p, 1)
+    return p.where(p >= torch.finfo(p.dtype).tiny, 0.0) @ bank
