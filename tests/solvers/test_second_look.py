@@ -10,6 +10,8 @@ import torch
 
 import tiny_world
 from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.report.summary import finish
+from gsu_cli.run.record import Record
 from gsu_cli.solvers.own_share import OwnShare
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.unlearn import unlearn
@@ -46,6 +48,9 @@ def test_where_little_is_left_nothing_else_is_tried() -> None:
     assert own["before"] > 0.1
     assert own["step"] == own["after"] <= 0.4 * own["before"]
     assert own["taken"] == "step"
+    assert finish(Record("unlearn", update={"shots": 1, "details": update.details})) == [
+        "the last layer was refitted in closed form, for 50% of the budget"
+    ]
     assert "ascent" not in own
     typed, alone = run(solver="kfac")
     assert same(found, typed)
@@ -61,6 +66,10 @@ def test_what_leaves_less_is_taken_within_the_same_budget(monkeypatch: pytest.Mo
     assert update.details["finish"] == {"share": 0.5, "taken": 0}
     assert update.details["solver"] == "ascent"
     assert 0 < update.details["budget_spent"] <= 0.01 * (1 + 1e-5)
+    (said,) = finish(Record("unlearn", update={"shots": 1, "details": update.details}))
+    assert "still saw it in 30.0% of its samples" in said
+    assert "(50.0% before)" in said
+    assert "15.0% after Newton's ascent, which was taken" in said
     assert not same(found, run_kfac(monkeypatch)[0])
 
 

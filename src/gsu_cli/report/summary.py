@@ -134,11 +134,18 @@ def own_drift(record: Record) -> list[str]:
 
 
 def finish(record: Record) -> list[str]:
-    """Whether the last layer took its share, where it was to."""
+    """Whether the last layer took its share, where it was to, or another step was taken after a second look."""
     details = record.update.get("details") or {}
     found = details.get("finish")
     if not found:
         return []
+    looked = details.get("own_samples") or {}
+    if looked.get("taken") == "ascent":
+        shares = [f"{looked[key]:.1%}" for key in ("step", "before", "ascent")]
+        return [
+            "the method's own discriminant still saw it in {} of its samples after a step that redirects ({} before), "
+            "and in {} after Newton's ascent, which was taken".format(*shares)
+        ]
     if found["taken"] == record.update.get("shots"):
         several = (details.get("class_level") or {}).get("ends") or details.get("own_drift")
         of = "each limit of the step" if several else "the budget"
