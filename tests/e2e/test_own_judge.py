@@ -41,6 +41,10 @@ class Two(Net):
 class Images(Net):
     def forward(self, x):
         return x
+
+class Nan(Net):
+    def forward(self, x):
+        return super().forward(x) / 0 * 0
 """
 MEAN, STD = 0.2, 0.3
 LINE = ("judge.cnn._target_=my_net.Net", "judge.cnn.path=net.pt", f"judge.cnn.mean={MEAN}", f"judge.cnn.std={STD}")
@@ -131,6 +135,10 @@ def test_without_its_normalisation_the_trust_report_says_so(place: Path, type_li
         ((*LINE[:2], "judge.cnn.labels=[0,1,7]"), "which lacks 2"),
         ((*LINE[:2], "judge.cnn.labels=[0,1]"), "what the 3 outputs of a classifier stand for"),
         (("judge.cnn._target_=my_net.Images", "judge.cnn.path=net.pt"), "must give logits, (n, classes)"),
+        (
+            ("judge.cnn._target_=my_net.Nan", "judge.cnn.path=net.pt"),
+            "the logits of a classifier must be finite; found",
+        ),
         (("judge.cnn._target_=my_net.Nett", "judge.cnn.path=net.pt"), "Did you mean 'Net'?"),
         (("judge.cnn.path=net.pt",), "judge.cnn._target_"),
     ],
@@ -138,7 +146,7 @@ def test_without_its_normalisation_the_trust_report_says_so(place: Path, type_li
 def test_what_does_not_fit_is_one_sentence(
     place: Path, type_line: Callable[..., Any], words: tuple[str, ...], said: str
 ) -> None:
-    code = 1 if any(part in said for part in ("existing", "another shape", "lacks", "_target_")) else 2
+    code = 1 if any(part in said for part in ("existing", "another shape", "lacks", "_target_", "finite")) else 2
     message = evaluated(place, type_line, *words, code=code)
     assert said in message
     assert message.count("\n") == 1

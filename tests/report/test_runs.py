@@ -91,3 +91,9 @@ def test_a_sweep_without_failures(tmp_path, record, capsys):
     write_record(tmp_path / "seed=0", record)
     assert print_sweep(tmp_path) == 0
     assert "done" in capsys.readouterr().out
+
+
+def test_a_sweep_that_was_stopped_before_its_first_record_prints_no_empty_table(tmp_path, capsys):
+    (tmp_path / "seed=1/.hydra").mkdir(parents=True)
+    assert print_sweep(tmp_path) == 0
+    assert capsys.readouterr().out == ""

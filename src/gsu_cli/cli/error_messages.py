@@ -15,6 +15,7 @@ from pathlib import Path
 from gsu_cli.cli.app import App
 from gsu_cli.cli.several import cause, said_by_this_one
 from gsu_cli.errors import GsuError, OutputError
+from gsu_cli.run.one_line import named
 from gsu_cli.run.places import elsewhere
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
@@ -68,11 +69,34 @@ def explain(error: Exception, app: App) -> Complaint:
         output = _as_output_error(link)
         if output is not None:
             return Complaint(str(output), output.exit_code)
+    if own := own_line(error):
+        return Complaint(
+            f"a class of your own must run without an error; found {named(error).rstrip('.: ')}, from {own}. "
+            "With GSU_FULL_ERROR=1 in front the line shows how it came there.",
+            1,
+        )
     return Complaint(
         f"this is a defect in gsu, not a mistake of yours ({type(error).__name__}). Please report it with the "
         "lines above, the line you typed, and what `gsu --version` prints.",
         DEFECT,
     )
+
+
+def own_line(error: BaseException) -> str:
+    """Where code that is neither gsu's nor a library's was when the error came, of code that gsu called; else empty."""
+    import sysconfig
+
+    libraries = [p for name, p in sysconfig.get_paths().items() if name not in ("data", "include", "platinclude")]
+    package, inside, found = Path(__file__).parents[1], False, ""
+    trace = error.__traceback__
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if path.is_relative_to(package):
+            inside = inside or not path.is_relative_to(package / "cli")
+        elif inside and path.suffix == ".py" and path.is_file() and not any(map(path.is_relative_to, libraries)):
+            found = f"{path.name}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -87,6 +87,12 @@ class OwnClassifier:
         if not isinstance(logits, Tensor) or logits.ndim != 2 or not logits.is_floating_point():
             is_ = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise UsageError("a classifier must give logits, (n, classes)", found=is_)
+        if not bool(logits.isfinite().all()):
+            raise CheckpointError(
+                "the logits of a classifier must be finite",
+                found=f"nan or inf of held-out images from {files.path}",
+                way_out=f"Look at its weights, and at judge.{self.name}.mean and judge.{self.name}.std",
+            )
         net.settle(dataset.heldout.pixels[:2])
         about = {
             "name": self.name, "class": f"{type(module).__module__}.{type(module).__qualname__}",

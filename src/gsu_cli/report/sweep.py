@@ -61,6 +61,8 @@ def print_sweep(folder: Path) -> int:
         NotApplicableError: the method of no cell applies to its model, so nothing was computed.
     """
     runs, broken = find_runs(folder)
+    if not (runs or broken):  # it was stopped before
+        return 0
     varied = labels([record for _, record in runs])
     names = varied if len(set(varied)) == len(runs) else [str(path.relative_to(folder)) for path, _ in runs]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)

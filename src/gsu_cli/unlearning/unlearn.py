@@ -22,6 +22,7 @@ from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.contract import Method, Stage, Task, Update
 from gsu_cli.unlearning.diagnostics import diagnose, enough
 from gsu_cli.unlearning.images import draw_images
+from gsu_cli.unlearning.kept_contract import check_parameters, check_update
 
 PARTS: tuple[Literal["forget"], Literal["retain"]] = ("forget", "retain")
 FEW = 64  # images that tell whether a model has losses at all
@@ -64,6 +65,7 @@ def unlearn(
     Raises:
         NonFiniteError: weights became nan or infinite, and the original is whole; or its own losses are not finite.
         NotApplicableError: the model lacks what the method needs.
+        UsageError: a method of one's own returned no update, or left other parameters.
     """
     check_needs(method, model)
     seed = int(torch.randint(2**62, (), generator=generator))
@@ -79,7 +81,7 @@ def unlearn(
     )
     with task.stage("unlearn"), attention_with_all_derivatives():
         try:
-            update = method(task)
+            update = check_update(method(task), method)
         except NonFiniteError as e:
             _check_original(model, split)
             if e.way_out:
@@ -87,6 +89,9 @@ def unlearn(
             raise NonFiniteError(
                 f"{e.rule} through {getattr(method, 'name', type(method).__name__)}", found=e.found, way_out=LOWER
             ) from e
+    before = {k: p.detach() for k, p in model.named_parameters()}
+    after = {k: p.detach() for k, p in task.model.named_parameters()}
+    check_parameters(before, after, method)
     for name, p in task.model.named_parameters():
         if not torch.isfinite(p).all():
             raise NonFiniteError(
@@ -94,8 +99,6 @@ def unlearn(
                 found=f"nan or inf in {name}",
                 way_out=LOWER,
             )
-    before = {k: p.detach() for k, p in model.named_parameters()}
-    after = {k: p.detach() for k, p in task.model.named_parameters()}
     moved = {k: after[k] - before[k] for k in before}
     update.step_norm = norm(moved)
     touched = [k for k, v in moved.items() if bool(v.any())]

@@ -64,6 +64,12 @@ def build_several(cfg: DictConfig, group: str) -> dict[str, Any]:
         options = ", ".join(option_names(conf_dir() / group))
         raise UsageError(f"`{group}` must be names, each one of {options}", found=found)
     entries: dict[Any, Any] = dict(found or {})
+    if isinstance(entries.get("_target_"), str):
+        raise UsageError(
+            f"the yaml of a choice of `{group}` must say its name in its first line",
+            found=f"`_target_: {entries['_target_']}` outside of any name",
+            way_out=f"Begin it with `# @package {group}.NAME`",
+        )
     return {str(name): build(sub, key=f"{group}.{name}") for name, sub in entries.items() if sub is not None}
 
 

@@ -166,7 +166,7 @@ def measure(
         for subject in (*subjects.values(), real):
             for name, metric in plan.metrics.items():
                 if subject is not real or (isinstance(metric, HasFloor) and metric.of_real_images):
-                    found += metric(subject, context)
+                    found += _measurements(metric(subject, context), name)
                 tick(f"{name} of {subject.name}")
         session.record.measurements = found
         session.record.transitions = context.notes.get("transitions", {})
@@ -180,6 +180,18 @@ def measure(
             "worked_out": shelf.worked_out,
         }
     return subjects
+
+
+def _measurements(found: object, name: str) -> list[Measurement]:
+    """What a metric gave, if it is a list of measurements: one of one's own may give anything."""
+    if isinstance(found, list) and all(isinstance(one, Measurement) for one in found):
+        return found
+    is_ = (
+        "a list with others in it" if isinstance(found, list) else "nothing" if found is None else type(found).__name__
+    )
+    raise UsageError(
+        f"`metric.{name}` must give a list of measurements", found=is_, way_out="Return [...], see docs/own-metric.md"
+    )
 
 
 def _rate(name: str, samples: int, say: Callable[[str], None]) -> Callable[[float], None]:

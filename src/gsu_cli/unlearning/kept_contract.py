@@ -1,0 +1,59 @@
+"""What a method has left behind, checked at once: a method of one's own may return or rebuild anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from gsu_cli.errors import UsageError
+from gsu_cli.unlearning.contract import Update
+
+SEE = "See docs/own-method.md"
+
+
+def check_update(update: object, method: object) -> Update:
+    """The update, if it is one that a record can hold.
+
+    Raises:
+        UsageError: it is none, or has details that are no plain values.
+    """
+    who = _name(method)
+    if not isinstance(update, Update):
+        raise UsageError(
+            f"{who} must return an `Update`",
+            found="nothing" if update is None else type(update).__name__,
+            way_out="End it with `return Update(self.name)`, see docs/own-method.md",
+        )
+    try:
+        json.dumps(update.details)
+    except (TypeError, ValueError) as e:
+        raise UsageError(
+            f"`details` of the Update of {who} must hold plain numbers, words, lists and dicts",
+            found=str(e),
+            way_out="Make numbers of tensors with float() or .tolist()",
+        ) from e
+    return update
+
+
+def check_parameters(before: Mapping[str, Tensor], after: Mapping[str, Tensor], method: object) -> None:
+    """A method moves weights; which there are and their shapes stay, as a checkpoint is read into the same class.
+
+    Raises:
+        UsageError: naming the first that does not stay.
+    """
+    shapes: tuple[dict[str, Any], ...] = tuple({k: tuple(v.shape) for k, v in p.items()} for p in (before, after))
+    odd = next((k for k in {**shapes[0], **shapes[1]} if shapes[0].get(k) != shapes[1].get(k)), None)
+    if odd is not None:
+        was, is_now = (str(s.get(odd, "none")) for s in shapes)
+        raise UsageError(
+            f"{_name(method)} must leave names and shapes of the model's parameters as they are",
+            found=f"{odd} of shape {is_now}, {was} before",
+            way_out=SEE,
+        )
+
+
+def _name(method: object) -> str:
+    return f"the method {type(method).__name__}"

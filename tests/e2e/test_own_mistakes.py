@@ -1,0 +1,97 @@
+"""Mistakes in a method, a metric or a judge of one's own are one sentence that names the place, not a defect of gsu."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e_world import World, runs
+
+Gsu = Callable[..., Any]
+OWN = """
+import torch
+from gsu_cli.methods.base import Update
+from gsu_cli.metrics.base import Kind
+
+GLARE = Kind("glare", "glare", role="cost", unit="grey levels")
+
+class Method:
+    name = "own"
+
+class ReturnsNothing(Method):
+    def __call__(self, task):
+        pass
+
+class Tensors(Method):
+    def __call__(self, task):
+        return Update(self.name, details={"norm": torch.zeros(3)})
+
+class OtherLayer(Method):
+    def __call__(self, task):
+        task.model.decoder = torch.nn.Linear(3, 3)
+        return Update(self.name)
+
+class Raises(Method):
+    def __call__(self, task):
+        raise ValueError("boom")
+
+class One:
+    def __call__(self, subject, context):
+        return GLARE.mean(subject, subject.pixels.flatten(1).double().mean(1))
+
+class Nan:
+    def __call__(self, subject, context):
+        return [GLARE.of(subject, float("nan"), None, None, 3)]
+"""
+METHODS = {
+    "ReturnsNothing": (2, "the method ReturnsNothing must return an `Update`; found nothing. End it with"),
+    "Tensors": (2, "must hold plain numbers, words, lists and dicts; found Object of type Tensor is not JSON"),
+    "OtherLayer": (2, "must leave names and shapes of the model's parameters as they are; found decoder."),
+    "Raises": (1, "a class of your own must run without an error; found ValueError: boom, from own.py, line 26. With"),
+}
+METRICS = {
+    "One": (2, "`metric.glare` must give a list of measurements; found Measurement. Return [...]"),
+    "Nan": (1, "found ValueError: glare: a number is finite or null, not nan, from own.py, line 34."),
+}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[None]:
+    (tmp_path / "own.py").write_text(OWN, "utf-8")
+    yield
+    sys.modules.pop("own", None)
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method(world: World, gsu: Gsu, tmp_path: Path, name: str) -> None:
+    code, said = METHODS[name]
+    typed = gsu(*world.unlearn(f"method._target_=own.{name}"))
+    assert (typed.code, typed.err.count("\n")) == (code, 1), typed.err
+    assert said in typed.err
+    assert [run.record["status"] for run in runs(tmp_path)] == ["failed"] * (code == 1)
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric(world: World, gsu: Gsu, tmp_path: Path, name: str) -> None:
+    code, said = METRICS[name]
+    typed = gsu(*world.unlearn("method=ascent", "method.lr=0.01", f"+metric.glare._target_=own.{name}"))
+    assert (typed.code, typed.err.count("\n")) == (code, 1), typed.err
+    assert said in typed.err
+    (run,) = runs(tmp_path)
+    assert run.record["status"] == "failed", "the weights are kept"
+
+
+@pytest.mark.usefixtures("own")
+def test_a_yaml_without_its_name(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    (tmp_path / "mine/metric").mkdir(parents=True)
+    (tmp_path / "mine/metric/glare.yaml").write_text("_target_: own.One\n", "utf-8")
+    typed = gsu(*world.unlearn("method=ascent"), "--config-dir", "mine", "metric=[feature_ratio,glare]")
+    assert typed.code == 2
+    assert "must say its name in its first line; found `_target_: own.One` outside of any name. Begin it" in typed.err
+    assert "with `# @package metric.NAME`." in typed.err
