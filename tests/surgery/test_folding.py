@@ -77,3 +77,24 @@ def test_a_network_that_is_watched_or_no_chain_is_left_alone() -> None:
         pass
 
     assert folded(Own(*chain()), {}) is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_shuffled_pixels_are_the_layers_own(dtype: torch.dtype) -> None:
+    for r in (2, 3):
+        network = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(2, 3 * r * r, 3, padding=1), nn.PixelShuffle(r))
+        x = torch.randn(2, 2, 4, 3).to(dtype)
+        through = folded(network.to(dtype), {})
+        assert through is not None
+        with torch.no_grad():
+            torch.testing.assert_close(through(x), network(x))
+
+
+def test_what_goes_in_is_left_as_it_was() -> None:
+    network = nn.Sequential(nn.SiLU(), nn.Linear(5, 24), nn.SiLU(), *list(chain())[2:]).double()
+    z = torch.randn(3, 5, dtype=torch.float64)
+    through, before = folded(network, {}), z.clone()
+    assert through is not None
+    with torch.no_grad():
+        torch.testing.assert_close(through(z), network(z))
+    assert torch.equal(z, before)

@@ -10,12 +10,14 @@ their channels last.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 Pass = Callable[[Tensor], Tensor]
+PAIR = torch.int64  # two float32, whatever they are
 
 
 def folded(network: nn.Module, theta: Mapping[str, Tensor]) -> Pass | None:
@@ -40,6 +42,8 @@ def folded(network: nn.Module, theta: Mapping[str, Tensor]) -> Pass | None:
             parts.append(_transposed(weight, bias))
         elif type(layer := layers[at]) is nn.PixelShuffle:
             parts.append(_shuffled(layer.upscale_factor))
+        elif type(layer) is nn.SiLU and at and type(layers[at - 1]) in (nn.Linear, nn.Conv2d):
+            parts.append(partial(F.silu, inplace=True))  # of what that layer has made, which nobody else holds
         else:
             parts.append(_layer(layer, own))
         at += 1
@@ -86,6 +90,8 @@ def _transposed(weight: Tensor, bias: Tensor | None) -> Pass:
 def _layer(layer: nn.Module, own: Mapping[str, Tensor]) -> Pass:
     if not own:
         return layer
+    if type(layer) is nn.Linear:
+        return partial(F.linear, weight=own.get("weight", layer.weight), bias=own.get("bias", layer.bias))
 
     def of(x: Tensor) -> Tensor:
         found: Tensor = torch.func.functional_call(layer, dict(own), (x,))
@@ -95,10 +101,14 @@ def _layer(layer: nn.Module, own: Mapping[str, Tensor]) -> Pass:
 
 
 def _shuffled(r: int) -> Pass:
-    """`nn.PixelShuffle`, which takes twice as long of maps with their channels last."""
+    """`nn.PixelShuffle`, which takes twice as long of maps with their channels last, of pairs six times."""
 
     def of(x: Tensor) -> Tensor:
         n, _, h, w = x.shape
+        last = x.permute(0, 2, 3, 1)
+        if r * x.element_size() == PAIR.itemsize and last.is_contiguous():  # both values of a row move as one
+            pairs = last.view(PAIR).unflatten(3, (-1, r)).permute(0, 3, 1, 4, 2)
+            return pairs.contiguous().view(x.dtype).reshape(n, -1, h * r, w * r)
         apart: Tensor = x.unflatten(1, (-1, r, r))
         return apart.permute(0, 1, 4, 2, 5, 3).reshape(n, -1, h * r, w * r)
 
