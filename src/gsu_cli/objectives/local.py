@@ -24,6 +24,8 @@ from gsu_cli.data.base import Images, to_float
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.conditions import code, posterior
 from gsu_cli.models.model import decode
+from gsu_cli.models.passes import AT_ONCE
+from gsu_cli.models.vae.base import Vae
 from gsu_cli.objectives.nearest import clean_means, distinct, nearest
 from gsu_cli.objectives.redirect import Redirect, latents
 from gsu_cli.objectives.site_loss import VALUES
@@ -58,13 +60,17 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
     size = min(BLOCK, max(1, VALUES // forget.pixels[:1].numel()))  # maps of more large images than these take room
     doubles = joined(pool.split(size), lambda part: decode(model, part))
     looks = (doubles * weight).flatten(1)
-    targets, target_latents = z.new_empty(len(z), *doubles.shape[1:]), []
+    targets, target_latents, start = z.new_empty(len(z), *doubles.shape[1:]), [], list[Tensor]()
+    ours = isinstance(model, Vae) and size <= AT_ONCE  # whose output is at hand, in one pass: of others it is not
     for part, into, y in zip(*(t.split(size) for t in (z, targets, forget.labels)), strict=True):
-        generated = decode(model, part)
+        output = model.decoder(part) if ours else None
+        generated = decode(model, part) if output is None else model.likelihood.mean(output)
         double = doubles[nearest((generated * weight).flatten(1), looks, 1)[:, 0]]
         torch.add(generated, w * (double - generated), out=into)
         target_latents.append(code(model, posterior(model, into, y)[0], y))
-    return Redirect(z, targets, torch.cat(target_latents), clean, None, kind="local", region=float(w.mean()))
+        start += [] if output is None else [model.likelihood.nll(output, into)]
+    known, share = torch.cat(start) if start else None, float(w.mean())
+    return Redirect(z, targets, torch.cat(target_latents), clean, None, kind="local", region=share, start=known)
 
 
 def region(forget: Images, retain: Images) -> Tensor:

@@ -58,6 +58,7 @@ class Redirect:
         kind: how the targets were chosen.
         region: share of the picture that the targets change; 1 for another picture.
         eye: that looked at the targets, if any did.
+        start: ``(n,)``, the loss at the weights at which the targets were made, where it came with them; or None.
     """
 
     latents: Tensor
@@ -68,6 +69,7 @@ class Redirect:
     kind: str = "nearest"
     region: float = 1.0
     eye: Discriminant | None = None
+    start: Tensor | None = None
 
     def retained(self, model: Any, forget: Images, retain: Images) -> float | None:
         """The targets' `retained_share`; None of targets that the original generates at retained latents."""

@@ -57,6 +57,7 @@ def counted(
     curvature: int,
     samples: int = 0,
     level: int = 0,
+    at_targets: int = 0,
     measured: int | None = None,
     spared: int | None = None,
 ) -> Cost:
@@ -70,6 +71,7 @@ def counted(
         curvature: retained images for products, at most.
         samples: own ones that a choice looked at, and what it was fitted to.
         level: whose Fisher told at which loss of the forgotten images to end.
+        at_targets: images to forget whose redirect loss was known when their targets were made.
         measured, spared: retained images in the Fisher, and whose gradient is spared; None: all, and the budget's.
     """
     gradients = "least_squares" not in ways
@@ -84,6 +86,7 @@ def counted(
         + forget
         + budget * sum(c["evaluations"] for c in log)
         + forget * (sum("estimated" not in c for c in log) + method.shots)
+        - at_targets
         + sum(c["images"] for c in log),
     )
 

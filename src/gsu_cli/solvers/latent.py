@@ -108,7 +108,8 @@ class LatentSurgery:
         losses = known("budget", lambda: cost.losses(origin))
         paid = base = float(wide(losses).mean())
         before = known("checks", lambda: {part: loss.mean(origin) for part, loss in checks.items()})
-        apart = known("redirect", lambda: loss.losses(origin), len(loss))
+        at_targets = goal.start if loss.folds else None  # but for rounding the same
+        apart = known("redirect", lambda: loss.losses(origin), len(loss)) if at_targets is None else at_targets
         reached = redirect_before = float(wide(apart).mean())
         update = Update("fisher_surgery", self.shots)
         log: list[dict[str, Any]] = []
@@ -181,6 +182,7 @@ class LatentSurgery:
                 budget=len(cost),
                 curvature=self._curvature_images(ways),
                 samples=images,
+                at_targets=0 if at_targets is None else len(at_targets),
                 level=level.images if level is not None and (level.ends or self._follows) else 0,  # else a note
                 measured=None if self.finish is None else min(len(retain), FISHER_IMAGES),
                 spared=None if self.finish is None else min(len(cost), SPARED),

@@ -1,0 +1,29 @@
+"""Of large images the redirect loss at the start is known when their targets are: the same as by a pass of its own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gsu_cli.data.base import Images
+from gsu_cli.gradients import parameters
+from gsu_cli.models.vae.conv_vae import ConvVae
+from gsu_cli.objectives.local import local
+
+
+@pytest.fixture
+def model() -> ConvVae:
+    torch.manual_seed(0)
+    return ConvVae((3, 64, 64), 6, (4, 8), mapping=(12,)).eval()
+
+
+def images(n: int, seed: int) -> Images:
+    pixels = torch.randint(0, 256, (n, 3, 64, 64), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+    return Images(pixels, torch.zeros(n, dtype=torch.int64))
+
+
+def test_the_redirect_loss_comes_with_the_targets(model: ConvVae) -> None:
+    goal = local(model, images(110, 1), images(120, 2), seed=0)
+    theta = parameters(model, list(model.generation_parameters()))
+    assert goal.start is not None
+    torch.testing.assert_close(goal.start, goal.loss(model).losses(theta))
