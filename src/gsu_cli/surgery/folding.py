@@ -108,7 +108,8 @@ def _shuffled(r: int) -> Pass:
         last = x.permute(0, 2, 3, 1)
         if r * x.element_size() == PAIR.itemsize and last.is_contiguous():  # both values of a row move as one
             pairs = last.view(PAIR).unflatten(3, (-1, r)).permute(0, 3, 1, 4, 2)
-            return pairs.contiguous().view(x.dtype).reshape(n, -1, h * r, w * r)
+            whole: Tensor = pairs.contiguous().view(x.dtype).reshape(n, -1, h * r, w * r)
+            return whole
         apart: Tensor = x.unflatten(1, (-1, r, r))
         return apart.permute(0, 1, 4, 2, 5, 3).reshape(n, -1, h * r, w * r)
 
