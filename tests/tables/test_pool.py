@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def test_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {tuple(text[2:]) for text in texts} == {("1", "1", str(tmp_path))}
     for moment, _ in spans:
         assert sum(start <= moment < end for start, end in spans) <= 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux what a process hears")
+def test_the_server_is_deaf_to_ctrl_c(tmp_path: Path) -> None:
+    """It printed a traceback of its imports where Ctrl-C came while it began."""
+    assert dict(in_processes(job, [(tmp_path, "a")], workers=1, preload="torch")) == {0: 0}
+    status = Path(f"/proc/{forkserver._forkserver._forkserver_pid}/status").read_text()
+    (blocked,) = (int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk"))
+    assert blocked >> (signal.SIGINT - 1) & 1
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, []), "ours is put back"
 
 
 def test_leaving_early_ends_all(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing import connection
+from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -48,6 +48,7 @@ def in_processes(
     with _one_thread():
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([preload])
+        _start_server()
         waiting = deque(enumerate(jobs))
         running: dict[Any, tuple[int, BaseProcess]] = {}
         try:
@@ -68,6 +69,16 @@ def in_processes(
                 left.kill()
             for _, left in running.values():
                 left.join()
+
+
+def _start_server() -> None:
+    """Starts the server deaf to Ctrl-C, which is for this process: it would answer with a traceback of its imports."""
+    resource_tracker.ensure_running()  # the server wants it, and its start lets SIGINT through again
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 @contextlib.contextmanager
