@@ -186,7 +186,17 @@ def test_summary_markdown(record):
     assert text.endswith("\n")
 
 
-@pytest.mark.parametrize("width", [60, 120])
+def test_a_narrow_terminal_has_numbers_below_their_titles(record):
+    """Heads were cut, "origin…", and titles broken in five lines."""
+    out = io.StringIO()
+    render(record, "outputs/x", Console(file=out, width=50, highlight=False))
+    lines = [line.split() for line in out.getvalue().splitlines()]
+    assert ["original", "unlearned", "real", "data", "change"] in lines
+    assert lines[lines.index(["feature", "ratio", "(CNN)"]) + 1] == ["0.1000", "0.0100", "-", "-90.0%"]
+    assert "…" not in out.getvalue()
+
+
+@pytest.mark.parametrize("width", [50, 60, 120])
 def test_the_table_on_a_terminal(record, width):
     out = io.StringIO()
     render(record, "outputs/x", Console(file=out, width=width, highlight=False))

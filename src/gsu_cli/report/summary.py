@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -21,6 +21,7 @@ STAGES = ("load", "train", "unlearn", "diagnostics", "retrain", "evaluate", "cur
 PERCENTILE = "unseen_percentile"
 BEYOND = " (beyond-regime)"  # off by more than twofold: the step left where the prediction holds
 FEW = 100  # images to forget: a mean of fewer losses, each at one sample of its noise as a rule, may be far off
+LABEL = 16  # characters of a title beside its numbers, at least
 COLOURS = {"good": "green", "bad": "red", "": ""}
 
 
@@ -219,28 +220,52 @@ def took(spent: dict[str, float]) -> str:
     return ", ".join(f"{k} {seconds(spent[k])}{f' ({inner})' if inner and k == 'unlearn' else ''}" for k in outer)
 
 
+def _side_by_side(heads: Sequence[str], lines: Sequence[tuple[str, list[Text]]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title=None, pad_edge=False)
+    table.add_column("")
+    for head in heads:
+        table.add_column(head, justify="right")
+    for title, cells in lines:
+        table.add_row(title, *cells)
+    return table
+
+
+def _stacked(heads: Sequence[str], lines: Sequence[tuple[str, list[Text]]], widths: Sequence[int]) -> Text:
+    """For a narrow terminal: each title on a line of its own, its numbers below."""
+
+    def numbers(cells: Sequence[Text]) -> Text:
+        found = Text("\n")
+        for cell, width in zip(cells, widths, strict=True):
+            found.append(" " * (width - len(cell) + 1)).append_text(cell)
+        return found
+
+    table = numbers([Text(head) for head in heads])
+    for title, cells in lines:
+        table.append(f"\n{title}").append_text(numbers(cells))
+    return table.append("\n")
+
+
 def render(record: Record, folder: object, console: Console, said: Container[str] = ()) -> None:
     """Prints the closing table; what was ``said`` while the run was at work is not said again."""
     columns = subjects(record)
     with_change = {"original", "unlearned"} <= set(columns)
-    table = Table(box=box.SIMPLE_HEAD, title=None, pad_edge=False)
-    table.add_column("")
-    for s in columns:
-        table.add_column(HEADS[s], justify="right")
-    if with_change:
-        table.add_column("change", justify="right")
+    heads = [*(HEADS[s] for s in columns), *(["change"] if with_change else [])]
+    lines: list[tuple[str, list[Text]]] = []
     for row in rows(record):
-        cells: list[Text | str] = [digits(row.cells.get(s)) for s in columns]
+        cells = [Text(digits(row.cells.get(s))) for s in columns]
         if with_change:
-            cells.append(Text(str(row.change), style=COLOURS[row.verdict()]) if row.change else "-")
-        table.add_row(row.title, *cells)
+            cells.append(Text(str(row.change), style=COLOURS[row.verdict()]) if row.change else Text("-"))
+        lines.append((row.title, cells))
+    widths = [max(len(head), *(len(cells[i]) for _, cells in lines), 0) for i, head in enumerate(heads)]
+    narrow = console.width < LABEL + sum(widths) + 3 * len(widths)
+    table = _stacked(heads, lines, widths) if narrow else _side_by_side(heads, lines)
     notes = [Text(f"NOTE  {note}", style="bold yellow") for note in record.notes if note not in said]
     tail = [Text(line, style="dim") for line in sentences(record)[len(record.notes) :] if line not in said]
     told = " ".join([headline(record) if record.split else "", *sentences(record)])
     empty = [f"not measured: {', '.join(w)}: {why}" for why, w in unmeasured(record).items() if why not in told]
     tail = [*(Text(line, style="dim") for line in empty), *tail]
     head = [*([Text(headline(record), style="bold")] if record.split else []), *notes]
-    console.print(Group(*head, *([table] if table.rows else []), *tail))
+    console.print(Group(*head, *([table] if lines else []), *tail))
     console.print(Text(f"all of it lies in {folder}"), soft_wrap=True)  # a path is copied, so never broken
 
 
