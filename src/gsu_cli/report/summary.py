@@ -142,10 +142,10 @@ def finish(record: Record) -> list[str]:
         return []
     looked = details.get("own_samples") or {}
     if looked.get("taken") == "ascent":
-        shares = [f"{looked[key]:.1%}" for key in ("step", "before", "ascent")]
+        left, before, ascent = (f"{looked[key]:.1%}" for key in ("step", "before", "ascent"))
         return [
-            "the method's own discriminant still saw it in {} of its samples after a step that redirects ({} before), "
-            "and in {} after Newton's ascent, which was taken".format(*shares)
+            f"after a step that redirects the method's own discriminant still saw {record.split.get('forget', 'it')} in "
+            f"{left} of the model's samples ({before} before), after Newton's ascent in {ascent}: that was taken"
         ]
     if found["taken"] == record.update.get("shots"):
         several = (details.get("class_level") or {}).get("ends") or details.get("own_drift")
