@@ -143,9 +143,10 @@ def finish(record: Record) -> list[str]:
     looked = details.get("own_samples") or {}
     if looked.get("taken") == "ascent":
         left, before, ascent = (f"{looked[key]:.1%}" for key in ("step", "before", "ascent"))
+        what = record.split.get("forget", "it")
         return [
-            f"after a step that redirects the method's own discriminant still saw {record.split.get('forget', 'it')} in "
-            f"{left} of the model's samples ({before} before), after Newton's ascent in {ascent}: that was taken"
+            f"after a step that redirects the method's own discriminant still saw {what} in {left} of the model's "
+            f"samples ({before} before), after Newton's ascent in {ascent}: that was taken"
         ]
     if found["taken"] == record.update.get("shots"):
         several = (details.get("class_level") or {}).get("ends") or details.get("own_drift")
