@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from e2e_world import EVALUATION, World
+from gsu_cli.verbs import reproduce
 
 Gsu = Callable[..., Any]
 TABLES = ("table.md", "table.csv", "table.tex", "table.json", "cells.json")
@@ -163,6 +164,18 @@ def test_what_is_pinned(tiny: Callable[..., list[str]], gsu: Gsu) -> None:
     assert typed.code == 1
     assert "change of heldout_loss_retain for class 0 is " in typed.err
     assert "not within 5 and 6; level of fid for all cells has no number" in typed.err
+
+
+def test_an_interrupt_says_how_to_go_on(
+    tiny: Callable[..., list[str]], gsu: Gsu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def struck(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reproduce, "_run", struck)
+    typed = gsu(*tiny())
+    assert (typed.code, typed.err) == (130, "gsu: interrupted.\n")
+    assert typed.out.endswith("the same line goes on, with the cells that are finished, from outputs/reproduce/cells\n")
 
 
 def test_a_killed_worker_is_a_hole(

@@ -79,10 +79,14 @@ def main(cfg: DictConfig) -> None:
     if preview:
         _show_refusals(spec, refused)
         return
-    trained.train(untrained, identities, workers)
-    with cells.configs():
-        resolved = [identities.resolved(o.cell) for o in todo]
-    outcomes = _run(todo, resolved, outcomes, shared, store, workers)
+    try:
+        trained.train(untrained, identities, workers)
+        with cells.configs():
+            resolved = [identities.resolved(o.cell) for o in todo]
+        outcomes = _run(todo, resolved, outcomes, shared, store, workers)
+    except KeyboardInterrupt:
+        console.say("the same line goes on, with the cells that are finished, from ", store.folder)
+        raise
     folder = root / spec.name
     table = write_table(folder, spec, outcomes, _command())
     print_table(table, console.console)
