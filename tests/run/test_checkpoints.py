@@ -322,3 +322,8 @@ def test_a_class_that_cannot_be_built(tmp_path: Path, target: str, config: dict[
 
 def test_the_error_is_a_users_error() -> None:
     assert issubclass(CheckpointError, GsuError)
+
+
+def test_the_words_of_the_docs_stand_for_a_folder() -> None:
+    typed = Path("outputs/train/DATE/TIME/model.safetensors")
+    assert refused(typed).endswith("Put the run's own folder in place of DATE/TIME: `gsu show runs` lists them.")

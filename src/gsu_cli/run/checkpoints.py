@@ -157,9 +157,10 @@ def load_checkpoint(
 
 def missing(path: object, key: str) -> CheckpointError:
     """The sentence for a file of weights that is not there; ``key`` is the option that named it."""
-    return CheckpointError(
-        f"`{key}` must be an existing file", found=path, way_out=TRAIN_ONE.replace("checkpoint.path", key)
-    )
+    way_out = TRAIN_ONE.replace("checkpoint.path", key)
+    if {"DATE", "TIME"} & set(Path(str(path)).parts):  # as the docs write it
+        way_out = "Put the run's own folder in place of DATE/TIME: `gsu show runs` lists them"
+    return CheckpointError(f"`{key}` must be an existing file", found=path, way_out=way_out)
 
 
 def _check_metadata(meta: Mapping[str, Any], path: Path) -> None:
