@@ -34,6 +34,7 @@ from gsu_cli.report.figures.audit import figures
 from gsu_cli.report.figures.files import standalone
 from gsu_cli.report.formats.markdown import render
 from gsu_cli.report.keys import default_keys
+from gsu_cli.report.once import unchanged
 from gsu_cli.report.reproduced import pictures, table
 from gsu_cli.report.table import Cell, Table
 from gsu_cli.report.table import text as written
@@ -98,6 +99,7 @@ def facts(records: list[Record]) -> str:
     return f"{count}. Weights: {weights(records)}. {', '.join(sorted(versions))}."
 
 
+@unchanged()
 def pages(name: str) -> dict[Path, str]:
     """File and text of all that is rendered of one table."""
     spec, folder = spec_of(name), RESULTS / name
@@ -116,6 +118,7 @@ def pages(name: str) -> dict[Path, str]:
     return {folder / "table.md": "\n\n".join(parts) + "\n", **plots}
 
 
+@unchanged()
 def archived(path: Path) -> str:
     """The page of one list in the archive: what it is and shows, the leading columns, and the rest folded away."""
     records = read_compact(path)

@@ -170,7 +170,7 @@ def test_a_model_trained_by_plain_torch_goes_through_by_the_page(
     their_vae: Any = __import__("their_vae")
     torch.manual_seed(0)
     images = Mnist(data_dir=str(tmp_path / "no data here"), download=False).load().train
-    their_vae.train(images.floats()[torch.randperm(len(images))], 6)
+    their_vae.train(images.floats()[torch.randperm(len(images))], 2)
     (line,) = re.findall(r"gsu (unlearn [^\n]*their_vae.pt[^\n]*)", page)
     (rename,) = re.findall(r"```text\n('checkpoint.rename=.*')\n```", page)
     words = [*shlex.split(line), "dataset.download=false", "evaluation.samples=200", "judge=[cnn]"]

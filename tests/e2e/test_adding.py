@@ -102,12 +102,13 @@ def test_a_data_set(line: Line) -> None:
 
 @pytest.mark.parametrize(
     ("line", "model", "methods"),
-    [("model", "tiny_vae", ["fisher_surgery"]), ("family", "flow", ["gradient_surgery", "newton", "salun"])],
+    [("model", "tiny_vae", ["fisher_surgery"]), ("family", "straight", ["gradient_surgery", "newton", "salun"])],
     indirect=["line"],
     ids=["model", "family"],
 )
 def test_a_model_and_a_family(line: Line, world: World, model: str, methods: list[str]) -> None:
     run = line("train", *world.data, f"model={model}", *SHORT)
+    assert run.record["config"]["model"]["_target_"].startswith(f"lab.{model}."), "not one of ours"
     weights = f"checkpoint.path={run.folder / 'model.safetensors'}"
     for method in methods:
         more = ["method.steps=2"] if method == "salun" else []
@@ -117,6 +118,12 @@ def test_a_model_and_a_family(line: Line, world: World, model: str, methods: lis
         )  # fmt: skip
         assert forgot.record["update"]["step_norm"] > 0
         assert all(m["value"] is not None for m in measured(forgot, "heldout_loss_retain") if m["subject"] != "data")
+
+
+@pytest.mark.parametrize("folder", KINDS.values())
+def test_no_template_stands_behind_a_config_of_ours(folder: str) -> None:
+    """Ours come first: a template of the same name would be copied and never be run."""
+    assert [path for path in files(folder) if path.parts[0] == "conf" and (ROOT / path).exists()] == []
 
 
 def test_the_table_of_the_page_is_what_they_take() -> None:

@@ -12,7 +12,7 @@ from e2e_world import Run, runs, strays
 
 Gsu = Callable[..., Any]
 DATA = ("dataset=avatars", "dataset._target_=attribute_world.Signs", "dataset.name=signs")
-VAE = ("model=conv_vae", "model.channels=[8,16]", "model.latent_dim=6", "model.sigma=0.2", "training.epochs=24",
+VAE = ("model=conv_vae", "model.channels=[8,16]", "model.latent_dim=6", "model.sigma=0.2", "training.epochs=12",
        "training.batch_size=50", "training.lr=1e-2")  # fmt: skip
 JUDGE = ("model=attribute_cnn", "training=judge", "model.width=4", "model.feature_dim=8", "training.batch_size=50",
          "training.lr=1e-2")  # fmt: skip

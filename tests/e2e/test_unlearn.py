@@ -15,7 +15,16 @@ from e2e_world import World, runs, strays
 from gsu_cli.run.configs import conf_dir
 
 Gsu = Callable[..., Any]
-SHORTER = {"retrain": ["method.epochs=2"], "finetune": ["method.batch_size=30"]}
+SHORTER = {
+    "retrain": ["method.epochs=2"],
+    "finetune": ["method.batch_size=30"],
+    "joint_redirect": ["method.steps=60"],  # as many as it needs to look at its budget
+    "moon": ["method.steps=20", "method.n_generated=2000"],
+    "selective_amnesia": ["method.steps=20", "method.n_fisher=200", "method.n_replay=400"],
+    **{
+        name: ["method.steps=20"] for name in ("neggrad_plus", "salun", "sfr_on", "siss", "siss_norm", "torchjd", "uno")
+    },
+}
 OF_DENOISERS = {"erasediff", "esd", "uce"}  # these need noise levels or conditions: tests/methods/test_families.py
 METHODS = sorted(path.stem for path in (conf_dir() / "method").glob("*.yaml") if path.stem not in OF_DENOISERS)
 FIELDS = {

@@ -128,14 +128,14 @@ def test_a_method_runs_or_says_what_it_needs(name: str, family: str) -> None:
 @cache
 def flow() -> Any:
     """The template of a family, with what curvature asks for and nothing more."""
-    path = Path(__file__).parents[1] / "adding" / "family" / "lab" / "flow.py"
+    path = Path(__file__).parents[1] / "adding" / "family" / "lab" / "straight.py"
     spec = importlib.util.spec_from_file_location("flow_of_the_template", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     torch.manual_seed(0)
-    model = module.Flow((1, 8, 8))
+    model = module.Straight((1, 8, 8))
     fit(model, tiny_world.dataset().train, Recipe(10, 100, 3e-3), seed=0)
     return model.eval()
 
@@ -145,7 +145,7 @@ def test_a_family_of_ones_own_runs_or_is_refused(name: str) -> None:
     method = made(name)
     arguments: dict[str, Any] = {"generator": torch.Generator().manual_seed(0), "recipe": Recipe(1, 100, 1e-3)}
     if name in ("erasediff", "esd", "fisher_surgery", "joint_redirect", "moon", "siss", "uce"):
-        with pytest.raises(NotApplicableError, match="needs a model with .*; found Flow"):
+        with pytest.raises(NotApplicableError, match="needs a model with .*; found Straight"):
             unlearn(flow(), tiny_world.split(), method, **arguments)
         return
     model, _ = unlearn(flow(), tiny_world.split(), method, diagnostics=False, **arguments)

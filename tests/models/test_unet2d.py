@@ -310,7 +310,7 @@ def test_a_pickle_beside_is_read_for_tensors_alone(tmp_path: Path) -> None:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pipelines")
     write_world(folder / "data")
-    save(folder / "pipe", net=tiny_unet2d.trained_network())
+    save(folder / "pipe", net=tiny_unet2d.trained_network(), **tiny_unet2d.FEWER)
     return folder
 
 
@@ -336,9 +336,9 @@ def test_a_folder_forgets_and_is_a_folder_again(place: Path, line: Callable[...,
     assert run.record["config"]["model"]["_target_"] == "gsu_cli.models.diffusion.unet2d.Unet2d"
     assert run.record["update"]["method"] == "fisher_surgery"
     model: Any = load_checkpoint(run.folder / "unlearned.safetensors").model
-    found = drawn(run.folder / "unlearned", 5, 7, 20)
+    found = drawn(run.folder / "unlearned", 5, 7, 10)
     torch.testing.assert_close(ours(model, 5, 7), found, atol=1e-4, rtol=0)
-    assert (found - drawn(place / "pipe", 5, 7, 20)).abs().max() > 1e-3
+    assert (found - drawn(place / "pipe", 5, 7, 10)).abs().max() > 1e-3
     assert strays(run.folder) == []
     assert run.record["outputs"]["unlearned_folder"]["path"] == "unlearned"
     weights = run.folder / "unlearned/unet/diffusion_pytorch_model.safetensors"

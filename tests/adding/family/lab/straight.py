@@ -1,4 +1,4 @@
-"""A family that is not there: a flow that carries noise to images along straight lines.
+"""A family of one's own: a flow that carries noise to images along straight lines.
 
     x_t = (1 - t) eps + t x,   L = E |v(x_t, t) - (x - eps)|^2 / d,   dx/dt = v(x, t) from t = 0 to 1
 
@@ -31,7 +31,7 @@ class Velocity(nn.Module):
         return self.last(hidden).view(x.shape)
 
 
-class Flow(Model):
+class Straight(Model):
     """Straight lines from noise to images.
 
     Args:
