@@ -67,6 +67,9 @@ def test_costs_are_counted_by_hand():
     assert cost["gradients"] == 40 * (64 + 32)
     assert cost["generated"] == 90 + 70
     assert cost["forward"] == 30 + 5 * 30 + 30, "before, at looks, after"
+    looked = run(JointRedirect(**few, budget=1.0, target="discriminant"))[1].details
+    assert looked["target"]["kind"] == "discriminant"
+    assert looked["cost"]["generated"] == 90 + 70 + 45 + 36, "what the discriminant is fitted to: nine of ten"
     images = {**QUICK, "steps": 4, "batch_size": 10_000, "retain_targets": "images"}
     whole = run(JointRedirect(**images, budget=1.0))[1].details["cost"]
     assert whole["gradients"] == 4 * (tiny_world.split().n_retain + 32), "a batch is no larger than its part"

@@ -84,6 +84,19 @@ def test_what_leaves_more_than_half_as_much_is_not(monkeypatch: pytest.MonkeyPat
     assert tried["forward"] > costs["forward"]
 
 
+@pytest.mark.parametrize("options", [{"shots": 2, "finish": 0.5}, {"finish": None}])
+def test_where_nothing_would_ask_it_no_sample_is_made(options: dict[str, Any]) -> None:
+    """Several steps would be judged in the midst; without a refit of the last layer there is no look at all."""
+    _, update = run(target="discriminant", **options)
+    details = update.details
+    assert details["target"]["kind"] == "discriminant"
+    assert "own_samples" not in details
+    parts = [details["images"][part] for part in ("retain", "forget")]
+    assert details["cost"]["generated"] == sum(n + n - n // 10 for n in parts), "a tenth is kept back of the fit"
+    said = finish(Record("unlearn", update={"shots": update.shots, "details": details}))
+    assert bool(said) == (options["finish"] is not None)
+
+
 def run_kfac(monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, torch.Tensor], Update]:
     monkeypatch.undo()
     monkeypatch.setattr("gsu_cli.solvers.usual.ENOUGH", 100)

@@ -14,7 +14,7 @@ import tiny_gan
 import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.fisher_surgery import FisherSurgery
-from gsu_cli.solvers.usual import DAMPING, FINISH, FINISHED_DAMPING, usual_encoder, usual_finish
+from gsu_cli.solvers.usual import DAMPING, FINISH, FINISHED_DAMPING, usual_encoder, usual_finish, usual_target
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
@@ -63,6 +63,15 @@ def test_of_a_class_both_are_done_and_the_record_says_so() -> None:
     assert update.details["encoder"]["moved"]
     assert [c["damping"] for c in update.details["shots"]] == [0.3, 0.3], "one candidate, and what the refit made of it"
     assert 0 < update.details["budget_spent"] <= 0.01 * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("forget", [{"sample": [3, 8]}, {"fraction": 0.05}])
+def test_images_that_are_no_class_have_nothing_that_a_discriminant_could_see(forget: dict[str, Any]) -> None:
+    split = tiny_world.split_of(**forget)
+    assert usual_target("auto", split, FINISH) == "auto"
+    assert run(split, finish=FINISH, budget_images=50)[1].details["target"]["kind"] == "nearest"
+    assert usual_target("discriminant", split, FINISH) == "discriminant"
+    assert usual_target("auto", tiny_world.split(), FINISH) == "discriminant"
 
 
 def test_null_and_kept_are_the_step_alone() -> None:

@@ -116,9 +116,10 @@ class JointRedirect:
             counts, seed = Cost(), task.stream("redirect")
 
             def redirected() -> Redirect:
-                counts.generated = len(retain) + len(forget)
                 of_attribute = split.target_attribute is not None
-                return redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
+                goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
+                counts.generated = len(retain) + len(forget) + (0 if goal.eye is None else goal.eye.n)
+                return goal
 
             options = {"target": self.target, "retain": len(retain), "forget": len(forget)}
             goal = task.shared.once("goal", redirected, counts, **options)

@@ -56,8 +56,8 @@ def usual_target(target: str, split: Split, finish: float | None) -> str:
         split: what is to be forgotten.
         finish: share of the budget that the last layer gets.
     """
-    of_class = finish is not None and split.target_attribute is None
-    return "discriminant" if target == AUTO and of_class else target
+    of_class = kind_of(AUTO, split) == "class_level" and split.target_attribute is None
+    return "discriminant" if target == AUTO and of_class and finish is not None else target
 
 
 def usual_encoder(model: Any, split: Split, solver: str, shots: int, bound: str, drift_budget: float | None) -> str:
