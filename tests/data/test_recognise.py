@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gsu_cli.data import recognise
 from gsu_cli.data.celeba import Celeba
 from gsu_cli.data.cifar import Cifar
 from gsu_cli.data.folder import Folder
@@ -71,3 +72,14 @@ def test_archives_and_nothing(tmp_path: Path) -> None:
 def test_mnist_falls_back_and_says_what_it_saw(tmp_path: Path) -> None:
     touch(tmp_path, "mnist.npz")
     assert "mnist.npz: dataset=npz reads" in Mnist(tmp_path, download=False).load().note
+
+
+def test_a_large_folder_is_not_looked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound holds within a folder, too: a hint must not take long."""
+    for i in range(4):
+        touch(tmp_path, f"{i}.txt")
+    touch(tmp_path, "pets.npz")
+    monkeypatch.setattr(recognise, "MOST", 5)
+    assert "pets.npz" in hint(tmp_path, besides="mnist")
+    monkeypatch.setattr(recognise, "MOST", 4)
+    assert hint(tmp_path, besides="mnist") == ""

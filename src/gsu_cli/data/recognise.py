@@ -71,9 +71,11 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
         return
     left, folders = MOST, [(path, 0)]
-    while folders and left > 0:
+    while folders:
         folder, depth = folders.pop(0)
         for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if left == 0:
+                return
             left -= 1
             if entry.is_dir() and depth < 3 and not entry.name.startswith("."):
                 folders.append((entry, depth + 1))
