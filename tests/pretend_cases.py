@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import traceback
+import unittest.mock
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -103,6 +104,15 @@ def method(name: str, family: str = "") -> float:
     one, other = run(trained()), run(trained().to(DEVICE))
     moved = max(float((one[k] - start[k]).abs().max()) for k in start)
     return max(float((one[k] - other[k]).abs().max()) for k in start) / moved
+
+
+def of_many_images() -> float:
+    """The default as where many images are retained, with an ascent that is tried."""
+    with (
+        unittest.mock.patch("gsu_cli.solvers.usual.ENOUGH", 100),
+        unittest.mock.patch("gsu_cli.solvers.second_look.SEEN", -1.0),
+    ):
+        return method("fisher_surgery")
 
 
 def felt(name: str, weight: torch.Tensor) -> torch.Tensor:
@@ -198,6 +208,7 @@ def cases(folder: Path) -> Iterator[tuple[str, Callable[[], Any], bool]]:
     """Name, what to run, whether the device has float64."""
     for name in METHODS:
         yield f"method {name}", lambda name=name: method(name), True
+    yield "method fisher_surgery of many images", of_many_images, True
     for name in ("fisher_surgery", "newton", "salun", "uno", "gradient_surgery"):
         yield f"method {name} without float64", lambda name=name: method(name), False
     for family, made in FRESH.items():
