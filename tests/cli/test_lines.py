@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gsu_cli.run.configs import conf_dir
+
 Run = Callable[..., tuple[int, str, str]]
 
 GOOD = [
@@ -114,6 +116,23 @@ MISTAKES = [
 def test_a_group_that_takes_no_value_is_not_what_was_meant(in_process: Run) -> None:
     code, _, err = in_process("unlearn", "dataset=mnist", "path")
     assert (code, "paths=" in err, "found path" in err) == (2, False, True), err
+
+
+def test_a_config_that_ours_would_hide_is_refused(in_process: Run, tmp_path: Path) -> None:
+    """Hydra looks in gsu's own folder first, so it would be passed over without a word."""
+    own = tmp_path / "mine" / "method" / "ascent.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("lr: 7\n", encoding="utf-8")
+    line = ("unlearn", "dataset=mnist", "--config-dir", str(tmp_path / "mine"), "--cfg", "job")
+    code, _, err = in_process(*line)
+    assert code == 2
+    assert err.startswith("gsu: a config below `--config-dir` must not have the name of one of gsu's own")
+    assert f"found {own}" in err
+    assert "my_ascent.yaml" in err
+    own.write_bytes((conf_dir() / "method" / "ascent.yaml").read_bytes())
+    assert in_process(*line)[0] == 0, "a copy hides nothing"
+    own.rename(own.with_stem("my_ascent"))
+    assert in_process(*line)[0] == 0
 
 
 @pytest.mark.parametrize(("line", "code", "sentence"), MISTAKES)

@@ -57,6 +57,15 @@ def test_where_little_is_left_nothing_else_is_tried() -> None:
     assert "own_samples" not in alone.details, "a solver that is typed is taken"
 
 
+def test_what_real_images_show_as_often_is_nothing_to_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """0.4 of a rare thing is fewer than the discriminant's own false alarms."""
+    monkeypatch.setattr(OwnShare, "floor", 0.02)
+    shows(monkeypatch, 0.02, 0.015)
+    assert by_solver(run()[1])[-1] == (None, True), "no third look"
+    shows(monkeypatch, 0.04, 0.025, 0.02)
+    assert ("ascent", False) in by_solver(run()[1])
+
+
 def test_what_leaves_less_is_taken_within_the_same_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     shows(monkeypatch, 0.5, 0.3, 0.15)
     found, update = run()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsu_cli.errors import UsageError, did_you_mean
+from gsu_cli.run.configs import conf_dir
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,22 @@ def _checked(flag: Flag, value: str) -> str:
         raise UsageError(f"`{flag.long}` must name the config.pickle of an earlier job", found=value)
     if flag.long == "--config-dir" and not Path(value).is_dir():
         raise UsageError(f"`{flag.long}` must name a folder", found=value)
+    if flag.long == "--config-dir":
+        _refuse_hidden(Path(value))
     return value
+
+
+def _refuse_hidden(folder: Path) -> None:
+    """Refuses a config of one's own that would be passed over for ours of the same name: Hydra takes the first."""
+    for ours in sorted(conf_dir().rglob("*.yaml")):
+        name = ours.relative_to(conf_dir())
+        own = folder / name
+        if own.is_file() and own.read_bytes() != ours.read_bytes():
+            raise UsageError(
+                "a config below `--config-dir` must not have the name of one of gsu's own: that would be taken",
+                found=str(own),
+                way_out=f"Rename it, for example to {name.with_stem('my_' + name.stem)}",
+            )
 
 
 def _refuse_contradictions(line: Line) -> None:

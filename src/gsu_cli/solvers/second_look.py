@@ -3,8 +3,9 @@
 Of a few models a target is hardly worth its price: what is forgotten lies among what is retained, and another picture
 there costs more than a blurred one. The redirect loss does not tell, the model's own samples do. So the discriminant
 that chose the targets (no judge) looks at samples of the same noise before and after. Where it still sees more than
-`SEEN` of what it saw, the retain loss's Newton step from the original (`methods.newton`) goes as far as the same budget
-allows, and is taken if it leaves half as much at most. docs/design/030-targets-looked-at.md has the numbers.
+`SEEN` of what it saw, and more than it sees in real retained images, the retain loss's Newton step from the original
+(`methods.newton`) goes as far as the same budget allows, and is taken if it leaves half as much at most.
+docs/design/030-targets-looked-at.md has the numbers.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class SecondLook:
         problem = influence.problem
         left = self.share(problem.at(whole.direction, whole.step))
         self.asked = (left,)
-        if left <= SEEN * self.share.before or whole.damping is None:
+        if left <= max(SEEN * self.share.before, self.share.floor) or whole.damping is None:
             return None
         found = influence.ascent(ascend(), whole.damping)
         share = self.share(problem.at(found.direction, found.step)) if found.step > 0 else self.share.before
