@@ -141,7 +141,7 @@ def _refuse_hidden(folder: Path) -> None:
             raise UsageError(
                 "a config below `--config-dir` must not have the name of one of gsu's own: that would be taken",
                 found=str(own),
-                way_out=f"Rename it, for example to {name.with_stem('my_' + name.stem)}",
+                way_out=f"Name it otherwise, for example {name.with_stem('my_' + name.stem)}",
             )
 
 
