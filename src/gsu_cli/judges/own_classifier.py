@@ -91,7 +91,7 @@ class OwnClassifier:
             raise CheckpointError(
                 "the logits of a classifier must be finite",
                 found=f"nan or inf of held-out images from {files.path}",
-                way_out=f"Look at its weights, and at judge.{self.name}.mean and judge.{self.name}.std",
+                way_out=f"See its weights, and judge.{self.name}.mean and judge.{self.name}.std",
             )
         net.settle(dataset.heldout.pixels[:2])
         about = {

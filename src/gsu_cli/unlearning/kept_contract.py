@@ -25,7 +25,7 @@ def check_update(update: object, method: object) -> Update:
         raise UsageError(
             f"{who} must return an `Update`",
             found="nothing" if update is None else type(update).__name__,
-            way_out="End it with `return Update(self.name)`, see docs/own-method.md",
+            way_out="Let it end with `return Update(self.name)`, see docs/own-method.md",
         )
     try:
         json.dumps(update.details)
@@ -33,7 +33,7 @@ def check_update(update: object, method: object) -> Update:
         raise UsageError(
             f"`details` of the Update of {who} must hold plain numbers, words, lists and dicts",
             found=str(e),
-            way_out="Make numbers of tensors with float() or .tolist()",
+            way_out="Use float() or .tolist() to make numbers of tensors",
         ) from e
     return update
 

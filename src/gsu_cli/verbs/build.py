@@ -68,7 +68,7 @@ def build_several(cfg: DictConfig, group: str) -> dict[str, Any]:
         raise UsageError(
             f"the yaml of a choice of `{group}` must say its name in its first line",
             found=f"`_target_: {entries['_target_']}` outside of any name",
-            way_out=f"Begin it with `# @package {group}.NAME`",
+            way_out=f"Let it begin with `# @package {group}.NAME`",
         )
     return {str(name): build(sub, key=f"{group}.{name}") for name, sub in entries.items() if sub is not None}
 

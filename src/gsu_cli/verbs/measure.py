@@ -190,7 +190,9 @@ def _measurements(found: object, name: str) -> list[Measurement]:
         "a list with others in it" if isinstance(found, list) else "nothing" if found is None else type(found).__name__
     )
     raise UsageError(
-        f"`metric.{name}` must give a list of measurements", found=is_, way_out="Return [...], see docs/own-metric.md"
+        f"`metric.{name}` must give a list of measurements",
+        found=is_,
+        way_out="Let it return [...], see docs/own-metric.md",
     )
 
 
