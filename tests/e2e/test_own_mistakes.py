@@ -48,13 +48,13 @@ class Nan:
         return [GLARE.of(subject, float("nan"), None, None, 3)]
 """
 METHODS = {
-    "ReturnsNothing": (2, "the method ReturnsNothing must return an `Update`; found nothing. End it with"),
+    "ReturnsNothing": (2, "the method ReturnsNothing must return an `Update`; found nothing. Let it end with"),
     "Tensors": (2, "must hold plain numbers, words, lists and dicts; found Object of type Tensor is not JSON"),
     "OtherLayer": (2, "must leave names and shapes of the model's parameters as they are; found decoder."),
     "Raises": (1, "a class of your own must run without an error; found ValueError: boom, from own.py, line 26. With"),
 }
 METRICS = {
-    "One": (2, "`metric.glare` must give a list of measurements; found Measurement. Return [...]"),
+    "One": (2, "`metric.glare` must give a list of measurements; found Measurement. Let it return [...]"),
     "Nan": (1, "found ValueError: glare: a number is finite or null, not nan, from own.py, line 34."),
 }
 
@@ -93,5 +93,5 @@ def test_a_yaml_without_its_name(world: World, gsu: Gsu, tmp_path: Path) -> None
     (tmp_path / "mine/metric/glare.yaml").write_text("_target_: own.One\n", "utf-8")
     typed = gsu(*world.unlearn("method=ascent"), "--config-dir", "mine", "metric=[feature_ratio,glare]")
     assert typed.code == 2
-    assert "must say its name in its first line; found `_target_: own.One` outside of any name. Begin it" in typed.err
+    assert "must say its name in its first line; found `_target_: own.One` outside of any name. Let it begin" in typed.err
     assert "with `# @package metric.NAME`." in typed.err
