@@ -93,5 +93,5 @@ def test_a_yaml_without_its_name(world: World, gsu: Gsu, tmp_path: Path) -> None
     (tmp_path / "mine/metric/glare.yaml").write_text("_target_: own.One\n", "utf-8")
     typed = gsu(*world.unlearn("method=ascent"), "--config-dir", "mine", "metric=[feature_ratio,glare]")
     assert typed.code == 2
-    assert "must say its name in its first line; found `_target_: own.One` outside of any name. Let it begin" in typed.err
-    assert "with `# @package metric.NAME`." in typed.err
+    assert "must say its name in its first line; found `_target_: own.One` outside of any name. Let it" in typed.err
+    assert "Let it begin with `# @package metric.NAME`." in typed.err
