@@ -36,6 +36,7 @@ LINES = {
         "bound=none encoder=follows",
         "bound=auto encoder=kept",
         "solver=auto target=local damping=1.0",
+        "target=discriminant finish=0.5",
         "target=auto",
     ],
     "gradient_surgery": [
@@ -50,6 +51,7 @@ LINES = {
         "steps=60 log_every=2 budget=0.5 retain_targets=images",
         "steps=60 log_every=2 budget=0.5 target=translate",
         "steps=60 log_every=2 budget=0.5 target=local",
+        "steps=60 log_every=2 budget=0.5 target=discriminant",
         "steps=60 log_every=2 budget=0.5 target=auto",
     ],
     "moon": [

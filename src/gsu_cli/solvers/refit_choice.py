@@ -25,7 +25,6 @@ from gsu_cli.surgery.piloted import largest_step_estimated
 from gsu_cli.surgery.steps import StepSearch
 
 BLIND = 0.3  # of the budget: how near to it a blind estimate is taken
-CLOSE = 0.08  # of the budget: how near to it an estimate tells where a candidate's weight is, without another one
 SLOPE = 2.0  # of a cost that nothing is known of, as `bent.bent` has it
 LIKELY = 0.7  # of the best decrease of the redirect loss: a layer that promises less is not looked at whole
 Evaluations = tuple[tuple[float, float], ...]
@@ -128,7 +127,6 @@ def _searched(
     guess: float | None = None,
     known: Trials = (),
     slope: float = SLOPE,
-    close: float | None = None,
 ) -> StepSearch:
     return crossing(
         lambda weight: pilot.estimate(ray.at(weight)) / abs(ray.problem.loss),
@@ -139,7 +137,6 @@ def _searched(
         guess=guess,
         known=known,
         slope=slope,
-        close=close,
     )
 
 
@@ -156,7 +153,7 @@ def _trial(
     tolerance: float = TOLERANCE,
 ) -> list[Trial]:
     """As far as the budget allows by estimates; none where that is nowhere."""
-    search = _searched(ray, pilot, bracket, tolerance, guess, measured, slope, CLOSE)
+    search = _searched(ray, pilot, bracket, tolerance, guess, measured, slope)
     d, step = ray.step(search.step) if search.step else ({}, 0.0)
     if step == 0:
         return []

@@ -24,7 +24,6 @@ def crossing(
     guess: float | None = None,
     known: Trials = (),
     slope: float = 2.0,
-    close: float | None = None,
 ) -> StepSearch:
     """The largest step that was looked at and whose cost is within the budget, near it where the looks lead there.
 
@@ -37,7 +36,6 @@ def crossing(
         guess: first look, where nothing is known.
         known: ``(step, cost)`` from before.
         slope: of the cost where one trial alone is known, see `bent.bent`.
-        close: share of the budget: a look so near to it ends the search where the looks lead, which is not looked at.
 
     Returns:
         The step and its cost, 0 where no look was within; ``evaluations`` are known ones and looks, in this order.
@@ -55,8 +53,6 @@ def crossing(
         beyond = min((t for t in trials if not t[1] <= budget and t[0] > within[0]), default=(inf, inf))
         near = (1 - rel_tol) * budget <= within[1]
         converged = within[0] > 0 and (near or beyond[0] <= within[0] * (1 + rel_tol))
-        if close is not None and any(abs(r - aim) <= close * budget for _, r in trials):
-            return StepSearch(bent(trials, aim, slope) or within[0], aim, tuple(trials), True)
         if converged or look == LOOKS or within[0] >= ceiling or beyond[0] <= floor:
             break
         if trials:
