@@ -121,9 +121,8 @@ class LatentSurgery:
         if self.drift_budget is not None:
             with task.stage("own samples"):
                 drift = OwnDrift.of(task, self.drift_budget, forget, retain)
-        with task.stage("own samples"):
-            once = ways == ("kfac",) and self.shots == 1 and self.finish is not None  # elsewhere nothing asks it
-            second = SecondLook.of(task, goal.eye, self.solver) if once else None
+        once = ways == ("kfac",) and self.shots == 1 and self.finish is not None  # elsewhere nothing asks it
+        second = SecondLook.of(task, goal.eye, self.solver) if once else None
         kind = None if "least_squares" in ways else kind_of(self.bound, split)
         if kind is not None:
             fisher = self._fisher(task, retain, names, 0)

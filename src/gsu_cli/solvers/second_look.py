@@ -50,7 +50,8 @@ class SecondLook:
         if eye is None or typed != "auto":
             return None
         share = OwnShare(task.model, eye, task.stream("own samples"))
-        share.before = share({})
+        with task.stage("own samples"):
+            share.before = share({})
         return cls(share)
 
     def ascent(self, whole: Candidate, influence: FisherSolver, ascend: Callable[[], Vector]) -> Candidate | None:
