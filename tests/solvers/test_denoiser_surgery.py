@@ -20,6 +20,7 @@ from gsu_cli.gradients import image_losses, mean_loss, parameters
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.objectives.denoise import FEW, Bank, bank_posterior, mean_image, noised_sites, redirected
 from gsu_cli.objectives.site_loss import SiteLoss
+from gsu_cli.solvers.bookkeeping import foresee, quadratic
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.denoiser import DenoiserSurgery, shortened
 from gsu_cli.surgery.layers import has_factors
@@ -329,6 +330,24 @@ def test_the_slope_is_that_of_the_redirect_loss(monkeypatch: pytest.MonkeyPatch)
     ((slope, realised),) = seen
     assert slope < 0
     assert slope == pytest.approx(realised, rel=0.05)
+
+
+def test_what_the_step_promises_is_the_second_order_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By two gradients as by a product with the Hessian, whose curvature they miss by less than a hundredth."""
+    seen = []
+
+    def noted(update: Any, checks: Any, origin: Any, best: Candidate, shots: int, **options: Any) -> None:
+        seen.append({part: quadratic(loss, origin, best.direction)[1] for part, loss in checks.items()})
+        seen.append({part: best.step * p.slope for part, p in seen[0].items()})
+        seen[0] = {part: p.change(best.step) for part, p in seen[0].items()}
+        foresee(update, checks, origin, best, shots, **options)
+
+    monkeypatch.setattr("gsu_cli.solvers.denoiser.foresee", noted)
+    _, update = run(FisherSurgery(budget=0.05, **SMALL))
+    (exact, straight) = seen
+    for part, change in update.predicted.items():
+        assert change != exact[part], "no product was taken"
+        assert abs(change - exact[part]) < 0.01 * abs(exact[part] - straight[part])
 
 
 def test_what_was_spent_is_measured_at_the_weights_that_stay() -> None:

@@ -41,7 +41,8 @@ ENOUGH = 0.9  # of the decrease of the redirect loss that the whole budget buys
 BISECTIONS = 3  # of the step
 DOUBT = 0.02  # of the decrease: where a parabola foresees as much more or less than `ENOUGH`, a length is measured
 LEFT = 0.15  # share of the budget that the longest step may leave unspent: it is shortened anyway
-CHECK_IMAGES = 64  # of each part, at most, for predicted and realised losses: a Hessian-vector product costs four
+CHECK_IMAGES = 64  # of each part, at most, for predicted and realised losses
+NEAR = 1e-3  # of the step: where a second gradient tells the curvature along it, at half the price of a product
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class DenoiserSurgery:
             fisher = None  # of the weights before this shot
             if shot == 0:
                 with task.stage("prediction"):
-                    foresee(update, checks, origin, best, self.shots)
+                    foresee(update, checks, origin, best, self.shots, near=NEAR)
             add_(model, best.direction, best.step)
             paid, redirect = problem.loss + increase * abs(problem.loss), best.redirect_loss
             task.on_progress(shot + 1, self.shots, paid)
