@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from e2e_world import World, runs
+from gsu_cli.cli.own_line import own_line
+from gsu_cli.models.vae.mlp_vae import MlpVae
 
 Gsu = Callable[..., Any]
 OWN = """
@@ -74,6 +77,27 @@ def test_a_method(world: World, gsu: Gsu, tmp_path: Path, name: str) -> None:
     assert (typed.code, typed.err.count("\n")) == (code, 1), typed.err
     assert said in typed.err
     assert [run.record["status"] for run in runs(tmp_path)] == ["failed"] * (code == 1)
+
+
+def test_a_method_that_was_installed(world: World, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lies beside torch, and is named as what raised; it was called a defect of gsu."""
+    (package := tmp_path / "site-packages/fades").mkdir(parents=True)
+    (package / "__init__.py").write_text("", "utf-8")
+    (package / "own.py").write_text(OWN, "utf-8")
+    monkeypatch.syspath_prepend(package.parent)
+    typed = gsu(*world.unlearn("method._target_=fades.own.Raises"))
+    for name in ("fades.own", "fades"):
+        sys.modules.pop(name, None)
+    assert (typed.code, typed.err.count("\n")) == (1, 1), typed.err
+    assert "gsu: the installed package fades must run without an error; found ValueError: boom, " in typed.err
+    assert "boom, from fades/own.py, line 26. With GSU_FULL_ERROR=1 in front" in typed.err
+
+
+def test_a_library_that_gsu_needs_is_nobody_elses() -> None:
+    with pytest.raises(RuntimeError) as raised:
+        MlpVae((1, 4, 4), latent_dim=2, hidden=[4]).decode(torch.zeros(3, 7))
+    assert "site-packages/torch/" in str(raised.traceback[-1].path), "Python's frames of torch are on the way"
+    assert own_line(raised.value) is None
 
 
 @pytest.mark.usefixtures("own")

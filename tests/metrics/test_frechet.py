@@ -108,6 +108,15 @@ def test_the_interval_is_as_wide_as_the_spread_of_fresh_samples(cnn):
     assert 0.7 * spread < width < 1.5 * spread
 
 
+def test_of_no_more_images_than_features_it_says_so(context, subject):
+    """The covariance of so few is singular, and the distance measures that."""
+    assert context.feature_judge().features(subject.pixels[:2]).shape[1] == 6
+    metric = FrechetDistance(references=300, resamples=0)
+    few, enough = (metric(EvaluatedModel("original", subject.pixels[:n], sha256="ab"), context)[0] for n in (6, 7))
+    assert few.detail.startswith("of 6 images in 6 features, so far too high")
+    assert enough.detail == ""
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_too_few_images_are_null_with_a_reason(n, context):
     (m,) = FrechetDistance()(EvaluatedModel("data", torch.zeros(n, 1, 8, 8, dtype=torch.uint8)), context)

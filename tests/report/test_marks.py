@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.report.aggregate import aggregate
 from gsu_cli.report.compact import compact
 from gsu_cli.report.figures.pareto import pareto
 from gsu_cli.report.groups import setting
+from gsu_cli.report.headline import headline
 from gsu_cli.report.html.page import render
 from gsu_cli.report.keys import default_keys
 from gsu_cli.report.overview import tables
 from gsu_cli.report.runs import short
+from gsu_cli.report.summary import render as closing
+from gsu_cli.report.summary import sentences
 from gsu_cli.run.record import record_of
 from made_runs import Measurement, costly, run
 
@@ -73,6 +79,36 @@ def test_a_change_from_near_zero_is_shown_and_not_averaged() -> None:
     assert (cells[0].label, cells[0].value) == ("+0.70 points", None)
     assert "from near zero, 0.002, by +0.70 points" in cells[0].note
     assert cells[1].value == -0.5
+
+
+def of(n: int, **more: object) -> list[Measurement]:
+    """What the CNN judge saw in ``n`` samples: three quarters before, none after."""
+    found = [m for m in run(1).measurements if m.judge == "cnn"]
+    values = {"original": (0.75, *wilson(3 * n // 4, n)), "unlearned": (0.0, *wilson(0, n))}
+    ends = {k: dict(zip(("value", "low", "high"), v, strict=True)) for k, v in values.items()}
+    return [replace(m, n=n, **ends[m.subject], **more) for m in found if m.subject in ends]
+
+
+def test_shares_of_few_say_of_how_many() -> None:
+    """On the terminal, in a run's own table and in that of many: none of four is not known to be none."""
+    four, many = replace(run(1), measurements=of(4)), replace(run(3), measurements=of(400))
+    shown = Console(record=True, width=100, file=io.StringIO())
+    closing(four, "here", shown)
+    text = shown.export_text()
+    assert text.count("0.7500 of 4") == text.count("0.0000 of 4") == 1, text
+    assert "by the CNN judge (of 4 samples)" in headline(four)
+    assert "samples)" not in headline(many)
+    notes_of = [[cell.note for cell in row] for row in aggregate([four, many], ["forget"]).rows]
+    assert [any("of 4 images" in note for note in row) for row in notes_of] == [True, False]
+    assert any("of 4 to 8 images" in c.note for row in aggregate([four, replace(run(1, seed=2), measurements=of(8))],
+                                                                 ["forget"]).rows for c in row)  # fmt: skip
+
+
+def test_what_a_metric_says_of_its_number_stands_below_every_table() -> None:
+    told = "of 4 images in 16 features, so far too high"
+    record = replace(run(1), measurements=of(400, detail=told))
+    assert f"feature ratio (CNN): {told}" in sentences(record)
+    assert any(told in cell.note for row in aggregate([record], ["forget"]).rows for cell in row)
 
 
 def test_a_run_in_one_line() -> None:

@@ -9,7 +9,7 @@ import torch
 from gsu_cli.evaluation import intervals
 from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.report import numbers
-from gsu_cli.report.numbers import Z95, Shift, change, digits, moved, seconds, shift
+from gsu_cli.report.numbers import NEAR_ZERO, ROUGH, Z95, Shift, change, digits, moved, seconds, shift
 from made_runs import Measurement
 
 
@@ -162,3 +162,12 @@ def test_a_spread_is_read_off_the_interval_that_the_measurement_made(n: int) -> 
     low, high = intervals.normal(values)
     found = numbers.spread(Measurement("loss", "unlearned", float(values.mean()), low, high, n, "nats"))
     assert found == pytest.approx(float(values.std()), rel=1e-9)
+
+
+def test_a_difference_says_whether_the_original_is_small_or_rough():
+    """Three of four samples are not near zero; their share is known too roughly for a ratio."""
+    three = replace(share(3, 4, 0.9544), low=0.3006)
+    assert (moved(three, three).why, str(moved(three, three))) == (ROUGH, "+0.00 points")
+    none, few = replace(share(0, 4, 0.49), low=0.0), replace(share(3, 1000, 0.0088), low=0.001)
+    assert [moved(m, three).why for m in (none, few)] == [NEAR_ZERO] * 2
+    assert moved(nats(0.1), nats(0.2)).why == NEAR_ZERO

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsu_cli.cli.app import App
+from gsu_cli.cli.own_line import own_line
 from gsu_cli.cli.several import cause, said_by_this_one
 from gsu_cli.errors import GsuError, OutputError
 from gsu_cli.run.one_line import named
@@ -70,8 +71,9 @@ def explain(error: Exception, app: App) -> Complaint:
         if output is not None:
             return Complaint(str(output), output.exit_code)
     if own := own_line(error):
+        who = f"the installed package {own.package}" if own.package else "a class of your own"
         return Complaint(
-            f"a class of your own must run without an error; found {named(error).rstrip('.: ')}, from {own}. "
+            f"{who} must run without an error; found {named(error).rstrip('.: ')}, from {own.place}. "
             "With GSU_FULL_ERROR=1 in front the line shows how it came there.",
             1,
         )
@@ -80,23 +82,6 @@ def explain(error: Exception, app: App) -> Complaint:
         "lines above, the line you typed, and what `gsu --version` prints.",
         DEFECT,
     )
-
-
-def own_line(error: BaseException) -> str:
-    """Where code that is neither gsu's nor a library's was when the error came, of code that gsu called; else empty."""
-    import sysconfig
-
-    libraries = [p for name, p in sysconfig.get_paths().items() if name not in ("data", "include", "platinclude")]
-    package, inside, found = Path(__file__).parents[1], False, ""
-    trace = error.__traceback__
-    while trace is not None:
-        path = Path(trace.tb_frame.f_code.co_filename)
-        if path.is_relative_to(package):
-            inside = inside or not path.is_relative_to(package / "cli")
-        elif inside and path.suffix == ".py" and path.is_file() and not any(map(path.is_relative_to, libraries)):
-            found = f"{path.name}, line {trace.tb_lineno}"
-        trace = trace.tb_next
-    return found
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -32,6 +32,20 @@ class Gaussian:
         return cls(mean, (w[:, None] * centred).T @ centred / (n - 1), int(n))
 
 
+def of_few(features: Tensor) -> str:
+    """What a reader must know where there are no more images than features, ``(n, d)``; else empty.
+
+    >>> of_few(torch.zeros(4, 16)), of_few(torch.zeros(17, 16))
+    ('of 4 images in 16 features, so far too high: compare it with one of as many images alone', '')
+    """
+    n, d = features.shape
+    return (
+        ""
+        if n > d
+        else f"of {n:,} images in {d:,} features, so far too high: compare it with one of as many images alone"
+    )
+
+
 def frechet(a: Gaussian, b: Gaussian) -> float:
     """|m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a^1/2 S_b S_a^1/2)^1/2), by symmetric eigenvalues alone.
 

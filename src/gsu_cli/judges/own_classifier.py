@@ -31,6 +31,7 @@ class OwnClassifier:
     Args:
         make: builds the module, untrained, for a data set.
         name: of the judge, "cnn" or "knn": the place it takes in tables.
+        label: what tables call it; the name where empty.
         path: of its weights: a state dict, safetensors, or a folder with one of these.
         threshold: abstains below this probability of a class, or where yes and no to an attribute differ by less.
         mean, std: of its training's normalisation, a number for each channel or one for all; None: it takes [0, 1].
@@ -49,6 +50,7 @@ class OwnClassifier:
         labels: Sequence[Any] | None = None,
         entry: str | None = None,
         rename: Mapping[str, str | None] | None = None,
+        label: str = "",
     ) -> None:
         number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
         if not (number and 0 <= threshold <= 1):  # false for nan
@@ -59,6 +61,7 @@ class OwnClassifier:
                 found="none",
                 way_out=f"Type judge.{name}.path=classifier.pt, see docs/own-model.md",
             )
+        self.label = label or name
         self.make, self.name, self.path, self.threshold = make, name, Path(path).expanduser(), float(threshold)
         self.mean, self.std = _numbers(f"judge.{name}.mean", mean), _numbers(f"judge.{name}.std", std, more_than=0.0)
         self.labels, self.entry, self.rename = labels, entry, dict(rename or {})

@@ -12,7 +12,7 @@ from torch import Tensor
 from gsu_cli.checks import is_int
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation import looks
-from gsu_cli.evaluation.frechet import Gaussian, frechet
+from gsu_cli.evaluation.frechet import Gaussian, frechet, of_few
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
@@ -64,7 +64,7 @@ class FrechetDistance:
         features = subject.features(judge).double()
         value = frechet(Gaussian.of(features), reference)
         low, high = self._interval(value, features, reference, context.seed, recur=subject.recurs)
-        return [FRECHET.of(subject, value, low, high, len(features), judge=judge)]
+        return [FRECHET.of(subject, value, low, high, len(features), judge=judge, detail=of_few(features))]
 
     def _interval(
         self, value: float, features: Tensor, reference: Gaussian, seed: int, *, recur: bool

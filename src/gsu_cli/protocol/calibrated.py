@@ -48,7 +48,8 @@ class Calibrated:
         known: Known | None = None,
         latents: int = 1,
     ) -> None:
-        self.name: str = getattr(make(), "name", "method")
+        made = make()
+        self.name: str = getattr(made, "name", type(made).__name__)
         self.needs: tuple[Capability, ...] = getattr(make(), "needs", ())
         self.needed_by: str | None = getattr(make(), "needed_by", None)
         self.check_model: Callable[[object], None] | None = getattr(make(), "check_model", None)

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gsu_cli.report.groups import Extreme, Group, Statistic, distinct, group, mixed
-from gsu_cli.report.marks import mark
-from gsu_cli.report.numbers import NEAR_ZERO
+from gsu_cli.report.marks import beside, mark
 from gsu_cli.report.quantities import Quantity, discover
 from gsu_cli.report.sweep import labels
 from gsu_cli.report.table import Cell, Column, Form, Table, number
@@ -46,7 +45,7 @@ def table_of(groups: Sequence[Group], by: Sequence[str], quantities: Sequence[Qu
     for g, stats in zip(groups, found, strict=True):
         cells = [Cell(value or "-") for value in g.values]
         for i, s in enumerate(stats):
-            cells.append(_noted(_cell(g, s), mark(g.done, quantities[i])))
+            cells.append(_noted(_noted(_cell(g, s), beside(g.done, quantities[i])), mark(g.done, quantities[i])))
             if i in worst:
                 cells.append(_worst(s.worst, quantities[i].column().form))
         cells += [Cell(value=len(g.done)), Cell(value=len(g.failed), note=_failures(g))]
@@ -75,7 +74,7 @@ def _cell(g: Group, s: Statistic) -> Cell:
     reasons = "; ".join(dict.fromkeys(s.missing))
     if s.mean is None and s.shifts:
         mean = replace(s.shifts[0], value=statistics.fmean(x.value for x in s.shifts), low=None, high=None)
-        return Cell(str(mean), note=f"{NEAR_ZERO}: {reasons}")
+        return Cell(str(mean), note=f"{s.shifts[0].why}: {reasons}")
     if s.mean is None and g.inapplicable and not g.done and not g.failed:
         return Cell("n/a", note=str(g.inapplicable[0].error))
     if s.mean is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gsu_cli.report.keys import as_text
-from gsu_cli.report.numbers import NEAR_ZERO, Change, Shift, digits, moved
+from gsu_cli.report.numbers import Change, Shift, digits, moved
 from gsu_cli.report.roles import titles
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.record import Measurement, Record
@@ -123,7 +123,7 @@ def _cell(m: Measurement | None) -> Cell:
 def _change(found: Change | Shift | None) -> Cell:
     if found is None:
         return Cell(note="no change without two measurements")
-    return Cell(str(found), note=NEAR_ZERO) if isinstance(found, Shift) else Cell(value=found.value)
+    return Cell(str(found), note=found.why) if isinstance(found, Shift) else Cell(value=found.value)
 
 
 def _touch(a: Measurement | None, b: Measurement | None) -> str:

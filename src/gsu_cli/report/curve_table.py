@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gsu_cli.report.numbers import change
+from gsu_cli.report.numbers import change, is_of_few
 from gsu_cli.report.roles import claim, claim_words, claims, cost, cost_words, leading
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.record import Measurement, Record
@@ -40,4 +40,5 @@ def curve_table(record: Record) -> Table:
 def _ratio(found: Measurement | None) -> Cell:
     if found is None or found.value is None:
         return Cell("-")
-    return Cell(value=found.value, low=found.low, high=found.high)
+    note = f"of {found.n} images" if is_of_few(found) else ""
+    return Cell(value=found.value, low=found.low, high=found.high, n=found.n, note=note)

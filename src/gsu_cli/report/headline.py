@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gsu_cli.report.numbers import moved
-from gsu_cli.report.roles import claim_words, cost, cost_words
+from gsu_cli.report.numbers import is_of_few, moved
+from gsu_cli.report.roles import claim, claim_words, cost, cost_words
 from gsu_cli.report.run_table import HEADS, subjects
 from gsu_cli.report.verdict import Verdict, ratio, verdict
 from gsu_cli.run.record import Record
@@ -43,6 +43,7 @@ def headline(record: Record) -> str:
     if found.outcome == "unknown":
         return f"Nothing can be said about {what}: {why}{paid}."
     said = " and ".join(f"{ratio(record, name)} by the {record.judge_label(name)} judge" for name in found.fell)
+    said += _of_few(record, found)
     text = f"{_verb(record, found)} {what}: {claim_words(record)} {said}{paid}."
     if found.outcome == "hidden":
         text += f" Not forgotten: {'; '.join(found.reached)}."
@@ -65,6 +66,13 @@ def _verb(record: Record, found: Verdict) -> str:
         return VERBS[found.outcome]
     name = next(name for name, fell in found.fell.items() if fell)
     return f"By the {record.judge_label(name)} judge alone, forgot"
+
+
+def _of_few(record: Record, found: Verdict) -> str:
+    """Of how many samples the ratios are, where they are few."""
+    asked = [claim(record, who, name) for name in found.fell for who in ("original", "unlearned")]
+    few = [m.n for m in asked if m is not None and is_of_few(m)]
+    return f" (of {min(few)} samples)" if few else ""
 
 
 def _paid(record: Record, found: Verdict) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gsu_cli.report.numbers import is_of_few
 from gsu_cli.report.quantities import Quantity
 from gsu_cli.report.roles import leading
 from gsu_cli.report.verdict import verdict
@@ -45,6 +46,24 @@ def mark(runs: Sequence[Record], quantity: Quantity) -> str:
     if is_cost:
         return f"{which}{said}"
     return f"{which or 'the run '}support{'s' * (n == 1)} no claim: {said}"
+
+
+def beside(runs: Sequence[Record], quantity: Quantity) -> str:
+    """Of how many images the shares of a quantity are, where they are few, and what its metric says of its numbers.
+
+    Args:
+        runs: that ended well.
+        quantity: any; a change rests on the original's number, too.
+    """
+    if quantity.kind not in ("change", "level"):
+        return ""
+    who = [quantity.subject, *(["original"] if quantity.kind == "change" else [])]
+    found = [m for r in runs for s in who if (m := r.find(quantity.name, s, quantity.judge)) is not None]
+    few = sorted({m.n for m in found if is_of_few(m)})
+    n = "".join(f"{k}" if i == 0 else f" to {k}" for i, k in enumerate((few[0], few[-1])[: len(few)])) if few else ""
+    shares = [f"of {n} {'image' if few == [1] else 'images'}"] if few else []
+    said = dict.fromkeys(m.detail for m in found if m.detail and m.place != "aside")
+    return "; ".join([*shares, *said])
 
 
 def supported(record: Record, judge: str | None) -> bool:

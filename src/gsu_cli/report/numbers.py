@@ -11,6 +11,7 @@ Z95 = 1.959963984540054
 SMALL = 30  # values, as `evaluation.intervals.SMALL`: of fewer, intervals of means are Student's
 LEAST_SHARE = 0.01  # below it a share is near zero
 NEAR_ZERO = "the difference itself, since the original is near zero"
+ROUGH = "the difference itself, since the original is known too roughly for a ratio"
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,21 @@ def _from_ends(value: float, before: Measurement, after: Measurement) -> Change:
 
 @dataclass(frozen=True)
 class Shift:
-    """What is said in place of a relative change from near zero: the difference, in the unit of the quantity."""
+    """What is said in place of a relative change from near zero: the difference, in the unit of the quantity.
+
+    ``rough``: it is not that the original is so small, but that its interval is so wide.
+    """
 
     value: float
     low: float | None
     high: float | None
     unit: str
+    rough: bool = False
+
+    @property
+    def why(self) -> str:
+        """Why it is no ratio."""
+        return ROUGH if self.rough else NEAR_ZERO
 
     def __str__(self) -> str:
         return f"{self._digits(self.value)}{self._unit()}"
@@ -126,7 +136,11 @@ def near_zero(m: Measurement) -> bool:
         return between is not None and abs(m.value) < between
     if m.unit == "share" and m.value < LEAST_SHARE:
         return True
-    return m.low is not None and m.value > 0 and m.low < m.value / 2
+    return _is_rough(m)
+
+
+def _is_rough(m: Measurement) -> bool:
+    return m.value is not None and m.low is not None and m.value > 0 and m.low < m.value / 2
 
 
 def shift(before: Measurement | None, after: Measurement | None) -> Shift | None:
@@ -143,7 +157,8 @@ def shift(before: Measurement | None, after: Measurement | None) -> Shift | None
         ends = newcombe(after, before)
     elif after.change_low is not None and after.change_high is not None:
         ends = after.change_low * abs(before.value), after.change_high * abs(before.value)
-    return Shift(value, *ends, before.unit)
+    rough = _is_rough(before) and not is_nats(before.unit) and (before.unit != "share" or before.value >= LEAST_SHARE)
+    return Shift(value, *ends, before.unit, rough)
 
 
 def newcombe(one: Measurement, other: Measurement) -> tuple[float, float]:
@@ -173,11 +188,18 @@ def factor(value: float) -> str:
     return f"{value:+.1%}" if value < 9 else f"x{1 + value:.3g}"
 
 
+def is_of_few(m: Measurement | None) -> bool:
+    """Whether it is a share of so few images that it may not stand without their number: half of two is no half."""
+    return m is not None and m.value is not None and m.unit == "share" and 0 < m.n < SMALL
+
+
 def digits(m: Measurement | None, *, interval: bool = False) -> str:
-    """A measurement for a table: "0.0112", "99.45"; a dash where there is none.
+    """A measurement for a table: "0.0112", "99.45"; a share of few images says of how many; a dash where there is none.
 
     >>> digits(Measurement("a", "data", 0.01123, unit="share")), digits(None)
     ('0.0112', '-')
+    >>> digits(Measurement("a", "data", 0.25, n=4, unit="share"))
+    '0.2500 of 4'
     """
     if m is None or m.value is None:
         return "-"
@@ -185,7 +207,7 @@ def digits(m: Measurement | None, *, interval: bool = False) -> str:
     text = f"{m.value:.{places}f}"
     if interval and m.low is not None and m.high is not None:
         text += f" [{m.low:.{places}f}, {m.high:.{places}f}]"
-    return text
+    return f"{text} of {m.n}" if is_of_few(m) else text
 
 
 def seconds(value: float) -> str:

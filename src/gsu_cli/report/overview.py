@@ -10,7 +10,7 @@ from pathlib import Path
 from gsu_cli.report.aggregate import aggregate
 from gsu_cli.report.groups import distinct
 from gsu_cli.report.keys import NOT_RECORDED, key, varied
-from gsu_cli.report.marks import mark
+from gsu_cli.report.marks import beside, mark
 from gsu_cli.report.once import unchanged
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Reading, brief, discover
 from gsu_cli.report.settings import chosen
@@ -91,9 +91,14 @@ def listing(runs: Sequence[tuple[Path, Record]]) -> Table:
         cells += [Cell(_or_dash(key(record, "seed"))), Cell(record.status)]
         for quantity in quantities:
             reading = quantity.read(record) if record.status == "done" else Reading(None)
-            note = mark([record], quantity) if record.status == "done" else ""
+            notes = (beside([record], quantity), mark([record], quantity)) if record.status == "done" else ()
+            note = "; ".join(filter(None, notes))
             label = str(reading.shift) if reading.shift else "-"
-            cells.append(Cell(label) if reading.value is None else Cell(value=reading.value, note=note))
+            cells.append(
+                Cell(label, note=note if reading.shift else "")
+                if reading.value is None
+                else Cell(value=reading.value, note=note)
+            )
         rows.append(tuple(cells))
     return Table("All runs", tuple(columns), tuple(rows))
 

@@ -103,7 +103,8 @@ class Quantity:
         if before is None or before.value is None:
             return _level(before, "original")
         if (difference := shift(before, after)) is not None:
-            return Reading(None, f"from near zero, {before.value:.4g}, by {difference}", difference)
+            base = f"{before.value:.4g}" if difference.rough else f"near zero, {before.value:.4g},"
+            return Reading(None, f"from {base} by {difference}", difference)
         moved = change(before, after)
         return Reading(moved.value) if moved else Reading(None, "no relative change from an original of 0")
 

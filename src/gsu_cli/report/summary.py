@@ -56,7 +56,7 @@ def sentences(record: Record) -> list[str]:
         places = 3 if all(abs(r) > 0.01 for r in realised.values()) else 5
         parts = [f"{k} {r:+.{places}f}" for k, r in realised.items()]
         lines.append(f"change of the training loss, {unit}: {', '.join(parts)}{_rough(record)}")
-    lines += [*retained(record), *percentiles(record), *unseen_level(record)]
+    lines += [*beside(record), *retained(record), *percentiles(record), *unseen_level(record)]
     lines += [*own_drift(record), *finish(record), *encoder(record), *spent_budget(record), *chosen(record)]
     if record.seconds:
         lines.append("time: " + took(record.seconds))
@@ -69,6 +69,13 @@ def _rough(record: Record) -> str:
     if n is None or n >= FEW or "forget" not in (record.update.get("realised") or {}):
         return ""
     return f" (rough: of {n} {'image' if n == 1 else 'images'} to forget, at few samples of the loss's noise)"
+
+
+def beside(record: Record) -> list[str]:
+    """What must be known of numbers of the closing table, once for all models of which it is the same."""
+    told = [m for m in record.measurements if m.place in ("lead", "table") and m.detail and m.value is not None]
+    called = titles(told, record)
+    return list(dict.fromkeys(f"{called[m.name, m.judge]}: {m.detail}" for m in told))
 
 
 def retained(record: Record) -> list[str]:

@@ -13,7 +13,7 @@ from rich.text import Text
 from gsu_cli.errors import NotApplicableError
 from gsu_cli.report.formats.terminal import Lines, line_length
 from gsu_cli.report.headline import headline
-from gsu_cli.report.marks import mark
+from gsu_cli.report.marks import beside, mark
 from gsu_cli.report.quantities import Quantity, brief, discover
 from gsu_cli.report.runs import find_runs
 from gsu_cli.report.table import number
@@ -82,6 +82,9 @@ def print_sweep(folder: Path) -> int:
     for name, (_, record) in zip(names, runs, strict=True):
         if any(cell.endswith(MARK) for cell in cells(record, shown)):
             console.print(Text(f"{MARK} {name}: {headline(record)}", style="yellow"))
+    for quantity in shown:
+        if more := beside([record for _, record in runs], quantity):
+            console.print(f"{quantity.title}: {more}")
     for path, why in broken:
         console.print(Text(f"{path}: {why}", style="red"))
     best = folder / "optimization_results.yaml"  # written by hydra/sweeper=optuna

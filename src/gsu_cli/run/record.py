@@ -46,7 +46,7 @@ class Measurement:
             reports; "record": here alone.
         ruined_at: the model counts as ruined where it is so many times the original's, below 1 so small a share of
             it; None where it decides nothing.
-        detail: what a reader needs beside an "aside" number, in words.
+        detail: what a reader needs beside the number, in words; of one in a table it stands below.
     """
 
     name: str

@@ -27,6 +27,12 @@ def check_update(update: object, method: object) -> Update:
             found="nothing" if update is None else type(update).__name__,
             way_out="Let it end with `return Update(self.name)`, see docs/own-method.md",
         )
+    if not isinstance(update.method, str) or not update.method:
+        raise UsageError(
+            f"`method` of the Update of {who} must be its name",
+            found=repr(update.method),
+            way_out="Let it end with `return Update(self.name)`, see docs/own-method.md",
+        )
     try:
         json.dumps(update.details)
     except (TypeError, ValueError) as e:

@@ -36,7 +36,7 @@ def made_to_forget(inputs: RunInputs, method: Any) -> Checkpoint:
             on_trial=console.say,
             trained_on=inputs.trained_on,
         )
-    record.update = asdict(update)
+    record.update = {**asdict(update), "method": name}  # one that calls another may hand on what that says of itself
     about = about_unlearned(original, inputs.split, session, name, record.seeds["unlearn"])
     path = session.folder / "unlearned.safetensors"
     sha256 = save_checkpoint(path, model, about=about)

@@ -11,7 +11,10 @@ from torch import nn
 
 from gsu_cli.data.base import Dataset
 from gsu_cli.judges.own_classifier import OwnClassifier
+from gsu_cli.run.configs import conf_dir
+from gsu_cli.run.groups import option_names
 from gsu_cli.run.moved import current
+from gsu_cli.run.own_names import is_ours
 from gsu_cli.verbs.build import build, build_several
 from gsu_cli.verbs.models import import_options
 
@@ -31,6 +34,16 @@ def build_judges(cfg: DictConfig) -> dict[str, Any]:
     made = build_several(rest, "judge")
     made |= {name: _own(name, sub) for name, sub in own.items()}
     return {str(name): made[str(name)] for name in found or {} if str(name) in made}
+
+
+def usual_label(judge: object, name: str) -> str:
+    """What tables call a judge without a label: its name, or its class where it stands in the place of one that ships.
+
+    Args:
+        judge: of anyone's.
+        name: its key below ``judge``.
+    """
+    return name if is_ours(judge) or name not in option_names(conf_dir() / "judge") else type(judge).__name__
 
 
 def _is_module(cfg: Any) -> bool:
@@ -66,4 +79,6 @@ def _own(name: str, cfg: DictConfig) -> OwnClassifier:
         module: nn.Module = build(own, key=f"classifier {name}", **more)
         return module
 
-    return OwnClassifier(make, name, **settings)
+    # in the place of one that ships tables call it by its class
+    label = kind.__name__ if name in option_names(conf_dir() / "judge") else name
+    return OwnClassifier(make, name, label=label, **settings)

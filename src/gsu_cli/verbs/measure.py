@@ -26,12 +26,14 @@ from gsu_cli.models.generating import watching
 from gsu_cli.models.model import reconstructs
 from gsu_cli.models.protocols import HasGuidance
 from gsu_cli.run.checkpoints import Checkpoint
+from gsu_cli.run.own_names import check_name
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.recurring import kept_in
 from gsu_cli.run.session import Session
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.build import build_several
-from gsu_cli.verbs.judging import build_judges
+from gsu_cli.verbs.judging import build_judges, usual_label
+from gsu_cli.verbs.measurements import check_once, measurements
 from gsu_cli.verbs.references import note_judges
 
 log = logging.getLogger(__name__)
@@ -96,12 +98,13 @@ class Plan:
                 metric.check(split.dataset)
         ready: dict[str, Judge] = {}
         unavailable: dict[str, str] = {}
-        labels = {name: label_of(spec, name) for name, spec in self.judges.items()}
+        labels = {name: label_of(spec, usual_label(spec, name)) for name, spec in self.judges.items()}
         seed = session.record.seeds["evaluate"]
         with session.stage("load"):
             for name, spec in self.judges.items():
                 try:
                     ready[name] = spec.prepare(split.dataset, seed=seed)
+                    _check_judge(ready, name)
                     labels[ready[name].name] = label_of(ready[name], labels[name])
                 except Unavailable as e:
                     unavailable[name] = str(e)
@@ -166,7 +169,9 @@ def measure(
         for subject in (*subjects.values(), real):
             for name, metric in plan.metrics.items():
                 if subject is not real or (isinstance(metric, HasFloor) and metric.of_real_images):
-                    found += _measurements(metric(subject, context), name)
+                    more = measurements(metric(subject, context), metric, name, subject)
+                    check_once(found, more, name)
+                    found += more
                 tick(f"{name} of {subject.name}")
         session.record.measurements = found
         session.record.transitions = context.notes.get("transitions", {})
@@ -182,18 +187,21 @@ def measure(
     return subjects
 
 
-def _measurements(found: object, name: str) -> list[Measurement]:
-    """What a metric gave, if it is a list of measurements: one of one's own may give anything."""
-    if isinstance(found, list) and all(isinstance(one, Measurement) for one in found):
-        return found
-    is_ = (
-        "a list with others in it" if isinstance(found, list) else "nothing" if found is None else type(found).__name__
-    )
-    raise UsageError(
-        f"`metric.{name}` must give a list of measurements",
-        found=is_,
-        way_out="Let it return [...], see docs/own-metric.md",
-    )
+def _check_judge(ready: Mapping[str, Judge], key: str) -> None:
+    """Whether the judge at ``key`` has a name of its own: by it is remembered what it said of the images.
+
+    Raises:
+        UsageError: another one of the line has the name, or it is the name of one that ships.
+    """
+    name = ready[key].name
+    if other := next((k for k, judge in ready.items() if k != key and judge.name == name), None):
+        raise UsageError(
+            "each judge needs a name of its own, since tables file numbers by it",
+            found=f"`{name}` of judge.{other} and of judge.{key}",
+            way_out=f"Leave one of them out, for example with ~judge.{key}, and measure again with the other",
+        )
+    if name != key:  # in the place of one that ships it was put by the line
+        check_name(name, ready[key], "judge")
 
 
 def _rate(name: str, samples: int, say: Callable[[str], None]) -> Callable[[float], None]:

@@ -13,6 +13,7 @@ from gsu_cli.checks import as_int, as_share
 from gsu_cli.errors import UsageError
 from gsu_cli.protocol.calibrated import Calibrated
 from gsu_cli.protocol.trials import Known
+from gsu_cli.run.own_names import check_name
 from gsu_cli.unlearning.contract import Method, Strength
 from gsu_cli.verbs.build import build_choice
 
@@ -48,6 +49,7 @@ class Protocol:
         """
         make = build_choice(cfg, "method", _partial_=True)
         method = build_choice(cfg, "method")
+        check_name(getattr(method, "name", None), method, "method")
         p = cfg.protocol
         budget = None if p.budget is None else as_share("protocol.budget", p.budget)
         as_int("protocol.images", p.images, 1)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gsu_cli.report.numbers import NEAR_ZERO, Shift, digits
+from gsu_cli.report.numbers import Shift, digits
 from gsu_cli.report.run_table import HEADS, rows, subjects
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.record import Record
@@ -75,10 +75,10 @@ def measurements(record: Record) -> Table | None:
             if m is None or m.value is None:
                 cells.append(Cell(note=f"not measured: {m.reason}" if m else "not measured on these weights"))
             else:
-                cells.append(Cell(digits(m), m.value, m.low, m.high, m.n))
+                cells.append(Cell(digits(m), m.value, m.low, m.high, m.n, m.detail))
         if changed and isinstance(row.change, Shift):
             within = row.change.interval()
-            cells.append(Cell(str(row.change), note=f"{NEAR_ZERO}{f'; {within}' if within else ''}"))
+            cells.append(Cell(str(row.change), note=f"{row.change.why}{f'; {within}' if within else ''}"))
         elif changed and row.change is not None:
             cells.append(Cell(str(row.change), row.change.value, row.change.low, row.change.high))
         elif changed:

@@ -1,0 +1,91 @@
+"""What a metric gave, checked at once: one of one's own may give anything, and tables file numbers by their names."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+from gsu_cli.errors import UsageError
+from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.kind import Kind
+from gsu_cli.run.own_names import check_name, is_ours
+from gsu_cli.run.record import Measurement
+
+SEE = "docs/own-metric.md"
+
+
+def measurements(found: object, metric: object, name: str, subject: EvaluatedModel) -> list[Measurement]:
+    """``found``, if it is a list of measurements of ``subject``.
+
+    Args:
+        found: what the metric gave.
+        metric: that gave it.
+        name: its key below ``metric``.
+        subject: that it was asked about.
+
+    Raises:
+        UsageError: it is something else; a number without images, or of other weights; the name of a number that ships.
+    """
+    if not (isinstance(found, list) and all(isinstance(one, Measurement) for one in found)):
+        is_ = "nothing" if found is None else type(found).__name__
+        is_ = "a list with others in it" if isinstance(found, list) else is_
+        raise UsageError(
+            f"`metric.{name}` must give a list of measurements", found=is_, way_out=f"Let it return [...], see {SEE}"
+        )
+    if is_ours(metric):
+        return found
+    for m in found:
+        check_name(m.name, metric, "measurement", shipped_names())
+        if (m.subject, m.sha256) != (subject.name, subject.sha256):
+            both = ((m.subject, m.sha256), (subject.name, subject.sha256))
+            of, asked = (f"{who} (sha256 {str(sha)[:8]})" for who, sha in both)
+            raise UsageError(
+                f"`metric.{name}` must measure the weights that it is given",
+                found=f"{m.name} of {of}, asked about {asked}",
+                way_out=f"Let a `Kind` make it of `subject`, see {SEE}",
+            )
+        if m.value is not None and m.n < 1:
+            raise UsageError(
+                f"each number of `metric.{name}` must say on how many images it rests",
+                found=f"{m.name} with n = {m.n}",
+                way_out=f"Give n, or let a `Kind` make its mean, see {SEE}",
+            )
+    return found
+
+
+def check_once(found: list[Measurement], more: list[Measurement], name: str) -> None:
+    """Refuses a number that another metric of the line gives too: tables would show the first alone.
+
+    Args:
+        found: what the others gave.
+        more: what ``metric.name`` gave.
+        name: its key.
+
+    Raises:
+        UsageError: naming the number.
+    """
+    there = {(m.name, m.subject, m.judge) for m in found}
+    for m in more:
+        one = (m.name, m.subject, m.judge)
+        if one in there:
+            by = f" by judge {m.judge}" if m.judge else ""
+            raise UsageError(
+                "each number of a run needs a name of its own",
+                found=f"{m.name} of {m.subject}{by} twice, the second from `metric.{name}`",
+                way_out="Name it otherwise in its `Kind`, or leave one of the metrics out",
+            )
+        there.add(one)
+
+
+def shipped_names() -> set[str]:
+    """Names of the numbers that metrics of this package give."""
+    return {kind.name for kind in _kinds()}
+
+
+def _kinds() -> Iterator[Kind]:
+    import gsu_cli.metrics as folder
+
+    for found in pkgutil.iter_modules(folder.__path__, f"{folder.__name__}."):
+        for value in vars(importlib.import_module(found.name)).values():
+            yield from (k for k in (value.values() if isinstance(value, dict) else (value,)) if isinstance(k, Kind))
