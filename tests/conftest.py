@@ -8,10 +8,11 @@ import io
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+class Examples:
+    """Files are looked through for examples in docstrings where they have some: two of three files are tests alone."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collect_file(self, file_path: Path) -> Generator[None, Any, Any]:
+        found = yield
+        if file_path.suffix != ".py" or ">>>" in file_path.read_text(encoding="utf-8"):
+            return found
+        return [each for each in found if type(each).__name__ != "DoctestModule"]
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Examples())
     made_once.write()
     if made_once.PLACE not in os.environ:  # in a worker it is set
         config.add_cleanup(partial(made_once.end, made_once.begin()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import statistics
 import tomllib
@@ -43,6 +44,15 @@ def test_a_file_is_one_idea() -> None:
     sizes = {str(path.relative_to(SOURCE)): lines(path) for path in FILES}
     assert {path: n for path, n in sizes.items() if n > LONGEST} == {}
     assert statistics.median(sizes.values()) <= MEDIAN, "split a file that holds two ideas"
+
+
+def test_every_file_can_be_imported() -> None:
+    """Those without an example are not imported by being collected."""
+    for path in FILES:
+        if path.name != "__main__.py":
+            importlib.import_module(
+                ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+            )
 
 
 def test_no_file_imports_itself_by_way_of_others(graph: grimp.ImportGraph) -> None:

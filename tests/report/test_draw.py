@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import matplotlib
 import pytest
 
 from gsu_cli.report.figures import canvas, draw, palette, svg
@@ -17,7 +16,9 @@ from gsu_cli.report.figures.files import KINDS, file_name, write_figure
 from gsu_cli.report.figures.labels import SIDES
 from gsu_cli.report.figures.scales import Scale
 from gsu_cli.report.figures.ticks import plain
+from later import Later
 
+matplotlib = Later("matplotlib")  # half a second
 UNIT = Axis.of(Scale("linear", 0, 1), "along", plain)
 SPACE = "{http://www.w3.org/2000/svg}"
 
