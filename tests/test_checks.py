@@ -65,6 +65,13 @@ def test_a_value_comes_back_as_its_type(check, value, made) -> None:
             2,
             "`x` must be a finite number >= 0 and <= 1; found 2.",
         ),
+        (
+            lambda v: checks.as_number("x", v, more_than=0.0),
+            1e300,
+            "`x` must be a number that float32 holds, of at most 3.4e+38; found 1e+300.",
+        ),
+        (lambda v: checks.as_number("x", v, most=1.0), 1e300, "`x` must be a finite number and <= 1; found 1e+300."),
+        (lambda v: checks.as_int("n", v), 2**63, "`n` must be an integer below 2^63; found 9223372036854775808."),
         (lambda v: checks.as_number("x", v), math.inf, "`x` must be a finite number; found inf."),
         (
             lambda v: checks.as_numbers("x", v, more_than=0.0),

@@ -11,17 +11,19 @@ from collections.abc import Sequence
 from gsu_cli.errors import UsageError, did_you_mean
 
 LEAST_SHARE = 1e-9  # far below what float32 tells apart, 6e-8 of a loss
+MOST = 3.4e38  # what float32 holds: torch refuses to multiply by more
+LONGEST = 2**63 - 1  # what torch counts to
 SCALED = "scale the images by dataset.size, which folder, parquet, celeba and avatars have"  # a way out
 
 
 def is_int(value: object, least: int) -> bool:
-    """An integer of at least ``least``; True is no number."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    """An integer of at least ``least`` that torch can count to; True is no number."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= LONGEST
 
 
 def is_number(value: object) -> bool:
-    """A finite number; True is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """A number that float32 holds; True is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST  # false for nan
 
 
 def as_choice(key: str, value: object, choices: Sequence[str]) -> str:
@@ -61,6 +63,8 @@ def as_int(key: str, value: object, least: int = 1) -> int:
         UsageError: it is none.
     """
     if not is_int(value, least):
+        if isinstance(value, int) and value > LONGEST:
+            raise UsageError(f"`{key}` must be an integer below 2^63", found=value)
         whole = isinstance(value, float) and value.is_integer() and value >= least  # 1e4 is no integer to Hydra
         way_out = f"Type {key}={int(value)}" if whole else ""  # type: ignore[call-overload]
         raise UsageError(f"`{key}` must be an integer >= {least}", found=quoted(value), way_out=way_out)
@@ -138,6 +142,8 @@ def as_number(
     Raises:
         UsageError: it is none.
     """
+    if isinstance(value, int | float) and MOST < abs(value) < math.inf and least <= value <= most and value > more_than:
+        raise UsageError(f"`{key}` must be a number that float32 holds, of at most {MOST:g}", found=value)
     if not is_number(value) or not (least <= value <= most and value > more_than):  # type: ignore[operator]
         low = f" > {more_than:g}" if more_than > -math.inf else f" >= {least:g}" if least > -math.inf else ""
         high = f" and <= {most:g}" if most < math.inf else ""

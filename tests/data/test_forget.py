@@ -65,14 +65,14 @@ BAD = [
         {"sample": list(range(100))},
         (
             "the forget spec must take at least one and not all of the 100 training images of mnist; "
-            "found samples (100), which is 100 images."
+            "found samples (100), which is 100 images. Forget less, so that something is retained."
         ),
     ),
     (
         {"class_": 1, "fraction": 0.01},
         (
             "the forget spec must take at least one and not all of the 100 training images of mnist; "
-            "found 1 % of class 1, which is 0 images."
+            "found 1 % of class 1, which is 0 images. Forget what some images show."
         ),
     ),
     *[
@@ -145,6 +145,12 @@ def test_samples_from_the_line_and_from_a_file(digits: Dataset, tmp_path: Path) 
         assert len(s.heldout_retain) == 30
         assert (s.target_classes, s.target_attribute) == (None, None)
     assert split(digits, sample=17).forget.tolist() == [17] == split(digits, sample="17").forget.tolist()
+
+
+def test_a_file_of_an_editor_that_marks_its_encoding(digits: Dataset, tmp_path: Path) -> None:
+    file = tmp_path / "indices.txt"
+    file.write_bytes(b"\xef\xbb\xbf17\r\n\r\n42\r\n")
+    assert split(digits, sample=str(file)).forget.tolist() == [17, 42]
 
 
 @pytest.mark.parametrize(

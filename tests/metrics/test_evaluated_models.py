@@ -13,6 +13,7 @@ from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.evaluation.real_images import heldout_images
 from gsu_cli.evaluation.samples import generate_samples
+from gsu_cli.run.memory import is_out_of_memory
 from later import Later
 
 stats = Later("scipy.stats")  # a second
@@ -40,6 +41,14 @@ def test_draw_is_bit_identical_and_independent_of_what_ran_before():
     assert not torch.equal(generate_samples(model, 130, 6, chunk=50), once)
     assert once.dtype == torch.uint8
     assert once.shape == (130, 1, 8, 8)
+
+
+@pytest.mark.parametrize("n", [10**12, 2**63 - 1])
+def test_more_samples_than_can_ever_fit_are_refused_at_once(n):
+    """They were generated until the machine had no memory left for anybody."""
+    with pytest.raises(RuntimeError) as raised:
+        generate_samples(tiny_world.fresh(), n, 5)
+    assert is_out_of_memory(raised.value)
 
 
 def test_draw_leaves_the_global_generator_alone():

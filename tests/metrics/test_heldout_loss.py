@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -8,7 +10,7 @@ from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation import heldout
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
-from gsu_cli.evaluation.heldout import paired_change
+from gsu_cli.evaluation.heldout import HeldoutPart, paired_change
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.gradients import block_generator
 from gsu_cli.metrics.heldout_loss import RETAIN, HeldoutLoss
@@ -47,6 +49,13 @@ def test_single_samples_have_no_heldout_forget_images(subject, knn):
     (m,) = HeldoutLoss("forget")(subject, context_of(tiny_world.split_of(sample=[4, 7]), knn))
     assert m.value is None
     assert m.reason == "no held-out image belongs to the forget set (single samples live in the training set)"
+
+
+def test_a_class_that_no_heldout_image_shows_is_no_single_sample():
+    some = tiny_world.split()
+    held = torch.arange(len(some.dataset.heldout))
+    split = replace(some, heldout_forget=held[:0], heldout_retain=held)
+    assert HeldoutPart("forget").none(split) == "no held-out image belongs to the forget set"
 
 
 def test_an_empty_retain_part_says_so(subject, knn):

@@ -10,7 +10,8 @@ from gsu_cli.evaluation import intervals
 from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.report import numbers
 from gsu_cli.report.numbers import NEAR_ZERO, ROUGH, Z95, Shift, change, digits, moved, seconds, shift
-from made_runs import Measurement
+from gsu_cli.report.quantities import discover
+from made_runs import Measurement, run
 
 
 def share(hits: int, n: int, high: float | None = None) -> Measurement:
@@ -162,6 +163,16 @@ def test_a_spread_is_read_off_the_interval_that_the_measurement_made(n: int) -> 
     low, high = intervals.normal(values)
     found = numbers.spread(Measurement("loss", "unlearned", float(values.mean()), low, high, n, "nats"))
     assert found == pytest.approx(float(values.std()), rel=1e-9)
+
+
+def test_percentiles_move_by_points():
+    """46 to 40 is six points of a hundred; as "-13%" it would read as so much forgotten."""
+    percentile = Measurement("unseen_percentile", "original", 46.0, 40.0, 52.0, 3, "%", role="forgetting")
+    found = moved(percentile, replace(percentile, value=40.0))
+    assert (str(found), found.why) == ("-6.00 points", "the difference itself, since it is in percent already")
+    record = replace(run(1), measurements=[percentile, replace(percentile, subject="unlearned", value=40.0)])
+    (quantity,) = [q for q in discover([record]) if q.name == "unseen_percentile"]
+    assert (quantity.kind, quantity.read(record).value, quantity.column().unit) == ("level", 40.0, "%")
 
 
 def test_a_difference_says_whether_the_original_is_small_or_rough():

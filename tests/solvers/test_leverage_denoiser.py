@@ -151,6 +151,9 @@ def test_a_step_ends_where_the_loss_is_that_expected_of_unseen_images() -> None:
     details["shots"][0]["step_within_bounds"] = shot["step_within_budget"]
     (line,) = unseen_level(Record("unlearn", config=spec, update={"details": details}))
     assert line.endswith("and would end the step, which ended before"), "another end came first"
+    split = {"n_forget": 9, "n_retain": 9}
+    (line,) = unseen_level(Record("unlearn", config=spec, split=split, update={"details": details}))
+    assert "on, which is extrapolated, as no fewer are forgotten than stay, and would end the step" in line
     details["sample_bound"]["increase"] = -1.0
     (line,) = unseen_level(Record("unlearn", config=spec, update={"details": details}))
     assert line.endswith("; the step lowered it, so it forgot none of them")

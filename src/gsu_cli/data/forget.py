@@ -133,6 +133,7 @@ class ForgetSpec:
             raise UsageError(
                 f"the forget spec must take at least one and not all of the {n:,} training images of {dataset.name}",
                 found=f"{spec.describe(dataset.class_names)}, which is {len(chosen):,} images",
+                way_out="Forget less, so that something is retained" if len(chosen) else "Forget what some images show",
             )
         heldout = spec._shown_by(dataset, dataset.heldout)
         return Split(

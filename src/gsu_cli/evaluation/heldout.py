@@ -48,7 +48,7 @@ class HeldoutPart:
     def none(self, split: Split) -> str:
         """Why there are none."""
         reason = f"no held-out image belongs to the {self.part} set"
-        if self.part == "forget" and split.n_forget:
+        if self.part == "forget" and (split.by_index or split.fraction is not None):
             reason += " (single samples live in the training set)"
         return reason
 

@@ -49,6 +49,8 @@ def generate_samples(model: Any, n: int, seed: int, condition: Tensor | None = N
             )
         return {"pixels": (x.clamp(0, 1) * 255).round_().to(torch.uint8).cpu()}
 
+    if shape := getattr(model, "shape", None):
+        torch.empty((n, *shape), dtype=torch.uint8)  # what can never fit is refused before it takes all there is
     starts = range(0, n, chunk)
     share = (
         ranks() if len(starts) >= ranks().size else Ranks()

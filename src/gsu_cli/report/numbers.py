@@ -12,6 +12,8 @@ SMALL = 30  # values, as `evaluation.intervals.SMALL`: of fewer, intervals of me
 LEAST_SHARE = 0.01  # below it a share is near zero
 NEAR_ZERO = "the difference itself, since the original is near zero"
 ROUGH = "the difference itself, since the original is known too roughly for a ratio"
+PERCENT = "%"
+IN_PERCENT = "the difference itself, since it is in percent already"
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class Shift:
     @property
     def why(self) -> str:
         """Why it is no ratio."""
+        if self.unit == PERCENT:
+            return IN_PERCENT
         return ROUGH if self.rough else NEAR_ZERO
 
     def __str__(self) -> str:
@@ -96,7 +100,7 @@ class Shift:
         return f"{100 * value:+.2f}" if self.unit == "share" else f"{value:+.2f}"
 
     def _unit(self) -> str:
-        if self.unit == "share":
+        if self.unit in ("share", PERCENT):
             return " points"
         return " nats" if is_nats(self.unit) else f" {self.unit}".rstrip()
 
@@ -144,12 +148,14 @@ def _is_rough(m: Measurement) -> bool:
 
 
 def shift(before: Measurement | None, after: Measurement | None) -> Shift | None:
-    """The difference where the base is near zero; None elsewhere, and where one of the two is missing.
+    """The difference where the base is near zero or in percent; None elsewhere, and where one of the two is missing.
 
     The interval of a difference of shares is Newcombe's (1998, from the two Wilson intervals, as if independent); of a
     -ELBO the one that was measured image by image.
     """
-    if before is None or after is None or before.value is None or after.value is None or not near_zero(before):
+    if before is None or after is None or before.value is None or after.value is None:
+        return None
+    if before.unit != PERCENT and not near_zero(before):
         return None
     value = after.value - before.value
     ends: tuple[float | None, float | None] = (None, None)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gsu_cli.report.numbers import Shift, change, shift
+from gsu_cli.report.numbers import PERCENT, Shift, change, shift
 from gsu_cli.report.once import once_of_all
 from gsu_cli.report.table import Column, Form
 from gsu_cli.run.record import ROLES, Measurement, Place, Record, Role
@@ -142,7 +142,7 @@ def discover(records: Iterable[Record], subject: str = "unlearned") -> list[Quan
     """The quantities that these records hold, in the order of a table: what leads, then by role.
 
     A relative change where an original was measured; where none was, or only zeros (a distance from the original), the
-    level.
+    level, as of percentiles.
     """
     found: dict[tuple[str, str | None], list[tuple[Measurement | None, Measurement]]] = {}
     called: dict[str | None, str] = {}
@@ -159,7 +159,7 @@ def discover(records: Iterable[Record], subject: str = "unlearned") -> list[Quan
         nothing = all(m.value is None for _, m in pairs)
         better = next((m.better for _, m in pairs if m.better), None)
         unit = next((m.unit for _, m in pairs if m.unit), "")
-        kind: Literal["change", "level"] = "change" if relative or nothing else "level"
+        kind: Literal["change", "level"] = "change" if (relative or nothing) and unit != PERCENT else "level"
         m = pairs[0][1]
         quantities.append(
             Quantity(kind, name, judge, subject, better, unit, "", "", m.role, m.place, m.label, called[judge])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
@@ -118,6 +119,8 @@ def unseen_level(record: Record) -> list[str]:
     unit = str(details.get("loss_unit", "nats")).removesuffix("/image")
     text = f"loss of the forgotten images: {increase:+.3g} {unit}{shares[0]}; "
     text += f"{expected:+.3g}{shares[1]} is expected of images never trained on"
+    if "sample_bound" in details and (record.split.get("n_forget") or 0) >= (record.split.get("n_retain") or math.inf):
+        text += ", which is extrapolated, as no fewer are forgotten than stay"
     if increase < 0:  # both losses fell, of a model that training had left unfinished
         return [text + "; the step lowered it, so it forgot none of them"]
     if not found.get("ends", True):

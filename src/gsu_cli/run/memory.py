@@ -13,6 +13,7 @@ _SAYINGS = (  # of torch's allocators and libraries, which raise plain RuntimeEr
     "not enough memory",
     "out of memory",
     "ALLOC_FAILED",
+    "Storage size calculation overflowed",  # more bytes than can be counted
 )
 _ASKED = re.compile(r"[Tt]ried to allocate ([\d.]+) ?(bytes|KiB|MiB|GiB)")
 _UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
