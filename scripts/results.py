@@ -55,6 +55,7 @@ SECTIONS = {
     "did_it_forget_samples": (intervals.section,),
     "leaderboard_avatars": (faces.fresh,),
     "digits": (digit_distances.section,),
+    "quickest": (time_to_forget.seeds,),
     "robustness": (own_shares.section,),
     "time_to_forget": (time_to_forget.section,),
 }  # what stands below a table; each takes the folder

@@ -1,6 +1,7 @@
 """How long each method takes to forget as far as retraining, from the records of `gsu reproduce table=time_to_forget`.
 
-`python scripts/results.py time_to_forget` writes it below the table.
+`python scripts/results.py time_to_forget` writes it below the table; below `quickest` it says in how many seeds each
+gets there.
 
 As far as retraining, by either judge: "yes" where no more samples show the forgotten class than the upper end of the
 95 % interval of the retrained reference, at the same latents; "within intervals" where the two intervals overlap.
@@ -76,3 +77,23 @@ def section(folder: Path) -> str:
     rows = [row for _, row in sorted(line(*item) for item in runs.items())]
     what = "Of each method the quickest run that reaches retraining, or else the one that goes furthest by kNN."
     return f"## The quickest of each\n\n{what}\n\n{grid(HEAD, rows)}"
+
+
+def seeds(folder: Path) -> str:
+    """In how many seeds each setting reaches retraining, of one folder: a mean hides a seed that does not."""
+    runs: dict[tuple[str, str], list[Record]] = {}
+    for record in read_compact(folder / "records.json"):
+        runs.setdefault((str(record.update["method"]), strength(record)), []).append(record)
+    rows = [
+        [f"`{method}`", how, f"{sum(reached(r) == YES for r in of)} of {len(of)}", *(_each(of, j) for j in JUDGES)]
+        for (method, how), of in runs.items()
+    ]
+    head = ("method", "strength", "seeds that reach it", "ones left / at most, CNN", "ones left / at most, kNN")
+    what = "Each seed by itself: no more ones than the upper end of the retrained reference's interval, by both judges."
+    return f"## Seeds that reach retraining\n\n{what}\n\n{grid(head, rows)}"
+
+
+def _each(runs: list[Record], judge: str) -> str:
+    """Of each seed the ratio, and the largest that counts as reached."""
+    ends = ((ratio(r, judge, "unlearned")[0], ratio(r, judge, "retrained")[2]) for r in runs)
+    return ", ".join(f"{left:.4f} / {most:.4f}" for left, most in ends)
