@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2  # processes that run tests; each computes on one thread
+# a file is one worker's; tests/longest.py has their order
+SHARE := --dist loadfile --no-loadscope-reorder
 
 unexport PYTHONDONTWRITEBYTECODE  # else each process of a test compiles our modules anew
 
@@ -31,10 +33,10 @@ demo: $(READY) ## forget the ones, on real digits, with the weights that ship
 	$(BIN)/gsu unlearn dataset=mnist dataset.download=false forget.class=1
 
 test: $(READY) ## the tests, without the long ones
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -q -n $(WORKERS) $(SHARE) -m "not slow"
 
 test-all: $(READY) ## all tests
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -q -n $(WORKERS) $(SHARE)
 
 check: $(READY) ## style, types, import contracts
 	$(BIN)/ruff check .

@@ -19,6 +19,7 @@ import pytest
 import made_once
 from fast_lines import lines_cost_once
 from gsu_cli.cli import main
+from longest import longest_first
 
 # nothing here is large enough for two threads, which only wait for each other on a busy machine; before torch comes
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -55,6 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
     made_once.write()
     if made_once.PLACE not in os.environ:  # in a worker it is set
         config.add_cleanup(partial(made_once.end, made_once.begin()))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # of several workers
+        longest_first(items)
 
 
 @dataclass(frozen=True)

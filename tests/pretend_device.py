@@ -9,14 +9,13 @@ under :func:`without_float64`, double precision. torch registers such devices th
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch import library as registry
 from torch.utils import backend_registration
-from torch.utils._pytree import tree_leaves, tree_map
 
 from gsu_cli.surgery import devices
 
@@ -52,14 +51,15 @@ class Behind(Tensor):
 
 def _run(op: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     name = op._schema.name
-    given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
-    behind = [x for x in given if isinstance(x, Behind)]
-    outside = [x for x in given if not isinstance(x, Behind) and x.ndim]
+    words = _leaves((args, kwargs))
+    given = [x for x in words if isinstance(x, Tensor)]
+    behind = [x for x in given if type(x) is Behind]
+    outside = [x for x in given if type(x) is not Behind and x.ndim]
     if name in INDEXING and isinstance(args[0], Behind):
         outside = [x for x in outside if x.dtype not in (torch.int64, torch.bool)]
     if behind and outside and name not in CROSSING:
         raise RuntimeError(f"tensors on two devices in {op}")
-    if any(isinstance(x, torch.Generator) for x in tree_leaves((args, kwargs))):
+    if any(isinstance(x, torch.Generator) for x in words):
         raise RuntimeError(f"a generator of another device in {op}")
     here = bool(behind)
     if kwargs.get("device") is not None:
@@ -73,19 +73,33 @@ def _run(op: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     if name == "aten::copy_":
         _bare(args[0]).copy_(_bare(args[1]))
         return args[0]
-    out = op(*tree_map(_bare, args), **tree_map(_bare, kwargs))
-    if here and not _settings["float64"] and any(x.dtype == torch.float64 for x in tree_leaves(out) if _is(x)):
+    out = op(*_each(_bare, args), **_each(_bare, kwargs))
+    if (
+        here
+        and not _settings["float64"]
+        and any(x.dtype == torch.float64 for x in _leaves(out) if isinstance(x, Tensor))
+    ):
         raise TypeError(f"no float64 on this device, in {op}")
     same = {id(x.raw): x for x in behind}  # what was changed in place is the tensor that it was
-    return tree_map(lambda x: same.get(id(x), Behind(x) if here else x) if isinstance(x, Tensor) else x, out)
-
-
-def _is(x: Any) -> bool:
-    return isinstance(x, Tensor)
+    return _each(lambda x: same.get(id(x), Behind(x) if here else x) if isinstance(x, Tensor) else x, out)
 
 
 def _bare(x: Any) -> Any:
-    return x.raw if isinstance(x, Behind) else x
+    return x.raw if type(x) is Behind else x
+
+
+def _each(act: Callable[[Any], Any], x: Any) -> Any:
+    """``act`` of all but tuples, lists, dicts; torch's own for trees takes as long as the kernels of small tensors."""
+    kind = type(x)
+    if kind is tuple or kind is list:
+        return kind([_each(act, y) for y in x])
+    return {key: _each(act, y) for key, y in x.items()} if kind is dict else act(x)
+
+
+def _leaves(x: Any) -> list[Any]:
+    found: list[Any] = []
+    _each(found.append, x)
+    return found
 
 
 class _Module(backend_registration._DummyBackendModule):  # type: ignore[misc]

@@ -9,10 +9,13 @@ import statistics
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
+from types import SimpleNamespace
 
 import grimp
 import pytest
 from omegaconf import OmegaConf
+
+import longest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/gsu_cli"
@@ -53,6 +56,21 @@ def test_every_file_can_be_imported() -> None:
             importlib.import_module(
                 ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
             )
+
+
+def test_files_that_take_longest_begin_first() -> None:
+    tests = ROOT / "tests"
+    assert [name for name in longest.LONGEST if not (tests / name).is_file()] == []
+    names = [
+        "src/a.py::a",
+        f"tests/{longest.LONGEST[1]}::b",
+        "tests/c.py::c",
+        f"tests/{longest.LONGEST[0]}::d",
+        f"tests/{longest.LONGEST[1]}::a",
+    ]
+    items = [SimpleNamespace(nodeid=name) for name in names]
+    longest.longest_first(items)
+    assert [item.nodeid for item in items] == [names[k] for k in (3, 1, 4, 0, 2)]
 
 
 def test_no_file_imports_itself_by_way_of_others(graph: grimp.ImportGraph) -> None:

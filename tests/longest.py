@@ -1,0 +1,21 @@
+"""Files that take longest begin first, so that no worker waits at the end while another has one of them to itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LONGEST = (
+    "methods/test_families.py", "e2e/test_unlearn.py", "docs/test_docs.py", "test_devices.py", "e2e/test_attributes.py",
+    "e2e/test_audit.py", "conf/test_configs.py", "models/test_unet2d.py", "solvers/test_own_drift.py",
+    "training/test_training.py", "unlearning/test_shared.py", "docs/test_results.py", "audit/test_influence.py",
+    "ranks/test_same_for_every_number.py", "docs/test_own_model.py", "e2e/test_demo.py", "e2e/test_bad_input.py",
+    "e2e/test_reproduce.py", "conf/test_settings.py", "data/test_avatars.py", "cli/test_sweeps.py",
+    "cli/test_signals.py", "cli/test_launchers.py", "cli/test_startup.py", "cli/test_folders.py",
+)  # fmt: skip
+"""Of five seconds of CPU and more, by what they took once; others follow as they were collected."""
+
+
+def longest_first(items: list[Any]) -> None:
+    """Orders tests by file, and leaves those of a file as they are."""
+    place = {f"tests/{name}": k for k, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
