@@ -101,7 +101,7 @@ def parts(judges: Judges, split: Split, found: Mapping[str, Any], everyone: Mapp
     """Each suspect by itself: what the judges say of real images, of the targets, and of what replaces nines."""
     original = found["original"]
     retain, forget = (draw_images(split, part, n, seed=SEED) for part, n in (("retain", 4_000), ("forget", 3_000)))  # type: ignore[arg-type]
-    goal = redirection("nearest", original, forget, retain, of_attribute=False, seed=SEED)
+    goal = redirection("nearest", original, forget, retain, split=split, seed=SEED)
 
     def as_bytes(x: Tensor) -> Tensor:
         return (x.detach() * 255).round().to(torch.uint8)

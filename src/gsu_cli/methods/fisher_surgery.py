@@ -37,13 +37,14 @@ from gsu_cli.objectives.targets import TARGETS
 from gsu_cli.solvers.chosen import CHOSEN, check_finish, chosen_solver
 from gsu_cli.solvers.denoiser import DenoiserSurgery
 from gsu_cli.solvers.encoder_follows import ENCODERS, check_encoder
+from gsu_cli.solvers.finish import FISHER_IMAGES
 from gsu_cli.solvers.latent import LatentSurgery
 from gsu_cli.solvers.options import READ, refuse_unread
 from gsu_cli.solvers.own_choice import check_choosable
 from gsu_cli.solvers.own_drift import check_drift
 from gsu_cli.solvers.own_samples import OwnSurgery
 from gsu_cli.solvers.unseen import BOUNDS, check_bound, check_decoders
-from gsu_cli.solvers.usual import AUTO, DAMPING, usual_damping, usual_encoder, usual_finish, usual_target
+from gsu_cli.solvers.usual import AUTO, DAMPING, expects, usual_damping, usual_encoder, usual_finish, usual_target
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares", CHOSEN)
 DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
@@ -257,4 +258,6 @@ class FisherSurgery:
         options = (target, self.solver, self.iterations, self.curvature_images, self.layers, self.bound)
         sizes = self._sizes(DECODER_IMAGES if finish is None else FINISHED_IMAGES)
         latent = (self.budget, self.shots, damping, self.ekfac, *sizes, *options)
-        return LatentSurgery(*latent, self.pilot_images, self.drift_budget, finish, encoder)
+        may = expects(model, split, self.shots, typed=(self.target, self.solver, self.finish))
+        others = (None if finish is None else FISHER_IMAGES, may)
+        return LatentSurgery(*latent, self.pilot_images, self.drift_budget, finish, encoder, *others)

@@ -116,8 +116,7 @@ class JointRedirect:
             counts, seed = Cost(), task.stream("redirect")
 
             def redirected() -> Redirect:
-                of_attribute = split.target_attribute is not None
-                goal = redirection(self.target, model, forget, retain, of_attribute=of_attribute, seed=seed)
+                goal = redirection(self.target, model, forget, retain, split=split, seed=seed)
                 counts.generated = len(retain) + len(forget) + (0 if goal.eye is None else goal.eye.n)
                 return goal
 

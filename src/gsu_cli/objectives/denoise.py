@@ -149,10 +149,15 @@ def bank_posterior(model: HasNoiseLevels, x_t: Tensor, t: Tensor, bank: Tensor) 
 
 
 def mean_image(log_p: Tensor, bank: Tensor) -> Tensor:
-    """The mean ``(n, d)`` of bank images ``(m, d)`` by weights ``exp(log_p)``, ``(n, m)``, which need not sum to 1.
+    """The mean ``(n, d)`` of bank images ``(m, d)`` by weights ``exp(log_p)``, ``(n, m)``, which need not sum to 1."""
+    return weights_of(log_p) @ bank
 
-    Weights too small for the full precision of their type count as 0: they change no bit of a mean of pixels, and a
+
+def weights_of(log_p: Tensor) -> Tensor:
+    """Weights in proportion to ``exp(log_p)``, ``(n, m)``, that sum to 1 in each row.
+
+    Those too small for the full precision of their type count as 0: they change no bit of a mean of pixels, and a
     processor multiplies by them some eight times as slowly as by others.
     """
     p = torch.softmax(log_p, 1)
-    return p.where(p >= torch.finfo(p.dtype).tiny, 0.0) @ bank
+    return p.where(p >= torch.finfo(p.dtype).tiny, 0.0)

@@ -78,6 +78,10 @@ class Redirect:
         known = self.target_latents if self.kind == "local" and not conditions_of(model) else None
         return retained_share(model, self.targets, forget, retain, means=known)
 
+    def facts(self, model: Any, forget: Images, retain: Images) -> dict[str, Any]:
+        """What the record says of the targets."""
+        return {"kind": self.kind, "retained": self.retained(model, forget, retain), "region": self.region}
+
     def loss(self, model: Any) -> SiteLoss:
         """The loss as a function of the weights, nats per image."""
         return SiteLoss(model, Sites((self.latents,), self.targets), "the redirect loss")

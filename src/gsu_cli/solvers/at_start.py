@@ -56,10 +56,10 @@ def goal_of(task: Task, target: str, forget: Images, retain: Images) -> Redirect
         target: one of `objectives.targets.TARGETS`.
         forget, retain: training images, in random order.
     """
-    counts, of_attribute = Cost(), task.split.target_attribute is not None
+    counts = Cost()
 
     def redirected() -> Redirect:
-        goal = redirection(target, task.model, forget, retain, of_attribute=of_attribute, seed=task.stream("redirect"))
+        goal = redirection(target, task.model, forget, retain, split=task.split, seed=task.stream("redirect"))
         counts.generated = counts.forward = len(retain) + len(forget)
         counts.generated += 0 if goal.eye is None else goal.eye.n
         return goal

@@ -22,7 +22,7 @@ from gsu_cli.solvers.bookkeeping import counted, foresee, noted
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.chosen import CHOSEN, chosen_solver, directions
 from gsu_cli.solvers.encoder_follows import Stepped, followed
-from gsu_cli.solvers.finish import FISHER_IMAGES, LOOSE, SPARED, finished, first_part, first_sites
+from gsu_cli.solvers.finish import LOOSE, SPARED, finished, first_part, first_sites
 from gsu_cli.solvers.fisher_solver import FisherSolver, candidates
 from gsu_cli.solvers.levels import level_of
 from gsu_cli.solvers.own_choice import choose_by_share
@@ -34,6 +34,7 @@ from gsu_cli.solvers.second_look import SecondLook
 from gsu_cli.solvers.spared import spared_by, stay_images
 from gsu_cli.solvers.step_problem import TOLERANCE, Bound, StepProblem, relative_increase
 from gsu_cli.solvers.unseen import kind_of, unbounded
+from gsu_cli.solvers.where_retained import where_retained
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
@@ -69,6 +70,9 @@ class LatentSurgery:
     drift_budget: float | None = None
     finish: float | None = None
     encoder: str = "kept"
+    statistics: int | None = None  # retained images in the Fisher, at most
+    expects: bool = False  # whether targets are expectations where retained images lie at the forgotten latents
+    there: float | None = None  # how many do
 
     @property
     def _follows(self) -> bool:
@@ -84,8 +88,11 @@ class LatentSurgery:
             return followed(task, original, step)
 
     def _steps(self, task: Task) -> Stepped:
-        model, split = task.model, task.split
         retain, forget = redirect_images(task, self.retain_images, self.forget_images)
+        return where_retained(self, task, forget, retain)._of(task, forget, retain)
+
+    def _of(self, task: Task, forget: Images, retain: Images) -> Stepped:
+        model, split = task.model, task.split
         with task.stage("objective"):
             goal = goal_of(task, self.target, forget, retain)
             solver = chosen_solver(model, split, self.solver, self.layers)
@@ -155,22 +162,15 @@ class LatentSurgery:
         drifted = None if drift is None else drift.facts(now)
         images = sum(own.images for own in (share, drift) if own is not None) + (0 if goal.eye is None else goal.eye.n)
         images += 0 if second is None else second.share.looks * SAMPLES
+        seen = len(checks["forget"])
+        told_there = {} if self.there is None else {"retained_there": self.there}
         update.details = {
             "budget": self.budget,
             "budget_spent": relative_increase(paid, base),
             "redirect_loss": {"before": redirect_before, "after": reached, "floor": goal.floor},
             "clean_targets": goal.clean_fraction,
-            "target": {
-                "kind": goal.kind,
-                "retained": goal.retained(model, forget, retain),
-                "region": goal.region,
-            },
-            "images": {
-                "retain": len(retain),
-                "forget": len(forget),
-                "budget": len(trial),
-                "check": len(checks["forget"]),
-            },
+            "target": goal.facts(model, forget, retain) | told_there,
+            "images": {"retain": len(retain), "forget": len(forget), "budget": len(trial), "check": seen},
             "shots": log,
             "solver": solver,
             "cost": counted(
@@ -184,7 +184,7 @@ class LatentSurgery:
                 samples=images,
                 at_targets=0 if at_targets is None else len(at_targets),
                 level=level.images if level is not None and (level.ends or self._follows) else 0,  # else a note
-                measured=None if self.finish is None else min(len(retain), FISHER_IMAGES),
+                measured=None if self.statistics is None else min(len(retain), self.statistics),
                 spared=None if self.finish is None else min(len(cost), SPARED),
             ).record(len(split.dataset.train)),
         }
@@ -206,7 +206,7 @@ class LatentSurgery:
         return Stepped(update, loss, retain, forget, trial, times, n, base, before)
 
     def _fisher(self, task: Task, retain: Images, names: list[str], step: int) -> KroneckerFisher:
-        some = retain if self.finish is None else first(retain, FISHER_IMAGES)
+        some = retain if self.statistics is None else first(retain, self.statistics)
         return fisher_of(task, some, names, step, ekfac=self.ekfac)
 
     @property

@@ -13,6 +13,7 @@ from torch import nn
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
+from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.protocols import HasLoss
 from gsu_cli.solvers.chosen import CHOSEN, chosen_solver, refitted_last
 from gsu_cli.solvers.encoder_follows import check_encoder
@@ -58,6 +59,19 @@ def usual_target(target: str, split: Split, finish: float | None) -> str:
     """
     of_class = kind_of(AUTO, split) == "class_level" and split.target_attribute is None
     return "discriminant" if target == AUTO and of_class and finish is not None else target
+
+
+def expects(model: Any, split: Split, shots: int, *, typed: tuple[object, ...]) -> bool:
+    """Whether targets may be expectations (`solvers.where_retained`): of a class, in one step, where nothing is typed.
+
+    Args:
+        model: with a decoder; a conditional one has latents of its own for each condition.
+        split: what is to be forgotten.
+        shots: steps.
+        typed: target, solver and finish.
+    """
+    of_class = kind_of(AUTO, split) == "class_level" and split.target_attribute is None
+    return all(word == AUTO for word in typed) and shots == 1 and of_class and not conditions_of(model)
 
 
 def usual_encoder(model: Any, split: Split, solver: str, shots: int, bound: str, drift_budget: float | None) -> str:
