@@ -33,6 +33,7 @@ from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import TARGETS, redirection
 from gsu_cli.run.seeds import generator
 from gsu_cli.solvers.step_problem import relative_increase
+from gsu_cli.solvers.where_retained import target_there
 from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.taps import eval_mode
 from gsu_cli.surgery.vectors import Vector, add_scaled
@@ -114,18 +115,18 @@ class JointRedirect:
         retain, forget = redirect_images(task, self.retain_images, self.forget_images)
         with task.stage("objective"):
             counts, seed = Cost(), task.stream("redirect")
+            target, told = target_there(task, self.target, forget, retain)
 
             def redirected() -> Redirect:
-                goal = redirection(self.target, model, forget, retain, split=split, seed=seed)
+                goal = redirection(target, model, forget, retain, split=split, seed=seed)
                 counts.generated = len(retain) + len(forget) + (0 if goal.eye is None else goal.eye.n)
                 return goal
 
-            options = {"target": self.target, "retain": len(retain), "forget": len(forget)}
+            options = {"target": target, "retain": len(retain), "forget": len(forget)}
             goal = task.shared.once("goal", redirected, counts, **options)
             cost = frozen_elbo(model, first(retain, self.budget_images), seed=task.stream("budget"))
-            check = frozen_elbo(
-                model, first(forget, CHECK_IMAGES), seed=task.stream("check forget"), what="the forget loss"
-            )
+            some = first(forget, CHECK_IMAGES)
+            check = frozen_elbo(model, some, seed=task.stream("check forget"), what="the forget loss")
             loss = goal.loss(model)
         origin = {k: v.clone() for k, v in parameters(model, list(model.generation_parameters())).items()}
         base, before = cost.mean(origin), loss.mean(origin)
@@ -164,7 +165,7 @@ class JointRedirect:
             "budget_spent": relative_increase(retained, base),
             "redirect_loss": {"before": before, "after": reached, "floor": goal.floor},
             "clean_targets": goal.clean_fraction,
-            "target": {"kind": goal.kind, "region": goal.region},
+            "target": {"kind": goal.kind, "region": goal.region} | told,
             "length": length,
             "images": {"retain": len(retain), "forget": len(forget), "budget": len(cost), "check": len(check)},
             "trajectory": looks.trajectory,

@@ -8,13 +8,12 @@ these means, so its own word is kept and corrected by the difference alone, as o
 (`objectives.denoise`). One linearised step comes short of it, so ``c`` is 1.5.
 
 It needs retained images at these latents. Of many latents there are none: the nearest one is a far one, and its image
-is no expectation. `retained_there` tells how many there are.
+is no expectation. `retained_there` tells how many there are, and how much of the density is theirs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -33,22 +32,30 @@ from gsu_cli.surgery.ranks import joined
 
 BEYOND = 1.5  # ``c``
 ASKED = 300  # forgotten latents that tell how many retained images are there
-ROWS = 256  # latents at a time
 PART = 2_000  # images at a time, of which a mean is taken
+
+Posterior = tuple[Tensor, Tensor]
+"""Means and standard deviations, each ``(n, z)``."""
 
 
 @torch.no_grad()
-def retained_there(model: Any, forget: Images, retain: Images, *, seed: int) -> float:
-    """How many retained images, effectively, lie where forgotten ones do: the median of ``1 / sum_j p_j^2``.
+def retained_there(model: Any, forget: Images, retain: Images, *, log_odds: float, seed: int) -> dict[str, float]:
+    """What lies at the latents of what is to be forgotten; medians over `ASKED` of them.
 
     Args:
         model: with ``posterior`` (see `models.protocols.HasDecoder`).
-        forget, retain: training images; `ASKED` of the first are asked.
+        forget, retain: training images.
+        log_odds: natural logarithm of the odds of forgotten against retained images in training over those here.
         seed: of the latents' noise.
+
+    Returns:
+        ``images``: how many retained ones are there, effectively, ``1 / sum_j p_j^2``. ``share``: of the density that
+        training images have there, that of the retained ones.
     """
-    z, _ = _drawn(model, forget, seed)
-    p = torch.cat([log_q.softmax(1) for log_q in _log_q(z[:ASKED], *posterior(model, retain))])
-    return float((1 / p.square().sum(1)).median())
+    z, of_f = _drawn(model, forget, seed)
+    kept, gone = _log_q(z[:ASKED], of_f, posterior(model, retain))
+    p, odds = kept.softmax(1), _log_odds(kept, gone, log_odds)
+    return {"images": float((1 / p.square().sum(1)).median()), "share": float(torch.sigmoid(-odds).median())}
 
 
 @torch.no_grad()
@@ -67,18 +74,11 @@ def expected(model: Any, forget: Images, retain: Images, *, log_odds: float, see
     """
     check_latents(model)
     z, of_f = _drawn(model, forget, seed)
-    of_r = posterior(model, retain)
-    share, log_r, log_f = [], [], []
-    for start, kept, gone in zip(range(0, len(z), ROWS), _log_q(z, *of_r), _log_q(z, *of_f), strict=True):
-        rows = torch.arange(len(gone), device=z.device)
-        gone[rows, start + rows] = -math.inf  # nearest to its own latent is an image itself
-        odds = gone.logsumexp(1) - kept.logsumexp(1) + log_odds
-        share.append(torch.sigmoid(odds))
-        log_r.append((kept - kept.amax(1, keepdim=True)).float())
-        log_f.append((gone - gone.amax(1, keepdim=True)).float())
+    kept, gone = _log_q(z, of_f, posterior(model, retain))
+    share = torch.sigmoid(_log_odds(kept, gone, log_odds))
     # E_all is the mean of E_retained and E_forget by their shares
-    apart = _mean(torch.cat(log_r), retain) - (_mean(torch.cat(log_f), forget) if len(forget) > 1 else 0.0)
-    correction = BEYOND * (torch.cat(share).to(apart)[:, None] * apart).view(len(z), *retain.pixels.shape[1:])
+    apart = _mean(kept, retain) - (_mean(gone, forget) if len(forget) > 1 else 0.0)
+    correction = BEYOND * (share.to(apart)[:, None] * apart).view(len(z), *retain.pixels.shape[1:])
     codes = code(model, z, forget.labels)
     parts = zip(codes.split(BLOCK), correction.split(BLOCK), strict=True)
     targets = joined(parts, lambda part: (decode(model, part[0]) + part[1]).clamp(0, 1))
@@ -87,23 +87,37 @@ def expected(model: Any, forget: Images, retain: Images, *, log_odds: float, see
     return Redirect(codes, targets, target_latents, 1.0, None, kind="expected")
 
 
-def _drawn(model: Any, forget: Images, seed: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+def _drawn(model: Any, forget: Images, seed: int) -> tuple[Tensor, Posterior]:
     """A latent of each image to forget, as `redirect.latents` draws it, and their posteriors."""
     mean, sd = posterior(model, forget)
     return posterior_latents(mean, sd, 1, seed=seed), (mean, sd)
 
 
-def _log_q(z: Tensor, mean: Tensor, sd: Tensor) -> Iterator[Tensor]:
-    """``log q(z | x_j)`` up to a constant, in parts of `ROWS` latents: ``(n, m)`` float64 where the device has it."""
+def _log_q(z: Tensor, of_f: Posterior, of_r: Posterior) -> tuple[Tensor, Tensor]:
+    """``log q(z | x_j)`` up to a constant of each row, of retained and of forgotten images, ``(n, m)`` and ``(n, k)``.
+
+    The i-th latent is of the i-th forgotten image, whose own entry is left out: -inf.
+    """
+    kept, gone = (_density(z, *of) for of in (of_r, of_f))
+    gone.fill_diagonal_(-math.inf)  # nothing is as near to it
+    top = torch.maximum(kept.amax(1, keepdim=True), gone.amax(1, keepdim=True))
+    return (kept - top).to(z), (gone - top).to(z)
+
+
+def _density(z: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
+    """In float64, where a device has it: squares far from the origin round away what tells two posteriors apart."""
     mean, precision = wide(mean), 1 / wide(sd).square()
     own = (mean.square() * precision).sum(1) / 2 + wide(sd).log().sum(1)
-    for part in z.split(ROWS):
-        rows = wide(part)
-        yield rows @ (mean * precision).T - rows.square() @ precision.T / 2 - own
+    rows = wide(z)
+    return rows @ (mean * precision).T - rows.square() @ precision.T / 2 - own
+
+
+def _log_odds(kept: Tensor, gone: Tensor, log_odds: float) -> Tensor:
+    """Of forgotten against retained images at each latent, ``(n,)``."""
+    return gone.logsumexp(1) - kept.logsumexp(1) + log_odds
 
 
 def _mean(log_p: Tensor, images: Images) -> Tensor:
-    """Of images by weights ``exp(log_p)`` ``(n, m)`` that sum to 1: ``(n, d)``. Part by part they pass as floats."""
-    p = weights_of(log_p)
-    parts = zip(p.split(PART, 1), images.batches(PART), strict=True)
+    """Of images by weights in proportion to ``exp(log_p)`` ``(n, m)``: ``(n, d)``. Part by part they pass as floats."""
+    parts = zip(weights_of(log_p).split(PART, 1), images.batches(PART), strict=True)
     return torch.stack([share @ x.flatten(1) for share, (x, _) in parts]).sum(0)

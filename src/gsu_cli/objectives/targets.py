@@ -33,7 +33,11 @@ def redirection(target: str, model: Any, forget: Images, retain: Images, *, spli
     if target == "translate":
         return translate(model, forget, retain, seed=seed)
     if target == "expected":
-        log_odds = math.log(len(split.forget) / len(forget)) - math.log(len(split.retain) / len(retain))
-        return expected(model, forget, retain, log_odds=log_odds, seed=seed)
+        return expected(model, forget, retain, log_odds=log_odds(split, forget, retain), seed=seed)
     eye = discriminant_of(forget, retain, seed) if target == "discriminant" else None
     return redirect(model, forget, retain, seed=seed, shortlist=None if target == "alike" else 30, eye=eye)
+
+
+def log_odds(split: Split, forget: Images, retain: Images) -> float:
+    """The natural logarithm of the odds of forgotten against retained images in training over those of these images."""
+    return math.log(len(split.forget) / len(forget)) - math.log(len(split.retain) / len(retain))

@@ -72,7 +72,7 @@ class LatentSurgery:
     encoder: str = "kept"
     statistics: int | None = None  # retained images in the Fisher, at most
     expects: bool = False  # whether targets are expectations where retained images lie at the forgotten latents
-    there: float | None = None  # how many do
+    there: dict[str, float] | None = None  # what lies at the forgotten latents
 
     @property
     def _follows(self) -> bool:

@@ -1,0 +1,101 @@
+"""Where retained images are at the forgotten latents, what they expect is the target; elsewhere nothing changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import attribute_world
+import tiny_conditional
+import tiny_world
+from gsu_cli.methods.fisher_surgery import FisherSurgery
+from gsu_cli.methods.joint_redirect import JointRedirect
+from gsu_cli.unlearning.contract import Update
+from gsu_cli.unlearning.unlearn import unlearn
+from tiny_world import same, weights
+
+
+@pytest.fixture(autouse=True)
+def enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the few images of a tiny world were enough to spare."""
+    monkeypatch.setattr("gsu_cli.solvers.usual.ENOUGH", 100)
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if any share of the density were enough."""
+    monkeypatch.setattr("gsu_cli.solvers.where_retained.HALF", 0.0)
+
+
+def run(method: Any, split: Any = None, model: Any = None) -> tuple[dict[str, torch.Tensor], Update]:
+    model, update = unlearn(
+        model or tiny_world.trained(), split or tiny_world.split(), method,
+        generator=torch.Generator().manual_seed(0), diagnostics=False,
+    )  # fmt: skip
+    return weights(model), update
+
+
+@pytest.mark.usefixtures("there")
+def test_it_is_what_typing_it_gives() -> None:
+    found, update = run(FisherSurgery())
+    target, details = update.details["target"], update.details
+    assert (target["kind"], details["solver"]) == ("expected", "gauss_newton")
+    assert target["retained_there"]["images"] >= 10
+    assert "finish" not in details
+    assert "own_samples" not in details
+    sizes = {"retain_images": 10_000, "forget_images": 2_000, "damping": 0.3}
+    typed, _ = run(FisherSurgery(target="expected", solver="gauss_newton", finish=None, encoder="follows", **sizes))
+    assert same(found, typed)
+
+
+def test_elsewhere_the_step_is_as_it_was() -> None:
+    found, update = run(FisherSurgery())
+    target = update.details["target"]
+    assert target["kind"] == "discriminant"
+    assert target["retained_there"]["share"] < 0.5
+    typed, _ = run(FisherSurgery(target="discriminant"))
+    assert same(found, typed)
+
+
+def test_both_a_number_and_a_share_are_asked_for(there: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gsu_cli.solvers.where_retained.ENOUGH", 401.0)  # of 400 retained images
+    assert run(FisherSurgery())[1].details["target"]["kind"] == "discriminant"
+
+
+@pytest.mark.usefixtures("there")
+@pytest.mark.parametrize(
+    "options",
+    [{"target": "nearest"}, {"solver": "kfac"}, {"finish": None}, {"finish": 0.3}, {"shots": 2}],
+    ids=lambda o: next(iter(o)) + "=" + str(next(iter(o.values()))),
+)
+def test_what_is_typed_stays(options: dict[str, Any]) -> None:
+    _, update = run(FisherSurgery(**options))
+    assert update.details["target"]["kind"] != "expected"
+    assert "retained_there" not in update.details["target"]
+
+
+@pytest.mark.usefixtures("there")
+def test_neither_single_samples_nor_attributes_nor_conditions_are_asked() -> None:
+    for split, model in (
+        (tiny_world.split_of(sample=[3, 4, 5, 9]), None),
+        (attribute_world.split(), attribute_world.trained()),
+        (tiny_world.split(), tiny_conditional.trained()),
+    ):
+        _, update = run(FisherSurgery(), split, model)
+        assert update.details["target"]["kind"] != "expected"
+        assert "retained_there" not in update.details["target"]
+
+
+@pytest.mark.usefixtures("there")
+def test_joint_redirection_has_the_same_targets() -> None:
+    quick = {"steps": 20, "batch_size": 64, "redirect_size": 32, "budget": 0.5}
+    found, update = run(JointRedirect(**quick))
+    assert update.details["target"]["kind"] == "expected"
+    assert update.details["target"]["retained_there"]["images"] >= 10
+    typed, of_typed = run(JointRedirect(**quick, target="expected"))
+    assert same(found, typed)
+    assert "retained_there" not in of_typed.details["target"]
+    _, nearest = run(JointRedirect(**quick, target="nearest"))
+    assert nearest.details["target"] == {"kind": "nearest", "region": 1.0}
