@@ -72,16 +72,17 @@ class FisherSurgery:
         ekfac: EK-FAC's eigenvalues, from a second pass over the statistics' images.
         target: what comes instead: "nearest", what is generated at a near retained latent; "discriminant", the same
             where a discriminant of training images sees nothing of what is to be forgotten (see `objectives.redirect`);
+            "expected", what retained images show there (see `objectives.expected`);
             "alike", at the retained latent with the most similar image; "translate", at the same latent moved to where
             the attribute is not; "local", the same with the attribute's place filled from what is most alike elsewhere
-            (see `objectives.local`); "auto", local for attributes, discriminant for classes where the last layer is
-            refitted, else nearest.
+            (see `objectives.local`); "auto", local for attributes, for classes expected where retained images lie at
+            their latents (see `solvers.where_retained`), discriminant where the last layer is refitted, else nearest.
         solver: "kfac", the direction in the geometry of the Kronecker factors, one per damping; "gauss_newton", the
             exact problem, preconditioned with the first damping; "least_squares", one layer refitted in closed form;
             "chosen", of all these and Newton's ascent, or of the refits of an attribute, the one and the length after
             which the model's own samples show least of it (see `solvers.own_choice`); "auto", "least_squares" for
-            attributes, else "gauss_newton" for a decoder with convolutions, else "kfac", and after one step with a
-            refit of the last layer Newton's ascent where own samples show that it leaves far less (see
+            attributes, else "gauss_newton" for convolutions and for expected targets, else "kfac", and after one
+            step with a refit of the last layer Newton's ascent where own samples show that it leaves far less (see
             `solvers.second_look`).
         iterations: of conjugate gradients, for "gauss_newton".
         curvature_images: retained ones, at most, for its products, and half as many of those to forget.
