@@ -20,7 +20,7 @@ def redirection(target: str, model: Any, forget: Images, retain: Images, *, spli
     """The redirect loss whose targets are called ``target``.
 
     Args:
-        target: one of `TARGETS`; "auto" is "local" for attributes, else "nearest" (a class: see `solvers.where_retained`).
+        target: one of `TARGETS`; "auto" is "local" for attributes, else "nearest".
         model: the original.
         forget, retain: training images.
         split: that they are of.
