@@ -12,6 +12,7 @@ import tiny_conditional
 import tiny_world
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.joint_redirect import JointRedirect
+from gsu_cli.solvers.where_retained import asked
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
@@ -99,3 +100,11 @@ def test_joint_redirection_has_the_same_targets() -> None:
     assert "retained_there" not in of_typed.details["target"]
     _, nearest = run(JointRedirect(**quick, target="nearest"))
     assert nearest.details["target"] == {"kind": "nearest", "region": 1.0}
+
+
+def test_images_of_the_budget_are_in_no_expectation() -> None:
+    """Else the budget spends more on held-out images than on its own."""
+    retain = tiny_world.split().dataset.train[tiny_world.split().retain]
+    assert torch.equal(asked("expected", retain, 150).pixels, retain.pixels[150:])
+    assert asked("discriminant", retain, 150) is retain
+    assert asked("expected", retain, 400) is retain

@@ -33,7 +33,7 @@ from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import TARGETS, redirection
 from gsu_cli.run.seeds import generator
 from gsu_cli.solvers.step_problem import relative_increase
-from gsu_cli.solvers.where_retained import target_there
+from gsu_cli.solvers.where_retained import asked, target_there
 from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.taps import eval_mode
 from gsu_cli.surgery.vectors import Vector, add_scaled
@@ -116,14 +116,14 @@ class JointRedirect:
         with task.stage("objective"):
             counts, seed = Cost(), task.stream("redirect")
             target, told = target_there(task, self.target, forget, retain)
+            among = asked(target, retain, self.budget_images)
 
             def redirected() -> Redirect:
-                goal = redirection(target, model, forget, retain, split=split, seed=seed)
-                counts.generated = len(retain) + len(forget) + (0 if goal.eye is None else goal.eye.n)
+                goal = redirection(target, model, forget, among, split=split, seed=seed)
+                counts.generated = len(among) + len(forget) + (0 if goal.eye is None else goal.eye.n)
                 return goal
 
-            options = {"target": target, "retain": len(retain), "forget": len(forget)}
-            goal = task.shared.once("goal", redirected, counts, **options)
+            goal = task.shared.once("goal", redirected, counts, target=target, retain=len(among), forget=len(forget))
             cost = frozen_elbo(model, first(retain, self.budget_images), seed=task.stream("budget"))
             some = first(forget, CHECK_IMAGES)
             check = frozen_elbo(model, some, seed=task.stream("check forget"), what="the forget loss")

@@ -34,7 +34,7 @@ from gsu_cli.solvers.second_look import SecondLook
 from gsu_cli.solvers.spared import spared_by, stay_images
 from gsu_cli.solvers.step_problem import TOLERANCE, Bound, StepProblem, relative_increase
 from gsu_cli.solvers.unseen import kind_of, unbounded
-from gsu_cli.solvers.where_retained import where_retained
+from gsu_cli.solvers.where_retained import asked, where_retained
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
@@ -94,12 +94,12 @@ class LatentSurgery:
     def _of(self, task: Task, forget: Images, retain: Images) -> Stepped:
         model, split = task.model, task.split
         with task.stage("objective"):
-            goal = goal_of(task, self.target, forget, retain)
             solver = chosen_solver(model, split, self.solver, self.layers)
             ways = directions(model, split, solver, self.layers)
             times = REFIT_BUDGET_LATENTS if "least_squares" in ways else 1
             others = self.finish is not None or self._follows
             trial = first(retain, with_others(task, self.budget_images) if others else self.budget_images)
+            goal = goal_of(task, self.target, forget, asked(self.target, retain, len(trial)))
             cost = frozen_elbo(model, trial, seed=task.stream("budget"), latents=times)
             # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
             n = min(CHECK_IMAGES, max(CHECK_VALUES // math.prod(split.dataset.shape), 100)) // (1 + self._follows)

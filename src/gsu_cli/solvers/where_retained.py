@@ -39,6 +39,19 @@ def target_there(task: Task, target: str, forget: Images, retain: Images) -> tup
     return "expected" if enough else target, {"retained_there": there}
 
 
+def asked(target: str, retain: Images, used: int) -> Images:
+    """Retained images that targets are chosen among or, if expected, are means of: then not those of the budget.
+
+    It would not see what the rest pays: a mean is nearest to the images that are in it.
+
+    Args:
+        target: one of `objectives.targets.TARGETS`.
+        retain: training images, the budget's ``used`` first; where there are no others, all of them are asked.
+        used: of the budget.
+    """
+    return retain[used:] if target == "expected" and len(retain) > used else retain
+
+
 def where_retained(surgery: LatentSurgery, task: Task, forget: Images, retain: Images) -> LatentSurgery:
     """``surgery``, or what is done instead where retained images are at the forgotten latents.
 
