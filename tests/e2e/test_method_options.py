@@ -37,6 +37,7 @@ LINES = {
         "bound=auto encoder=kept",
         "solver=auto target=local damping=1.0",
         "target=discriminant finish=0.5",
+        "target=expected solver=gauss_newton",
         "target=auto",
     ],
     "gradient_surgery": [
@@ -52,6 +53,7 @@ LINES = {
         "steps=60 log_every=2 budget=0.5 target=translate",
         "steps=60 log_every=2 budget=0.5 target=local",
         "steps=60 log_every=2 budget=0.5 target=discriminant",
+        "steps=60 log_every=2 budget=0.5 target=expected",
         "steps=60 log_every=2 budget=0.5 target=auto",
     ],
     "moon": [

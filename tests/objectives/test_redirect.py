@@ -138,7 +138,7 @@ def test_an_eye_that_sees_it_everywhere_leaves_the_images_in_which_it_sees_least
 
 
 def test_the_discriminant_of_training_images_is_such_an_eye(model, parts):
-    goal = redirection("discriminant", model, *parts, of_attribute=False, seed=0)
+    goal = redirection("discriminant", model, *parts, split=tiny_world.split(), seed=0)
     assert goal.kind == "discriminant"
     seen = discriminant_of(*parts, 0).shows(goal.targets)
     assert not seen.any()

@@ -52,7 +52,7 @@ def retained_there(model: Any, forget: Images, retain: Images, *, log_odds: floa
         ``images``: how many retained ones are there, effectively, ``1 / sum_j p_j^2``. ``share``: of the density that
         training images have there, that of the retained ones.
     """
-    z, of_f = _drawn(model, forget, seed)
+    z, of_f = _latents(model, forget, seed)
     kept, gone = _log_q(z[:ASKED], of_f, posterior(model, retain))
     p, odds = kept.softmax(1), _log_odds(kept, gone, log_odds)
     return {"images": float((1 / p.square().sum(1)).median()), "share": float(torch.sigmoid(-odds).median())}
@@ -73,7 +73,7 @@ def expected(model: Any, forget: Images, retain: Images, *, log_odds: float, see
         UsageError: the model has no latents to redirect.
     """
     check_latents(model)
-    z, of_f = _drawn(model, forget, seed)
+    z, of_f = _latents(model, forget, seed)
     kept, gone = _log_q(z, of_f, posterior(model, retain))
     share = torch.sigmoid(_log_odds(kept, gone, log_odds))
     # E_all is the mean of E_retained and E_forget by their shares
@@ -87,8 +87,8 @@ def expected(model: Any, forget: Images, retain: Images, *, log_odds: float, see
     return Redirect(codes, targets, target_latents, 1.0, None, kind="expected")
 
 
-def _drawn(model: Any, forget: Images, seed: int) -> tuple[Tensor, Posterior]:
-    """A latent of each image to forget, as `redirect.latents` draws it, and their posteriors."""
+def _latents(model: Any, forget: Images, seed: int) -> tuple[Tensor, Posterior]:
+    """A latent of each image to forget, the same as of `redirect.latents`, and their posteriors."""
     mean, sd = posterior(model, forget)
     return posterior_latents(mean, sd, 1, seed=seed), (mean, sd)
 

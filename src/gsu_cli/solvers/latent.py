@@ -89,7 +89,8 @@ class LatentSurgery:
 
     def _steps(self, task: Task) -> Stepped:
         retain, forget = redirect_images(task, self.retain_images, self.forget_images)
-        return where_retained(self, task, forget, retain)._of(task, forget, retain)
+        instead = where_retained(task, forget, retain) if self.expects else {}
+        return replace(self, **instead)._of(task, forget, retain)
 
     def _of(self, task: Task, forget: Images, retain: Images) -> Stepped:
         model, split = task.model, task.split

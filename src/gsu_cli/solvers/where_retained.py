@@ -8,17 +8,13 @@ there. docs/design/031-expected-targets.md has the numbers.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gsu_cli.data.base import Images
 from gsu_cli.objectives.expected import retained_there
 from gsu_cli.objectives.targets import log_odds
 from gsu_cli.solvers.usual import AUTO, expects
 from gsu_cli.unlearning.contract import Task
-
-if TYPE_CHECKING:
-    from gsu_cli.solvers.latent import LatentSurgery
 
 ENOUGH, HALF = 10.0, 0.5  # retained images at a forgotten latent, effectively, and their share of the density there
 
@@ -52,17 +48,14 @@ def asked(target: str, retain: Images, used: int) -> Images:
     return retain[used:] if target == "expected" and len(retain) > used else retain
 
 
-def where_retained(surgery: LatentSurgery, task: Task, forget: Images, retain: Images) -> LatentSurgery:
-    """``surgery``, or what is done instead where retained images are at the forgotten latents.
+def where_retained(task: Task, forget: Images, retain: Images) -> dict[str, Any]:
+    """Options of `solvers.latent.LatentSurgery` that are others where retained images are at the forgotten latents.
 
     Args:
-        surgery: of which `expects` says whether to look.
-        task: of the run.
+        task: of one step, of which nothing is typed.
         forget, retain: training images, in random order.
     """
-    if not surgery.expects:
-        return surgery
     with task.stage("objective"):
         target, told = target_there(task, AUTO, forget, retain)
-    surgery = replace(surgery, there=told["retained_there"])
-    return replace(surgery, target=target, solver="gauss_newton", finish=None) if target != AUTO else surgery
+    instead = {"target": target, "solver": "gauss_newton", "finish": None} if target != AUTO else {}
+    return {"there": told["retained_there"], **instead}
