@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,3 +117,10 @@ def test_an_image_alone_has_nothing_to_be_corrected(parts: tuple[Images, Images]
     model = tiny_world.trained()
     goal = expected(model, forget[:1], retain, log_odds=0.0, seed=0)
     assert torch.equal(goal.targets, decode(model, goal.latents))
+
+
+def test_it_counts_what_passed_the_model(parts: tuple[Images, Images]) -> None:
+    forget, retain = parts
+    goal = expected(tiny_world.trained(), forget, retain, log_odds=0.0, seed=0)
+    assert goal.made(len(retain)) == 2 * 40  # decoded at their latents, and the targets encoded
+    assert replace(goal, kind="nearest").made(len(retain)) == 90 + 40

@@ -120,7 +120,7 @@ class JointRedirect:
 
             def redirected() -> Redirect:
                 goal = redirection(target, model, forget, among, split=split, seed=seed)
-                counts.generated = len(among) + len(forget) + (0 if goal.eye is None else goal.eye.n)
+                counts.generated = goal.made(len(among))
                 return goal
 
             goal = task.shared.once("goal", redirected, counts, target=target, retain=len(among), forget=len(forget))

@@ -78,6 +78,12 @@ class Redirect:
         known = self.target_latents if self.kind == "local" and not conditions_of(model) else None
         return retained_share(model, self.targets, forget, retain, means=known)
 
+    def made(self, retain: int) -> int:
+        """Images that passed the decoder, an encoder or an eye for the targets, of ``retain`` retained ones."""
+        if self.kind == "expected":
+            return 2 * len(self.latents)
+        return retain + len(self.latents) + (0 if self.eye is None else self.eye.n)
+
     def facts(self, model: Any, forget: Images, retain: Images) -> dict[str, Any]:
         """What the record says of the targets."""
         return {"kind": self.kind, "retained": self.retained(model, forget, retain), "region": self.region}

@@ -60,8 +60,7 @@ def goal_of(task: Task, target: str, forget: Images, retain: Images) -> Redirect
 
     def redirected() -> Redirect:
         goal = redirection(target, task.model, forget, retain, split=task.split, seed=task.stream("redirect"))
-        counts.generated = counts.forward = len(retain) + len(forget)
-        counts.generated += 0 if goal.eye is None else goal.eye.n
+        counts.forward, counts.generated = len(retain) + len(forget), goal.made(len(retain))
         return goal
 
     return task.shared.once("goal", redirected, counts, target=target, retain=len(retain), forget=len(forget))

@@ -78,7 +78,7 @@ def counted(
     forget: int,
     budget: int,
     curvature: int,
-    samples: int = 0,
+    generated: int,
     level: int = 0,
     at_targets: int = 0,
     measured: int | None = None,
@@ -92,7 +92,7 @@ def counted(
         log: of the steps.
         retain, forget, budget: images of each kind.
         curvature: retained images for products, at most.
-        samples: own ones that a choice looked at, and what it was fitted to.
+        generated: images that targets were made of, own samples that were looked at, and what a choice was fitted to.
         level: whose Fisher told at which loss of the forgotten images to end.
         at_targets: images to forget whose redirect loss was known when their targets were made.
         measured, spared: retained images in the Fisher, and whose gradient is spared; None: all, and the budget's.
@@ -104,7 +104,7 @@ def counted(
         double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much
         gradients=method.shots * ((2 if "ascent" in ways else 1) * forget + spared) if gradients else 0,
         fisher=method.shots * measured * (2 if method.ekfac else 1) + level if gradients else 0,
-        generated=retain + forget + samples,  # generated images among which targets are chosen
+        generated=generated,
         forward=retain
         + forget
         + budget * sum(c["evaluations"] for c in log)

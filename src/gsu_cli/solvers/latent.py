@@ -161,7 +161,7 @@ class LatentSurgery:
         if not self._follows:  # else they will be of another encoder
             update.realised = {part: loss.mean(now) - before[part] for part, loss in checks.items()}
         drifted = None if drift is None else drift.facts(now)
-        images = sum(own.images for own in (share, drift) if own is not None) + (0 if goal.eye is None else goal.eye.n)
+        images = sum(own.images for own in (share, drift) if own is not None) + goal.made(len(retain))
         images += 0 if second is None else second.share.looks * SAMPLES
         seen = len(checks["forget"])
         told_there = {} if self.there is None else {"retained_there": self.there}
@@ -182,7 +182,7 @@ class LatentSurgery:
                 forget=len(forget),
                 budget=len(cost),
                 curvature=self._curvature_images(ways),
-                samples=images,
+                generated=images,
                 at_targets=0 if at_targets is None else len(at_targets),
                 level=level.images if level is not None and (level.ends or self._follows) else 0,  # else a note
                 measured=None if self.statistics is None else min(len(retain), self.statistics),
