@@ -36,7 +36,7 @@ def test_one_failing_cell(in_process: Run, tmp_path: Path, batch: str) -> None:
     code, out, err = in_process(*line)
     assert code == 1
     assert out == "sweep of 5 cells\n"
-    assert "gsu: cell dataset=mnist,do=bad_data: `dataset.path` must hold images; found nothing." in err
+    assert "gsu: cell do=bad_data: `dataset.path` must hold images; found nothing." in err
     assert "Traceback" in err, "the defect"
     assert err.splitlines()[-1].startswith(
         "gsu: 3 cells of the sweep failed. See .hydra/error.txt in each cell's folder below outputs/"

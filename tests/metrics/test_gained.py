@@ -160,4 +160,6 @@ def test_variety() -> None:
     assert row.low < row.value < row.high
     black = Variety()(EvaluatedModel("unlearned", torch.zeros_like(pixels)), context)[0]
     assert (black.value, black.low, black.high) == (0.0, 0.0, 0.0)
+    two = Variety()(EvaluatedModel("unlearned", pixels[:2]), context)[0]
+    assert (two.low, two.high) == (None, None), "two lie equally far from their mean, whatever they are"
     assert Variety()(EvaluatedModel("data", pixels[:0]), context)[0].value is None

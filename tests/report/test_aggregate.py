@@ -136,6 +136,11 @@ def test_failed_runs_are_counted_and_never_averaged():
     assert failed.note == "forget.class=2 failed: NonFiniteError: boom"
 
 
+def test_one_run_that_failed_needs_no_name_beside_its_row():
+    (failed,) = column(aggregate([run(2, status="failed", error="boom")], ["forget"]), "failed")
+    assert failed.note == "a run failed: boom"
+
+
 def test_runs_that_failed_alike_share_one_reason():
     broken = [run(c, status="failed", error=e) for c, e in ((2, "no checkpoint"), (3, "boom"), (4, "no checkpoint"))]
     (failed,) = column(aggregate([run(1), *broken], ["method"]), "failed")

@@ -104,10 +104,24 @@ def test_shares_of_few_say_of_how_many() -> None:
                                                                  ["forget"]).rows for c in row)  # fmt: skip
 
 
+@pytest.mark.parametrize("width", range(44, 64))
+def test_no_title_and_no_number_is_cut(width: int) -> None:
+    found = [replace(m, label="ratio in reconstructions") for m in of(4)]
+    shown = Console(record=True, width=width, file=io.StringIO())
+    closing(replace(run(1), measurements=found), "here", shown)
+    text = shown.export_text()
+    assert "…" not in text
+    assert "reconstructions" in text
+
+
 def test_what_a_metric_says_of_its_number_stands_below_every_table() -> None:
     told = "of 4 images in 16 features, so far too high"
     record = replace(run(1), measurements=of(400, detail=told))
     assert f"feature ratio (CNN): {told}" in sentences(record)
+    real = replace(record.measurements[0], subject="data", detail="of 3 images")
+    assert not any(
+        "of 3 images" in line for line in sentences(replace(record, measurements=[*record.measurements, real]))
+    )
     assert any(told in cell.note for row in aggregate([record], ["forget"]).rows for cell in row)
 
 

@@ -15,6 +15,8 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from gsu_cli.cli.app import App
+from gsu_cli.cli.error_messages import explain
 from gsu_cli.errors import CheckpointError, GsuError, OutputError
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
@@ -183,6 +185,22 @@ def test_files_of_another_kind(tmp_path: Path, content: bytes, what: str) -> Non
 def test_arrays_of_numpy_are_no_pickle(tmp_path: Path, save: Callable[..., None]) -> None:
     save(tmp_path / "x.npz", train_images=np.zeros(3))
     assert "found arrays of NumPy, which are no weights of a model: " in refused(tmp_path / "x.npz")
+
+
+def test_a_file_that_may_not_be_read_is_there(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """safetensors says "No such file" of it. Root may read everything, so both are told what others are told."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
+
+    monkeypatch.setattr("gsu_cli.run.tensor_files.safe_open", refuse)
+    with pytest.raises(CheckpointError, match="No such file"):
+        read_tensors(file)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(PermissionError) as raised:
+        read_tensors(file)
+    said = explain(raised.value, App()).sentence
+    assert said.startswith(f"gsu must be allowed to use every file and folder it is given; found {file} (Permission")
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -82,7 +82,9 @@ class Task:
             raise memory_error(error, plain if isinstance(plain, dict) else None) from error  # type: ignore[arg-type]
 
     def _report_cell(self, error: Exception) -> None:
-        complain(error, self.app, where=f"cell {HydraConfig.get().job.override_dirname or 'without overrides'}")
+        words = list(HydraConfig.get().overrides.task)
+        varied = [word for word in words if word not in self.app.overrides] or words  # what not all cells share
+        complain(error, self.app, where=f"cell {' '.join(varied) or 'without overrides'}")
         ours = HydraConfig.get()
         folder = Path(ours.runtime.output_dir) / ".hydra"
         if isinstance(error, NotApplicableError) and (folder.parent / FILE).exists():

@@ -27,4 +27,6 @@ class Variety:
         parts = [(chunk.double() - mean).flatten(1).square().mean(1) for chunk in pixels.split(500)]
         squared = SPREAD.mean(subject, torch.cat(parts), least=0.0)
         value, low, high = (None if x is None else math.sqrt(x) for x in (squared.value, squared.low, squared.high))
+        if len(pixels) == 2:  # both lie equally far from their mean: that spread says nothing
+            low = high = None
         return [replace(squared, value=value, low=low, high=high)]

@@ -95,7 +95,7 @@ def _worst(extreme: Extreme | None, form: Form) -> Cell:
 def _failures(g: Group) -> str:
     """What went wrong, each reason once, behind the runs that share it; of what was not run, how many."""
     failed = [r for r in g.failed if r.error != NOT_RUN]
-    names = labels([*failed, *g.done])
+    names = labels([*failed, *g.done]) if len(failed) + len(g.done) > 1 else [""]  # the row says which it is
     said: dict[str, list[str]] = {}
     for name, record in zip(names, failed, strict=False):
         error = (record.error or "no error was noted; killed, or still at work").splitlines()[0]

@@ -75,8 +75,9 @@ def _rough(record: Record) -> str:
 def beside(record: Record) -> list[str]:
     """What must be known of numbers of the closing table, once for all models of which it is the same."""
     told = [m for m in record.measurements if m.place in ("lead", "table") and m.detail and m.value is not None]
-    called = titles(told, record)
-    return list(dict.fromkeys(f"{called[m.name, m.judge]}: {m.detail}" for m in told))
+    models = [m for m in told if m.subject != "data"] or told
+    called = titles(models, record)
+    return list(dict.fromkeys(f"{called[m.name, m.judge]}: {m.detail}" for m in models))
 
 
 def retained(record: Record) -> list[str]:
@@ -268,7 +269,8 @@ def render(record: Record, folder: object, console: Console, said: Container[str
             cells.append(Text(str(row.change), style=COLOURS[row.verdict()]) if row.change else Text("-"))
         lines.append((row.title, cells))
     widths = [max(len(head), *(len(cells[i]) for _, cells in lines), 0) for i, head in enumerate(heads)]
-    narrow = console.width < LABEL + sum(widths) + 3 * len(widths)
+    label = max([LABEL, *(len(word) for title, _ in lines for word in title.split())])
+    narrow = console.width < label + sum(widths) + 3 * len(widths) + 2  # three between columns, one at each edge
     table = _stacked(heads, lines, widths) if narrow else _side_by_side(heads, lines)
     notes = [Text(f"NOTE  {note}", style="bold yellow") for note in record.notes if note not in said]
     tail = [Text(line, style="dim") for line in sentences(record)[len(record.notes) :] if line not in said]
@@ -285,11 +287,10 @@ def summary_markdown(record: Record) -> str:
     head = headline(record) if record.split else f"{record.verb} of {record.inputs.get('dataset', {}).get('name', '')}"
     items = [f"- {line}" for line in sentences(record)]
     n = len(record.notes)
-    notes = [*items[:n], ""] if n else []
     lines = [
         f"# {head}",
         "",
-        *notes,
+        *([*items[:n], ""] if n else []),
         f"`{' '.join(record.command)}`",
         "",
         *([markdown(record)] if rows(record) else []),

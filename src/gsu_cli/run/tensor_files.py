@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -55,12 +57,14 @@ def broken(tensors: Mapping[str, Tensor], parameters: Collection[str]) -> str | 
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The ``gsu`` metadata and the tensors of a file, nothing verified but the format."""
+    """The ``gsu`` metadata and the tensors of a file, nothing verified but the format; PermissionError as it comes."""
     try:
         with safe_open(path, framework="pt") as f:
             text = (f.metadata() or {}).get("gsu")
             tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118  # safe_open is no mapping
     except (SafetensorError, OSError, ValueError) as e:
+        if path.exists() and not os.access(path, os.R_OK):  # safetensors says that there is none
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from e
         raise CheckpointError(
             "a checkpoint must be a whole safetensors file",
             found=described(path, e),
