@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gsu_cli.data.celeba_files import ATTRIBUTES as CELEBA
@@ -33,9 +34,9 @@ def hint(path: Path, *, besides: str, named: str = "") -> str:
     """
     try:
         seen: dict[str, Path] = {}
-        for file in _files(path):
+        for file in _files(path, named):
             kind = kind_of(file)
-            if kind is not None and named in file.name:
+            if kind is not None:
                 seen.setdefault(kind, file)
     except OSError:
         return ""
@@ -65,19 +66,26 @@ def kind_of(file: Path) -> str | None:
     return "archive" if name.endswith(ARCHIVES) else None
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """``path``, or the files in it and in folders to a depth of three."""
+def _files(path: Path, named: str) -> Iterator[Path]:
+    """``path``, or the files in it and in folders to a depth of three, with these letters in their names."""
     if path.is_file():
-        yield path
+        if named in path.name:
+            yield path
         return
     left, folders = MOST, [(path, 0)]
     while folders:
         folder, depth = folders.pop(0)
-        for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if left == 0:
-                return
-            left -= 1
-            if entry.is_dir() and depth < 3 and not entry.name.startswith("."):
-                folders.append((entry, depth + 1))
-            elif entry.is_file():
-                yield entry
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name) if folder.is_dir() else []
+        for entry in entries[:left]:  # without asking the disk for each: a cache holds thousands
+            if _is(entry, entry.is_dir, os.path.isdir) and depth < 3 and not entry.name.startswith("."):
+                folders.append((Path(entry.path), depth + 1))
+            elif named in entry.name and _is(entry, entry.is_file, os.path.isfile):
+                yield Path(entry.path)
+        left -= len(entries)
+        if left <= 0:
+            return
+
+
+def _is(entry: os.DirEntry[str], known: Callable[..., bool], asked: Callable[[str], bool]) -> bool:
+    """Of a link what it leads to; one that leads nowhere is neither."""
+    return asked(entry.path) if entry.is_symlink() else known(follow_symlinks=False)
