@@ -9,8 +9,10 @@ LONGEST = (
     "e2e/test_audit.py", "conf/test_configs.py", "models/test_unet2d.py", "solvers/test_own_drift.py",
     "training/test_training.py", "unlearning/test_shared.py", "docs/test_results.py", "audit/test_influence.py",
     "ranks/test_same_for_every_number.py", "docs/test_own_model.py", "e2e/test_demo.py", "e2e/test_bad_input.py",
+    "models/test_libraries.py", "solvers/test_denoiser_surgery.py", "solvers/test_leverage_denoiser.py",
     "e2e/test_reproduce.py", "conf/test_settings.py", "data/test_avatars.py", "cli/test_sweeps.py",
     "cli/test_signals.py", "cli/test_launchers.py", "cli/test_startup.py", "cli/test_folders.py",
+    "methods/test_baselines.py", "solvers/test_pilot.py", "training/test_precision.py",
 )  # fmt: skip
 """Of five seconds of CPU and more, by what they took once; others follow as they were collected."""
 

@@ -11,6 +11,7 @@ import torch
 import tiny_world
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.gan.dcgan import Dcgan
+from gsu_cli.surgery.uncompiled import Adam
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from made_once import once
@@ -44,7 +45,7 @@ def _taught() -> Dcgan:
     classes = list(tiny_world.NAMES)
     pools = [data.floats((data.labels == c).nonzero()[:40, 0]).mean(0) for c in classes]
     g = torch.Generator().manual_seed(1)
-    optimiser = torch.optim.Adam(model.network.parameters(), lr=1e-2)
+    optimiser = Adam(model.network.parameters(), lr=1e-2)
     for _ in range(250):
         z = torch.randn(100, model.latent_dim, generator=g)
         sector = ((torch.atan2(z[:, 1], z[:, 0]) / math.pi + 1) * 1.5).long().clamp(max=2)

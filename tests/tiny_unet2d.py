@@ -13,6 +13,7 @@ from e2e_world import SIZE, strokes
 from gsu_cli.models.diffusion.unet2d import Unet2d
 from gsu_cli.run.import_weights import load_into, read_foreign
 from gsu_cli.run.weight_files import find_weights
+from gsu_cli.surgery.uncompiled import Adam
 from later import Later
 
 diffusers = Later("diffusers")  # a second
@@ -69,7 +70,7 @@ def trained_network() -> Any:
     torch.manual_seed(0)
     net, scheduler = diffusers.UNet2DModel(**NET), diffusers.DDPMScheduler(**NOISE | FEWER)
     x = 2 * (strokes(180, 1)[0].float() / 255)[:, None] - 1
-    optimiser = torch.optim.Adam(net.parameters(), 5e-3)
+    optimiser = Adam(net.parameters(), 5e-3)
     for step in range(60):
         part = x[step % 3 * 60 :][:60]
         eps, t = torch.randn_like(part), torch.randint(FEWER["num_train_timesteps"], (60,))

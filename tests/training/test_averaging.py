@@ -12,6 +12,7 @@ from torch import nn
 import tiny_diffusion
 import tiny_world
 from gsu_cli.errors import CheckpointError
+from gsu_cli.surgery.uncompiled import AdamW
 from gsu_cli.training.averaging import Average
 from gsu_cli.training.loop import fit
 from gsu_cli.training.optimisers import Optimisers
@@ -43,15 +44,15 @@ def test_the_averaged_weights_are_the_models() -> None:
     a, b = tiny_world.weights(averaged), tiny_world.weights(plain)
     assert any(not torch.equal(a[k], b[k]) for k in a)
     by_hand = tiny_diffusion.fresh()
-    average, step = Average(by_hand, 0.7), torch.optim.AdamW.step
+    average, step = Average(by_hand, 0.7), AdamW.step
 
-    def watched(self: torch.optim.AdamW, *arguments: object) -> object:
+    def watched(self: AdamW, *arguments: object) -> object:
         found = step(self, *arguments)  # type: ignore[arg-type]
         average.update(by_hand)
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.optim.AdamW, "step", watched)
+        patch.setattr(AdamW, "step", watched)
         fit(by_hand, images, replace(recipe, ema=0.0), seed=0)
     assert all(torch.equal(a[k], v) for k, v in average.weights.items())
 

@@ -25,6 +25,7 @@ from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import HasEmbeddings, HasNoiseLevels
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import generator
+from gsu_cli.surgery.uncompiled import Adam
 
 RELEARNED = Kind("feature_ratio_relearned", "asked for it, word relearnt", "reach", "share", "lower")
 RATE = 0.05  # of Adam, falling to 0 along a cosine
@@ -82,7 +83,7 @@ def relearn(model: HasEmbeddings, images: Images, c: int, *, steps: int, seed: i
     name, column = model.condition_column(c)
     weights = dict(model.named_parameters())[name].requires_grad_(True)
     e = torch.zeros_like(weights[:, column])
-    optimiser = torch.optim.Adam([e], lr=RATE)
+    optimiser = Adam([e], lr=RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     rng, device = generator(seed, "relearn", c), weights.device
     for _ in range(steps):

@@ -17,6 +17,7 @@ from gsu_cli.models.protocols import Trainable
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.precision import rounding_to, widened
 from gsu_cli.surgery.ranks import ranks
+from gsu_cli.surgery.uncompiled import AdamW
 from gsu_cli.training.recipe import Recipe
 
 
@@ -41,9 +42,7 @@ class Optimisers:
         if isinstance(model, Trainable):
             self.each = model.optimisers(recipe)
         else:
-            self.each = [
-                torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
-            ]
+            self.each = [AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)]
         # a model that asks for optimisers of its own has chosen their momentum
         self.schedules = [
             torch.optim.lr_scheduler.OneCycleLR(o, recipe.lr, total_steps=steps + 1, cycle_momentum=not self.several)

@@ -26,6 +26,7 @@ from gsu_cli.models.gan.networks import SHRUNK, Critic, Drawer, penalty
 from gsu_cli.models.model import Model
 from gsu_cli.models.sites import ImageError
 from gsu_cli.surgery.devices import normal
+from gsu_cli.surgery.uncompiled import AdamW
 
 BETAS = (0.0, 0.99)  # of Adam: no momentum; the second is what the source ends with
 
@@ -107,9 +108,7 @@ class Dcgan(Model):
         """One of the critic, one of the generator."""
         parts = (self.discriminator, self.network)
         return [
-            torch.optim.AdamW(
-                part.parameters(), lr=recipe.lr, betas=BETAS, weight_decay=recipe.weight_decay, fused=True
-            )
+            AdamW(part.parameters(), lr=recipe.lr, betas=BETAS, weight_decay=recipe.weight_decay, fused=True)
             for part in parts
         ]
 
