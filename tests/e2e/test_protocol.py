@@ -27,7 +27,8 @@ def test_a_budget_chooses_the_strength(world: World, gsu: Gsu, tmp_path: Path) -
     found = run.record["update"]["details"]["calibration"]
     assert (found["option"], found["budget"], found["images"]) == ("strength", 0.02, 120)
     assert 0 < found["relative_increase"] <= 0.02
-    assert f"strength: strength={found['strength']:.4g}, chosen in {len(found['trials'])} runs" in typed.out
+    n = len(found["trials"])
+    assert f"strength: strength={found['strength']:.4g}, chosen in {n} run{'s' * (n > 1)}, " in typed.out
     assert gsu(*world.unlearn("method=newton", f"method.strength={found['strength']}", *QUICK)).code == 0
     alone = next(r for r in runs(tmp_path) if r.folder != run.folder)
     a, b = run.weights("unlearned"), alone.weights("unlearned")

@@ -220,7 +220,8 @@ def chosen(record: Record) -> list[str]:
     if found.get("latents", 1) > 1:
         spent += f", {found['latents']} latents of each"
     beside = "".join(f" at {k}={v:.3g}" for k, v in found.get("rate", {}).items())
-    runs = f", chosen in {len(found['trials'])} runs" if "trials" in found else ""  # kept records leave them out
+    n = len(found.get("trials", ()))  # kept records leave them out
+    runs = f", chosen in {n} run{'s' * (n > 1)}" if n else ""
     text = f"strength: {found['option']}={value}{beside}{runs}, {spent}"
     return [text] if found["reason"] is None else [f"NOTE  {found['reason']}", text]
 

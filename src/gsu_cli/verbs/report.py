@@ -148,7 +148,8 @@ def main(cfg: DictConfig) -> None:
     say(", ".join([f"{len(runs)} run{'s' * (len(runs) > 1)}", *_others(records, broken)]))
     if apart := Counter(record.verb for record in records if record.verb != "unlearn"):
         verbs = " and ".join(f"{n} of `gsu {verb}`" for verb, n in sorted(apart.items()))
-        note(f"{verbs} stand in the page's list of runs alone: tables are of `gsu unlearn`")
+        stand = "stand" if apart.total() > 1 else "stands"
+        note(f"{verbs} {stand} in the page's list of runs alone: tables are of `gsu unlearn`")
     for path in written:
         say("written to ", path)
     _leave()
