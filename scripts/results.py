@@ -27,6 +27,7 @@ import intervals
 import own_shares
 import single_samples
 import time_to_forget
+import untouched_digits
 from gsu_cli.report import columns, overview, run_table
 from gsu_cli.report.audit import markdown
 from gsu_cli.report.compact import read_compact
@@ -54,7 +55,7 @@ SECTIONS = {
     "celeba": (faces.others, faces.distances),
     "did_it_forget_samples": (intervals.section,),
     "leaderboard_avatars": (faces.fresh,),
-    "digits": (digit_distances.section,),
+    "digits": (untouched_digits.section, digit_distances.section),
     "quickest": (time_to_forget.seeds,),
     "robustness": (own_shares.section,),
     "time_to_forget": (time_to_forget.section,),
