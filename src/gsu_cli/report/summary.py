@@ -220,8 +220,7 @@ def chosen(record: Record) -> list[str]:
     if found.get("latents", 1) > 1:
         spent += f", {found['latents']} latents of each"
     beside = "".join(f" at {k}={v:.3g}" for k, v in found.get("rate", {}).items())
-    n = len(found.get("trials", ()))  # kept records leave them out
-    runs = f", chosen in {n} run{'s' * (n > 1)}" if n else ""
+    runs = f", chosen in {n} run{'s' * (n > 1)}" if (n := len(found.get("trials", ()))) else ""  # kept records: none
     text = f"strength: {found['option']}={value}{beside}{runs}, {spent}"
     return [text] if found["reason"] is None else [f"NOTE  {found['reason']}", text]
 
