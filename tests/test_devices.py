@@ -47,7 +47,8 @@ def assert_the_same(found: dict[str, dict[str, object]]) -> None:
 
 def test_the_verbs_and_the_default_method_give_the_cpus_numbers_on_another_device(tmp_path):
     wanted = (
-        "method fisher_surgery", "method fisher_surgery of many images", "method newton without float64", "verbs",
+        "method fisher_surgery", "method fisher_surgery of many images",
+        "method fisher_surgery where retained images are", "method newton without float64", "verbs",
         "diffusion: curvature", "diffusion: sampling and losses", "GAN: curvature", "GAN: training",
     )  # fmt: skip
     found = on_both(tmp_path, *wanted)
