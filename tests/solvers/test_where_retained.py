@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 import attribute_world
 import tiny_conditional
 import tiny_world
+from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.joint_redirect import JointRedirect
 from gsu_cli.solvers.where_retained import asked
@@ -108,3 +110,24 @@ def test_images_of_the_budget_are_in_no_expectation() -> None:
     assert torch.equal(asked("expected", retain, 150).pixels, retain.pixels[150:])
     assert asked("discriminant", retain, 150) is retain
     assert asked("expected", retain, 400) is retain
+
+
+@pytest.mark.usefixtures("there")
+@pytest.mark.parametrize("n", [1, 2, 3, 49])
+def test_of_few_images_a_share_is_not_asked(n: int) -> None:
+    """Without its own image a latent has no others of its class there, and all would seem to be retained."""
+    whole = tiny_world.dataset()
+    kept = torch.cat([(whole.train.labels == 1).nonzero()[:n, 0], (whole.train.labels != 1).nonzero()[:, 0]])
+    data = replace(whole, train=whole.train[kept])
+    few = ForgetSpec.from_values(class_=1).resolve(data, generator=torch.Generator().manual_seed(0))
+    assert len(few.forget) == n
+    _, update = run(FisherSurgery(), few)
+    assert update.details["target"]["kind"] == "discriminant"
+    assert "retained_there" not in update.details["target"]
+
+
+@pytest.mark.usefixtures("there")
+def test_several_dampings_are_compared_by_the_solver_that_reads_them() -> None:
+    _, update = run(FisherSurgery(damping=[0.1, 1.0]))
+    assert update.details["target"]["kind"] == "discriminant"
+    assert run(FisherSurgery(damping=0.1))[1].details["target"]["kind"] == "expected"

@@ -81,7 +81,7 @@ class FisherSurgery:
             exact problem, preconditioned with the first damping; "least_squares", one layer refitted in closed form;
             "chosen", of all these and Newton's ascent, or of the refits of an attribute, the one and the length after
             which the model's own samples show least of it (see `solvers.own_choice`); "auto", "least_squares" for
-            attributes, else "gauss_newton" for convolutions and for expected targets, else "kfac", and after one
+            attributes, else "gauss_newton" for convolutions and expected targets of "auto", else "kfac", and after one
             step with a refit of the last layer Newton's ascent where own samples show that it leaves far less (see
             `solvers.second_look`).
         iterations: of conjugate gradients, for "gauss_newton".
@@ -260,5 +260,6 @@ class FisherSurgery:
         sizes = self._sizes(DECODER_IMAGES if finish is None else FINISHED_IMAGES)
         latent = (self.budget, self.shots, damping, self.ekfac, *sizes, *options)
         may = expects(model, split, self.shots, typed=(self.target, self.solver, self.finish))
+        may = may and (self.damping is None or len(self.damping) == 1)  # the exact problem takes one
         others = (None if finish is None else FISHER_IMAGES, may)
         return LatentSurgery(*latent, self.pilot_images, self.drift_budget, finish, encoder, *others)

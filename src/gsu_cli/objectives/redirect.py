@@ -75,7 +75,7 @@ class Redirect:
         """The targets' `retained_share`; None of targets that the original generates at retained latents."""
         if self.kind in ("nearest", "discriminant"):
             return None
-        known = self.target_latents if self.kind == "local" and not conditions_of(model) else None
+        known = self.target_latents if self.kind in ("local", "expected") and not conditions_of(model) else None
         return retained_share(model, self.targets, forget, retain, means=known)
 
     def made(self, retain: int) -> int:

@@ -195,7 +195,7 @@ class DenoiserSurgery:
 
 
 def shortened(problem: StepProblem, longest: Candidate, slope: float = math.nan) -> tuple[Candidate, float, int]:
-    """The shortest step that lowers the redirect loss `ENOUGH` as far as any up to the longest within the budget does.
+    """The shortest step that lowers the redirect loss `ENOUGH` as far as any that was measured within the budget.
 
     What is left of the budget buys little forgetting there, and other images pay for it: ones need a sixth of 1 %.
     It is known to an eighth of the longest. Along the step the redirect loss is nearly a parabola, which says where

@@ -16,6 +16,7 @@ from gsu_cli.objectives.targets import log_odds
 from gsu_cli.solvers.usual import AUTO, expects
 from gsu_cli.unlearning.contract import Task
 
+LEAST = 50  # images to forget: of fewer a latent's own image has too few others of its class beside it to tell a share
 ENOUGH, HALF = 10.0, 0.5  # retained images at a forgotten latent, effectively, and their share of the density there
 
 
@@ -27,7 +28,7 @@ def target_there(task: Task, target: str, forget: Images, retain: Images) -> tup
         target: as typed.
         forget, retain: training images, in random order.
     """
-    if not expects(task.model, task.split, 1, typed=(target,)):
+    if len(forget) < LEAST or not expects(task.model, task.split, 1, typed=(target,)):
         return target, {}
     odds = log_odds(task.split, forget, retain)
     there = retained_there(task.model, forget, retain, log_odds=odds, seed=task.stream("redirect"))
@@ -42,10 +43,10 @@ def asked(target: str, retain: Images, used: int) -> Images:
 
     Args:
         target: one of `objectives.targets.TARGETS`.
-        retain: training images, the budget's ``used`` first; where there are no others, all of them are asked.
+        retain: training images, the budget's ``used`` first; where there are not `LEAST` others, all of them are asked.
         used: of the budget.
     """
-    return retain[used:] if target == "expected" and len(retain) > used else retain
+    return retain[used:] if target == "expected" and len(retain) - used >= LEAST else retain
 
 
 def where_retained(task: Task, forget: Images, retain: Images) -> dict[str, Any]:
@@ -58,4 +59,4 @@ def where_retained(task: Task, forget: Images, retain: Images) -> dict[str, Any]
     with task.stage("objective"):
         target, told = target_there(task, AUTO, forget, retain)
     instead = {"target": target, "solver": "gauss_newton", "finish": None} if target != AUTO else {}
-    return {"there": told["retained_there"], **instead}
+    return {"there": told.get("retained_there"), **instead}
