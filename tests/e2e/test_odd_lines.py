@@ -136,7 +136,7 @@ SAID = [
     ("seed=01", 2, "`seed` must be an integer >= 0; found '01'. Type seed=1"),
     ("seed=null", 2, "`seed` must be an integer >= 0; found null."),
     ("seeds.train=x", 2, "`seeds.train` must be an integer >= 0; found 'x'."),
-    ("method.shots=9223372036854775808", 2, "`method.shots` must be an integer; found 9223372036854775808."),
+    ("method.shots=9223372036854775808", 2, "`method.shots` must be an integer below 2^63; found 9223372036854775808."),
     (
         "hydra.job_logging.root=3",
         2,
