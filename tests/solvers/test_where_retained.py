@@ -12,6 +12,7 @@ import attribute_world
 import tiny_conditional
 import tiny_world
 from gsu_cli.data.forget import ForgetSpec
+from gsu_cli.errors import UsageError
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.joint_redirect import JointRedirect
 from gsu_cli.solvers.where_retained import asked
@@ -131,3 +132,19 @@ def test_several_dampings_are_compared_by_the_solver_that_reads_them() -> None:
     _, update = run(FisherSurgery(damping=[0.1, 1.0]))
     assert update.details["target"]["kind"] == "discriminant"
     assert run(FisherSurgery(damping=0.1))[1].details["target"]["kind"] == "expected"
+
+
+def test_typed_targets_have_their_solver_and_its_options() -> None:
+    found, update = run(FisherSurgery(target="expected", iterations=3))
+    assert update.details["solver"] == "gauss_newton"
+    assert "finish" not in update.details
+    assert same(found, run(FisherSurgery(target="expected", solver="gauss_newton", finish=None, iterations=3))[0])
+    _, by_factors = run(FisherSurgery(target="expected", solver="kfac", finish=None))
+    assert by_factors.details["solver"] == "kfac"
+
+
+def test_a_gradient_that_vanishes_is_said_by_either_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gsu_cli.objectives.expected.BEYOND", 0.0)  # what is generated is what is wanted
+    for solver in ("kfac", "gauss_newton"):
+        with pytest.raises(UsageError, match="the redirect gradient must not vanish"):
+            run(FisherSurgery(target="expected", solver=solver, finish=None))

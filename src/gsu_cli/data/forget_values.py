@@ -97,9 +97,7 @@ def _refuse_duplicates(key: str, entries: Iterable[int | str]) -> None:
 
 def _indices_in(path: Path) -> list[int]:
     try:
-        lines = path.read_text(
-            encoding="utf-8-sig"
-        ).splitlines()  # some editors begin a file with a mark of its encoding
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # some editors begin a file with a mark
     except FileNotFoundError:
         raise UsageError(
             "`forget.sample` must be indices into the training set or a text file of them",

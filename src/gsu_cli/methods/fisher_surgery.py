@@ -81,7 +81,7 @@ class FisherSurgery:
             exact problem, preconditioned with the first damping; "least_squares", one layer refitted in closed form;
             "chosen", of all these and Newton's ascent, or of the refits of an attribute, the one and the length after
             which the model's own samples show least of it (see `solvers.own_choice`); "auto", "least_squares" for
-            attributes, else "gauss_newton" for convolutions and expected targets of "auto", else "kfac", and after one
+            attributes, else "gauss_newton" for convolutions and expected targets, else "kfac", and after one
             step with a refit of the last layer Newton's ascent where own samples show that it leaves far less (see
             `solvers.second_look`).
         iterations: of conjugate gradients, for "gauss_newton".
@@ -213,11 +213,16 @@ class FisherSurgery:
         if not typed or not isinstance(model, HasDecoder):
             return
         if self.solver == "auto":
-            solver = chosen_solver(model, split, self.solver, self.layers)
+            solver = chosen_solver(model, split, self._solver, self.layers)
             also = ("layers",) if split.target_attribute is not None else ()
             refuse_unread(typed, f"solver={solver} of a decoder", also)
         if isinstance(self.finish, float):
             check_finish(model, split)
+
+    @property
+    def _solver(self) -> str:
+        """As typed; towards expected targets, by a factorised curvature, one step covers a third of the way."""
+        return "gauss_newton" if (self.target, self.solver) == ("expected", AUTO) else self.solver
 
     def _typed(self) -> dict[str, object]:
         """Options that not every solver reads, where their value is not the usual one."""
@@ -251,12 +256,12 @@ class FisherSurgery:
         """The solver for a decoder, where what is typed as "auto" has been decided."""
         finish, encoder = self.finish, self.encoder
         if isinstance(finish, str):
-            finish = usual_finish(model, split, self.solver, self.layers, self.shots)
+            finish = usual_finish(model, split, self._solver, self.layers, self.shots)
         if encoder == AUTO:
             encoder = usual_encoder(model, split, self.solver, self.shots, self.bound, self.drift_budget)
-        damping = self.damping or usual_damping(chosen_solver(model, split, self.solver, self.layers), finish)
+        damping = self.damping or usual_damping(chosen_solver(model, split, self._solver, self.layers), finish)
         target = usual_target(self.target, split, finish)
-        options = (target, self.solver, self.iterations, self.curvature_images, self.layers, self.bound)
+        options = (target, self._solver, self.iterations, self.curvature_images, self.layers, self.bound)
         sizes = self._sizes(DECODER_IMAGES if finish is None else FINISHED_IMAGES)
         latent = (self.budget, self.shots, damping, self.ekfac, *sizes, *options)
         may = expects(model, split, self.shots, typed=(self.target, self.solver, self.finish))

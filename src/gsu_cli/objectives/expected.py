@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
+from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models import conditions
 from gsu_cli.models.conditions import code
@@ -71,14 +72,20 @@ def expected(model: Any, forget: Images, retain: Images, *, log_odds: float, see
         seed: of the latents' noise.
 
     Raises:
-        UsageError: the model has no latents to redirect.
+        UsageError: the model has no latents to redirect, or one image alone is to be forgotten.
     """
     check_latents(model)
+    if len(forget) < 2:
+        raise UsageError(
+            "`method.target=expected` needs other images to forget beside each, whose mean is corrected",
+            found="one image",
+            way_out="Type method.target=nearest",
+        )
     z, of_f = _latents(model, forget, seed)
     kept, gone = _log_q(z, of_f, posterior(model, retain))
     share = torch.sigmoid(_log_odds(kept, gone, log_odds))
     # E_all is the mean of E_retained and E_forget by their shares
-    apart = _mean(kept, retain) - (_mean(gone, forget) if len(forget) > 1 else 0.0)
+    apart = _mean(kept, retain) - _mean(gone, forget)
     correction = BEYOND * (share.to(apart)[:, None] * apart).view(len(z), *retain.pixels.shape[1:])
     codes = code(model, z, forget.labels)
     parts = zip(codes.split(BLOCK), correction.split(BLOCK), strict=True)

@@ -77,6 +77,8 @@ class FisherSolver:
         problem = self.problem
         geometry = self.fisher.inverse(damping, damping_scope="layer")
         b, surviving = self._descent(geometry)
+        if norm(b) == 0:
+            raise _vanished()
         found = krylov(
             b,
             site_gauss_newton(problem.model, problem.theta, problem.goal.sites[: max(images // 2, 1)]),
@@ -137,11 +139,7 @@ class FisherSolver:
         """A direction of length 1, the search for the step that the budget allows along it, and that step."""
         problem, length = self.problem, norm(direction)
         if length == 0:
-            raise UsageError(
-                "the redirect gradient must not vanish",
-                found="0",
-                way_out="Forget something that the model still generates",
-            )
+            raise _vanished()
         d = scale(direction, 1 / length)
         search = largest_step_within(
             lambda t: problem.relative_increase(problem.at(d, t)),
@@ -190,6 +188,14 @@ class FisherSolver:
             else:
                 longest = middle
         return step, reached
+
+
+def _vanished() -> UsageError:
+    return UsageError(
+        "the redirect gradient must not vanish",
+        found="0",
+        way_out="Forget something that the model still generates",
+    )
 
 
 def candidates(

@@ -1,9 +1,9 @@
 """Where retained images lie at the latents of what is to be forgotten, what they expect there is the target.
 
 Of few latents classes lie on top of each other. Another picture is dear there: the budget's images are at the same
-place. What the retained ones among them expect (`objectives.expected`) is where retraining would lead, and costs
-nothing; the exact problem is solved for it, with nothing kept for the last layer. Of many latents no retained image is
-there. docs/design/031-expected-targets.md has the numbers.
+place. What the retained ones among them expect (`objectives.expected`) is where retraining would lead, and to first
+order the retain loss falls towards it; the exact problem is solved for it, with nothing kept for the last layer. Of
+many latents no retained image is there. docs/design/031-expected-targets.md has the numbers.
 """
 
 from __future__ import annotations
