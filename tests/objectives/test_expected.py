@@ -119,6 +119,13 @@ def test_an_image_alone_has_nothing_to_be_corrected(parts: tuple[Images, Images]
     assert torch.equal(goal.targets, decode(model, goal.latents))
 
 
+def test_of_posteriors_that_are_points_only_one_image_is_there(parts: tuple[Images, Images]) -> None:
+    there = retained_there(Wide(0.0), *parts, log_odds=0.0, seed=0)
+    assert there["images"] == pytest.approx(1.0)
+    assert 0 <= there["share"] <= 1
+    assert bool(expected(Wide(0.0), *parts, log_odds=0.0, seed=0).targets.isfinite().all())
+
+
 def test_it_counts_what_passed_the_model(parts: tuple[Images, Images]) -> None:
     forget, retain = parts
     goal = expected(tiny_world.trained(), forget, retain, log_odds=0.0, seed=0)

@@ -32,6 +32,7 @@ from gsu_cli.surgery.ranks import joined
 
 BEYOND = 1.5  # ``c``
 ASKED = 300  # forgotten latents that tell how many retained images are there
+POINT = 1e-6  # standard deviation of a posterior that is a point
 PART = 2_000  # images at a time, of which a mean is taken
 
 Posterior = tuple[Tensor, Tensor]
@@ -106,8 +107,9 @@ def _log_q(z: Tensor, of_f: Posterior, of_r: Posterior) -> tuple[Tensor, Tensor]
 
 def _density(z: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
     """In float64, where a device has it: squares far from the origin round away what tells two posteriors apart."""
-    mean, precision = wide(mean), 1 / wide(sd).square()
-    own = (mean.square() * precision).sum(1) / 2 + wide(sd).log().sum(1)
+    mean, sd = wide(mean), wide(sd).clamp_min(POINT)
+    precision = 1 / sd.square()
+    own = (mean.square() * precision).sum(1) / 2 + sd.log().sum(1)
     rows = wide(z)
     return rows @ (mean * precision).T - rows.square() @ precision.T / 2 - own
 
