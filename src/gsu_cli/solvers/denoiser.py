@@ -4,9 +4,9 @@
 
 ``g`` the gradient of the redirect loss of `objectives.denoise`, ``F_r`` the Kronecker-factored Fisher of the squared
 error on retained images. ``t`` is the largest step that raises the training loss of retained images, at fixed times and
-noise, by at most the budget, or the shortest that lowers the redirect loss nine tenths as far. Of single images and
-fractions it ends where their loss has risen by what leaving them out of training would raise it by (`leverage`).
-docs/methods/fisher_surgery.md has the method, docs/diffusion.md what it earns here.
+noise, by at most the budget, or the shortest that lowers the redirect loss nine tenths as far as any on the way does.
+Of single images and fractions it ends where their loss has risen by what leaving them out of training would raise it
+by (`leverage`). docs/methods/fisher_surgery.md has the method, docs/diffusion.md what it earns here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import first, other_retained, others_left, redirect_images
 from gsu_cli.unlearning.weights import add_
 
-ENOUGH = 0.9  # of the decrease of the redirect loss that the whole budget buys
+ENOUGH = 0.9  # of the most that the redirect loss falls along the step
 BISECTIONS = 3  # of the step
 DOUBT = 0.02  # of the decrease: where a parabola foresees as much more or less than `ENOUGH`, a length is measured
 LEFT = 0.15  # share of the budget that the longest step may leave unspent: it is shortened anyway
@@ -195,7 +195,7 @@ class DenoiserSurgery:
 
 
 def shortened(problem: StepProblem, longest: Candidate, slope: float = math.nan) -> tuple[Candidate, float, int]:
-    """The shortest step that lowers the redirect loss `ENOUGH` as far as the longest within the budget does.
+    """The shortest step that lowers the redirect loss `ENOUGH` as far as any up to the longest within the budget does.
 
     What is left of the budget buys little forgetting there, and other images pay for it: ones need a sixth of 1 %.
     It is known to an eighth of the longest. Along the step the redirect loss is nearly a parabola, which says where
@@ -231,14 +231,16 @@ def _shortest(problem: StepProblem, longest: Candidate, slope: float) -> tuple[C
     c = gained + slope * end  # of the parabola through both ends, with the slope
     foreseen = {k: (-slope * t + c * (t / end) ** 2) / gained for k, t in lengths.items()}
     losses, doubt, low, high = dict[int, float](), DOUBT, 0, parts
-    k = next((k for k in range(1, parts) if not foreseen[k] < ENOUGH), parts - 1)
+    most = max(1.0, *foreseen.values())
+    k = next((k for k in range(1, parts) if not foreseen[k] < ENOUGH * most), parts - 1)
+    most = 1.0  # as measured: at the end, then wherever it is more
     while high - low > 1:
         share = foreseen[k]
-        if not losses or not ENOUGH - share > doubt:
+        if not losses or not ENOUGH * most - share > doubt:
             losses[k] = problem.reached(problem.at(longest.direction, lengths[k]))
             share = (problem.before - losses[k]) / gained
-            doubt = max(doubt, 3 * abs(share - foreseen[k]))
-        low, high = (low, k) if share >= ENOUGH else (k, high)
+            doubt, most = max(doubt, 3 * abs(share - foreseen[k])), max(most, share)
+        low, high = (low, k) if share >= ENOUGH * most else (k, high)
         k = (low + high) // 2 if len(losses) > 1 else high - 1 if high == k else low + 1
     best = longest if high == parts else replace(longest, step=lengths[high], redirect_loss=losses[high])
     return best, len(losses)
