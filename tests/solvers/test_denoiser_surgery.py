@@ -219,7 +219,7 @@ def test_it_forgets_within_the_budget() -> None:
     model, update = run(FisherSurgery(budget=0.05, **SMALL))
     d = update.details
     assert d["solver"] == "kfac"
-    assert d["images"] == {"retain": 400, "forget": 200, "budget": 400, "bank": 600}
+    assert d["images"] == {"retain": 250, "forget": 200, "budget": 400, "bank": 600}
     assert d["budget_spent"] <= 0.05
     (shot,) = d["shots"]
     assert 0 < shot["step"] <= shot["step_within_bounds"] == shot["step_within_budget"], "nothing else bounds it"

@@ -51,7 +51,7 @@ DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradie
 FINISHED_IMAGES = (10_000, 2_000, 3_000)  # the same where the last layer is refitted: the nearer a target, the better
 LOSS_BUDGET, GAN_BUDGET = 0.01, 0.3  # a drift at the same noise is a sterner measure than a loss of images
 GAN_SHOTS, GAN_IMAGES = 8, (500, 500, 800)
-DENOISER_IMAGES = (500, 600, 500)  # a pass through a UNet costs as much as a hundred through a decoder
+DENOISER_IMAGES = (250, 600, 500)  # a pass through a UNet costs as much as a hundred through a decoder
 
 
 class FisherSurgery:
@@ -66,7 +66,7 @@ class FisherSurgery:
             diffusion model and a GAN take one. None: 0.1, 0.3 and 1, or 0.3 before a refit of the last layer; where one
             is taken 0.1.
         retain_images: at most, for statistics and targets; None: 4,000, or 10,000 where the last layer is refitted,
-            of which 2,000 at most are in the statistics, or 500 of a diffusion model.
+            of which 2,000 at most are in the statistics, or 250 of a diffusion model.
         forget_images: at most, for the gradient; None: 3,000, or 2,000 where the last layer is refitted, or 600.
         budget_images: at most, of those retained, on which the budget is measured; None: 3,000, or 500.
         ekfac: EK-FAC's eigenvalues, from a second pass over the statistics' images.

@@ -181,7 +181,7 @@ class DenoiserSurgery:
         """The best candidate at the weights of ``problem``, and what it raises the retain loss by."""
         fisher = fisher or self._fisher(task, retain, list(problem.theta), len(log))
         with task.stage("step"):
-            influence = FisherSolver(problem, g, g_r, fisher, LEFT)
+            influence = FisherSolver(problem, g, g_r, fisher, LEFT, rough=True)
             longest = influence.kfac(self.damping)
             best, increase, looks = shortened(problem, longest, dot(g, longest.direction))
         if not best.redirect_loss < problem.before:
