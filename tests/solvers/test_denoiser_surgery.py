@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.bookkeeping import foresee, quadratic
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.denoiser import DenoiserSurgery, shortened
+from gsu_cli.solvers.fisher_solver import FisherSolver
 from gsu_cli.surgery.layers import has_factors
 from gsu_cli.surgery.steps import StepSearch
 from gsu_cli.unlearning import images
@@ -302,6 +304,23 @@ CURVES = {  # share of the decrease after each eighth, the slope at 0 and looks 
     "no slope": ((0.312, 0.570, 0.764, 0.894, 0.970, 1.005, 1.012, 1.0), math.nan, 5),
     "not finite": ((0.5, 0.8, math.nan, math.nan, 0.95, 0.97, 0.99, 1.0), 4.0, 4),
 }
+
+
+def test_the_first_length_is_where_the_redirect_loss_would_be_halved_along_its_slope() -> None:
+    """Kronecker factors find too little curvature of convolutions, and so lengths many times too long."""
+    d = {"w": torch.tensor([-0.6, -0.8])}
+    fisher = SimpleNamespace(apply=lambda v: {"w": 8.0 * v["w"]})
+    g_r = SimpleNamespace(vector={"w": torch.zeros(2)})
+    problem = SimpleNamespace(before=4.0, loss=1.0, limit=1.01)
+
+    def first(g: Tensor, rough: bool) -> float | None:
+        solver = FisherSolver(problem, {"w": g}, g_r, fisher, rough=rough)  # type: ignore[arg-type]
+        return solver._first_length(d)
+
+    downhill = torch.tensor([3.0, 4.0])  # 5 a length, from 4 to 2
+    assert first(downhill, True) == pytest.approx(0.4)
+    assert first(downhill, False) == pytest.approx(math.sqrt(2 * 0.01 / 8))
+    assert first(-downhill, True) == first(downhill, False)  # uphill nothing is halved
 
 
 @pytest.mark.parametrize("name", CURVES)
