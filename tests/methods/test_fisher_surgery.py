@@ -11,7 +11,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
-from gsu_cli.solvers import latent
+from gsu_cli.solvers import latent_steps
 from gsu_cli.solvers.options import READ
 from gsu_cli.surgery.second_order import parabola
 from gsu_cli.surgery.streaming import accumulate_product
@@ -118,7 +118,7 @@ def test_each_shot_logs_its_candidates_and_takes_one():
 def test_several_shots_spare_other_images_than_those_of_the_budget(monkeypatch):
     """What lowers the loss of the budget's images alone would buy room that no other image gives."""
     seen, spared = [], []
-    asked = latent.spared_by
+    asked = latent_steps.spared_by
 
     def noted(task, retain, cost, step):
         images, loss = asked(task, retain, cost, step)
@@ -126,7 +126,7 @@ def test_several_shots_spare_other_images_than_those_of_the_budget(monkeypatch):
         spared.append(loss.sites.targets.flatten(1))
         return images, loss
 
-    monkeypatch.setattr(latent, "spared_by", noted)
+    monkeypatch.setattr(latent_steps, "spared_by", noted)
     monkeypatch.setattr(chosen_images, "LEAST_OTHERS", 100)
     run(FisherSurgery(shots=3, retain_images=300, budget_images=150))
     assert torch.equal(seen[0], spared[0]), "at the original there is nothing to fit"

@@ -19,7 +19,7 @@ from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.models.likelihoods import Bernoulli, Gaussian, visible
 from gsu_cli.report.summary import finish
 from gsu_cli.run.record import Record
-from gsu_cli.solvers import latent
+from gsu_cli.solvers import latent_steps
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.finish import first_part
 from gsu_cli.solvers.step_problem import TOLERANCE, Bound, StepProblem
@@ -57,7 +57,7 @@ def test_it_goes_further_within_the_same_budget() -> None:
 
 
 def test_the_last_layer_ends_where_least_squares_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latent, "LOOSE", TOLERANCE)  # as the step alone spends its budget
+    monkeypatch.setattr(latent_steps, "LOOSE", TOLERANCE)  # as the step alone spends its budget
     model, update = run(0.5, damping=1.0)
     half, _ = run(damping=1.0, budget=0.005)
     now, then = weights(model), weights(half)
@@ -69,7 +69,7 @@ def test_the_last_layer_ends_where_least_squares_put_it(monkeypatch: pytest.Monk
 
 def test_where_no_refit_helps_the_step_takes_the_whole_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     (plain, _), (_, refitted) = run(), run(0.5)
-    monkeypatch.setattr(latent, "finished", lambda *_, **__: (None, 7))
+    monkeypatch.setattr(latent_steps, "finished", lambda *_, **__: (None, 7))
     model, update = run(0.5)
     assert same(weights(model), weights(plain))
     shots = update.details["shots"]
@@ -85,17 +85,17 @@ def test_where_no_refit_helps_the_step_takes_the_whole_budget(monkeypatch: pytes
 
 
 def test_a_step_that_was_further_within_half_of_the_budget_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latent, "LOOSE", TOLERANCE)
+    monkeypatch.setattr(latent_steps, "LOOSE", TOLERANCE)
     half, _ = run(budget=0.005)
-    asked = latent.candidates
+    asked = latent_steps.candidates
 
     def worse(influence: Any, **options: Any) -> list[Candidate]:
         found = asked(influence, **options)
         whole = influence.problem.allowed > 0.006
         return [replace(c, redirect_loss=c.redirect_loss + 100.0) for c in found] if whole else found
 
-    monkeypatch.setattr(latent, "finished", lambda *_, **__: (None, 0))
-    monkeypatch.setattr(latent, "candidates", worse)
+    monkeypatch.setattr(latent_steps, "finished", lambda *_, **__: (None, 0))
+    monkeypatch.setattr(latent_steps, "candidates", worse)
     model, update = run(0.5)
     moved = {k: float((v - weights(half)[k]).abs().max()) for k, v in weights(model).items()}
     assert max(moved.values()) < 1e-6
@@ -105,14 +105,14 @@ def test_a_step_that_was_further_within_half_of_the_budget_is_kept(monkeypatch: 
 def test_images_of_the_budget_are_never_those_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Least squares spare what they are given: a budget measured on it would not see what other images pay."""
     budget, stay = [], []
-    asked = latent.finished
+    asked = latent_steps.finished
 
     def noted(problem: StepProblem, begun: Candidate, to: Tensor, others: Images, *, seed: int) -> Any:
         budget.append(problem.cost.sites.targets.flatten(1))
         stay.append(others.pixels.flatten(1))
         return asked(problem, begun, to, others, seed=seed)
 
-    monkeypatch.setattr(latent, "finished", noted)
+    monkeypatch.setattr(latent_steps, "finished", noted)
     run(0.5, budget_images=None)  # the usual budget would take them all
     rows = {tuple(row) for row in stay[0].tolist()}
     assert len(budget[0]) == 200
