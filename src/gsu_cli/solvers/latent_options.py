@@ -14,7 +14,7 @@ class LatentOptions:
     """See docs/methods/fisher_surgery.md; what is here alone:
 
     Attributes:
-        statistics: retained images in the Fisher, at most; None: all that are drawn.
+        statistics: retained images in the Fisher, at most; None: all of them.
         expects: whether targets are expectations where retained images lie at the forgotten latents.
         there: what lies at the forgotten latents, for the record; None: nobody asked.
     """

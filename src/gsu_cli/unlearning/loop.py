@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.models.protocols import HasLoss
@@ -45,104 +47,182 @@ def iterate(descent: Descent, name: str, direction: Direction) -> Update:
 
     Raises:
         NonFiniteError: a direction, loss or weight is not finite; the model is back at the last good logged state.
+        UsageError: a retain budget, and a model without a training loss.
     """
-    task, loop, model = descent.task, descent.loop, descent.task.model
-    weights = descent.weights
-    checks = {part: draw_images(task.split, part, CHECK_IMAGES, seed=task.stream("check", part)) for part in PARTS}
-    noise = {part: task.stream("check noise", part) for part in PARTS}
-
-    parts = PARTS if isinstance(model, HasLoss) else ()
-    if loop.retain_budget is not None and not parts:
-        raise UsageError(
-            "`method.retain_budget` needs a model with a training loss",
-            found=type(model).__name__,
-            way_out="Leave it out, or type protocol.budget, which counts the drift of samples",
-        )
-
-    def losses(theta: Vector | None = None) -> dict[str, float]:
-        return {part: mean_loss(model, checks[part], seed=noise[part], theta=theta) for part in parts}
-
-    def begin() -> tuple[dict[str, float], float | None]:
-        found = losses()
-        gradients = [mean_gradient(model, checks[part], descent.names, seed=noise[part]).vector for part in parts]
-        return found, cosine(*gradients) if gradients else None
-
-    update = Update(name, 0)
-    start, update.cosine = task.shared.once("start", begin, scope=loop.scope)
-    trajectory: dict[str, list[float]] = {"step": [0], **{part: [value] for part, value in start.items()}}
-    trajectory["moved"] = [0.0]
-    per_step: dict[str, list[float]] = {}
-    origin = [w.detach().clone() for w in weights]
-    good, stopped = (0, start, [w.clone() for w in origin]), None
-    waits = task.later is not None and loop.retain_budget is None  # nothing rests on the losses in between
-    passed: list[tuple[int, list[Tensor]]] = []
-
-    def note(step: int, now: dict[str, float], here: list[Tensor]) -> None:
-        moved = math.sqrt(sum(float(wide(a - b).square().sum()) for a, b in zip(here, origin, strict=True)))
-        for key, value in {"step": step, **now, "moved": moved}.items():
-            trajectory[key].append(value)
-
-    def look_back() -> None:
-        now = start
-        for step, here in passed:
-            try:
-                now = losses(dict(zip(descent.names, here, strict=True)))
-            except NonFiniteError as e:
-                raise _not_finite("the loss", step - 1, int(trajectory["step"][-1])) from e
-            note(step, now, here)
-        update.realised = {part: now[part] - start[part] for part in parts}
-
-    optimiser = (Adam if loop.optimiser == "adam" else Sgd)(weights, loop.lr)
+    task, watched = descent.task, _Watched.of(descent)
+    start, cosine_of_parts = task.shared.once("start", watched.begin, scope=descent.loop.scope)
+    update = Update(name, 0, cosine=cosine_of_parts)
+    walk = _Walk.from_here(descent, watched, start)
     try:
         with task.stage("step"):
-            for k in range(loop.steps):
-                v, quantities = direction(k)
-                values = {**quantities, "": 0.0 if is_finite(v) else math.nan}
-                if bad := [key for key, value in values.items() if not math.isfinite(value)]:
-                    raise _not_finite(bad[0] or "the direction", k, good[0])
-                for key, w in zip(descent.names, weights, strict=True):
-                    w.grad = v[key].detach()
-                optimiser.step()
-                for key, value in quantities.items():
-                    per_step.setdefault(key, []).append(value)
-                task.on_progress(k + 1, loop.steps, quantities.get("loss", 0.0))
-                if (k + 1) % loop.log_every and k + 1 < loop.steps:
-                    continue
-                if waits:
-                    good = k + 1, start, [w.detach().clone() for w in weights]
-                    passed.append((k + 1, good[2]))
-                    continue
-                if loop.retain_budget is not None:  # else nothing rests on it
-                    descent.cost.forward += len(checks["retain"])
-                try:
-                    now = losses()
-                    increase = (now["retain"] - start["retain"]) / abs(start["retain"]) if parts else 0.0
-                except NonFiniteError as e:
-                    if loop.retain_budget is None:
-                        raise _not_finite("the loss", k, good[0]) from e
-                    increase = math.inf  # beyond any budget
-                if loop.retain_budget is not None and increase > loop.retain_budget:
-                    stopped = k + 1
-                    _put(weights, good[2])
-                    break
-                good = k + 1, now, [w.detach().clone() for w in weights]
-                note(*good)
+            walk.go(direction)
     except NonFiniteError:
-        _put(weights, good[2])
+        walk.back()
         raise
     finally:
-        optimiser.forget_gradients()
-    update.shots = good[0]
-    if waits and task.later is not None:
-        task.later.append(look_back)
-    update.realised = {part: good[1][part] - start[part] for part in parts}
+        walk.optimiser.forget_gradients()
+    update.shots = walk.good.step
+    if walk.waits and task.later is not None:
+        task.later.append(lambda: walk.look_back(update))
+    update.realised = watched.rises(walk.good.losses, start)
     update.details = {
-        "trajectory": trajectory,
-        "per_step": per_step,
-        "stopped": stopped,
+        "trajectory": walk.trajectory,
+        "per_step": walk.per_step,
+        "stopped": walk.stopped,
         "cost": descent.cost.record(len(task.split.dataset.train)),
     }
     return update
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """Losses of fixed training images under fixed noise; of a model without a training loss there is none."""
+
+    descent: Descent
+    parts: tuple[Part, ...]
+    images: dict[Part, Images]
+    noise: dict[Part, int]
+
+    @classmethod
+    def of(cls, descent: Descent) -> _Watched:
+        task, model = descent.task, descent.task.model
+        parts = PARTS if isinstance(model, HasLoss) else ()
+        if descent.loop.retain_budget is not None and not parts:
+            raise UsageError(
+                "`method.retain_budget` needs a model with a training loss",
+                found=type(model).__name__,
+                way_out="Leave it out, or type protocol.budget, which counts the drift of samples",
+            )
+        images = {part: draw_images(task.split, part, CHECK_IMAGES, seed=task.stream("check", part)) for part in PARTS}
+        return cls(descent, parts, images, {part: task.stream("check noise", part) for part in PARTS})
+
+    def losses(self, theta: Vector | None = None) -> dict[str, float]:
+        """Of each part, at ``theta`` or at the present weights."""
+        model = self.descent.task.model
+        return {part: mean_loss(model, self.images[part], seed=self.noise[part], theta=theta) for part in self.parts}
+
+    def begin(self) -> tuple[dict[str, float], float | None]:
+        """Losses at the original, and the cosine of the gradients of the parts."""
+        model, names, found = self.descent.task.model, self.descent.names, self.losses()
+        gradients = [mean_gradient(model, self.images[p], names, seed=self.noise[p]).vector for p in self.parts]
+        return found, cosine(*gradients) if gradients else None
+
+    def rises(self, now: dict[str, float], start: dict[str, float]) -> dict[str, float]:
+        """By how much each loss has risen."""
+        return {part: now[part] - start[part] for part in self.parts}
+
+
+@dataclass(frozen=True)
+class _Logged:
+    """A logged state that was finite, and within the retain budget."""
+
+    step: int
+    losses: dict[str, float]
+    weights: list[Tensor]
+
+
+@dataclass
+class _Walk:
+    """The weights on their way.
+
+    Attributes:
+        start: losses at the original.
+        origin: its weights.
+        good: where there is a way back to.
+        waits: whether losses in between wait, since nothing rests on them; then ``passed`` are the logged states.
+        stopped: the step at which the retain budget ended the loop.
+    """
+
+    descent: Descent
+    watched: _Watched
+    weights: list[Tensor]
+    start: dict[str, float]
+    origin: list[Tensor]
+    optimiser: Adam | Sgd
+    trajectory: dict[str, list[float]]
+    good: _Logged
+    waits: bool
+    per_step: dict[str, list[float]] = field(default_factory=dict)
+    passed: list[_Logged] = field(default_factory=list)
+    stopped: int | None = None
+
+    @classmethod
+    def from_here(cls, descent: Descent, watched: _Watched, start: dict[str, float]) -> _Walk:
+        loop, weights = descent.loop, descent.weights
+        origin = [w.detach().clone() for w in weights]
+        trajectory: dict[str, list[float]] = {"step": [0], **{part: [value] for part, value in start.items()}}
+        waits = descent.task.later is not None and loop.retain_budget is None
+        optimiser = (Adam if loop.optimiser == "adam" else Sgd)(weights, loop.lr)
+        good = _Logged(0, start, [w.clone() for w in origin])
+        return cls(descent, watched, weights, start, origin, optimiser, trajectory | {"moved": [0.0]}, good, waits)
+
+    def go(self, direction: Direction) -> None:
+        """All steps, or as many as the retain budget allows."""
+        loop = self.descent.loop
+        for k in range(loop.steps):
+            self._step(k, *direction(k))
+            if ((k + 1) % loop.log_every == 0 or k + 1 == loop.steps) and not self._log(k):
+                return
+
+    def _step(self, k: int, v: Vector, quantities: dict[str, float]) -> None:
+        descent = self.descent
+        values = {**quantities, "": 0.0 if is_finite(v) else math.nan}
+        if bad := [key for key, value in values.items() if not math.isfinite(value)]:
+            raise _not_finite(bad[0] or "the direction", k, self.good.step)
+        for key, w in zip(descent.names, self.weights, strict=True):
+            w.grad = v[key].detach()
+        self.optimiser.step()
+        for key, value in quantities.items():
+            self.per_step.setdefault(key, []).append(value)
+        descent.task.on_progress(k + 1, descent.loop.steps, quantities.get("loss", 0.0))
+
+    def _log(self, k: int) -> bool:
+        """Measures the present state; False, and back to the last good one, where it is beyond the retain budget."""
+        budget, start, here = self.descent.loop.retain_budget, self.start, [w.detach().clone() for w in self.weights]
+        if self.waits:
+            self.good = _Logged(k + 1, start, here)
+            self.passed.append(self.good)
+            return True
+        if budget is None:
+            try:
+                now = self.watched.losses()
+            except NonFiniteError as e:
+                raise _not_finite("the loss", k, self.good.step) from e
+        else:
+            self.descent.cost.forward += len(self.watched.images["retain"])  # without a budget nothing rests on it
+            try:
+                now = self.watched.losses()
+                increase = (now["retain"] - start["retain"]) / abs(start["retain"])
+            except NonFiniteError:
+                increase = math.inf  # beyond any budget
+            if increase > budget:
+                self.stopped = k + 1
+                self.back()
+                return False
+        self.good = _Logged(k + 1, now, here)
+        self._note(self.good, now)
+        return True
+
+    def back(self) -> None:
+        """To the last good state."""
+        _put(self.weights, self.good.weights)
+
+    def look_back(self, update: Update) -> None:
+        """Measures what was passed while losses waited."""
+        now = self.start
+        for state in self.passed:
+            try:
+                now = self.watched.losses(dict(zip(self.descent.names, state.weights, strict=True)))
+            except NonFiniteError as e:
+                raise _not_finite("the loss", state.step - 1, int(self.trajectory["step"][-1])) from e
+            self._note(state, now)
+        update.realised = self.watched.rises(now, self.start)
+
+    def _note(self, state: _Logged, now: dict[str, float]) -> None:
+        pairs = zip(state.weights, self.origin, strict=True)
+        moved = math.sqrt(sum(float(wide(a - b).square().sum()) for a, b in pairs))
+        for key, value in {"step": state.step, **now, "moved": moved}.items():
+            self.trajectory[key].append(value)
 
 
 @torch.no_grad()
