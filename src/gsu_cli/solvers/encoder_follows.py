@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -37,7 +37,7 @@ from gsu_cli.solvers.candidates import TIE
 from gsu_cli.solvers.step_problem import relative_increase
 from gsu_cli.solvers.unseen import kind_of
 from gsu_cli.surgery.steps import largest_step_within
-from gsu_cli.surgery.vectors import add_scaled, norm
+from gsu_cli.surgery.vectors import Vector, add_scaled, norm
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import first, other_retained
@@ -154,6 +154,47 @@ def follow(model: Any, original: Any, retain: Images, forget: Images, weight: fl
     optimiser.forget_gradients()
 
 
+@dataclass
+class _Line:
+    """From the original through where decoder and encoder have got to, and on.
+
+    Attributes:
+        task, step: whose it is.
+        start: both at the original.
+        way: to where they are.
+        tried: relative increase of the retain loss at shares of the way.
+    """
+
+    task: Task
+    step: Stepped
+    start: Vector
+    way: Vector
+    tried: dict[float, float] = field(default_factory=dict)
+
+    def increase(self, t: float) -> float:
+        """At a share ``t`` of the way, measured through the encoder there."""
+        model, step = self.task.model, self.step
+        with held(model, add_scaled(self.start, t, self.way)):
+            cost = frozen_elbo(model, step.cost_images, seed=self.task.stream("budget"), latents=step.latents)
+            found = relative_increase(cost.mean(parameters(model, list(model.generation_parameters()))), step.base)
+        self.tried[t] = found
+        return found
+
+    def fits(self, spent: float, budget: float, *, shorter: bool) -> bool:
+        """Whether the encoder's way costs less than standing still; or ``shorter`` does and is within the budget."""
+        return self.increase(1.0) < spent or (shorter and self.increase(SHORTEST) <= budget)
+
+    def longest(self, budget: float) -> tuple[float, int]:
+        """The largest share of the way within the budget, and how often it was measured."""
+        at_once = self.tried[1.0]
+        guess = min(math.sqrt((1 - LEFT / 2) * budget / at_once), LONGEST) if at_once > 0 else LONGEST
+        search = largest_step_within(
+            self.increase, budget, low=SHORTEST, high=LONGEST, guess=guess, rel_tol=LEFT, reach=2.0
+        )
+        self.tried |= dict(search.evaluations)
+        return max(t for t, r in self.tried.items() if t <= LONGEST and r <= budget), len(search.evaluations)
+
+
 def followed(task: Task, original: Any, step: Stepped) -> Update:
     """Moves the encoder of ``task.model`` after its decoder, and both on until the budget is spent.
 
@@ -171,56 +212,41 @@ def followed(task: Task, original: Any, step: Stepped) -> Update:
     names = [*decoder, *_encoder(model)]
     start, moved = ({k: v.clone() for k, v in parameters(m, names).items()} for m in (original, model))
     images = other_retained(task, n, IMAGES, OTHERS) if len(task.split.retain) > n else step.retain
-    base, spent = step.base, details["budget_spent"]
-
-    def increase(t: float) -> float:
-        with held(model, add_scaled(start, t, way)):
-            cost = frozen_elbo(model, step.cost_images, seed=task.stream("budget"), latents=step.latents)
-            return relative_increase(cost.mean(parameters(model, decoder)), base)
-
+    budget, spent = details["budget"], details["budget_spent"]
     tries = evaluations = 0
     most = forgotten_weight(task.split, details.get("class_level"))
     for weight in (most, 0.0) if most else (0.0,):
         follow(model, original, images, step.forget, weight, task.stream("encoder"))
         tries += 1
-        way = add_scaled({k: v.clone() for k, v in parameters(model, names).items()}, -1.0, start)
-        at_once = increase(1.0)
-        fits = at_once < spent
-        tried = {1.0: at_once}
-        if weight and not fits:
-            tried[SHORTEST] = increase(SHORTEST)
-            fits = tried[SHORTEST] <= details["budget"]
-        evaluations += len(tried)
+        there = {k: v.clone() for k, v in parameters(model, names).items()}
+        line = _Line(task, step, start, add_scaled(there, -1.0, start))
+        fits = line.fits(spent, budget, shorter=weight > 0)
+        evaluations += len(line.tried)
         if fits:
             break
         _restore(model, moved)
     longer = 1.0
     if fits:
-        guess = min(math.sqrt((1 - LEFT / 2) * details["budget"] / at_once), LONGEST) if at_once > 0 else LONGEST
-        search = largest_step_within(
-            increase, details["budget"], low=SHORTEST, high=LONGEST, guess=guess, rel_tol=LEFT, reach=2.0
-        )
-        tried |= dict(search.evaluations)
-        longer = max(t for t, r in tried.items() if t <= LONGEST and r <= details["budget"])
-        evaluations += len(search.evaluations)
-        reached = step.goal.mean({k: start[k] + longer * way[k] for k in decoder})
+        longer, measured = line.longest(budget)
+        evaluations += measured
+        reached = step.goal.mean({k: start[k] + longer * line.way[k] for k in decoder})
         before, after = (details["redirect_loss"][k] for k in ("before", "after"))
-        if not reached <= after + TIE * abs(before - after) and longer > 1 and at_once <= details["budget"]:
+        if not reached <= after + TIE * abs(before - after) and longer > 1 and line.tried[1.0] <= budget:
             longer, reached = 1.0, after  # that was far beyond its bottom
-        add_(model, way, longer - 1.0)
-        spent, details["redirect_loss"]["after"] = tried[longer], reached
+        add_(model, line.way, longer - 1.0)
+        spent, details["redirect_loss"]["after"] = line.tried[longer], reached
     else:
-        way = add_scaled(moved, -1.0, start)
-    facts: dict[str, Any] = {"decoder_norm": longer * norm({k: way[k] for k in decoder}), "moved": fits}
-    taken = {"retain": BATCHES * BATCH, "forget": BATCHES * FORGOTTEN if weight else 0}
-    facts |= {
+        line.way = add_scaled(moved, -1.0, start)
+    details["encoder"] = {
+        "decoder_norm": longer * norm({k: line.way[k] for k in decoder}),
+        "moved": fits,
         "longer": longer,
         "spent_before": details["budget_spent"],
         "steps": STEPS,
-        "images": taken,
+        "images": {"retain": BATCHES * BATCH, "forget": BATCHES * FORGOTTEN if weight else 0},
         "weight": weight,
     }
-    details["budget_spent"], details["encoder"] = spent, facts
+    details["budget_spent"] = spent
     _note(task, step)
     counts = {k: int(v) for k, v in details["cost"].items() if k in Cost.__dataclass_fields__}
     counts["gradients"] += (STEPS + BATCHES) * (tries * BATCH + (FORGOTTEN if most else 0))

@@ -109,55 +109,65 @@ def _restored(
         raise CheckpointError("to resume, a training state is needed", found=f"other metadata in {path}", way_out=ANEW)
     if sealed(tensors, meta) != meta["digest"]:
         raise CheckpointError("a training state must match its digest", found=f"a mismatch in {path}", way_out=AGAIN)
-    now, then = json.loads(json.dumps(facts)), meta["facts"]
-    both = {key: (now.get(key), then.get(key)) for key in sorted({*now, *then})}
-    for key, (new, old) in both.items():
-        if new != old:
-            inner = differences({key: old}, {key: new}) if isinstance(new, dict) and isinstance(old, dict) else []
-            found = "; ".join(
-                f"{d.field.partition('.')[2]} {brief(d.found)} (it was {brief(d.expected)})" for d in inner
-            )
-            found = found or f"{brief(new)} (it was {brief(old)})"
-            raise CheckpointError(f"to resume, `{key}` must be what it was", found=in_one_line(found), way_out=ANEW)
-    weights = {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}
+    _check_facts(facts, meta["facts"])
+    weights, averages = _named(tensors, "model/"), _named(tensors, "average/")
     if _shapes(weights) != _shapes(model.state_dict()):
         raise CheckpointError(
             "to resume, the model must be what it was", found="weights of other names or shapes", way_out=ANEW
         )
-    averages = {k.removeprefix("average/"): v for k, v in tensors.items() if k.startswith("average/")}
-    if average is not None:
-        if _shapes(averages) != _shapes(average.weights):
-            raise CheckpointError(
-                "to resume, a state needs the averaged weights", found=f"none that fit in {path}", way_out=ANEW
-            )
-        average.restore(averages, int(meta["averaged"]))
+    if average is not None and _shapes(averages) != _shapes(average.weights):
+        raise CheckpointError(
+            "to resume, a state needs the averaged weights", found=f"none that fit in {path}", way_out=ANEW
+        )
     for held in (weights, averages):
         if number := broken(held, dict(model.named_parameters())):
             raise CheckpointError(
                 "the weights of a training state must be finite", found=f"{number} of {path}", way_out=AGAIN
             )
-    slots: dict[int, dict[str, Tensor]] = {}
-    parameters = optimisers.parameters()
-    for key, t in tensors.items():
-        if key.startswith("optimiser/"):
-            _, i, slot = key.split("/")
-            slots.setdefault(int(i), {})[slot] = _laid_out_like(parameters[int(i)], t)
-    if odd := next(
-        (k for k, t in tensors.items() if k.startswith("optimiser/") and not bool(t.isfinite().all())), None
-    ):
-        raise CheckpointError(
-            "the optimiser of a training state must be finite", found=f"{odd} of {path}", way_out=AGAIN
-        )
+    slots = _slots(path, _named(tensors, "optimiser/"), optimisers)
     groups = [{**g, "betas": tuple(g["betas"])} for g in meta["groups"]]
     if not slots or optimisers.schedule_state().keys() != dict(meta["schedule"]).keys():
         raise ValueError("no whole optimiser")
     losses = [float(loss) for loss in meta["losses"]]
     if not all(map(math.isfinite, losses)):
         raise ValueError("losses that are not finite")
+    if average is not None:
+        average.restore(averages, int(meta["averaged"]))
     optimisers.load_state_dict({"state": slots, "param_groups": groups})
     optimisers.load_schedule_state(meta["schedule"])
     model.load_state_dict(weights)
     return losses
+
+
+def _check_facts(facts: Mapping[str, Any], then: Mapping[str, Any]) -> None:
+    """Refuses the state of another training, with the first fact that differs."""
+    now = json.loads(json.dumps(facts))
+    for key in sorted({*now, *then}):
+        new, old = now.get(key), then.get(key)
+        if new == old:
+            continue
+        inner = differences({key: old}, {key: new}) if isinstance(new, dict) and isinstance(old, dict) else []
+        found = "; ".join(f"{d.field.partition('.')[2]} {brief(d.found)} (it was {brief(d.expected)})" for d in inner)
+        found = found or f"{brief(new)} (it was {brief(old)})"
+        raise CheckpointError(f"to resume, `{key}` must be what it was", found=in_one_line(found), way_out=ANEW)
+
+
+def _named(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin so, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _slots(path: Path, tensors: Mapping[str, Tensor], optimisers: Optimisers) -> dict[int, dict[str, Tensor]]:
+    """What the optimiser keeps of each parameter, by the parameter's place."""
+    parameters, slots = optimisers.parameters(), dict[int, dict[str, Tensor]]()
+    for key, t in tensors.items():
+        i, slot = key.split("/")
+        if not bool(t.isfinite().all()):
+            raise CheckpointError(
+                "the optimiser of a training state must be finite", found=f"optimiser/{key} of {path}", way_out=AGAIN
+            )
+        slots.setdefault(int(i), {})[slot] = _laid_out_like(parameters[int(i)], t)
+    return slots
 
 
 def _laid_out_like(parameter: Tensor, t: Tensor) -> Tensor:
