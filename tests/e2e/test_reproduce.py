@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -114,6 +115,21 @@ def test_a_table_holds_the_numbers_of_a_run_typed_by_hand(
     ours, typed = (json.loads(path.read_text()) for path in (inside, by_hand))
     assert ours["measurements"] == typed["measurements"]
     assert ours["outputs"]["unlearned"] == typed["outputs"]["unlearned"]
+
+
+def test_its_lines_say_where_own_configs_lie(tiny: Callable[..., list[str]], gsu: Gsu, tmp_path: Path) -> None:
+    """Else neither the line below a table nor that of a cell can be typed again."""
+    assert gsu(*tiny(seeds=[0], rows={"class 1": "forget.class=1"})).code == 0
+    own = tmp_path / "conf"
+    assert f"made by gsu reproduce --config-dir={own} table=tiny\n" in tables(tmp_path)["table.md"]
+    (row,) = json.loads(tables(tmp_path)["cells.json"])
+    assert row["command"].startswith(f"gsu unlearn --config-dir={own} ")
+    (inside,) = tmp_path.glob("outputs/reproduce/cells/*/record.json")
+    assert f"hydra.searchpath=['file://{own}']" in map(unquoted, json.loads(inside.read_text())["command"])
+
+
+def unquoted(word: str) -> str:
+    return shlex.split(word)[0]
 
 
 def test_other_inputs_are_other_cells(tiny: Callable[..., list[str]], gsu: Gsu, tmp_path: Path, world: World) -> None:

@@ -21,6 +21,9 @@ def test_the_same_line_stopped_with_nothing_made(tmp_path: Path) -> None:
     assert was_stopped(tmp_path, "audit", WORDS)
     write_record(tmp_path, replace(STOPPED, status="failed"))
     assert was_stopped(tmp_path, "audit", WORDS)
+    places = ["gsu", "audit", "--config-dir=/mine", *STOPPED.command[2:]]
+    write_record(tmp_path, replace(STOPPED, command=places))
+    assert was_stopped(tmp_path, "audit", WORDS), "where configs lie is no part of the words"
     (tmp_path / "record.json").write_text("{", encoding="utf-8")
     assert not was_stopped(tmp_path, "audit", WORDS)
 

@@ -37,6 +37,19 @@ def test_what_runs_leave_behind_renames_no_cell(models: dict[str, list[str]], tm
     assert [after.model_key(name) for name in models] == of_model
 
 
+def test_code_of_ones_own_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method that was changed kept its name, and its old numbers."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (cell,) = TableSpec.of({**TABLE, "columns": {"own": "method._target_=identities_own.Own"}, "seeds": [0]}).cells()
+    keys = set()
+    for value in ("0", "1"):
+        (tmp_path / "identities_own.py").write_text(f"class Own:\n    amount = {value}\n", encoding="utf-8")
+        keys.add(Identities([]).key(cell))
+    (tmp_path / "beside.py").write_text("", encoding="utf-8")
+    keys.add(Identities([]).key(cell))
+    assert len(keys) == 2
+
+
 def test_weights_that_it_names_do(tmp_path: Path) -> None:
     lines = {"ascent": f"method=ascent checkpoint.path={tmp_path / 'own'}"}
     (cell,) = TableSpec.of({**TABLE, "columns": lines, "seeds": [0]}).cells()

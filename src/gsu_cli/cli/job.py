@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -31,6 +30,7 @@ from gsu_cli.run import folders
 from gsu_cli.run.memory import is_out_of_memory, memory_error
 from gsu_cli.run.record import FILE, Record, write_record
 from gsu_cli.run.refusals import discard_cells, refused_cells
+from gsu_cli.run.typed import typed
 
 log = logging.getLogger(__name__)
 GRID_IS_OVER = "`Study.stop` is supposed to be invoked inside an objective function"  # optuna's words
@@ -95,10 +95,8 @@ class Task:
             text = f"{sentence}\n\n{''.join(traceback.format_exception(error))}"
             (folder / "error.txt").write_text(text, encoding="utf-8")
             if not (folder.parent / FILE).exists():  # refused before it began; the closing table reads records
-                command = ["gsu", self.app.verb, *map(shlex.quote, ours.overrides.task)]
-                blank = Record(
-                    self.app.verb, status="failed", error=f"{type(error).__name__}: {error}", command=command
-                )
+                why = f"{type(error).__name__}: {error}"
+                blank = Record(self.app.verb, status="failed", error=why, command=typed(self.app.verb))
                 write_record(folder.parent, blank)
         except (OSError, OutputError):
             log.warning("the failure of this cell could not be noted in %s", folder)

@@ -23,7 +23,8 @@ DROPPED = ("dataset", "seed", "seeds", "paths", "logger", "hydra")  # of the con
 DETAILS = ("cost", "calibration", "own_drift")  # of the update
 JUDGE = ("name", "label", "sha256", "unavailable", "classes")  # of a judge, beside its trust report
 NUMBER = ("value", "low", "high", "n", "reason")  # of an entry of a trust report
-WHERE = ("paths.", "hydra.searchpath", "device=auto")  # words of a command: whose disk it was decides nothing
+# words of a command: whose disk it was decides nothing
+WHERE = ("paths.", "hydra.searchpath", "--config-dir=", "device=auto")
 TRACE = ("trials", "ray")  # of the calibration: how its strength was looked for
 
 

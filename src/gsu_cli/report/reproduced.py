@@ -120,6 +120,7 @@ def write_table(folder: Path, spec: TableSpec, outcomes: Sequence[Outcome], comm
         write_text(folder / name, picture)
     for name in FORMATS:
         write_text(folder / f"table{SUFFIXES[name]}", RENDER[name](found))
+    places = [word for word in command if word.startswith("--config-dir=")]  # of configs that cells may name
     rows = [
         {
             "row": o.cell.row,
@@ -129,7 +130,7 @@ def write_table(folder: Path, spec: TableSpec, outcomes: Sequence[Outcome], comm
             "why": o.why,
             "folder": f"../{CELLS}/{o.key}" if o.key else None,
             "git": o.record.git if o.record is not None else {},
-            "command": shlex.join(["gsu", "unlearn", *o.cell.overrides]),
+            "command": shlex.join(["gsu", "unlearn", *places, *o.cell.overrides]),
         }
         for o in outcomes
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gsu_cli.errors import GsuError
 from gsu_cli.run.record import FILE, read_record
+from gsu_cli.run.typed import without_places
 
 NOTES = {FILE, "gsu.log", ".hydra"}  # what a line leaves that has made nothing
 FINDINGS = "audit.json"  # of an audit, and figures beside it: made anew from the probes that are kept elsewhere
@@ -30,7 +31,7 @@ def was_stopped(folder: Path, verb: str, words: Sequence[str]) -> bool:
         left = {path.name for path in folder.iterdir()}
     except (GsuError, OSError):
         return False
-    same = (record.verb, record.command) == (verb, ["gsu", verb, *map(shlex.quote, words)])
+    same = (record.verb, without_places(record.command)) == (verb, ["gsu", verb, *map(shlex.quote, words)])
     made = left - NOTES
     if verb == "audit" and all(name == FINDINGS or name.endswith(".svg") for name in made):
         return same and record.status in ("interrupted", "failed")

@@ -28,6 +28,7 @@ from gsu_cli.run.checkpoints import missing
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.device import choose
 from gsu_cli.run.files import sha256_of
+from gsu_cli.run.own_code import classes_in, of_config
 from gsu_cli.run.places import chosen_with
 from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.record import FILE, Measurement, Record, read_record, write_record
@@ -113,6 +114,7 @@ class Identities:
             "files": files_in(_neutral(_without(here, self.folder) if self.models else here)),
             "checkpoint": _shipped(here),
             **({} if cell.audit is None else {"audit": list(cell.audit)}),
+            **of_config(here, *classes_in(named_files(here).values())),
         }
         return self._key(_without(here, self.folder) if self.models else here, inputs)
 
@@ -126,7 +128,8 @@ class Identities:
             here = plain(compose("train", [*self.models[name], *self.shared]))
             dataset = self._digest(OmegaConf.create(here["dataset"]))
             self._keys[name] = self._key(
-                here, {"gsu": __version__, "dataset": dataset, "files": files_in(_neutral(here))}
+                here,
+                {"gsu": __version__, "dataset": dataset, "files": files_in(_neutral(here)), **of_config(here)},
             )
         return self._keys[name]
 

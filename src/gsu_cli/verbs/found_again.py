@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.lineage import architecture
+from gsu_cli.run.own_code import class_path, of_config
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.references import reference_sha256
 
@@ -36,6 +37,7 @@ def made_of(inputs: RunInputs) -> dict[str, Any]:
         "dataset": reference_sha256(inputs.session),
         "architecture": architecture(inputs.first.model),
         "recipe": inputs.recipe.facts(),
+        **of_config({}, class_path(inputs.first.model)),
     }
 
 

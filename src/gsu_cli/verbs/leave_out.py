@@ -22,6 +22,7 @@ from gsu_cli.report.pictures import Block, Line, sheet
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import write_text
 from gsu_cli.run.lineage import architecture
+from gsu_cli.run.own_code import class_path, of_config
 from gsu_cli.run.seeds import derive
 from gsu_cli.run.session import Session
 from gsu_cli.run.tensor_files import read_tensors, write_tensors
@@ -65,7 +66,7 @@ def train_design(
         **({"fractions": list(options.fractions)} if options.fractions else {"folds": options.folds}),
         "noise": asdict(Noise(derive(seed, "leave out", "noise"), options.repeats, options.latents)),
     }
-    place = found_again.place(cfg, "leave_out", about)
+    place = found_again.place(cfg, "leave_out", about | of_config({}, class_path(model)))
     _prepare(place, about, model, dataset)
     missing = [k for k in range(options.models) if not _path(place, k).is_file()]
     if len(missing) < options.models:

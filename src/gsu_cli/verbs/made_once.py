@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.opening_weights import describe
 
 MODEL, STATE, FAILED = "model.safetensors", "state.safetensors", "failed.txt"
-INITIAL, IMAGES = "initial.safetensors", "images.safetensors"  # what processes read, while they train
+INITIAL, IMAGES = "initial-{}.safetensors", "images-{}.safetensors"  # what processes read, by who started them
 
 
 @dataclass(frozen=True)
@@ -85,33 +86,37 @@ def _train(model: Any, images: Images, path: Path, seed: int, about: dict[str, A
 def _side_by_side(inputs: RunInputs, images: Images, todo: Sequence[Wanted], stage: str, workers: int) -> None:
     place = todo[0].path.parents[1]
     given = {"pixels": images.pixels, "labels": images.labels, "attributes": images.attributes}
-    write_tensors(place / IMAGES, {name: t for name, t in given.items() if t is not None}, {})
-    save_checkpoint(place / INITIAL, inputs.first.model, about={})
-    jobs = [(str(one.path), one.seed, json.dumps(one.about)) for one in todo]
-    with console.work_bar(stage) as on_progress, inputs.session.stage(stage):
-        on_progress(0, len(jobs), todo[0].what)
-        ended = in_processes(train_one, jobs, workers=min(workers, len(jobs)), preload=__name__)
-        for done, (index, code) in enumerate(ended, 1):
-            on_progress(done, len(jobs), todo[index].what)
-            if code:
-                raise _failed(todo[index], code)
-    for name in (IMAGES, INITIAL):
-        (place / name).unlink(missing_ok=True)
+    read = [place / name.format(os.getpid()) for name in (IMAGES, INITIAL)]  # another audit may train the same
+    write_tensors(read[0], {name: t for name, t in given.items() if t is not None}, {})
+    save_checkpoint(read[1], inputs.first.model, about={})
+    jobs = [(*map(str, read), str(one.path), one.seed, json.dumps(one.about)) for one in todo]
+    try:
+        with console.work_bar(stage) as on_progress, inputs.session.stage(stage):
+            on_progress(0, len(jobs), todo[0].what)
+            ended = in_processes(train_one, jobs, workers=min(workers, len(jobs)), preload=__name__)
+            for done, (index, code) in enumerate(ended, 1):
+                on_progress(done, len(jobs), todo[index].what)
+                if code:
+                    raise _failed(todo[index], code)
+    finally:
+        for path in read:
+            path.unlink(missing_ok=True)
 
 
-def train_one(path: str, seed: int, about: str) -> None:
+def train_one(images: str, initial: str, path: str, seed: int, about: str) -> None:
     """One of them; for a process of its own.
 
     Args:
+        images, initial: files of what it is trained on, and of a model of its class.
         path: of the weights.
         seed: of the training.
         about: facts of the weights, as JSON.
     """
-    place, failed = Path(path).parents[1], Path(path).with_name(FAILED)
+    failed = Path(path).with_name(FAILED)
     try:
-        _, t = read_tensors(place / IMAGES)
-        images = Images(t["pixels"], t["labels"], t.get("attributes"))
-        _train(load_checkpoint(place / INITIAL).model, images, Path(path), seed, json.loads(about))
+        _, t = read_tensors(Path(images))
+        on = Images(t["pixels"], t["labels"], t.get("attributes"))
+        _train(load_checkpoint(Path(initial)).model, on, Path(path), seed, json.loads(about))
     except GsuError as e:
         write_text(failed, str(e))
         raise SystemExit(1) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
 from gsu_cli.run.device import choose, choose_precision
 from gsu_cli.run.session import Session
+from gsu_cli.run.typed import typed
 from gsu_cli.verbs import console
 from gsu_cli.verbs.places import absolute
 
@@ -32,10 +32,9 @@ def open_session(cfg: DictConfig) -> Session:
     verb = str(hydra.job.name)
     _seed("seed", cfg.seed)  # before those that take its value
     seeds = {str(k): _seed(f"seeds.{k}", v) for k, v in cfg.seeds.items()}
-    command = ["gsu", verb, *[shlex.quote(str(o)) for o in hydra.overrides.task]]
     where = choose(cfg.get("device", "auto"))
     precision = choose_precision(cfg.get("precision", "float32"), where)
-    return Session(Path(hydra.runtime.output_dir), verb, absolute(plain(cfg)), command, seeds, where, precision)
+    return Session(Path(hydra.runtime.output_dir), verb, absolute(plain(cfg)), typed(verb), seeds, where, precision)
 
 
 def _seed(name: str, value: object) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from gsu_cli.run import folders
 from gsu_cli.run.places import chosen_with
 from gsu_cli.run.record import Record
 from gsu_cli.run.refusals import discard_if_unused
+from gsu_cli.run.typed import typed
 from gsu_cli.verbs import report_files as files
 from gsu_cli.verbs import report_places, settings
 from gsu_cli.verbs.console import console, note, room, say
@@ -203,7 +203,7 @@ def _planned(options: Options, runs: Runs, broken: Broken, by: Sequence[str], ch
             continue
         if name == "html":
             path = folder if single else folder / "report.html"
-            command = " ".join(["gsu", "report", *(shlex.quote(str(word)) for word in hydra.overrides.task)])
+            command = " ".join(typed("report"))
             planned += files.page(
                 path, runs, broken, by, chosen, title=options.title, command=command, most_pictures=options.pictures
             )

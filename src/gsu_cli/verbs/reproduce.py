@@ -22,6 +22,7 @@ from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.folders import quoted
 from gsu_cli.run.places import chosen_with
 from gsu_cli.run.provenance import git
+from gsu_cli.run.typed import words
 from gsu_cli.tables import kept
 from gsu_cli.tables.cell import Cell, Outcome
 from gsu_cli.tables.pool import cores, in_processes
@@ -130,8 +131,7 @@ def _shared(cfg: DictConfig) -> list[str]:
 
 def _command() -> list[str]:
     """This line without what changes no entry of the table."""
-    words = [str(word) for word in HydraConfig.get().overrides.task]
-    return ["gsu", "reproduce", *(w for w in words if w.split("=")[0] not in ("workers", "preview", "cell_seconds"))]
+    return ["gsu", "reproduce", *(w for w in words() if w.split("=")[0] not in ("workers", "preview", "cell_seconds"))]
 
 
 def _look_up(spec: TableSpec, identities: cells.Identities, store: Store, on_progress: Any) -> list[Outcome]:
@@ -193,7 +193,8 @@ def _estimate(todo: Sequence[Outcome], outcomes: Sequence[Outcome], default: flo
 
 
 def _plan(spec: TableSpec, outcomes: Sequence[Outcome], todo: Sequence[Outcome], estimate: float, workers: int) -> str:
-    counts = [f"{len(outcomes)} cells", f"{sum(o.done for o in outcomes)} done", f"{len(todo)} to run"]
+    s = "" if len(outcomes) == 1 else "s"
+    counts = [f"{len(outcomes)} cell{s}", f"{sum(o.done for o in outcomes)} done", f"{len(todo)} to run"]
     if again := sum(o.record is not None for o in todo):
         counts.append(f"{again} of them failed before")
     if holes := sum(not o.key for o in outcomes):

@@ -12,6 +12,7 @@ from gsu_cli.audit.base import RETRAINED
 from gsu_cli.audit.klom_several import GROUP
 from gsu_cli.errors import UsageError
 from gsu_cli.run.checkpoints import Checkpoint, save_checkpoint
+from gsu_cli.run.own_code import class_path, of_config
 from gsu_cli.run.record import Record
 from gsu_cli.run.seeds import derive, generator
 from gsu_cli.unlearning.unlearn import unlearn
@@ -51,7 +52,8 @@ def unlearned_siblings(cfg: DictConfig, record: Record, inputs: RunInputs, n: in
     config, whole = OmegaConf.create(record.config), made_of(inputs)
     protocol = Protocol.of(config)
     how = {key: record.config[key] for key in ("method", "protocol")}
-    shelves = place(cfg, "originals", whole), place(cfg, "unlearned", whole | {"forget": inputs.split.digest()} | how)
+    made = whole | {"forget": inputs.split.digest()} | how | of_config(how, class_path(inputs.first.model))
+    shelves = place(cfg, "originals", whole), place(cfg, "unlearned", made)
     seeds = [derive(0, "sibling", k) for k in range(n)]
     places = [[shelf / str(k + 1) / MODEL for shelf in shelves] for k in range(n)]
     wanted = [
