@@ -207,7 +207,7 @@ def test_a_killed_worker_is_a_hole(
     assert "its process was killed by signal 9" in typed.err
     assert "its process was killed by signal 9" in tables(tmp_path)["table.md"]
     assert gsu(*tiny(**small)).code == 0
-    assert "killed" not in tables(tmp_path)["table.md"]
+    assert "was killed" not in tables(tmp_path)["table.md"]
 
 
 def start(words: list[str], root: Path) -> subprocess.Popen[bytes]:
@@ -346,7 +346,7 @@ def test_a_table_trains_its_models_once_before_its_cells(tiny: Callable[..., lis
     assert first.code == 0, first.err
     (trained,) = (tmp_path / "outputs/reproduce/models").iterdir()
     made, when = tables(tmp_path), (trained / "model.safetensors").stat().st_mtime
-    assert "1 cells, 1 done, 0 to run" in gsu(*tiny(**own)).out
+    assert "1 cell, 1 done, 0 to run" in gsu(*tiny(**own)).out
     record = json.loads((trained / "record.json").read_text())
     (trained / "record.json").write_text(json.dumps(record | {"git": {"commit": "b" * 40, "dirty": False}}))
     again = gsu(*tiny(**own)).out

@@ -42,6 +42,7 @@ def pair(*path: str, one: object, other: object) -> list[Record]:
         (("inputs", "dataset", "sha256"), "d" * 64, "e" * 64, "data"),
         (("inputs", "checkpoint", "sha256"), "d" * 64, "e" * 64, "weights"),
         (("judges",), [{"name": "cnn", "sha256": "d" * 64}], [{"name": "cnn", "sha256": "e" * 64}], "judge.cnn.sha256"),
+        (("versions", "lab"), "code abc", "code def", "code.lab"),
     ],
 )  # fmt: skip
 def test_runs_that_differ_in_it_are_two_rows(path, one, other, name):

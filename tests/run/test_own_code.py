@@ -9,7 +9,7 @@ import torch
 
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.run.checkpoints import save_checkpoint
-from gsu_cli.run.own_code import class_path, classes_in, of_config, own_code, targets
+from gsu_cli.run.own_code import class_path, classes_in, of_config, own_code, targets, versions
 
 CLASS = "own_code_lab.inner.fade.Fade"
 FILES = {
@@ -62,6 +62,12 @@ def test_names_in_configs_and_in_files(tmp_path: Path, lab: Path) -> None:
     assert targets(config) == [CLASS, "gsu_cli.a.B", "c.D"]
     assert of_config(config) == {"code": own_code([CLASS])}
     assert of_config({"method": {"_target_": "gsu_cli.methods.ascent.Ascent"}}) == {}
+    before = versions([CLASS])
+    assert {top: version[:5] for top, version in before.items()} == {"own_alone": "code ", "own_code_lab": "code "}
+    (lab / "deep.py").write_text("x = 2\n", encoding="utf-8")
+    after = versions([CLASS])
+    assert before["own_alone"] == after["own_alone"]
+    assert before["own_code_lab"] != after["own_code_lab"]
     model = MlpVae(shape=(1, 2, 2), latent_dim=1, hidden=(2,))
     save_checkpoint(tmp_path / "model.safetensors", model, about={})
     torch.save({}, tmp_path / "other.pt")

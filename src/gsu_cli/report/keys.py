@@ -60,8 +60,8 @@ def key(record: Record, name: str) -> str:
     found = _lookup(record.config, name)
     if found is None and name == BUDGET:  # kept records of before have no `protocol`
         found = _lookup(record.update, "details.calibration.budget")
-    if found is None and name.endswith(".sha256"):
-        found = chosen(record).get(name)  # of a judge's weights: the config holds their place
+    if found is None and (name.endswith(".sha256") or name.startswith("code.")):
+        found = chosen(record).get(name)  # of a judge's weights the config holds the place, of one's own code nothing
     if found is None and (now := renamed(name)) != name:  # as an earlier version called it
         return key(record, now)
     if found is None and record.config:

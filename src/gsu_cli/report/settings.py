@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gsu_cli.report.once import once
+from gsu_cli.run.provenance import CODE
 from gsu_cli.run.record import Record
 
 LEFT_OUT = ("seed", "seeds", "paths", "logger", "device", "hydra", "experiment")
@@ -34,11 +35,13 @@ def settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 @once
 def chosen(record: Record) -> dict[str, Any]:
-    """`settings` of a run, and the judges' weights."""
+    """`settings` of a run, the judges' weights, and the code of one's own."""
     found = settings(record.config)
     for judge in record.judges:
         if judge.get("sha256"):
             found[f"judge.{judge.get('name')}.sha256"] = str(judge["sha256"])[:8]
+    own = {top: version for top, version in record.versions.items() if version.startswith(CODE)}
+    found |= {f"code.{top}": version.removeprefix(CODE) for top, version in own.items()}
     return found
 
 

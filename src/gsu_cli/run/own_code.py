@@ -20,6 +20,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from gsu_cli.run.provenance import CODE
+
 INSTALLED = {"site-packages", "dist-packages"}  # folders of pip and of Debian
 PACKAGE = __name__.partition(".")[0]
 
@@ -132,3 +134,17 @@ def of_config(config: Mapping[str, Any], *more: str) -> dict[str, Any]:
     """``{"code": ...}`` of the classes that a config names and of ``more``, for a key; empty where all are gsu's."""
     found = own_code([*targets(config), *more])
     return {"code": found} if found else {}
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """What stands for a version of each package of one's own: `CODE` and the first digits of a digest of its files.
+
+    >>> versions(["gsu_cli.methods.ascent.Ascent"])
+    {}
+    """
+    by_top: dict[str, list[tuple[str, str]]] = {}
+    for file, digest in own_code(names).items():
+        by_top.setdefault(file.partition(" ")[0].partition(".")[0], []).append((file, digest))
+    return {
+        top: f"{CODE}{hashlib.sha256(json.dumps(found).encode()).hexdigest()[:12]}" for top, found in by_top.items()
+    }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("gsu-cli", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "safetensors")
+CODE = "code "  # begins what stands for the version of code of one's own: a digest of its files
 NOT_HASHED = ("paths", "logger")  # where things lie and who listens does not change what they are
 
 

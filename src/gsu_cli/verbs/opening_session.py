@@ -12,6 +12,7 @@ from gsu_cli.checks import as_flag, as_int
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
 from gsu_cli.run.device import choose, choose_precision
+from gsu_cli.run.own_code import targets, versions
 from gsu_cli.run.session import Session
 from gsu_cli.run.typed import typed
 from gsu_cli.verbs import console
@@ -34,7 +35,9 @@ def open_session(cfg: DictConfig) -> Session:
     seeds = {str(k): _seed(f"seeds.{k}", v) for k, v in cfg.seeds.items()}
     where = choose(cfg.get("device", "auto"))
     precision = choose_precision(cfg.get("precision", "float32"), where)
-    return Session(Path(hydra.runtime.output_dir), verb, absolute(plain(cfg)), typed(verb), seeds, where, precision)
+    session = Session(Path(hydra.runtime.output_dir), verb, absolute(plain(cfg)), typed(verb), seeds, where, precision)
+    session.record.versions |= versions(targets(session.record.config))
+    return session
 
 
 def _seed(name: str, value: object) -> int:

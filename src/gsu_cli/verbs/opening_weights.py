@@ -17,6 +17,7 @@ from gsu_cli.report.settings import making
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, missing
 from gsu_cli.run.lineage import architecture, recipe
 from gsu_cli.run.one_line import one_line
+from gsu_cli.run.own_code import class_path, versions
 from gsu_cli.run.pretrained import shipped, shipped_names
 from gsu_cli.run.session import Session
 from gsu_cli.run.weight_files import find_weights
@@ -65,6 +66,7 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
     check_conditions(checkpoint.model, dataset, checkpoint.path)
     checkpoint.model.to(session.device)
     session.record.inputs["checkpoint"] = describe(checkpoint)
+    session.record.versions |= versions([class_path(checkpoint.model)])
     return checkpoint
 
 
