@@ -24,6 +24,7 @@ from gsu_cli.run.record import FILE, Record
 from gsu_cli.run.session import Session
 from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
+from gsu_cli.verbs.changed_code import note_since
 from gsu_cli.verbs.conditions import check_conditions
 from gsu_cli.verbs.opening_data import load_dataset, read_dataset
 from gsu_cli.verbs.opening_session import plain
@@ -117,7 +118,9 @@ def inputs(earlier: Record, folder: Path, split: Split, session: Session) -> Run
     """
     if split.n_forget:
         check_split(split, earlier, session)
-    return RunInputs(session, split, open_original(earlier, folder, split.dataset, session), split)
+    found = RunInputs(session, split, open_original(earlier, folder, split.dataset, session), split)
+    note_since(earlier, found.first.model, session)
+    return found
 
 
 def with_references(found: RunInputs, cfg: DictConfig, earlier: Record, folder: Path) -> RunInputs:

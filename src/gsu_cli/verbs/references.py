@@ -15,6 +15,7 @@ from gsu_cli.run.lineage import brief
 from gsu_cli.run.session import Session
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console
+from gsu_cli.verbs.changed_code import code_of
 
 TRAINED = ("dataset", "dataset_sha256", "classes", "attributes", "recipe", "n", "interrupted_after_epoch")
 """Of the metadata of a checkpoint: how it was trained; what is made of it by unlearning carries it on."""
@@ -45,6 +46,7 @@ def about_retrained(
     return {
         **{k: v for k, v in original.about.items() if k in TRAINED},
         **forgotten(split, session, of=reference_sha256(session)),
+        **code_of(original.model),
         "dataset_sha256": reference_sha256(session),
         "recipe": recipe.facts(),
         "seed": seed,

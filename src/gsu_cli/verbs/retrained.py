@@ -16,6 +16,7 @@ from gsu_cli.run.pretrained import retrained_reference, shipped
 from gsu_cli.run.session import Session
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console
+from gsu_cli.verbs.changed_code import note_between
 from gsu_cli.verbs.opening_weights import describe, recipe_of, weights_file
 from gsu_cli.verbs.references import is_chosen, reference_sha256
 
@@ -83,6 +84,7 @@ def check_reference(found: Checkpoint, checkpoint: Checkpoint, split: Split, ses
             found=f"{sentence(wrong)} in {found.path}",
             way_out=way_out,
         )
+    note_between(found.about, checkpoint.about, session)
     for who, missing in (
         ("retrained reference", unknown(expected, has, names)),
         ("checkpoint", unknown(has, expected, names)),

@@ -24,6 +24,7 @@ from gsu_cli.training.history import History
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console, leave_out, settings
 from gsu_cli.verbs.build import build_choice
+from gsu_cli.verbs.changed_code import code_of
 from gsu_cli.verbs.default_model import suited
 from gsu_cli.verbs.leave_out_options import Options
 from gsu_cli.verbs.models import build_model
@@ -71,6 +72,7 @@ def main(cfg: DictConfig) -> None:
             "classes": sorted(dataset.class_names),
             "attributes": list(dataset.attribute_names),
             **left_out,
+            **code_of(model),
             "seed": seed,
             "recipe": recipe.facts(),
             "n": len(images),
