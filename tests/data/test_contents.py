@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.contents import counts, describe_counts
-from gsu_cli.data.copies import kept_copies, repeated
+from gsu_cli.data.copies import dark, kept_copies, repeated
 from gsu_cli.data.forget import ForgetSpec
 
 
@@ -36,6 +37,15 @@ def test_images_in_both_parts_are_counted() -> None:
     )
     none = Images(almost, torch.zeros(1, dtype=torch.int64))
     assert repeated(Dataset("x", train, none, {0: "a"}, "memory")) == ""
+
+
+@pytest.mark.parametrize(("brightest", "is_dark"), [(0, False), (1, True), (2, False), (255, False)])
+def test_bytes_of_0_and_1_are_black_to_the_eye(brightest: int, is_dark: bool) -> None:
+    images = Images(torch.tensor([[[[0, brightest]]]], dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
+    said = dark(Dataset("x", images, images, {0: "a"}, "memory"))
+    assert said == (
+        "pixels are 0 and 1 of 255, so all images are black to the eye: save them as 255 * images" * is_dark
+    )
 
 
 def test_retained_copies_of_forgotten_images_are_counted() -> None:

@@ -83,10 +83,37 @@ def test_keras_and_undivided_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"images": GREY / 255}, "must be images of 8 bits, uint8; found float64"),
+        (
+            {"images": GREY / 255},
+            r"8 bits, uint8; found float64 from 0 to 0.3725. Save them as bytes: \(255 \* images\).round\(\)",
+        ),
+        (
+            {"images": GREY / 127.5 - 1},
+            r"found float64 from -1 to -0.2549. Save them as bytes: \(127.5 \* \(images \+ 1\)\)",
+        ),
+        ({"images": GREY * 2.0}, r"Save them as bytes: images.round\(\).astype\('uint8'\)"),
+        ({"images": GREY * 3.0}, "found float64 from 0 to 285. Scale them to 0 and 255, and save them as bytes"),
+        ({"images": GREY * np.nan}, "found float64 with nan or inf. Remove these images, or mend them"),
+        ({"images": GREY > 9}, r"found bool. Save them as bytes: \(255 \* images\).astype\('uint8'\)"),
+        (
+            {"images": GREY.astype("u2") * 257},
+            r"found uint16 from 0 to 2.442e\+04. Save them as bytes: \(images / 257\)",
+        ),
+        ({"images": GREY.astype("i4")}, r"found int32 from 0 to 95. Save them as bytes: images.astype"),
+        ({"images": GREY.astype("i4") - 1}, "found int32 from -1 to 94. Scale them to 0 and 255, and save"),
+        ({"images": GREY.astype("c8")}, "found complex64. Save them as bytes from 0 to 255"),
+        ({"images": np.zeros((6, 5, 5, 4), np.uint8)}, r"found the shape \(6, 5, 5, 4\), an alpha channel perhaps"),
         ({"images": np.zeros((6, 5, 5, 5), np.uint8)}, r"\(n, 3, h, w\); found the shape \(6, 5, 5, 5\), volumes"),
         ({"labels": np.zeros(6) + 0.5}, "must be whole numbers; found float64 with a fraction"),
-        ({"labels": np.full(6, -1)}, "must be labels from 0 on; found -1"),
+        (
+            {"labels": np.full(6, -1)},
+            "must be labels from 0 to 2,147,483,647; found -1. Save classes as whole numbers from 0 on",
+        ),
+        ({"labels": np.array([0, 1, 0, 1, 0, 2**40])}, "from 0 to 2,147,483,647; found 1,099,511,627,776."),
+        (
+            {"labels": np.zeros(5, np.int64)},
+            r"a label for each of the 6 images; found the shape \(5,\). Save as many labels",
+        ),
         ({"labels": np.array(list("abcdef"))}, "must be whole numbers; found <U1"),
         ({"labels": np.full((6, 2), 3)}, "one label for each image, or a column of 0 and 1 .* found 3 among 2 columns"),
         ({"labels": np.array([{}] * 6, dtype=object)}, "numbers; found arrays of Python objects"),

@@ -12,7 +12,10 @@ from torch import Tensor
 
 from gsu_cli.errors import DataError
 
-BYTES = "Save them as bytes: (255 * images).round().astype('uint8') where they lie in [0, 1]."
+SAVE = "Save them as bytes: {}.astype('uint8')"
+RANGES = ((0, 1, "(255 * images).round()"), (-1, 1, "(127.5 * (images + 1)).round()"), (0, 255, "images.round()"))
+"""Lowest and highest value of floats, and what makes bytes of them."""
+NUMBERS = "Save classes as whole numbers from 0 on, the same in every part"
 Array = NDArray[Any]
 
 
@@ -27,7 +30,8 @@ def images_of(array: Array, what: str) -> Tensor:
         DataError: other types or shapes, or no image.
     """
     if array.dtype != np.uint8:
-        raise DataError(f"{what} must be images of 8 bits, uint8", found=str(array.dtype), way_out=BYTES)
+        found, way_out = _instead_of_bytes(array)
+        raise DataError(f"{what} must be images of 8 bits, uint8", found=found, way_out=way_out)
     last = array.ndim == 4 and array.shape[-1] in (1, 3)
     if array.ndim == 3:
         array = array[:, None]
@@ -36,11 +40,39 @@ def images_of(array: Array, what: str) -> Tensor:
     elif not (array.ndim == 4 and array.shape[1] in (1, 3)):
         raise DataError(
             f"{what} must be images (n, h, w), (n, h, w, 3) or (n, 3, h, w)",
-            found=f"the shape {array.shape}{', volumes perhaps' if array.ndim > 3 else ''}",
+            found=f"the shape {array.shape}{_of_shape(array.shape)}",
+            way_out="Save them in one of these shapes",
         )
     if 0 in array.shape:
-        raise DataError(f"{what} must hold images", found=f"the shape {array.shape}")
+        way_out = "Leave the part out where it is empty: a share of each class is then held out"
+        raise DataError(f"{what} must hold images", found=f"the shape {array.shape}", way_out=way_out)
     return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _instead_of_bytes(array: Array) -> tuple[str, str]:
+    """What the values are that are no bytes, and how they become some."""
+    kind = str(array.dtype)
+    if array.dtype.kind == "b":
+        return kind, SAVE.format("(255 * images)")
+    if array.dtype.kind not in "iuf" or not array.size:
+        return kind, "Save them as bytes from 0 to 255"
+    low, high = float(array.min()), float(array.max())
+    if not np.isfinite([low, high]).all():
+        return f"{kind} with nan or inf", "Remove these images, or mend them"
+    said = f"{kind} from {low:.4g} to {high:.4g}"
+    if array.dtype.kind in "iu":
+        if low < 0 or high > 65_535:
+            return said, "Scale them to 0 and 255, and save them as bytes"
+        return said, SAVE.format("images" if high <= 255 else "(images / 257).round()")
+    fits = (how for least, most, how in RANGES if least <= low and high <= most)
+    how = next(fits, None)
+    return said, SAVE.format(how) if how else "Scale them to 0 and 255, and save them as bytes"
+
+
+def _of_shape(shape: tuple[int, ...]) -> str:
+    if 4 in (shape[1], shape[-1]) and len(shape) == 4:
+        return ", an alpha channel perhaps"
+    return ", volumes perhaps" if len(shape) > 3 else ""
 
 
 def labels_of(arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> tuple[dict[str, Tensor], str]:
@@ -79,15 +111,22 @@ def labels_of(arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> tuple[di
 def _whole(array: Array, what: str, n: int) -> NDArray[np.int64]:
     """``(n, k)`` int64."""
     if array.dtype.kind not in "iubf":
-        raise DataError(f"{what} must be whole numbers", found=str(array.dtype))
+        raise DataError(f"{what} must be whole numbers", found=str(array.dtype), way_out=NUMBERS)
     if array.ndim not in (1, 2) or len(array) != n or 0 in array.shape:
-        raise DataError(f"{what} must be a label for each of the {n:,} images", found=f"the shape {array.shape}")
+        way_out = "Save as many labels as images, in the same order"
+        raise DataError(
+            f"{what} must be a label for each of the {n:,} images", found=f"the shape {array.shape}", way_out=way_out
+        )
     values = array.reshape(n, -1)
     if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == np.rint(values)).all()):
-        raise DataError(f"{what} must be whole numbers", found=f"{values.dtype} with a fraction or nan")
+        raise DataError(
+            f"{what} must be whole numbers", found=f"{values.dtype} with a fraction or nan", way_out=NUMBERS
+        )
     if values.min() < 0 or values.max() >= 2**31:
         raise DataError(
-            f"{what} must be labels from 0 on", found=int(values.min() if values.min() < 0 else values.max())
+            f"{what} must be labels from 0 to {2**31 - 1:,}",
+            found=f"{int(values.min() if values.min() < 0 else values.max()):,}",
+            way_out=NUMBERS,
         )
     return values.astype(np.int64)
 

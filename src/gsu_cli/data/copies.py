@@ -1,4 +1,4 @@
-"""Images that stand twice, pixel for pixel: held out and in training, or forgotten and retained."""
+"""Images that mislead: standing twice, held out and in training or forgotten and retained; or black to the eye."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from torch import Tensor
 
 from gsu_cli.data.base import Dataset
 from gsu_cli.data.split import Split
+
+LOOKED_AT = 1_000  # images
 
 
 def repeated(dataset: Dataset) -> str:
@@ -24,6 +26,16 @@ def repeated(dataset: Dataset) -> str:
         f"no evidence on unseen images. Different images: {len(seen):,} of {len(train):,} in training, "
         f"{len(held):,} of {len(heldout):,} held out, {len(seen & held):,} in both"
     )
+
+
+def dark(dataset: Dataset) -> str:
+    """A sentence on images of 0 and 1 that are read as bytes, or the empty string.
+
+    Of 255 grey levels they show two of the darkest, and what is measured on them is of black images.
+    """
+    if int(dataset.train.pixels[:LOOKED_AT].max()) != 1:  # a look at all reads a large file from end to end
+        return ""
+    return "pixels are 0 and 1 of 255, so all images are black to the eye: save them as 255 * images"
 
 
 def kept_copies(split: Split) -> str:

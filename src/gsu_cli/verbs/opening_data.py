@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from gsu_cli.data.base import Canaries, Dataset, OnProgress
 from gsu_cli.data.canaries import Planting
 from gsu_cli.data.contents import counts, describe_counts
-from gsu_cli.data.copies import kept_copies, repeated
+from gsu_cli.data.copies import dark, kept_copies, repeated
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
@@ -36,7 +36,7 @@ def load_dataset(cfg: DictConfig, session: Session, load: Callable[[DictConfig],
     with session.stage("load"):
         with ranks().first_alone():  # what it downloads or caches, the others find
             dataset = (load or read_dataset)(chosen(cfg, "dataset"))
-        remarks = [*dataset.remarks, *filter(None, [repeated(dataset)])]
+        remarks = [*dataset.remarks, *filter(None, [repeated(dataset), dark(dataset)])]
         dataset = replace(dataset, words=dataset_words(cfg.dataset))
         session.record.config["dataset"] = planted(session.record.config["dataset"])
         session.record.inputs["dataset"] = {
