@@ -66,7 +66,7 @@ def test_costs_are_counted_by_hand():
     assert details["length"] == 1
     assert cost["gradients"] == 40 * (64 + 32)
     assert cost["generated"] == 90 + 70
-    assert cost["forward"] == 30 + 5 * 30 + 30, "before, at looks, after"
+    assert cost["forward"] == (50 + 40) + 30 + 5 * 30 + 30, "posteriors for the targets; before, at looks, after"
     looked = run(JointRedirect(**few, budget=1.0, target="discriminant"))[1].details
     assert looked["target"]["kind"] == "discriminant"
     assert looked["cost"]["generated"] == 90 + 70 + 45 + 36, "what the discriminant is fitted to: nine of ten"

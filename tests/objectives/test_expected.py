@@ -98,6 +98,13 @@ def test_where_an_encoder_tells_nothing_all_images_are_there(parts: tuple[Images
     assert torch.allclose(goal.targets, (decode(Alike(1.0), goal.latents) + correction).clamp(0, 1), atol=1e-5)
 
 
+def test_images_that_will_be_in_no_mean_are_not_asked_of(parts: tuple[Images, Images]) -> None:
+    forget, retain = parts
+    some = retained_there(Wide(6.0), forget, retain, log_odds=0.0, seed=0, besides=30)
+    assert some == pytest.approx(retained_there(Wide(6.0), forget, retain[30:], log_odds=0.0, seed=0), rel=1e-4)
+    assert some["images"] < retained_there(Wide(6.0), forget, retain, log_odds=0.0, seed=0)["images"]
+
+
 def test_of_a_split_the_odds_are_those_of_training(parts: tuple[Images, Images]) -> None:
     model, split = Wide(6.0), tiny_world.split()
     found: Redirect = redirection("expected", model, *parts, split=split, seed=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +16,11 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.joint_redirect import JointRedirect
+from gsu_cli.models import conditions
+from gsu_cli.solvers import where_retained
 from gsu_cli.solvers.where_retained import asked
 from gsu_cli.unlearning.contract import Update
+from gsu_cli.unlearning.shared import Shared
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
 
@@ -148,3 +152,80 @@ def test_a_gradient_that_vanishes_is_said_by_either_solver(monkeypatch: pytest.M
     for solver in ("kfac", "gauss_newton"):
         with pytest.raises(UsageError, match="the redirect gradient must not vanish"):
             run(FisherSurgery(target="expected", solver=solver, finish=None))
+
+
+FEW = {"retain_images": 400, "forget_images": 60, "budget_images": 150}
+JOINT = {**FEW, "steps": 4, "batch_size": 64, "redirect_size": 32, "budget": 0.5, "pool_images": 100}
+
+
+@pytest.fixture
+def passed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Images of each pass for a posterior."""
+    found: list[int] = []
+
+    def counting(model: Any, x: torch.Tensor, y: torch.Tensor) -> Any:
+        found.append(len(x))
+        return conditions.posterior(model, x, y)
+
+    monkeypatch.setattr("gsu_cli.objectives.posteriors.conditions", SimpleNamespace(posterior=counting))
+    return found
+
+
+@pytest.mark.parametrize("half", [0.0, 2.0], ids=["expected", "elsewhere"])
+def test_what_the_rule_passes_is_counted(passed: list[int], monkeypatch: pytest.MonkeyPatch, half: float) -> None:
+    """By both methods: of images that the rule and the targets have in common once."""
+    monkeypatch.setattr("gsu_cli.solvers.where_retained.HALF", half)
+    kind = "expected" if half == 0 else "nearest"
+    _, ruled = run(JointRedirect(**JOINT))
+    assert ruled.details["target"]["kind"] == kind
+    of_ruled = sum(passed)
+    assert of_ruled == (60 + 400 + (250 if half == 0 else 0)) + 150 + 60, "those of the budget and the check beside"
+    passed.clear()
+    _, typed = run(JointRedirect(**JOINT, target=kind))
+    forward = [update.details["cost"]["forward"] for update in (ruled, typed)]
+    assert forward[0] - forward[1] == of_ruled - sum(passed) == (400 if half == 0 else 0)
+    of_step = [run(FisherSurgery(**FEW, damping=0.3, target=word))[1] for word in ("auto", "expected")]
+    if half == 0:
+        both = [update.details["cost"]["forward"] for update in of_step]
+        assert [update.details["target"]["kind"] for update in of_step] == [kind, kind]
+        assert both[0] - both[1] == 400, "the rule asks all of them, the means are of others than the budget's"
+
+
+@pytest.mark.usefixtures("there")
+@pytest.mark.parametrize("method", [JointRedirect(**JOINT), FisherSurgery(**FEW)], ids=lambda m: m.name)
+def test_runs_of_a_search_ask_once(method: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    look = where_retained.retained_there
+
+    def looking(*parts: Any, **options: Any) -> dict[str, float]:
+        looks.append(1)
+        return look(*parts, **options)
+
+    monkeypatch.setattr(where_retained, "retained_there", looking)
+    shared, found = Shared(keeps=True), []
+    for _ in range(2):
+        shared.begin()
+        _, update = run(lambda task: method(replace(task, shared=shared)))
+        found.append(update.details["cost"])
+    assert looks == [1]
+    assert found[0] == found[1], "each as if by itself"
+    assert shared.spared.forward >= 60 + 400 + 250
+
+
+@pytest.mark.usefixtures("there")
+def test_the_rule_asks_of_the_images_that_the_means_are_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else ten in effect of all would be fewer of those that are left."""
+    besides: list[int] = []
+    look = where_retained.retained_there
+
+    def looking(*parts: Any, **options: Any) -> dict[str, float]:
+        besides.append(options["besides"])
+        return look(*parts, **options)
+
+    monkeypatch.setattr(where_retained, "retained_there", looking)
+    for budget in (150, 390):
+        assert run(FisherSurgery(**{**FEW, "budget_images": budget}))[1].details["target"]["kind"] == "expected"
+    assert besides == [150, 200], "half of the images are left where there are few"
+    _, update = run(FisherSurgery(**FEW, encoder="kept"))
+    assert besides[2:] == [150]
+    assert update.details["target"]["retained_there"]["images"] < 250

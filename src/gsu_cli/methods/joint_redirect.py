@@ -28,12 +28,13 @@ from gsu_cli.models.decoders import site_maker
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
+from gsu_cli.objectives.posteriors import encoder_at_rest
 from gsu_cli.objectives.redirect import Redirect
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.objectives.targets import TARGETS, redirection
 from gsu_cli.run.seeds import generator
 from gsu_cli.solvers.step_problem import relative_increase
-from gsu_cli.solvers.where_retained import asked, target_there
+from gsu_cli.solvers.where_retained import asked, encoded, target_there
 from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.taps import eval_mode
 from gsu_cli.surgery.vectors import Vector, add_scaled
@@ -95,12 +96,8 @@ class JointRedirect:
         sizes = {"steps": steps, "batch_size": batch_size, "redirect_size": redirect_size, "log_every": log_every}
         for key, value in sizes.items():
             as_int(f"method.{key}", value, 1)
-        counts = {
-            "retain_images": retain_images,
-            "forget_images": forget_images,
-            "budget_images": budget_images,
-            "pool_images": pool_images,
-        }
+        counts = {"retain_images": retain_images, "forget_images": forget_images}
+        counts |= {"budget_images": budget_images, "pool_images": pool_images}
         for key, value in counts.items():
             as_int(f"method.{key}", value, 2)
         as_choice("method.target", target, TARGETS)
@@ -113,14 +110,14 @@ class JointRedirect:
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
         retain, forget = redirect_images(task, self.retain_images, self.forget_images)
-        with task.stage("objective"):
+        with task.stage("objective"), encoder_at_rest():
             counts, seed = Cost(), task.stream("redirect")
             target, told = target_there(task, self.target, forget, retain)
             among = asked(target, retain, self.budget_images)
 
             def redirected() -> Redirect:
                 goal = redirection(target, model, forget, among, split=split, seed=seed)
-                counts.generated = goal.made(len(among))
+                counts.generated, counts.forward = goal.made(len(among)), encoded(told, forget, retain, among)
                 return goal
 
             goal = task.shared.once("goal", redirected, counts, target=target, retain=len(among), forget=len(forget))

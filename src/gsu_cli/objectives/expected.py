@@ -41,7 +41,9 @@ Posterior = tuple[Tensor, Tensor]
 
 
 @torch.no_grad()
-def retained_there(model: Any, forget: Images, retain: Images, *, log_odds: float, seed: int) -> dict[str, float]:
+def retained_there(
+    model: Any, forget: Images, retain: Images, *, log_odds: float, seed: int, besides: int = 0
+) -> dict[str, float]:
     """What lies at the latents of what is to be forgotten; medians over `ASKED` of them.
 
     Args:
@@ -49,13 +51,15 @@ def retained_there(model: Any, forget: Images, retain: Images, *, log_odds: floa
         forget, retain: training images.
         log_odds: natural logarithm of the odds of forgotten against retained images in training over those here.
         seed: of the latents' noise.
+        besides: how many of the first retained images are not asked of: they will be in no mean.
 
     Returns:
         ``images``: how many retained ones are there, effectively, ``1 / sum_j p_j^2``. ``share``: of the density that
         training images have there, that of the retained ones.
     """
     z, of_f = _latents(model, forget, seed)
-    kept, gone = _log_q(z[:ASKED], of_f, posterior(model, retain))
+    mean, sd = posterior(model, retain)  # of all: those of other targets are found at once
+    kept, gone = _log_q(z[:ASKED], of_f, (mean[besides:], sd[besides:]))
     p, odds = kept.softmax(1), _log_odds(kept, gone, log_odds)
     return {"images": float((1 / p.square().sum(1)).median()), "share": float(torch.sigmoid(-odds).median())}
 

@@ -48,19 +48,20 @@ class AtStart:
         return self.task.shared.once(f"{name} at the start", passed, counts, **self.options)
 
 
-def goal_of(task: Task, target: str, forget: Images, retain: Images) -> Redirect:
+def goal_of(task: Task, target: str, forget: Images, retain: Images, encoded: int) -> Redirect:
     """What is to be generated instead, by the original.
 
     Args:
         task: of the run.
         target: one of `objectives.targets.TARGETS`.
         forget, retain: training images, in random order.
+        encoded: images that pass the encoder for them.
     """
     counts = Cost()
 
     def redirected() -> Redirect:
         goal = redirection(target, task.model, forget, retain, split=task.split, seed=task.stream("redirect"))
-        counts.forward, counts.generated = len(retain) + len(forget), goal.made(len(retain))
+        counts.forward, counts.generated = encoded, goal.made(len(retain))
         return goal
 
     return task.shared.once("goal", redirected, counts, target=target, retain=len(retain), forget=len(forget))

@@ -79,6 +79,7 @@ def counted(
     budget: int,
     curvature: int,
     generated: int,
+    encoded: int,
     level: int = 0,
     at_targets: int = 0,
     measured: int | None = None,
@@ -93,6 +94,7 @@ def counted(
         retain, forget, budget: images of each kind.
         curvature: retained images for products, at most.
         generated: images that targets were made of, own samples that were looked at, and what a choice was fitted to.
+        encoded: images that passed the encoder for the targets.
         level: whose Fisher told at which loss of the forgotten images to end.
         at_targets: images to forget whose redirect loss was known when their targets were made.
         measured, spared: retained images in the Fisher, and whose gradient is spared; None: all, and the budget's.
@@ -105,8 +107,7 @@ def counted(
         gradients=method.shots * ((2 if "ascent" in ways else 1) * forget + spared) if gradients else 0,
         fisher=method.shots * measured * (2 if method.ekfac else 1) + level if gradients else 0,
         generated=generated,
-        forward=retain
-        + forget
+        forward=encoded
         + budget * sum(c["evaluations"] for c in log)
         + forget * (sum("estimated" not in c for c in log) + method.shots)
         - at_targets

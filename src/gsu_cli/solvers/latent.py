@@ -36,7 +36,8 @@ class LatentSurgery(LatentOptions):
         original = copied(task.model) if self.follows else None
         with encoder_at_rest():  # a step moves what generates
             retain, forget = redirect_images(task, self.retain_images, self.forget_images)
-            instead = where_retained(task, forget, retain) if self.expects else {}
+            budget, others = self.budget_images, self.follows  # where nothing is finished
+            instead = where_retained(task, forget, retain, budget, others=others) if self.expects else {}
             step = replace(self, **instead)._steps(task, forget, retain)
         if original is None:
             return step.update
@@ -111,6 +112,7 @@ class LatentSurgery(LatentOptions):
             budget=budget,
             curvature=self.curvature(steps.ways),
             generated=watched.generated + losses.targets.made(retain),
+            encoded=losses.encoded,
             at_targets=losses.known,
             level=watched.level_images(follows=self.follows),
             measured=None if self.statistics is None else min(retain, self.statistics),

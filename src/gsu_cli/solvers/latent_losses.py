@@ -15,11 +15,11 @@ from gsu_cli.objectives.redirect import Redirect
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.at_start import AtStart, goal_of
 from gsu_cli.solvers.latent_options import REFIT_BUDGET_LATENTS, LatentOptions
-from gsu_cli.solvers.where_retained import asked
+from gsu_cli.solvers.where_retained import asked, encoded
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
-from gsu_cli.unlearning.images import first, with_others
+from gsu_cli.unlearning.images import budget_of, first
 
 CHECK_IMAGES, CHECK_VALUES = 1000, 3_100_000  # of each part, at most, for predicted and realised losses: 252 faces
 
@@ -40,6 +40,7 @@ class LatentLosses:
         cost_each, goal_each: ``(n,)``, ``(m,)``, of each site at the original.
         before: means of the checks at the original.
         known: images to forget whose redirect loss was known when their targets were made.
+        encoded: images that passed the encoder for the targets.
     """
 
     targets: Redirect
@@ -54,6 +55,7 @@ class LatentLosses:
     goal_each: Tensor
     before: Mapping[str, float]
     known: int
+    encoded: int
 
     @classmethod
     def of(
@@ -71,8 +73,10 @@ class LatentLosses:
         with task.stage("objective"):
             latents = REFIT_BUDGET_LATENTS if refits else 1
             others = options.finish is not None or options.follows
-            trial = first(retain, with_others(task, options.budget_images) if others else options.budget_images)
-            targets = goal_of(task, options.target, forget, asked(options.target, retain, len(trial)))
+            trial = budget_of(task, retain, options.budget_images, others=others)
+            among = asked(options.target, retain, len(trial))
+            passed = encoded(options.there, forget, retain, among)
+            targets = goal_of(task, options.target, forget, among, passed)
             cost = frozen_elbo(model, trial, seed=task.stream("budget"), latents=latents)
             # predicted and realised changes rest on the same, fewer images: a Hessian-vector product costs four losses
             n = min(CHECK_IMAGES, max(CHECK_VALUES // math.prod(task.split.dataset.shape), 100)) // (
@@ -91,7 +95,7 @@ class LatentLosses:
         made = targets.start if goal.folds else None  # but for rounding the same
         goal_each = once("redirect", lambda: goal.losses(origin), len(goal)) if made is None else made
         known = 0 if made is None else len(made)
-        return cls(targets, goal, cost, checks, trial, latents, n, origin, cost_each, goal_each, before, known)
+        return cls(targets, goal, cost, checks, trial, latents, n, origin, cost_each, goal_each, before, known, passed)
 
     @property
     def base(self) -> float:

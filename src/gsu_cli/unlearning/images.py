@@ -84,6 +84,18 @@ def with_others(task: Task, most: int) -> int:
     return max(1, min(most, max(n - LEAST_OTHERS, n // 2)))
 
 
+def budget_of(task: Task, retain: Images, most: int, *, others: bool) -> Images:
+    """The images of `redirect_images` that a budget is measured on, the first ``most`` of those retained.
+
+    Args:
+        task: of the run.
+        retain: in order.
+        most: of them.
+        others: whether the method must have others to spare (see `with_others`).
+    """
+    return first(retain, with_others(task, most) if others else most)
+
+
 def first(images: Images, n: int) -> Images:
     """The first ``n`` images, or all where there are fewer; their pixels are not copied."""
     return images[:n]
