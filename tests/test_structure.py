@@ -49,6 +49,27 @@ def test_a_file_is_one_idea() -> None:
     assert statistics.median(sizes.values()) <= MEDIAN, "split a file that holds two ideas"
 
 
+def shadows(source: str) -> set[str]:
+    """Functions and imports of a module that a local name of one of its functions hides; arguments are as they read."""
+    tree = ast.parse(source)
+    top = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    top |= {a.asname or a.name for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names}
+    inner = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    stored = {
+        name.id
+        for function in inner
+        for name in ast.walk(function)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+    }
+    return stored & top
+
+
+def test_no_local_name_hides_a_function_of_its_module() -> None:
+    assert shadows("def beside(): ...\ndef told():\n    beside = 1\n    return beside") == {"beside"}
+    assert shadows("from a import b\ndef told(b):\n    return [c for c in b]") == set()
+    assert {str(p.relative_to(SOURCE)): found for p in FILES if (found := shadows(p.read_text("utf-8")))} == {}
+
+
 def test_every_file_can_be_imported() -> None:
     """Those without an example are not imported by being collected."""
     for path in FILES:

@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -103,6 +104,21 @@ def test_one_file(gsu: Gsu, outputs: Path, tmp_path: Path) -> None:
     text = (tmp_path / "some/t.md").read_text(encoding="utf-8")
     starts = [line.split()[1] for line in text.splitlines() if line.startswith(("| ascent", "| newton"))]
     assert starts == ["ascent", "ascent", "newton"] * 2, "more columns than seven stand in two parts"
+
+
+@pytest.mark.parametrize("words", ["output=shown format=csv", "format=terminal", "columns=list"])
+def test_what_goes_elsewhere_needs_no_folder_of_results(gsu: Gsu, outputs: Path, tmp_path: Path, words: str) -> None:
+    """Where gsu is started nothing may be writable; a file in the place of the folder is as good as that."""
+    runs = outputs.rename(tmp_path / "runs")
+    outputs.parent.rmdir()
+    outputs.parent.write_text("mine", encoding="utf-8")
+    before = set(Path(tempfile.gettempdir()).glob("gsu-????????"))
+    typed = gsu("report", f"runs={runs}", *words.split())
+    assert (typed.code, typed.err) == (0, "")
+    assert outputs.parent.read_text(encoding="utf-8") == "mine"
+    assert (tmp_path / "shown/table.csv").exists() == words.startswith("output")
+    assert set(Path(tempfile.gettempdir()).glob("gsu-????????")) <= before, "nothing is left"
+    assert "found outputs/report/" in gsu("report", f"runs={runs}").err, "a page needs one"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from gsu_cli.errors import GsuError, UsageError
 from gsu_cli.report.aggregate import aggregate
 from gsu_cli.report.compact import compact, read_compact, write_compact
 from gsu_cli.report.runs import collect
+from gsu_cli.report.step import targets
+from gsu_cli.report.summary import sentences
 from gsu_cli.run.record import Record, write_record
 
 RESULTS = Path(__file__).parents[2] / "docs/results"
@@ -103,3 +105,20 @@ def test_places_are_folders_records_and_lists_and_each_run_comes_once(tmp_path, 
 def test_a_place_that_does_not_exist(tmp_path):
     with pytest.raises(UsageError, match="that exist; found .*nowhere"):
         collect([tmp_path / "nowhere"])
+
+
+def test_which_targets_a_step_had_is_kept(record):
+    there = {"images": 31.24, "share": 0.62}
+    record.update["details"] = {"target": {"kind": "expected", "retained_there": there}}
+    assert compact(record)["update"]["details"]["target"] == {"kind": "expected", "retained_there": there}
+    (line,) = targets(record)
+    assert line == (
+        "targets: what retained images expect at the latents of the forgotten ones; in effect 31.2 retained images are "
+        "there, with 62% of the density"
+    )
+    assert line in sentences(record), "on the terminal, in summary.md and on the page of a report"
+    record.update["details"]["target"]["kind"] = "discriminant"
+    assert targets(record)[0].startswith("targets: pictures at near latents, not what retained images expect")
+    for typed in ({"kind": "nearest"}, {"norm": 1.0}, "nearest"):
+        record.update["details"]["target"] = typed
+        assert targets(record) == []

@@ -17,7 +17,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.models.likelihoods import Bernoulli, Gaussian, visible
-from gsu_cli.report.summary import finish
+from gsu_cli.report.step import finish
 from gsu_cli.run.record import Record
 from gsu_cli.solvers import latent_steps
 from gsu_cli.solvers.candidates import Candidate

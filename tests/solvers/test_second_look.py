@@ -10,7 +10,7 @@ import torch
 
 import tiny_world
 from gsu_cli.methods.fisher_surgery import FisherSurgery
-from gsu_cli.report.summary import finish
+from gsu_cli.report.step import finish
 from gsu_cli.run.record import Record
 from gsu_cli.solvers.own_share import OwnShare
 from gsu_cli.unlearning.contract import Update

@@ -71,7 +71,7 @@ class NoiseLevels:
                 found.append(_row(f"auc_{name}", a, aucs[a.name].value, aucs[a.name].interval(), n))
                 each = [Auc.of(m, o) for m, o in zip(members, others, strict=True)]
                 ranges = [auc.interval() or (None, None) for auc in each]
-                points[a.name] = [(t, auc.value, *ends) for t, auc, ends in zip(self.at, each, ranges, strict=True)]
+                points[a.name] = [(t, auc.value, *span) for t, auc, span in zip(self.at, each, ranges, strict=True)]
             curves.append(Curve(f"auc_{name}", "share", "share of the last noise level", points, label=f"AUC, {name}"))
             if RETRAINED in aucs:
                 row, sentence = _against(name, case.models[UNLEARNED], aucs, n)

@@ -209,8 +209,8 @@ def refuse_if_all_are() -> None:
     if claimed is None or not claimed.is_sweep or not (records := refused_cells(claimed)):
         return
     discard_cells(claimed)
-    typed = all((record.error or "").startswith(UsageError.__name__) for record in records)
-    raise (UsageError if typed else GsuError)(
+    by_words = all((record.error or "").startswith(UsageError.__name__) for record in records)
+    raise (UsageError if by_words else GsuError)(
         "one cell of a sweep at least must run",
         found=f"all {len(records)} refused" if len(records) > 1 else "the only one refused",
         way_out="Mend what the lines above say; nothing is left of them",

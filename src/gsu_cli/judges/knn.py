@@ -122,8 +122,8 @@ class KnnJudge:
     def _nearest(self, x: Tensor, product: Tensor) -> Tensor:
         """Indices of the ``k`` nearest references, ``(m, k)``, nearest first: ranks are those of ``|p|^2 - 2 x.p``."""
         if x.shape[1] <= EXACT:
-            ranks = self._products(x, product).mul_(-2).add_(self.squares.float())
-            near = ranks.topk(self.k, largest=False, sorted=True)
+            order = self._products(x, product).mul_(-2).add_(self.squares.float())
+            near = order.topk(self.k, largest=False, sorted=True)
             if bool((near.values < LAST).all()):  # then what was rounded is farther
                 return near.indices
         exact = self.squares.repeat(len(x), 1)

@@ -15,6 +15,7 @@ from gsu_cli.report.headline import headline
 from gsu_cli.report.numbers import digits, seconds
 from gsu_cli.report.roles import cost_words, titles
 from gsu_cli.report.run_table import HEADS, markdown, rows, subjects, unmeasured
+from gsu_cli.report.step import finish, targets
 from gsu_cli.report.verdict import beyond
 from gsu_cli.run.record import Record
 
@@ -58,7 +59,8 @@ def sentences(record: Record) -> list[str]:
         parts = [f"{k} {r:+.{places}f}" for k, r in realised.items()]
         lines.append(f"change of the training loss, {unit}: {', '.join(parts)}{_rough(record)}")
     lines += [*beside(record), *retained(record), *percentiles(record), *unseen_level(record)]
-    lines += [*own_drift(record), *finish(record), *encoder(record), *spent_budget(record), *chosen(record)]
+    lines += [*own_drift(record), *targets(record), *finish(record), *encoder(record), *spent_budget(record)]
+    lines += chosen(record)
     if record.seconds:
         lines.append("time: " + took(record.seconds))
     return lines
@@ -145,27 +147,6 @@ def own_drift(record: Record) -> list[str]:
     return [f"{text} ({more} chance explains, at most {turned['at_most']})"]
 
 
-def finish(record: Record) -> list[str]:
-    """Whether the last layer took its share, where it was to, or another step was taken after a second look."""
-    details = record.update.get("details") or {}
-    found = details.get("finish")
-    if not found:
-        return []
-    looked = details.get("own_samples") or {}
-    if looked.get("taken") == "ascent":
-        left, before, ascent = (f"{looked[key]:.1%}" for key in ("step", "before", "ascent"))
-        what = record.split.get("forget", "it")
-        return [
-            f"after a step that redirects the method's own discriminant still saw {what} in {left} of the model's "
-            f"samples ({before} before), after Newton's ascent in {ascent}: that was taken"
-        ]
-    if found["taken"] == record.update.get("shots"):
-        several = (details.get("class_level") or {}).get("ends") or details.get("own_drift")
-        of = "each limit of the step" if several else "the budget"
-        return [f"the last layer was refitted in closed form, for {found['share']:.0%} of {of}"]
-    return ["the last layer stays as the step left it: no refit lowered the redirect loss within the budget"]
-
-
 def encoder(record: Record) -> list[str]:
     """What an encoder that may follow the decoder's step did for it."""
     found = (record.update.get("details") or {}).get("encoder")
@@ -219,9 +200,9 @@ def chosen(record: Record) -> list[str]:
     spent += f" on {found['images']:,} {'samples' if samples else 'training images'}"
     if found.get("latents", 1) > 1:
         spent += f", {found['latents']} latents of each"
-    beside = "".join(f" at {k}={v:.3g}" for k, v in found.get("rate", {}).items())
+    rates = "".join(f" at {k}={v:.3g}" for k, v in found.get("rate", {}).items())
     runs = f", chosen in {n} run{'s' * (n > 1)}" if (n := len(found.get("trials", ()))) else ""  # kept records: none
-    text = f"strength: {found['option']}={value}{beside}{runs}, {spent}"
+    text = f"strength: {found['option']}={value}{rates}{runs}, {spent}"
     return [text] if found["reason"] is None else [f"NOTE  {found['reason']}", text]
 
 

@@ -7,9 +7,12 @@ A folder is claimed when Hydra starts a run or a sweep, so ``--cfg``, ``--info``
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +20,7 @@ from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 
 from gsu_cli.errors import GsuError, OutputError, UsageError
 from gsu_cli.run.cells import cell_name, refuse_odd_cells, swept, unasked_ends
@@ -188,6 +191,9 @@ class ClaimFolder(Callback):
                 folder = wanted
                 before = take(wanted, marker, key, continuing=again or bool(config.get("resume")))
                 chosen_with(folder, f"{key}=FOLDER")
+            elif kind == "run" and _writes_elsewhere(config):
+                folder, before, above = Path(tempfile.mkdtemp(prefix="gsu-")), None, ()
+                atexit.register(shutil.rmtree, folder, ignore_errors=True)
             else:
                 folder, before = claim(wanted), None
                 chosen_with(folder, f"{DEFAULT}=FOLDER")
@@ -199,6 +205,14 @@ class ClaimFolder(Callback):
             if kind == "sweep":
                 # each cell composes its config again, perhaps in another process: it must find the same folder
                 config.hydra.overrides.hydra.append(f"{key}={quoted(str(folder))}")
+
+
+def _writes_elsewhere(config: DictConfig) -> bool:
+    """Whether a report leaves nothing in a folder of its own: Hydra's notes alone want a place, for a moment."""
+    if config.hydra.job.name != "report":
+        return False
+    formats = config.format if isinstance(config.format, ListConfig) else [config.format]
+    return config.output is not None or config.columns == "list" or list(formats) == ["terminal"]
 
 
 def _refuse_blank(config: DictConfig, key: str) -> None:

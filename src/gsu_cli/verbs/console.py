@@ -24,8 +24,8 @@ def room() -> int:
     """Characters in a line: the terminal's, `COLUMNS` where that is set, or 80."""
     if console.is_terminal:
         return console.width
-    said = os.environ.get("COLUMNS", "")
-    return int(said) if said.isdigit() and int(said) > 0 else 80
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if asked.isdigit() and int(asked) > 0 else 80
 
 
 def begin() -> None:

@@ -93,8 +93,8 @@ class Denoiser(Conditional, Model):
 
         The levels of a batch are stratified: together they cover all of them evenly.
         """
-        made = self.sites(x, y, generator)
-        return self.output_loss.nll(self.network(*made.inputs), made.targets)
+        sites = self.sites(x, y, generator)
+        return self.output_loss.nll(self.network(*sites.inputs), sites.targets)
 
     def times(self, n: int, generator: torch.Generator, start: int = 0) -> Tensor:
         """Noise levels from ``start`` on for ``n`` images, ``(n,)`` on the CPU: stratified, see `stratified`."""

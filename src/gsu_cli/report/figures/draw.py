@@ -106,7 +106,7 @@ def _axes(axes: Axes, chart: Chart) -> None:
     axes.set_yscale(**SCALES[chart.y.scale.kind])
     axes.set(xlim=(chart.x.scale.low, chart.x.scale.high), ylim=(chart.y.scale.low, chart.y.scale.high))
     for axis, own in ((chart.x, axes.xaxis), (chart.y, axes.yaxis)):
-        own.set_major_locator(FixedLocator([place for place, _ in axis.ticks]))
+        own.set_major_locator(FixedLocator([at for at, _ in axis.ticks]))
         own.set_major_formatter(FixedFormatter([text for _, text in axis.ticks]))
         own.set_minor_locator(NullLocator())
     axes.tick_params(length=0, labelsize=12, labelcolor=LIGHT["muted"], pad=5)

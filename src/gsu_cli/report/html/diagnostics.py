@@ -89,13 +89,13 @@ def measurements(record: Record) -> Table | None:
 
 def _grid(title: str, head: str, columns: Mapping[str, Mapping[str, Any]]) -> Table:
     """A row per key of the columns; None, and what a column does not have, is a hole."""
-    rows = []
+    lines = []
     for name in dict.fromkeys(name for values in columns.values() for name in values):
         found = [values.get(name) for values in columns.values()]
         cells = [Cell(note="does not exist here") if v is None else Cell(f"{v:.4g}", float(v)) for v in found]
-        rows.append((Cell(str(name)), *cells))
+        lines.append((Cell(str(name)), *cells))
     heads = (Column(head, form="text"), *(Column(name.replace("_", " ")) for name in columns))
-    return Table(title.replace("_", " "), heads, tuple(rows))
+    return Table(title.replace("_", " "), heads, tuple(lines))
 
 
 def _is_row(value: object) -> bool:

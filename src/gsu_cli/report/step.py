@@ -1,0 +1,39 @@
+"""What a step towards targets did, from its record: which targets it had, and how it ended."""
+
+from __future__ import annotations
+
+from gsu_cli.run.record import Record
+
+OTHERS = "pictures at near latents, not what retained images expect at the forgotten ones"
+
+
+def targets(record: Record) -> list[str]:
+    """Which targets a method chose by how dense retained images are where the forgotten ones lie, and how dense."""
+    found = (record.update.get("details") or {}).get("target")
+    if not isinstance(found, dict) or not found.get("retained_there"):
+        return []
+    there, expected = found["retained_there"], found["kind"] == "expected"
+    what = "what retained images expect at the latents of the forgotten ones" if expected else OTHERS
+    dense = f"{there['images']:.3g} retained images are there, with {there['share']:.0%} of the density"
+    return [f"targets: {what}; in effect {dense}"]
+
+
+def finish(record: Record) -> list[str]:
+    """Whether the last layer took its share, where it was to, or another step was taken after a second look."""
+    details = record.update.get("details") or {}
+    found = details.get("finish")
+    if not found:
+        return []
+    looked = details.get("own_samples") or {}
+    if looked.get("taken") == "ascent":
+        left, before, ascent = (f"{looked[key]:.1%}" for key in ("step", "before", "ascent"))
+        what = record.split.get("forget", "it")
+        return [
+            f"after a step that redirects the method's own discriminant still saw {what} in {left} of the model's "
+            f"samples ({before} before), after Newton's ascent in {ascent}: that was taken"
+        ]
+    if found["taken"] == record.update.get("shots"):
+        several = (details.get("class_level") or {}).get("ends") or details.get("own_drift")
+        of = "each limit of the step" if several else "the budget"
+        return [f"the last layer was refitted in closed form, for {found['share']:.0%} of {of}"]
+    return ["the last layer stays as the step left it: no refit lowered the redirect loss within the budget"]
