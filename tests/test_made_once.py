@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import tiny_conditional
 import tiny_diffusion
 import tiny_gan
 import tiny_world
+from forked import Forked
 
 MODELS: list[Callable[[], Any]] = [
     tiny_world._trained, tiny_conditional._trained, tiny_diffusion._conditional, tiny_gan._taught,
@@ -78,22 +77,15 @@ def test_without_a_session_or_in_a_process_of_a_test_nothing_is_kept(
     assert (len(made), list(tmp_path.iterdir())) == (2, [])
 
 
-MAKE = """
-import sys, time
-from pathlib import Path
-import made_once
-made_once.write()
-def make():
-    time.sleep(1)
-    return sys.argv[2]
-print(made_once.kept(Path(sys.argv[1]), make))
-"""
-
-
 def test_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
     pytest.importorskip("fcntl")
-    line = [sys.executable, "-c", MAKE, str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    both = [subprocess.Popen([*line, word], env=environment, stdout=subprocess.PIPE, text=True) for word in "ab"]
-    said = {process.communicate()[0] for process in both}
+
+    def process(word: str) -> Forked:
+        def make() -> str:
+            time.sleep(1)
+            return word
+
+        return Forked(lambda: print(made_once.kept(tmp_path, make)), tmp_path, tmp_path)
+
+    said = {each.communicate()[0] for each in [process(word) for word in "ab"]}
     assert said in ({"a\n"}, {"b\n"})

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import forked
 from e2e_world import EVALUATION, World
 from gsu_cli.verbs import reproduce
 
@@ -230,7 +231,7 @@ def test_a_kill_changes_no_byte(
     tiny: Callable[..., list[str]], gsu: Gsu, type_line: Callable[..., Any], tmp_path: Path
 ) -> None:
     words = tiny(seeds=[0])
-    process = start(words, tmp_path)
+    process = forked.line(*words, cwd=tmp_path, said=tmp_path)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("outputs/reproduce/cells/*.part/record.json")):  # a cell is half-way
         assert time.monotonic() < deadline

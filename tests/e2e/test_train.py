@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,19 +14,18 @@ import torch
 from safetensors.torch import load_file
 
 from e2e_world import Run, World, runs, strays
+from forked import Forked, line
 from gsu_cli.training import loop as training
 
 Gsu = Callable[..., Any]
 LONG = ("training.epochs=20", "training.batch_size=3", "model.hidden=[32]", "model.latent_dim=2")
 
 
-def start(world: World, folder: Path, *words: str) -> subprocess.Popen[str]:
-    line = [sys.executable, "-m", "gsu_cli.cli", "train", *world.data, *LONG, f"hydra.run.dir={folder}", *words]
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(line, env=env, cwd=folder.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(world: World, folder: Path) -> Forked:
+    return line("train", *world.data, *LONG, f"hydra.run.dir={folder}", cwd=folder.parent, said=folder.parent)
 
 
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+def wait_for(path: Path, process: Forked) -> None:
     deadline = time.monotonic() + 120
     while not path.exists():
         assert process.poll() is None, process.communicate()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+import forked
 from e2e_world import World, runs, strays
 from gsu_cli.run.configs import conf_dir
 
@@ -115,9 +114,9 @@ def test_the_same_command_twice(world: World, gsu: Gsu, tmp_path: Path) -> None:
 
 
 def test_two_started_at_once(world: World, tmp_path: Path) -> None:
-    line = [sys.executable, "-m", "gsu_cli.cli", *world.unlearn("method=ascent", "metric=[heldout_loss_retain]")]
-    both = [subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [process.wait(120) for process in both] == [0, 0]
+    words = world.unlearn("method=ascent", "metric=[heldout_loss_retain]")
+    both = [forked.line(*words, cwd=tmp_path, said=tmp_path) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
     one, two = runs(tmp_path)
     assert [one.record["status"], two.record["status"]] == ["done", "done"]
     assert measured(one.record) == measured(two.record)

@@ -6,8 +6,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from math import inf, nan
@@ -19,6 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from forked import Forked
 from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError, DataError, NonFiniteError, OutputError, UsageError
 from gsu_cli.models.vae.mlp_vae import MlpVae
@@ -247,35 +246,25 @@ def test_stopped_by_its_listener_and_resumed(epochs: list[Weights], tmp_path: Pa
     assert same(trained(state=tmp_path / "state"), epochs[-1])
 
 
-CHILD = """
-import os, signal, sys
-from pathlib import Path
-import torch
-sys.path.insert(0, sys.argv[1])
-torch.set_num_threads(int(sys.argv[4]))
-from test_training import RECIPE, At, data, fit, fresh
-
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-model = fresh()
-if sys.argv[3] == "in the middle of an epoch":
-    At(model, 11, die)
-else:
-    syncs = []
-    sync = os.fsync
-    os.fsync = lambda fd: die() if len(syncs) == 2 else syncs.append(sync(fd))
-fit(model, data(), RECIPE, seed=0, state=Path(sys.argv[2]))
-"""
-
-
 @pytest.mark.parametrize("moment", ["in the middle of an epoch", "while the state is written"])
 def test_killed_and_resumed_is_bit_identical(epochs: list[Weights], tmp_path: Path, moment: str) -> None:
     """SIGKILL: nothing of the process has a chance to tidy up."""
     state = tmp_path / "state.safetensors"
-    words = [str(Path(__file__).parent), str(state), moment, str(torch.get_num_threads())]
-    run = subprocess.run([sys.executable, "-c", CHILD, *words], capture_output=True, text=True, timeout=120)
-    assert run.returncode == -signal.SIGKILL, run.stderr
+
+    def killed() -> None:
+        def die(*_: object) -> None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        model = fresh()
+        if moment == "in the middle of an epoch":
+            At(model, 11, die)
+        else:
+            syncs, sync = [], os.fsync
+            os.fsync = lambda fd: die() if len(syncs) == 2 else syncs.append(sync(fd))
+        fit(model, data(), RECIPE, seed=0, state=state)
+
+    process = Forked(killed, tmp_path, tmp_path)
+    assert process.wait() == -signal.SIGKILL, process.communicate()
     assert len(read_tensors(state)[0]["losses"]) == 2
     model = fresh()
     history = fit(model, data(), RECIPE, seed=0, state=state)
