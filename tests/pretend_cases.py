@@ -50,7 +50,7 @@ DEVICE = f"{pretend_device.NAME}:0"
 DIFFUSION = ("erasediff", "esd", "uce")  # a VAE is not enough for these
 SMALL = {
     "steps": 3, "log_every": 2, "batch_size": 32, "n_generated": 200, "labeller_images": 100, "n_fisher": 100,
-    "n_replay": 100, "epochs": 2,
+    "n_replay": 100, "epochs": 2, "retain_images": 150, "forget_images": 100, "budget_images": 150,
 }  # fmt: skip
 FEWER = {
     **SMALL, "n_fisher": 60, "n_replay": 60, "fisher_images": 60, "retain_images": 60, "forget_images": 60,
@@ -119,6 +119,28 @@ def where_retained_images_are() -> float:
     """The default as where retained images are at the forgotten latents."""
     with unittest.mock.patch("gsu_cli.solvers.where_retained.HALF", 0.0):
         return method("fisher_surgery")
+
+
+def wall() -> list[Any]:
+    """Which error each of what a real accelerator refuses ends with, and a sum that it allows."""
+    x = torch.ones(2).to(DEVICE)
+
+    def refused(act: Callable[[], Any]) -> str | None:
+        try:
+            act()
+        except (RuntimeError, TypeError) as e:
+            return type(e).__name__
+        return None
+
+    found: list[Any] = [
+        refused(lambda: x + torch.ones(2)),
+        refused(x.numpy),
+        refused(lambda: torch.ones(2)[x > 0]),
+        refused(lambda: torch.bernoulli(x, generator=torch.Generator())),
+    ]
+    with pretend_device.without_float64():
+        found.append(refused(x.double))
+    return [*found, (x + 1).cpu().tolist()]
 
 
 def felt(name: str, weight: torch.Tensor) -> torch.Tensor:
@@ -214,6 +236,7 @@ def _line(*words: Any) -> None:
 
 def cases(folder: Path) -> Iterator[tuple[str, Callable[[], Any], bool]]:
     """Name, what to run, whether the device has float64."""
+    yield "the wall", wall, True
     for name in METHODS:
         yield f"method {name}", lambda name=name: method(name), True
     yield "method fisher_surgery of many images", of_many_images, True
