@@ -84,7 +84,7 @@ def test_both_losses_are_means_over_pixels() -> None:
 
 def test_it_learns_the_mistake_and_keeps_the_rest() -> None:
     model = tiny_diffusion.conditional()
-    _, update = run(EraseDiff(steps=60, lr=2e-3, log_every=20), model)
+    _, update = run(EraseDiff(steps=40, lr=3e-3, log_every=20, batch_size=32), model)
     found = update.details["per_step"]["wrong_noise_loss"]
     assert sum(found[-10:]) / 10 < 0.7 * found[0]
     assert update.realised["forget"] > 0.03

@@ -33,7 +33,9 @@ SMALL = {
     "n_replay": 60, "labeller_images": 60, "fisher_images": 60, "retain_images": 60, "forget_images": 60,
     "budget_images": 60,
 }  # fmt: skip
-BANK = {key: {"bank_images": 300} for key in ("diffusion", "conditional diffusion", "GAN")}  # others refuse it
+BANK: dict[str, dict[str, int]] = {key: {"bank_images": 300} for key in ("diffusion", "conditional diffusion", "GAN")}
+"""Of families that read it; others refuse it."""
+BANK["GAN"]["shots"] = 2  # Fisher surgery takes eight of them
 NAMES = sorted(path.stem for path in (conf_dir() / "method").glob("*.yaml"))
 
 

@@ -194,6 +194,8 @@ def test_another_target_is_refused_with_the_nearest() -> None:
 
 
 def test_the_exact_curvature_gets_further_than_its_factors() -> None:
-    exact, rough = (run(FisherSurgery(target="alike", solver=solver))[1].details for solver in ("gauss_newton", "kfac"))
+    exact, rough = (
+        run(FisherSurgery(target="alike", solver=solver, **FEW))[1].details for solver in ("gauss_newton", "kfac")
+    )
     assert exact["redirect_loss"]["after"] < 0.8 * rough["redirect_loss"]["after"]
     assert exact["budget_spent"] <= 0.01 * (1 + 1e-5)

@@ -92,7 +92,7 @@ def test_bad_options(options: dict) -> None:
 def test_a_gan_learns_to_generate_without() -> None:
     model = tiny_gan.taught()
     noise = model.noise(300, torch.Generator().manual_seed(5))
-    moved, update = run(Moon(steps=100, lr=3e-3, log_every=100, alpha=3.0, **QUICK), model)
+    moved, update = run(Moon(steps=60, lr=5e-3, log_every=60, alpha=3.0, **QUICK), model)
     per_step = update.details["per_step"]
     assert per_step["keep"][0] == 0.0
     assert sum(per_step["unlearn"][-10:]) < 0.5 * sum(per_step["unlearn"][:10])

@@ -323,12 +323,15 @@ def line(place: Path, type_line: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+FEW = ("method.retain_images=60", "method.forget_images=30", "method.budget_images=60")  # how far it goes is not asked
+
+
 def newest(place: Path) -> Run:
     return max(runs(place), key=lambda run: run.folder.stat().st_mtime)
 
 
 def test_a_folder_forgets_and_is_a_folder_again(place: Path, line: Callable[..., Any]) -> None:
-    typed = line("unlearn", f"checkpoint.path={place / 'pipe'}", "forget.class=1", "evaluation.samples=30")
+    typed = line("unlearn", f"checkpoint.path={place / 'pipe'}", "forget.class=1", "evaluation.samples=30", *FEW)
     assert typed.code == 0, typed.err
     run = newest(place)
     assert "unlearned, as a folder of diffusers:" in typed.out
