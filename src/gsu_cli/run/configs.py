@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 
+@cache
 def conf_dir() -> Path:
     """``conf/`` inside the installed package, else beside ``src/`` in a working copy."""
     package = Path(__file__).resolve().parents[1]

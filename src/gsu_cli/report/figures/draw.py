@@ -71,16 +71,16 @@ def sign(series: Series) -> Canvas:
 def _chart(canvas: Canvas, chart: Chart, left: float, bottom: float) -> None:
     from matplotlib.lines import Line2D
 
-    longest = max((length(canvas, text) for _, text in chart.y.ticks), default=0.0)
+    longest = max((length(text) for _, text in chart.y.ticks), default=0.0)
     inset = max(LEFT, longest + (27 if chart.y.title else 10))
     across, up = WIDTH - inset - RIGHT, HEIGHT - TOP - BOTTOM
     axes = place(canvas, (left + inset, bottom + BOTTOM, across, up))
     _axes(axes, chart)
-    title = fitted(canvas, chart.title, across, "bold")
+    title = fitted(chart.title, across, "bold")
     ink: dict[str, Any] = {"fontsize": 12, "fontweight": "bold", "color": LIGHT["ink"]}
     axes.set_title(title, loc="left", y=1.0, pad=6, **ink)  # without y all labels are measured to place it
-    axes.set_xlabel(fitted(canvas, chart.x.title, across), color=LIGHT["muted"], labelpad=4)
-    axes.set_ylabel(fitted(canvas, chart.y.title, up + TOP), color=LIGHT["muted"])
+    axes.set_xlabel(fitted(chart.x.title, across), color=LIGHT["muted"], labelpad=4)
+    axes.set_ylabel(fitted(chart.y.title, up + TOP), color=LIGHT["muted"])
     axes.yaxis.set_label_coords(-(inset - 17) / across, 0.5)
     marks: list[tuple[float, float]] = []
     labels: list[tuple[str, tuple[float, float]]] = []
