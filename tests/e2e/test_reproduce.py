@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import pytest
 
 import forked
 from e2e_world import EVALUATION, World
+from gsu_cli.run.configs import conf_dir
+from gsu_cli.run.typed import quoted
 from gsu_cli.verbs import reproduce
 
 Gsu = Callable[..., Any]
@@ -118,19 +121,28 @@ def test_a_table_holds_the_numbers_of_a_run_typed_by_hand(
     assert ours["outputs"]["unlearned"] == typed["outputs"]["unlearned"]
 
 
-def test_its_lines_say_where_own_configs_lie(tiny: Callable[..., list[str]], gsu: Gsu, tmp_path: Path) -> None:
+@pytest.mark.parametrize("flag", [True, False])
+def test_its_lines_say_where_own_configs_lie(
+    flag: bool, tiny: Callable[..., list[str]], gsu: Gsu, tmp_path: Path
+) -> None:
     """Else neither the line below a table nor that of a cell can be typed again."""
-    assert gsu(*tiny(seeds=[0], rows={"class 1": "forget.class=1"})).code == 0
-    own = tmp_path / "conf"
-    assert f"made by gsu reproduce --config-dir={own} table=tiny\n" in tables(tmp_path)["table.md"]
+    line = tiny(seeds=[0], rows={"class 1": "forget.class=1"}, columns={"plain_ascent": "method=my_ascent"})
+    (tmp_path / "conf/method").mkdir()
+    shutil.copy(conf_dir() / "method/ascent.yaml", tmp_path / "conf/method/my_ascent.yaml")
+    own = tmp_path / "it's mine"
+    (tmp_path / "conf").rename(own)
+    place = quoted(f"file://{own}")
+    word = f"--config-dir={own}" if flag else f"hydra.searchpath=[{place}]"
+    typed = gsu("reproduce", word, *line[3:])
+    assert (typed.code, typed.err) == (0, ""), typed.err
+    assert f"made by gsu reproduce {shlex.quote(word)} table=tiny\n" in tables(tmp_path)["table.md"]
     (row,) = json.loads(tables(tmp_path)["cells.json"])
-    assert row["command"].startswith(f"gsu unlearn --config-dir={own} ")
+    assert shlex.split(row["command"])[:3] == ["gsu", "unlearn", word]
     (inside,) = tmp_path.glob("outputs/reproduce/cells/*/record.json")
-    assert f"hydra.searchpath=['file://{own}']" in map(unquoted, json.loads(inside.read_text())["command"])
-
-
-def unquoted(word: str) -> str:
-    return shlex.split(word)[0]
+    command = [shlex.split(part)[0] for part in json.loads(inside.read_text())["command"]]
+    assert f"hydra.searchpath=[{place}]" in command
+    typed = gsu(*command[1:])
+    assert (typed.code, typed.err) == (0, ""), typed.err
 
 
 def test_other_inputs_are_other_cells(tiny: Callable[..., list[str]], gsu: Gsu, tmp_path: Path, world: World) -> None:

@@ -120,7 +120,7 @@ def write_table(folder: Path, spec: TableSpec, outcomes: Sequence[Outcome], comm
         write_text(folder / name, picture)
     for name in FORMATS:
         write_text(folder / f"table{SUFFIXES[name]}", RENDER[name](found))
-    places = [word for word in command if word.startswith("--config-dir=")]  # of configs that cells may name
+    places = [word for word in command if word.startswith(("--config-dir=", "hydra.searchpath="))]  # for cells, too
     rows = [
         {
             "row": o.cell.row,

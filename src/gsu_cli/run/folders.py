@@ -28,6 +28,7 @@ from gsu_cli.run.configs import usual
 from gsu_cli.run.places import chosen_with
 from gsu_cli.run.record import FILE
 from gsu_cli.run.stopped import was_stopped
+from gsu_cli.run.typed import quoted
 
 DEFAULT = "paths.output_dir"  # the setting below which folders lie that nobody named
 # endings of what runs write: a file of somebody else with one of them could be overwritten or taken for a result
@@ -230,11 +231,6 @@ def _refuse_blank(config: DictConfig, key: str) -> None:
                 found="null" if value is None else repr(value),
                 way_out="Leave it out, and gsu names one",
             )
-
-
-def quoted(text: str) -> str:
-    """As a value on Hydra's command line, whatever letters are in it."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def cache_dir() -> str:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from hydra.core.hydra_config import HydraConfig
 
 CONFIGS = "--config-dir="
+FLAG = "command-line"  # Hydra's word for what --config-dir added
+OWN = (FLAG, "hydra.searchpath")  # beginnings of what it calls places of one's own
 PLACES = (CONFIGS, "hydra.searchpath=")  # words that say where configs lie
 
 
@@ -22,12 +24,24 @@ def typed(verb: str) -> list[str]:
 
 def words() -> list[str]:
     """The same words as a program gets them, behind the verb."""
-    hydra = HydraConfig.get()
-    sources = hydra.runtime.config_sources
-    folders = [f"{CONFIGS}{s.path}" for s in sources if s.provider == "command-line"]
-    others = ",".join(f"'{s.schema}://{s.path}'" for s in sources if str(s.provider).startswith("hydra.searchpath"))
-    places = [f"hydra.searchpath=[{others}]"] if others else []
-    return [*folders, *places, *map(str, hydra.overrides.task)]
+    folders = [f"{CONFIGS}{s.path}" for s in HydraConfig.get().runtime.config_sources if s.provider == FLAG]
+    return [*folders, *searchpath(FLAG), *map(str, HydraConfig.get().overrides.task)]
+
+
+def searchpath(*besides: str) -> list[str]:
+    """The word that says where configs of one's own lie, or none where there are none.
+
+    Args:
+        besides: providers, as Hydra calls them, whose places are said otherwise.
+    """
+    own = [s for s in HydraConfig.get().runtime.config_sources if str(s.provider).startswith(OWN)]
+    places = [quoted(f"{s.schema}://{s.path}") for s in own if s.provider not in besides]
+    return [f"hydra.searchpath=[{','.join(places)}]"] if places else []
+
+
+def quoted(text: str) -> str:
+    """As a value on Hydra's command line, whatever letters are in it."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def without_places(command: Sequence[str]) -> list[str]:

@@ -33,6 +33,7 @@ from gsu_cli.run.places import chosen_with
 from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.record import FILE, Measurement, Record, read_record, write_record
 from gsu_cli.run.seeds import generator
+from gsu_cli.run.typed import quoted
 from gsu_cli.tables.cell import Cell
 from gsu_cli.tables.store import Store, content_key, files_in
 from gsu_cli.verbs import audit, settings, train, unlearn
@@ -164,7 +165,7 @@ class Identities:
         if name not in self.models:
             known = ", ".join(self.models) or "none"
             raise UsageError(f"`{key}` must name one of `table.models`: {known}", found=name)
-        return f"{key}={folders.quoted(str(self.folder / self.model_key(name) / MODEL))}"
+        return f"{key}={quoted(str(self.folder / self.model_key(name) / MODEL))}"
 
     def _config(self, cell: Cell) -> DictConfig:
         if cell.words not in self._composed:
@@ -248,7 +249,7 @@ def _run_into(
         try:
             _run(verb, words, shared, part)
             if audited is not None:
-                references = f"paths.output_dir={folders.quoted(str(store_folder.parent.parent))}"
+                references = f"paths.output_dir={quoted(str(store_folder.parent.parent))}"
                 _audit([references, "workers=1", *audited], shared, part)
         except Exception as e:  # noqa: BLE001 - any failure is a hole in the table, and the others go on
             if not (part / FILE).exists():  # refused before it began
@@ -263,7 +264,7 @@ def failure(overrides: Sequence[str], why: str, verb: str = VERB) -> Record:
 
 def _run(verb: str, overrides: Sequence[str], shared: list[str], folder: Path) -> Any:
     with configs():
-        words = [*overrides, *shared, f"hydra.run.dir={folders.quoted(str(folder))}"]
+        words = [*overrides, *shared, f"hydra.run.dir={quoted(str(folder))}"]
         config = compose(verb, words, return_hydra_config=True)
         context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callbacks())
         # the folder is ours already, so no callback of ours claims one
@@ -274,7 +275,7 @@ def _audit(words: Sequence[str], shared: list[str], folder: Path) -> None:
     """Puts the run in ``folder`` under its audit, whose findings join the record; its error fails the cell."""
     record, place = read_record(folder), folder / AUDIT
     try:
-        _run(AUDIT, [f"run={folders.quoted(str(folder))}", *words], shared, place)
+        _run(AUDIT, [f"run={quoted(str(folder))}", *words], shared, place)
     except GsuError as e:
         record.status, record.error = "failed", f"audit: {e}"
         write_record(folder, record)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -19,10 +18,9 @@ from gsu_cli.report.compact import read_compact
 from gsu_cli.report.numbers import seconds
 from gsu_cli.report.reproduced import missed, print_table, write_table
 from gsu_cli.run.configs import conf_dir
-from gsu_cli.run.folders import quoted
 from gsu_cli.run.places import chosen_with
 from gsu_cli.run.provenance import git
-from gsu_cli.run.typed import words
+from gsu_cli.run.typed import quoted, searchpath, words
 from gsu_cli.tables import kept
 from gsu_cli.tables.cell import Cell, Outcome
 from gsu_cli.tables.pool import cores, in_processes
@@ -121,12 +119,9 @@ def _workers(value: object) -> int:
 
 
 def _shared(cfg: DictConfig) -> list[str]:
-    """Where things lie, for every cell as for this line; configs of one's own (``--config-dir``) among them."""
-    own = [s.path for s in HydraConfig.get().runtime.config_sources if s.provider == "command-line"]
-    shared = [f"paths.data_dir={quoted(str(Path(str(cfg.paths.data_dir)).expanduser().absolute()))}"]
-    if own:
-        shared.append(f"hydra.searchpath=[{','.join(quoted(f'file://{path}') for path in own)}]")
-    return [*shared, f"device={cfg.device}"]
+    """Where things lie, for every cell as for this line; configs of one's own among them."""
+    data = f"paths.data_dir={quoted(str(Path(str(cfg.paths.data_dir)).expanduser().absolute()))}"
+    return [data, *searchpath(), f"device={cfg.device}"]
 
 
 def _command() -> list[str]:
