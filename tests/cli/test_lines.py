@@ -118,21 +118,30 @@ def test_a_group_that_takes_no_value_is_not_what_was_meant(in_process: Run) -> N
     assert (code, "paths=" in err, "found path" in err) == (2, False, True), err
 
 
-def test_a_config_that_ours_would_hide_is_refused(in_process: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["--config-dir", "hydra.searchpath"])
+def test_a_config_that_ours_would_hide_is_refused(in_process: Run, tmp_path: Path, key: str) -> None:
     """Hydra looks in gsu's own folder first, so it would be passed over without a word."""
     own = tmp_path / "mine" / "method" / "ascent.yaml"
     own.parent.mkdir(parents=True)
     own.write_text("lr: 7\n", encoding="utf-8")
-    line = ("unlearn", "dataset=mnist", "--config-dir", str(tmp_path / "mine"), "--cfg", "job")
+    place = tmp_path / "mine"
+    word = f"{key}={place}" if key.startswith("--") else f"{key}=['file://{place}', 'pkg://gsu_cli']"
+    line = ("unlearn", "dataset=mnist", word, "--cfg", "job")
     code, _, err = in_process(*line)
     assert code == 2
-    assert err.startswith("gsu: a config below `--config-dir` must not have the name of one of gsu's own")
+    assert err.startswith(f"gsu: a config below `{key}` must not have the name of one of gsu's own")
     assert f"found {own}" in err
     assert "my_ascent.yaml" in err
     own.write_bytes((conf_dir() / "method" / "ascent.yaml").read_bytes())
     assert in_process(*line)[0] == 0, "a copy hides nothing"
     own.rename(own.with_stem("my_ascent"))
     assert in_process(*line)[0] == 0
+
+
+def test_a_place_of_configs_that_is_no_folder_is_refused(in_process: Run, tmp_path: Path) -> None:
+    """Hydra warned of it with a line of its own source, and went on."""
+    code, _, err = in_process("unlearn", "dataset=mnist", f"hydra.searchpath=[file://{tmp_path}/gone]", "--cfg", "job")
+    assert (code, err) == (2, f"gsu: `hydra.searchpath` must name folders; found {tmp_path}/gone.\n")
 
 
 @pytest.mark.parametrize(("line", "code", "sentence"), MISTAKES)

@@ -12,6 +12,8 @@ from pathlib import Path
 from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.run.configs import conf_dir
 
+SEARCHPATH = "hydra.searchpath"
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -98,6 +100,10 @@ def arrange(words: Sequence[str]) -> Line:
             flags.append((flag, rest.pop(0) if rest and rest[0] in flag.choices else flag.choices[0]))
     line = Line(tuple(flags), tuple(overrides))
     _refuse_contradictions(line)
+    for folder in (folder for word in overrides for folder in _searched(word)):
+        if not folder.is_dir():
+            raise UsageError(f"`{SEARCHPATH}` must name folders", found=str(folder))
+        _refuse_hidden(folder, SEARCHPATH)
     return line
 
 
@@ -128,18 +134,27 @@ def _checked(flag: Flag, value: str) -> str:
     if flag.long == "--config-dir" and not Path(value).is_dir():
         raise UsageError(f"`{flag.long}` must name a folder", found=value)
     if flag.long == "--config-dir":
-        _refuse_hidden(Path(value))
+        _refuse_hidden(Path(value), flag.long)
     return value
 
 
-def _refuse_hidden(folder: Path) -> None:
+def _searched(word: str) -> list[Path]:
+    """The folders that a word ``hydra.searchpath=[...]`` adds to the places of configs; none of any other word."""
+    key, _, value = word.lstrip("+").partition("=")
+    if key != SEARCHPATH:
+        return []
+    places = (entry.strip().strip("'\"") for entry in value.strip().removeprefix("[").removesuffix("]").split(","))
+    return [Path(p.removeprefix("file://")) for p in places if p and not p.startswith("pkg://") and "${" not in p]
+
+
+def _refuse_hidden(folder: Path, key: str) -> None:
     """Refuses a config of one's own that would be passed over for ours of the same name: Hydra takes the first."""
     for ours in sorted(conf_dir().rglob("*.yaml")):
         name = ours.relative_to(conf_dir())
         own = folder / name
         if own.is_file() and own.read_bytes() != ours.read_bytes():
             raise UsageError(
-                "a config below `--config-dir` must not have the name of one of gsu's own: that would be taken",
+                f"a config below `{key}` must not have the name of one of gsu's own: that would be taken",
                 found=str(own),
                 way_out=f"Name it otherwise, for example {name.with_stem('my_' + name.stem)}",
             )
