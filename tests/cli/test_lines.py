@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gsu_cli.run.configs import conf_dir
+from gsu_cli.run.typed import quoted
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -124,8 +125,10 @@ def test_a_config_that_ours_would_hide_is_refused(in_process: Run, tmp_path: Pat
     own = tmp_path / "mine" / "method" / "ascent.yaml"
     own.parent.mkdir(parents=True)
     own.write_text("lr: 7\n", encoding="utf-8")
-    place = tmp_path / "mine"
-    word = f"{key}={place}" if key.startswith("--") else f"{key}=['file://{place}', 'pkg://gsu_cli']"
+    place = tmp_path / "it's, well, mine"
+    (tmp_path / "mine").rename(place)
+    own = place / "method" / "ascent.yaml"
+    word = f"{key}={place}" if key.startswith("--") else f"{key}=[{quoted(f'file://{place}')}, pkg://gsu_cli]"
     line = ("unlearn", "dataset=mnist", word, "--cfg", "job")
     code, _, err = in_process(*line)
     assert code == 2

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.run.configs import conf_dir
 
 SEARCHPATH = "hydra.searchpath"
+ENTRY = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^,'"]+)""")  # of a list: quoted by ' or ", or bare
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,9 @@ def _searched(word: str) -> list[Path]:
     key, _, value = word.lstrip("+").partition("=")
     if key != SEARCHPATH:
         return []
-    places = (entry.strip().strip("'\"") for entry in value.strip().removeprefix("[").removesuffix("]").split(","))
+    inside = value.strip().removeprefix("[").removesuffix("]")
+    entries = (match[match.lastindex or 0] for match in ENTRY.finditer(inside))
+    places = (re.sub(r"\\(.)", r"\1", entry).strip() for entry in entries)
     return [Path(p.removeprefix("file://")) for p in places if p and not p.startswith("pkg://") and "${" not in p]
 
 
