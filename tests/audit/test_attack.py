@@ -113,3 +113,25 @@ def test_scores_of_one_image_under_several_models_are_not_several_images(apart: 
     two = [drawn(True) for _ in range(200)]
     gaps = [(a.minus(b) or (0, 0, 0))[1:] for a, b in zip(two[::2], two[1::2], strict=True)]
     assert sum(low <= 0 <= high for low, high in gaps) > 90
+
+
+@pytest.mark.parametrize(("n", "m", "apart"), [(500, 100, 0.0), (500, 1000, 1.0), (1000, 1000, 2.0)])
+def test_true_positives_know_their_threshold_by_few_others(n: int, m: int, apart: float) -> None:
+    rng = torch.Generator().manual_seed(0)
+    truth = 1 - 0.5 * (1 + math.erf((2.3263478740408408 - apart) / math.sqrt(2)))
+
+    def draw() -> tuple[float, float] | None:
+        found = true_positives(torch.randn(n, generator=rng) + apart, torch.randn(m, generator=rng))
+        return None if found is None else found[1:]
+
+    assert covered(draw, truth) > 0.95, "over the members alone it is 0.48 to 0.73"
+
+
+def test_true_positives_of_scores_of_few_images_are_known_as_of_few() -> None:
+    rng = torch.Generator().manual_seed(0)
+    members, others = torch.randn(500, generator=rng) + 1, torch.randn(5000, generator=rng)
+    value, low, high = true_positives(members, others) or (0.0, 0.0, 0.0)
+    few = true_positives(members, others, images=100) or (0.0, 0.0, 0.0)
+    assert few[0] == value
+    assert few[1] == 0 < low, "of 100 images none may lie above the true threshold"
+    assert few[2] > high

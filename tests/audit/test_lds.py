@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import cache
 
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from gsu_cli.audit.base import Audited, Case
 from gsu_cli.audit.bounds import Noise
@@ -145,3 +147,20 @@ def test_the_predicted_distance_is_the_exact_one_for_few_images() -> None:
 def test_a_distance_needs_models_of_all_images() -> None:
     (m,) = Distance()(case(design())).measurements
     assert m.reason == "needs 2 models of the design that lack nothing, found 0: leave_out.fractions=[0,...]"
+
+
+def test_models_that_tie_share_their_rank() -> None:
+    rng = torch.Generator().manual_seed(0)
+    realised = torch.randn(12, 40, generator=rng).double()
+    predicted = torch.zeros(12, 40).double()
+    predicted[6:] = torch.randn(6, 40, generator=rng).double()
+    by_hand = [spearmanr(predicted[:, k], realised[:, k]).statistic for k in range(40)]
+    assert jackknifed(predicted, realised)[0] == pytest.approx(sum(by_hand) / 40)
+    order = torch.arange(12).double()[:, None].expand(12, 40)
+    assert math.isnan(jackknifed(torch.zeros(12, 40).double(), order)[0]), "in the order of the models it was 1"
+
+
+def test_predictions_that_are_all_one_have_no_score() -> None:
+    known = replace(design(), losses={LOSS: torch.ones_like(design().losses[LOSS])})
+    found = LeaveSubsetOut(solvers=["kfac"])(case(known))
+    assert {m.value for m in found.measurements if m.name.startswith("lds_")} == {None}

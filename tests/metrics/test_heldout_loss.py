@@ -125,3 +125,16 @@ def test_the_interval_of_a_paired_change_holds_the_truth_in_95_of_100_repetition
 def test_too_little_for_an_interval():
     assert paired_change(torch.ones(1), torch.ones(1)) is None
     assert paired_change(torch.tensor([1.0, -1.0]), torch.ones(2)) is None
+
+
+def test_nats_near_zero_have_the_interval_of_their_difference():
+    """As a ratio of means 0.5 and 2.5 whose images spread by 50 it was 200 times as wide."""
+    rng = torch.Generator().manual_seed(0)
+    before = 50 * torch.randn(2000, generator=rng).double()
+    before += 0.5 - before.mean()
+    after = before + 2 + torch.randn(2000, generator=rng).double()
+    low, high = paired_change(before, after, "-ELBO, nats")
+    half = Z95 * (after - before).std().item() / 2000**0.5
+    difference = (after - before).mean().item()
+    assert (low * 0.5, high * 0.5) == (pytest.approx(difference - half), pytest.approx(difference + half))
+    assert paired_change(before, after, "MSE a pixel") == paired_change(before, after)

@@ -67,3 +67,12 @@ def test_no_image_or_judge_is_null(context, subject, nobody, knn):
 def test_refuses(splits):
     with pytest.raises(UsageError, match="splits"):
         InceptionScore(splits)
+
+
+@pytest.mark.parametrize(("shape", "most"), [((400, 3), 3), ((400, 2, 2), 4)])
+def test_no_end_lies_above_the_highest_score(shape, most):
+    hot = torch.randint(shape[-1], shape[:-1], generator=torch.Generator().manual_seed(0))
+    p = torch.nn.functional.one_hot(hot, shape[-1]).double()
+    value = inception_score(p)
+    low, high = InceptionScore(10)._interval(value, p)
+    assert low < value <= high <= most

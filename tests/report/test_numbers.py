@@ -182,3 +182,11 @@ def test_a_difference_says_whether_the_original_is_small_or_rough():
     none, few = replace(share(0, 4, 0.49), low=0.0), replace(share(3, 1000, 0.0088), low=0.001)
     assert [moved(m, three).why for m in (none, few)] == [NEAR_ZERO] * 2
     assert moved(nats(0.1), nats(0.2)).why == NEAR_ZERO
+
+
+def test_small_distances_are_shown_by_more_than_zeros():
+    before = Measurement("kid", "original", 0.0031, 0.0004, 0.0058, 2000)
+    after = Measurement("kid", "unlearned", 0.0072, 0.0051, 0.0093, 2000)
+    assert digits(before, interval=True) == "0.0031 [0.0004, 0.0058]"
+    assert str(moved(before, after)) == "+0.0041", "it was +0.00"
+    assert digits(Measurement("kid", "original", 2.741, n=2000)) == "2.74"

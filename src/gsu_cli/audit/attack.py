@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from gsu_cli.evaluation.areas import area_interval, half_width, half_width_by_image
@@ -70,8 +71,19 @@ class Auc:
         return min(map(len, several)) < LEAST
 
 
-def true_positives(members: Tensor, others: Tensor, rate: float = 0.01) -> tuple[float, float, float] | None:
-    """Share of members above the score that at most ``rate`` of the others exceed, with Wilson's interval.
+def true_positives(
+    members: Tensor, others: Tensor, rate: float = 0.01, *, images: int | None = None
+) -> tuple[float, float, float] | None:
+    """Share of members above the score that at most ``rate`` of the others exceed, with its 95 % interval.
+
+    The interval joins Wilson's, over the members, with that of the score, which is known by few of the others alone:
+    of 100 there may be none above the true one, or three. Of fewer than 367 the lower end is 0.
+
+    Args:
+        members: scores ``(n,)``.
+        others: scores ``(m,)``.
+        rate: of false positives.
+        images: of how many images the others' scores are, where several are of one.
 
     Returns:
         ``(share, low, high)``; None where the others are too few to know that rate: at least ``1 / rate``.
@@ -83,6 +95,32 @@ def true_positives(members: Tensor, others: Tensor, rate: float = 0.01) -> tuple
     """
     if len(others) * rate < 1 or not len(members):
         return None
-    threshold = others.double().sort(descending=True).values[int(len(others) * rate)]
-    hits = int((members.double() > threshold).sum())
-    return hits / len(members), *wilson(hits, len(members))
+    ordered, n, m = others.double().sort(descending=True).values, len(members), len(others)
+
+    def above(rank: int) -> float:
+        return float((members.double() > ordered[rank]).sum()) / n
+
+    share = above(int(m * rate))
+    low, high = wilson(round(share * n), n)
+    fewest, most = _counts95(m if images is None else images, rate)
+    strict = math.floor(fewest * m)
+    least = above(strict - 1) if strict else 0.0
+    loosest = above(min(m - 1, math.ceil(most * m)))
+    return (
+        share,
+        max(0.0, share - math.hypot(share - low, share - least)),
+        min(1.0, share + math.hypot(high - share, loosest - share)),
+    )
+
+
+def _counts95(n: int, rate: float) -> tuple[float, float]:
+    """Shares of ``n`` draws between which 95 % of binomial counts lie, at most 2.5 % below and above.
+
+    >>> [round(100 * x) for x in _counts95(100, 0.01)]
+    [0, 3]
+    """
+    k, whole = torch.arange(n + 1, dtype=torch.float64), torch.tensor(n, dtype=torch.float64)
+    ways = torch.lgamma(whole + 1) - torch.lgamma(k + 1) - torch.lgamma(whole - k + 1)
+    up_to = (ways + k * math.log(rate) + (n - k) * math.log1p(-rate)).exp().cumsum(0)
+    ends = torch.searchsorted(up_to, torch.tensor([0.025, 0.975], dtype=torch.float64)).clamp(max=n).tolist()
+    return ends[0] / n, ends[1] / n

@@ -81,6 +81,9 @@ def _scores(a: Audited, design: LeaveOut, models: Tensor, p: Prediction) -> list
             continue
         value, error = jackknifed(changes, realised)
         n_models = int(models.sum())
+        if not math.isfinite(value + error):
+            rows.append(null(_name(p, part), a, "all models give one number, so there is no order"))
+            continue
         half = quantile95(n_models) * error
         low, high = max(-1.0, value - half), min(1.0, value + half)
         rows.append(Measurement(_name(p, part), a.name, value, low, high, n_models, sha256=a.sha256))
@@ -104,12 +107,16 @@ def _said(rows: list[Measurement], found: Sequence[Prediction], lacks: Tensor) -
             continue
         best = max((p for p in scores if p.damping), key=lambda p: _known(scores[p]))
         plain = next(p for p in scores if not p.damping)
-        what = [f"{scores[p].value:.2f}{ends(scores[p], '.2f')} by {p.words}" for p in (best, plain)]
+        what = [f"{_score(scores[p])} by {p.words}" for p in (best, plain)]
         lines.append(
             f"{len(lacks)} models that each lack {sizes} images: predicted and realised losses of a {words} have a "
             f"rank correlation of {what[0]}, {what[1]}."
         )
     return lines
+
+
+def _score(m: Measurement) -> str:
+    return "none" if m.value is None else f"{m.value:.2f}{ends(m, '.2f')}"
 
 
 def _known(m: Measurement) -> float:

@@ -78,7 +78,7 @@ class LikelihoodRatio:
                 low, high = auc.interval() or (None, None)
                 n = len(own) + len(others)
                 found.append(Measurement(f"auc_{name}", a.name, auc.value, low, high, n, "share", sha256=a.sha256))
-                rate = true_positives(own, others)
+                rate = true_positives(own, others, images=len(of_others.unique()))
                 if rate is None:
                     few = f"1 % false positives need 100 scores of models without the images, found {len(others)}"
                     found.append(null(f"tpr_at_1_percent_{name}", a, few, "share"))

@@ -59,7 +59,7 @@ class HeldoutPart:
 
 
 def change_from_original(
-    losses: torch.Tensor, subject: EvaluatedModel, cache: dict[str, Any], name: str
+    losses: torch.Tensor, subject: EvaluatedModel, cache: dict[str, Any], name: str, unit: str
 ) -> tuple[float, float] | None:
     """Interval of the change from the original's losses, which ``cache`` keeps under ``name``; None where it has none.
 
@@ -68,16 +68,21 @@ def change_from_original(
         subject: whose losses.
         cache: of the context.
         name: of the quantity.
+        unit: of the losses.
     """
     original = cache.setdefault(name, losses if subject.name == "original" else None)
-    return None if original is None or subject.name == "original" else paired_change(original, losses)
+    return None if original is None or subject.name == "original" else paired_change(original, losses, unit)
 
 
-def paired_change(before: torch.Tensor, after: torch.Tensor) -> tuple[float, float] | None:
+def paired_change(before: torch.Tensor, after: torch.Tensor, unit: str = "") -> tuple[float, float] | None:
     """95 % interval of ``mean(after) / mean(before) - 1``, image by image (the delta method for a ratio of means).
+
+    Nats whose mean is nearer to zero than they spread change by a difference, not by a ratio (see the reports): there
+    it is the interval of the mean difference, over the mean before.
 
     Args:
         before, after: ``(n,)``, of the same images in the same order.
+        unit: of both.
 
     Returns:
         The interval; None of fewer than two images, or around a mean of zero.
@@ -89,7 +94,8 @@ def paired_change(before: torch.Tensor, after: torch.Tensor) -> tuple[float, flo
     n, base = len(before), before.mean().item()
     if n < 2 or base == 0:
         return None
-    ratio = after.mean().item() / base
+    near_zero = "nats" in unit and abs(base) < before.std().item()
+    ratio = 1.0 if near_zero else after.mean().item() / base
     half = quantile95(n) * (after - ratio * before).std().item() / n**0.5 / abs(base)
     change = (after.mean().item() - base) / abs(base)
     return change - half, change + half

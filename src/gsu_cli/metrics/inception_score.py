@@ -62,4 +62,5 @@ class InceptionScore:
             return None, None
         parts = torch.tensor([inception_score(part) for part in p.tensor_split(self.splits)], dtype=torch.float64)
         half = quantile95(self.splits) * parts.std().item() / self.splits**0.5
-        return max(1.0, value - half), value + half
+        most = float(p.shape[1] if p.dim() == 2 else 2 ** p.shape[1])  # that a score can be
+        return max(1.0, value - half), max(value, min(most, value + half))

@@ -69,7 +69,8 @@ class NllBound:
             return kind.missing(subject, f"{type(subject.model).__name__} gives grey levels no probability")
         if not bool(torch.isfinite(found).all()):
             return kind.missing(subject, "the bound is not finite")
-        return kind.mean(subject, found, change=change_from_original(found, subject, context.cache, kind.name))
+        change = change_from_original(found, subject, context.cache, kind.name, kind.unit)
+        return kind.mean(subject, found, change=change)
 
 
 def bounds(model: Any, images: Images, *, seed: int, times: int) -> Tensor | None:

@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from gsu_cli.report.devices import mixed_devices, mixed_packages
 from gsu_cli.report.groups import Extreme, Group, Statistic, distinct, group, mixed
 from gsu_cli.report.marks import beside, mark
 from gsu_cli.report.quantities import Quantity, discover
@@ -63,7 +64,16 @@ def aggregate(
     kept, repeated = distinct(r for r in records if r.verb == "unlearn")
     table = table_of(group(kept, by), by, discover(kept) if quantities is None else quantities, title=title)
     notes = [f"{repeated} run{'s' * (repeated > 1)} repeated another on the same inputs; the latest counts"]
-    return replace(table, footnotes=(*table.footnotes, *(notes if repeated else []), *mixed(kept, by)))
+    return replace(
+        table,
+        footnotes=(
+            *table.footnotes,
+            *(notes if repeated else []),
+            *mixed(kept, by),
+            *mixed_devices(kept),
+            *mixed_packages(kept),
+        ),
+    )
 
 
 def _noted(cell: Cell, more: str) -> Cell:

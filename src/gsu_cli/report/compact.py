@@ -57,6 +57,8 @@ def compact(record: Record) -> dict[str, Any]:
     }
     if record.git:
         kept["git"] = record.git
+    if record.device:
+        kept["device"] = record.device
     results = (record.config.get("paths") or {}).get("output_dir")
     return {name: without_disk(value, str(results or "")) for name, value in kept.items()}
 

@@ -10,6 +10,7 @@ from gsu_cli.run.record import Measurement
 Z95 = 1.959963984540054
 SMALL = 30  # values, as `evaluation.intervals.SMALL`: of fewer, intervals of means are Student's
 LEAST_SHARE = 0.01  # below it a share is near zero
+SMALL_NUMBER = 0.1  # a distance that two decimals do not show: a KID of 0.003, say
 NEAR_ZERO = "the difference itself, since the original is near zero"
 ROUGH = "the difference itself, since the original is known too roughly for a ratio"
 PERCENT = "%"
@@ -97,7 +98,7 @@ class Shift:
         return f"{self._digits(self.low)} to {self._digits(self.high)}{self._unit()}"
 
     def _digits(self, value: float) -> str:
-        return f"{100 * value:+.2f}" if self.unit == "share" else f"{value:+.2f}"
+        return f"{100 * value:+.2f}" if self.unit == "share" else f"{value:+.{places(self.unit, value)}f}"
 
     def _unit(self) -> str:
         if self.unit in ("share", PERCENT):
@@ -209,11 +210,20 @@ def digits(m: Measurement | None, *, interval: bool = False) -> str:
     """
     if m is None or m.value is None:
         return "-"
-    places = 4 if m.unit == "share" or m.unit.startswith("MSE") else 2
-    text = f"{m.value:.{places}f}"
+    to = places(m.unit, m.value)
+    text = f"{m.value:.{to}f}"
     if interval and m.low is not None and m.high is not None:
-        text += f" [{m.low:.{places}f}, {m.high:.{places}f}]"
+        text += f" [{m.low:.{to}f}, {m.high:.{to}f}]"
     return f"{text} of {m.n}" if is_of_few(m) else text
+
+
+def places(unit: str, value: float) -> int:
+    """Decimals of a number: four of shares, of squared errors, and of small numbers without a unit, else two.
+
+    >>> places("", 2.74), places("", 0.0031), places("-ELBO, nats", 0.0031)
+    (2, 4, 2)
+    """
+    return 4 if unit == "share" or unit.startswith("MSE") or (not unit and abs(value) < SMALL_NUMBER) else 2
 
 
 def seconds(value: float) -> str:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from gsu_cli.report.aggregate import aggregate
+from gsu_cli.report.devices import computed_on
 from gsu_cli.report.groups import distinct
-from gsu_cli.report.keys import NOT_RECORDED, key, varied
+from gsu_cli.report.keys import NOT_RECORDED, key, natural, varied
 from gsu_cli.report.marks import beside, mark
 from gsu_cli.report.once import unchanged
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Reading, brief, discover
@@ -111,7 +112,9 @@ def mixed_versions(records: Sequence[Record]) -> list[str]:
             values.setdefault(package, set()).add(version)
         if record.device.get("machine"):
             values.setdefault("machine", set()).add(str(record.device["machine"]))
-    return [f"{what}: {', '.join(sorted(found))}" for what, found in values.items() if len(found) > 1]
+        if computed_on(record):
+            values.setdefault("device", set()).add(computed_on(record))
+    return [f"{what}: {'; '.join(sorted(found, key=natural))}" for what, found in values.items() if len(found) > 1]
 
 
 def _or_dash(text: str) -> str:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from gsu_cli.report.aggregate import NOT_RUN, table_of
 from gsu_cli.report.compact import write_compact
+from gsu_cli.report.devices import mixed_devices, mixed_packages
 from gsu_cli.report.figures.files import file_name, standalone
 from gsu_cli.report.figures.pareto import pareto
 from gsu_cli.report.figures.sweeps import sweeps
@@ -50,7 +51,8 @@ def table(spec: TableSpec, outcomes: Sequence[Outcome]) -> Table:
     found = table_of(groups, BY, quantities, title=spec.title or spec.name)
     rows = [_without_own_change(row, quantities) for row in found.rows]
     rows += [_published(words, found) for words in spec.published]
-    return replace(found, rows=tuple(rows))
+    ended = [o.record for o in outcomes if o.done and o.record is not None]
+    return replace(found, rows=tuple(rows), footnotes=(*found.footnotes, *mixed_devices(ended), *mixed_packages(ended)))
 
 
 def _of_what_is_shown(outcome: Outcome, show: Sequence[str] | None) -> Outcome:
