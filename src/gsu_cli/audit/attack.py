@@ -114,7 +114,7 @@ def true_positives(
 
 
 def _counts95(n: int, rate: float) -> tuple[float, float]:
-    """Shares of ``n`` draws between which 95 % of binomial counts lie, at most 2.5 % below and above.
+    """Shares of ``n`` trials between which 95 % of binomial counts lie, at most 2.5 % below and above.
 
     >>> [round(100 * x) for x in _counts95(100, 0.01)]
     [0, 3]
