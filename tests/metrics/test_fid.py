@@ -98,7 +98,7 @@ def test_references_are_read_once(context, flat):
 @pytest.mark.parametrize("n", [0, 1])
 def test_too_few_samples_are_null_and_need_no_weights(n, context):
     (m,) = Fid()(EvaluatedModel("data", FEW[:n]), context)
-    assert m.reason == f"a covariance needs at least two images, here is {n}"
+    assert m.reason == f"a covariance needs at least two images, found {n}"
 
 
 class Nasty:

@@ -121,7 +121,7 @@ def test_of_no_more_images_than_features_it_says_so(context, subject):
 def test_too_few_images_are_null_with_a_reason(n, context):
     (m,) = FrechetDistance()(EvaluatedModel("data", torch.zeros(n, 1, 8, 8, dtype=torch.uint8)), context)
     assert m.value is None
-    assert m.reason == f"a covariance needs at least two images, here is {n}"
+    assert m.reason == f"a covariance needs at least two images, found {n}"
 
 
 def test_without_a_judge_it_is_null(subject, knn):

@@ -49,7 +49,7 @@ class FeatureSpace:
         if self.features == "judge" and context.feature_judge() is None:
             return context.no_features()
         few = self.count(subject, context)
-        return f"it needs at least {least} images, here is {few}" if few < least else ""
+        return f"it needs at least {least} images, found {few}" if few < least else ""
 
     def count(self, subject: EvaluatedModel, context: EvaluationContext) -> int:
         """Images of each of the two sets."""

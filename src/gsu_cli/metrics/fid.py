@@ -42,7 +42,7 @@ class Fid:
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         few = min(len(subject.pixels), context.split.n_retain)
         if few < 2:
-            return [FID.missing(subject, f"a covariance needs at least two images, here is {few}")]
+            return [FID.missing(subject, f"a covariance needs at least two images, found {few}")]
         self.inception.network()
         key = f"{NAME}/{self.samples}"
         if key not in context.cache:

@@ -51,7 +51,7 @@ class FrechetDistance:
             return [FRECHET.missing(subject, context.no_features())]
         few = min(len(subject.pixels), context.split.n_retain)
         if few < 2:
-            reason = f"a covariance needs at least two images, here is {few}"
+            reason = f"a covariance needs at least two images, found {few}"
             return [FRECHET.missing(subject, reason, judge=judge)]
         key = f"{NAME}/{judge.name}/{self.references}"
         if key not in context.cache:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -115,12 +116,16 @@ def _files(name: str, places: list[Path], origin: Path | None) -> Iterator[tuple
                     yield file, module
 
 
-def _imported(source: bytes, package: str) -> Iterator[str]:
+@functools.lru_cache(maxsize=1_000)  # a table asks for each of its cells
+def _imported(source: bytes, package: str) -> tuple[str, ...]:
     """Names that a source imports, those after ``from`` among them, since they may be modules."""
     try:
-        tree = ast.parse(source)
+        return tuple(_names(ast.parse(source), package))
     except (SyntaxError, ValueError):  # whoever builds the class will say so
-        return
+        return ()
+
+
+def _names(tree: ast.AST, package: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
