@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ SAYS = re.compile(r"\b(must|needs?|needed|may not|is for|failed)\b")
 OTHERS = ("For example ", "Did you mean ", "It is called ")
 
 
+@cache
 def raised() -> list[ast.Call]:
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SRC.rglob("*.py"))]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from forked import Forked
 from gsu_cli.errors import OutputError
 from gsu_cli.run.cells import LONGEST_CELL, cell_name
 from gsu_cli.run.folders import cache_dir, claim, measured_dir
@@ -71,8 +71,8 @@ def test_same_name_wanted_one_after_the_other(in_process: Run, tmp_path: Path) -
     assert runs(tmp_path) == ["outputs/same", "outputs/same-2", "outputs/same-3"]
 
 
-def test_four_processes_at_once(environment: dict[str, str], tmp_path: Path) -> None:
-    started = [subprocess.Popen(["gsu", "train"], cwd=tmp_path, env=environment) for _ in range(4)]
+def test_four_processes_at_once(in_process: Run, tmp_path: Path) -> None:
+    started = [Forked(lambda: in_process("train")[0], tmp_path, tmp_path) for _ in range(4)]
     assert [process.wait(60) for process in started] == [0, 0, 0, 0]
     assert runs(tmp_path) == ["outputs/same", "outputs/same-2", "outputs/same-3", "outputs/same-4"]
 

@@ -75,7 +75,8 @@ def test_unlearning_by_a_method_that_needs_the_loss_alone(
 
 
 def test_the_default_method_runs_on_it(world: World, diffusion: Run, type_line: Any, tmp_path: Path) -> None:
-    typed = type_line(*unlearn(world, diffusion, "method.bank_images=150", "method.noise_from=0.4"), cwd=tmp_path)
+    few = ("method.retain_images=60", "method.forget_images=30", "method.budget_images=60", "method.bank_images=100")
+    typed = type_line(*unlearn(world, diffusion, *few, "method.noise_from=0.4"), cwd=tmp_path)
     assert typed.code == 0, typed.err
     assert "change of the training loss, MSE of v: retain" in typed.out
     (run,) = runs(tmp_path)
