@@ -21,6 +21,7 @@ from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.surgery.devices import add_wide
 from gsu_cli.surgery.kronecker import KroneckerFactors, KroneckerFisher, LayerFactors
 from gsu_cli.surgery.layers import find_scopes, rows, squared_gradients
+from gsu_cli.surgery.shifts import by_shifts, patch_moments
 from gsu_cli.surgery.taps import Inputs, OutputGradient, Use, as_tuple, capture, eval_mode
 from gsu_cli.surgery.vectors import Vector
 
@@ -95,9 +96,9 @@ class KroneckerBuilder:
                 continue
             used = self._share(layer, uses)
             for call, (x, y) in enumerate(uses):
-                a, g = (r.flatten(-3, -2) for r in rows(layer, scope.own, x[:used], y[:used]))
-                found[f"A {i} {call}"], found[f"G {i} {call}"] = a.mT @ a, g.mT @ g
-                found[f"counts {i} {call}"] = torch.tensor([0 if call else used, a.shape[-2]])
+                A, G, locations = _moments(layer, scope.own, x[:used], y[:used])
+                found[f"A {i} {call}"], found[f"G {i} {call}"] = A, G
+                found[f"counts {i} {call}"] = torch.tensor([0 if call else used, locations])
         return found
 
     def add(self, terms: Vector) -> None:
@@ -155,3 +156,12 @@ class KroneckerBuilder:
         if bad := [k for k, s in diagonal.items() if not torch.isfinite(s).all()]:
             raise NonFiniteError("the diagonal Fisher must be finite", found=f"nan or inf in {bad[0]}")
         return KroneckerFactors(tuple(layers), diagonal, self._n)
+
+
+def _moments(layer: nn.Module, own: Collection[str], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, int]:
+    """``sum a a^T`` and ``sum g g^T`` of the rows of a batch, and how many rows."""
+    if "weight" in own and by_shifts(layer, x):
+        g = y.flatten(2).mT.flatten(0, 1)
+        return patch_moments(x, "bias" in own), g.mT @ g, len(g)
+    a, g = (r.flatten(-3, -2) for r in rows(layer, own, x, y))
+    return a.mT @ a, g.mT @ g, a.shape[-2]
