@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gsu_cli.objectives.nearest import PART, among_themselves, distinct, nearest
+from gsu_cli.objectives.nearest import COLUMNS, PART, Nearest, among_themselves, distinct, nearest
 
 
 def test_of_equal_points_the_first_stays_and_all_others_in_their_order():
@@ -32,3 +32,13 @@ def test_neighbours_of_the_own_kind_are_those_that_a_full_search_finds(n: int, o
     assert torch.equal(found, (near >= others).all(1))
     assert found.any() == (n > 10)
     assert not found.all()
+
+
+@pytest.mark.parametrize(("n", "d"), [(1, 5), (40, 7), (90, 2 * COLUMNS + 9)])
+def test_the_nearest_by_float32_is_the_nearest_by_float64_also_of_near_copies(n: int, d: int):
+    """Far from the origin float32 does not tell points apart that differ by a thousandth."""
+    g = torch.Generator().manual_seed(n)
+    pool = 30 + torch.randn(n, d, generator=g)
+    pool[n // 2 :] = pool[: n - n // 2] + 1e-3 * torch.randn(n - n // 2, d, generator=g)
+    points = pool[torch.randint(n, (70,), generator=g)] + 1e-3 * torch.randn(70, d, generator=g)
+    assert torch.equal(Nearest(pool)(points), nearest(points, pool, 1)[:, 0])

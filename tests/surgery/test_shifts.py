@@ -29,7 +29,8 @@ def test_they_are_the_products_of_the_patches(shape, bias, dtype, bound):
     a, _ = rows(layer, ("weight", "bias") if bias else ("weight",), x.double(), x.new_zeros(len(x), 6, *shape[2:]))
     exact = a.flatten(0, 1).mT @ a.flatten(0, 1)
     found = patch_moments(x, bias)
-    assert found.dtype == dtype and found.shape == exact.shape
+    assert found.dtype == dtype
+    assert found.shape == exact.shape
     assert float((found.double() - exact).abs().max()) <= bound * float(exact.abs().max())
 
 
@@ -79,4 +80,5 @@ def test_other_layers_have_patches(layer):
 def test_few_places_have_patches():
     layer = nn.Conv2d(4, 4, 3, padding=1)
     assert by_shifts(layer, torch.zeros(8, 4, 8, 8))
-    assert not by_shifts(layer, torch.zeros(7, 4, 8, 8)) and not by_shifts(layer, torch.zeros(999, 4, 8, 3))
+    assert not by_shifts(layer, torch.zeros(7, 4, 8, 8))
+    assert not by_shifts(layer, torch.zeros(999, 4, 8, 3))

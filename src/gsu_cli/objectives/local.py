@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,9 +27,10 @@ from gsu_cli.models.conditions import code, posterior
 from gsu_cli.models.model import decode
 from gsu_cli.models.passes import AT_ONCE
 from gsu_cli.models.vae.base import Vae
-from gsu_cli.objectives.nearest import clean_means, distinct, nearest
+from gsu_cli.objectives.nearest import ROWS, Nearest, clean_means, distinct
 from gsu_cli.objectives.redirect import Redirect, latents
 from gsu_cli.objectives.site_loss import VALUES
+from gsu_cli.surgery.folding import folded
 from gsu_cli.surgery.ranks import joined
 
 REGION_IMAGES = 1000  # of each part, at most
@@ -58,14 +60,17 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
     w = region(forget, retain)
     weight = 1 - (1 - INSIDE) * w
     size = min(BLOCK, max(1, VALUES // forget.pixels[:1].numel()))  # maps of more large images than these take room
-    doubles = joined(pool.split(size), lambda part: decode(model, part))
-    looks = (doubles * weight).flatten(1)
-    targets, target_latents, start = z.new_empty(len(z), *doubles.shape[1:]), [], list[Tensor]()
     ours = isinstance(model, Vae) and size <= AT_ONCE  # whose output is at hand, in one pass: of others it is not
+    through = folded(model.decoder, {}) if ours else None
+    said = model.decoder if through is None else through
+    made = partial(decode, model) if through is None else lambda part: model.likelihood.mean(through(part))
+    doubles = joined(pool.split(size), made)
+    alike = Nearest((doubles * weight).flatten(1))
+    targets, target_latents, start = z.new_empty(len(z), *doubles.shape[1:]), [], list[Tensor]()
     for part, into, y in zip(*(t.split(size) for t in (z, targets, forget.labels)), strict=True):
-        output = model.decoder(part) if ours else None
+        output = said(part) if ours else None
         generated = decode(model, part) if output is None else model.likelihood.mean(output)
-        double = doubles[nearest((generated * weight).flatten(1), looks, 1)[:, 0]]
+        double = doubles[torch.cat([alike(rows) for rows in (generated * weight).flatten(1).split(ROWS)])]
         torch.add(generated, w * (double - generated), out=into)
         target_latents.append(code(model, posterior(model, into, y)[0], y))
         start += [] if output is None else [model.likelihood.nll(output, into)]

@@ -11,6 +11,8 @@ from gsu_cli.surgery.ranks import joined
 COLUMNS = 1024  # of a pool that are float64 at a time: all of them would double the memory of large images
 ROWS, PART = 256, 2_048  # points at a time; of a pool, what most of its points need to see
 
+UNIT = 2.0**-24  # rounding of float32
+
 LEAST_CLEAN = 0.02  # share of the retained means kept as targets when fewer than that are clean
 
 
@@ -76,6 +78,35 @@ class Distances:
         for x, p in zip(points.split(COLUMNS, 1), self.columns, strict=True):
             found.addmm_(wide(x), wide(p[part]).T, alpha=-2.0)
         return found
+
+
+class Nearest:
+    """Which of a pool is nearest to each of many points, exactly.
+
+    By products in float32, on a CPU; where their rounding might tell it wrong, by `Distances`.
+
+    Args:
+        pool: ``(n, d)``.
+    """
+
+    def __init__(self, pool: Tensor) -> None:
+        self.pool, self.exact = pool, Distances(pool)
+        self.longest = float(self.exact.squares.max()) ** 0.5
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Indices into the pool for at most `ROWS` points ``(m, d)``, ``(m,)``."""
+        if points.device.type != "cpu" or len(self.pool) == 1:
+            return self.exact(points).argmin(1).to(points.device)
+        found = self.exact.squares.repeat(len(points), 1)
+        for x, p in zip(points.split(COLUMNS, 1), self.exact.columns, strict=True):
+            found.sub_(x @ p.T, alpha=2.0)
+        first, second = found.topk(2, largest=False).values.unbind(1)
+        index = found.argmin(1)
+        # twice the worst rounding of twice a sum of so many products (Higham 2002, equation 3.5)
+        slack = 4 * COLUMNS * UNIT * self.longest * points.norm(dim=1)
+        doubt = (second - first <= slack).nonzero()[:, 0]
+        index[doubt] = self.exact(points[doubt]).argmin(1)
+        return index
 
 
 def distinct(points: Tensor) -> Tensor:

@@ -96,7 +96,7 @@ class SiteLoss:
             NonFiniteError: their mean is nan or infinite.
         """
         through = folded(self.maker.network, self._own(theta)) if self.folds and len(self.sites.inputs) == 1 else None
-        size = self._at_once(LOOKED_AT)
+        size = min(self._at_once(LOOKED_AT), self.maker.sites_at_once)
         if through is None:
             found = losses_of(self.blocks(size), theta)
         else:

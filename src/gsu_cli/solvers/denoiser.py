@@ -23,7 +23,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
 from gsu_cli.objectives.denoise import FEW, Bank, noised_sites, redirected
 from gsu_cli.objectives.site_loss import SiteLoss
-from gsu_cli.solvers.bookkeeping import foresee, noted
+from gsu_cli.solvers.bookkeeping import NEAR, foresee, noted
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.fisher_solver import FisherSolver
 from gsu_cli.solvers.leverage import LEVELS, sample_level
@@ -42,7 +42,6 @@ BISECTIONS = 3  # of the step
 DOUBT = 0.02  # of the decrease: where a parabola foresees as much more or less than `ENOUGH`, a length is measured
 LEFT = 0.15  # share of the budget that the longest step may leave unspent: it is shortened anyway
 CHECK_IMAGES = 64  # of each part, at most, for predicted and realised losses
-NEAR = 1e-3  # of the step: where a second gradient tells the curvature along it, at half the price of a product
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.gradients import parameters
 from gsu_cli.models.model import copied
 from gsu_cli.objectives.posteriors import encoder_at_rest
-from gsu_cli.solvers.bookkeeping import counted, foresee
+from gsu_cli.solvers.bookkeeping import NEAR, counted, foresee
 from gsu_cli.solvers.chosen import chosen_solver, directions
 from gsu_cli.solvers.encoder_follows import Stepped, followed
 from gsu_cli.solvers.finish import SPARED
@@ -63,7 +63,8 @@ class LatentSurgery(LatentOptions):
             best = steps.best(problem, each)
             if shot == 0:
                 with task.stage("prediction"):
-                    foresee(update, losses.checks, losses.origin, best, self.shots, follows=self.follows)
+                    near = NEAR if losses.cost.folds else None
+                    foresee(update, losses.checks, losses.origin, best, self.shots, follows=self.follows, near=near)
             add_(model, best.direction, best.step)
             now = parameters(model, list(losses.origin))
             measured = best.losses is not None  # then the search ended at these very weights

@@ -1,6 +1,7 @@
 """The second moments of a convolution's patches, without the patches: neighbours share most of their pixels.
 
-Of 3 x 3 patches ``a_t`` around the places ``t`` of a map ``x``, 0 beyond its border, with ``u``, ``v`` places in a patch,
+Of 3 x 3 patches ``a_t`` around the places ``t`` of a map ``x``, which is 0 beyond its border, and
+places ``u``, ``v`` in a patch,
 
     A[u, v] = sum_t x[t + u] x[t + v]^T = sum_r x[r] x[r + v - u]^T  -  terms at the border,
 
@@ -16,7 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 AT_ONCE = 2**18  # values of maps that are multiplied together: 1 MB stays in a core's caches
-LEAST, PLACES = 4, 512  # rows and columns of a map, and places of all: of fewer the blocks take longer than the products
+LEAST, PLACES = (
+    4,
+    512,
+)  # rows and columns of a map, and places of all: of fewer the blocks take longer than the products
 SHIFTS = tuple((d, e) for d in range(3) for e in range(-2, 3) if (d, e) >= (0, 0))  # rows, columns
 
 
@@ -81,7 +85,7 @@ def _shifted(x: Tensor, shifts: tuple[tuple[int, int], ...]) -> dict[tuple[int, 
     Places lie one after the other with as many zeros behind each row and map as a shift is long: so each is one product
     of two parts of the same matrix.
     """
-    (n, c, h, w), most = x.shape, max(d for d, _ in shifts)
+    (_, c, h, w), most = x.shape, max(d for d, _ in shifts)
     width = w + 2
     reach = most * width + 2
     found = x.new_zeros(len(shifts), c, c)
