@@ -21,6 +21,7 @@ from pathlib import Path
 from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+import chosen_targets
 import digit_distances
 import faces
 import intervals
@@ -54,6 +55,7 @@ SECTIONS = {
     "avatars": (faces.others, faces.fresh),
     "celeba": (faces.others, faces.distances),
     "did_it_forget_samples": (intervals.section,),
+    "fresh_models": (chosen_targets.section,),
     "leaderboard_avatars": (faces.fresh,),
     "digits": (untouched_digits.section, digit_distances.section),
     "quickest": (time_to_forget.seeds,),

@@ -296,3 +296,16 @@ def test_a_sweep_marks_what_supports_no_claim() -> None:
     assert cells(made(), shown)[:3] == ("-94.7%", "-72.2%", "+0.9%")
     assert cells(made(reports={"cnn": BLIND}, cost=0.03), shown)[:3] == ("-94.7%*", "-72.2%", "+3.0%*")
     assert cells(made(cost=26.6), shown)[:2] == ("-94.7%*", "-72.2%*")
+
+
+def test_a_model_without_a_loss_says_what_its_own_budget_counted() -> None:
+    """A GAN's budget is of drift; the headline said that no cost was measured."""
+    record = made(drop=(("heldout_loss_retain", "original", None), ("heldout_loss_retain", "unlearned", None)))
+    record.update["details"] = {
+        "budget": 0.08,
+        "budget_spent": 0.0644,
+        "retain_cost": {"unit": "share of the variance", "words": "drift of retained samples"},
+    }
+    assert headline(record).endswith(", at a drift of retained samples of 6.4% (share of the variance).")
+    record.update["details"]["budget_spent"] = None
+    assert headline(record).endswith(", at a cost that was not measured.")

@@ -78,6 +78,15 @@ def _of_few(record: Record, found: Verdict) -> str:
 def _paid(record: Record, found: Verdict) -> str:
     paid = moved(cost(record, "original"), cost(record, "unlearned"))
     if paid is None:
-        return ", at a cost that was not measured" if found.claims else ""
+        return (_own_cost(record) or ", at a cost that was not measured") if found.claims else ""
     over = "" if found.over_budget is None else f", above its budget of {100 * found.over_budget:.3g}%"
     return f", at {paid} {cost_words(record)}{over}"
+
+
+def _own_cost(record: Record) -> str:
+    """What a method spent of a budget of another kind, where a model has no loss of held-out images; or nothing."""
+    details = record.update.get("details") or {}
+    cost, spent = details.get("retain_cost"), details.get("budget_spent")
+    if not cost or spent is None:
+        return ""
+    return f", at a {cost['words']} of {100 * spent:.2g}% ({cost['unit']})"
