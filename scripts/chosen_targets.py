@@ -1,6 +1,6 @@
 """Which targets each class of a table got, and how dense retained images are at its latents.
 
-A script, as it is a part of `python scripts/results.py fresh_models`: the records say it, and no other table asks.
+A script, as only `python scripts/results.py fresh_models` has this section: no other table asks.
 """
 
 from __future__ import annotations

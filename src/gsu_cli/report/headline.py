@@ -84,9 +84,7 @@ def _paid(record: Record, found: Verdict) -> str:
 
 
 def _own_cost(record: Record) -> str:
-    """What a method spent of a budget of another kind, where a model has no loss of held-out images; or nothing."""
+    """What a method spent of a budget of its own, where a model has no loss of held-out images; or nothing."""
     details = record.update.get("details") or {}
-    cost, spent = details.get("retain_cost"), details.get("budget_spent")
-    if not cost or spent is None:
-        return ""
-    return f", at a {cost['words']} of {100 * spent:.2g}% ({cost['unit']})"
+    own, spent = details.get("retain_cost"), details.get("budget_spent")
+    return "" if not own or spent is None else f", at a {own['words']} of {100 * spent:.2g}% ({own['unit']})"
