@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,16 @@ def test_folders_that_are_not_data(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match="one sub-folder of images for each class, or .*metadata.csv; found no sub-folder"
     ):
+        Folder(str(tmp_path), "x").load()
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "labels.jsonl"])
+def test_a_table_of_another_name_beside_the_images_is_named(tmp_path: Path, name: str) -> None:
+    for image in "ab":
+        Image.new("L", (4, 4)).save(tmp_path / f"{image}.png")
+    (tmp_path / name).touch()
+    said = f"found no sub-folder, and 2 images beside {name}. Call {name} metadata{Path(name).suffix}."
+    with pytest.raises(DataError, match=re.escape(said)):
         Folder(str(tmp_path), "x").load()
     paint(tmp_path / "a", 1)
     with pytest.raises(DataError, match="class 'a' must have at least 2 images.*; found 1"):

@@ -160,6 +160,9 @@ def test_no_recipe_is_invented(world: World, gsu: Gsu, tmp_path: Path) -> None:
     typed = gsu(*world.unlearn(*QUICK, "retrain=true"), f"checkpoint.path={path}")
     assert typed.code == 2
     assert "`retrain=true` needs the recipe" in typed.err
+    path = altered(path, tmp_path / "imported.safetensors", imported={"path": "vae.pt"})
+    typed = gsu(*world.unlearn(*QUICK, "retrain=true"), f"checkpoint.path={path}")
+    assert "found none in vae.pt." in typed.err, "the file that was typed, not the run's copy of it"
 
 
 @pytest.mark.slow

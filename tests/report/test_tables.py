@@ -80,6 +80,12 @@ def test_two_reasons_in_one_row_are_both_told():
     assert "not measured, two" in text
 
 
+def test_a_reason_that_rows_share_is_told_once():
+    gaps = [Measurement(name, "original", None, reason="why") for name in ("frechet_distance", "heldout_loss_retain")]
+    (note,) = [line for line in markdown(Record("unlearn", measurements=gaps)).splitlines() if "why" in line]
+    assert note == "- Frechet distance, retain loss: not measured, why"
+
+
 def test_headline_of_a_run(record):
     assert headline(record) == (
         "Forgot class 1: feature ratio -90.0% by the CNN judge and -75.0% by the kNN judge, at +0.8% retain loss. "

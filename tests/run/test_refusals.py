@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gsu_cli.run.folders import Claim
 from gsu_cli.run.record import Record, write_record
-from gsu_cli.run.refusals import is_refused
+from gsu_cli.run.refusals import discard_if_unused, is_refused
 
 LOADED = {"load": 0.1, "total": 0.2}
 
@@ -40,3 +41,13 @@ def test_no_record_and_a_damaged_one_are_none(tmp_path: Path) -> None:
     assert not is_refused(tmp_path)
     (tmp_path / "record.json").write_text("{", encoding="utf-8")
     assert not is_refused(tmp_path)
+
+
+def test_a_refused_line_leaves_no_copy_of_the_weights_it_was_given(tmp_path: Path) -> None:
+    claimed = Claim(tmp_path / "run", is_sweep=False, before=None)
+    claimed.path.mkdir()
+    for name in ("imported.safetensors", "record.json", "gsu.log"):
+        (claimed.path / name).touch()
+    assert not discard_if_unused(claimed), "a run that went on keeps them"
+    assert discard_if_unused(claimed, refused=True)
+    assert not claimed.path.exists()

@@ -13,6 +13,7 @@ from gsu_cli.data.walk import File, Walk
 from gsu_cli.errors import DataError
 
 ENDINGS = tuple(SUFFIXES)
+TABLES = tuple(Path(name).suffix for name in NAMES)
 SPLIT = "split"  # column of a metadata file that may name the part of each image
 
 
@@ -82,31 +83,35 @@ def _refuse_one_level_up(root: Path, by_top: Mapping[str, list[File]], loose: li
         )
 
 
-def by_class(root: Path, part: str, files: list[File], folders: Iterable[tuple[str, ...]]) -> dict[str, list[File]]:
-    """Class folder -> its images, at any depth; those beside class folders belong to none.
+def by_class(root: Path, part: str, files: list[File], found: Walk) -> dict[str, list[File]]:
+    """Class folder -> its images among ``files``, at any depth; those beside class folders belong to none.
 
     Raises:
         DataError: there is no class folder, or one without an image.
     """
     at = 1 if part else 0
     where = root / part
-    classes = sorted({parts[at] for parts in folders if len(parts) == at + 1 and parts[:at] == (part,)[:at]})
+    above = (part,)[:at]
+    classes = sorted({parts[at] for parts in found.folders if len(parts) == at + 1 and parts[:at] == above})
     if not classes:
+        tables = [file.parts[-1] for file in found.files if file.parts[:-1] == above and file.name.endswith(TABLES)]
+        beside = [f"{len(files):,} images", *tables[:1]] if files else []
         raise DataError(
             f"{where} must hold one sub-folder of images for each class, or images with a metadata.csv",
-            found=f"no sub-folder{f', and {len(files):,} images' if files else ''}",
+            found=", and ".join(["no sub-folder", *([" beside ".join(beside)] if beside else [])]),
+            way_out=f"Call {tables[0]} metadata{Path(tables[0]).suffix}." if files and tables else "",
         )
-    found: dict[str, list[File]] = {name: [] for name in classes}
+    own: dict[str, list[File]] = {name: [] for name in classes}
     for top, inside in groupby(files, lambda file: file.parts[at] if len(file.parts) > at + 1 else None):
         if top is not None:
-            found[top].extend(inside)
-    for name in (name for name, own in found.items() if not own):
+            own[top].extend(inside)
+    for name in (name for name, images in own.items() if not images):
         raise DataError(
             f"{where / name} must hold images ({', '.join(sorted(SUFFIXES))})",
             found="none",
             way_out="Remove it or add images.",
         )
-    return found
+    return own
 
 
 def passed_over(found: Walk) -> list[str]:

@@ -97,7 +97,7 @@ def _in_folders(
     found: Walk, used: Mapping[str, list[File]], trained: tuple[str, ...], held: tuple[str, ...], remarks: list[str]
 ) -> tuple[list[File], Tensor, dict[int, str], list[bool]]:
     """Files, labels, names of the labels, and whether each file is trained on."""
-    inside = {part: by_class(found.root, part, files, found.folders) for part, files in used.items()}
+    inside = {part: by_class(found.root, part, files, found) for part, files in used.items()}
     train = {name for part in trained for name in inside[part]}
     heldout = {name for part in held for name in inside[part]}
     if held and train != heldout:

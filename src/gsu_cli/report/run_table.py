@@ -84,15 +84,15 @@ def markdown(record: Record) -> str:
     with_change = {"original", "unlearned"} <= set(columns)
     head = ["", *[HEADS[s] for s in columns], *(["change"] if with_change else [])]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    notes: list[str] = []
+    gaps: dict[str, dict[str, None]] = {}  # reason -> titles of the rows with a number that is missing for it
     for row in rows(record):
         cells = [digits(row.cells.get(s), interval=True) for s in columns]
         if with_change:
             span = row.change.interval() if row.change else ""
             cells.append(f"{row.change}{f' ({span})' if span else ''}" if row.change else "-")
         lines.append("| " + " | ".join([row.title, *cells]) + " |")
-        # why a cell is empty; once for all subjects that share the reason
         for m in row.cells.values():
-            if m is not None and m.reason and (note := f"- {row.title}: not measured, {m.reason}") not in notes:
-                notes.append(note)
+            if m is not None and m.reason:
+                gaps.setdefault(m.reason, {})[row.title] = None
+    notes = [f"- {', '.join(titles)}: not measured, {why}" for why, titles in gaps.items()]
     return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"

@@ -16,6 +16,7 @@ from gsu_cli.run.folders import Claim
 from gsu_cli.run.record import FILE, Record, read_record
 
 NOTES = frozenset({".hydra", "gsu.log"})  # of any run, before it has made anything
+IMPORTED = "imported.safetensors"  # another program's weights, as a run loaded them: a copy of what the user has
 MULTIRUN = "multirun.yaml"  # Hydra's note of a sweep
 LOADING = frozenset({"load", "total"})  # stages in which nothing is computed
 
@@ -45,7 +46,7 @@ def discard_if_unused(given: Claim, *, refused: bool = False) -> bool:
         given: the run's folder.
         refused: the line was: its record says no more than the sentence on the terminal.
     """
-    own = NOTES | {MULTIRUN} | ({FILE} if refused else set())
+    own = NOTES | {MULTIRUN} | ({FILE, IMPORTED} if refused else set())
     unused = FILE not in (given.before or ()) and {path.name for path in _new(given)} <= own
     if unused:
         _remove(given)
@@ -56,7 +57,7 @@ def refused_cells(given: Claim) -> list[Record]:
     """The records of a sweep's cells where every one was refused and nothing else lies there; none otherwise."""
     files = [file for path in _new(given) for file in ([path] if path.is_file() else path.rglob("*"))]
     cells = sorted({file.parent for file in files if file.name == ".hydra"})
-    own = {cell / name for cell in cells for name in (*NOTES, FILE)} | {given.path / MULTIRUN}
+    own = {cell / name for cell in cells for name in (*NOTES, FILE, IMPORTED)} | {given.path / MULTIRUN}
     strange = [file for file in files if file.is_file() and file not in own and file.parent.name != ".hydra"]
     try:
         records = [read_record(cell) for cell in cells]

@@ -20,6 +20,7 @@ from gsu_cli.models.stored import Translates
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from gsu_cli.run.import_entries import Chosen, few
 from gsu_cli.run.import_weights import load_into, read_foreign
+from gsu_cli.run.refusals import IMPORTED
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.run.tensor_files import read_tensors
@@ -30,7 +31,6 @@ from gsu_cli.verbs.build import build
 from gsu_cli.verbs.conditions import conditional_weights
 from gsu_cli.verbs.wanted_conditions import conditions_wanted
 
-IMPORTED = "imported.safetensors"
 CONTRACT = ("config",)
 GENERATOR = ("sample", "generation_parameters")
 

@@ -142,9 +142,10 @@ def check_retrain(checkpoint: Checkpoint, session: Session, asked: str = "retrai
     )
     key = asked.split("=")[0]
     if recipe(checkpoint.about) is None:
+        typed = (checkpoint.about.get("imported") or {}).get("path", checkpoint.path)
         raise UsageError(
             f"`{asked}` needs the recipe of the checkpoint",
-            found=f"none in {checkpoint.path}",
+            found=f"none in {typed}",
             way_out=f"{way_out}, or leave out {key}",
         )
     own, here = checkpoint.about.get("dataset_sha256"), reference_sha256(session)
