@@ -266,7 +266,10 @@ def test_single_samples_have_no_ratio_to_quote() -> None:
     record = made()
     rows += [m for m in record.measurements if m.name == "heldout_loss_retain"]
     alone = replace(record, measurements=rows, split={"forget": "samples (3)"})
-    assert headline(alone) == f"Nothing can be said about samples (3): {why}, at +0.9% retain loss."
+    said = f"Nothing can be said about samples (3): {why}, at +0.9% retain loss."
+    assert headline(alone) == said
+    without = replace(alone, judges=[{"name": "cnn", "label": "CNN", "unavailable": "none ships: train one"}])
+    assert headline(without) == said, "a judge that is not there would not help"
 
 
 def test_nothing_is_said_of_what_was_not_unlearned() -> None:

@@ -76,7 +76,9 @@ def verdict(record: Record) -> Verdict | None:
     if not record.split or not {"original", "unlearned"} <= {m.subject for m in record.measurements}:
         return None
     names = asked(record)
-    names += [j["name"] for j in record.judges if j["name"] not in names and "unavailable" in j]
+    unasked = [] if names else [m.reason for m in claims(record) if m.reason]
+    if not unasked:  # else no judge could look for it, and one that is not there would not help
+        names += [j["name"] for j in record.judges if j["name"] not in names and "unavailable" in j]
     judges = {name: _against(record, name) for name in names}
     fell = {name: _fell(record, name) for name, why in judges.items() if not why}
     over = over_budget(record)
@@ -86,7 +88,6 @@ def verdict(record: Record) -> Verdict | None:
     if not fell:
         floored = any(why and why == _at_floor(record, name) for name, why in judges.items())
         floored = floored and not any(why and why == _unsure(record, name) for name, why in judges.items())
-        unasked = [m.reason for m in claims(record) if m.reason and not m.judge]
         said = said or (unasked[0] if unasked else "no judge looked for it",)
         return Verdict("nothing_to_forget" if floored else "unknown", said, judges, fell, over)
     outcome, ways = _outcome(record, fell), reached(record, fell)
