@@ -53,6 +53,10 @@ def test_a_table_too_wide_for_its_keys_still_has_a_number():
     table = aggregate([costly(0.01, 0.05), costly(0.02, 0.04, digit=2)], ["method"])
     part, _ = columns.fitting(table, 5)
     assert [c.name for c in part.columns] == ["method", "feature_ratio.cnn"]
+    table = aggregate([costly(0.01, 0.05), run(3, status="failed", error="boom")], ["method"])
+    part, left_out = columns.fitting(table, 5)
+    assert [c.name for c in part.columns] == ["method", "feature_ratio.cnn"], "failures do not take its place"
+    assert "failed" in left_out
 
 
 @pytest.mark.parametrize("width", [20, 60, 200])

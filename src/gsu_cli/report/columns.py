@@ -69,17 +69,17 @@ def fitting(table: Table, width: int) -> tuple[Table, list[str]]:
     """The table with as many columns as ``width`` characters hold, and the names of those left out.
 
     Keys always stay. Then come failures, if there are any, the headline numbers, and the rest in order; what is a hole
-    in every row comes last. The first of them stays even where the keys alone are too wide: a table without a number
-    says nothing.
+    in every row comes last. The first number stays even where the keys alone are too wide, before failures: a table
+    without a number says nothing.
     """
     widths = column_widths(table)
     keys = [i for i, c in enumerate(table.columns) if c.is_key]
     others = [i for i, c in enumerate(table.columns) if not c.is_key]
     others.sort(key=lambda i: _rank(table.columns[i], [row[i] for row in table.rows]))
-    left = width - EDGES - sum(widths[i] + GAP for i in keys) + GAP
-    kept: list[int] = []
-    for i in others:
-        if widths[i] + GAP <= left or i == others[0]:
+    kept = [i for i in others if table.columns[i].name != "failed"][:1]
+    left = width - EDGES - sum(widths[i] + GAP for i in (*keys, *kept)) + GAP
+    for i in (i for i in others if i not in kept):
+        if widths[i] + GAP <= left:
             kept.append(i)
             left -= widths[i] + GAP
     return take(table, [*keys, *sorted(kept)]), [table.columns[i].name for i in sorted(set(others) - set(kept))]
