@@ -13,7 +13,7 @@ import tiny_world
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.samples import reconstructions
 from gsu_cli.verbs import picture
-from gsu_cli.verbs.picture import SAMPLES, draw_picture, samples
+from gsu_cli.verbs.picture import SAMPLES, draw_picture, labelling, samples
 
 
 def subjects() -> dict[str, EvaluatedModel]:
@@ -52,8 +52,25 @@ def test_classes_have_blocks_of_their_own() -> None:
 def test_without_a_judge_nobody_says_what_samples_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[int, ...]] = []
     monkeypatch.setattr(picture, "contact_sheet", lambda *sheet, **_: drawn.append(sheet[4]))
-    record = SimpleNamespace(transitions={}, outputs={})
+    record = SimpleNamespace(transitions={}, outputs={}, split={})
     session: Any = SimpleNamespace(folder=tmp_path, record=record)
     draw_picture(session, tiny_world.split(), subjects())
     assert drawn == [()], "no target, so no heading that none of them shows class 1"
     assert record.outputs["samples"]["judge"] is None
+
+
+@pytest.mark.parametrize(
+    ("doubts", "judge"),
+    [
+        ({"cnn": "", "knn": ""}, "cnn"),
+        ({"cnn": "sees it in none of the real images", "knn": ""}, "knn"),
+        ({"cnn": "is blind", "knn": "is blind"}, "cnn"),
+    ],
+)
+def test_a_judge_that_counts_says_what_samples_show(
+    monkeypatch: pytest.MonkeyPatch, doubts: dict[str, str], judge: str
+) -> None:
+    monkeypatch.setattr(picture, "rule", lambda _: SimpleNamespace(judges=doubts))
+    record: Any = SimpleNamespace()
+    assert labelling(record, ["cnn", "knn"]) == judge
+    assert labelling(record, []) is None

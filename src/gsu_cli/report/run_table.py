@@ -94,5 +94,5 @@ def markdown(record: Record) -> str:
         for m in row.cells.values():
             if m is not None and m.reason:
                 gaps.setdefault(m.reason, {})[row.title] = None
-    notes = [f"- {', '.join(titles)}: not measured, {why}" for why, titles in gaps.items()]
+    notes = [f"- {', '.join(empty)}: not measured, {why}" for why, empty in gaps.items()]
     return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -13,6 +13,8 @@ from gsu_cli.evaluation.samples import reconstructions
 from gsu_cli.judges.base import Verdict
 from gsu_cli.models.protocols import HasPosterior
 from gsu_cli.report.pictures import Block, Line, contact_sheet
+from gsu_cli.report.verdict import verdict as rule
+from gsu_cli.run.record import Record
 from gsu_cli.run.session import Session
 
 ATTRIBUTE = 1  # stands for the forgotten attribute among the labels of a picture
@@ -20,9 +22,11 @@ SAMPLES = 16  # of the forgotten ones, the first
 
 
 def draw_picture(session: Session, split: Split, subjects: Mapping[str, EvaluatedModel]) -> None:
-    """``samples.png``, labelled by the first judge that looked at all of them."""
+    """``samples.png``, labelled by the first judge that looked at all and counts; where none does, the first."""
     verdicts = {name: dict(s.verdicts) for name, s in subjects.items()}
-    judge = next((j for j in next(iter(verdicts.values())) if all(j in v for v in verdicts.values())), None)
+    looked = [j for j in next(iter(verdicts.values())) if all(j in v for v in verdicts.values())]
+    judge = labelling(session.record, looked)
+    label = session.record.judge_label(judge) if judge else ""
     names = {-1: "", **split.dataset.class_names}
     targets = tuple(split.target_classes or ()) if judge else ()  # without a judge nobody says what a sample shows
     blank = torch.full((len(next(iter(subjects.values())).pixels),), -1)
@@ -47,12 +51,19 @@ def draw_picture(session: Session, split: Split, subjects: Mapping[str, Evaluate
         labels,
         names,
         targets,
-        what=split.words,
+        what=split.words if judge in (None, *looked[:1]) else f"{split.words} by the {label} judge",
         before=[*samples(split, subjects), *views(subjects, judge, names, targets)],
         most=moved.get("most", ()),
         most_title=most_title,
     )
     session.record.outputs["samples"] = {"path": "samples.png", "judge": judge}
+
+
+def labelling(record: Record, looked: Sequence[str]) -> str | None:
+    """Which of the judges that ``looked`` at all samples says what they show: one that cannot tell would be wrong."""
+    found = rule(record)
+    counts = [judge for judge in looked if found is None or not found.judges.get(judge)]
+    return next(iter([*counts, *looked]), None)
 
 
 def views(
