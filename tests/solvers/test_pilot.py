@@ -82,8 +82,15 @@ def test_every_site_counts_once() -> None:
     assert Pilot(flat, flat.losses(at(0.0)), 150).estimate(at(3.0)) == pytest.approx(3.0)
 
 
-def test_a_refit_by_estimates_is_the_exact_one_s_within_the_tolerance_of_the_search() -> None:
-    """``pilot_images=0`` is the exact path: the same layer, as good a step, with more whole measurements."""
+@pytest.mark.parametrize("worth", [8, 0])
+def test_a_refit_by_estimates_is_the_exact_one_s_within_the_tolerance_of_the_search(
+    monkeypatch: pytest.MonkeyPatch, worth: int
+) -> None:
+    """``pilot_images=0`` is the exact path: the same layer, as good a step, with more whole measurements.
+
+    So it is where all sites are looked at for the first time (worth 8) and where the change is longer (0).
+    """
+    monkeypatch.setattr("gsu_cli.solvers.refit_choice.WORTH", worth)
     model, split = attribute_world.trained(), attribute_world.split()
     found = {}
     for images in (0, 100):

@@ -1,7 +1,8 @@
 """Refits compared by estimates; only the one that is taken is measured whole until it spends the budget.
 
-Of a layer's refit all sites of the budget are looked at once, where a blind estimate leads: from there on the estimate
-is good to a few percent (see `solvers.pilot`), and so is the redirect loss of a part of the sites to redirect. The
+Of a layer's refit, its change taken longer, all sites of the budget are looked at once, where a blind estimate leads:
+from there on the estimate is good to a few percent (see `solvers.pilot`), and so is the redirect loss of a part of the
+sites to redirect. Mostly a longer change is taken in the end, and it moves other sites than the least squares' own. The
 sites that one layer's refit moves most are those that another's does: the deepest layer is looked at first, and what
 it has taught tells whether a layer before it is worth a look of its own, and where. A change that is taken longer costs
 about as much where it is as far, so its search begins there. What one search has found out, the next one knows.
@@ -26,7 +27,8 @@ from gsu_cli.surgery.steps import StepSearch
 
 BLIND = 0.3  # of the budget: how near to it a blind estimate is taken
 SLOPE = 2.0  # of a cost that nothing is known of, as `bent.bent` has it
-LIKELY = 0.7  # of the best decrease of the redirect loss: a layer that promises less is not looked at whole
+LIKELY = 0.8  # of the best decrease of the redirect loss: a layer that promises less is not looked at whole
+WORTH = 8  # looks at a part that one at all sites costs, from which on they are looked at where the change is longer
 Evaluations = tuple[tuple[float, float], ...]
 
 
@@ -64,7 +66,9 @@ def refits_by_estimates(
         the budget.
     """
     look = Redirected(problem)
+    learnt = lengths[-1] if lengths and len(problem.cost) >= WORTH * pilot.sites else 1.0
     tried: list[Trial] = []
+    taught: dict[str, tuple[float, float]] = {}  # layer -> weight and cost where all sites were looked at
     for refit in reversed(refits):
         own, ray, slope, where = pilot.fresh(), Ray(problem, refit, 1.0), SLOPE, None
         if tried:
@@ -77,20 +81,29 @@ def refits_by_estimates(
             passed = best.candidate.images + known.images + len(look.part) * len(near)
             tried = [replace(t, candidate=replace(t.candidate, images=passed)) if t is best else t for t in tried]
             where, slope = (near[0].weight, near[0].slope) if near else (None, SLOPE)
+        far = replace(ray, length=learnt)
         if where is None:
-            blind = _searched(ray, own, bracket, BLIND)
+            blind = _searched(far, own, bracket, BLIND)
             where, slope = blind.step, slope_of(blind.evaluations, problem.allowed) or SLOPE
+        elif learnt != 1:
+            where = far.as_far_as(ray.step(where)[1], where)
         if where == 0:
             continue
-        seen = (where, _increase(ray, own, where))
+        seen = taught[refit.layer.module] = where, _increase(far, own, where)
         own.learn()
-        tried = _trial(ray, own, bracket, look, refit.images, measured=(seen,), slope=slope) + tried
+        known_here = (seen,) if learnt == 1 else ()
+        guess = None if known_here else ray.as_far_as(far.step(where)[1], where)
+        more = _trial(
+            ray, own, bracket, look, refit.images, measured=(seen,), known=known_here, guess=guess, slope=slope
+        )
+        tried = more + tried
     if tried:
         first = _taken(tried, problem)
         for length in lengths:
             own, longer = first.pilot.known(), replace(first.ray, length=length)
             guess = longer.as_far_as(first.candidate.step, first.weight)
-            tried += _trial(longer, own, bracket, look, 0, guess=guess, slope=first.slope)
+            there = (taught[longer.refit.layer.module],) if length == learnt else ()
+            tried += _trial(longer, own, bracket, look, 0, known=there, guess=guess, slope=first.slope)
             if _taken(tried, problem) is tried[-1] and tried[-1].ray.length == length:
                 break
     left = tried
@@ -148,12 +161,16 @@ def _trial(
     passed: int,
     *,
     measured: Evaluations = (),
+    known: Trials = (),
     guess: float | None = None,
     slope: float = SLOPE,
     tolerance: float = TOLERANCE,
 ) -> list[Trial]:
-    """As far as the budget allows by estimates; none where that is nowhere."""
-    search = _searched(ray, pilot, bracket, tolerance, guess, measured, slope)
+    """As far as the budget allows by estimates; none where that is nowhere.
+
+    What all sites were ``measured`` at for it counts as its cost; ``known`` is what they cost on this very ray.
+    """
+    search = _searched(ray, pilot, bracket, tolerance, guess, known, slope)
     d, step = ray.step(search.step) if search.step else ({}, 0.0)
     if step == 0:
         return []
