@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import tiny_world
+from gsu_cli.data.base import Images
 from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.metrics.percentile import UnseenPercentile
@@ -62,3 +63,15 @@ def test_held_out_images_that_may_have_been_trained_on_are_no_unseen_ones() -> N
     (m,) = found(models()[0], EvaluationContext(split, {}, {}, seed=0))
     assert (m.value, m.reason) == (None, split.trained_elsewhere)
     assert replace(split, by_canary=True).lacks_unseen == ""
+
+
+def test_a_held_out_copy_of_a_training_image_is_not_unseen() -> None:
+    """Half of the held-out images are the forgotten ones again: known by heart, these stood at 25, not at 0."""
+    split = noise_split()
+    data, some = split.dataset, split.different
+    heldout = Images(torch.cat([data.heldout.pixels, data.train.pixels[some]]),
+                     torch.cat([data.heldout.labels, data.train.labels[some]]))  # fmt: skip
+    every = torch.arange(len(heldout))
+    again = replace(split, dataset=replace(data, heldout=heldout), heldout_forget=every[:0], heldout_retain=every)
+    (m,) = found(models()[0], EvaluationContext(again, {}, {}, seed=0))
+    assert m.value == 0

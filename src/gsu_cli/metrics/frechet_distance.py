@@ -12,6 +12,7 @@ from torch import Tensor
 from gsu_cli.checks import is_int
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation import looks
+from gsu_cli.evaluation.as_many import of_as_many
 from gsu_cli.evaluation.frechet import Gaussian, frechet, of_few
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
@@ -28,7 +29,8 @@ class FrechetDistance:
     """Distance to at most ``references`` real retain images in the features of the first judge that has some.
 
     The interval is value +- 1.96 bootstrap standard deviations (samples resampled; a percentile interval would be
-    shifted upwards by the estimator's own bias). The floor is the "data" row: held-out real retain images.
+    shifted upwards by the estimator's own bias). The floor is the "data" row: held-out real retain images; of far
+    more images than samples it is too low, so the number says what as many have.
 
     Args:
         references: real training images of the retain set.
@@ -61,10 +63,10 @@ class FrechetDistance:
                 looks.features(judge, context.split.dataset.train.pixels[index[order]], recur=True)
             )
         reference: Gaussian = context.cache[key]
-        features = subject.features(judge).double()
-        value = frechet(Gaussian.of(features), reference)
+        value = frechet(Gaussian.of(features := subject.features(judge).double()), reference)
         low, high = self._interval(value, features, reference, context.seed, recur=subject.recurs)
-        return [FRECHET.of(subject, value, low, high, len(features), judge=judge, detail=of_few(features))]
+        detail = of_few(features) or of_as_many(len(features), judge, reference, subject, context)
+        return [FRECHET.of(subject, value, low, high, len(features), judge=judge, detail=detail)]
 
     def _interval(
         self, value: float, features: Tensor, reference: Gaussian, seed: int, *, recur: bool

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
+from gsu_cli.data.copies import copies
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.evaluation.placements import mean_percentile
 from gsu_cli.gradients import image_losses
@@ -28,7 +29,7 @@ class UnseenPercentile:
     """Mean percentile of the forgotten images, with an interval over them and the unseen ones.
 
     Unseen are held-out images of the forgotten class or attribute, where a part of one was forgotten; canaries that
-    were never planted, where canaries were forgotten; else all.
+    were never planted, where canaries were forgotten; else all. One that equals a training image is left out.
     """
 
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
@@ -40,7 +41,11 @@ class UnseenPercentile:
         if split.lacks_unseen:
             return [PERCENTILE.missing(subject, split.lacks_unseen)]
         whole, index = split.unseen
-        if not len(index):
+        key = f"{PERCENTILE.name}/unseen"
+        if key not in context.cache:  # an image that training met as well is not unseen
+            train = split.dataset.train.pixels.cpu()
+            context.cache[key] = index[~copies(whole.pixels.cpu(), index, train, torch.arange(len(train)))]
+        if not len(index := context.cache[key]):
             return [PERCENTILE.missing(subject, "there is no held-out image to rank among")]
         try:
             forgotten = self._losses(subject, split.dataset.train, split.different, context.seed, "forgotten")

@@ -58,9 +58,12 @@ class PrecisionRecall:
         found = self.fidelity.prc_features_to_metric(
             own, real, prc_neighborhood=self.neighbours, prc_batch_size=10_000, save_cpu_ram=False, verbose=False
         )
-        rows = []
+        n, rows = len(own), []
+        detail = (
+            "" if subject.name == "data" or n >= self.space.samples else f"of {n:,} images: compare it with as many"
+        )
         for kind, key in ((PRECISION, "PRECISION"), (RECALL, "RECALL")):
             share = float(found[getattr(self.fidelity, f"KEY_METRIC_{key}")])
-            hits = round(share * len(own))
-            rows.append(kind.of(subject, hits / len(own), *wilson(hits, len(own)), len(own), judge=judge))
+            hits = round(share * n)
+            rows.append(kind.of(subject, hits / n, *wilson(hits, n), n, judge=judge, detail=detail))
         return rows
