@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gsu_cli.evaluation.intervals import wilson
+from gsu_cli.report.doubts import doubts
 from gsu_cli.report.headline import block, headline
 from gsu_cli.report.quantities import brief, discover
 from gsu_cli.report.sweep import cells
@@ -312,3 +313,14 @@ def test_a_model_without_a_loss_says_what_its_own_budget_counted() -> None:
     assert headline(record).endswith(", at a drift of retained samples of 6.4% (share of the variance).")
     record.update["details"]["budget_spent"] = None
     assert headline(record).endswith(", at a cost that was not measured.")
+
+
+def test_an_audit_says_of_a_judge_that_it_does_not_count() -> None:
+    """Of those that it asked alone: its sentences quote what a judge sees."""
+    record = made(reports={"cnn": BLIND, "knn": BLIND})
+    asked_cnn = {"relearn": {"measurements": [{"judge": "cnn"}, {"judge": None}]}, "loss": {"measurements": []}}
+    (note,) = doubts(record, asked_cnn)
+    assert note.startswith("the CNN judge is right on 12.0% of 1,000 held-out images"), note
+    assert note.endswith(", so what it sees supports no claim")
+    assert doubts(made(), asked_cnn) == doubts(record, {"loss": {"measurements": []}}) == []
+    assert doubts(Record("unlearn"), asked_cnn) == []

@@ -88,6 +88,9 @@ def test_the_same_step_goes_on_until_the_budget_is_spent() -> None:
     assert update.details["redirect_loss"]["after"] < without.details["redirect_loss"]["after"]
     (line,) = encoder(Record("unlearn", update={"details": update.details}))
     assert line == f"the encoder followed the step, which is {facts['longer']:.2f} times as long for the same budget"
+    shorter = {"budget_spent": 0.01, "encoder": facts | {"longer": 0.97}}
+    (line,) = encoder(Record("unlearn", update={"details": shorter}))
+    assert line == "the encoder followed the step, shortened to 0.97 of its length to keep the budget"
     hardly = {"budget_spent": 0.0099, "encoder": facts | {"longer": 1.002, "spent_before": 0.0098}}
     (line,) = encoder(Record("unlearn", update={"details": hardly}))
     assert line == "the encoder followed the step, which is as long as before and costs 0.99% instead of 0.98%"

@@ -157,6 +157,8 @@ def encoder(record: Record) -> list[str]:
     if f"{found['longer']:.2f}" == "1.00":
         spent, before = _percent(record.update["details"]["budget_spent"]), _percent(found["spent_before"])
         return [f"the encoder followed the step, which is as long as before and costs {spent} instead of {before}"]
+    if found["longer"] < 1:
+        return [f"the encoder followed the step, shortened to {found['longer']:.2f} of its length to keep the budget"]
     return [f"the encoder followed the step, which is {found['longer']:.2f} times as long for the same budget"]
 
 

@@ -15,6 +15,7 @@ from gsu_cli.checks import as_int
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.models.protocols import HasLatents, HasLoss, HasNoise, lacking
 from gsu_cli.report.audit import render
+from gsu_cli.report.doubts import doubts
 from gsu_cli.report.figures.audit import figures
 from gsu_cli.report.figures.files import write_figure
 from gsu_cli.run.checkpoints import Checkpoint
@@ -98,7 +99,8 @@ def main(cfg: DictConfig) -> None:
             )
             finished = FinishedProbes.of(cfg, case, probes, session)
             results = _results(case, probes, lacks, finished)
-        about = [note for note in dict.fromkeys((split.dataset.note, *session.record.notes)) if note]
+        known = (split.dataset.note, *session.record.notes, *doubts(record, results))
+        about = [note for note in dict.fromkeys(known) if note]
         found = findings(case, results, {"run": record.command, "audit": session.record.command}, about)
         session.record.inputs["run"] = {"path": str(folder.absolute()), "command": record.command}
         session.record.outputs["audit"] = {"path": write_findings(session.folder, found).name}
