@@ -62,7 +62,7 @@ def spelled(record: Record) -> str:
     """The method, with what makes its records differ: budget, shots, rate, target, solver."""
     options = record.config.get("method") or {}
     plain = {"budget": 0.01, "shots": 1, "target": "auto", "solver": "auto"}
-    words = [f"{key}={options[key]}" for key in (*plain, "lr") if options.get(key, plain.get(key)) != plain.get(key)]
+    words = [f"{key}={options[key]}" for key in (*plain, "lr") if options.get(key) not in (None, plain.get(key))]
     return " ".join([str(record.update.get("method", "measured again")), *words])
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gsu_cli.evaluation.intervals import wilson
+from gsu_cli.report.compact import compact
 from gsu_cli.report.doubts import doubts
 from gsu_cli.report.headline import block, headline
 from gsu_cli.report.quantities import brief, discover
 from gsu_cli.report.sweep import cells
 from gsu_cli.report.verdict import RULE, verdict
-from gsu_cli.run.record import Record
+from gsu_cli.run.record import Record, record_of
 from made_runs import Measurement
 
 
@@ -313,6 +315,17 @@ def test_a_model_without_a_loss_says_what_its_own_budget_counted() -> None:
     assert headline(record).endswith(", at a drift of retained samples of 6.4% (share of the variance).")
     record.update["details"]["budget_spent"] = None
     assert headline(record).endswith(", at a cost that was not measured.")
+
+
+def test_a_kept_run_still_says_that_it_overspent_a_budget_that_nobody_typed() -> None:
+    """A default is in what the method says it took, not in the config; lists of records kept neither."""
+    record = replace(made(cost=0.015), config={"method": {"budget": None}})
+    record.update["details"] = {"budget": 0.01, "shots": [{"step": 0.5}]}
+    (kept,) = [record_of(compact(record), Path("records.json"))]
+    assert verdict(kept).over_budget == verdict(record).over_budget == 0.01  # type: ignore[union-attr]
+    older = replace(kept, update={}, verdict={"over_budget": 0.01})
+    assert verdict(older).over_budget == 0.01  # type: ignore[union-attr]
+    assert verdict(replace(older, verdict={"over_budget": None})).over_budget is None  # type: ignore[union-attr]
 
 
 def test_an_audit_says_of_a_judge_that_it_does_not_count() -> None:

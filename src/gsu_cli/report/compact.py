@@ -20,7 +20,7 @@ from gsu_cli.run.record import Record, record_of
 MAKE = "Make one with `gsu report format=records`"
 KEPT = ("verb", "schema", "status", "error", "command", "started", "config_hash", "seeds", "seconds", "versions")
 DROPPED = ("dataset", "seed", "seeds", "paths", "logger", "hydra")  # of the config; a table needs all else
-DETAILS = ("cost", "calibration", "own_drift", "target")  # of the update
+DETAILS = ("budget", "cost", "calibration", "own_drift", "target")  # of the update
 JUDGE = ("name", "label", "sha256", "unavailable", "classes")  # of a judge, beside its trust report
 NUMBER = ("value", "low", "high", "n", "reason")  # of an entry of a trust report
 # words of a command: whose disk it was decides nothing

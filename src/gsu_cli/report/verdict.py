@@ -239,6 +239,7 @@ def _fell(record: Record, judge: str) -> bool | None:
 
 
 def _budget(record: Record) -> float | None:
+    """Of the retain loss: as typed, as the method says that it took, or as the run itself said it was overspent."""
     details, method = record.update.get("details") or {}, record.config.get("method") or {}
     places = (
         (details.get("calibration") or {}).get("budget"),
@@ -246,6 +247,7 @@ def _budget(record: Record) -> float | None:
         method.get("budget"),
         method.get("retain_budget"),
         details.get("budget"),
+        record.verdict.get("over_budget"),  # kept without the method's details
     )
     return next((float(v) for v in places if isinstance(v, int | float) and not isinstance(v, bool)), None)
 
