@@ -190,3 +190,9 @@ def test_small_distances_are_shown_by_more_than_zeros():
     assert digits(before, interval=True) == "0.0031 [0.0004, 0.0058]"
     assert str(moved(before, after)) == "+0.0041", "it was +0.00"
     assert digits(Measurement("kid", "original", 2.741, n=2000)) == "2.74"
+
+
+def test_a_difference_and_its_ends_have_as_many_decimals():
+    """The difference decides: ends on both sides of where two decimals do had four and two."""
+    assert Shift(0.0041, -0.03, 0.35, "").interval() == "-0.0300 to +0.3500"
+    assert Shift(0.41, 0.03, 0.8, "").interval() == "+0.03 to +0.80"

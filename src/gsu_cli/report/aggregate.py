@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from gsu_cli.report.devices import mixed_devices, mixed_packages
+from gsu_cli.report.devices import of_several
 from gsu_cli.report.groups import Extreme, Group, Statistic, distinct, group, mixed
 from gsu_cli.report.marks import beside, mark
 from gsu_cli.report.quantities import Quantity, discover
@@ -64,16 +64,8 @@ def aggregate(
     kept, repeated = distinct(r for r in records if r.verb == "unlearn")
     table = table_of(group(kept, by), by, discover(kept) if quantities is None else quantities, title=title)
     notes = [f"{repeated} run{'s' * (repeated > 1)} repeated another on the same inputs; the latest counts"]
-    return replace(
-        table,
-        footnotes=(
-            *table.footnotes,
-            *(notes if repeated else []),
-            *mixed(kept, by),
-            *mixed_devices(kept),
-            *mixed_packages(kept),
-        ),
-    )
+    more = (*(notes if repeated else []), *mixed(kept, by), *of_several(kept))
+    return replace(table, footnotes=(*table.footnotes, *more))
 
 
 def _noted(cell: Cell, more: str) -> Cell:

@@ -33,6 +33,11 @@ def computed_on(record: Record) -> str:
     return f"{facts['type']} ({words})" if words else str(facts["type"])
 
 
+def of_several(records: Sequence[Record]) -> list[str]:
+    """Footnotes on runs that were computed on several devices, or with several versions of a package."""
+    return [*mixed_devices(records), *mixed_packages(records)]
+
+
 def mixed_devices(records: Sequence[Record]) -> list[str]:
     """A footnote where runs that ended well were computed on several devices; empty where on one, or nobody knows."""
     found = sorted({on for record in records if record.status == "done" and (on := computed_on(record))}, key=natural)

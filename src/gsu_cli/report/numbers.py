@@ -98,7 +98,7 @@ class Shift:
         return f"{self._digits(self.low)} to {self._digits(self.high)}{self._unit()}"
 
     def _digits(self, value: float) -> str:
-        return f"{100 * value:+.2f}" if self.unit == "share" else f"{value:+.{places(self.unit, value)}f}"
+        return f"{100 * value:+.2f}" if self.unit == "share" else f"{value:+.{places(self.unit, self.value)}f}"
 
     def _unit(self) -> str:
         if self.unit in ("share", PERCENT):

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from gsu_cli.report.aggregate import NOT_RUN, table_of
 from gsu_cli.report.compact import write_compact
-from gsu_cli.report.devices import mixed_devices, mixed_packages
+from gsu_cli.report.devices import of_several
 from gsu_cli.report.figures.files import file_name, standalone
 from gsu_cli.report.figures.pareto import pareto
 from gsu_cli.report.figures.sweeps import sweeps
@@ -52,7 +52,7 @@ def table(spec: TableSpec, outcomes: Sequence[Outcome]) -> Table:
     rows = [_without_own_change(row, quantities) for row in found.rows]
     rows += [_published(words, found) for words in spec.published]
     ended = [o.record for o in outcomes if o.done and o.record is not None]
-    return replace(found, rows=tuple(rows), footnotes=(*found.footnotes, *mixed_devices(ended), *mixed_packages(ended)))
+    return replace(found, rows=tuple(rows), footnotes=(*found.footnotes, *of_several(ended)))
 
 
 def _of_what_is_shown(outcome: Outcome, show: Sequence[str] | None) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gsu_cli.run.record import Record
 
-OTHERS = "pictures at near latents, not what retained images expect at the forgotten ones"
+EXPECTED, NEAR = "what retained images expect at the forgotten latents", "pictures at near latents"
 
 
 def targets(record: Record) -> list[str]:
@@ -12,10 +12,10 @@ def targets(record: Record) -> list[str]:
     found = (record.update.get("details") or {}).get("target")
     if not isinstance(found, dict) or not found.get("retained_there"):
         return []
-    there, expected = found["retained_there"], found["kind"] == "expected"
-    what = "what retained images expect at the latents of the forgotten ones" if expected else OTHERS
-    dense = f"{there['images']:.3g} retained images are there, with {there['share']:.0%} of the density"
-    return [f"targets: {what}; in effect {dense}"]
+    there, what = found["retained_there"], EXPECTED if found["kind"] == "expected" else NEAR
+    n = f"{there['images']:.3g}"
+    dense = f"{n} retained image{' lies' if n == '1' else 's lie'} at the forgotten ones in effect"
+    return [f"targets: {what}; {dense}, with {there['share']:.0%} of the density there"]
 
 
 def finish(record: Record) -> list[str]:

@@ -17,10 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 AT_ONCE = 2**18  # values of maps that are multiplied together: 1 MB stays in a core's caches
-LEAST, PLACES = (
-    4,
-    512,
-)  # rows and columns of a map, and places of all: of fewer the blocks take longer than the products
+LEAST, PLACES = 4, 512  # rows and columns of a map, places of all: of fewer, blocks take longer than products
 SHIFTS = tuple((d, e) for d in range(3) for e in range(-2, 3) if (d, e) >= (0, 0))  # rows, columns
 
 
