@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from e2e_world import Run, World, other_images, runs
 from gsu_cli.audit.membership import Membership
 from gsu_cli.audit.percentile import Percentile
-from gsu_cli.training import loop
+from gsu_cli.training import whole_epochs
 from gsu_cli.verbs import made_once
 from gsu_cli.verbs.measure import Plan
 
@@ -144,7 +144,7 @@ def test_a_reference_whose_training_was_stopped_goes_on(
     run: Run, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = ("audit", f"run={run.folder}", "audit=[percentile]", "repeats=1", "references=2", "workers=1")
-    train, keep, went_on, epochs = made_once.train_anew, loop.keep, [], []
+    train, keep, went_on, epochs = made_once.train_anew, whole_epochs.keep, [], []
 
     def stopped_in_the_second(state: Path, *given: Any) -> None:
         keep(state, *given)
@@ -153,7 +153,7 @@ def test_a_reference_whose_training_was_stopped_goes_on(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "keep", stopped_in_the_second)
+        patch.setattr(whole_epochs, "keep", stopped_in_the_second)
         assert gsu(*line).code == 130
     left = sorted(path.name for path in (tmp_path / "outputs/references").rglob("*.safetensors"))
     assert left == ["model.safetensors", "state.safetensors"]

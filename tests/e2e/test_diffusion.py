@@ -114,7 +114,7 @@ def test_a_method_that_needs_latents_is_refused_before_judges_are_asked(
 def test_killed_after_an_epoch_it_goes_on_to_the_same_averaged_weights(
     world: World, diffusion: Run, type_line: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gsu_cli.training import loop as training
+    from gsu_cli.training import whole_epochs as training
 
     keep, kept = training.keep, []
 

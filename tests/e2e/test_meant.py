@@ -433,7 +433,7 @@ def test_a_state_of_another_making_is_refused(
     second: list[str],
     said: str,
 ) -> None:
-    from gsu_cli.training import loop as training
+    from gsu_cli.training import whole_epochs as training
 
     keep, calls = training.keep, []
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from e2e_world import Run, World, runs, strays
 from forked import Forked, line
-from gsu_cli.training import loop as training
+from gsu_cli.training import epoch as training
 
 Gsu = Callable[..., Any]
 LONG = ("training.epochs=20", "training.batch_size=3", "model.hidden=[32]", "model.latent_dim=2")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import attribute_world
 from gsu_cli.errors import DataError
-from gsu_cli.training import loop as training
+from gsu_cli.training import whole_epochs as training
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 

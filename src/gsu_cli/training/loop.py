@@ -9,26 +9,23 @@ that are bit-identical to an undisturbed run's.
 from __future__ import annotations
 
 import logging
-import math
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from gsu_cli.data.base import Images, to_float
-from gsu_cli.errors import DataError, NonFiniteError, UsageError
+from gsu_cli.data.base import Images
+from gsu_cli.errors import DataError, UsageError
 from gsu_cli.models.conditions import Conditional
-from gsu_cli.run.seeds import derive, generator
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.ranks import ranks
 from gsu_cli.training.averaging import Average
+from gsu_cli.training.epoch import Epochs, Meter
 from gsu_cli.training.history import History, Progress
 from gsu_cli.training.optimisers import Optimisers
 from gsu_cli.training.recipe import Recipe
-from gsu_cli.training.state import keep, restore, weights_of
+from gsu_cli.training.whole_epochs import WholeEpochs
 
 log = logging.getLogger(__name__)
 
@@ -76,66 +73,21 @@ def fit(
     targets = _targets(model, images)
     ranks().check_trainable(model)
     sizes = _batch_sizes(len(images), recipe.batch_size, model)
-    steps_per_epoch = len(sizes)
-    total = recipe.epochs * steps_per_epoch
-    optimisers = Optimisers(model, recipe, total)
+    optimisers = Optimisers(model, recipe, recipe.epochs * len(sizes))
     average = Average(model, recipe.ema) if recipe.ema else None
     facts = {"recipe": recipe.facts(), "seed": seed, "n": len(images), **(identity or {})}
     history = History() if history is None else history
-    history.losses, history.resumed_at_epoch = [], 0
-    source = state if resume is None else resume
-    if source is not None and source.exists():
-        history.losses = restore(source, model, optimisers, average, facts)
-        history.resumed_at_epoch = len(history.losses)
-        if state is not None and not (state.exists() and state.samefile(source)) and not ranks().index:
-            keep(state, model, optimisers, average, history.losses, facts)
+    whole = WholeEpochs(model, optimisers, average, history, facts=facts, state=state)
+    whole.resume(state if resume is None else resume)
     if isinstance(model, Conditional):
         model.meets(images.labels)
-    last_good = _measured(model, average), list(history.losses)  # one name for both: Ctrl-C must not come between them
-    started, last_report, passed = time.perf_counter(), 0.0, 0
-    model.train()
-    callers_rng = torch.random.get_rng_state()
-    try:
+    meter = Meter(on_progress, len(sizes), recipe.epochs)
+    epochs = Epochs(model, optimisers, average, images, targets, sizes, seed, meter)
+    with whole.kept():
         for epoch in range(len(history.losses), recipe.epochs):
-            rng = generator(seed, "epoch", epoch)
-            torch.manual_seed(derive(seed, "epoch", epoch, "global"))
-            order = torch.randperm(len(images), generator=rng)
-            sum_of_losses, seen = 0.0, 0
-            for k, index in enumerate(order.split(sizes)):
-                value = optimisers.backward(to_float(images.pixels[index]), targets[index], rng)
-                if not math.isfinite(value):
-                    raise NonFiniteError(
-                        f"the training loss must stay finite (epoch {epoch + 1}, step {k + 1} of {steps_per_epoch})",
-                        found=value,
-                        way_out="Lower training.lr, or the method.lr of `gsu unlearn`",
-                    )
-                optimisers.step()
-                if average is not None:
-                    average.update(model)
-                sum_of_losses, seen = sum_of_losses + value * len(index), seen + len(index)
-                passed += len(index)
-                if on_progress is not None and time.perf_counter() - last_report > 0.05:
-                    last_report = time.perf_counter()
-                    done, rate = epoch * steps_per_epoch + k + 1, passed / (last_report - started)
-                    on_progress(Progress(done, total, epoch + 1, recipe.epochs, sum_of_losses / seen, rate))
-            _check_weights(model, epoch)
-            last_good = _measured(model, average), [*history.losses, sum_of_losses / seen]
-            history.losses = list(last_good[1])
+            whole.closed(epochs.train(epoch))
             log.info("epoch %d/%d: mean loss %.6g", epoch + 1, recipe.epochs, history.losses[-1])
-            if state is not None and not ranks().index:
-                keep(state, model, optimisers, average, history.losses, facts)
-        model.load_state_dict(last_good[0])
-    except BaseException:
-        model.load_state_dict(last_good[0])
-        history.losses = last_good[1]
-        raise
-    finally:
-        history.seconds = time.perf_counter() - started
-        torch.random.set_rng_state(callers_rng)
-        model.eval()
-    if on_progress is not None:
-        rate = passed / max(history.seconds, 1e-9)
-        on_progress(Progress(total, total, recipe.epochs, recipe.epochs, history.losses[-1], rate))
+    meter.end(history.seconds, history.losses[-1])
     return history
 
 
@@ -160,19 +112,3 @@ def _targets(model: nn.Module, images: Images) -> Tensor:
     if images.attributes is None:
         raise DataError("a judge of attributes needs images with attributes", found="none")
     return images.attributes
-
-
-def _check_weights(model: nn.Module, epoch: int) -> None:
-    """The last step of an epoch has no loss after it that would tell."""
-    for name, t in model.state_dict().items():
-        if not torch.isfinite(t).all():
-            raise NonFiniteError(
-                f"the weights must stay finite (end of epoch {epoch + 1})",
-                found=f"nan or inf in {name}",
-                way_out="Lower training.lr, or the method.lr of `gsu unlearn`",
-            )
-
-
-def _measured(model: nn.Module, average: Average | None) -> dict[str, Tensor]:
-    """The weights that training hands on."""
-    return weights_of(model) if average is None else average.state(model)
