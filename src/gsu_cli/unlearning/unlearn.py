@@ -71,7 +71,7 @@ def unlearn(
     seed = int(torch.randint(2**62, (), generator=generator))
     task = Task(
         model=copied(model).eval(),
-        split=(split := split.to(device_of(model))),
+        split=split.to(device_of(model)),
         recipe=recipe,
         seed=seed,
         stage=stage or (lambda _: contextlib.nullcontext()),
@@ -80,19 +80,36 @@ def unlearn(
         trained_on=trained_on,
     )
     with task.stage("unlearn"), attention_with_all_derivatives():
-        try:
-            update = check_update(method(task), method)
-        except NonFiniteError as e:
-            _check_original(model, split)
-            if e.way_out:
-                raise
-            raise NonFiniteError(
-                f"{e.rule} through {getattr(method, 'name', type(method).__name__)}", found=e.found, way_out=LOWER
-            ) from e
+        update = _run(method, task, model)
+    _movement(update, model, task.model, method)
+    if isinstance(model, HasLoss):
+        if (unit := loss_unit(model)) != NATS:
+            update.details["loss_unit"] = unit
+        if diagnostics:
+            with task.stage("diagnostics"), attention_with_all_derivatives():
+                update.details["diagnostics"] = _diagnostics(task, model)
+    return task.model.eval(), update
+
+
+def _run(method: Method, task: Task, model: Any) -> Update:
+    """What ``method`` did to the task's model; where numbers were not finite, whose doing that was."""
+    try:
+        return check_update(method(task), method)
+    except NonFiniteError as e:
+        _check_original(model, task.split)
+        if e.way_out:
+            raise
+        raise NonFiniteError(
+            f"{e.rule} through {getattr(method, 'name', type(method).__name__)}", found=e.found, way_out=LOWER
+        ) from e
+
+
+def _movement(update: Update, model: Any, changed: Any, method: Method) -> None:
+    """Checks the weights that came out and notes how far they are from the original's, in all and by layer."""
     before = {k: p.detach() for k, p in model.named_parameters()}
-    after = {k: p.detach() for k, p in task.model.named_parameters()}
+    after = {k: p.detach() for k, p in changed.named_parameters()}
     check_parameters(before, after, method)
-    for name, p in task.model.named_parameters():
+    for name, p in after.items():
         if not torch.isfinite(p).all():
             raise NonFiniteError(
                 f"the weights must stay finite through {update.method}",
@@ -101,23 +118,20 @@ def unlearn(
             )
     moved = {k: after[k] - before[k] for k in before}
     update.step_norm = norm(moved)
-    touched = [k for k, v in moved.items() if bool(v.any())]
-    length = norm({k: before[k] for k in touched})
+    length = norm({k: before[k] for k, v in moved.items() if bool(v.any())})
     update.relative_norm = update.step_norm / length if length > 0 else 0.0
-    has_loss = isinstance(model, HasLoss)
-    if has_loss and (unit := loss_unit(model)) != NATS:
-        update.details["loss_unit"] = unit
     update.details["movement_per_layer"] = {
         k: float(v.norm() / before[k].norm().clamp(min=1e-12)) for k, v in moved.items()
     }
-    if diagnostics and has_loss:
-        with task.stage("diagnostics"), attention_with_all_derivatives():
-            n = enough(math.prod(split.dataset.shape))
-            parts: dict[str, Images] = {
-                part: draw_images(split, part, n, seed=task.stream("diagnostics", part)) for part in PARTS
-            }
-            update.details["diagnostics"] = diagnose(model, task.model, parts, seed=task.stream("diagnostics"))
-    return task.model.eval(), update
+
+
+def _diagnostics(task: Task, model: Any) -> dict[str, Any]:
+    """Losses of images to forget and to retain, before and after."""
+    n = enough(math.prod(task.split.dataset.shape))
+    parts: dict[str, Images] = {
+        part: draw_images(task.split, part, n, seed=task.stream("diagnostics", part)) for part in PARTS
+    }
+    return diagnose(model, task.model, parts, seed=task.stream("diagnostics"))
 
 
 def _check_original(model: Any, split: Split) -> None:
