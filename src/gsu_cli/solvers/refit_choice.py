@@ -11,42 +11,19 @@ about as much where it is as far, so its search begins there. What one search ha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from gsu_cli.errors import NonFiniteError
 from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refit_rays import Ray, Redirected
-from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
+from gsu_cli.solvers.refit_trials import SLOPE, Trial, increase_at, measured_whole, searched, trials
+from gsu_cli.solvers.step_problem import StepProblem
 from gsu_cli.surgery.bent import slope_of
-from gsu_cli.surgery.crossing import crossing
-from gsu_cli.surgery.laws import Trials
 from gsu_cli.surgery.least_squares import Refit
-from gsu_cli.surgery.piloted import largest_step_estimated
-from gsu_cli.surgery.steps import StepSearch
 
 BLIND = 0.3  # of the budget: how near to it a blind estimate is taken
-SLOPE = 2.0  # of a cost that nothing is known of, as `bent.bent` has it
 LIKELY = 0.8  # of the best decrease of the redirect loss: a layer that promises less is not looked at whole
 WORTH = 8  # looks at a part that one at all sites costs, from which on they are looked at where the change is longer
-Evaluations = tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A candidate by estimates, and what its measurement goes on from: ``looks`` are ``(weight, cost)``."""
-
-    candidate: Candidate
-    ray: Ray
-    weight: float
-    pilot: Pilot
-    looks: Trials
-    allowed: float
-
-    @property
-    def slope(self) -> float:
-        """Of the cost along this ray, near the budget."""
-        return slope_of(self.looks, self.allowed) or SLOPE
 
 
 def refits_by_estimates(
@@ -65,55 +42,94 @@ def refits_by_estimates(
         In the order in which they were tried; the one that was measured may be taken. Empty where no refit stays within
         the budget.
     """
-    look = Redirected(problem)
-    learnt = lengths[-1] if lengths and len(problem.cost) >= WORTH * pilot.sites else 1.0
-    tried: list[Trial] = []
-    taught: dict[str, tuple[float, float]] = {}  # layer -> weight and cost where all sites were looked at
+    comparison = _Comparison(problem, pilot, lengths, bracket)
     for refit in reversed(refits):
-        own, ray, slope, where = pilot.fresh(), Ray(problem, refit, 1.0), SLOPE, None
-        if tried:
-            best = _taken(tried, problem)
-            known = best.pilot.known()
-            near = _trial(ray, known, bracket, look, refit.images, guess=best.weight, slope=best.slope, tolerance=BLIND)
-            if near and _lowers(near[0], problem) < LIKELY * _lowers(best, problem):
-                tried = near + tried
-                continue
-            passed = best.candidate.images + known.images + len(look.part) * len(near)
-            tried = [replace(t, candidate=replace(t.candidate, images=passed)) if t is best else t for t in tried]
+        comparison.look_at(refit)
+    comparison.take_longer()
+    return comparison.candidates()
+
+
+class _Comparison:
+    """What was tried so far, the deepest layer's first change at the end of ``tried``; arguments as above."""
+
+    def __init__(
+        self, problem: StepProblem, pilot: Pilot, lengths: Sequence[float], bracket: tuple[float, float]
+    ) -> None:
+        self.problem, self.pilot, self.lengths, self.bracket = problem, pilot, lengths, bracket
+        self.look = Redirected(problem)
+        self.learnt = lengths[-1] if lengths and len(problem.cost) >= WORTH * pilot.sites else 1.0
+        self.tried: list[Trial] = []
+        self.taught: dict[str, tuple[float, float]] = {}  # layer -> weight and cost where all sites were looked at
+
+    def look_at(self, refit: Refit) -> None:
+        """Tries a layer's refit; whole where what is known of a deeper one says that it is worth that."""
+        own, ray, slope, where = self.pilot.fresh(), Ray(self.problem, refit, 1.0), SLOPE, None
+        if self.tried:
+            near, passed = self._near(ray)
+            if near and _lowers(near[0], self.problem) < LIKELY * _lowers(self.best, self.problem):
+                self.tried = near + self.tried
+                return
+            self._charge(passed)
             where, slope = (near[0].weight, near[0].slope) if near else (None, SLOPE)
-        far = replace(ray, length=learnt)
+        far = replace(ray, length=self.learnt)
         if where is None:
-            blind = _searched(far, own, bracket, BLIND)
-            where, slope = blind.step, slope_of(blind.evaluations, problem.allowed) or SLOPE
-        elif learnt != 1:
+            blind = searched(far, own, self.bracket, BLIND)
+            where, slope = blind.step, slope_of(blind.evaluations, self.problem.allowed) or SLOPE
+        elif self.learnt != 1:
             where = far.as_far_as(ray.step(where)[1], where)
         if where == 0:
-            continue
-        seen = taught[refit.layer.module] = where, _increase(far, own, where)
+            return
+        seen = self.taught[refit.layer.module] = where, increase_at(far, own, where)
         own.learn()
-        known_here = (seen,) if learnt == 1 else ()
-        guess = None if known_here else ray.as_far_as(far.step(where)[1], where)
-        more = _trial(
-            ray, own, bracket, look, refit.images, measured=(seen,), known=known_here, guess=guess, slope=slope
+        known = (seen,) if self.learnt == 1 else ()
+        guess = None if known else ray.as_far_as(far.step(where)[1], where)
+        more = trials(
+            ray, own, self.bracket, self.look, refit.images, measured=(seen,), known=known, guess=guess, slope=slope
         )
-        tried = more + tried
-    if tried:
-        first = _taken(tried, problem)
-        for length in lengths:
+        self.tried = more + self.tried
+
+    def take_longer(self) -> None:
+        """Tries the chosen layer's change taken longer, until one length is as good as any."""
+        if not self.tried:
+            return
+        first = self.best
+        for length in self.lengths:
             own, longer = first.pilot.known(), replace(first.ray, length=length)
             guess = longer.as_far_as(first.candidate.step, first.weight)
-            there = (taught[longer.refit.layer.module],) if length == learnt else ()
-            tried += _trial(longer, own, bracket, look, 0, known=there, guess=guess, slope=first.slope)
-            if _taken(tried, problem) is tried[-1] and tried[-1].ray.length == length:
-                break
-    left = tried
-    while left:
-        best = _taken(left, problem)
-        measured = _measured(best, bracket)
-        if measured is not None:
-            return [measured if t is best else t.candidate for t in tried]
-        left = [t for t in left if t is not best]
-    return []
+            there = (self.taught[longer.refit.layer.module],) if length == self.learnt else ()
+            self.tried += trials(longer, own, self.bracket, self.look, 0, known=there, guess=guess, slope=first.slope)
+            if self.best is self.tried[-1] and self.tried[-1].ray.length == length:
+                return
+
+    def candidates(self) -> list[Candidate]:
+        """All as estimated, the best of those that stay within the budget measured; empty where none does."""
+        left = self.tried
+        while left:
+            best = _taken(left, self.problem)
+            if (whole := measured_whole(best, self.bracket)) is not None:
+                return [whole if t is best else t.candidate for t in self.tried]
+            left = [t for t in left if t is not best]
+        return []
+
+    @property
+    def best(self) -> Trial:
+        """That `choose` takes."""
+        return _taken(self.tried, self.problem)
+
+    def _near(self, ray: Ray) -> tuple[list[Trial], int]:
+        """Another layer's refit by what the best one has taught, at no site anew; and the images that passed for it."""
+        best = self.best
+        known, refit = best.pilot.known(), ray.refit
+        near = trials(
+            ray, known, self.bracket, self.look, refit.images, guess=best.weight, slope=best.slope, tolerance=BLIND
+        )
+        return near, known.images + len(self.look.part) * len(near)
+
+    def _charge(self, images: int) -> None:
+        """Counts them with the best one, which led there."""
+        best = self.best
+        charged = replace(best, candidate=replace(best.candidate, images=best.candidate.images + images))
+        self.tried = [charged if t is best else t for t in self.tried]
 
 
 def _lowers(trial: Trial, problem: StepProblem) -> float:
@@ -123,101 +139,3 @@ def _lowers(trial: Trial, problem: StepProblem) -> float:
 def _taken(tried: Sequence[Trial], problem: StepProblem) -> Trial:
     best = choose([t.candidate for t in tried], problem.before)
     return next(t for t in tried if t.candidate is best)
-
-
-def _increase(ray: Ray, pilot: Pilot, weight: float) -> float:
-    try:
-        return pilot.increase(ray.at(weight)) / abs(ray.problem.loss)
-    except NonFiniteError:
-        return float("inf")
-
-
-def _searched(
-    ray: Ray,
-    pilot: Pilot,
-    bracket: tuple[float, float],
-    tolerance: float,
-    guess: float | None = None,
-    known: Trials = (),
-    slope: float = SLOPE,
-) -> StepSearch:
-    return crossing(
-        lambda weight: pilot.estimate(ray.at(weight)) / abs(ray.problem.loss),
-        ray.problem.allowed,
-        low=bracket[0],
-        high=bracket[1],
-        rel_tol=tolerance,
-        guess=guess,
-        known=known,
-        slope=slope,
-    )
-
-
-def _trial(
-    ray: Ray,
-    pilot: Pilot,
-    bracket: tuple[float, float],
-    look: Redirected,
-    passed: int,
-    *,
-    measured: Evaluations = (),
-    known: Trials = (),
-    guess: float | None = None,
-    slope: float = SLOPE,
-    tolerance: float = TOLERANCE,
-) -> list[Trial]:
-    """As far as the budget allows by estimates; none where that is nowhere.
-
-    What all sites were ``measured`` at for it counts as its cost; ``known`` is what they cost on this very ray.
-    """
-    search = _searched(ray, pilot, bracket, tolerance, guess, known, slope)
-    d, step = ray.step(search.step) if search.step else ({}, 0.0)
-    if step == 0:
-        return []
-    candidate = Candidate(
-        d,
-        replace(search, evaluations=measured),
-        step,
-        step,
-        look(ray.problem.at(d, step)),
-        mu=1 / search.step,
-        layer=ray.refit.layer.module,
-        length=ray.length,
-        images=passed + pilot.images + len(look.part),
-        solver="least_squares",
-        estimated=True,
-    )
-    return [Trial(candidate, ray, search.step, pilot, search.evaluations, ray.problem.allowed)]
-
-
-def _measured(trial: Trial, bracket: tuple[float, float]) -> Candidate | None:
-    """The same as far as the budget allows in whole measurements; None where that is nowhere."""
-    ray, pilot, problem = trial.ray, trial.pilot, trial.ray.problem
-    passed = pilot.images
-    search = largest_step_estimated(
-        lambda weight: _increase(ray, pilot, weight),
-        lambda weight: pilot.estimate(ray.at(weight)) / abs(problem.loss),
-        problem.allowed,
-        low=bracket[0],
-        high=bracket[1],
-        rel_tol=TOLERANCE,
-        guess=trial.weight,
-        learn=pilot.learn,
-        known=trial.looks,
-    )
-    d, step = ray.step(search.step) if search.step else ({}, 0.0)
-    if step == 0:
-        return None
-    known = trial.candidate.search.evaluations
-    return replace(
-        trial.candidate,
-        direction=d,
-        search=replace(search, evaluations=(*known, *search.evaluations)),
-        step=step,
-        step_within=step,
-        redirect_loss=problem.reached(problem.at(d, step)),
-        mu=1 / search.step,
-        images=trial.candidate.images + pilot.images - passed,
-        estimated=False,
-        losses=pilot.losses if search.evaluations[-1][0] == search.step else None,
-    )
