@@ -23,8 +23,9 @@ from gsu_cli.objectives.denoise import FEW, Bank, bank_posterior, mean_image, no
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.bookkeeping import foresee, quadratic
 from gsu_cli.solvers.candidates import Candidate
-from gsu_cli.solvers.denoiser import DenoiserSurgery, shortened
+from gsu_cli.solvers.denoiser import DenoiserSurgery
 from gsu_cli.solvers.fisher_solver import FisherSolver
+from gsu_cli.solvers.shortened import shortened
 from gsu_cli.surgery.layers import has_factors
 from gsu_cli.surgery.steps import StepSearch
 from gsu_cli.unlearning import images
