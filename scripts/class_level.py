@@ -22,6 +22,7 @@ from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.run.seeds import generator
+from gsu_cli.run.signed import signed
 from gsu_cli.solvers.class_level import class_level
 from gsu_cli.unlearning.images import draw_images
 
@@ -49,9 +50,9 @@ def row(data: Dataset, label: int, original: Path, retrained: Path) -> str:
     notes, held = level.notes, split.heldout_forget_images
     cells = [
         f"{label} | {notes['sensitivity']:.2f} | {notes['divergence']:.1f}",
-        f"{level.expected:+.1f} ({level.expected / start:+.0%})",
-        f"{rise:+.1f} ({rise / start:+.0%})",
-        f"{loss(other, held) / loss(model, held) - 1:+.0%}",
+        f"{signed(level.expected, '.1f')} ({signed(level.expected / start, '.0%')})",
+        f"{signed(rise, '.1f')} ({signed(rise / start, '.0%')})",
+        f"{signed(loss(other, held) / loss(model, held) - 1, '.0%')}",
         f"{level.expected / rise:.2f}",
     ]
     return f"| {' | '.join(cells)} |"

@@ -34,6 +34,7 @@ from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.run.seeds import generator
+from gsu_cli.run.signed import signed
 from gsu_cli.unlearning.images import first
 from gsu_cli.unlearning.unlearn import unlearn
 
@@ -114,7 +115,7 @@ class Bench:
 
 def said(numbers: Numbers) -> str:
     cnn, knn, kept, gone = numbers
-    return f"{cnn:+.1%} / {knn:+.1%} at {kept:+.1%}, {gone:+.0%}"
+    return f"{signed(cnn)} / {signed(knn)} at {signed(kept)}, {signed(gone, '.0%')}"
 
 
 def mean(of: list[Numbers]) -> Numbers:

@@ -15,6 +15,7 @@ from typing import Any
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.numbers import change, factor
 from gsu_cli.run.record import Record
+from gsu_cli.run.signed import signed
 
 JUDGES = ("cnn", "knn")
 WHO = ("original", "unlearned", "floor")
@@ -55,7 +56,7 @@ def other(records: list[Record], judge: str) -> str:
     if not means:
         return "-"
     most = max(means, key=lambda name: abs(means[name]))
-    return f"{most} {means[most]:+.1%}"
+    return f"{most} {signed(means[most])}"
 
 
 def spelled(record: Record) -> str:
@@ -100,7 +101,7 @@ def fresh(folder: Path) -> str:
 
 def cost(found: dict[str, Any]) -> str:
     low, high = found["interval"]
-    return f"{found['change']:+.1%} ({low:+.1%} to {high:+.1%})"
+    return f"{signed(found['change'])} ({signed(low)} to {signed(high)})"
 
 
 def distances(folder: Path) -> str:

@@ -26,6 +26,7 @@ from gsu_cli.run.files import write_text
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.run.record import read_record
 from gsu_cli.run.seeds import derive
+from gsu_cli.run.signed import signed
 
 VAE = FOLDER / "avatars" / "vae.safetensors"
 
@@ -82,7 +83,7 @@ class Fresh:
 
 def cell(cost: dict[str, Any]) -> str:
     low, high = cost["interval"]
-    return f"{cost['change']:+.1%} ({low:+.1%} to {high:+.1%})"
+    return f"{signed(cost['change'])} ({signed(low)} to {signed(high)})"
 
 
 def main(argv: list[str]) -> int:

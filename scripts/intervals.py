@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from gsu_cli.report.compact import read_compact
 from gsu_cli.run.record import Record
+from gsu_cli.run.signed import signed
 from gsu_cli.tables import kept
 from gsu_cli.tables.spec import TableSpec
 
@@ -46,7 +47,7 @@ def _line(words: str, record: Record, subject: str) -> str:
     cells = [_number(record, name, subject, form) for name, (_, form) in SHOWN.items()]
     before, after = record.find(RETAIN, "original"), record.find(RETAIN, subject)
     values = [m.value for m in (before, after) if m is not None and m.value is not None]
-    cost = f"{values[1] / values[0] - 1:+.1%}" if len(values) == 2 and subject != "original" else "-"
+    cost = signed(values[1] / values[0] - 1) if len(values) == 2 and subject != "original" else "-"
     return f"| {words} | {' | '.join(cells)} | {cost} |"
 
 

@@ -24,6 +24,7 @@ import faces
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.numbers import change, newcombe
 from gsu_cli.run.record import Measurement, Record, read_record
+from gsu_cli.run.signed import signed
 
 JUDGES = {"cnn": "CNN", "knn": "kNN"}
 DEVELOPMENT = ("shipped", "batch norm")
@@ -162,7 +163,7 @@ def _behind(mine: Record, other: Record, judge: str) -> bool:
 
 
 def _both(values: Sequence[float]) -> str:
-    return " / ".join(f"{value:+.1%}" for value in values)
+    return " / ".join(signed(value) for value in values)
 
 
 if __name__ == "__main__":

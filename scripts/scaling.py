@@ -29,6 +29,7 @@ from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.pretrained import shipped
+from gsu_cli.run.signed import signed
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn
@@ -50,7 +51,7 @@ def main() -> None:
     rows.append(of_seeds(digits))
     for row in rows:
         points = ", ".join(f"{size:,}: {seconds:.3f} s" for size, seconds in row["points"])
-        print(f"{row['what']} against {row['against']}: slope {row['slope']:+.2f} ({points})")
+        print(f"{row['what']} against {row['against']}: slope {signed(row['slope'], '.2f')} ({points})")
     passes = in_passes(digits)
     print(f"unlearn stage in passes: {passes['evaluations']:,.0f} image gradients, whatever the number of images")
     if given.json:

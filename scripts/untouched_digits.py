@@ -15,6 +15,7 @@ from gsu_cli.report.compact import read_compact
 from gsu_cli.report.groups import interval
 from gsu_cli.report.numbers import change
 from gsu_cli.run.record import Record
+from gsu_cli.run.signed import signed
 
 LOOKED_AT = ("1", "3", "4", "8", "9")  # design notes 009 to 030, and the step before them
 QUANTITIES = (("feature_ratio", "cnn"), ("feature_ratio", "knn"), ("heldout_loss_forget", None))
@@ -54,5 +55,5 @@ def _told(values: Iterable[list[float]], unit: str) -> list[str]:
     told = []
     for column in zip(*values, strict=True):
         mean, (_, high) = statistics.fmean(column), interval(column)
-        told.append(f"{100 * mean:+.1f}{unit}" + ("" if high is None else f" ± {100 * (high - mean):.1f}"))
+        told.append(f"{signed(100 * mean, '.1f')}{unit}" + ("" if high is None else f" ± {100 * (high - mean):.1f}"))
     return told

@@ -45,7 +45,7 @@ def test_titles() -> None:
 
 def test_an_attribute_that_was_to_stay_has_no_good_or_bad_direction() -> None:
     row = next(row for row in rows(RECORD) if row.title == "long hair (CNN)")
-    assert str(row.change) == "+0.0%"
+    assert str(row.change) == "0.0%"
     assert row.verdict() == ""
     assert "| retained shift (grey levels) | - | 3.0" in markdown(RECORD)
 

@@ -10,6 +10,7 @@ from gsu_cli.audit.influence_scores import Targets
 from gsu_cli.curvature.damped import SolverName
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
+from gsu_cli.run.signed import signed
 
 WORDS = {"retained": "held-out images that are to stay", "shown": "samples that show {what}",
          "other": "other samples", "samples": "samples"}  # fmt: skip
@@ -35,7 +36,7 @@ def sentences(case: Case, rows: list[Measurement], goals: Targets, solver: str, 
         if len(dampings) > 1:
             several = [by[f"influence_on_{group}_{solver}_at_{d:g}", ORIGINAL].value for d in dampings]
             known = [value for value in several if value is not None]
-            line += f" ({min(known):+.4g} to {max(known):+.4g} over all dampings)"
+            line += f" ({signed(min(known), '.4g')} to {signed(max(known), '.4g')} over all dampings)"
         done = [f"{_number(by[f'change_on_{group}', m])} ({m})" for m in (UNLEARNED, RETRAINED) if m in case.models]
         lines.append(f"{line}; it changed by {', '.join(done)}.")
         left = [
@@ -67,4 +68,4 @@ def unsolved(rows: list[Measurement], solvers: Sequence[SolverName]) -> list[str
 
 
 def _number(m: Measurement) -> str:
-    return f"{m.value:+.4g}{ends(m)}"
+    return f"{signed(m.value, '.4g')}{ends(m)}"

@@ -20,6 +20,7 @@ from gsu_cli.audit.base import Audited, Case, Part, ends, mean, null
 from gsu_cli.evaluation.intervals import quantile95
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
+from gsu_cli.run.signed import signed
 
 GROUP = 2
 """Models of a group, at least: they have a variance."""
@@ -56,7 +57,7 @@ class SeveralModels:
             return [null(f"klom_models_{part}", a, few, "nats")], ""
         U, R = (torch.stack([case.losses(m, part) for m in models]) for models in (self.unlearned, self.retrained))
         shift = mean(f"loss_shift_models_{part}", a, U.mean(0) - R.mean(0), loss_unit(a.model))
-        beside = f"{shift.value:+.3g}{ends(shift, '.3g')} {shift.unit} above it"
+        beside = f"{signed(shift.value, '.3g')}{ends(shift, '.3g')} {shift.unit} above it"
         who = f"Over {len(U)} unlearned and {len(R)} retrained models the loss of {words} is"
         same = [kind for kind, L in (("unlearn", U), ("retrain", R)) if not _spread(L, self.size)]
         if same:

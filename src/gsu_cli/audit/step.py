@@ -22,6 +22,7 @@ from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
+from gsu_cli.run.signed import signed
 from gsu_cli.surgery.second_order import Parabola, parabola
 from gsu_cli.surgery.vectors import Vector, add_scaled, dot, norm
 
@@ -100,11 +101,12 @@ class StepCertificate:
         return [Measurement(k, a.name, v, n=n, unit=u, sha256=a.sha256) for k, (v, u) in numbers.items()]
 
     def _said(self, increase: Measurement, curve: Parabola, bound: Parabola, certain: float, unit: str) -> str:
+        first = (increase.value, curve.slope, curve.change(1.0), bound.change(1.0))
+        loss, slope, second, most = (signed(v, ".4g") for v in first)
         return (
-            f"The step changed the loss of retained images by {increase.value:+.4g}{ends(increase)} {unit}. Predicted "
-            f"were {curve.slope:+.4g} (first order) and {curve.change(1.0):+.4g} (second), with a bound of "
-            f"{bound.change(1.0):+.4g}. By the bound, whose assumptions docs/audit.md states, the first "
-            f"{certain:.1%} of the step cost no more than {self.budget:.1%}."
+            f"The step changed the loss of retained images by {loss}{ends(increase)} {unit}. Predicted were {slope} "
+            f"(first order) and {second} (second), with a bound of {most}. By the bound, whose assumptions "
+            f"docs/audit.md states, the first {certain:.1%} of the step cost no more than {self.budget:.1%}."
         )
 
 

@@ -14,6 +14,7 @@ from gsu_cli.gradients import parameters
 from gsu_cli.models.model import copied
 from gsu_cli.protocol.retain_cost import RetainCost
 from gsu_cli.protocol.trials import Known, Trial
+from gsu_cli.run.signed import signed
 from gsu_cli.surgery.laws import power_law, straight_line
 from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.vectors import Vector, add_scaled
@@ -106,7 +107,7 @@ class Search:
         """What a reader who waits wants to know of a trial."""
         chosen = {self.plan.strength.option: trial.strength, **trial.rate}
         options = ", ".join(f"{k}={v:.3g}" for k, v in chosen.items())
-        outcome = trial.error or f"{self.retain_cost.words} {trial.relative_increase:+.2%}"
+        outcome = trial.error or f"{self.retain_cost.words} {signed(trial.relative_increase, '.2%')}"
         allowed = f"{self.plan.budget:.2%} allowed"
         return f"trial {len(self.trials)}: {options}, {outcome} ({allowed}), {trial.seconds:.0f} s"
 

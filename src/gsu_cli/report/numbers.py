@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from gsu_cli.run.record import Measurement
+from gsu_cli.run.signed import signed
 
 Z95 = 1.959963984540054
 SMALL = 30  # values, as `evaluation.intervals.SMALL`: of fewer, intervals of means are Student's
@@ -26,11 +27,11 @@ class Change:
     high: float | None
 
     def __str__(self) -> str:
-        return f"{self.value:+.1%}"
+        return signed(self.value)
 
     def interval(self) -> str:
         """In words, "-91.0% to -88.2%", or the empty string."""
-        return "" if self.low is None or self.high is None else f"{self.low:+.1%} to {self.high:+.1%}"
+        return "" if self.low is None or self.high is None else f"{signed(self.low)} to {signed(self.high)}"
 
 
 def change(before: Measurement | None, after: Measurement | None) -> Change | None:
@@ -98,7 +99,9 @@ class Shift:
         return f"{self._digits(self.low)} to {self._digits(self.high)}{self._unit()}"
 
     def _digits(self, value: float) -> str:
-        return f"{100 * value:+.2f}" if self.unit == "share" else f"{value:+.{places(self.unit, self.value)}f}"
+        if self.unit == "share":
+            return signed(100 * value, ".2f")
+        return signed(value, f".{places(self.unit, self.value)}f")
 
     def _unit(self) -> str:
         if self.unit in ("share", PERCENT):
@@ -192,7 +195,7 @@ def factor(value: float) -> str:
     >>> factor(-0.912), factor(45.2)
     ('-91.2%', 'x46.2')
     """
-    return f"{value:+.1%}" if value < 9 else f"x{1 + value:.3g}"
+    return signed(value) if value < 9 else f"x{1 + value:.3g}"
 
 
 def is_of_few(m: Measurement | None) -> bool:
@@ -211,9 +214,9 @@ def digits(m: Measurement | None, *, interval: bool = False) -> str:
     if m is None or m.value is None:
         return "-"
     to = places(m.unit, m.value)
-    text = f"{m.value:.{to}f}"
+    text = f"{m.value:z.{to}f}"
     if interval and m.low is not None and m.high is not None:
-        text += f" [{m.low:.{to}f}, {m.high:.{to}f}]"
+        text += f" [{m.low:z.{to}f}, {m.high:z.{to}f}]"
     return f"{text} of {m.n}" if is_of_few(m) else text
 
 

@@ -34,7 +34,7 @@ class Row:
         a, b = self.cells.get("original"), self.cells.get("unlearned")
         if self.change is None or self.better is None or a is None or b is None or not self.change.value:
             return ""
-        if str(self.change) in ("+0.0%", "-0.0%"):
+        if str(self.change) == "0.0%":
             return ""
         if b.change_low is not None and b.change_high is not None and b.change_low <= 0 <= b.change_high:
             return ""

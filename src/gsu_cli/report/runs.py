@@ -15,6 +15,7 @@ from gsu_cli.report.roles import asked
 from gsu_cli.report.validate import validated
 from gsu_cli.report.verdict import ratio, verdict
 from gsu_cli.run.record import FILE, Record, read_record
+from gsu_cli.run.signed import signed
 
 Runs = list[tuple[Path, Record]]
 Broken = list[tuple[Path, str]]
@@ -91,7 +92,7 @@ def short(record: Record) -> str:
         c = ratio(record, judge)
         if c is not None:
             doubt = "?" if found is not None and found.doubt(judge) else ""
-            parts.append(f"{judge} {c if isinstance(c, Shift) else f'{c.value:+.0%}'}{doubt}")
+            parts.append(f"{judge} {c if isinstance(c, Shift) else signed(c.value, '.0%')}{doubt}")
     if no_claim := no_claim_of(found):
         parts.append(no_claim)
     if record.error:

@@ -18,6 +18,7 @@ from gsu_cli.report.run_table import HEADS, markdown, rows, subjects, unmeasured
 from gsu_cli.report.step import finish, targets
 from gsu_cli.report.verdict import beyond
 from gsu_cli.run.record import Record
+from gsu_cli.run.signed import signed
 
 STAGES = ("load", "train", "unlearn", "diagnostics", "retrain", "evaluate", "curve", "report", "total")
 PERCENTILE = "unseen_percentile"
@@ -48,15 +49,15 @@ def sentences(record: Record) -> list[str]:
     if predicted and realised:
         pairs = [(k, predicted[k], realised[k]) for k in predicted if k in realised]
         places = 3 if all(abs(p) + abs(r) > 0.01 for _, p, r in pairs) else 5  # squared errors are small numbers
-        least = 0.5 * 10.0**-places  # what prints as 0 has no ratio
+        form, least = f".{places}f", 0.5 * 10.0**-places  # what prints as 0 has no ratio
         parts = [
-            f"{k} {p:+.{places}f} predicted{BEYOND * beyond(p, r, least)}, {r:+.{places}f} realised"
+            f"{k} {signed(p, form)} predicted{BEYOND * beyond(p, r, least)}, {signed(r, form)} realised"
             for k, p, r in pairs
         ]
         lines.append(f"change of the training loss, {unit}: " + "; ".join(parts) + _rough(record))
     elif realised:
-        places = 3 if all(abs(r) > 0.01 for r in realised.values()) else 5
-        parts = [f"{k} {r:+.{places}f}" for k, r in realised.items()]
+        form = ".3f" if all(abs(r) > 0.01 for r in realised.values()) else ".5f"
+        parts = [f"{k} {signed(r, form)}" for k, r in realised.items()]
         lines.append(f"change of the training loss, {unit}: {', '.join(parts)}{_rough(record)}")
     lines += [*beside(record), *retained(record), *percentiles(record), *unseen_level(record)]
     lines += [*own_drift(record), *targets(record), *finish(record), *encoder(record), *spent_budget(record)]
@@ -118,10 +119,10 @@ def unseen_level(record: Record) -> list[str]:
     if not found:
         return _no_level(record, details)
     expected, increase, start = found["expected_increase"], found["increase"], found["loss_before"]
-    shares = [f" ({x / abs(start):+.0%})" if start else "" for x in (increase, expected)]
+    shares = [f" ({signed(x / abs(start), '.0%')})" if start else "" for x in (increase, expected)]
     unit = str(details.get("loss_unit", "nats")).removesuffix("/image")
-    text = f"loss of the forgotten images: {increase:+.3g} {unit}{shares[0]}; "
-    text += f"{expected:+.3g}{shares[1]} is expected of images never trained on"
+    text = f"loss of the forgotten images: {signed(increase, '.3g')} {unit}{shares[0]}; "
+    text += f"{signed(expected, '.3g')}{shares[1]} is expected of images never trained on"
     if "sample_bound" in details and (record.split.get("n_forget") or 0) >= (record.split.get("n_retain") or math.inf):
         text += ", which is extrapolated, as no fewer are forgotten than stay"
     if increase < 0:  # both losses fell, of a model that training had left unfinished
@@ -198,7 +199,7 @@ def chosen(record: Record) -> list[str]:
     value = "none" if found["strength"] is None else f"{found['strength']:.4g}"
     samples = "samples" in found.get("words", "")
     words = found["words"] if samples else cost_words(record)
-    spent = f"{found['relative_increase']:+.2%} of {_percent(found['budget'])} {words}"
+    spent = f"{signed(found['relative_increase'], '.2%')} of {_percent(found['budget'])} {words}"
     spent += f" on {found['images']:,} {'samples' if samples else 'training images'}"
     if found.get("latents", 1) > 1:
         spent += f", {found['latents']} latents of each"

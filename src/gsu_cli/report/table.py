@@ -128,7 +128,7 @@ def number(value: float, form: Form) -> str:
         return f"{value:.1f}"
     if form == "count":
         return f"{value:,.0f}"
-    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:z.3g}"
 
 
 def _half(half: float, value: float, form: Form) -> str:

@@ -14,6 +14,7 @@ from gsu_cli.report.figures.ticks import changes, percent
 from gsu_cli.report.numbers import change
 from gsu_cli.report.roles import claim, claim_words, claims, cost, cost_words, leading
 from gsu_cli.run.record import Measurement, Record
+from gsu_cli.run.signed import signed
 
 
 class Point(NamedTuple):
@@ -79,5 +80,5 @@ def tradeoff_figure(record: Record) -> Figure:
 
 
 def _mark(p: Point, name: str) -> Mark:
-    about = f"{name}: {p.ratio:.2%} ({p.low:.2%} to {p.high:.2%}) at {p.increase:+.2%}"
+    about = f"{name}: {p.ratio:.2%} ({p.low:.2%} to {p.high:.2%}) at {signed(p.increase, '.2%')}"
     return Mark(p.increase, p.ratio, about, y_span=(p.low, p.high))

@@ -25,6 +25,7 @@ from gsu_cli.run.lineage import architecture
 from gsu_cli.run.own_code import class_path, of_config
 from gsu_cli.run.seeds import derive
 from gsu_cli.run.session import Session
+from gsu_cli.run.signed import signed
 from gsu_cli.run.tensor_files import read_tensors, write_tensors
 from gsu_cli.tables.pool import cores, in_processes
 from gsu_cli.training.closed_form import train_or_solve
@@ -113,7 +114,7 @@ def _show(session: Session, dataset: Dataset, design: LeaveOut) -> Tensor:
         ("in the middle", order[middle:]),
     ):
         some = index[:SHOWN]
-        texts = [f"#{i} {value[i]:+.0f}" for i in some.tolist()]
+        texts = [f"#{i} {signed(float(value[i]), '.0f')}" for i in some.tolist()]
         blocks.append(Block(title, [Line("image", dataset.train.pixels[some], texts, [False] * len(some))]))
     sheet(session.folder / PICTURE, blocks)
     session.record.outputs["memorised"] = {"path": PICTURE}

@@ -6,13 +6,14 @@ import itertools
 from collections.abc import Callable, Sequence
 
 from gsu_cli.report.numbers import factor
+from gsu_cli.run.signed import signed
 
 
 def tick(value: float) -> str:
     """A change beside an axis: "0", "+1%", "+0.5%", "x11"."""
     if abs(value) < 1e-12:
         return "0"
-    return factor(value) if value >= 9 else f"{100 * value:+.3g}%"
+    return factor(value) if value >= 9 else f"{signed(100 * value, '.3g')}%"
 
 
 def changes(_: Sequence[float]) -> Callable[[float], str]:

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from gsu_cli.report.figures.plotted import number
 from gsu_cli.report.table import HOLE, Cell, Table, written
+from gsu_cli.run.signed import signed
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,6 @@ def interval(cell: Cell) -> str:
     if cell.low is None or cell.high is None:
         return ""
     if cell.label.endswith("%"):
-        return f"{cell.low:+.1%} to {cell.high:+.1%}"
+        return f"{signed(cell.low)} to {signed(cell.high)}"
     places = len(cell.label.partition(".")[2])
     return f"{cell.low:.{places}f} to {cell.high:.{places}f}"
