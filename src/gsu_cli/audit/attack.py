@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gsu_cli.evaluation.areas import area_interval, half_width, half_width_by_image
+from gsu_cli.evaluation.areas import FEWEST, area_interval, half_width, half_width_by_image, standard_error
 from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.evaluation.placements import placements
 
@@ -54,21 +54,47 @@ class Auc:
     def minus(self, other: Auc) -> tuple[float, float, float] | None:
         """Difference to an AUC of the same images in the same order, with its 95 % interval; None of too few.
 
-        Where both tell all members from all others, no placement differs: it is made of the intervals of both, then.
+        Where hardly a pair is on the other side of one of the areas, that of the placements (DeLong's) is too short
+        towards that end: at 0.95 and 0.90 of five images it holds 82 %. There it is joined with `combined`.
         """
         value = self.value - other.value
         if self._few():
             return None
         both = self.members - other.members, self.others - other.others
         down = up = half_width(*both) if self.images is None else half_width_by_image(*both, self.images)
-        if not down and self.value in (0.0, 1.0):
-            (a, b), (c, d) = (area_interval(auc.value, auc.members, auc.others, auc.images) for auc in (self, other))
-            down, up = math.hypot(self.value - a, d - other.value), math.hypot(b - self.value, other.value - c)
+        if any(min(self._sizes()) * min(auc.value, 1 - auc.value) < FEWEST for auc in (self, other)):
+            lower, upper = combined(self, other, both)
+            down, up = max(down, lower), max(up, upper)
         return value, max(-1.0, value - down), min(1.0, value + up)
 
+    def _sizes(self) -> list[int]:
+        """Members and others; their images, where several scores are of one."""
+        return [len(x.unique()) for x in self.images] if self.images else [len(self.members), len(self.others)]
+
     def _few(self) -> bool:
-        several = (self.members, self.others) if self.images is None else tuple(x.unique() for x in self.images)
-        return min(map(len, several)) < LEAST
+        return min(self._sizes()) < LEAST
+
+
+def combined(one: Auc, other: Auc, both: tuple[Tensor, Tensor]) -> tuple[float, float]:
+    """How far the difference of two areas may be below and above its value, from the intervals of each.
+
+    Args:
+        one, other: of the same images.
+        both: differences of their placements, of members and of others.
+
+    The ends of each are joined by how much the two estimates vary together. Source: Zou 2007, Psychological Methods 12,
+    "Toward using confidence intervals to compare correlations".
+    """
+    (a, b), (c, d) = (area_interval(auc.value, auc.members, auc.others, auc.images) for auc in (one, other))
+    x, y, apart = (
+        standard_error(*parts, one.images) for parts in ((one.members, one.others), (other.members, other.others), both)
+    )
+    r = min(1.0, max(0.0, (x * x + y * y - apart * apart) / (2 * x * y))) if x * y else 0.0
+
+    def joined(p: float, q: float) -> float:
+        return math.sqrt(max(0.0, p * p + q * q - 2 * r * p * q))
+
+    return joined(one.value - a, d - other.value), joined(b - one.value, other.value - c)
 
 
 def true_positives(
