@@ -66,7 +66,8 @@ NARROW = """Intervals are as they were measured, of most by the normal quantile:
 of ten images or twelve models an eighth. Those of twelve and of fifty models were measured anew. ± 0 beside an AUC of 1
 or a percentile of 0 says only that no pair was on the other side. [Now](../../audit.md#how-it-works) Student's and
 Newcombe's are taken. Those of true positives at 1 % false ones take the score above which 1 % of the others lie as
-known: of 20 members and 100 others it is not, and 1.00 is 0 to 1, 0.2 is 0 to 0.42 at least."""
+known, but for twelve and fifty models: of 20 members and 100 others it is not, and 1.00 is 0 to 1, 0.2 is 0 to 0.42 at
+least."""
 
 
 def spec_of(name: str) -> TableSpec:

@@ -217,3 +217,34 @@ def test_a_line_through_noise() -> None:
     assert all(180 <= h <= 198 for h in hits), hits
     assert Line.of(torch.ones(9).double(), torch.ones(9).double()).slope is None
     assert Line.of(torch.arange(3).double(), torch.arange(3).double()).rows("l", a)[0].value is None
+
+
+def with_copies(unmet: int) -> Case:
+    """Of the 100 held-out images all but ``unmet`` are training images that every model of the design knows."""
+    split, known = noise_split(), design()
+    train, held = split.dataset.train, split.dataset.heldout
+    place = 30 + torch.arange(100 - unmet) % 30
+    copied = replace(held, pixels=torch.cat([held.pixels[:unmet], train.pixels[place]]))
+    losses = torch.cat([known.losses["loss"][:, : 60 + unmet], known.losses["loss"][:, place]], 1)
+    data = replace(split.dataset, heldout=copied)
+    return replace(audited(1), split=replace(split, dataset=data), design=replace(known, losses={"loss": losses}))
+
+
+def test_held_out_images_that_training_met_are_none_to_rank_among() -> None:
+    """Their copies are as known as training images: among those, what was never seen looks conspicuous."""
+    some, whole = with_copies(40), audited(1)
+    assert some.unmet().tolist() == list(range(40))
+    assert whole.unmet().tolist() == list(range(100))
+    for probe, name in ((Memorisation(), "percentile_left_out"), (LikelihoodRatio(), "auc_rmia")):
+        subject = "original" if name == "percentile_left_out" else "unlearned"
+        found, alone = (value(probe(c), name, subject).value for c in (some, whole))
+        assert found == pytest.approx(alone, rel=0.15), name
+
+
+def test_too_few_held_out_images_that_training_never_met_say_so() -> None:
+    few = with_copies(9)
+    why = "needs 10 held-out images that equal no training image, found 9"
+    assert value(Memorisation()(few), "percentile_distance").reason == why
+    found = LikelihoodRatio()(few)
+    assert value(found, "auc_rmia").reason == why
+    assert value(found, "auc_online").value is not None

@@ -108,6 +108,7 @@ class Case:
     design: LeaveOut | None = None
     unlearned: list[Audited] = field(default_factory=list)
     _images: dict[str, Images] = field(default_factory=dict)
+    _unmet: Tensor | None = None
     _losses: dict[tuple[str, str], Tensor] = field(default_factory=dict)
 
     @property
@@ -130,14 +131,29 @@ class Case:
                 "retained": (s.dataset.train, s.retain),
                 "unseen_retained": (s.dataset.heldout, s.heldout_retain),
             }[part]
-            if part in ("unseen", "unseen_retained"):  # an image that training met as well is not unseen
-                train = s.dataset.train.pixels.cpu()
-                index = index[~copies(whole.pixels.cpu(), index, train, torch.arange(len(train)))]
+            if part in ("unseen", "unseen_retained"):
+                index = self._apart(whole, index)
             if len(index) > self.most:
                 order = torch.randperm(len(index), generator=generator(self.seed, "audit", part))
                 index = index[order[: self.most].sort().values]
             self._images[part] = whole[index]
         return self._images[part]
+
+    def _apart(self, whole: Images, index: Tensor) -> Tensor:
+        """Those of the images at ``index`` that equal no training image: one that training met too is not unseen."""
+        train = self.split.dataset.train.pixels.cpu()
+        return index[~copies(whole.pixels.cpu(), index, train, torch.arange(len(train)))]
+
+    def unmet(self) -> Tensor:
+        """Places of the held-out images that equal no training image, ``(m,)``."""
+        if self._unmet is None:
+            held = self.split.dataset.heldout
+            self._unmet = self._apart(held, torch.arange(len(held)))
+        return self._unmet
+
+    def leave_out(self) -> LeaveOut | None:
+        """The design, where there is one, with losses of those held-out images alone."""
+        return None if self.design is None else self.design.among(self.unmet())
 
     @property
     def lacks_unseen(self) -> str:
@@ -172,11 +188,15 @@ class Case:
         return self._losses[key]
 
     def at_noise(self, noise: Noise, audited: Audited, part: str) -> Tensor:
-        """The training loss of each image of "train" or "heldout" at the noise of a design, ``(n,)`` float64."""
+        """The training loss of each image of "train" or "heldout" at the noise of a design, ``(n,)`` float64.
+
+        Of those held out that training met too there is none.
+        """
         key = (audited.sha256, f"{part} at {noise}")
         if key not in self._losses:
             images = self.split.dataset.train if part == "train" else self.split.dataset.heldout
-            self._losses[key] = replace(noise, latents=0).losses(audited.model, images, part)[LOSS]
+            found = replace(noise, latents=0).losses(audited.model, images, part)[LOSS]
+            self._losses[key] = found if part == "train" else found[self.unmet()]
         return self._losses[key]
 
     def losses_of(self, model: Any, images: Images, stream: str) -> Tensor:

@@ -51,7 +51,7 @@ class Distance:
         self.by = Curved.of("audit.distance", damping, curvature, images, steps)
 
     def __call__(self, case: Case) -> Result:
-        a, design = case.models[ORIGINAL], case.design
+        a, design = case.models[ORIGINAL], case.leave_out()
         if design is None:
             return Result([null("distance", a, NO_DESIGN, loss_unit(a.model))])
         if missing := lacking(a.model, [IMAGE_SITES]):

@@ -59,7 +59,7 @@ class LeaveSubsetOut:
         self.by = Curved.of("audit.lds", damping, curvature, images, steps)
 
     def __call__(self, case: Case) -> Result:
-        a, design = case.models[ORIGINAL], case.design
+        a, design = case.models[ORIGINAL], case.leave_out()
         if design is None:
             return Result([null("lds", a, NO_DESIGN)])
         if missing := lacking(a.model, [IMAGE_SITES]):

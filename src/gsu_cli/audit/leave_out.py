@@ -11,7 +11,7 @@ Zhang, arXiv 2008.03703. Losses are kept, weights are not; masks and seeds make 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,11 @@ class LeaveOut:
     def n(self) -> int:
         """Training images."""
         return self.trained_on.shape[1]
+
+    def among(self, held: Tensor) -> LeaveOut:
+        """The same with losses of the held-out images at places ``held`` alone."""
+        kept = torch.cat([torch.arange(self.n), self.n + held])
+        return replace(self, losses={bound: L[:, kept] for bound, L in self.losses.items()})
 
     def of_training(self, bound: str = LOSS) -> Tensor:
         """``(models, n)``."""

@@ -14,7 +14,8 @@ with as many: for each image, one of the models without it is left out. So 0.5 i
 trained on the images, and *in* stands beside: what models get that were. An AUC below 0.5 is no success: the images
 stand out as worse than never seen. Every loss is taken relative to the model's mean over held-out images, because
 models of half of the data are worse at everything; where a retrained model is known its AUC decides, as that difference
-is not the same for all images. Intervals are over the images, of each of which there are several scores.
+is not the same for all images. Held-out images are those that equal no training image. Intervals are over the images,
+of each of which there are several scores.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.attack import Auc, true_positives
-from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Case, Result, ends, null
+from gsu_cli.audit.base import LEAST_UNSEEN, ORIGINAL, RETRAINED, UNLEARNED, Case, Result, ends, null
 from gsu_cli.audit.bounds import Noise
 from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.audit.memorisation import NO_DESIGN
@@ -40,7 +41,7 @@ class LikelihoodRatio:
     """AUC of each attack, true positives at 1 % false ones, and the AUC of models that were trained on the images."""
 
     def __call__(self, case: Case) -> Result:
-        design, original = case.design, case.models[ORIGINAL]
+        design, original = case.leave_out(), case.models[ORIGINAL]
         if design is None:
             return Result([null("auc_online", original, NO_DESIGN, "share")])
         index = case.split.different[: case.most]
@@ -52,6 +53,10 @@ class LikelihoodRatio:
             return Result([null("auc_online", original, few, "share")])
         found: list[Measurement] = []
         for name, attack in ATTACKS.items():
+            if name == "rmia" and (held := design.of_heldout().shape[1]) < LEAST_UNSEEN:
+                few = f"needs {LEAST_UNSEEN} held-out images that equal no training image, found {held}"
+                found.append(null("auc_rmia", case.models[UNLEARNED], few, "share"))
+                continue
             score = attack(design, index)
             without, within = [], []
             trained, place = design.trained_on[:, index], torch.arange(len(index))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
+from gsu_cli.audit.base import LEAST_UNSEEN, ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
 from gsu_cli.audit.bounds import Noise
 from gsu_cli.audit.leave_out import LOSS, LeaveOut
 from gsu_cli.audit.regression import Line
@@ -43,7 +43,7 @@ class Memorisation:
         self.leverages = as_int("audit.memorisation.leverages", leverages, 0)
 
     def __call__(self, case: Case) -> Result:
-        design, original = case.design, case.models[ORIGINAL]
+        design, original = case.leave_out(), case.models[ORIGINAL]
         if design is None:
             return Result([null("memorisation", original, NO_DESIGN, loss_unit(original.model))])
         if why := design.lacks(torch.arange(design.n)):
@@ -81,8 +81,9 @@ class Memorisation:
     def _percentiles(self, case: Case, design: LeaveOut, index: Tensor) -> list[Measurement]:
         """Among held-out images, each under the same model; and how far that is from models without the image."""
         L, held = design.of_training().double(), design.of_heldout().double()
-        if not held.shape[1]:
-            return []
+        if held.shape[1] < LEAST_UNSEEN:
+            few = f"needs {LEAST_UNSEEN} held-out images that equal no training image, found {held.shape[1]}"
+            return [null("percentile_distance", case.models[UNLEARNED], few, "%")]
         ranks = torch.stack([100 * placements(L[k, index], held[k]) for k in range(len(L))])
         out = ~design.trained_on[:, index]
         truth = (ranks * out).sum(0) / out.sum(0)

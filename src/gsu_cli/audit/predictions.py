@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import Case
-from gsu_cli.audit.leave_out import LeaveOut
+from gsu_cli.audit.leave_out import LOSS, LeaveOut
 from gsu_cli.checks import as_choice, as_int, as_numbers
 from gsu_cli.curvature.damped import CURVATURES, CurvatureName, DampedCurvature, SolverName
 from gsu_cli.data.base import Images
@@ -68,7 +68,7 @@ class Prediction:
     Attributes:
         solver: one of `SOLVERS`, or `PRODUCT`.
         damping: in mean eigenvalues of the Kronecker-factored Fisher; 0 of the product.
-        changes: ``(models, n + m)`` float64: of each training image, then of each held-out one.
+        changes: ``(models, n + m)`` float64: of each training image, then of each held-out one that equals none.
         residual: the largest relative residual; 0 of the product.
     """
 
@@ -130,11 +130,11 @@ def _gradient(model: Any, images: Images, names: Sequence[str], seed: int) -> Ve
 def _changes(
     case: Case, model: Any, design: LeaveOut, directions: Sequence[Vector | None], seed: int, what: str
 ) -> Tensor:
-    data, n, rows = case.split.dataset, design.n, []
+    n, rows = design.n, []
     for k, x in enumerate(directions):
         case.on_progress(k, len(directions), f"predictions, {what}")
         if x is None:
-            rows.append(torch.zeros(n + len(data.heldout), dtype=torch.float64))
+            rows.append(torch.zeros(design.losses[LOSS].shape[1], dtype=torch.float64))
             continue
         left = int((~design.trained_on[k]).sum())
         parts = [_slopes(model, part, x, derive(seed, name)) for name, part in _parts(case)]
@@ -144,7 +144,7 @@ def _changes(
 
 def _parts(case: Case) -> list[tuple[str, Images]]:
     data = case.split.dataset
-    parts = [("train", data.train), ("heldout", data.heldout)]
+    parts = [("train", data.train), ("heldout", data.heldout[case.unmet()])]
     return [(name, part) for name, part in parts if len(part)]
 
 
