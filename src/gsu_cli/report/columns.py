@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gsu_cli.errors import UsageError, did_you_mean
+from gsu_cli.report.fold import folded
 from gsu_cli.report.table import HOLE, Cell, Column, Table, written
 
 GAP = 3  # characters between two columns on a terminal
@@ -68,14 +69,14 @@ def take(table: Table, indices: Sequence[int]) -> Table:
 def fitting(table: Table, width: int) -> tuple[Table, list[str]]:
     """The table with as many columns as ``width`` characters hold, and the names of those left out.
 
-    Keys always stay. Then come failures, if there are any, the headline numbers, and the rest in order; what is a hole
-    in every row comes last. The first number stays even where the keys alone are too wide, before failures: a table
-    without a number says nothing.
+    Keys always stay; where they leave no room for a number, they are `folded` into one column. Then come failures, if
+    there are any, the headline numbers, and the rest in order; what is a hole in every row comes last. The first number
+    stays even where the keys alone are too wide, before failures: a table without a number says nothing.
     """
+    table = folded(table, lambda t: _with_a_number(t) <= width)
     widths = column_widths(table)
     keys = [i for i, c in enumerate(table.columns) if c.is_key]
-    others = [i for i, c in enumerate(table.columns) if not c.is_key]
-    others.sort(key=lambda i: _rank(table.columns[i], [row[i] for row in table.rows]))
+    others = _in_order(table)
     kept = [i for i in others if table.columns[i].name != "failed"][:1]
     left = width - EDGES - sum(widths[i] + GAP for i in (*keys, *kept)) + GAP
     for i in (i for i in others if i not in kept):
@@ -85,8 +86,21 @@ def fitting(table: Table, width: int) -> tuple[Table, list[str]]:
     return take(table, [*keys, *sorted(kept)]), [table.columns[i].name for i in sorted(set(others) - set(kept))]
 
 
+def _in_order(table: Table) -> list[int]:
+    """The columns that are no keys, those first that are shown first."""
+    others = [i for i, c in enumerate(table.columns) if not c.is_key]
+    return sorted(others, key=lambda i: _rank(table.columns[i], [row[i] for row in table.rows]))
+
+
+def _with_a_number(table: Table) -> int:
+    """Characters that the keys and the first number need."""
+    first = [i for i in _in_order(table) if table.columns[i].name != "failed"][:1]
+    return total(take(table, [*(i for i, c in enumerate(table.columns) if c.is_key), *first]))
+
+
 def blocks(table: Table, width: int) -> list[Table]:
     """The whole table in parts that fit, each with the keys; a column that fits nowhere stands alone."""
+    table = folded(table, lambda t: _with_a_number(t) <= width)
     widths = column_widths(table)
     keys = [i for i, c in enumerate(table.columns) if c.is_key]
     taken = sum(widths[i] + GAP for i in keys) - GAP + EDGES
