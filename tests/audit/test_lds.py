@@ -82,6 +82,13 @@ def test_influence_orders_models_as_exact_retraining_does() -> None:
     assert "by cg at damping 0.01" in found.sentences[0]
 
 
+def test_the_highest_of_several_predictions_is_said_to_be_that() -> None:
+    """Of four scores by chance alone the highest is no score of one."""
+    words = [LeaveSubsetOut(["kfac"], damping=of, images=60)(case(design())).sentences[0] for of in (1.0, [1.0, 100.0])]
+    assert "highest" not in words[0]
+    assert " (the highest of 2), " in words[1]
+
+
 def test_losses_that_do_not_depend_on_what_is_left_out_are_not_predicted() -> None:
     """The negative control."""
     known = design()

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 import tiny_diffusion
+from gsu_cli.audit.attack import Auc
 from gsu_cli.audit.base import Audited, Case
-from gsu_cli.audit.noise_levels import NoiseLevels
+from gsu_cli.audit.noise_levels import NoiseLevels, _against
 from gsu_cli.errors import UsageError
 from memory_world import case, noise_split, value
 
@@ -93,6 +94,22 @@ def test_a_model_that_points_away_is_over_forgotten() -> None:
     assert below.high is not None
     assert below.high < 0
     assert any("(over-forgotten)" in line for line in found.sentences)
+
+
+@pytest.mark.parametrize(
+    ("own", "goal", "said"),
+    [
+        (0.3, 1.2, "tells the forgotten images less often than in the retrained model (over-forgotten)"),
+        (-0.4, -1.2, "tells the forgotten images more often than in the retrained model (under-forgotten)"),
+        (0.3, 0.3, "is not shown to tell the forgotten images more or less often than in the retrained model"),
+    ],
+)
+def test_a_sentence_says_what_was_compared(own: float, goal: float, said: str) -> None:
+    """The first are still told from unseen images, the second are not: what decides is the retrained model."""
+    members, others = torch.randn(2, 400, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    aucs = {"unlearned": Auc.of(members + own, others), "retrained": Auc.of(members + goal, others)}
+    _, sentence = _against("error", Audited("unlearned", None, "sha"), aucs, 800)
+    assert sentence.startswith(f"The error over noise levels {said}: AUC ")
 
 
 def test_a_trained_network_runs_and_others_are_told() -> None:

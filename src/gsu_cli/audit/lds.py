@@ -108,6 +108,7 @@ def _said(rows: list[Measurement], found: Sequence[Prediction], lacks: Tensor) -
         best = max((p for p in scores if p.damping), key=lambda p: _known(scores[p]))
         plain = next(p for p in scores if not p.damping)
         what = [f"{_score(scores[p])} by {p.words}" for p in (best, plain)]
+        what[0] += f" (the highest of {len(scores) - 1})" * (len(scores) > 2)
         lines.append(
             f"{len(lacks)} models that each lack {sizes} images: predicted and realised losses of a {words} have a "
             f"rank correlation of {what[0]}, {what[1]}."

@@ -115,7 +115,7 @@ def _against(audited: Audited, aucs: dict[str, Auc], members: int, others: int) 
         if low > 0
         else "look less like training images than in the retrained model (over-forgotten)"
         if high < 0
-        else "look as much like training images as in the retrained model, within the interval"
+        else "are not shown to look more or less like training images than in the retrained model"
     )
     row = Measurement(name, audited.name, value, low, high, members + others, "share", sha256=audited.sha256)
     auc = f"AUC {aucs[UNLEARNED].value:.3f}, retrained {aucs[RETRAINED].value:.3f}, difference {value:.3f}"

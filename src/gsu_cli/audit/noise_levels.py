@@ -126,11 +126,11 @@ def _against(name: str, a: Audited, aucs: dict[str, Auc], n: int) -> tuple[Measu
     value, low, high = found
     row = _row(f"auc_{name}_minus_retrained", a, value, (low, high), n)
     side = (
-        "gives the forgotten images away (under-forgotten)"
+        "tells the forgotten images more often than in the retrained model (under-forgotten)"
         if low > 0
-        else "marks the forgotten images as worse than unseen (over-forgotten)"
+        else "tells the forgotten images less often than in the retrained model (over-forgotten)"
         if high < 0
-        else "tells no more than in the retrained model, within the interval"
+        else "is not shown to tell the forgotten images more or less often than in the retrained model"
     )
     what = "error over noise levels" if name == "error" else "norm of the score"
     auc = f"AUC {aucs[UNLEARNED].value:.3f}, retrained {aucs[RETRAINED].value:.3f}, difference {value:.3f}"
