@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
-from gsu_cli.metrics.inception_score import InceptionScore, inception_score
+from gsu_cli.metrics.inception_score import InceptionScore, inception_score, of_few, shortfall
 
 from .conftest import context_of
 
@@ -36,6 +36,18 @@ def test_the_metric(context, subject):
     assert 1 <= m.low < m.value < m.high
     assert m.value <= 3
     assert (m.n, m.judge, m.better) == (300, "cnn", "higher")
+
+
+def test_a_score_of_few_images_says_how_much_too_low_it_is(context, subject):
+    """As simulated: of 60 images the mean score is so much below that of very many."""
+    rng = torch.Generator().manual_seed(0)
+    p = (3 * torch.randn(60_000, 6, generator=rng, dtype=torch.float64)).softmax(1)
+    few = torch.tensor([inception_score(part) for part in p.split(60)], dtype=torch.float64)
+    assert 1 - float(few.mean()) / inception_score(p) == pytest.approx(shortfall(p[:60]), rel=0.15)
+    assert of_few(p[:60]) == "of 60 images, of which it is too low by about 2%"
+    assert of_few(p[:1000]) == ""
+    (m,) = InceptionScore()(subject, context)
+    assert m.detail == of_few(subject.features(context.feature_judge()).softmax(1)) == ""
 
 
 def test_the_ends_are_students_of_the_parts():

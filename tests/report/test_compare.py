@@ -78,6 +78,20 @@ def test_measurements_side_by_side():
     assert second[-1].label == "-"
 
 
+def test_quality_of_unequally_many_images_says_so():
+    def distance(n: int, role: str) -> Measurement:
+        return Measurement("frechet_distance", "unlearned", 3.0, 2.0, 4.0, n, judge="cnn", role=role)
+
+    few, many, cost = (
+        replace(run(), measurements=[distance(*x)]) for x in ((200, "quality"), (9000, "quality"), (200, "cost"))
+    )
+    (row,) = by_title(compare(few, many))["Measurements"].rows
+    assert row[-1].note == "of 200 and of 9,000 images, which alone may set them apart"
+    for same in (few, cost):
+        (row,) = by_title(compare(few, same))["Measurements"].rows
+        assert row[-1].note == ""
+
+
 def test_a_run_that_failed_early_compares_too():
     failed = run(status="failed", error="boom")
     failed.seconds = {}

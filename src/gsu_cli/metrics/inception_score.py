@@ -14,6 +14,7 @@ from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, K
 from gsu_cli.run.record import Measurement
 
 SCORE = Kind("inception_score", "inception score", "quality", "", "higher")
+TOLD = 0.01  # of the score
 LEAST_PART = 10  # images; parts of one or two all score 1, and would make an interval of no width
 
 
@@ -30,12 +31,29 @@ def inception_score(probabilities: Tensor) -> float:
     return float((p * (p.log() - marginal.log())).flatten(1).sum(1).mean().exp())
 
 
+def shortfall(probabilities: Tensor) -> float:
+    """By what share the score of so few images is too low, to first order: their own mean stands for the marginal's.
+
+    >>> round(shortfall(torch.eye(4).repeat(5, 1)), 6)  # (classes - 1) / 2n
+    0.075
+    """
+    p = probabilities.double().clamp(min=1e-12)
+    return float((p.var(0, correction=0) / p.mean(0)).sum()) / (2 * len(p))
+
+
+def of_few(probabilities: Tensor) -> str:
+    """By how much the score is too low, in words, where that is 1 % or more; else empty."""
+    short = shortfall(probabilities)
+    return f"of {len(probabilities):,} images, of which it is too low by about {short:.0%}" if short >= TOLD else ""
+
+
 class InceptionScore:
     """Score of all samples by the first judge with features.
 
     The interval is from ``splits`` equal parts (Student's, of their mean).
 
-    No interval is given where a part would hold fewer than 10 images.
+    No interval is given where a part would hold fewer than 10 images. A score of few images is too low: by how much is
+    said from 1 % on.
 
     Args:
         splits: parts; the field's habit is 10, 1 gives no interval.
@@ -55,7 +73,7 @@ class InceptionScore:
         p = judge.probabilities(subject.features(judge))
         value, n = inception_score(p), len(p)
         low, high = self._interval(value, p)
-        return [SCORE.of(subject, value, low, high, n, judge=judge)]
+        return [SCORE.of(subject, value, low, high, n, judge=judge, detail=of_few(p))]
 
     def _interval(self, value: float, p: Tensor) -> tuple[float, float] | tuple[None, None]:
         if self.splits == 1 or len(p) < LEAST_PART * self.splits:

@@ -69,7 +69,7 @@ def _measured(a: Record, b: Record) -> Table | None:
                 _cell(one),
                 _cell(other),
                 _change(moved(one, other)),
-                Cell(_touch(one, other)),
+                Cell(_touch(one, other), note=_of_others(one, other)),
             )
         )
     columns = (
@@ -124,6 +124,13 @@ def _change(found: Change | Shift | None) -> Cell:
     if found is None:
         return Cell(note="no change without two measurements")
     return Cell(str(found), note=found.why) if isinstance(found, Shift) else Cell(value=found.value)
+
+
+def _of_others(a: Measurement | None, b: Measurement | None) -> str:
+    """That two numbers of the quality of samples are of unequally many: most depend on how many there are."""
+    if a is None or b is None or a.role != "quality" or a.n == b.n or not (a.n and b.n):
+        return ""
+    return f"of {a.n:,} and of {b.n:,} images, which alone may set them apart"
 
 
 def _touch(a: Measurement | None, b: Measurement | None) -> str:

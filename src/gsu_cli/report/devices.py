@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gsu_cli.report.keys import natural
 from gsu_cli.report.once import once
@@ -49,10 +49,19 @@ def mixed_devices(records: Sequence[Record]) -> list[str]:
 
 def mixed_packages(records: Sequence[Record]) -> list[str]:
     """A footnote where runs that ended well were made with several versions of a package; empty where with one."""
-    values: dict[str, set[str]] = {}
-    for record in records:
-        for name, version in record.versions.items() if record.status == "done" else ():
-            if not version.startswith(CODE):  # of one's own code: runs by another are other rows
-                values.setdefault(name, set()).add(version)
-    named = [f"{name} ({', '.join(sorted(found, key=natural))})" for name, found in values.items() if len(found) > 1]
+    used = (pair for record in records if record.status == "done" for pair in record.versions.items())
+    found = several(pair for pair in used if not pair[1].startswith(CODE))  # of one's own: other rows
+    named = [f"{name} ({', '.join(versions)})" for name, versions in found.items()]
     return [f"runs were made with several versions of {'; '.join(named)}"] if named else []
+
+
+def several(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Names that stand beside several values, in the order in which they first appear, each with its values sorted.
+
+    >>> several([("torch", "2.14"), ("numpy", "2.4"), ("torch", "2.13")])
+    {'torch': ['2.13', '2.14']}
+    """
+    values: dict[str, set[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, set()).add(value)
+    return {name: sorted(found, key=natural) for name, found in values.items() if len(found) > 1}

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from gsu_cli.report.aggregate import aggregate
-from gsu_cli.report.devices import computed_on
+from gsu_cli.report.devices import computed_on, several
 from gsu_cli.report.groups import distinct
-from gsu_cli.report.keys import NOT_RECORDED, key, natural, varied
+from gsu_cli.report.keys import NOT_RECORDED, key, varied
 from gsu_cli.report.marks import beside, mark
 from gsu_cli.report.once import unchanged
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Reading, brief, discover
@@ -106,15 +106,17 @@ def listing(runs: Sequence[tuple[Path, Record]]) -> Table:
 
 def mixed_versions(records: Sequence[Record]) -> list[str]:
     """Packages and machines that differ between runs: numbers are bit-identical only for the same."""
-    values: dict[str, set[str]] = {}
-    for record in records:
-        for package, version in record.versions.items():
-            values.setdefault(package, set()).add(version)
-        if record.device.get("machine"):
-            values.setdefault("machine", set()).add(str(record.device["machine"]))
-        if computed_on(record):
-            values.setdefault("device", set()).add(computed_on(record))
-    return [f"{what}: {'; '.join(sorted(found, key=natural))}" for what, found in values.items() if len(found) > 1]
+    facts = (
+        (name, value)
+        for record in records
+        for name, value in (
+            *record.versions.items(),
+            ("machine", str(record.device.get("machine") or "")),
+            ("device", computed_on(record)),
+        )
+        if value
+    )
+    return [f"{what}: {'; '.join(found)}" for what, found in several(facts).items()]
 
 
 def _or_dash(text: str) -> str:

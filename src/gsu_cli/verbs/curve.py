@@ -28,8 +28,9 @@ FILES = ("curve.png", "curve.svg")
 def trace(inputs: RunInputs, protocol: Protocol, plan: Plan, context: EvaluationContext) -> None:
     """Adds a point per budget of ``protocol.curve`` to ``record.curve``.
 
-    Every point starts from the original with the seed of the run, so its weights are those of a run with that
-    ``protocol.budget``; budgets learn from each other where to look.
+    Every point starts from the original with the seed of the run, so its weights are those of the method at that
+    strength. Budgets learn from each other where to look: the strength is that of a run with that ``protocol.budget``
+    within the search's tolerance, and each point's cost counts its own trials alone.
     """
     record, known = inputs.session.record, Known()
     with console.work_bar("curve") as on_progress, inputs.session.stage("curve"):
