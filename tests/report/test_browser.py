@@ -157,6 +157,22 @@ def test_a_wide_table_scrolls_to_its_last_column_and_keeps_its_head(chromium: st
     assert any(said[0] for said in found), "without scrolling the last column is out of sight"
 
 
+@pytest.mark.parametrize(("width", "least"), [(390, 2), (1280, 3)])
+def test_numbers_are_seen_beside_the_keys_without_scrolling(
+    chromium: str, page: str, tmp_path: Path, width: int, least: int
+) -> None:
+    # headless windows have a least width, which is a phone's to the style; the body has any
+    script = f"""
+      document.body.style.width = '{width}px'; document.body.style.margin = '0';
+      return [...document.querySelectorAll('section > .wide')].map((box) =>
+        [...box.querySelectorAll('tbody tr:first-child td.right')].filter((cell) =>
+          cell.offsetWidth && cell.getBoundingClientRect().right <= box.getBoundingClientRect().right).length);
+    """
+    found = look(chromium, page, script, tmp_path, f"--window-size={width},900").found
+    assert len(found) >= 2
+    assert min(found) >= least, found
+
+
 def test_both_colour_schemes(chromium: str, page: str, tmp_path: Path) -> None:
     script = "return getComputedStyle(document.body).backgroundColor + getComputedStyle(document.body).color;"
     light = look(chromium, page, script, tmp_path).found

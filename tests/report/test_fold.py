@@ -6,6 +6,7 @@ import pytest
 
 from gsu_cli.report import columns
 from gsu_cli.report.fold import folded
+from gsu_cli.report.html.sheet import Sheet
 from gsu_cli.report.table import Cell, Column, Table
 
 OPTIONS = ("method.solver", "method.encoder", "method.damping", "evaluation.samples", "protocol.latents")
@@ -57,3 +58,12 @@ def test_long_ones_are_said_once_below():
     assert part.footnotes == tuple(
         f"settings {name}: " + " ".join(f"{option}=auto{i}" for option in OPTIONS) for i, name in enumerate("ab")
     )
+
+
+def test_a_page_folds_them_too_and_says_all_keys_in_the_first_cell_of_a_phone():
+    sheet = Sheet.of(rows_with(5), "t")
+    assert [head for head, _ in sheet.heads][:4] == ["dataset", "method", "forget", "settings"]
+    assert [side for _, side in sheet.heads][:5] == ["left", "left key", "left key", "left key", "right"]
+    rows = ["fisher_surgery, class 1, a", "fisher_surgery, class 1, b", "finetune, class 1"]
+    assert sheet.also == ["method, forget, settings", *rows]
+    assert sheet.more[0].startswith("settings a: method.solver=auto0")

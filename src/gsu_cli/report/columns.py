@@ -126,6 +126,11 @@ def column_widths(table: Table) -> list[int]:
     return found
 
 
+def keys_width(table: Table) -> int:
+    """Characters that the columns which say what a row is need."""
+    return total(take(table, [i for i, c in enumerate(table.columns) if c.is_key]))
+
+
 def total(table: Table) -> int:
     """Characters that the whole table needs."""
     return sum(widths := column_widths(table)) + GAP * (len(widths) - 1) + EDGES

@@ -82,7 +82,7 @@ def _without_method(record: Record) -> Record:
 def listing(runs: Sequence[tuple[Path, Record]]) -> Table:
     """A row per run."""
     named = ("verb", "dataset", "forget", "method", *varied([r for _, r in runs]))
-    columns = [Column("run", form="text"), *(Column(k, form="text") for k in named), Column("seed", form="text")]
+    columns = [Column(k, form="text", is_key=True) for k in ("run", *named, "seed")]
     found = discover([r for _, r in runs])
     quantities = [*brief(found), SECONDS]
     columns += [Column("status", form="text"), *(q.column() for q in quantities)]

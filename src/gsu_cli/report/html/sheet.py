@@ -7,14 +7,22 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from gsu_cli.report.columns import keys_width
 from gsu_cli.report.figures.plotted import number
+from gsu_cli.report.fold import folded
 from gsu_cli.report.table import HOLE, Cell, Table, written
 from gsu_cli.run.signed import signed
+
+KEYS = 90  # characters of the keys: of about 150 on a page of 1280 pixels, so that numbers are seen beside them
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table, per cell its text, the mark of its footnote, and the attributes of its element."""
+    """A table, per cell its text, the mark of its footnote, and the attributes of its element.
+
+    ``also`` holds for the head and for each row the keys behind the first: on a phone they stand in its cell, and their
+    own columns go, so that numbers are seen.
+    """
 
     table: Table
     id: str
@@ -22,11 +30,14 @@ class Sheet:
     rows: Sequence[Sequence[tuple[str, str, Markup, Cell]]]
     notes: list[str]
     more: tuple[str, ...]
+    also: list[str]
 
     @classmethod
     def of(cls, table: Table, name: str) -> Sheet:
         """The sheet of a table; ``name`` is unique within the page."""
+        table = folded(table, lambda narrower: keys_width(narrower) <= KEYS)
         shown = written(table)
+        keys = [i for i, column in enumerate(table.columns) if column.is_key and i]
         numeric = [column.form != "text" for column in table.columns]
         for i, column in enumerate(table.columns):
             if column.form == "text" and table.rows and all(number(row[i].label) is not None for row in table.rows):
@@ -34,12 +45,15 @@ class Sheet:
         rows = []
         for row, texts in zip(table.rows, shown.rows, strict=True):
             line = []
-            for cell, (words, mark), column, is_number in zip(row, texts, table.columns, numeric, strict=True):
-                value = cell.value if column.form != "text" else number(cell.label) if is_number else None
-                line.append((words, mark, _attributes(words, value, column.side, cell.note), cell))
+            for i, (cell, (words, mark), column) in enumerate(zip(row, texts, table.columns, strict=True)):
+                value = cell.value if column.form != "text" else number(cell.label) if numeric[i] else None
+                side = f"{column.side} key" if i in keys else column.side
+                line.append((words, mark, _attributes(words, value, side, cell.note), cell))
             rows.append(line)
-        heads = [(head, column.side) for head, column in zip(shown.heads, table.columns, strict=True)]
-        return cls(table, name, heads, rows, shown.notes, table.footnotes)
+        sides = (f"{column.side} key" if i in keys else column.side for i, column in enumerate(table.columns))
+        also = [", ".join(shown.heads[i] for i in keys)]
+        also += [", ".join(row[i].label for i in keys if row[i].label != HOLE) for row in table.rows]
+        return cls(table, name, [*zip(shown.heads, sides, strict=True)], rows, shown.notes, table.footnotes, also)
 
 
 def _attributes(words: str, value: float | None, side: str, note: str) -> Markup:
