@@ -38,7 +38,7 @@ def test_a_difference_within_its_interval_has_no_side() -> None:
     assert against.value == pytest.approx(0.01)
     assert against.low is not None
     assert against.low < 0
-    assert "as much like training images as in the retrained model, within the interval" in found.sentences[0]
+    assert "not shown to look more or less like training images than in the retrained model" in found.sentences[0]
     assert f"difference 0.010 ({against.low:.3f} to {against.high:.3f})." in found.sentences[0]
 
 
