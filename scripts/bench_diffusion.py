@@ -1,7 +1,7 @@
 """Figures of the diffusion model for `make bench`, each in a process of its own: ``python scripts/bench_diffusion.py``.
 
-The unlearn stage that forgets the ones, training by the recipe of the weights that ship, and 2,000 samples. A whole
-retraining takes most of an hour, so it is reckoned: seconds an image of some hundred steps, times the recipe's images.
+The unlearn stage that forgets the ones, training by the recipe of the weights that ship, and 2,000 samples, in turn. A
+whole retraining takes minutes, so it is reckoned: seconds an image of some steps, times the recipe's images.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
-import subprocess
-import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from bench_turns import Row, alone, in_turn, peak_mb, ratio, single
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.mnist import Mnist
 from gsu_cli.evaluation.samples import generate_samples
@@ -29,11 +28,10 @@ from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn
 
 RECIPE = Recipe(epochs=6, batch_size=64, lr=2e-3, ema=0.998)  # conf/training/ddpm.yaml
-STEPS, WARM = 200, 10  # of training: timed, and before that
+STEPS, WARM = 70, 10  # of training: timed, and before that
 RETAINED = 53_258  # images of MNIST that show no one
 SAMPLES = 2_000
 FIGURES = ("unlearn", "train", "sample")
-Row = tuple[str, float, str, float | None, str]
 
 
 def figure(what: str) -> dict[str, float]:
@@ -53,35 +51,32 @@ def figure(what: str) -> dict[str, float]:
         else:
             generate_samples(model, SAMPLES, 0)
         seconds = time.perf_counter() - started
-    return {"seconds": seconds, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {"seconds": seconds, "mb": peak_mb()}
 
 
-def rows() -> list[Row]:
-    """Name, value, sign, target and origin of each figure."""
-    found = {what: json.loads(subprocess.check_output([sys.executable, __file__, what])) for what in FIGURES}
-    step, train = found["unlearn"], found["train"]
-    reckoned = f"{train['seconds']:.0f} s, reckoned from {STEPS} of its steps"
-    return [
-        (
-            "diffusion model, unlearn stage / retraining",
-            step["seconds"] / train["seconds"],
-            "<=",
-            1 / 100,
-            f"{step['seconds']:.1f} s against {reckoned}",
-        ),
-        (
-            "diffusion model, unlearn stage / training, peak memory",
-            step["mb"] / train["mb"],
-            "<=",
-            1.5,
-            f"{step['mb']:.0f} MB against {train['mb']:.0f} MB",
-        ),
-        ("diffusion model, 2,000 samples, seconds", found["sample"]["seconds"], "<=", 30.0, "DDIM, 25 steps"),
-    ]
+def rows(rounds: int, figures: tuple[str, ...] = FIGURES) -> list[Row]:
+    """The rows of the figures that were measured; the stage is divided by the training of its round."""
+    found = in_turn({what: partial(alone, __file__, what) for what in figures}, rounds)
+
+    def of(what: str, key: str) -> list[float]:
+        return [one[key] for one in found[what]]
+
+    clock = f"{{:.1f}} s against {{:.0f}} s, reckoned from {STEPS} of its steps"
+    stage, made = "diffusion model, unlearn stage", []
+    if "unlearn" in found and "train" in found:
+        over, under = of("unlearn", "seconds"), of("train", "seconds")
+        made.append(ratio(f"{stage} / retraining", over, under, "<=", 1 / 100, clock))
+        over, under = of("unlearn", "mb"), of("train", "mb")
+        made.append(ratio(f"{stage} / training, peak memory", over, under, "<=", 1.5, "{:.0f} MB against {:.0f} MB"))
+    if "sample" in found:
+        words = "diffusion model, 2,000 samples, seconds"
+        made.append(single(words, of("sample", "seconds"), "<=", 30.0, "DDIM, 25 steps"))
+    return made
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", choices=FIGURES, help="one of them, as JSON")
+    parser.add_argument("--rounds", type=int, default=3, help="medians are printed")
     given = parser.parse_args()
-    print(json.dumps(figure(given.what) if given.what else rows()))
+    print(json.dumps(figure(given.what) if given.what else rows(given.rounds)))

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench_turns import Row
 from gsu_cli.data.avatars import Avatars
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.methods.fisher_surgery import FisherSurgery
@@ -28,7 +29,6 @@ from gsu_cli.unlearning.unlearn import unlearn
 
 BUDGET, IMAGES, LATENTS, SEED = 0.01, 4_000, 2, 1
 ATTRIBUTES = ("glasses", "smile", "hat", "beard", "long_hair")
-Row = tuple[str, float, str, float | None, str]
 
 
 def searched(attribute: str, dataset: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def rows(attributes: tuple[str, ...] = ATTRIBUTES) -> list[Row]:
     each = ", ".join(f"{a} {n:.1f}" for a, n in counts.items())
     note = f"{each}; {time.perf_counter() - started:.0f} s"
     name = "Fisher surgery within a budget on avatars, gradients an image"
-    return [(name, sum(counts.values()) / len(counts), "<=", 6.0, note)]
+    return [Row(name, sum(counts.values()) / len(counts), "<=", 6.0, note)]
 
 
 if __name__ == "__main__":

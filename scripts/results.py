@@ -181,6 +181,7 @@ def bench() -> str:
         (
             f["name"],
             f"{f['value']:.3g}",
+            f"{f['low']:.3g} to {f['high']:.3g}" if "low" in f else "-",
             f"{before[f['name']]:.3g}" if f["name"] in before else "-",
             "-" if "None" in f["bound"] else f"{f['bound'].split()[0]} {float(f['bound'].split()[1]):.3g}",
             f["from"],
@@ -188,8 +189,9 @@ def bench() -> str:
         for f in found["figures"]
     ]
     made = f"{found['threads']} threads, torch {found['torch']}, {found['source']}. [Figures](bench.json), "
-    made += "[before](before.json), [growth](scaling.json). How it grows: [Speed](../../speed.md)."
-    table = faces.grid(("figure", "value", "before", "target", "from"), rows)
+    made += "[before](before.json), [growth](scaling.json). How it grows: [Speed](../../speed.md). "
+    made += "A value is the median of its rounds, beside the least and the greatest; `-`: one run."
+    table = faces.grid(("figure", "value", "rounds", "before", "target", "from"), rows)
     return f"# Speed\n\n```bash\nmake bench\n```\n\n{made}\n\n{table}\n{pairs(RESULTS / 'bench' / 'pairs.json')}"
 
 

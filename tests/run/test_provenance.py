@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,15 @@ def test_streams_are_equal_by_name_and_independent_of_each_other() -> None:
     assert torch.equal(first, torch.rand(4, generator=generator(3, "sample")))
     for other in (generator(4, "sample"), generator(3, "train"), generator(3, "sample", 0), generator(3)):
         assert not torch.equal(first, torch.rand(4, generator=other))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="getrusage begins anew elsewhere")
+def test_a_peak_is_that_of_the_process_itself() -> None:
+    """Not of the process that started it, as a table's or a bench's, which may have held far more."""
+    code = "from gsu_cli.run.provenance import peak_memory_mb; print(peak_memory_mb())"
+    starts = (
+        "import subprocess, sys; held = bytearray(b'x') * 200_000_000; "
+        f"print(subprocess.check_output([sys.executable, '-c', {code!r}], text=True))"
+    )
+    found = subprocess.run([sys.executable, "-c", starts], check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert 5 < float(found.split()[0]) < 150
