@@ -71,6 +71,18 @@ def test_what_is_done_to_an_image_is_said(greys: Path, name: str, make: Callable
     assert remarks[0].startswith(said)
 
 
+ABLE = Image.registered_extensions()
+READ = [end for end in ("jfif", "jpe", "avif", "jp2", "tga", "pbm", "pnm") if f".{end}" in ABLE]
+
+
+@pytest.mark.parametrize("ending", [*READ, "JPEG"])
+def test_other_endings_of_images(greys: Path, ending: str) -> None:
+    """Cameras and browsers save them; they were passed over as no images."""
+    Image.new("1" if ending == "pbm" else "RGB" if ending == "avif" else "L", (4, 4)).save(greys / "a" / f"x.{ending}")
+    dataset = Folder(str(greys), "x", channels=1).load()
+    assert (len(dataset.train) + len(dataset.heldout), dataset.remarks) == (17, ())
+
+
 @pytest.mark.parametrize(("mode", "name"), [("RGB", "a/x.png"), ("CMYK", "a/x.jpg (CMYK)")])
 def test_one_coloured_image_does_not_turn_the_others_into_rgb(greys: Path, mode: str, name: str) -> None:
     assert Folder(str(greys), "x").load().remarks == ()

@@ -1,10 +1,12 @@
-"""dataset=folder with metadata.csv or metadata.jsonl beside the images."""
+"""dataset=folder with metadata.csv, metadata.jsonl or metadata.parquet beside the images."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -50,6 +52,28 @@ def test_parts_each_with_their_own_file(tmp_path: Path) -> None:
     assert dataset.heldout.attributes is not None
     assert dataset.heldout.attributes.tolist() == [[True], [False]]
     assert dataset.remarks == ("the metadata have no column label, so all images are of one class",)
+
+
+def test_parquet_is_read_as_the_others_are(tmp_path: Path) -> None:
+    """Hugging Face's imagefolder takes it, too."""
+    paint(tmp_path, ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"])
+    names = ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"]
+    columns = {"hat": [True, False, True, False], "boxes": [[1], [], [2, 3], None]}
+    pq.write_table(pa.table({"file_name": names, **columns}), tmp_path / "metadata.parquet")
+    dataset = Folder(str(tmp_path), "x", heldout_fraction=0.5).load()
+    assert (dataset.class_names, dataset.attribute_names) == ({0: "cat", 1: "dog"}, ("hat",))
+    assert dataset.train.attributes is not None
+    assert sorted(dataset.train.attributes[:, 0].tolist() + dataset.heldout.attributes[:, 0].tolist()) == [  # type: ignore[index]
+        *([False] * 2),
+        *([True] * 2),
+    ]
+    assert all("not used" not in remark for remark in dataset.remarks)
+    pq.write_table(pa.table({"file_name": [*names[:3], None]}), tmp_path / "metadata.parquet")
+    with pytest.raises(DataError, match=r"row 4 of .*metadata.parquet must name an image in column file_name"):
+        Folder(str(tmp_path), "x").load()
+    (tmp_path / "metadata.parquet").write_bytes(b"text")
+    with pytest.raises(DataError, match=r"metadata.parquet must be a whole Parquet file"):
+        Folder(str(tmp_path), "x").load()
 
 
 def test_a_column_split_and_paths_below(tmp_path: Path) -> None:

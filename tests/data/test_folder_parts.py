@@ -97,7 +97,7 @@ def test_what_is_passed_over_is_said(tmp_path: Path) -> None:
         "beside the parts, and not used: extra/ (2 images), 000.png",
         "images beside the class folders are not used (2): train/000.png, train/001.png",
         "images in folders inside a class folder are of its class (1): train/cat/more/000.png",
-        "files that are no images are not used (1): train/cat/notes.txt",
+        "files of other kinds are not used (1): train/cat/notes.txt",
         "hidden files and folders are not used (1): .DS_Store",
     )
 
@@ -115,6 +115,7 @@ def test_links_are_followed_and_end(tmp_path: Path) -> None:
 def test_words_for_parts() -> None:
     assert kind_of("Validation") == "val"
     assert kind_of("trainer") is None
+    assert [kind_of(word) for word in ("eval", "evaluation", "Eval_set")] == ["test"] * 3
 
 
 @pytest.mark.parametrize(("name", "way_out"), [(b"\xe6\x97", "Set PYTHONUTF8=1"), (b"a\x07", "Remove or rename it")])

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from gsu_cli.data.parquet import Parquet
+from gsu_cli.data.parquet_files import rows_in
 from gsu_cli.errors import DataError, UsageError
 
 PIXELS = np.arange(8 * 4 * 4, dtype=np.uint8).reshape(8, 4, 4)
@@ -142,3 +143,5 @@ def test_without_pyarrow(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         DataError, match=r"needs the package pyarrow; found none. Type pip install 'gsu-cli\[parquet\]'"
     ):
         Parquet(str(hub), "x").load()
+    with pytest.raises(DataError, match=r"^metadata.parquet needs the package pyarrow"):
+        rows_in(hub / "metadata.parquet")

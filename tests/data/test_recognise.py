@@ -69,6 +69,18 @@ def test_archives_and_nothing(tmp_path: Path) -> None:
     assert hint(tmp_path, besides="cifar").endswith("cifar-10-python.tar.gz: unpack it first.")
 
 
+@pytest.mark.parametrize(("name", "said"), [("a.npy", "np.savez"), ("b.mat", "np.savez"), ("c.arrow", "to_parquet")])
+def test_what_no_data_set_reads_says_how_one_comes_to(tmp_path: Path, name: str, said: str) -> None:
+    touch(tmp_path, name)
+    with pytest.raises(DataError, match=f"There is .*{name}: .*{said}"):
+        Folder(str(tmp_path), "x").load()
+
+
+def test_metadata_in_parquet_are_of_a_folder_of_images(tmp_path: Path) -> None:
+    touch(tmp_path, "metadata.parquet")
+    assert "dataset=folder reads image files" in hint(tmp_path, besides="npz")
+
+
 def test_mnist_falls_back_and_says_what_it_saw(tmp_path: Path) -> None:
     touch(tmp_path, "mnist.npz")
     assert "mnist.npz: dataset=npz reads" in Mnist(tmp_path, download=False).load().note

@@ -193,8 +193,10 @@ def test_where_nothing_fits_nothing_is_proposed() -> None:
         lambda m: nn.DataParallel(torch.compile(m)),
         lambda m: nn.Sequential(torch.compile(m[0]), m[1]),
         torch.optim.swa_utils.AveragedModel,
+        lambda m: nn.Sequential(nn.ModuleDict({"_checkpoint_wrapped_module": m[0]}), m[1]),
+        lambda m: nn.ModuleDict({"_fsdp_wrapped_module": m}),
     ],
-    ids=["compile", "DataParallel", "both", "one part compiled", "AveragedModel"],
+    ids=["compile", "DataParallel", "both", "one part compiled", "AveragedModel", "recomputed", "FSDP"],
 )
 def test_wrappers_need_no_word(tmp_path: Path, wrapped: Callable[[nn.Module], nn.Module]) -> None:
     one, other, path = net(), net(), tmp_path / "x.pt"

@@ -27,8 +27,8 @@ class Folder:
 
     Parts are folders called train, val (valid, validation, dev) and test; test is held out, else val. Class names are
     the folder names, sorted, and labels count them from 0; folders that are all named by whole numbers ("1", "3", "8")
-    keep these as labels. A ``metadata.csv`` or ``metadata.jsonl`` may hold labels and attributes instead. Training
-    index i is the i-th training file, by class, then by path.
+    keep these as labels. A ``metadata.csv``, ``.jsonl`` or ``.parquet`` may hold labels and attributes instead.
+    Training index i is the i-th training file, by class, then by path.
 
     Args:
         path: the folder.

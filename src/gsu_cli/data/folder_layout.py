@@ -7,13 +7,13 @@ from itertools import groupby
 from pathlib import Path
 
 from gsu_cli.data.image_files import SUFFIXES
-from gsu_cli.data.metadata import NAMES, Row
+from gsu_cli.data.metadata_rows import NAMES, Row
 from gsu_cli.data.part_names import kind_of, some
 from gsu_cli.data.walk import File, Walk
 from gsu_cli.errors import DataError
 
 ENDINGS = tuple(SUFFIXES)
-TABLES = tuple(Path(name).suffix for name in NAMES)
+TABLES = (".csv", ".jsonl")
 SPLIT = "split"  # column of a metadata file that may name the part of each image
 
 
@@ -115,10 +115,10 @@ def by_class(root: Path, part: str, files: list[File], found: Walk) -> dict[str,
 
 
 def passed_over(found: Walk) -> list[str]:
-    """Remarks on files that are no images, and hidden ones."""
+    """Remarks on files that do not end like an image's, and hidden ones."""
     rest = [file for file in found.files if not file.name.endswith(ENDINGS)]  # a few, of many
     other = [file.name for file in rest if not is_image(file) and file.parts[-1] not in NAMES]
-    remarks = [f"files that are no images are not used ({len(other):,}): {some(other, most=5)}"] if other else []
+    remarks = [f"files of other kinds are not used ({len(other):,}): {some(other, most=5)}"] if other else []
     if found.hidden:
         remarks.append(f"hidden files and folders are not used ({len(found.hidden):,}): {some(found.hidden, most=3)}")
     return remarks

@@ -21,7 +21,10 @@ from gsu_cli.data.image_remarks import ALPHA_MODES, GREY_MODES, Decoded, refuse_
 from gsu_cli.data.part_names import some
 from gsu_cli.errors import DataError
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".bmp", ".gif", ".webp", ".avif", ".tif", ".tiff", ".tga"}
+    | {".pbm", ".pgm", ".ppm", ".pnm"}
+)
 
 
 DEEP_MODES = ("I", "F")  # "I", "I;16", "F": more than 8 bits a channel, which conversion would clip to white

@@ -172,6 +172,7 @@ def _read(path: Path) -> tuple[dict[str, _Part], list[str]]:
             f"{path} must hold images and labels, named train_images and train_labels or x_train and y_train",
             found=some([*(key for part in parts.values() for key in (part.images, part.labels) if key), *other])
             or "nothing",
+            way_out="Save them so: np.savez(path, images=x, labels=y)",
         )
     if WHOLE in whole and len(whole) > 1:
         raise DataError(f"{path} must be divided into parts or not", found=some(p.images for p in whole.values()))

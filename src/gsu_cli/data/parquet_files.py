@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -176,6 +176,15 @@ def open_table(files: Sequence[Path], image: str | None) -> Table:
     return Table(tuple(files), tuple(n for _, n in heads), chosen, others, _class_names(first))
 
 
+def rows_in(file: Path) -> Iterator[tuple[int, dict[str, object]]]:
+    """Number, counted from 1, and columns of each row of a file that holds no images.
+
+    Raises:
+        DataError: pyarrow is missing, or the file is damaged.
+    """
+    return enumerate(_read(file, None, what=file.name).to_pylist(), start=1)
+
+
 def _holds_bytes(kind: Any) -> bool:
     """Bytes, or Hugging Face's pair of bytes and path."""
     if str(kind) in ("binary", "large_binary", "binary_view"):
@@ -191,13 +200,13 @@ def _class_names(schema: Any) -> dict[str, tuple[str, ...]]:
         return {}
 
 
-def _arrow() -> Any:
+def _arrow(what: str = "dataset=parquet") -> Any:
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         raise DataError(
-            "dataset=parquet needs the package pyarrow", found="none", way_out="Type pip install 'gsu-cli[parquet]'"
+            f"{what} needs the package pyarrow", found="none", way_out="Type pip install 'gsu-cli[parquet]'"
         ) from None
     return pyarrow
 
@@ -211,8 +220,8 @@ def _head(file: Path) -> tuple[Any, int]:
         raise _damaged(file, error) from None
 
 
-def _read(file: Path, columns: list[str]) -> Any:
-    arrow = _arrow()
+def _read(file: Path, columns: list[str] | None, what: str = "dataset=parquet") -> Any:
+    arrow = _arrow(what)
     try:
         with arrow.parquet.ParquetFile(file) as opened:
             return opened.read(columns=columns)

@@ -13,7 +13,7 @@ from gsu_cli.data.labels import as_list
 from gsu_cli.errors import DataError, UsageError, did_you_mean
 
 _WORDS = re.compile(
-    r"(?:(?P<train>train|training)|(?P<val>val|valid|validation|dev)|(?P<test>test|testing))"
+    r"(?:(?P<train>train|training)|(?P<val>val|valid|validation|dev)|(?P<test>test|testing|eval|evaluation))"
     r"(?:[_-]?(?:set|data|images|imgs|split))?",
     re.IGNORECASE,
 )
@@ -22,8 +22,8 @@ _WORDS = re.compile(
 def kind_of(word: str) -> str | None:
     """``train``, ``val`` or ``test`` where ``word`` names such a part, else None.
 
-    >>> [kind_of(word) for word in ("Training", "valid", "dev", "test_set", "trains", "tests")]
-    ['train', 'val', 'val', 'test', None, None]
+    >>> [kind_of(word) for word in ("Training", "valid", "dev", "test_set", "evaluation", "tests")]
+    ['train', 'val', 'val', 'test', 'test', None]
     """
     match = _WORDS.fullmatch(word)
     return match.lastgroup if match else None

@@ -10,9 +10,15 @@ from gsu_cli.data.celeba_files import ATTRIBUTES as CELEBA
 from gsu_cli.data.cifar_names import is_cifar
 from gsu_cli.data.idx_format import NAME as IDX
 from gsu_cli.data.image_files import SUFFIXES
-from gsu_cli.data.metadata import NAMES as METADATA
+from gsu_cli.data.metadata_rows import NAMES as METADATA
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
+ARRAYS = "put its images and labels into an .npz, np.savez(path, images=x, labels=y), which dataset=npz reads"
+MADE = {
+    **dict.fromkeys((".npy", ".mat", ".h5", ".hdf5"), ARRAYS),
+    ".arrow": "save it with to_parquet() of datasets.load_from_disk(folder)[part], which dataset=parquet reads",
+}
+"""Endings of what no data set reads, and how it becomes what one does."""
 MOST = 2000  # files that are looked at; a hint must not take long
 KINDS = {
     "npz": "NumPy arrays in an .npz file",
@@ -45,15 +51,15 @@ def hint(path: Path, *, besides: str, named: str = "") -> str:
             return f"There is {seen[kind]}: dataset={kind} reads {what}."
     if "archive" in seen:
         return f"There is {seen['archive']}: unpack it first."
-    return ""
+    return next((f"There is {seen[ending]}: {how}." for ending, how in MADE.items() if ending in seen), "")
 
 
 def kind_of(file: Path) -> str | None:
-    """The choice of `dataset=` that reads a file of this name, or "archive", or None."""
+    """The choice of `dataset=` that reads a file of this name, "archive", a key of `MADE`, or None."""
     name = file.name.lower()
     if name.endswith(".npz"):
         return "npz"
-    if name.endswith(".parquet"):
+    if name.endswith(".parquet") and name not in METADATA:
         return "parquet"
     if is_cifar(file):
         return "cifar"
@@ -63,7 +69,7 @@ def kind_of(file: Path) -> str | None:
         return "celeba"
     if file.suffix.lower() in SUFFIXES or file.name in METADATA:
         return "folder"
-    return "archive" if name.endswith(ARCHIVES) else None
+    return "archive" if name.endswith(ARCHIVES) else next((ending for ending in MADE if name.endswith(ending)), None)
 
 
 def _files(path: Path, named: str) -> Iterator[Path]:

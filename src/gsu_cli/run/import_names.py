@@ -16,7 +16,8 @@ from gsu_cli.errors import CheckpointError
 Rename = Mapping[str, str | None]
 
 
-WRAPPERS = ("_orig_mod", "module")  # torch.compile; DataParallel, DistributedDataParallel and averaged models
+WRAPPERS = ("_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+"""Of torch.compile; DataParallel, DistributedDataParallel and averaged models; FSDP; recomputed activations."""
 
 
 UPDATES = "n_averaged"  # AveragedModel counts its updates there

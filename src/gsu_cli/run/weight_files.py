@@ -84,6 +84,12 @@ def _the_one_in(folder: Path, key: str) -> Path:
             found=f"{', '.join(p.name for p in found[:4])} in {folder}",
             way_out=f"Name the file: {key}={found[0]}",
         )
+    if any(folder.glob("*.distcp")):
+        raise CheckpointError(
+            f"`{key}` must be a file, or a folder with the weights of one model",
+            found=f"{folder}, which many processes wrote",
+            way_out=f"Type python -m torch.distributed.checkpoint.format_utils dcp_to_torch {folder} weights.pt",
+        )
     inside = [p for p in sorted(folder.iterdir()) if p.is_dir() and len(_seen(p)) == 1]
     raise CheckpointError(
         f"`{key}` must be a file, or a folder with the weights of one model",
