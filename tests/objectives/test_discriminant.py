@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from torch.nn.functional import adaptive_avg_pool2d
 
 import tiny_world
 from gsu_cli.data.base import Images
-from gsu_cli.objectives.discriminant import Discriminant, fit_discriminant, small
+from gsu_cli.objectives.discriminant import SIDE, Discriminant, fit_discriminant, small
 
 
 def fitted(seed: int = 0) -> Discriminant:
@@ -27,6 +29,21 @@ def test_brightness_and_contrast_change_nothing_that_it_sees() -> None:
     assert torch.equal(found.shows(x), found.shows(0.3 + 0.6 * x))
     assert torch.allclose(small(x).mean(1), torch.zeros(len(x)), atol=1e-6)
     assert bool(small(torch.full((1, 1, 8, 8), 0.5)).eq(0).all()), "an even image is no division by zero"
+
+
+@pytest.mark.parametrize("shape", [(1, 2 * SIDE, 2 * SIDE), (3, 2 * SIDE, 2 * SIDE), (3, 20, 2 * SIDE), (1, 5, 4)])
+def test_small_is_pooling_less_the_mean_over_the_deviation(shape: tuple[int, int, int]) -> None:
+    x = torch.rand(9, *shape, generator=torch.Generator().manual_seed(0))
+    looks = adaptive_avg_pool2d(x, (min(SIDE, shape[1]), min(SIDE, shape[2]))).flatten(1)
+    mean, deviation = looks.mean(1, keepdim=True), looks.std(1, keepdim=True)
+    assert torch.allclose(small(x), (looks - mean) / (deviation + 0.01), atol=2e-6)
+
+
+def test_scores_are_those_of_the_features_and_a_constant() -> None:
+    x, eye = tiny_world.dataset().heldout.floats()[:50], fitted()
+    points = (small(x) - eye.mean) @ eye.axes
+    phi = torch.cat([(points @ eye.frequencies + eye.phases).cos(), torch.ones(len(x), 1)], 1)
+    assert torch.allclose(eye.scores(x), phi @ eye.weights, atol=1e-5)
 
 
 def test_a_small_part_weighs_as_much_as_a_large_one() -> None:

@@ -15,7 +15,7 @@ import tiny_world
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.models.model import decode
-from gsu_cli.objectives.expected import BEYOND, expected, retained_there
+from gsu_cli.objectives.expected import BEYOND, _log_odds, expected, retained_there
 from gsu_cli.objectives.posteriors import posterior, posterior_latents
 from gsu_cli.objectives.redirect import Redirect
 from gsu_cli.objectives.targets import redirection
@@ -133,3 +133,11 @@ def test_it_counts_what_passed_the_model(parts: tuple[Images, Images]) -> None:
     goal = expected(tiny_world.trained(), forget, retain, log_odds=0.0, seed=0)
     assert goal.made(len(retain)) == 2 * 40  # decoded at their latents, and the targets encoded
     assert replace(goal, kind="nearest").made(len(retain)) == 90 + 40
+
+
+def test_faint_images_are_left_out_of_the_odds_without_a_last_bit() -> None:
+    """Their exponentials would be subnormal numbers, which take many times as long and change no sum."""
+    g = torch.Generator().manual_seed(0)
+    kept, gone = (-300 * torch.rand(40, n, generator=g) for n in (900, 300))
+    kept[0], gone[:, 3] = kept[0] - 500, -math.inf
+    assert torch.equal(_log_odds(kept, gone, 0.7), gone.logsumexp(1) - kept.logsumexp(1) + 0.7)

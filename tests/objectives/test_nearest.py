@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gsu_cli.objectives.nearest import COLUMNS, PART, Nearest, among_themselves, distinct, nearest
+from gsu_cli.objectives.nearest import COLUMNS, PARTS, Nearest, among_themselves, distinct, nearest
 
 
 def test_of_equal_points_the_first_stays_and_all_others_in_their_order():
@@ -21,7 +21,8 @@ def test_of_equal_points_the_first_stays_and_all_others_in_their_order():
 
 
 @pytest.mark.parametrize(
-    ("n", "others", "d", "apart"), [(3_000, 400, 6, 0.5), (PART, 9, 2, 0.0), (60, 8, 1_500, 0.5), (5, 9, 2, 9.0)]
+    ("n", "others", "d", "apart"),
+    [(3_000, 400, 6, 0.5), (PARTS[1], 9, 2, 0.0), (PARTS[0], 9, 2, 0.0), (60, 8, 1_500, 0.5), (5, 9, 2, 9.0)],
 )
 def test_neighbours_of_the_own_kind_are_those_that_a_full_search_finds(n: int, others: int, d: int, apart: float):
     g = torch.Generator().manual_seed(n)

@@ -15,6 +15,7 @@ BETAS = (0.9, 0.99)
 PAIRS: dict[str, tuple[Callable[[list[Tensor]], Any], Callable[[list[Tensor]], Any]]] = {
     "adam": (lambda w: Adam(w, 3e-3), lambda w: torch.optim.Adam(w, lr=3e-3)),
     "betas": (lambda w: Adam(w, 0.1, BETAS), lambda w: torch.optim.Adam(w, lr=0.1, betas=BETAS)),
+    "fused": (lambda w: Adam(w, 0.1, BETAS, fused=True), lambda w: torch.optim.Adam(w, 0.1, BETAS, fused=True)),
     "adamw": (lambda w: Adam(w, 1e-2), lambda w: torch.optim.AdamW(w, lr=1e-2, weight_decay=0.0)),
     "sgd": (lambda w: Sgd(w, 3e-3), lambda w: torch.optim.SGD(w, lr=3e-3)),
 }

@@ -56,26 +56,39 @@ class Discriminant:
     @torch.no_grad()
     def scores(self, x: Tensor) -> Tensor:
         """Above 0 where images in [0, 1], ``(n, c, h, w)``, show what is to be forgotten, ``(n,)``."""
-        return torch.cat([self._features(small(part)) @ self.weights for part in x.split(CHUNK)])
+        parts = (self._cosines(small(part)) for part in x.split(CHUNK))
+        return torch.cat([part @ self.weights[:-1] + self.weights[-1] for part in parts])
 
     def shows(self, x: Tensor) -> Tensor:
         """Which images show it, ``(n,)`` bool."""
         return self.scores(x) > 0
 
-    def _features(self, looks: Tensor) -> Tensor:
-        return features((looks - self.mean) @ self.axes, self.frequencies, self.phases)
+    def _cosines(self, looks: Tensor) -> Tensor:
+        return cosines((looks - self.mean) @ self.axes, self.frequencies, self.phases)
 
 
 def small(x: Tensor) -> Tensor:
     """Images ``(n, c, h, w)`` small, each with mean 0 and variance 1: ``(n, d)``."""
-    looks = adaptive_avg_pool2d(x, (min(SIDE, x.shape[2]), min(SIDE, x.shape[3]))).flatten(1)
+    looks = (_halved if x.shape[2:] == (2 * SIDE, 2 * SIDE) else _shrunk)(x).flatten(1)
     looks = looks - looks.mean(1, keepdim=True)
-    return looks / (looks.std(1, keepdim=True) + 0.01)
+    deviation = torch.linalg.vector_norm(looks, dim=1, keepdim=True) / (looks.shape[1] - 1) ** 0.5
+    return looks.div_(deviation + 0.01)
 
 
-def features(points: Tensor, frequencies: Tensor, phases: Tensor) -> Tensor:
-    """Random cosine features of ``(n, k)`` and a constant: ``(n, m + 1)``."""
-    return torch.cat([(points @ frequencies + phases).cos(), points.new_ones(len(points), 1)], 1)
+def _shrunk(x: Tensor) -> Tensor:
+    return adaptive_avg_pool2d(x, (min(SIDE, x.shape[2]), min(SIDE, x.shape[3])))
+
+
+def _halved(x: Tensor) -> Tensor:
+    """The same of twice as many pixels each way, to the last bit, in a seventh of the time."""
+    above, below = x[..., 0::2, :], x[..., 1::2, :]
+    first, second = (row[..., 0::2] for row in (above, below))
+    return (first + above[..., 1::2]).add_(second).add_(below[..., 1::2]).mul_(0.25)
+
+
+def cosines(points: Tensor, frequencies: Tensor, phases: Tensor) -> Tensor:
+    """Random cosine features of ``(n, k)``: ``(n, m)``."""
+    return (points @ frequencies).add_(phases).cos_()
 
 
 @torch.no_grad()
@@ -101,7 +114,7 @@ def fit_discriminant(forget: Images, retain: Images, chance: torch.Generator) ->
     distance = (shuffled[:half] - shuffled[half : 2 * half]).norm(dim=1).median() if half else points.new_ones(())
     frequencies = torch.randn(k, FEATURES, generator=chance).to(points.device) / (WIDTH * distance + 1e-6)
     phases = 2 * torch.pi * torch.rand(FEATURES, generator=chance).to(points.device)
-    phi = features(points, frequencies, phases)
+    phi = torch.cat([cosines(points, frequencies, phases), points.new_ones(len(points), 1)], 1)
     gram = (phi * weight[:, None]).T @ phi + RIDGE * len(phi) * torch.eye(phi.shape[1], device=phi.device)
     found = torch.linalg.solve(gram, (phi * (weight * signs)[:, None]).sum(0))
     fitted = Discriminant(mean, axes, frequencies, phases, found, (None, None), len(phi))

@@ -35,6 +35,7 @@ BEYOND = 1.5  # ``c``
 ASKED = 300  # forgotten latents that tell how many retained images are there
 POINT = 1e-6  # standard deviation of a posterior that is a point
 PART = 2_000  # images at a time, of which a mean is taken
+FAINT = 80.0  # nats below the likeliest: too little for the last bit of a sum, and not yet a slow subnormal number
 
 Posterior = tuple[Tensor, Tensor]
 """Means and standard deviations, each ``(n, z)``."""
@@ -127,7 +128,8 @@ def _density(z: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
 
 def _log_odds(kept: Tensor, gone: Tensor, log_odds: float) -> Tensor:
     """Of forgotten against retained images at each latent, ``(n,)``."""
-    return gone.logsumexp(1) - kept.logsumexp(1) + log_odds
+    g, k = (part.clamp_min(part.amax(1, keepdim=True) - FAINT).logsumexp(1) for part in (gone, kept))
+    return g - k + log_odds
 
 
 def _mean(log_p: Tensor, images: Images) -> Tensor:

@@ -9,7 +9,7 @@ from gsu_cli.surgery.devices import share_of, wide
 from gsu_cli.surgery.ranks import joined
 
 COLUMNS = 1024  # of a pool that are float64 at a time: all of them would double the memory of large images
-ROWS, PART = 256, 2_048  # points at a time; of a pool, what most of its points need to see
+ROWS, PARTS = 256, (256, 2_048)  # points at a time; of a pool, what most of its points need to see, and nearly all
 
 UNIT = 2.0**-24  # rounding of float32
 
@@ -44,7 +44,7 @@ def among_themselves(points: Tensor, others: Tensor, k: int) -> Tensor:
     to_others, to_points = (Distances(pool) for pool in (others, points))
     limit = joined(points.split(ROWS), lambda part: to_others(part).amin(1, keepdim=True))
     nearer = torch.zeros(len(points), device=limit.device)
-    for part in (slice(0, PART), slice(PART, None)):
+    for part in map(slice, (0, *PARTS), (*PARTS, None)):
         rest = (nearer < k).nonzero()[:, 0]
 
         def count(rows: Tensor, part: slice = part) -> Tensor:

@@ -180,7 +180,7 @@ def unlike(scores: Tensor) -> Tensor:
 def _alike(images: Tensor, generated: Tensor, index: Tensor) -> Tensor:
     """Of the candidates ``index`` ``(n, k)`` into ``generated``, the one nearest in pixels to each image, ``(n,)``."""
     # column by column: n x k images at once would be the largest tensor of the whole method
-    distances = torch.stack([(images - generated[column]).square().flatten(1).sum(1) for column in index.T], 1)
+    distances = torch.stack([generated[column].sub_(images).square_().flatten(1).sum(1) for column in index.T], 1)
     return index.gather(1, distances.argmin(1, keepdim=True))[:, 0]
 
 

@@ -126,7 +126,7 @@ def follow(model: Any, original: Any, retain: Images, forget: Images, weight: fl
     """
     names, chance = _encoder(model), generator(seed)
     weights, at_first = ([dict(m.named_parameters())[k] for k in names] for m in (model, original))
-    optimiser = Adam(weights, LR, BETAS)
+    optimiser = Adam(weights, LR, BETAS, fused=True)
 
     def batch() -> tuple[Tensor, Tensor, int]:
         """Pixels, labels and the seed of the noise."""
