@@ -12,7 +12,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
-from gsu_cli.evaluation.intervals import quantile95
+from gsu_cli.evaluation.intervals import half_width_by_image, quantile95
 from gsu_cli.run.seeds import derive
 
 DRAWS = 4_000  # of noise in all, at least: few images are looked at several times
@@ -59,7 +59,12 @@ class HeldoutPart:
 
 
 def change_from_original(
-    losses: torch.Tensor, subject: EvaluatedModel, cache: dict[str, Any], name: str, unit: str
+    losses: torch.Tensor,
+    subject: EvaluatedModel,
+    cache: dict[str, Any],
+    name: str,
+    unit: str,
+    images: torch.Tensor | None = None,
 ) -> tuple[float, float] | None:
     """Interval of the change from the original's losses, which ``cache`` keeps under ``name``; None where it has none.
 
@@ -69,12 +74,15 @@ def change_from_original(
         cache: of the context.
         name: of the quantity.
         unit: of the losses.
+        images: of each loss the place of its image, where several are of one.
     """
     original = cache.setdefault(name, losses if subject.name == "original" else None)
-    return None if original is None or subject.name == "original" else paired_change(original, losses, unit)
+    return None if original is None or subject.name == "original" else paired_change(original, losses, unit, images)
 
 
-def paired_change(before: torch.Tensor, after: torch.Tensor, unit: str = "") -> tuple[float, float] | None:
+def paired_change(
+    before: torch.Tensor, after: torch.Tensor, unit: str = "", images: torch.Tensor | None = None
+) -> tuple[float, float] | None:
     """95 % interval of ``mean(after) / mean(before) - 1``, image by image (the delta method for a ratio of means).
 
     Nats whose mean is nearer to zero than they spread change by a difference, not by a ratio (see the reports): there
@@ -83,6 +91,7 @@ def paired_change(before: torch.Tensor, after: torch.Tensor, unit: str = "") -> 
     Args:
         before, after: ``(n,)``, of the same images in the same order.
         unit: of both.
+        images: of each the place of its image, where several are of one.
 
     Returns:
         The interval; None of fewer than two images, or around a mean of zero.
@@ -92,10 +101,12 @@ def paired_change(before: torch.Tensor, after: torch.Tensor, unit: str = "") -> 
     [0.1, 0.1]
     """
     n, base = len(before), before.mean().item()
-    if n < 2 or base == 0:
+    if n < 2 or base == 0 or (images is not None and len(images.unique()) < 2):
         return None
     near_zero = "nats" in unit and abs(base) < before.std().item()
     ratio = 1.0 if near_zero else after.mean().item() / base
-    half = quantile95(n) * (after - ratio * before).std().item() / n**0.5 / abs(base)
+    rest = after - ratio * before
+    half = quantile95(n) * rest.std().item() / n**0.5 if images is None else half_width_by_image(rest, images)
+    half /= abs(base)
     change = (after.mean().item() - base) / abs(base)
     return change - half, change + half

@@ -60,15 +60,36 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return max(0.0, centre - half) if successes else 0.0, min(1.0, centre + half) if successes < n else 1.0
 
 
-def normal(values: Tensor, least: float = -math.inf, most: float = math.inf) -> tuple[float, float] | tuple[None, None]:
+def half_width_by_image(values: Tensor, images: Tensor) -> float:
+    """Half the 95 % interval of a mean where several values are of one image, of two images or more.
+
+    Args:
+        values: ``(n,)`` float64.
+        images: of each the place of its image, ``(n,)`` int64; places without a value count for nothing.
+
+    Source: Liang and Zeger 1986, the variance that holds whatever values of one cluster have in common.
+    """
+    import torch  # here: the rest of this file needs none
+
+    parts = torch.zeros(int(images.max()) + 1, dtype=torch.float64).index_add_(0, images, values - values.mean())
+    n = len(images.unique())
+    return quantile95(n) * float((parts.square().sum() * n / (n - 1)).sqrt()) / len(values)
+
+
+def normal(
+    values: Tensor, least: float = -math.inf, most: float = math.inf, images: Tensor | None = None
+) -> tuple[float, float] | tuple[None, None]:
     """95 % interval of the mean of ``values``, ``(n,)`` float64, within the bounds; no ends of fewer than two.
+
+    ``images``: of each value the place of its image, ``(n,)``, where several are of one.
 
     >>> import torch
     >>> [round(x, 2) for x in normal(torch.tensor([1.0, 2.0, 3.0, 4.0]).double(), most=3.0)]
     [0.45, 3.0]
     """
     n = len(values)
-    if n < 2:
+    if n < 2 or (images is not None and len(images.unique()) < 2):
         return None, None
-    mean, half = values.mean().item(), quantile95(n) * values.std().item() / n**0.5
+    mean = values.mean().item()
+    half = quantile95(n) * values.std().item() / n**0.5 if images is None else half_width_by_image(values, images)
     return max(least, mean - half), min(most, mean + half)

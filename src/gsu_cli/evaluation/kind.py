@@ -71,6 +71,7 @@ class Kind:
         judge: Judge | str | None = None,
         least: float = -math.inf,
         change: tuple[float, float] | None = None,
+        images: Tensor | None = None,
     ) -> Measurement:
         """The mean of ``values``, ``(n,)`` float64, with its normal interval; of one value without.
 
@@ -80,8 +81,9 @@ class Kind:
             judge: who decided, or in whose features.
             least: below which no mean can lie.
             change: interval of the change from the original, where images were paired.
+            images: of each value the place of its image, where several are of one.
         """
-        low, high = normal(values, least)
+        low, high = normal(values, least, images=images)
         return self.of(subject, values.mean().item(), low, high, len(values), judge=judge, change=change)
 
     def share(self, subject: EvaluatedModel, judge: Judge, hits: Tensor, detail: str = "") -> Measurement:

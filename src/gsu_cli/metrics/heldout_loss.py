@@ -70,22 +70,30 @@ class HeldoutLoss:
         rows = [kind.mean(subject, losses.mean(0), change=change)]
         if isinstance(subject.model, HasNoiseLevels):
             times = torch.stack([times_of(subject.model, images, s) for s in seeds])
-            rows += self._bands(losses.flatten(), times.flatten() / subject.model.train_steps, subject, context.cache)
+            rows += self._bands(losses, times / subject.model.train_steps, subject, context.cache)
         return rows
 
     def _bands(
         self, losses: Tensor, share: Tensor, subject: EvaluatedModel, cache: dict[str, Any]
     ) -> list[Measurement]:
-        """The mean loss in each band of ``t / T``; each evaluation belongs to one."""
+        """The mean loss in each band of ``t / T``; each look belongs to one, and several at one image are one image.
+
+        Args:
+            losses, share: ``(looks, n)``, of each look at each image.
+            subject: whose losses.
+            cache: of the context.
+        """
         rows = []
         for band in range(BANDS):
             low, high = band / BANDS, (band + 1) / BANDS
-            found = losses[(share >= low) & (share < high)]
+            within = (share >= low) & (share < high)
+            found, of = losses[within], within.nonzero()[:, 1]
             if len(found):
                 name = f"loss_at_noise_{self.part.part}_{low:.1f}_{high:.1f}"
                 kind = Kind(name, name.replace("_", " "), "cost", loss_unit(subject.model), place="record")
-                change = change_from_original(found, subject, cache, name, kind.unit)
-                rows.append(kind.mean(subject, found, change=change))
+                several = of if len(losses) > 1 else None
+                change = change_from_original(found, subject, cache, name, kind.unit, several)
+                rows.append(kind.mean(subject, found, change=change, images=several))
         return rows
 
 

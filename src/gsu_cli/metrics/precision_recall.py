@@ -22,8 +22,9 @@ RECALL = Kind("recall", "recall", "quality", "share", "higher")
 class PrecisionRecall:
     """Shares of generated images among real retain ones, and of real ones among generated, with Wilson's interval.
 
-    Both depend on the number of images: compare figures of equal ``n`` only. Forgetting lowers no precision by itself,
-    since the real images are those that stay; it costs recall where variety goes.
+    The interval takes the images that are looked among as given. Where they vary, too, it holds the truth in 70 to 96 %
+    of simulations. Both depend on the number of images: compare figures of equal ``n`` only. Forgetting lowers no
+    precision by itself, since the real images are those that stay; it costs recall where variety goes.
 
     Args:
         features: "judge" (the first with features) or "inception" (slow on a CPU).
