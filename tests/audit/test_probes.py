@@ -223,3 +223,6 @@ def test_how_far_each_percentile_lies_from_its_mean_over_the_retrained_models() 
     assert value(twice, name, "original").value == pytest.approx(whole / 2)  # type: ignore[operator]
     assert value(twice, name).value == pytest.approx(whole / 2)  # type: ignore[operator]
     assert "points from retraining" in twice.sentences[-1]
+    assert not [m for m in found.measurements if (m.name, m.subject) == (name, "retrained")]
+    assert value(twice, name, "retrained").value == pytest.approx(whole), "each of the two from the other"
+    assert f"before; a retrained model is {whole:.1f} from the others." in twice.sentences[-1]

@@ -68,14 +68,19 @@ class Percentile:
         )  # fmt: skip
 
     def _distances(self, case: Case) -> list[Measurement]:
-        """How far each image's percentile lies from its mean over all retrained models: 0 is as never trained on."""
+        """How far each image's percentile lies from its mean over all retrained models.
+
+        That of a retrained model is not 0: where there are references, the floor is what each lies from the others.
+        """
 
         def ranks(a: Audited) -> Tensor:
             return 100 * placements(case.losses(a, "forgotten"), case.losses(a, "unseen"))
 
-        goal = torch.stack([ranks(a) for a in (case.models[RETRAINED], *case.references)]).mean(0)
-        before_and_after = (case.models[ORIGINAL], case.models[UNLEARNED])
-        return [mean(FROM_RETRAINED, a, (ranks(a) - goal).abs(), "%", least=0.0, most=100.0) for a in before_and_after]
+        every = torch.stack([ranks(a) for a in (case.models[RETRAINED], *case.references)])
+        apart = {case.models[m]: (ranks(case.models[m]) - every.mean(0)).abs() for m in (ORIGINAL, UNLEARNED)}
+        if (n := len(every)) > 1:  # a value less the mean of the others is n / (n - 1) times that less the mean of all
+            apart[case.models[RETRAINED]] = (every - every.mean(0)).abs().mean(0) * n / (n - 1)
+        return [mean(FROM_RETRAINED, a, values, "%", least=0.0, most=100.0) for a, values in apart.items()]
 
 
 def _apart(found: list[Measurement]) -> list[str]:
@@ -84,7 +89,8 @@ def _apart(found: list[Measurement]) -> list[str]:
         return []
     after, before = rows[UNLEARNED], rows[ORIGINAL]
     points = f"{after.value:.1f}{ends(after, '.1f')} points"
-    return [f"Image by image that is {points} from retraining, {before.value:.1f} before."]
+    floor = "" if RETRAINED not in rows else f"; a retrained model is {rows[RETRAINED].value:.1f} from the others"
+    return [f"Image by image that is {points} from retraining, {before.value:.1f} before{floor}."]
 
 
 def _said(means: dict[str, float], found: list[Measurement], n: int, unseen: str) -> list[str]:
