@@ -75,6 +75,8 @@ def test_columns_are_chosen_by_name_or_stem_in_the_order_asked_for(table):
     assert columns.chosen([table, other], ["runs"]) == [columns.take(table, [0, len(table.columns) - 2])]
     with pytest.raises(UsageError, match=r"`columns` must hold all, or names among .*found run. Did you mean 'runs'"):
         columns.chosen([table], ["run"])
+    with pytest.raises(UsageError, match="Did you mean 'feature_ratio'"):
+        columns.chosen([table], ["feture_ratio"])
 
 
 def test_names_and_heads_are_distinct_whatever_was_measured():

@@ -1,4 +1,4 @@
-"""``gsu.log`` of a run: a file that a full disk does not turn into a traceback on the terminal."""
+"""``gsu.log`` of a run: a file that a full disk, or a folder that is gone, does not turn into a traceback."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ import sys
 
 class LogFile(logging.FileHandler):
     """What cannot be written to it is passed over: the record and the line's own sentence say what happened."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)
+        except (
+            OSError
+        ):  # at the first line: torch logs one at exit, when a line that made nothing has no folder any more
+            self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # the name that logging calls
         if not isinstance(sys.exc_info()[1], OSError):

@@ -49,9 +49,9 @@ def chosen(tables: Sequence[Table], asked: Sequence[str]) -> list[Table]:
 
 
 def _of_head(name: str, tables: Sequence[Table]) -> str:
-    """For what is a head and no name: "retain loss" stands above ``heldout_loss_retain``."""
+    """For what is a head and no name: "retain loss" stands above ``heldout_loss_retain``; of all judges, if of some."""
     columns = {c.title(): c.name for table in tables for c in table.columns if not c.is_key}
-    heads = {_word(head.partition("(")[0]): own for head, own in columns.items()}
+    heads = {_word(head.partition("(")[0]): own.partition(".")[0] for head, own in columns.items()}
     near = next((head for head in heads if f"{head!r}?" in did_you_mean(_word(name), heads)), None)
     return f"Did you mean {heads[near]!r}? " if near else ""
 

@@ -16,6 +16,7 @@ from gsu_cli.report.headline import headline
 from gsu_cli.report.marks import beside, mark
 from gsu_cli.report.quantities import Quantity, brief, discover
 from gsu_cli.report.runs import find_runs
+from gsu_cli.report.sweep_width import fitting
 from gsu_cli.report.table import number
 from gsu_cli.run.record import Record
 
@@ -67,15 +68,19 @@ def print_sweep(folder: Path) -> int:
     names = varied if len(set(varied)) == len(runs) else [str(path.relative_to(folder)) for path, _ in runs]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     shown = brief(discover(record for _, record in runs))
-    for i, head in enumerate(("cell", "status", *(q.title for q in shown), "seconds")):
-        least = min(max(map(len, names), default=0), 30) if i == 0 else None  # else the numbers squeeze it
-        table.add_column(head, justify="left" if i < 2 else "right", overflow="fold", min_width=least)
-    for _, (_, record), name in sorted(zip(map(in_order, names), runs, names, strict=True), key=lambda row: row[0]):
-        colour = {"done": "green", "n/a": "yellow"}.get(record.status, "red")
-        table.add_row(Text(name), Text(record.status, style=colour), *cells(record, shown))
     console = Lines(highlight=False, width=line_length())
+    heads = ("cell", "status", *(q.title for q in shown), "seconds")
+    lines = [(name, record.status, *cells(record, shown)) for name, (_, record) in zip(names, runs, strict=True)]
+    widths, left_out = fitting(heads, lines, console.width)
+    for i, width in widths.items():
+        table.add_column(heads[i], justify="left" if i < 2 else "right", overflow="fold", width=width)
+    for line in sorted(lines, key=lambda line: in_order(line[0])):
+        colour = {"done": "green", "n/a": "yellow"}.get(line[1], "red")
+        table.add_row(Text(line[0]), Text(line[1], style=colour), *(line[i] for i in widths if i > 1))
     console.print(Text(f"sweep in {folder}", style="italic"), soft_wrap=True)  # a title would break at a narrow table
     console.print(table)
+    if left_out:
+        console.print(f"not shown: {', '.join(left_out)}; a wider terminal shows them", style="dim")
     for name, (_, record) in zip(names, runs, strict=True):
         if record.error:
             console.print(Text(f"{name}: {record.error}", style="red"))

@@ -1,0 +1,38 @@
+"""The closing table of a sweep on a narrow terminal: whole columns, and what is left out is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gsu_cli.report.sweep import print_sweep
+from made_runs import costly, lay_out
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 120, 200])
+def test_nothing_is_cut_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    runs = {f"{lr}": costly(lr, 0.1 - lr, lr=lr) for lr in (0.001, 0.01)}
+    for lr, record in zip((0.001, 0.01), runs.values(), strict=True):
+        record.command = ["gsu", "unlearn", f"method.an_option_with_a_name={lr}"]
+        record.seconds = {"unlearn": 12.3}
+    folder = lay_out(tmp_path, runs)
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert print_sweep(folder) == 0
+    whole = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert print_sweep(folder) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert max(map(len, lines)) <= width
+    left_out = next((line for line in lines if line.startswith("not shown: ")), "")
+    rows = [line.split() for line in lines if line.startswith(" method.an_option")]
+    full = [line.split() for line in whole.splitlines() if line.startswith(" method.an_option")]
+    assert len(rows) == len(full) == 2
+    for row, every in zip(rows, full, strict=True):
+        numbers = [word for word in row if word[-1] in "%0123456789" and "=" not in word]
+        assert numbers == [word for word in every if word[-1] in "%0123456789" and "=" not in word][: len(numbers)]
+        assert numbers, "one number at least"
+        assert bool(left_out) == (numbers[-1] != "12.3")
+    assert ("seconds" in left_out) == (rows[0][-1] != "12.3")
