@@ -65,6 +65,14 @@ def test_the_table_of_a_curve_says_where_no_strength_keeps_the_budget() -> None:
     assert "()" not in "".join(column.title() for column in curve_table(unjudged).columns)
 
 
+def test_an_option_that_is_called_as_the_budget_is_told_from_it() -> None:
+    found = record()
+    for entry in found.curve:
+        entry.update(option="budget", budget=0.01, strength=0.01)
+    titles = [column.title() for column in curve_table(found).columns]
+    assert titles[:2] == ["budget", "method.budget"]
+
+
 def test_the_picture(tmp_path: Path) -> None:
     for name in ("curve.png", "curve.svg", "again.svg"):
         write_figure(tmp_path / name, tradeoff_figure(record()))

@@ -13,7 +13,7 @@ def curve_table(record: Record) -> Table:
     judges = [m.judge for m in claims(record, "original")]
     labels = [record.judge_label(judge) for judge in judges]
     seen = leading(record, "forgetting") or ""
-    option = str(record.curve[0]["option"]) if record.curve else "strength"
+    option = f"method.{record.curve[0]['option']}" if record.curve else "strength"  # not `budget` twice
     columns = (
         Column("budget", form="share", is_key=True),
         Column(option),
