@@ -112,6 +112,24 @@ def test_links_are_followed_and_end(tmp_path: Path) -> None:
     assert len(dataset.train) + len(dataset.heldout) == 6
 
 
+def test_parts_without_classes_are_no_classes(tmp_path: Path) -> None:
+    """Images without labels, in train and test: a class called test was there to forget."""
+    paint(tmp_path / "train", 3)
+    paint(tmp_path / "test", 3)
+    with pytest.raises(DataError, match=r"train must hold one sub-folder of images for each class, .* and 3 images"):
+        Folder(str(tmp_path), "x").load()
+    paint(tmp_path / "bus", 3)
+    assert Folder(str(tmp_path), "x").load().class_names == {0: "bus", 1: "test", 2: "train"}
+
+
+def test_a_part_without_labels_beside_two_that_have_some_is_not_used(tmp_path: Path) -> None:
+    for place in ("train/a", "train/b", "val/a", "val/b", "test"):
+        paint(tmp_path / place, 3)
+    dataset = Folder(str(tmp_path), "x").load()
+    assert (len(dataset.train), len(dataset.heldout)) == (6, 6)
+    assert dataset.remarks == ("beside the parts, and not used: test/ (3 images)",)
+
+
 def test_words_for_parts() -> None:
     assert kind_of("Validation") == "val"
     assert kind_of("trainer") is None

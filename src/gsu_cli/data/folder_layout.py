@@ -26,7 +26,8 @@ def is_image(file: File) -> bool:
 def find_parts(found: Walk, rows: Mapping[str, Row]) -> tuple[dict[str, list[File]], list[str]]:
     """The images of each part, and remarks; a folder that is not divided is one part, called "".
 
-    A folder named train, val or test is a part where it holds class folders or metadata speak of it, else a class.
+    A folder named train, val or test is a part where it holds class folders or metadata speak of it, or where train and
+    another are all that there is, else a class.
 
     Raises:
         DataError: parts lie beside folders that are none, or one level further down.
@@ -38,6 +39,9 @@ def find_parts(found: Walk, rows: Mapping[str, Row]) -> tuple[dict[str, list[Fil
     loose = by_top.pop("", [])
     described = {name.partition("/")[0] for name in rows if "/" in name}
     parts = {top: files for top, files in by_top.items() if _is_part(top, files, described)}
+    words = {kind_of(top) for top in by_top}
+    if not parts and None not in words and "train" in words and len(words) > 1:
+        parts = dict(by_top)
     if not parts:
         _refuse_one_level_up(found.root, by_top, loose)
         return _by_column(images, rows) or {"": images}, []
