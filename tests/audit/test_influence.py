@@ -165,6 +165,18 @@ def test_rank_correlation_is_that_of_scipy() -> None:
     assert interval(0.5, 3) == (None, None)
 
 
+@pytest.mark.parametrize("r", [1.0, -1.0])
+def test_equal_orders_of_few_images_are_not_known_to_be_equal(r: float) -> None:
+    """Of four images one order in twelve is another one or its reverse by chance alone."""
+    few, more = (interval(r, n) for n in (4, 30))
+    ends = [abs((x[0] if r > 0 else x[1]) or 0.0) for x in (few, more)]
+    assert few[0] is not None
+    assert few[1] is not None
+    assert few[0] < 0 < few[1]
+    assert r in few
+    assert 0.995 < ends[1] < 1
+
+
 def test_a_model_without_sites_says_what_it_lacks() -> None:
     (row,) = ForgottenInfluence()(memory_case(0, 1)).measurements
     assert row.reason is not None

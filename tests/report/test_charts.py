@@ -83,6 +83,11 @@ def test_what_lost_everything_is_left_out_of_the_plot_and_counted():
     figure = pareto([costly(0.01, 0.05), costly(500.0, 0.0, method="diverged")], ["method", "forget"])
     assert "1 setting of runs that support no claim left out" in figure.about
     assert [p.label for p in marks(figure.charts[0])] == ["ascent"]
+    assert "settings shown" not in figure.about
+    assert "setting shown" not in figure.about
+    some = pareto([costly(0.01, 0.05), costly(5.0, 0.0, seed=2)], ["method", "forget"])
+    assert "left out" not in some.about
+    assert "1 setting shown holds runs that support no claim, too; see the table" in some.about
     more = pareto([costly(0.01, 0.05), costly(0.01, 0.35, method="reminded")], ["method", "forget"])
     assert "1 setting beyond" in more.about
     assert [s.name for s in more.legend] == ["ascent"]

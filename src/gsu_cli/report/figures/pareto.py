@@ -33,17 +33,18 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
     starts = group(records, ["dataset", *(["checkpoint"] if "checkpoint" in by else [])])
     charts: list[Chart] = []
     shown: dict[str, int] = {}
-    far, unsupported, odd = 0, 0, False
+    far, unsupported, partly, odd = 0, 0, 0, False
     for start in starts:
         own = [*start.done, *start.failed]
         groups = group(own, [*(name for name in keys if name not in free), *free])
         odd |= uneven(groups)
         where = f", {', '.join(start.values)}" if len(starts) > 1 else ""
-        beyond = silent = 0
+        beyond = silent = some = 0
         paid = costs(own)
         for gain in gains(own):
             claiming = [g for g in groups if any(supported(r, gain.judge) for r in g.done)]
             silent = max(silent, sum(bool(g.done) for g in groups) - len(claiming))
+            some = max(some, sum(not all(supported(r, gain.judge) for r in g.done) for g in claiming))
             left = 0
             for cost in paid:
                 every = _points(claiming, len(free), gain, cost)
@@ -54,10 +55,10 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
                         _chart(found, _reference(own, gain, cost), shown, gain, cost, where, joined=bool(free))
                     )
             beyond = max(beyond, left)
-        far, unsupported = far + beyond, unsupported + silent
+        far, unsupported, partly = far + beyond, unsupported + silent, partly + some
     if not charts:
         return None
-    about = "Up is more forgotten, left is cheaper. The dashed line joins what nothing beats in both."
+    about = "Up is more forgotten, left is cheaper. The dashed line joins what nothing beats in both by its means."
     about += " Bars are 95 % intervals, cut off at the frame."
     if odd:
         about += " Points rest on different forget specs, which makes some tasks harder than others."
@@ -68,6 +69,9 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
         about += (
             f" {unsupported} setting{'s' * (unsupported > 1)} of runs that support no claim left out; see the table."
         )
+    if partly:
+        hold = "setting shown holds" if partly == 1 else "settings shown hold"
+        about += f" {partly} {hold} runs that support no claim, too; see the table."
     return Figure("What forgetting cost", about, tuple(charts), tuple(shown))
 
 
