@@ -87,10 +87,21 @@ def test_a_column_split_and_paths_below(tmp_path: Path) -> None:
 
 def test_class_folders_stay_the_labels_where_no_column_is(tmp_path: Path) -> None:
     paint(tmp_path, ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"])
-    rows = ["cat/0.png,1", "cat/1.png,0", "dog/0.png,-1", "dog/1.png,1"]
+    rows = ["cat/0.png,1", "cat/1.png,-1", "dog/0.png,-1", "dog/1.png,1"]
     (tmp_path / "metadata.csv").write_text("\n".join(["file_name,hat", *rows]))
     dataset = Folder(str(tmp_path), "x", heldout_fraction=0.5).load()
     assert (dataset.class_names, dataset.attribute_names) == ({0: "cat", 1: "dog"}, ("hat",))
+
+
+def test_a_column_of_three_marks_is_no_attribute(tmp_path: Path) -> None:
+    """Of 0 and -1 one may mean uncertain; each alone is no."""
+    rows = ["a,1,1,1,1.0", "a,0,-1,0,-1.0", "b,1,0,-1,0", "b,0,1,1,1"]
+    flat(tmp_path, "kind,hat,sure,unsure,float", rows)
+    dataset = Folder(str(tmp_path), "x", label="kind").load()
+    assert dataset.attribute_names == ("hat",)
+    assert "are no attributes: sure (has both 0 and -1), unsure (has both 0 and -1)" in " ".join(dataset.remarks)
+    with pytest.raises(UsageError, match="of -1 and 1, .* found both 0 and -1 in sure, of which one may .* Write 0 or"):
+        Folder(str(tmp_path), "x", label="kind", attributes="sure").load()
 
 
 def test_chosen_columns(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ def test_keras_and_undivided_files(tmp_path: Path) -> None:
         ),
         ({"labels": np.array(list("abcdef"))}, "must be whole numbers; found <U1"),
         ({"labels": np.full((6, 2), 3)}, "one label for each image, or a column of 0 and 1 .* found 3 among 2 columns"),
+        ({"labels": np.array([[1, -1, 1]] * 6)}, r"found -1 among 3 columns. Save yes and no as bytes: \(labels > 0\)"),
+        ({"labels": np.array([[1, -1, 0]] * 6)}, "found -1 among 3 columns. Save yes as 1, and no as 0"),
         ({"labels": np.array([{}] * 6, dtype=object)}, "numbers; found arrays of Python objects"),
     ],
 )

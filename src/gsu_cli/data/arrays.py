@@ -97,12 +97,6 @@ def labels_of(arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> tuple[di
         )
     if widths == {1}:
         return {what: torch.from_numpy(array[:, 0]) for what, array in whole.items()}, "classes"
-    for what, array in whole.items():
-        if array.max() > 1:
-            raise DataError(
-                f"{what} must be one label for each image, or a column of 0 and 1 for each class",
-                found=f"{int(array.max())} among {array.shape[1]} columns",
-            )
     if all((array.sum(1) == 1).all() for array in whole.values()):
         return {what: torch.from_numpy(array.argmax(1)) for what, array in whole.items()}, "one-hot"
     return {what: torch.from_numpy(array).bool() for what, array in whole.items()}, "attributes"
@@ -122,10 +116,19 @@ def _whole(array: Array, what: str, n: int) -> NDArray[np.int64]:
         raise DataError(
             f"{what} must be whole numbers", found=f"{values.dtype} with a fraction or nan", way_out=NUMBERS
         )
-    if values.min() < 0 or values.max() >= 2**31:
+    low, high = int(values.min()), int(values.max())
+    if values.shape[1] > 1 and (low < 0 or high > 1):
+        raise DataError(
+            f"{what} must be one label for each image, or a column of 0 and 1 for each class or attribute",
+            found=f"{low if low < 0 else high:,} among {values.shape[1]} columns",
+            way_out="Save yes and no as bytes: (labels > 0).astype('uint8')"
+            if (np.abs(values) == 1).all()
+            else "Save yes as 1, and no as 0",
+        )
+    if low < 0 or high >= 2**31:
         raise DataError(
             f"{what} must be labels from 0 to {2**31 - 1:,}",
-            found=f"{int(values.min() if values.min() < 0 else values.max()):,}",
+            found=f"{low if low < 0 else high:,}",
             way_out=NUMBERS,
         )
     return values.astype(np.int64)

@@ -28,6 +28,23 @@ def as_bool(value: object) -> bool | None:
     return YES_NO.get(str(value).strip().lower())
 
 
+def flaw_of(values: Column) -> tuple[int, str] | None:
+    """Where a column does not say yes or no, and what stands there; None where all of it does.
+
+    Of -1 and 0 one says no. Where a column has both, the other may say "uncertain", so neither is read.
+
+    >>> flaw_of([1, 0]), flaw_of(["1", "-1"]), flaw_of([1, "?"]), flaw_of([1, 0, -1])
+    (None, None, (1, "'?'"), (2, 'both 0 and -1'))
+    """
+    unread = next((i for i, value in enumerate(values) if as_bool(value) is None), None)
+    if unread is not None:
+        return unread, f"{values[unread]!r}"
+    marks = [str(int(v) if isinstance(v, float) else v).strip() for v in values]
+    if {"0", "-1"} <= set(marks):
+        return max(marks.index("0"), marks.index("-1")), "both 0 and -1"
+    return None
+
+
 def attributes_of(
     columns: Mapping[str, Column], chosen: object, images: Sequence[str]
 ) -> tuple[tuple[str, ...], Tensor | None, list[str]]:
@@ -45,7 +62,7 @@ def attributes_of(
         UsageError: a column that was chosen is not there, or does not say yes or no everywhere.
     """
     read = {name: [as_bool(value) for value in values] for name, values in columns.items()}
-    wrong = {name: values.index(None) for name, values in read.items() if None in values}
+    wrong = {name: flaw for name, values in columns.items() if (flaw := flaw_of(values))}
     if chosen is None:
         names = [name for name in columns if name not in wrong]
     else:
@@ -55,14 +72,16 @@ def attributes_of(
                 rule = f"`dataset.attributes` must be columns, {some(columns) or 'of which there are none'}"
                 raise UsageError(rule, found=repr(name), way_out=did_you_mean(name, columns).strip())
             if name in wrong:
+                place, what = wrong[name]
                 others = read[name].count(None) - 1
                 raise UsageError(
-                    "`dataset.attributes` must be columns of 0 and 1, or true and false",
-                    found=f"{columns[name][wrong[name]]!r} in {name} for {images[wrong[name]]}"
-                    + f", and {others:,} more like it" * (others > 0),
+                    "`dataset.attributes` must be columns of 0 and 1, of -1 and 1, or of true and false",
+                    found=f"{what} in {name} for {images[place]}" + f", and {others:,} more like it" * (others > 0)
+                    if None in read[name]
+                    else f"{what} in {name}, of which one may mean uncertain",
                     way_out="Write 0 or 1 there, or leave the column out.",
                 )
-    unused = [f"{name} (has {columns[name][wrong[name]]!r:.20})" for name in columns if name in wrong]
+    unused = [f"{name} (has {wrong[name][1]:.20})" for name in columns if name in wrong]
     remarks = (
         [f"columns that do not say yes or no everywhere are no attributes: {some(unused, most=5)}"] if unused else []
     )
