@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsu_cli.cli.app import App
+from gsu_cli.cli.libraries import as_library_error
 from gsu_cli.cli.own_line import own_line
 from gsu_cli.cli.several import cause, said_by_this_one
 from gsu_cli.errors import GsuError, OutputError
@@ -77,6 +78,10 @@ def explain(error: Exception, app: App) -> Complaint:
             "With GSU_FULL_ERROR=1 in front the line shows how it came there.",
             1,
         )
+    for link in _chain(error):
+        library = as_library_error(link)
+        if library is not None:
+            return Complaint(str(library), library.exit_code)
     return Complaint(
         f"this is a defect in gsu, not a mistake of yours ({type(error).__name__}). Please report it with the "
         "lines above, the line you typed, and what `gsu --version` prints.",
