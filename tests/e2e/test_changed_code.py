@@ -44,3 +44,28 @@ def test_of_runs_and_references(world: World, gsu: Gsu, tmp_path: Path, own: Pat
     typed = gsu("evaluate", "run=run_same", "hydra.run.dir=later")
     assert "NOTE  the run was made by other code of `changed_own`: " in typed.out + typed.err
     assert any("the run was made by other code" in note for note in Run(tmp_path / "later").record["notes"])
+
+
+FALLS = (
+    "{}    calls = 0\n"
+    "    def loss(self, x, y, generator):\n"
+    "        Own.calls += self.training\n"
+    "        if Own.calls > {}:\n"
+    "            raise RuntimeError('enough')\n"
+    "        return super().loss(x, y, generator)\n"
+)
+
+
+def test_of_a_training_that_goes_on(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    """What was mended and resumed is of both codes; a state remembers all that trained it."""
+    line = ("train", *world.data, "model._target_=mended_own.Own", *TRAIN[1:-1], "training.epochs=4")
+    said, notes = "earlier epochs were trained by other code of `mended_own`: ", []
+    for k, most in enumerate((1, 0, 1, 9)):  # the second ends in its first epoch, and leaves the state as it was
+        (tmp_path / "mended_own.py").write_text(FALLS.format(OWN.format(k), most), "utf-8")
+        sys.modules.pop("mended_own", None)
+        typed = gsu(*line, "training.batch_size=180", f"hydra.run.dir=run{k}", *([f"resume=run{k - 1}"] if k else []))
+        assert typed.code == (k < 3), typed.err
+        notes.append([note for note in Run(tmp_path / f"run{k}").record["notes"] if note.startswith(said)])
+        assert (said in typed.out) == (k > 0)
+    assert [len(found) for found in notes] == [0, 1, 2, 3]
+    assert Run(tmp_path / "run3").record["training"]["resumed_at_epoch"] == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -23,6 +25,7 @@ from gsu_cli.training.optimisers import Optimisers
 
 ANEW = "Type the same command, or train anew without resume"
 AGAIN = "Train anew without resume"
+CODE = "code"  # of the facts: of classes of one's own, one entry for each code that trained; said, not asked
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
@@ -69,6 +72,14 @@ def sealed(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> str:
     """The digest of a state: of its tensors and of all else that it says."""
     said = json.loads(json.dumps({k: v for k, v in meta.items() if k != "digest"}))  # keys as a file has them: text
     return hashlib.sha256((digest(tensors) + json.dumps(said, sort_keys=True)).encode()).hexdigest()
+
+
+def codes_of(path: Path) -> list[dict[str, str]]:
+    """By which codes of one's own the epochs of a state were trained, as it notes them; [] of any other file."""
+    foreign = contextlib.suppress(SafetensorError, OSError, ValueError, KeyError, TypeError)
+    with foreign, safe_open(path, framework="pt") as opened:
+        return [dict(found) for found in json.loads(opened.metadata()["gsu"])["facts"][CODE]]
+    return []
 
 
 def restore(
@@ -142,7 +153,7 @@ def _restored(
 def _check_facts(facts: Mapping[str, Any], then: Mapping[str, Any]) -> None:
     """Refuses the state of another training, with the first fact that differs."""
     now = json.loads(json.dumps(facts))
-    for key in sorted({*now, *then}):
+    for key in sorted({*now, *then} - {CODE}):
         new, old = now.get(key), then.get(key)
         if new == old:
             continue

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gsu_cli.run.own_code import class_path, targets, versions
 from gsu_cli.run.provenance import CODE
 from gsu_cli.run.record import Record
 from gsu_cli.run.session import Session
+from gsu_cli.training.state import CODE as CODES
 from gsu_cli.verbs import console
 
 
@@ -16,6 +17,22 @@ def code_of(model: Any) -> dict[str, Any]:
     """What the metadata of weights say of a class of one's own: nothing where the class is gsu's."""
     found = versions([class_path(model)])
     return {"code": found} if found else {}
+
+
+def noted_codes(
+    earlier: Sequence[Mapping[str, str]], about: Mapping[str, Any], session: Session
+) -> dict[str, list[Mapping[str, str]]]:
+    """Notes which earlier epochs of a training that goes on were trained by other code; what its next state says.
+
+    Args:
+        earlier: codes that trained the state so far; none: training begins, or an older state, which says nothing.
+        about: metadata of the weights to be.
+        session: of the training.
+    """
+    now: Mapping[str, str] = about.get("code", {})
+    for then in earlier:
+        _note(then, now, "earlier epochs were trained", session)
+    return {CODES: [*(then for then in earlier if then != now), now]} if now else {}
 
 
 def note_since(earlier: Record, model: Any, session: Session) -> None:

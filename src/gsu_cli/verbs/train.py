@@ -22,9 +22,10 @@ from gsu_cli.run.session import Session
 from gsu_cli.training.closed_form import train_or_solve
 from gsu_cli.training.history import History
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.training.state import codes_of
 from gsu_cli.verbs import console, leave_out, settings
 from gsu_cli.verbs.build import build_choice
-from gsu_cli.verbs.changed_code import code_of
+from gsu_cli.verbs.changed_code import code_of, noted_codes
 from gsu_cli.verbs.default_model import suited
 from gsu_cli.verbs.leave_out_options import Options
 from gsu_cli.verbs.models import build_model
@@ -91,6 +92,7 @@ def _train(
 ) -> None:
     state = session.folder / STATE
     identity = {k: about.get(k) for k in IDENTITY} | {"architecture": architecture(model)}
+    identity |= noted_codes(codes_of(resumed or state), about, session)
     history = History()
     try:
         with console.training_bar(type(model).__name__) as on_progress, session.stage("train"):
