@@ -42,6 +42,19 @@ class Raises(Method):
     def __call__(self, task):
         raise ValueError("boom")
 
+class Notes(Method):
+    def __call__(self, task):
+        seen = ["encoder", "class_level", "sample_bound", "own_drift", "calibration", "target", "shots", "images"]
+        return Update(self.name, details={"budget_spent": [1], "finish": 3} | dict.fromkeys(seen, "as it was"))
+
+class Realised(Method):
+    def __call__(self, task):
+        return Update(self.name, realised={"retain": torch.zeros(())})
+
+class Details(Method):
+    def __call__(self, task):
+        return Update(self.name, details=None)
+
 class One:
     def __call__(self, subject, context):
         return GLARE.mean(subject, subject.pixels.flatten(1).double().mean(1))
@@ -56,9 +69,16 @@ METHODS = {
     "OtherLayer": (2, "must leave names and shapes of the model's parameters as they are; found decoder."),
     "Raises": (1, "a class of your own must run without an error; found ValueError: boom, from own.py, line 26. With"),
 }
+METHODS |= {
+    "Realised": (
+        2,
+        "`realised` of the Update of the method Realised must be a dict of numbers; found {'retain': ",
+    ),
+    "Details": (2, "`details` of the Update of the method Details must be a dict; found None. Use"),
+}
 METRICS = {
     "One": (2, "`metric.glare` must give a list of measurements; found Measurement. Let it return [...]"),
-    "Nan": (1, "found ValueError: glare: a number is finite or null, not nan, from own.py, line 34."),
+    "Nan": (1, "found ValueError: glare: a number is finite or null, not nan, from own.py, line 47."),
 }
 
 
@@ -77,6 +97,17 @@ def test_a_method(world: World, gsu: Gsu, tmp_path: Path, name: str) -> None:
     assert (typed.code, typed.err.count("\n")) == (code, 1), typed.err
     assert said in typed.err
     assert [run.record["status"] for run in runs(tmp_path)] == ["failed"] * (code == 1)
+
+
+@pytest.mark.usefixtures("own")
+def test_a_method_may_note_what_it_likes(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    """Names of details are free: those that gsu's methods use in another sense ended the run as a defect of gsu."""
+    typed = gsu(*world.unlearn("method._target_=own.Notes"))
+    assert (typed.code, typed.err) == (0, ""), typed.err
+    (run,) = runs(tmp_path)
+    assert run.record["update"]["details"]["encoder"] == "as it was"
+    assert gsu("report", f"runs={run.folder}", "output=page.html").code == 0
+    assert "as it was" in (tmp_path / "page.html").read_text("utf-8")
 
 
 def test_a_method_that_was_installed(world: World, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -45,6 +46,12 @@ def test_what_a_logger_hears() -> None:
         ("unlearned/feature_ratio/cnn", 0.25, 0),
         ("original/heldout_loss_retain", 100.0, 0),
     ]
+
+
+@pytest.mark.parametrize("odd", ["x", [1], {"step": 3}, {"step": ["a"]}, {"step": [0, 1], "retain": [1.0], "a": "b"}])
+def test_a_trajectory_that_is_something_else(odd: object) -> None:
+    record = replace(RECORD, update={**RECORD.update, "details": {"trajectory": odd}})
+    assert [name for name, *_ in update_points(record)] == ["update/shots", "update/realised.retain"]
 
 
 def hear(logger: Logger, folder: Path) -> None:

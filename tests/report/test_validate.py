@@ -47,7 +47,6 @@ MEASURED = asdict(costly(0.1, 0.05))["measurements"][0]
         ({"measurements": [{**MEASURED, "low": 0.9, "high": 0.1}]}, "cannot be"),
         ({"judges": [{"name": "cnn", "trust": 0.9}]}, "trust"),
         ({"config": {"protocol": 0.01}}, "config.protocol"),
-        ({"update": {"method": "x", "details": {"calibration": 0.01}}}, "calibration"),
         ({"transitions": {"judged": {"cnn": 3}}}, "transitions.judged"),
         ({"transitions": {"judged": {"cnn": {"counts": {"1": 3}}}}}, "counts"),
         ({"transitions": {"judged": {"cnn": {"others_gain": "few"}}}}, "others_gain"),

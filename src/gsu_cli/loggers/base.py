@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from gsu_cli.errors import UsageError
 from gsu_cli.run.record import Record
@@ -79,11 +79,16 @@ def update_points(record: Record) -> Iterator[Point]:
         number = _number(value)
         if number is not None:
             yield f"update/{name}", number, 0
-    trajectory = record.update.get("details", {}).get("trajectory") or {}
-    steps = trajectory.get("step", [])
+    trajectory = (record.update.get("details") or {}).get("trajectory")
+    if not isinstance(trajectory, Mapping) or not _are_numbers(steps := trajectory.get("step")):
+        return  # a method of one's own may call something else so
     for name, values in trajectory.items():
-        if name != "step":
+        if name != "step" and _are_numbers(values) and len(values) == len(steps):
             yield from ((f"trajectory/{name}", float(v), int(k)) for k, v in zip(steps, values, strict=True))
+
+
+def _are_numbers(values: object) -> TypeGuard[list[float]]:
+    return isinstance(values, list) and all(isinstance(v, int | float) for v in values)
 
 
 def final_points(record: Record) -> Iterator[Point]:

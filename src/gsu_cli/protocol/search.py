@@ -241,6 +241,6 @@ class Search:
 
 def evaluations(update: Update) -> float | None:
     """What a method counted, in gradient evaluations per training image."""
-    counted = update.details.get("cost") or {}
-    value = counted.get("gradient_evaluations_per_image")
-    return None if value is None else float(value)
+    counted = update.details.get("cost")
+    value = counted.get("gradient_evaluations_per_image") if isinstance(counted, dict) else None
+    return float(value) if isinstance(value, int | float) else None

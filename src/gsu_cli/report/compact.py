@@ -6,7 +6,7 @@ An entry is a `Record` with fewer fields. Entries written before they had a sche
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,8 @@ def compact(record: Record) -> dict[str, Any]:
     data = record.inputs.get("dataset", {})
     named = {"name": data.get("name") or (record.config.get("dataset") or {}).get("name")}
     dataset = {k: v for k, v in (record.config.get("dataset") or {}).items() if k not in PLACES and k[-4:] != "_dir"}
-    details = {k: v for k, v in record.update.get("details", {}).items() if k in DETAILS}
-    if "calibration" in details:
+    details = {k: v for k, v in (record.update.get("details") or {}).items() if k in DETAILS}
+    if isinstance(details.get("calibration"), Mapping):
         details["calibration"] = {k: v for k, v in details["calibration"].items() if k not in TRACE}
     command = [word for word in record.command if not word.strip("'").startswith(WHERE)]
     kept = {
@@ -65,7 +65,8 @@ def compact(record: Record) -> dict[str, Any]:
 
 def _trusted(judge: dict[str, Any]) -> dict[str, Any]:
     """What a claim rests on of a judge: which it was, why it is not there, or how often it was right."""
-    trust = {name: m and {k: m.get(k) for k in NUMBER} for name, m in (judge.get("trust") or {}).items()}
+    report = judge.get("trust") or {}
+    trust = {name: m and {k: m.get(k) for k in NUMBER} for name, m in report.items() if isinstance(m, Mapping | None)}
     kept = {k: judge[k] for k in JUDGE if k in judge}
     return {**kept, "trust": trust} if trust else kept
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gsu_cli.report.noted import noted
 from gsu_cli.report.numbers import is_of_few, moved
 from gsu_cli.report.roles import claim, claim_words, cost, cost_words
 from gsu_cli.report.run_table import HEADS, subjects
@@ -85,6 +86,6 @@ def _paid(record: Record, found: Verdict) -> str:
 
 def _own_cost(record: Record) -> str:
     """What a method spent of a budget of its own, where a model has no loss of held-out images; or nothing."""
-    details = record.update.get("details") or {}
+    details = noted(record)
     own, spent = details.get("retain_cost"), details.get("budget_spent")
     return "" if not own or spent is None else f", at a {own['words']} of {100 * spent:.2g}% ({own['unit']})"

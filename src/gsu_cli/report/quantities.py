@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from gsu_cli.report.noted import number
 from gsu_cli.report.numbers import PERCENT, Shift, change, shift
 from gsu_cli.report.once import once_of_all
 from gsu_cli.report.table import Column, Form
@@ -112,7 +113,7 @@ class Quantity:
         here: object = record.update
         for part in self.name.split("."):
             here = here.get(part) if isinstance(here, dict) else None
-        if isinstance(here, bool) or not isinstance(here, int | float):
+        if not number(here):
             return Reading(None, f"update.{self.name} is not in the record")
         return Reading(float(here))
 

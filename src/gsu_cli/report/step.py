@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gsu_cli.report.noted import noted
 from gsu_cli.run.record import Record
 
 EXPECTED, NEAR = "what retained images expect at the forgotten latents", "pictures at near latents"
@@ -9,8 +10,8 @@ EXPECTED, NEAR = "what retained images expect at the forgotten latents", "pictur
 
 def targets(record: Record) -> list[str]:
     """Which targets a method chose by how dense retained images are where the forgotten ones lie, and how dense."""
-    found = (record.update.get("details") or {}).get("target")
-    if not isinstance(found, dict) or not found.get("retained_there"):
+    found = noted(record).get("target")
+    if not found:
         return []
     there, what = found["retained_there"], EXPECTED if found["kind"] == "expected" else NEAR
     n = f"{there['images']:.3g}"
@@ -20,7 +21,7 @@ def targets(record: Record) -> list[str]:
 
 def finish(record: Record) -> list[str]:
     """Whether the last layer took its share, where it was to, or another step was taken after a second look."""
-    details = record.update.get("details") or {}
+    details = noted(record)
     found = details.get("finish")
     if not found:
         return []

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gsu_cli.report.headline import headline
+from gsu_cli.report.noted import noted, trusted
 from gsu_cli.report.numbers import digits, seconds
 from gsu_cli.report.roles import cost_words, titles
 from gsu_cli.report.run_table import HEADS, markdown, rows, subjects, unmeasured
@@ -35,17 +36,16 @@ def sentences(record: Record) -> list[str]:
     lines += [note for note in (dataset.get("note"), *dataset.get("remarks", ())) if note]
     lines += [f"judge {j['name']}: {j['unavailable']}" for j in record.judges if "unavailable" in j]
     for j in record.judges:
-        trust = j.get("trust") or {}
-        real, generated = trust.get("real"), trust.get("reconstructions")
-        if real and real["value"] is not None:
-            again = (generated or {}).get("value")
+        real, generated = trusted(j, "real"), trusted(j, "reconstructions")
+        if "n" in real and real["value"] is not None:
+            again = generated.get("value")
             also = "" if again is None else f", {again:.1%} of their reconstructions"
             # where nothing is forgotten, a judge of attributes gives an answer to each of them
             answers = bool(dataset.get("attributes")) and record.split.get("target_attribute") is None
             what = "answers about held-out images" if answers else "held-out images"
             lines.append(f"judge {j['name']} is right on {real['value']:.1%} of {real['n']:,} {what}{also}")
     predicted, realised = record.update.get("predicted"), record.update.get("realised")
-    unit = (record.update.get("details") or {}).get("loss_unit", "nats/image")
+    unit = noted(record).get("loss_unit", "nats/image")
     if predicted and realised:
         pairs = [(k, predicted[k], realised[k]) for k in predicted if k in realised]
         places = 3 if all(abs(p) + abs(r) > 0.01 for _, p, r in pairs) else 5  # squared errors are small numbers
@@ -114,13 +114,13 @@ def percentiles(record: Record) -> list[str]:
 
 def unseen_level(record: Record) -> list[str]:
     """What the loss of the forgotten images rose to, beside what is expected of images never trained on."""
-    details = record.update.get("details") or {}
+    details = noted(record)
     found = details.get("sample_bound") or details.get("class_level")
     if not found:
         return _no_level(record, details)
     expected, increase, start = found["expected_increase"], found["increase"], found["loss_before"]
     shares = [f" ({signed(x / abs(start), '.0%')})" if start else "" for x in (increase, expected)]
-    unit = str(details.get("loss_unit", "nats")).removesuffix("/image")
+    unit = details.get("loss_unit", "nats").removesuffix("/image")
     text = f"loss of the forgotten images: {signed(increase, '.3g')} {unit}{shares[0]}; "
     text += f"{signed(expected, '.3g')}{shares[1]} is expected of images never trained on"
     if "sample_bound" in details and (record.split.get("n_forget") or 0) >= (record.split.get("n_retain") or math.inf):
@@ -140,7 +140,7 @@ def unseen_level(record: Record) -> list[str]:
 
 def own_drift(record: Record) -> list[str]:
     """What a method did to its own retained samples, where it was bounded by that."""
-    found = (record.update.get("details") or {}).get("own_drift")
+    found = noted(record).get("own_drift")
     if not found:
         return []
     turned = found["transitions"]
@@ -154,13 +154,14 @@ def own_drift(record: Record) -> list[str]:
 
 def encoder(record: Record) -> list[str]:
     """What an encoder that may follow the decoder's step did for it."""
-    found = (record.update.get("details") or {}).get("encoder")
+    details = noted(record)
+    found = details.get("encoder")
     if not found:
         return []
     if not found["moved"]:
         return ["the encoder stays: to follow the step would not lower the retain loss"]
-    if f"{found['longer']:.2f}" == "1.00":
-        spent, before = _percent(record.update["details"]["budget_spent"]), _percent(found["spent_before"])
+    if f"{found['longer']:.2f}" == "1.00" and "budget_spent" in details:
+        spent, before = _percent(details["budget_spent"]), _percent(found["spent_before"])
         return [f"the encoder followed the step, which is as long as before and costs {spent} instead of {before}"]
     if found["longer"] < 1:
         return [f"the encoder followed the step, shortened to {found['longer']:.2f} of its length to keep the budget"]
@@ -183,7 +184,7 @@ def _percent(value: float) -> str:
 
 def spent_budget(record: Record) -> list[str]:
     """What a method spent of its own budget, where that counts something else than a training loss."""
-    details = record.update.get("details") or {}
+    details = noted(record)
     cost = details.get("retain_cost")
     if not cost or details.get("budget_spent") is None or details.get("budget") is None:
         return []
@@ -195,7 +196,7 @@ def spent_budget(record: Record) -> list[str]:
 
 def chosen(record: Record) -> list[str]:
     """How the protocol came to the strength, where it chose one; what it could not do stands first."""
-    found = (record.update.get("details") or {}).get("calibration")
+    found = noted(record).get("calibration")
     if not found:
         return []
     if found["option"] is None:

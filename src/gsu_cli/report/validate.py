@@ -115,9 +115,6 @@ def _flaws_of_update(r: Record) -> Iterator[str]:
     for name in ("details", "predicted", "realised"):
         if not isinstance(r.update.get(name) or {}, Mapping):
             yield f"an `update.{name}` that is no mapping"
-    calibration = (r.update.get("details") or {}) if isinstance(r.update.get("details") or {}, Mapping) else {}
-    if not isinstance(calibration.get("calibration") or {}, Mapping):
-        yield "an `update.details.calibration` that is no mapping"
     for name in NUMBERS:
         if not isinstance(r.update.get(name) or 0.0, int | float):
             yield f"an `update.{name}` that is no number"

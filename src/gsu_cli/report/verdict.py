@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from gsu_cli.report.noted import detail
+from gsu_cli.report.noted import number as printable
 from gsu_cli.report.numbers import Change, Shift, change, moved, newcombe, spread
 from gsu_cli.report.once import once
 from gsu_cli.report.reach import reached
@@ -240,16 +242,16 @@ def _fell(record: Record, judge: str) -> bool | None:
 
 def _budget(record: Record) -> float | None:
     """Of the retain loss: as typed, as the method says that it took, or as the run itself said it was overspent."""
-    details, method = record.update.get("details") or {}, record.config.get("method") or {}
+    method = record.config.get("method") or {}
     places = (
-        (details.get("calibration") or {}).get("budget"),
+        detail(record, "calibration", "budget"),
         (record.config.get("protocol") or {}).get("budget"),
         method.get("budget"),
         method.get("retain_budget"),
-        details.get("budget"),
+        detail(record, "budget"),
         record.verdict.get("over_budget"),  # kept without the method's details
     )
-    return next((float(v) for v in places if isinstance(v, int | float) and not isinstance(v, bool)), None)
+    return next((float(v) for v in places if printable(v)), None)
 
 
 def _low(m: Measurement) -> float:
@@ -267,7 +269,7 @@ def _measured(found: object) -> Measurement | None:
     if not isinstance(found, Mapping):
         return None
     number = {k: found.get(k) for k in ("value", "low", "high", "reason")}
-    if any(v is not None and not isinstance(v, int | float) for k, v in number.items() if k != "reason"):
+    if not all(v is None or printable(v) for k, v in number.items() if k != "reason"):
         return None
     n = found.get("n", 0)
     reason = None if number["value"] is not None else str(number["reason"] or "not measured")

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
+from gsu_cli.run.one_line import in_one_line
 from gsu_cli.unlearning.contract import Update
 
 SEE = "See docs/own-method.md"
+KINDS = {**dict.fromkeys(("predicted", "realised"), "a dict of numbers"), "details": "a dict"}
+
+
+def _number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _numbers(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_number, value.values()))
+
+
+NUMBERS = ("shots", "step_norm", "relative_norm", "cosine", "surviving_share")
+FIELDS: dict[str, Callable[[object], bool]] = {
+    **dict.fromkeys(NUMBERS, _number),
+    **dict.fromkeys(("predicted", "realised"), _numbers),
+    "details": lambda value: isinstance(value, dict),
+}
 
 
 def check_update(update: object, method: object) -> Update:
@@ -32,6 +50,13 @@ def check_update(update: object, method: object) -> Update:
             f"`method` of the Update of {who} must be its name",
             found=repr(update.method),
             way_out="Let it end with `return Update(self.name)`, see docs/own-method.md",
+        )
+    odd = next((name for name, fits in FIELDS.items() if not fits(getattr(update, name))), None)
+    if odd is not None:
+        raise UsageError(
+            f"`{odd}` of the Update of {who} must be {KINDS.get(odd, 'a number or None')}",
+            found=f"{in_one_line(repr(getattr(update, odd))):.60}",
+            way_out="Use float() to make a number of a tensor",
         )
     try:
         json.dumps(update.details)

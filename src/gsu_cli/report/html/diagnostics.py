@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gsu_cli.report.noted import number
 from gsu_cli.report.numbers import Shift, digits
 from gsu_cli.report.run_table import HEADS, rows, subjects
 from gsu_cli.report.table import Cell, Column, Table
@@ -28,10 +29,11 @@ def diagnostics(record: Record) -> Diagnostics:
     """All of ``record.update``."""
     update, found = record.update, Diagnostics()
     details: dict[str, Any] = dict(update.get("details") or {})
-    scalars = {name: update[name] for name in SCALARS if update.get(name) is not None}
+    scalars = {name: update[name] for name in SCALARS if number(update.get(name))}
     for part in ("predicted", "realised"):
-        scalars |= {f"{part} change of the {name} loss": v for name, v in (update.get(part) or {}).items()}
-    scalars |= {name: value for name, value in details.items() if _is_number(value)}
+        known = {name: v for name, v in (update.get(part) or {}).items() if number(v)}
+        scalars |= {f"{part} change of the {name} loss": v for name, v in known.items()}
+    scalars |= {name: value for name, value in details.items() if number(value)}
     if scalars:
         found.tables.append(_grid("The step", "quantity", {"value": scalars}))
     layers = details.get("movement_per_layer")
@@ -40,7 +42,7 @@ def diagnostics(record: Record) -> Diagnostics:
     if isinstance(inner, Mapping):
         details |= {f"{k} (diagnostics)" if k in details else k: v for k, v in inner.items()}
     for name, value in details.items():
-        if _is_number(value):
+        if number(value):
             continue
         if isinstance(layers, Mapping) and _is_row(value) and set(value) - {"all"} <= set(layers):
             by_layer[name.removesuffix("_per_layer")] = value
@@ -100,8 +102,4 @@ def _grid(title: str, head: str, columns: Mapping[str, Mapping[str, Any]]) -> Ta
 
 def _is_row(value: object) -> bool:
     """Whether it is a mapping to numbers, some of which may not exist."""
-    return isinstance(value, Mapping) and bool(value) and all(v is None or _is_number(v) for v in value.values())
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, Mapping) and bool(value) and all(v is None or number(v) for v in value.values())
