@@ -167,6 +167,8 @@ def test_the_digest_is_pinned() -> None:
     [
         (b"", "an empty file"),
         (b"\x93NUMPY\x01\x00v\x00{'descr'", "arrays of NumPy, which are no weights of a model"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(99), "an HDF5 file, as Keras writes them"),
+        (b"GGUF\x03" + bytes(99), "a GGUF file, as llama.cpp reads them"),
         (b"PK\x03\x04 and so on", "a pickle, which is never loaded"),
         (b"\x80\x02}q\x00.", "a pickle, which is never loaded"),
         (b"no weights at all", "header"),

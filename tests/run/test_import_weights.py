@@ -76,6 +76,12 @@ def test_damaged_files(tmp_path: Path, content: bytes) -> None:
     assert "\n" not in str(e.value)
 
 
+def test_a_file_of_another_library_is_named_and_not_to_be_copied_again(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"\x08\x07" + b"x" * 99)
+    with pytest.raises(CheckpointError, match=r"found an ONNX graph: .*x\.onnx\. Name a file of weights"):
+        read_foreign(tmp_path / "x.onnx")
+
+
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="existing file"):
         read_foreign(tmp_path / "x.pt")

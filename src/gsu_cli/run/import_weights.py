@@ -25,7 +25,7 @@ from gsu_cli.run.import_rename import renamed_with_rest
 from gsu_cli.run.import_suggestion import suggestion, without
 from gsu_cli.run.one_line import one_line
 from gsu_cli.run.pickles import SHOWN, is_script, types_in
-from gsu_cli.run.tensor_files import described, is_numpy, is_pickle
+from gsu_cli.run.tensor_files import described, is_pickle, other_format
 from gsu_cli.run.weight_files import WeightFiles, find_weights
 
 ALONE = "Save the state dict alone: torch.save(model.state_dict(), path)"
@@ -156,5 +156,5 @@ def _read(path: Path) -> Any:
         raise CheckpointError(
             "a foreign checkpoint must be a whole file of torch.save or safetensors",
             found=f"{path} ({one_line(e)})" if is_pickle(path) else described(path, e),
-            way_out="Name a file of weights" if is_numpy(path) else "Copy or save it again",
+            way_out="Name a file of weights" if other_format(path) else "Copy or save it again",
         ) from e

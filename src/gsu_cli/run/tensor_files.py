@@ -24,6 +24,10 @@ MOST = 100_000_000  # bytes of a header, as safetensors has it
 NAME_THE_CLASS = "Weights from elsewhere need their class: model._target_=my_pkg.MyVae, see docs/own-model.md"
 
 
+OTHERS = {b"\x89HDF": "an HDF5 file, as Keras writes them", b"GGUF": "a GGUF file, as llama.cpp reads them"}
+"""First bytes of files of other libraries -> what they are."""
+
+
 COPY = "Copy it again: it was cut off on its way, or changed"
 TRAIN_ONE = "Train one with `gsu train dataset=...` and pass checkpoint.path=<folder>/model.safetensors"
 
@@ -111,6 +115,14 @@ def is_numpy(path: Path) -> bool:
     return head.startswith(b"\x93NUMPY") or (head.startswith(b"PK\x03\x04") and member.endswith(b".npy"))
 
 
+def other_format(path: Path) -> str:
+    """What a file is that was written for another library than torch, in words; empty where nothing tells."""
+    if is_numpy(path):
+        return "arrays of NumPy, which are no weights of a model"
+    begins = next((words for start, words in OTHERS.items() if _head(path).startswith(start)), "")
+    return begins or ("an ONNX graph" if path.suffix.lower() == ".onnx" else "")
+
+
 def _head(path: Path) -> bytes:
     with contextlib.suppress(OSError), path.open("rb") as f:  # unreadable: whoever reads it will say so
         return f.read(512)
@@ -139,8 +151,8 @@ def described(path: Path, error: Exception) -> str:
     """What lies there instead of a whole safetensors file."""
     if is_pickle(path):
         return f"a pickle, which is never loaded (it can run code): {path}"
-    if is_numpy(path):
-        return f"arrays of NumPy, which are no weights of a model: {path}"
+    if other := other_format(path):
+        return f"{other}: {path}"
     if length := wrong_length(path):
         return f"{length}: {path}"
     return f"{path} ({one_line(error)})"
