@@ -52,6 +52,27 @@ def test_a_line_for_every_choice(gsu: Gsu, topic: str, group: str) -> None:
     assert all(len(row) == 2 and not row[1].startswith("gsu ") for row in rows), "no `# what:` line"
 
 
+@pytest.mark.parametrize("word", ["fisher_surgery", "paper/mnist_class1", "ddpm"])
+def test_a_choice_says_each_setting_with_its_meaning(gsu: Gsu, word: str) -> None:
+    typed = gsu("show", word)
+    assert (typed.code, typed.err) == (0, "")
+    paths = sorted(conf_dir().glob(f"*/{word}.yaml"))
+    rows = typed.out.splitlines()
+    heads = [row for row in rows if row.endswith(f"={word}") and not row.startswith(" ")]
+    assert heads == [f"{path.relative_to(conf_dir()).parts[0]}={word}" for path in paths]
+    for line in "\n".join(path.read_text("utf-8") for path in paths).splitlines():
+        setting, _, about = line.partition(" # ")
+        if about and not line.startswith("#"):
+            name = setting.split(":")[0].strip("< ")
+            assert any(about.strip() in row and name in row for row in rows), line
+
+
+def test_a_choice_that_is_mistyped(gsu: Gsu) -> None:
+    typed = gsu("show", "fisher_surgry")
+    assert typed.code == 2
+    assert "Did you mean 'fisher_surgery'?" in typed.err
+
+
 def test_checkpoints_come_with_the_first_line_of_their_cards(gsu: Gsu) -> None:
     out = gsu("show", "checkpoints").out
     shown = [path for path in FOLDER.glob("*/*.safetensors") if ".without_" not in path.stem]

@@ -19,7 +19,7 @@ from gsu_cli.report.validate import validated
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import card_line, shipped_names
 from gsu_cli.run.record import STATUSES, Record, read_record
-from gsu_cli.verbs import settings
+from gsu_cli.verbs import settings, show_choice
 from gsu_cli.verbs.console import console, note
 
 GROUPS = {
@@ -45,9 +45,8 @@ def main(cfg: DictConfig) -> None:
     settings.check(cfg, "show")
     what = cfg.what
     if what is not None and what not in TOPICS:
-        raise UsageError(
-            f"`what` must be one of {', '.join(TOPICS)}", found=what, way_out=did_you_mean(str(what), TOPICS).strip()
-        )
+        _choice(str(what))
+        return
     as_int("last", cfg.last)
     wanted = _filters(cfg.filter)
     if wanted and what not in (None, "runs"):
@@ -66,6 +65,17 @@ def main(cfg: DictConfig) -> None:
             _table(topic, [(name, card_line(name)) for name in shipped_names()])
         else:
             _table(topic, options(GROUPS[topic]))
+
+
+def _choice(word: str) -> None:
+    """What is no topic may be a choice of a group: its settings, with what they mean."""
+    found = show_choice.named(word)
+    if not found:
+        names = [name for group in GROUPS.values() for name, _ in options(group)]
+        way_out = did_you_mean(word, [*TOPICS, *names]).strip()
+        raise UsageError(f"`what` must be one of {', '.join(TOPICS)}, or a choice of one", found=word, way_out=way_out)
+    for path in found:
+        show_choice.show(path)
 
 
 def options(group: str) -> list[tuple[str, str]]:
