@@ -18,7 +18,7 @@ from gsu_cli.report.quantities import GRADIENTS, SECONDS, Quantity, discover
 from gsu_cli.report.table import Cell, Table
 from gsu_cli.run.record import Record
 from later import Later
-from made_runs import Measurement, cut, run
+from made_runs import Measurement, costly, cut, run
 
 stats = Later("scipy.stats")  # a second
 
@@ -269,3 +269,23 @@ def test_rows_of_unlike_tasks_say_so():
     for alike in ([*unlike, run(2, method="newton")], [run(1), run(2)]):
         assert not any("different forget specs" in note for note in aggregate(alike, ["method"]).footnotes)
     assert not any("different forget specs" in note for note in aggregate(unlike, ["method", "forget"]).footnotes)
+
+
+def test_the_worst_setting_is_called_by_what_it_is_and_not_by_its_files():
+    runs = [costly(lr, 0.1 - lr, lr=lr) for lr in (0.001, 0.01)]
+    for lr, record in zip((0.001, 0.01), runs, strict=True):
+        record.command = ["gsu", "unlearn", f"method.lr={lr}", f"judge.cnn.path=a/long/way/to/{lr}.safetensors"]
+    table = aggregate(runs, ["method"])
+    (place,) = [i for i, c in enumerate(table.columns) if c.name == "worst.cnn"]
+    label = table.rows[0][place].label
+    assert "safetensors" not in label
+    assert "method.lr=0.0" in label
+
+
+def test_what_was_not_measured_is_said_once():
+    done, without = costly(0.01, 0.05), costly(0.01, 0.05, digit=2)
+    without.measurements = [m for m in without.measurements if m.name != "feature_ratio"]
+    table = aggregate([done, without], ["forget"])
+    notes = [cell.note for row in table.rows for cell in row]
+    assert any(note.startswith("not measured on the ") for note in notes), notes
+    assert not any("not measured: not measured" in note for note in notes)

@@ -61,6 +61,7 @@ def test_the_table_of_a_curve_says_where_no_strength_keeps_the_budget() -> None:
     assert [row[1].label for row in table.rows] == ["-", "none", "0.25", "0.5"]
     assert [text(row[0], table.columns[0]) for row in table.rows][1:] == ["1e-09", "0.0100", "0.0200"]
     assert table.columns[-1].title().endswith(" (CNN)")
+    assert text(table.rows[-1][-1], table.columns[-1]).startswith("0.0200"), "four decimals, as shares have elsewhere"
     unjudged = replace(found, measurements=[m for m in found.measurements if m.name != "feature_ratio"])
     assert "()" not in "".join(column.title() for column in curve_table(unjudged).columns)
 

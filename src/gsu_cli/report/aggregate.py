@@ -81,7 +81,8 @@ def _cell(g: Group, s: Statistic) -> Cell:
         return Cell("n/a", note=str(g.inapplicable[0].error))
     if s.mean is None:
         absent = not g.done and all(r.error == NOT_RUN for r in g.failed)
-        return Cell(note=f"not measured: {reasons}" if reasons else NOT_RUN if absent else "no run ended well")
+        said = reasons if reasons.startswith("not measured") else f"not measured: {reasons}"
+        return Cell(note=said if reasons else NOT_RUN if absent else "no run ended well")
     note = f"rests on {s.n} of {len(g.done)} runs: {reasons}" if s.missing else ""
     if s.low is None and s.n > 1:
         note = "; ".join(filter(None, (note, "no interval: the same in every run")))
@@ -91,7 +92,7 @@ def _cell(g: Group, s: Statistic) -> Cell:
 def _worst(extreme: Extreme | None, form: Form) -> Cell:
     if extreme is None:
         return Cell(note="the row is a single setting")
-    return Cell(f"{number(extreme.value, form)} {extreme.label}", extreme.value)
+    return Cell(f"{number(extreme.value, form)} {extreme.label}".rstrip(), extreme.value)
 
 
 def _failures(g: Group) -> str:

@@ -10,15 +10,16 @@ from gsu_cli.run.record import Measurement, Record
 
 def curve_table(record: Record) -> Table:
     """A row per entry of ``record.curve``; the original stands first."""
-    judges = [m.judge for m in claims(record, "original")]
-    labels = [record.judge_label(judge) for judge in judges]
+    asked = claims(record, "original")
+    judges = [m.judge for m in asked]
+    heads = [f"{claim_words(record)}{f' ({label})' if label else ''}" for label in map(record.judge_label, judges)]
     seen = leading(record, "forgetting") or ""
     option = f"method.{record.curve[0]['option']}" if record.curve else "strength"  # not `budget` twice
     columns = (
         Column("budget", form="share", is_key=True),
         Column(option),
         Column(f"change of {cost_words(record)}", form="change", better="lower"),
-        *(Column(f"{claim_words(record)}{f' ({label})' if label else ''}") for label in labels),
+        *(Column(h, form="share" if m.unit == "share" else "number") for h, m in zip(heads, asked, strict=True)),
     )
     before = cost(record, "original")
     ratios = [_ratio(claim(record, "original", judge)) for judge in judges]

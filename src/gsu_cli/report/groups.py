@@ -204,4 +204,12 @@ def _names(records: Sequence[Record]) -> list[str]:
     differ = [name for name in SETTING if len({key(r, name) for r in records}) > 1]
     if differ:
         return [", ".join(key(r, name) for name in differ) for r in records]
-    return [" ".join(w for w in words.split() if not w.startswith("seed")) for words in labels(records)]
+    typed = [
+        " ".join(w for w in words.split() if not w.startswith("seed") and "/" not in w) for words in labels(records)
+    ]
+    if len(set(typed)) == len(records):
+        return typed
+    told = varied(records)  # files, which fill a cell and say nothing, are told by what is in them
+    return [
+        " ".join(f"{name}={key(r, name)}" for name in told) or words for r, words in zip(records, typed, strict=True)
+    ]
