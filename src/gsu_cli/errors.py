@@ -127,6 +127,7 @@ FORMER = {
     "neg_elbo_drawn": "sample_nll_retrained", "identity": "retained_shift", "identity_distance": "retained_shift",
     "identity_distance_features": "retained_shift_features", "twin": "retrained", "corrected": "ekfac",
     "thin": "subset", "beside": "references", "levels": "absolute", "rise": "relative_increase",
+    "knob": "strength", "gauge": "retain_cost", "draws": "repeats", "sd": "sigma", "widths": "channels",
 }  # fmt: skip
 """Names of earlier versions of keys, metrics and choices: a refusal says the new one."""
 

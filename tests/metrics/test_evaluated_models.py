@@ -84,7 +84,14 @@ def test_samples_of_nan_are_refused():
     model = tiny_world.trained()
     with torch.no_grad():
         next(model.decoder.parameters()).fill_(float("nan"))
-    with pytest.raises(NonFiniteError, match="nan among generated images 0 to 9"):
+    with pytest.raises(NonFiniteError, match=r"nan among generated images 0 to 9. Take another checkpoint"):
+        generate_samples(model, 10, 0)
+
+
+def test_so_are_infinite_ones_which_a_bound_would_make_white(monkeypatch):
+    model, image = tiny_world.trained(), torch.full((1, 8, 8), float("inf"))
+    monkeypatch.setattr(model, "sample", lambda n, generator: image.expand(n, 1, 8, 8))
+    with pytest.raises(NonFiniteError, match=r"inf among generated images 0 to 9. Take another checkpoint"):
         generate_samples(model, 10, 0)
 
 

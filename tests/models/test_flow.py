@@ -9,7 +9,7 @@ import torch
 
 import tiny_diffusion
 import tiny_world
-from gsu_cli.errors import UsageError
+from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import image_losses
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.retrain import initialise
@@ -42,6 +42,13 @@ def test_the_path_is_straight_and_the_target_is_its_velocity() -> None:
         torch.testing.assert_close(model.denoised(x_t, time, velocity), 2 * x - 1, atol=1e-4, rtol=1e-4)
         again = model.output_for(x_t, time, model.denoised(x_t, time, word))
         torch.testing.assert_close(again, word, atol=1e-3, rtol=1e-3)
+
+
+def test_a_flow_into_the_infinite_is_no_white_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = fresh()
+    monkeypatch.setattr(model.network, "forward", lambda x, t: torch.full_like(x, -torch.inf))
+    with pytest.raises(NonFiniteError, match="generated images must be finite"):
+        model.generate(model.noise(3, torch.Generator().manual_seed(0)))
 
 
 @pytest.mark.parametrize("solver", ["euler", "heun"])

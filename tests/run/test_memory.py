@@ -53,6 +53,16 @@ def test_words_of_allocators(said: str, sentence: str) -> None:
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
+@pytest.mark.parametrize(
+    "key", ["audit.relearning.batch", "audit.step.retained", "method.n_replay", "method.redirect_size"]
+)
+def test_what_asks_for_most_is_named_first(key: str) -> None:
+    group, name = key.rsplit(".", 1)
+    config = {"judge": {"references": 10000}, group: {name: 10**8}, "evaluation": {"samples": 200}}
+    found = str(memory_error(MemoryError(), config))
+    assert f"Lower {group}.{name} (100000000), judge.references (10000), evaluation.samples (200) or" in found
+
+
 def test_a_line_that_needs_too_much(type_line: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "much.py").write_text(TOO_MUCH)
     monkeypatch.syspath_prepend(tmp_path)

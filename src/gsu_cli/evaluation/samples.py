@@ -17,6 +17,8 @@ from gsu_cli.surgery.precision import sampling, widened
 from gsu_cli.surgery.ranks import Ranks, joined, ranks
 from gsu_cli.surgery.vectors import Vector
 
+LOWER = "Take another checkpoint or a smaller step, or train it again at a lower training.lr"
+
 
 @torch.no_grad()
 def generate_samples(model: Any, n: int, seed: int, condition: Tensor | None = None, *, chunk: int = 2000) -> Tensor:
@@ -31,7 +33,7 @@ def generate_samples(model: Any, n: int, seed: int, condition: Tensor | None = N
         chunk: generated images at a time; part of what fixes the latents, so it is no option.
 
     Raises:
-        NonFiniteError: a generated image holds nan.
+        NonFiniteError: a generated image holds nan or inf.
     """
 
     def generated(k: int, start: int) -> Vector:
@@ -43,9 +45,11 @@ def generate_samples(model: Any, n: int, seed: int, condition: Tensor | None = N
                 x = widened(model.generate(noise, y))
             else:
                 x = widened(model.sample(m, g))
-        if x.isnan().any():  # a cast to uint8 would make a picture of it
+        if not x.isfinite().all():  # a cast to uint8 would make a picture of it
             raise NonFiniteError(
-                "generated images must be finite", found=f"nan among generated images {start} to {start + len(x) - 1}"
+                "generated images must be finite",
+                found=f"{_odd(x)} among generated images {start} to {start + len(x) - 1}",
+                way_out=LOWER,
             )
         return {"pixels": (x.clamp(0, 1) * 255).round_().to(torch.uint8).cpu()}
 
@@ -75,7 +79,7 @@ def reconstructions(model: Any, images: Images, chunk: int = 500) -> Tensor:
     """Decodings of posterior means, uint8 ``(n, c, h, w)``: generated images of which it is known what they show.
 
     Raises:
-        NonFiniteError: a reconstruction holds nan.
+        NonFiniteError: a reconstruction holds nan or inf.
     """
     device = device_of(model)
 
@@ -84,9 +88,14 @@ def reconstructions(model: Any, images: Images, chunk: int = 500) -> Tensor:
         return decode(model, code(model, posterior(model, x, y)[0], y)).cpu()
 
     generated = joined(images.batches(chunk), back) if len(images) else images.floats()
-    if generated.isnan().any():
-        raise NonFiniteError("reconstructions must be finite", found="nan")
+    if not generated.isfinite().all():
+        raise NonFiniteError("reconstructions must be finite", found=_odd(generated), way_out=LOWER)
     return (generated.clamp(0, 1) * 255).round_().to(torch.uint8)
+
+
+def _odd(images: Tensor) -> str:
+    """What of nan and inf there is among images."""
+    return "nan" if bool(images.isnan().any()) else "inf"
 
 
 def pixel_distance(a: Tensor, b: Tensor, index: Tensor) -> Tensor:

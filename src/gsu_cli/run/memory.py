@@ -17,7 +17,8 @@ _SAYINGS = (  # of torch's allocators and libraries, which raise plain RuntimeEr
 )
 _ASKED = re.compile(r"[Tt]ried to allocate ([\d.]+) ?(bytes|KiB|MiB|GiB)")
 _UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_SIZES = re.compile(r"(^|_)(batch_size|images|samples|references|latents)$")  # settings that say how much at once
+_SIZES = re.compile(r"(^|_)(batch|size|images|samples|references|latents|retained)$|^n_")  # how much at once
+_OTHER_SIZES = ("dataset.size", "model.")  # of an image and of a network
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -42,7 +43,8 @@ def memory_error(error: BaseException, config: Mapping[str, Any] | None = None) 
     asked = _ASKED.search(text)
     size = float(asked[1]) * _UNITS[asked[2]] / 1e9 if asked else 0.0
     found = f"a need for {size:,.0f} GB at once" if size >= 1 else f"a need for {size * 1e3:,.0f} MB more"
-    known = [f"{key} ({value})" for key, value in sizes(config or {})]
+    asking = sorted(sizes(config or {}), key=lambda found: -found[1])  # what is far too much is the largest
+    known = [f"{key} ({value})" for key, value in asking]
     far = ["the number that is far above its default"] if not (device and known) else []
     lower = " or ".join([*([", ".join(known)] if known else []), *far])
     return GsuError(
@@ -59,7 +61,7 @@ def sizes(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
     >>> list(sizes({"method": {"budget_images": 7, "lr": 1.0, "retain_images": None}, "evaluation": {"samples": 3}}))
     [('method.budget_images', 7), ('evaluation.samples', 3)]
-    >>> list(sizes({"protocol": {"budget": None, "images": 1000}}))
+    >>> list(sizes({"protocol": {"budget": None, "images": 1000}, "dataset": {"name": "cats", "size": 64}}))
     []
     """
     for key, value in config.items():
@@ -67,5 +69,9 @@ def sizes(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             if next(iter(value.values()), None) in (None, 0):
                 continue
             yield from sizes(value, f"{prefix}{key}.")
-        elif prefix and isinstance(value, int) and not isinstance(value, bool) and _SIZES.search(str(key)):
+        elif prefix and isinstance(value, int) and not isinstance(value, bool) and _is_size(f"{prefix}{key}"):
             yield f"{prefix}{key}", value
+
+
+def _is_size(key: str) -> bool:
+    return bool(_SIZES.search(key.rpartition(".")[2])) and not key.startswith(_OTHER_SIZES)

@@ -124,14 +124,14 @@ class Denoiser(Conditional, Model):
         """
         y = torch.full((len(noise),), NULL) if condition is None else condition
         parts = zip(noise.split(CHUNK), y.to(noise.device).split(CHUNK), strict=True)
-        images = joined(parts, lambda part: self._sampled(*part))
+        images = joined(parts, lambda part: self._sampled(*part))  # as they come: a bound would hide what is infinite
         if not torch.isfinite(images).all():
             raise NonFiniteError(
                 "generated images must be finite",
                 found="nan or inf while denoising",
                 way_out="Train longer at a lower training.lr, or take a smaller step",
             )
-        return images
+        return images.clamp(0, 1)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """``n`` images in [0, 1] at noise sampled from N(0, I), and conditions as often as training met them."""
@@ -139,7 +139,7 @@ class Denoiser(Conditional, Model):
         return self.generate(noise, usual_conditions(self, n, generator))
 
     def _sampled(self, x: Tensor, y: Tensor) -> Tensor:
-        """Images in [0, 1] at noise ``x`` and conditions ``y``: DDIM, both ends of the noise levels included."""
+        """Images at noise ``x`` and conditions ``y``, not yet bounded: DDIM, both ends of the noise levels included."""
         times = sampling_times(self.train_steps, self.sample_steps)
         for i, t in enumerate(times.tolist()):
             at = torch.full((len(x),), t, device=x.device)

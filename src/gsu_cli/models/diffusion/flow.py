@@ -79,4 +79,4 @@ class Flow(SmallDenoiser):
                 v = (v + velocity(x + step * v, times[i + 1])) / 2
             x = x + step * v
             made(len(x) / len(times))
-        return (x / 2 + 0.5).clamp(0, 1)
+        return x / 2 + 0.5

@@ -177,7 +177,7 @@ class Unet2d(Denoiser):
             )
             x = next_a * x_0 + next_s * eps
             made(len(x) / self.sample_steps)
-        return (x / 2 + 0.5).clamp(0, 1)
+        return x / 2 + 0.5
 
 
 class _Network(nn.Module):
