@@ -228,7 +228,7 @@ def choices(name: str, conf_dir: Path) -> dict[str, list[str]]:
     for group, default in defaults_of(name, conf_dir).items():
         options = option_names(conf_dir / group)
         if len(options) > 1 or (options and default == "???"):
-            # one, or a [list, of, them], or ${gsu.usual:group,${dataset}}
+            # one, or a [list, of, them], or ${gsu.usual:group,${oc.select:dataset,null}}
             defaults = [USUAL[group][""]] if "gsu.usual" in default else re.findall(r"[\w.-]+", default)
             found[group] = [f"{option}*" if option in defaults else option for option in options]
     return found

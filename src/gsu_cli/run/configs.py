@@ -28,12 +28,12 @@ RECIPES: dict[str, str] = {"ddpm": "ddpm", "ddpm_conditional": "ddpm", "dcgan": 
 """Model -> its recipe, whatever the data set."""
 
 
-def usual(group: str, dataset: str, model: str | None = None) -> str:
-    """The choice of a group that suits a data set: ``${gsu.usual:model,${dataset}}`` in a defaults list.
+def usual(group: str, dataset: str | None, model: str | None = None) -> str:
+    """The choice of a group that suits a data set: ``${gsu.usual:model,...}`` in a list of defaults.
 
     Args:
         group: to choose from.
-        dataset: the choice of that group.
+        dataset: the choice of that group; None where a class of one's own stands there.
         model: the choice of that group, where a line or an experiment names one; it may bring its recipe.
 
     >>> usual("model", "celeba"), usual("model", "pets"), usual("training", "celeba", "ddpm")
@@ -42,4 +42,4 @@ def usual(group: str, dataset: str, model: str | None = None) -> str:
     if group == "training" and model in RECIPES:
         return RECIPES[model]
     choices = USUAL[group]
-    return choices.get(dataset, choices[""])
+    return choices.get(dataset or "", choices[""])

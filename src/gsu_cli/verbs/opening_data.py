@@ -14,6 +14,7 @@ from gsu_cli.data.canaries import Planting
 from gsu_cli.data.contents import counts, describe_counts
 from gsu_cli.data.copies import dark, kept_copies, repeated
 from gsu_cli.data.forget import ForgetSpec
+from gsu_cli.data.kept_contract import check_dataset
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.run.seeds import generator
@@ -73,7 +74,7 @@ def read_dataset(cfg: DictConfig) -> Dataset:
     with console.work_bar("loading") as update:
         if "on_progress" in inspect.signature(source.load).parameters:
             more["on_progress"] = lambda done, total: update(done, total, "images")
-        dataset: Dataset = source.load(**more)
+        dataset = check_dataset(source.load(**more), source)
     return planting.into(dataset)
 
 
