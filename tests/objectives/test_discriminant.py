@@ -35,8 +35,9 @@ def test_brightness_and_contrast_change_nothing_that_it_sees() -> None:
 def test_small_is_pooling_less_the_mean_over_the_deviation(shape: tuple[int, int, int]) -> None:
     x = torch.rand(9, *shape, generator=torch.Generator().manual_seed(0))
     looks = adaptive_avg_pool2d(x, (min(SIDE, shape[1]), min(SIDE, shape[2]))).flatten(1)
-    mean, deviation = looks.mean(1, keepdim=True), looks.std(1, keepdim=True)
-    assert torch.allclose(small(x), (looks - mean) / (deviation + 0.01), atol=2e-6)
+    looks = looks - looks.mean(1, keepdim=True)
+    expected = looks / (looks.std(1, keepdim=True) + 0.01)
+    assert torch.equal(small(x), expected), "another last bit may turn a component's sign"
 
 
 def test_scores_are_those_of_the_features_and_a_constant() -> None:
