@@ -78,7 +78,10 @@ def test_a_folder_that_does_not_say_which(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"checkpoint.path=.*final_model$"):
         find_weights(tmp_path)
     (tmp_path / "__0_0.distcp").write_bytes(b"")
-    with pytest.raises(CheckpointError, match=r"Type python -m torch.distributed.checkpoint.format_utils dcp_to_torch"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"Type `python -m torch\..* dcp_to_torch .* weights\.pt`\.$",
+    ):
         find_weights(tmp_path)
     save_file(STATE, tmp_path / "model.safetensors")
     save_file(STATE, tmp_path / "model_1.safetensors")

@@ -13,6 +13,7 @@ from gsu_cli.run.pipelines import is_pipeline, unet_in
 
 KINDS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar")
 INDEX = ".index.json"
+JOIN = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch"
 BESIDE = ("optimizer", "scheduler", "random_states", "rng_state", "training_args", "scaler", "sampler", "dl_state")
 """Beginnings of files that trainers leave beside the weights."""
 BESIDE_TOO = ("custom_checkpoint", "state.safetensors")
@@ -88,7 +89,7 @@ def _the_one_in(folder: Path, key: str) -> Path:
         raise CheckpointError(
             f"`{key}` must be a file, or a folder with the weights of one model",
             found=f"{folder}, which many processes wrote",
-            way_out=f"Type python -m torch.distributed.checkpoint.format_utils dcp_to_torch {folder} weights.pt",
+            way_out=f"Type `{JOIN} {folder} weights.pt`",
         )
     inside = [p for p in sorted(folder.iterdir()) if p.is_dir() and len(_seen(p)) == 1]
     raise CheckpointError(
