@@ -111,6 +111,13 @@ def test_interrupted_after_so_many_epochs(
         assert all(torch.equal(again[k], v) for k, v in whole.items())
 
 
+def test_what_would_end_there_again_is_not_resumed(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    """A lower rate is another recipe, so the folder of a training that left the numbers is no place to go on from."""
+    typed = gsu(*world.train("training.epochs=2", "training.lr=1e20", "training.batch_size=180"))
+    assert (typed.code, "go on with" in typed.out) == (1, False), typed
+    assert "the training loss must stay finite (epoch 2, step 1 of 1)" in typed.err
+
+
 def test_resume_refuses_another_recipe(world: World, gsu: Gsu, killed: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(killed, tmp_path / "run")
     typed = gsu("train", *world.data, *LONG, "training.lr=1e-4", f"resume={folder}")

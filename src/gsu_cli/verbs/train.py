@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from rich.text import Text
 
 from gsu_cli.data.base import Images
-from gsu_cli.errors import CheckpointError, UsageError
+from gsu_cli.errors import CheckpointError, NonFiniteError, UsageError
 from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
 from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
@@ -107,10 +107,10 @@ def _train(
                 on_progress=listener.epochs(history, on_progress),
                 history=history,
             )
-    except BaseException:
+    except BaseException as error:
         if history.losses:
             _export(session, model, history, recipe, {**about, "interrupted_after_epoch": len(history.losses)})
-            if state.exists():
+            if state.exists() and not isinstance(error, NonFiniteError):  # the same recipe would end there again
                 console.say(f"the state after epoch {len(history.losses)} is kept; go on with resume=", session.folder)
         raise
     path = _export(session, model, history, recipe, about)
