@@ -123,13 +123,20 @@ def as_text(value: object) -> str:
 
 
 def natural(text: str) -> list[tuple[int, float, str]]:
-    """A key to sort by in which numbers count as numbers, 2 before 10 and 1e-5 before 1e-4.
+    """A key to sort by in which numbers count as numbers, 2 before 10, 1e-5 before 1e-4, and versions by their parts.
 
     >>> sorted(["lr 10", "lr 1e-4", "lr 2"], key=natural)
     ['lr 1e-4', 'lr 2', 'lr 10']
+    >>> sorted(["2.14.1", "2.9.0"], key=natural)
+    ['2.9.0', '2.14.1']
     """
-    parts = re.split(r"((?<![\w.])\d+\.?\d*(?:e[-+]?\d+)?)", text)
-    return [(0, float(part), "") if i % 2 else (1, 0.0, part) for i, part in enumerate(parts) if part]
+    parts = re.split(r"((?<![\w.])\d+(?:(?:\.\d+){2,}|\.?\d*(?:e[-+]?\d+)?))", text)
+    return [
+        (0, float(number), "") if i % 2 else (1, 0.0, number)
+        for i, part in enumerate(parts)
+        for number in (part.split(".") if i % 2 and part.count(".") > 1 else [part])
+        if number
+    ]
 
 
 def when(record: Record) -> tuple[float, str]:
