@@ -67,6 +67,17 @@ def test_a_choice_says_each_setting_with_its_meaning(gsu: Gsu, word: str) -> Non
             assert any(about.strip() in row and name in row for row in rows), line
 
 
+def test_a_config_of_ones_own_is_found(gsu: Gsu, tmp_path: Path) -> None:
+    own = tmp_path / "mine" / "method" / "halfway.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("# what: half of what ascent does\n_target_: my_method.Halfway\nlr: 1e-4  # step, in nats\n")
+    assert "half of what ascent does" in gsu("show", "methods", f"--config-dir={tmp_path / 'mine'}").out
+    out = gsu("show", "halfway", f"--config-dir={tmp_path / 'mine'}").out
+    assert "method=halfway" in out
+    assert "step, in nats" in out
+    assert "halfway" not in gsu("show", "methods").out
+
+
 def test_a_choice_that_is_mistyped(gsu: Gsu) -> None:
     typed = gsu("show", "fisher_surgry")
     assert typed.code == 2

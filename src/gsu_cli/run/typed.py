@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
@@ -37,6 +38,12 @@ def searchpath(*besides: str) -> list[str]:
     own = [s for s in HydraConfig.get().runtime.config_sources if str(s.provider).startswith(OWN)]
     places = [quoted(f"{s.schema}://{s.path}") for s in own if s.provider not in besides]
     return [f"hydra.searchpath=[{','.join(places)}]"] if places else []
+
+
+def own_folders() -> list[Path]:
+    """Folders of configs of one's own, as `--config-dir` and `hydra.searchpath` name them."""
+    own = [s for s in HydraConfig.get().runtime.config_sources if str(s.provider).startswith(OWN)]
+    return [Path(s.path) for s in own if s.schema == "file"]
 
 
 def quoted(text: str) -> str:

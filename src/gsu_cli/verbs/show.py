@@ -19,6 +19,7 @@ from gsu_cli.report.validate import validated
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import card_line, shipped_names
 from gsu_cli.run.record import STATUSES, Record, read_record
+from gsu_cli.run.typed import own_folders
 from gsu_cli.verbs import settings, show_choice
 from gsu_cli.verbs.console import console, note
 
@@ -69,25 +70,25 @@ def main(cfg: DictConfig) -> None:
 
 def _choice(word: str) -> None:
     """What is no topic may be a choice of a group: its settings, with what they mean."""
-    found = show_choice.named(word)
+    found = show_choice.named(word, [conf_dir(), *own_folders()])
     if not found:
         names = [name for group in GROUPS.values() for name, _ in options(group)]
         way_out = did_you_mean(word, [*TOPICS, *names]).strip()
         raise UsageError(f"`what` must be one of {', '.join(TOPICS)}, or a choice of one", found=word, way_out=way_out)
-    for path in found:
-        show_choice.show(path)
+    for path, typed in found.items():
+        show_choice.show(path, typed)
 
 
 def options(group: str) -> list[tuple[str, str]]:
     """Choices of a config group with their one line: the ``what:`` comment, else the command that uses them."""
-    found = []
-    for path in sorted((conf_dir() / group).rglob("*.yaml")):
-        comments = [line.lstrip("# ").strip() for line in path.read_text().splitlines() if line.startswith("#")]
-        lines = [c for c in comments if not c.startswith("@package")]
-        about = next((c.removeprefix("what:").strip() for c in lines if c.startswith("what:")), "")
-        name = path.relative_to(conf_dir() / group).with_suffix("").as_posix()
-        found.append((name, about or (lines[0] if lines else "")))
-    return found
+    found = {}
+    for folder in [conf_dir(), *own_folders()]:
+        for path in (folder / group).rglob("*.yaml"):
+            comments = [line.lstrip("# ").strip() for line in path.read_text().splitlines() if line.startswith("#")]
+            lines = [c for c in comments if not c.startswith("@package")]
+            about = next((c.removeprefix("what:").strip() for c in lines if c.startswith("what:")), "")
+            found[path.relative_to(folder / group).with_suffix("").as_posix()] = about or (lines[0] if lines else "")
+    return sorted(found.items())
 
 
 def _table(title: str, rows: list[tuple[str, str]]) -> None:

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
-from gsu_cli.run.configs import conf_dir
 from gsu_cli.verbs.console import console
 
 COMMENT = " # "
 
 
-def named(word: str) -> list[Path]:
-    """Configs of that name in any group: ``ddpm`` is a model, a checkpoint and a training."""
-    return [p for p in sorted(conf_dir().rglob("*.yaml")) if p.parent != conf_dir() and choice(p)[1] == word]
+def named(word: str, folders: Sequence[Path]) -> dict[Path, str]:
+    """Configs of that name in any group of these folders, with how they are typed.
+
+    ``ddpm`` is a model, a checkpoint and a training; ``paper/mnist_class1`` an experiment.
+    """
+    found = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*.yaml")):
+            group, _, name = path.relative_to(folder).with_suffix("").as_posix().partition("/")
+            if name == word:
+                found[path] = f"{group}={name}"
+    return found
 
 
-def choice(path: Path) -> tuple[str, str]:
-    """Group and name, as they are typed: ``experiment`` and ``paper/mnist_class1``."""
-    group, _, name = path.relative_to(conf_dir()).with_suffix("").as_posix().partition("/")
-    return group, name
-
-
-def show(path: Path) -> None:
+def show(path: Path, typed: str) -> None:
     """Prints its comments and, beside each setting, what it means."""
-    console.print(Text("=".join(choice(path)), style="bold"))
+    console.print(Text(typed, style="bold"))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 2))
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
