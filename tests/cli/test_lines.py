@@ -62,6 +62,7 @@ MISTAKES = [
     ("unlearn mnist", 2, "must read key=value; found mnist. Did you mean 'dataset=mnist'?"),
     ("--verison", 2, "found --verison. Did you mean '--version'?"),
     ("unlearn dataset=mnist paths", 2, "found paths. Type paths.data_dir=VALUE, paths.measured_dir=VALUE or "),
+    ("unlearn help", 2, "must read key=value; found help. Type gsu help unlearn"),
     ("unlearn dataset=mnist seed", 2, "must read key=value; found seed"),
     ("unlearn dataset=mnist method.lr=[1", 2, "must read key=value; found method.lr=[1"),
     ("unlearn dataset=mnist =x", 2, "must read key=value; found =x"),

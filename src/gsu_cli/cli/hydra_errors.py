@@ -112,6 +112,8 @@ def _missing_config(error: MissingConfigException, app: App) -> UsageError:
 
 def _unreadable(error: OverrideParseException, app: App) -> UsageError:
     word = str(error.override)
+    if word == "help":
+        return UsageError(WORDS, found=word, way_out=f"Type gsu help {app.verb}")
     if re.fullmatch(r"[\w.-]+", word):
         groups, keys = option_of(word, app), known_keys(app)
         if word in keys:
