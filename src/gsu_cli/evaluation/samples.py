@@ -89,7 +89,7 @@ def reconstructions(model: Any, images: Images, chunk: int = 500) -> Tensor:
 
     generated = joined(images.batches(chunk), back) if len(images) else images.floats()
     if not generated.isfinite().all():
-        raise NonFiniteError("reconstructions must be finite", found=_odd(generated), way_out=LOWER)
+        raise NonFiniteError("reconstructions must be finite", found=_odd(generated))
     return (generated.clamp(0, 1) * 255).round_().to(torch.uint8)
 
 
