@@ -82,7 +82,7 @@ def test_through_readline(environment: dict[str, str], tmp_path: Path) -> None:
         os.waitpid(process, 0)
 
 
-def _read_until(terminal: int, wanted: bytes, seconds: float = 30) -> bytes:
+def _read_until(terminal: int, wanted: bytes, seconds: float = 120) -> bytes:
     seen, deadline = b"", time.monotonic() + seconds
     while wanted not in seen and time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.2)[0]:
