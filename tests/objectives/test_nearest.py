@@ -43,3 +43,8 @@ def test_the_nearest_by_float32_is_the_nearest_by_float64_also_of_near_copies(n:
     pool[n // 2 :] = pool[: n - n // 2] + 1e-3 * torch.randn(n - n // 2, d, generator=g)
     points = pool[torch.randint(n, (70,), generator=g)] + 1e-3 * torch.randn(70, d, generator=g)
     assert torch.equal(Nearest(pool)(points), nearest(points, pool, 1)[:, 0])
+
+
+def test_where_no_neighbour_is_in_doubt_none_is_looked_at_twice():
+    pool = 10 * torch.eye(6)
+    assert torch.equal(Nearest(pool)(pool[[4, 2]] + 0.1), torch.tensor([4, 2]))

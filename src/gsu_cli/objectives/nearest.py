@@ -73,7 +73,7 @@ class Distances:
     def __call__(self, points: Tensor, part: slice = slice(None)) -> Tensor:
         """Of at most `ROWS` points ``(m, d)`` to a part of the pool, ``(m, n)``; good until the next call."""
         squares = self.squares[part]
-        found = self.buffer.view(-1)[: len(points) * len(squares)].view(len(points), -1)
+        found = self.buffer.view(-1)[: len(points) * len(squares)].view(len(points), len(squares))
         found.copy_(squares.expand(len(points), -1))
         for x, p in zip(points.split(COLUMNS, 1), self.columns, strict=True):
             found.addmm_(wide(x), wide(p[part]).T, alpha=-2.0)

@@ -34,7 +34,8 @@ def chosen(tables: Sequence[Table], asked: Sequence[str]) -> list[Table]:
     there = names(tables)
     for name in asked:
         if name != ALL and not any(_is(column, name) for column in there):
-            close = (_of_head(name, tables) or did_you_mean(name, there)).strip()
+            judged = did_you_mean(name, there) if "." in name else ""  # a name with its judge is meant as it stands
+            close = (judged or _of_head(name, tables) or did_you_mean(name, there)).strip()
             raise UsageError(f"`columns` must hold all, or names among {', '.join(there)}", found=name, way_out=close)
     found = []
     for table in tables:
