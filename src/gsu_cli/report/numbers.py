@@ -12,6 +12,7 @@ Z95 = 1.959963984540054
 SMALL = 30  # values, as `evaluation.intervals.SMALL`: of fewer, intervals of means are Student's
 LEAST_SHARE = 0.01  # below it a share is near zero
 SMALL_NUMBER = 0.1  # a distance that two decimals do not show: a KID of 0.003, say
+HUGE = 1e9  # from here on decimals are no longer read
 NEAR_ZERO = "the difference itself, since the original is near zero"
 ROUGH = "the difference itself, since the original is known too roughly for a ratio"
 PERCENT = "%"
@@ -101,7 +102,7 @@ class Shift:
     def _digits(self, value: float) -> str:
         if self.unit == "share":
             return signed(100 * value, ".2f")
-        return signed(value, f".{places(self.unit, self.value)}f")
+        return signed(value, ".3g" if abs(value) >= HUGE else f".{places(self.unit, self.value)}f")
 
     def _unit(self) -> str:
         if self.unit in ("share", PERCENT):
@@ -214,10 +215,19 @@ def digits(m: Measurement | None, *, interval: bool = False) -> str:
     if m is None or m.value is None:
         return "-"
     to = places(m.unit, m.value)
-    text = f"{m.value:z.{to}f}"
+    text = fixed(m.value, to)
     if interval and m.low is not None and m.high is not None:
-        text += f" [{m.low:z.{to}f}, {m.high:z.{to}f}]"
+        text += f" [{fixed(m.low, to)}, {fixed(m.high, to)}]"
     return f"{text} of {m.n}" if is_of_few(m) else text
+
+
+def fixed(value: float, to: int) -> str:
+    """With ``to`` decimals; by its power of ten where it has diverged, since 37 digits are not read.
+
+    >>> fixed(99.446, 2), fixed(-0.001, 2), fixed(1.5e36, 2)
+    ('99.45', '0.00', '1.5e+36')
+    """
+    return f"{value:z.{to}f}" if abs(value) < HUGE else f"{value:.3g}"
 
 
 def places(unit: str, value: float) -> int:

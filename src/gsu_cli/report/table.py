@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gsu_cli.report.numbers import factor
+from gsu_cli.report.numbers import factor, fixed
 
 Form = Literal["text", "change", "share", "number", "seconds", "count"]
 ARROWS = {"lower": "↓", "higher": "↑", None: ""}
@@ -128,7 +128,7 @@ def number(value: float, form: Form) -> str:
         return f"{value:.1f}"
     if form == "count":
         return f"{value:,.0f}"
-    return f"{value:.2f}" if abs(value) >= 1 else f"{value:z.3g}"
+    return fixed(value, 2) if abs(value) >= 1 else f"{value:z.3g}"
 
 
 def _half(half: float, value: float, form: Form) -> str:
