@@ -125,6 +125,7 @@ def main() -> None:
         print(f"{row['name']:50} {row['value']:6.3f} {'' if row['kept'] else 'MISSED':7} {row['from']}")
     if given.json is not None:
         facts = {"threads": threads(), "torch": torch.__version__, "before": commit(given.before), "runs": given.runs}
+        facts["only"] = given.only
         given.json.parent.mkdir(parents=True, exist_ok=True)
         given.json.write_text(json.dumps({**facts, "after": commit("HEAD"), "figures": rows}, indent=1) + "\n")
 

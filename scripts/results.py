@@ -201,7 +201,8 @@ def pairs(path: Path) -> str:
         return ""
     found = json.loads(path.read_text("utf-8"))
     rows = [(f["name"], f"{f['value']:.3g}", f["bound"], f["from"]) for f in found["figures"]]
-    line = f"```bash\npython scripts/bench_pair.py --before {found['before'][:7]}\n```"
+    only = " ".join(["--runs", str(found["runs"]), "--only", *found["only"]])
+    line = f"```bash\npython scripts/bench_pair.py --before {found['before'][:7]} {only}\n```"
     made = f"CPU time of this build against that one's, {found['threads']} thread each. [Figures]({path.name})."
     table = faces.grid(("figure", "ratio", "target", "from"), rows)
     return f"\n## Beside the build before\n\n{line}\n\n{made}\n\n{table}\n"
