@@ -16,13 +16,14 @@ from pathlib import Path
 
 import torch
 
-from bench_turns import Row, alone, in_turn, peak_mb, ratio, single
+from bench_turns import Row, alone, in_turn, ratio, single
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.mnist import Mnist
 from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.pretrained import shipped
+from gsu_cli.run.provenance import peak_memory_mb
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn
@@ -51,7 +52,7 @@ def figure(what: str) -> dict[str, float]:
         else:
             generate_samples(model, SAMPLES, 0)
         seconds = time.perf_counter() - started
-    return {"seconds": seconds, "mb": peak_mb()}
+    return {"seconds": seconds, "mb": peak_memory_mb()}
 
 
 def rows(rounds: int, figures: tuple[str, ...] = FIGURES) -> list[Row]:

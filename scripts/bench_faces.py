@@ -15,13 +15,14 @@ from pathlib import Path
 
 import torch
 
-from bench_turns import Row, alone, in_turn, peak_mb, ratio
+from bench_turns import Row, alone, in_turn, ratio
 from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.data.avatars import Avatars
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.pretrained import shipped
+from gsu_cli.run.provenance import peak_memory_mb
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn
@@ -51,7 +52,7 @@ def faces(what: str, folder: str, steps: int | None = STEPS) -> dict[str, float]
         some, warm = steps * RECIPE.batch_size, WARM * RECIPE.batch_size
         images.pixels.max()  # an epoch reads all of them, and mapped pages count as memory
         fit(model, images[:warm], RECIPE, seed=0)
-        return {"seconds": fit(model, images[:some], RECIPE, seed=0).seconds / some * EPOCH, "mb": peak_mb()}
+        return {"seconds": fit(model, images[:some], RECIPE, seed=0).seconds / some * EPOCH, "mb": peak_memory_mb()}
     started = time.perf_counter()
     if what == "fisher":
         kronecker_fisher(model, images[torch.arange(4000)], seed=0, ekfac=False)
@@ -60,7 +61,7 @@ def faces(what: str, folder: str, steps: int | None = STEPS) -> dict[str, float]
     else:
         rng = torch.Generator().manual_seed(0)
         unlearn(model, split, FisherSurgery(solver=what), generator=rng, diagnostics=False)
-    return {"seconds": time.perf_counter() - started, "mb": peak_mb()}
+    return {"seconds": time.perf_counter() - started, "mb": peak_memory_mb()}
 
 
 def rows(rounds: int, figures: tuple[str, ...] = FIGURES) -> list[Row]:

@@ -79,14 +79,3 @@ def alone(script: str | Path, *words: str) -> dict[str, float]:
     """What a script prints as JSON, in a process of its own."""
     found: dict[str, float] = json.loads(subprocess.check_output([sys.executable, str(script), *words]))
     return found
-
-
-def peak_mb() -> float:
-    """Largest resident size of this process so far, MiB.
-
-    Not that of `getrusage`: there a process begins with the peak of the one that started it.
-    """
-    for line in Path("/proc/self/status").read_text("utf-8").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise SystemExit("make bench needs /proc/self/status, which Linux has")

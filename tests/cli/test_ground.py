@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gsu_cli.cli.libraries import as_library_error
+from gsu_cli.cli.broken_packages import as_library_error
 
 LINE = [sys.executable, "-m", "gsu_cli.cli", "show"]
 NOT_THERE = "import ctypes\nctypes.CDLL('libnot_there.so.3')\n"

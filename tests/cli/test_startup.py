@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gsu_cli.cli import collector, library
+from gsu_cli.cli import collector, torch_early
 
 PROBE = """
 import sys
@@ -113,9 +113,9 @@ LOADS = """
 import os, sys, threading
 os.sched_getaffinity = lambda process: set(range({cores}))
 from pathlib import Path
-from gsu_cli.cli import library
-library.load_early({verb!r}, {words!r})
-library.loaded()
+from gsu_cli.cli import torch_early
+torch_early.load_early({verb!r}, {words!r})
+torch_early.loaded()
 held = "libtorch_cpu" in Path("/proc/self/maps").read_text()
 assert "torch" not in sys.modules and threading.active_count() == 1
 if held:
@@ -153,9 +153,9 @@ def test_a_library_that_cannot_be_loaded_is_left_to_torch(
         (tmp_path / "torch/lib/libtorch_global_deps.so").write_bytes(content)
     (tmp_path / "torch/__init__.py").touch()
     monkeypatch.setattr("importlib.util.find_spec", functools.partial(PathFinder.find_spec, path=[str(tmp_path)]))
-    library._load()
+    torch_early._load()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    library._load()
+    torch_early._load()
 
 
 def test_what_a_finder_of_others_raises_is_left_to_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,4 +163,4 @@ def test_what_a_finder_of_others_raises_is_left_to_the_import(monkeypatch: pytes
         raise ValueError(f"{name}.__spec__ is None")
 
     monkeypatch.setattr("importlib.util.find_spec", refuses)
-    library._load()
+    torch_early._load()

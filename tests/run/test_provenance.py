@@ -115,3 +115,10 @@ def test_a_peak_is_that_of_the_process_itself() -> None:
     )
     found = subprocess.run([sys.executable, "-c", starts], check=True, stdout=subprocess.PIPE, text=True).stdout
     assert 5 < float(found.split()[0]) < 150
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel of Linux")
+def test_a_megabyte_is_a_million_bytes() -> None:
+    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+    kibibytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    assert provenance.peak_memory_mb() == pytest.approx(kibibytes * 1024 / 1e6, rel=0.01)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gsu_cli.cli.collector import wake
-from gsu_cli.cli.library import loaded
+from gsu_cli.cli.torch_early import loaded
 from gsu_cli.run.configs import conf_dir as installed_conf_dir
 
 

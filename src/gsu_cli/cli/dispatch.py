@@ -19,7 +19,7 @@ from gsu_cli import __version__
 from gsu_cli.cli import pages, several
 from gsu_cli.cli.app import App
 from gsu_cli.cli.collector import resting
-from gsu_cli.cli.library import load_early
+from gsu_cli.cli.torch_early import load_early
 from gsu_cli.errors import NotApplicableError, UsageError, did_you_mean, is_interrupt, note_signal
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsu_cli.cli.app import App
-from gsu_cli.cli.libraries import as_library_error
+from gsu_cli.cli.broken_packages import as_library_error
 from gsu_cli.cli.own_line import own_line
 from gsu_cli.cli.several import cause, said_by_this_one
 from gsu_cli.errors import GsuError, OutputError

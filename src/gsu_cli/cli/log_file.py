@@ -12,9 +12,7 @@ class LogFile(logging.FileHandler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             super().emit(record)
-        except (
-            OSError
-        ):  # at the first line: torch logs one at exit, when a line that made nothing has no folder any more
+        except OSError:  # opening it: torch logs a line at exit, when a run that made nothing has no folder any more
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # the name that logging calls

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from gsu_cli.evaluation.intervals import SMALL, Z95, quantile95, welch
+from gsu_cli.evaluation.intervals import SMALL, Z95, error_by_image, quantile95, welch
 
 FEW = 5  # values on the other side: fewer, and an area is too near its end for a normal interval
 FEWEST = 3  # the same of images, and of a difference of two areas: fewer, and the spread of placements says too little
@@ -30,18 +30,14 @@ def half_width_by_image(a: Tensor, b: Tensor, images: tuple[Tensor, Tensor]) -> 
 
     Source: Obuchowski 1997, "Nonparametric analysis of clustered ROC curve data".
     """
-    return quantile95(int(torch.cat(images).max()) + 1) * standard_error(a, b, images)
+    return quantile95(len(torch.cat(images).unique())) * standard_error(a, b, images)
 
 
 def standard_error(a: Tensor, b: Tensor, images: tuple[Tensor, Tensor] | None = None) -> float:
     """Of a mean placement; arguments as of `half_width`, or of `half_width_by_image`."""
     if images is None:
         return math.sqrt(float(a.var()) / len(a) + float(b.var()) / len(b))
-    n = int(torch.cat(images).max()) + 1
-    parts = torch.zeros(n, dtype=torch.float64)
-    for values, of in zip((a, b), images, strict=True):
-        parts.index_add_(0, of, (values - values.mean()) / len(values))
-    return float((parts.square().sum() * n / (n - 1)).sqrt())
+    return error_by_image(*zip((a, b), images, strict=True))
 
 
 def area_interval(

@@ -60,20 +60,27 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return max(0.0, centre - half) if successes else 0.0, min(1.0, centre + half) if successes < n else 1.0
 
 
-def half_width_by_image(values: Tensor, images: Tensor) -> float:
-    """Half the 95 % interval of a mean where several values are of one image, of two images or more.
+def mean_half_width_by_image(values: Tensor, images: Tensor) -> float:
+    """Half the 95 % interval of a mean where several values are of one image; arguments as of `error_by_image`."""
+    return quantile95(len(images.unique())) * error_by_image((values, images))
+
+
+def error_by_image(*samples: tuple[Tensor, Tensor]) -> float:
+    """The standard error of a mean, or of a sum of means, where several values are of one image.
 
     Args:
-        values: ``(n,)`` float64.
-        images: of each the place of its image, ``(n,)`` int64; places without a value count for nothing.
+        samples: of each mean its values, ``(n,)`` float64, and of each value the place of its image, ``(n,)`` int64, of
+            two images or more in all; places without a value count for nothing.
 
     Source: Liang and Zeger 1986, the variance that holds whatever values of one cluster have in common.
     """
     import torch  # here: the rest of this file needs none
 
-    parts = torch.zeros(int(images.max()) + 1, dtype=torch.float64).index_add_(0, images, values - values.mean())
-    n = len(images.unique())
-    return quantile95(n) * float((parts.square().sum() * n / (n - 1)).sqrt()) / len(values)
+    images = torch.cat([of for _, of in samples])
+    n, parts = len(images.unique()), torch.zeros(int(images.max()) + 1, dtype=torch.float64)
+    for values, of in samples:
+        parts.index_add_(0, of, (values - values.mean()) / len(values))
+    return float((parts.square().sum() * n / (n - 1)).sqrt())
 
 
 def normal(
@@ -91,5 +98,5 @@ def normal(
     if n < 2 or (images is not None and len(images.unique()) < 2):
         return None, None
     mean = values.mean().item()
-    half = quantile95(n) * values.std().item() / n**0.5 if images is None else half_width_by_image(values, images)
+    half = quantile95(n) * values.std().item() / n**0.5 if images is None else mean_half_width_by_image(values, images)
     return max(least, mean - half), min(most, mean + half)

@@ -126,11 +126,9 @@ def unseen_level(record: Record) -> list[str]:
     if "sample_bound" in details and (record.split.get("n_forget") or 0) >= (record.split.get("n_retain") or math.inf):
         text += ", which is extrapolated, as no fewer are forgotten than stay"
     if increase < 0:  # both losses fell, of a model that training had left unfinished
-        of_samples = (
-            "sample_bound" in details
-        )  # of a class samples are the evidence, which may show it less all the same
-        said = "so it forgot none of them" if of_samples else "so it describes them better than before"
-        return [f"{text}; the step lowered it, {said}"]
+        # of a class generated images are the evidence, which may show it less all the same
+        said = "forgot none of them" if "sample_bound" in details else "describes them better than before"
+        return [f"{text}; the step lowered it, so it {said}"]
     if not found.get("ends", True):
         return [text]
     shots = [shot for shot in details.get("shots") or () if {"step_within_bounds", "step_within_budget"} <= shot.keys()]

@@ -51,15 +51,15 @@ def git() -> dict[str, Any]:
 
 
 def peak_memory_mb() -> float:
-    """Largest resident size of this process so far, MB.
+    """Largest resident size of this process so far, MB of 1,000,000 bytes.
 
     On Linux `getrusage` begins with the peak of whoever started the process, so the kernel is asked there.
     """
     with suppress(OSError, StopIteration):  # a /proc that is hidden, or another system
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        return round(int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 1e3, 1)
+        return round(int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024 / 1e6, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
+    return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
 
 
 def config_hash(config: dict[str, Any]) -> str:

@@ -18,9 +18,10 @@ def as_library_error(error: BaseException) -> GsuError | None:
     Args:
         error: that escaped, and in which no class of one's own took part.
     """
-    from_loader = isinstance(error, OSError) and error.errno is None and "ctypes" in _tops(error)
-    if not (isinstance(error, ImportError) or (isinstance(error, OSError) and from_loader)):
+    if not isinstance(error, ImportError | OSError):
         return None
+    if isinstance(error, OSError) and (error.errno is not None or "ctypes" not in _tops(error)):
+        return None  # of a file, not of the system's loader
     asked = (getattr(error, "name", None) or "").partition(".")[0]
     if asked == OWN:
         return None
