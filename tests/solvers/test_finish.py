@@ -107,10 +107,10 @@ def test_images_of_the_budget_are_never_those_that_stay(monkeypatch: pytest.Monk
     budget, stay = [], []
     asked = latent_steps.finished
 
-    def noted(problem: StepProblem, begun: Candidate, to: Tensor, others: Images, *, seed: int) -> Any:
+    def noted(problem: StepProblem, begun: Candidate, to: Tensor, others: Images, *, besides: int, **rest: Any) -> Any:
         budget.append(problem.cost.sites.targets.flatten(1))
-        stay.append(others.pixels.flatten(1))
-        return asked(problem, begun, to, others, seed=seed)
+        stay.append(others.pixels[besides:].flatten(1))
+        return asked(problem, begun, to, others, besides=besides, **rest)
 
     monkeypatch.setattr(latent_steps, "finished", noted)
     run(0.5, budget_images=None)  # the usual budget would take them all

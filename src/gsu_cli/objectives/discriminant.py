@@ -8,6 +8,7 @@ second, and is of another kind than either judge: no network, no neighbours. A t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,6 +23,7 @@ SIDE = 14  # pixels that are left of a larger image's side
 COMPONENTS, FEATURES = 40, 1_000
 WIDTH = 0.5  # of the kernel, in median distances of two images
 RIDGE = 1e-3  # times the number of images
+NOTHING = 1e-5  # of the largest variance: a component with less is rounding
 KEPT_BACK = 10  # every tenth image of a part tells the accuracy
 CHUNK = 500  # images a pass
 FITTED_TO = 2_000  # images to forget, at most; of those retained twice as many
@@ -71,7 +73,8 @@ def small(x: Tensor) -> Tensor:
     """Images ``(n, c, h, w)`` small, each with mean 0 and variance 1: ``(n, d)``."""
     looks = (_halved if x.shape[2:] == (2 * SIDE, 2 * SIDE) else _shrunk)(x).flatten(1)
     looks = looks - looks.mean(1, keepdim=True)
-    return looks.div_(looks.std(1, keepdim=True) + 0.01)  # a norm is quicker, but see `fit_discriminant`
+    deviation = looks.norm(dim=1, keepdim=True) / math.sqrt(max(looks.shape[1] - 1, 1))
+    return looks.div_(deviation.add_(0.01))
 
 
 def _shrunk(x: Tensor) -> Tensor:
@@ -94,8 +97,9 @@ def cosines(points: Tensor, frequencies: Tensor, phases: Tensor) -> Tensor:
 def fit_discriminant(forget: Images, retain: Images, chance: torch.Generator) -> Discriminant:
     """Fits it to images of both parts.
 
-    The sign of a component is what rounding makes it. Another last bit of an image may turn it, and the random features
-    are then as if by another seed.
+    A component's sign is what rounding makes it, and so are two components of one variance. So the frequencies are of
+    the small images' own coordinates, projected onto the components: what they see there is the same either way, on
+    another machine or device, too.
 
     Args:
         forget, retain: training images; of each every tenth is kept back.
@@ -107,14 +111,14 @@ def fit_discriminant(forget: Images, retain: Images, chance: torch.Generator) ->
     signs = torch.cat([looks.new_full((len(images),), sign) for sign, images in rest.items()])
     weight = torch.cat([looks.new_full((len(images),), len(looks) / 2 / len(images)) for images in rest.values()])
     mean = looks.mean(0)
-    k = min(COMPONENTS, looks.shape[1], len(looks))
-    covariance = (looks - mean).T @ (looks - mean) / len(looks)
-    axes = torch.linalg.eigh(covariance).eigenvectors[:, -k:]
+    variances, axes = torch.linalg.eigh((looks - mean).T @ (looks - mean) / len(looks))
+    axes = axes[:, variances > NOTHING * variances[-1]][:, -COMPONENTS:]
     points = (looks - mean) @ axes
     half = len(points) // 2
     shuffled = points[torch.randperm(len(points), generator=chance).to(points.device)]
     distance = (shuffled[:half] - shuffled[half : 2 * half]).norm(dim=1).median() if half else points.new_ones(())
-    frequencies = torch.randn(k, FEATURES, generator=chance).to(points.device) / (WIDTH * distance + 1e-6)
+    waves = torch.randn(len(axes), FEATURES, generator=chance).to(points.device)
+    frequencies = axes.T @ waves / (WIDTH * distance + 1e-6)
     phases = 2 * torch.pi * torch.rand(FEATURES, generator=chance).to(points.device)
     phi = torch.cat([cosines(points, frequencies, phases), points.new_ones(len(points), 1)], 1)
     gram = (phi * weight[:, None]).T @ phi + RIDGE * len(phi) * torch.eye(phi.shape[1], device=phi.device)

@@ -71,6 +71,7 @@ def posterior_latents(mean: Tensor, sd: Tensor, times: int, *, seed: int) -> Ten
     return (mean + sd * noise).flatten(0, 1)
 
 
-def posterior_codes(model: Any, images: Images, times: int, *, seed: int) -> Tensor:
-    """`posterior_latents` of images, as the decoder takes them."""
-    return code(model, posterior_latents(*posterior(model, images), times, seed=seed), images.labels.repeat(times))
+def posterior_codes(model: Any, images: Images, times: int, *, seed: int, besides: int = 0) -> Tensor:
+    """`posterior_latents` of images, the first ``besides`` left out, as the decoder takes them."""
+    mean, sd = (found[besides:] for found in posterior(model, images))
+    return code(model, posterior_latents(mean, sd, times, seed=seed), images.labels[besides:].repeat(times))

@@ -49,7 +49,7 @@ def first_sites(spared: SiteLoss, finish: float | None) -> SiteLoss:
 
 
 def finished(
-    problem: StepProblem, begun: Candidate, target_latents: Tensor, stay: Images, *, seed: int
+    problem: StepProblem, begun: Candidate, target_latents: Tensor, stay: Images, *, besides: int, seed: int
 ) -> tuple[Candidate | None, int]:
     """A step of which ``begun`` is the first part and a refit of the last layer the rest.
 
@@ -57,7 +57,8 @@ def finished(
         problem: with the whole budget.
         begun: the step so far.
         target_latents: latents at which the original generates the targets, ``(n, z)``.
-        stay: retained images, others than the budget's.
+        stay: retained images.
+        besides: how many of the first are the budget's, whose latents take no part.
         seed: of their latents.
 
     Returns:
@@ -72,7 +73,7 @@ def finished(
     with held(model, there):
         (latents,) = problem.goal.sites.inputs
         layer, squashed = last_layer(model.decoder, there, decoder_prefix(model), latents[:1])
-        codes = posterior_codes(model, stay, STAY_LATENTS, seed=seed)
+        codes = posterior_codes(model, stay, STAY_LATENTS, seed=seed, besides=besides)
         seen = visible_logits if squashed else partial(visible, model.likelihood)
         rows = (latents, target_latents, codes)
         exact = isinstance(model.decoder.get_submodule(layer.module), nn.Linear)  # of places there are too many

@@ -138,9 +138,9 @@ class LatentSteps:
         """
         task, problem, step = self.task, solver.problem, len(self.log)
         best = lowest(found, problem)
-        others = stay_images(task, retain, len(problem.cost), step)
+        others, besides = stay_images(task, retain, len(problem.cost), step)
         to, seed = self.losses.targets.target_latents, task.stream("last layer", step)
-        whole, passed = finished(problem, best, to, others, seed=seed)
+        whole, passed = finished(problem, best, to, others, besides=besides, seed=seed)
         begun = [noted(c, chosen=False) | {"begins": whole is not None and c is best} for c in found]
         if whole is None:
             begun[-1]["images"] += passed  # by a refit that was of no use

@@ -28,10 +28,14 @@ def spared_by(task: Task, retain: Images, cost: SiteLoss, step: int) -> tuple[Im
     return others, frozen_elbo(task.model, first(others, n), seed=task.stream("retain latents", step))
 
 
-def stay_images(task: Task, retain: Images, used: int, step: int) -> Images:
-    """Retained images whose latents are to stay in a refit of the last layer.
+def stay_images(task: Task, retain: Images, used: int, step: int) -> tuple[Images, int]:
+    """Retained images whose latents are to stay in a refit of the last layer, and how many of the first do not count.
 
     Least squares would spare those of the budget more than the rest, and the budget would not see what the rest pays:
-    none of the first ``used``, which are the budget's (see `unlearning.images.with_others`).
+    none of the first ``used``, which are the budget's (see `unlearning.images.with_others`). Of a first step the others
+    have their posteriors already, from the choice of targets; where they are fewer than the budget's, new ones are
+    taken.
     """
-    return other_retained(task, used, len(retain), step) if len(task.split.retain) > used else retain
+    if step == 0 and len(retain) >= 2 * used:
+        return retain, used
+    return (other_retained(task, used, len(retain), step), 0) if len(task.split.retain) > used else (retain, 0)
