@@ -64,11 +64,11 @@ def table(found: dict[str, Any], groups: dict[str, list[int]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     every = {**groups, "all": [i for images in groups.values() for i in images]}
     for name, images in every.items():
-        for bound in BOUNDS:
-            rows = [r for i in images if bound in (r := found["images"].get(str(i), {}))]
+        for bound, after in (("nothing done", "before"), *zip(BOUNDS, BOUNDS, strict=True)):
+            rows = [r for i in images if after in (r := found["images"].get(str(i), {}))]
             if rows:
-                columns = [[r[key] for r in rows] for key in ("before", "left_out", bound)]
-                columns.append([abs(r[bound] - r["left_out"]) for r in rows])
+                columns = [[r[key] for r in rows] for key in ("before", "left_out", after)]
+                columns.append([abs(r[after] - r["left_out"]) for r in rows])
                 lines.append(f"| {name} | {bound} | {len(rows)} | " + " | ".join(map(mean, columns)) + " |")
     return "\n".join(lines)
 
