@@ -128,6 +128,7 @@ FORMER = {
     "identity_distance_features": "retained_shift_features", "twin": "retrained", "corrected": "ekfac",
     "thin": "subset", "beside": "references", "levels": "absolute", "rise": "relative_increase",
     "knob": "strength", "gauge": "retain_cost", "draws": "repeats", "sd": "sigma", "widths": "channels",
+    "conv_vae": "faces",
 }  # fmt: skip
 """Names of earlier versions of keys, metrics and choices: a refusal says the new one."""
 

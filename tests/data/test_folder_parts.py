@@ -142,3 +142,16 @@ def test_names_that_are_no_text_say_how_they_become_one(tmp_path: Path, name: by
     os.mkdir(os.fsencode(tmp_path / "train") + b"/" + name)
     with pytest.raises(DataError, match=f"must be printable; found .* {way_out}"):
         Folder(str(tmp_path), "x").load()
+
+
+def test_one_class_folder_says_so_and_how_its_folders_become_classes(tmp_path: Path) -> None:
+    """An archive unpacked one level down: the classes inside were silently one class."""
+    for name in ("cat", "dog", "bird", "fish"):
+        paint(tmp_path / "up" / "pets" / name, 3)
+    *_, said = Folder(str(tmp_path / "up"), "x").load().remarks
+    words = "all images are of one class, pets; for its 4 folders (bird, cat, dog and 1 more) as classes type "
+    assert said == f"{words}dataset.path={tmp_path / 'up' / 'pets'}"
+    assert len(Folder(str(tmp_path / "up" / "pets"), "x").load().class_names) == 4
+    paint(tmp_path / "alone" / "all", 5)
+    (alone,) = Folder(str(tmp_path / "alone"), "x").load().remarks
+    assert alone == "all images are of one class, all: no class can be forgotten and another kept"

@@ -59,6 +59,8 @@ LINES = [
     (["show", "nothing"], 2, "`what` must be one of"),
     (["show", "last=x"], 2, "`last` must be an integer >= 1; found 'x'"),
     (["show", "last=0"], 2, "`last`"),
+    (["train", "training=mlp_vae"], 2, "found mlp_vae. Type model=mlp_vae for the choice of that name"),
+    (["train", "training=judge_cnn"], 2, "Did you mean 'judge'? Type model=judge_cnn"),
 ]
 UNLEARN = [
     (["forget.class=11"], 2, "`forget.class` must be one of"),
@@ -154,6 +156,24 @@ def test_a_damaged_checkpoint_is_known_before_the_data(
     truncated(world, tmp_path / "weights.safetensors")
     words = [w for w in world.unlearn(forget="forget.class=11") if not w.startswith("checkpoint.path")]
     one_sentence(gsu(*words, "checkpoint.path=weights.safetensors"), 1, "whole safetensors file")
+
+
+@pytest.mark.parametrize("kind", ["torch.save", "safetensors of another program"])
+def test_a_retrained_reference_of_another_program_is_told_what_to_do(
+    world: World, gsu: Gsu, tmp_path: Path, kind: str
+) -> None:
+    """Its own class on the line would not help: a reference is compared with its checkpoint by what gsu wrote."""
+    (tmp_path / "theirs").mkdir()
+    weights = {"w": torch.zeros(2, 2)}
+    if kind == "torch.save":
+        torch.save(weights, tmp_path / "theirs/weights.pt")
+    else:
+        save_file(weights, tmp_path / "theirs/diffusion_pytorch_model.safetensors")
+    for named in ("theirs", str(next((tmp_path / "theirs").iterdir()))):
+        typed = gsu(*world.unlearn(f"checkpoint.retrained={named}"))
+        one_sentence(typed, 1, "`checkpoint.retrained` must be a model that `gsu train` trained without what is")
+        assert "Make it with `gsu train`" in typed.err
+        assert "`gsu evaluate checkpoint.path=`" in typed.err
 
 
 def files(root: Path) -> list[str]:

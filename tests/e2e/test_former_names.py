@@ -27,6 +27,7 @@ RUN = ("unlearn", "dataset=mnist", "forget.class=1")
         ((*RUN, "metric.neg_elbo_drawn.images=10"), "'metric.sample_nll_retrained.images'"),
         ((*RUN, "protocol.knob=lr"), "'protocol.strength'"),
         (("audit", "run=x", "draws=2"), "'repeats'"),
+        (("train", "dataset=avatars", "training=conv_vae"), "'faces'"),
         (("train", "dataset=avatars", "model=conv_vae", "model.sd=2"), "'model.sigma'"),
         (("train", "dataset=avatars", "model=conv_vae", "model.widths=[8]"), "'model.channels'"),
         (("reproduce", "table=paper", "table.levels=false"), "'table.absolute'"),

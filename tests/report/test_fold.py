@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from gsu_cli.report import columns
@@ -67,3 +69,22 @@ def test_a_page_folds_them_too_and_says_all_keys_in_the_first_cell_of_a_phone():
     rows = ["fisher_surgery, class 1, a", "fisher_surgery, class 1, b", "finetune, class 1"]
     assert sheet.also == ["method, forget, settings", *rows]
     assert sheet.more[0].startswith("settings a: method.solver=auto0")
+
+
+def test_folded_options_sort_by_the_numbers_in_them():
+    """A click on the column put n=10 before n=2, and the letter aa before b."""
+    heads = (*(Column(k, form="text", is_key=True) for k in ("method", *OPTIONS)), Column("ratio", leads=True))
+    values = ["10", "2", "0.001", "1e-4", *map(str, range(20, 45))]
+    for long in ("", "a_solver_with_a_long_name_"):
+        rows = tuple(
+            (Cell("ascent"), *(Cell(f"{long}{v}" if k else v) for k in range(len(OPTIONS))), Cell(value=0.5))
+            for v in values
+        )
+        sheet = Sheet.of(Table("t", heads, rows), "t")
+        at = [head for head, _ in sheet.heads].index("settings")
+        places = {row[at][0]: re.search(r'data-value="(\d+)"', str(row[at][2]))[1] for row in sheet.rows}
+        ordered = sorted(places, key=lambda words: int(places[words]))
+        if ordered[0] == "a":
+            assert ordered[24:28] == ["y", "z", "aa", "ab"]
+        else:
+            assert [words.split()[0].partition("=")[2] for words in ordered][:4] == ["1e-4", "0.001", "2", "10"]

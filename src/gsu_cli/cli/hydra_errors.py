@@ -33,6 +33,7 @@ from gsu_cli.cli.suggestions import (
     known_keys,
     left_out_choice,
     left_out_of_the_table,
+    of_another_group,
     of_other_choices,
     option_of,
     parts_of,
@@ -106,7 +107,8 @@ def _missing_config(error: MissingConfigException, app: App) -> UsageError:
         return UsageError(f"`{group}={choice}` needs a package that is optional", found="none", way_out=way_out)
     if group and options:
         rule = f"`{group}` must be one of {', '.join(options)}"
-        return UsageError(rule, found=choice, way_out=did_you_mean(choice, options))
+        near = did_you_mean(choice, options) + of_another_group(choice, group, app)
+        return UsageError(rule, found=choice, way_out=near)
     return UsageError("every config that is named must exist", found=error.missing_cfg_file or _flat(str(error)))
 
 

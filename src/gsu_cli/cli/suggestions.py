@@ -106,6 +106,16 @@ def option_of(word: str, app: App) -> list[str]:
     ]
 
 
+def of_another_group(choice: str, group: str, app: App) -> str:
+    """A hint for a choice of another group of the verb, such as ``training=mlp_vae``; else the empty string.
+
+    Only `train` makes a model by its name alone; other verbs need weights with it.
+    """
+    groups = [of for of in option_of(choice, app) if of != group and (of != "model" or app.verb == "train")]
+    others = [f"{of}={choice}" for of in groups]
+    return f"Type {' or '.join(others)} for the choice of that name. " if others else ""
+
+
 def known_keys(app: App) -> list[str]:
     """Every dotted key and group of the verb, with the choices of the line where these compose."""
     groups = choices(app.verb, app.conf_dir)

@@ -125,7 +125,19 @@ def _in_folders(
         remarks.append(
             f"images in folders inside a class folder are of its class ({len(nested):,}): {some(nested, most=3)}"
         )
+    if len(names) == 1:
+        remarks.append(_alone(found, next(iter(names.values())), [f for files in used.values() for f in files]))
     return chosen, torch.tensor(labels), names, trains
+
+
+def _alone(found: Walk, name: str, files: list[File]) -> str:
+    """That one folder makes one class; of one whose folders hold the images, how each of those becomes a class."""
+    within = sorted({file.parts[1] for file in files if len(file.parts) > 2 and file.parts[0] == name})
+    said = f"all images are of one class, {name}"
+    if len(within) < 2:
+        return f"{said}: no class can be forgotten and another kept"
+    inside = f"its {len(within)} folders ({some(within, most=3)})"
+    return f"{said}; for {inside} as classes type dataset.path={found.root / name}"
 
 
 def _described(

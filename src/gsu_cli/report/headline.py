@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gsu_cli.report.cost_read import unfinished
 from gsu_cli.report.noted import noted
 from gsu_cli.report.numbers import is_of_few, moved
 from gsu_cli.report.roles import claim, claim_words, cost, cost_words
@@ -81,7 +82,7 @@ def _paid(record: Record, found: Verdict) -> str:
     if paid is None:
         return (_own_cost(record) or ", at a cost that was not measured") if found.claims else ""
     over = "" if found.over_budget is None else f", above its budget of {100 * found.over_budget:.3g}%"
-    return f", at {paid} {cost_words(record)}{over}"
+    return f", at {paid} {cost_words(record)}{over}{unfinished(record)}"
 
 
 def _own_cost(record: Record) -> str:

@@ -127,10 +127,10 @@ def natural(text: str) -> list[tuple[int, float, str]]:
 
     >>> sorted(["lr 10", "lr 1e-4", "lr 2"], key=natural)
     ['lr 1e-4', 'lr 2', 'lr 10']
-    >>> sorted(["2.14.1", "2.9.0"], key=natural)
-    ['2.9.0', '2.14.1']
+    >>> sorted(["2.14.1", "2.9.0"], key=natural), sorted(["n10", "n2", "class_10", "class_9"], key=natural)
+    (['2.9.0', '2.14.1'], ['class_9', 'class_10', 'n2', 'n10'])
     """
-    parts = re.split(r"((?<![\w.])\d+(?:(?:\.\d+){2,}|\.?\d*(?:e[-+]?\d+)?))", text)
+    parts = re.split(r"((?<![\w.])\d+(?:(?:\.\d+){2,}|\.?\d*(?:e[-+]?\d+)?)|(?<=[A-Za-z_])\d+(?!\w))", text)
     return [
         (0, float(number), "") if i % 2 else (1, 0.0, number)
         for i, part in enumerate(parts)

@@ -11,6 +11,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from gsu_cli.report.cost_read import budget_elsewhere
 from gsu_cli.report.headline import headline
 from gsu_cli.report.noted import noted, trusted
 from gsu_cli.report.numbers import digits, seconds
@@ -59,7 +60,8 @@ def sentences(record: Record) -> list[str]:
         form = ".3f" if all(abs(r) > 0.01 for r in realised.values()) else ".5f"
         parts = [f"{k} {signed(r, form)}" for k, r in realised.items()]
         lines.append(f"change of the training loss, {unit}: {', '.join(parts)}{_rough(record)}")
-    lines += [*beside(record), *retained(record), *percentiles(record), *unseen_level(record)]
+    lines += [*budget_elsewhere(record), *beside(record), *retained(record), *percentiles(record)]
+    lines += unseen_level(record)
     lines += [*own_drift(record), *targets(record), *finish(record), *encoder(record), *spent_budget(record)]
     lines += chosen(record)
     if record.seconds:

@@ -24,9 +24,15 @@ from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.files import atomic, sha256_of
 from gsu_cli.run.moved import current
 from gsu_cli.run.one_line import one_line
-from gsu_cli.run.tensor_files import COPY, TRAIN_ONE, broken, digest, read_tensors
+from gsu_cli.run.tensor_files import COPY, TRAIN_ONE, broken, class_for, digest, read_tensors
 
 SCHEMA = 1
+FROM_GSU = "`checkpoint.retrained` must be a model that `gsu train` trained without what is forgotten"
+RETRAIN = (
+    "Make it with `gsu train` and the same forget, dataset, model and training options; of another program's retrained"
+    " model leave it out, and measure it by a line of its own, `gsu evaluate checkpoint.path=`"
+)
+"""A reference is compared with its checkpoint: data, architecture and recipe, which other programs do not write."""
 
 
 NEEDED = {"target": str, "config": dict, "digest": str, "about": dict}
@@ -117,6 +123,8 @@ def load_checkpoint(
     try:
         meta, tensors = read_tensors(path)
     except CheckpointError as e:
+        if key == "checkpoint.retrained" and e.way_out == class_for(path):
+            raise CheckpointError(FROM_GSU, found=e.found, way_out=RETRAIN) from e
         if e.way_out == COPY or not key.startswith("judge."):
             raise
         target = f"{key.rpartition('.')[0]}._target_=my_pkg.MyNet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,10 +11,12 @@ from markupsafe import Markup, escape
 from gsu_cli.report.columns import keys_width
 from gsu_cli.report.figures.plotted import number
 from gsu_cli.report.fold import folded
+from gsu_cli.report.keys import natural
 from gsu_cli.report.table import HOLE, Cell, Table, written
 from gsu_cli.run.signed import signed
 
 KEYS = 90  # characters of the keys: of about 150 on a page of 1280 pixels, so that numbers are seen beside them
+LONG = 3  # letters: more than the name of a footnote has
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,13 @@ class Sheet:
         for i, column in enumerate(table.columns):
             if column.form == "text" and table.rows and all(number(row[i].label) is not None for row in table.rows):
                 numeric[i] = True  # a setting such as method.lr, to be sorted as a number
+        ranks = [_ranks([row[i].label for row in table.rows]) if not n else {} for i, n in enumerate(numeric)]
         rows = []
         for row, texts in zip(table.rows, shown.rows, strict=True):
             line = []
             for i, (cell, (words, mark), column) in enumerate(zip(row, texts, table.columns, strict=True)):
-                value = cell.value if column.form != "text" else number(cell.label) if numeric[i] else None
+                place = number(cell.label) if numeric[i] else ranks[i].get(cell.label)
+                value = cell.value if column.form != "text" else place
                 side = f"{column.side} key" if i in keys else column.side
                 line.append((words, mark, _attributes(words, value, side, cell.note), cell))
             rows.append(line)
@@ -54,6 +59,22 @@ class Sheet:
         also = [", ".join(shown.heads[i] for i in keys)]
         also += [", ".join(row[i].label for i in keys if row[i].label != HOLE) for row in table.rows]
         return cls(table, name, [*zip(shown.heads, sides, strict=True)], rows, shown.notes, table.footnotes, also)
+
+
+def _ranks(labels: Sequence[str]) -> dict[str, int]:
+    """Place of each label where numbers inside words count as numbers, 1e-4 before 0.001 and n2 before n10.
+
+    None for words alone, which a browser sorts.
+
+    >>> _ranks(["method.n=10 seed=1", "method.n=2 seed=1", "-"]), _ranks(["b", "aa"])
+    ({'method.n=2 seed=1': 0, 'method.n=10 seed=1': 1}, {'b': 0, 'aa': 1})
+    """
+    shown = {label for label in labels if label != HOLE}
+    letters = all(label.isalpha() and len(label) < LONG for label in shown)  # names of long settings: z, then aa
+    if not letters and not re.search(r"\d", "".join(shown)):
+        return {}
+    ordered = sorted(shown, key=lambda label: (len(label) if letters else 0, natural(label)))
+    return {label: i for i, label in enumerate(ordered)}
 
 
 def _attributes(words: str, value: float | None, side: str, note: str) -> Markup:
