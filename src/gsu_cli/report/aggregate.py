@@ -16,6 +16,7 @@ from gsu_cli.report.devices import of_several
 from gsu_cli.report.groups import Extreme, Group, Statistic, distinct, group, mixed
 from gsu_cli.report.marks import beside, mark
 from gsu_cli.report.quantities import Quantity, discover
+from gsu_cli.report.ranges import in_one
 from gsu_cli.report.sweep import labels
 from gsu_cli.report.table import Cell, Column, Form, Table, number
 from gsu_cli.run.record import Record
@@ -73,7 +74,7 @@ def _noted(cell: Cell, more: str) -> Cell:
 
 
 def _cell(g: Group, s: Statistic) -> Cell:
-    reasons = "; ".join(dict.fromkeys(s.missing))
+    reasons = "; ".join(in_one(s.missing))
     if s.mean is None and s.shifts:
         mean = replace(s.shifts[0], value=statistics.fmean(x.value for x in s.shifts), low=None, high=None)
         return Cell(str(mean), note=f"{s.shifts[0].why}: {reasons}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gsu_cli.report.numbers import is_of_few
 from gsu_cli.report.quantities import Quantity
+from gsu_cli.report.ranges import counted_in_one, in_one
 from gsu_cli.report.roles import leading
 from gsu_cli.report.verdict import verdict
 from gsu_cli.run.record import Record
@@ -40,7 +41,7 @@ def mark(runs: Sequence[Record], quantity: Quantity) -> str:
             doubts[why] = doubts.get(why, 0) + 1
     if not doubts:
         return ""
-    n = sum(doubts.values())
+    n, doubts = sum(doubts.values()), counted_in_one(doubts)
     said = "; ".join(doubts) if len(doubts) <= 3 else f"{'; '.join(list(doubts)[:3])}; and others"
     which = f"{n} of {len(runs)} runs " if len(runs) > 1 else ""
     if is_cost:
@@ -62,7 +63,7 @@ def beside(runs: Sequence[Record], quantity: Quantity) -> str:
     few = sorted({m.n for m in found if is_of_few(m)})
     n = "".join(f"{k}" if i == 0 else f" to {k}" for i, k in enumerate((few[0], few[-1])[: len(few)])) if few else ""
     shares = [f"of {n} {'image' if few == [1] else 'images'}"] if few else []
-    said = dict.fromkeys(m.detail for m in found if m.detail and m.place != "aside")
+    said = in_one(m.detail for m in found if m.detail and m.place != "aside")
     return "; ".join([*shares, *said])
 
 

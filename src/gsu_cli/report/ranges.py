@@ -1,0 +1,42 @@
+"""Remarks that differ in their decimals alone, as one; whole numbers may be names of classes, so they stay apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+DECIMAL = re.compile(r"(?<![\w.,+-])[-+]?\d+(?:,\d{3})*\.\d+(?![\w.]*\w)")
+
+
+def in_one(remarks: Iterable[str]) -> dict[str, int]:
+    """Each kind of remark once, in the order of their first, and how many were of it.
+
+    Remarks of a kind are equal but for decimals; where those differ, the least and the greatest stand in their place.
+
+    >>> in_one(["real ones have 0.56 of 4,000", "an odd one", "real ones have 0.80 of 4,000"])
+    {'real ones have 0.56 to 0.80 of 4,000': 2, 'an odd one': 1}
+    >>> in_one(["a rate of 1.5e-05", "a rate of 2.5e-05", "class 3 below 0.5", "class 4 below 0.6"])
+    {'a rate of 1.5e-05': 1, 'a rate of 2.5e-05': 1, 'class 3 below 0.5': 1, 'class 4 below 0.6': 1}
+    """
+    kinds: dict[tuple[str, ...], list[list[str]]] = {}
+    for remark in remarks:
+        kinds.setdefault(tuple(DECIMAL.split(remark)), []).append(DECIMAL.findall(remark))
+    return {_filled(words, numbers): len(numbers) for words, numbers in kinds.items()}
+
+
+def counted_in_one(remarks: Mapping[str, int]) -> dict[str, int]:
+    """The same of remarks that stand for as many as is said beside each."""
+    return in_one(remark for remark, n in remarks.items() for _ in range(n))
+
+
+def _filled(words: tuple[str, ...], numbers: list[list[str]]) -> str:
+    """The words with what stood between them: of each place the number, or the least and the greatest."""
+    ends = [""]
+    for place in zip(*numbers, strict=True):
+        least, most = (end(place, key=_value) for end in (min, max))
+        ends.append(least if _value(least) == _value(most) else f"{least} to {most}")
+    return "".join(end + word for end, word in zip(ends, words, strict=True))
+
+
+def _value(number: str) -> float:
+    return float(number.replace(",", ""))
