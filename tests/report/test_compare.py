@@ -9,6 +9,7 @@ import pytest
 
 from gsu_cli.report.compare import compare
 from gsu_cli.report.filters import matching, present
+from gsu_cli.report.formats.terminal import render
 from gsu_cli.report.table import Table, text
 from made_runs import Measurement, costly, run
 
@@ -124,3 +125,19 @@ def test_filters(wanted, found):
 def test_what_there_is_to_filter_by():
     assert present(RUNS, "status") == "done (3), failed (1)"
     assert present([], "method") == "none"
+
+
+def test_runs_that_answer_two_questions_say_so():
+    """Of two data sets, or of two classes: the changes between them read as if a method had made them."""
+    a = replace(run(), split={"forget": "class 1"})
+    a.inputs = {"dataset": {"name": "mnist", "sha256": "d" * 64}}
+    b = replace(run(), split={"forget": "class 1 (cat)"})
+    b.inputs = {"dataset": {"name": "pets", "sha256": "e" * 64}}
+    said = by_title(compare(a, b))["Measurements"].footnotes[-1]
+    assert said.startswith("they saw other data (mnist and pets), and they forget class 1 and class 1 (cat): a change")
+    assert len(by_title(compare(a, a))["Measurements"].footnotes) == 1
+
+
+def test_nothing_that_differs_has_no_heads_over_nothing():
+    lines = render(by_title(compare(run(), run()))["Settings"]).splitlines()
+    assert lines == ["Settings", "no setting differs"]

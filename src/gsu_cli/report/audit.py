@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from gsu_cli.report.formats import markdown as as_markdown
-from gsu_cli.report.formats.terminal import grid
+from gsu_cli.report.formats.terminal import grids
 from gsu_cli.report.table import HOLE, Cell, Column, Table
 
 FILE = "audit.json"
@@ -53,7 +53,7 @@ def tables(found: Mapping[str, Any]) -> list[Table]:
 def render(found: Mapping[str, Any], folder: object, console: Console, said: Container[str] = ()) -> None:
     """Prints the findings; what was ``said`` while the audit was at work is not said again."""
     lines = [Text(line, style="bold") for line in sentences(found)]
-    console.print(Group(*lines, *(grid(table) for table in tables(found))))
+    console.print(Group(*lines, grids(tables(found))))
     for note in (note for note in notes(found) if note not in said):
         console.print(Text(f"NOTE  {note}", style="bold yellow"))
     console.print(Text(f"all of it, and the figures, lie in {folder}"), soft_wrap=True)

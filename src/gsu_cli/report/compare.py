@@ -80,7 +80,19 @@ def _measured(a: Record, b: Record) -> Table | None:
         Column("from A to B", form="change"),
         Column("intervals", form="text"),
     )
-    return Table("Measurements", columns, tuple(rows), (NOTE,)) if rows else None
+    return Table("Measurements", columns, tuple(rows), (NOTE, *_unlike(a, b))) if rows else None
+
+
+def _unlike(a: Record, b: Record) -> tuple[str, ...]:
+    """That the runs answer two questions, where they do: on other data, or to forget something else."""
+    data = [(r.inputs.get("dataset") or {}) for r in (a, b)]
+    parts = []
+    if None not in (sums := [d.get("sha256") for d in data]) and sums[0] != sums[1]:
+        names = dict.fromkeys(str(d.get("name")) for d in data)
+        parts.append(f"they saw other data ({' and '.join(names)})")
+    if None not in (asked := [r.split.get("forget") for r in (a, b)]) and asked[0] != asked[1]:
+        parts.append(f"they forget {asked[0]} and {asked[1]}")
+    return (f"{', and '.join(parts)}: a change from A to B is no difference between methods",) if parts else ()
 
 
 def _spent(a: Record, b: Record) -> Table | None:

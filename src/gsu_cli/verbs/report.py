@@ -142,7 +142,9 @@ def main(cfg: DictConfig) -> None:
     if not options.replace:
         report_places.check(planned)
     if "terminal" in options.formats:
-        for table in chosen:
+        for i, table in enumerate(chosen):
+            if i:
+                console.print()
             _print(table, fit=options.columns is None)
     written = report_places.write(planned, note=options.output is not None)
     say(", ".join([f"{len(runs)} run{'s' * (len(runs) > 1)}", *_others(records, broken)]))

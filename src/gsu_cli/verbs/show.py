@@ -13,7 +13,7 @@ from gsu_cli.checks import as_choice, as_int
 from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.report.compare import compare
 from gsu_cli.report.filters import FILTERS, matching, present
-from gsu_cli.report.formats.terminal import grid
+from gsu_cli.report.formats.terminal import grids
 from gsu_cli.report.runs import find_runs, short
 from gsu_cli.report.validate import validated
 from gsu_cli.run.configs import conf_dir
@@ -151,5 +151,4 @@ def _compare(given: object) -> None:
         paths.append(path)
     for name, path, record in zip("AB", paths, records, strict=True):
         console.print(Text(f"{name}  {path}  {short(record)}", style="bold"), soft_wrap=True)
-    for table in compare(*records):
-        console.print(grid(table))
+    console.print(grids(compare(*records)))

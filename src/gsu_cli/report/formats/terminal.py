@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
@@ -48,6 +48,8 @@ def grid(table: Table, *, narrow: bool = False, whole: bool = False) -> Group:
         whole: there is room for every line: nobody need look where it breaks, which takes a third of the time.
     """
     shown = written(table)
+    if not table.rows:  # heads over nothing are read as a table that was cut off
+        return Group(Text(table.title, style="italic"), *(Text(note, style="dim") for note in table.footnotes))
     out = RichTable(box=box.SIMPLE_HEAD, title=table.title or None, title_justify="left", pad_edge=False)
     rows = [[Text.assemble(text, (f" [{mark}]" if mark else "", "dim")) for text, mark in row] for row in shown.rows]
     widths: Sequence[int | None] = column_widths(table) if narrow else [None] * len(table.columns)
@@ -59,6 +61,11 @@ def grid(table: Table, *, narrow: bool = False, whole: bool = False) -> Group:
     for row in rows:
         out.add_row(*row)
     return Group(out, *(Text(note, style="dim") for note in footnotes(table, shown.notes)))
+
+
+def grids(tables: Iterable[Table]) -> Group:
+    """Tables below each other, a blank line before each."""
+    return Group(*(part for table in tables for part in (Text(""), grid(table))))
 
 
 def render(table: Table) -> str:
