@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 import tiny_world
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.samples import reconstructions
+from gsu_cli.judges.base import Verdict
 from gsu_cli.verbs import picture
 from gsu_cli.verbs.picture import SAMPLES, draw_picture, labelling, samples
 
@@ -57,6 +59,25 @@ def test_without_a_judge_nobody_says_what_samples_show(tmp_path: Path, monkeypat
     draw_picture(session, tiny_world.split(), subjects())
     assert drawn == [()], "no target, so no heading that none of them shows class 1"
     assert record.outputs["samples"]["judge"] is None
+
+
+@pytest.mark.parametrize(
+    ("first", "what"), [("cnn", "class 1 (upright) by the kNN judge"), ("knn", "class 1 (upright)")]
+)
+def test_a_judge_that_is_alone_as_the_usual_one_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, what: str
+) -> None:
+    """Of own data without a CNN judge the picture counted samples and said by nobody."""
+    said: list[str] = []
+    monkeypatch.setattr(picture, "contact_sheet", lambda *_, **options: said.append(options["what"]))
+    monkeypatch.setattr(picture, "rule", lambda _: None)
+    judges = [{"name": name} for name in dict.fromkeys([first, "knn"])]
+    record = SimpleNamespace(transitions={}, outputs={}, judges=judges, judge_label=lambda _: "kNN")
+    seen = Verdict(torch.ones(3, dtype=torch.int64), torch.ones(3), torch.zeros(3, dtype=torch.bool))
+    known = {name: replace(subject, verdicts={"knn": seen}) for name, subject in subjects().items()}
+    session: Any = SimpleNamespace(folder=tmp_path, record=record)
+    draw_picture(session, tiny_world.split(), known)
+    assert said == [what]
 
 
 @pytest.mark.parametrize(

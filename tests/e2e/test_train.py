@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import time
@@ -38,6 +39,7 @@ def undisturbed(world: World, tmp_path_factory: pytest.TempPathFactory, type_lin
     folder = tmp_path_factory.mktemp("undisturbed")
     typed = type_line("train", *world.data, *LONG, f"hydra.run.dir={folder / 'run'}", cwd=folder)
     assert typed.code == 0, typed.err
+    assert re.search(r": loss [\d.]+ \(nats/image\) in epoch 20, [\d.]+ in epoch 18\n", typed.out), typed.out
     return load_file(folder / "run/model.safetensors")
 
 

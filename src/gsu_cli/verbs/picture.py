@@ -51,12 +51,17 @@ def draw_picture(session: Session, split: Split, subjects: Mapping[str, Evaluate
         labels,
         names,
         targets,
-        what=split.words if judge in (None, *looked[:1]) else f"{split.words} by the {label} judge",
+        what=f"{split.words} by the {label} judge" if judge and judge != usual(session.record) else split.words,
         before=[*samples(split, subjects), *views(subjects, judge, names, targets)],
         most=moved.get("most", ()),
         most_title=most_title,
     )
     session.record.outputs["samples"] = {"path": "samples.png", "judge": judge}
+
+
+def usual(record: Record) -> str:
+    """The judge that labels pictures as a rule, the first of the line; headings name any other, even one alone."""
+    return str(record.judges[0]["name"])
 
 
 def labelling(record: Record, looked: Sequence[str]) -> str | None:

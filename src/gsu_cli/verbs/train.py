@@ -27,6 +27,7 @@ from gsu_cli.verbs import console, leave_out, settings
 from gsu_cli.verbs.build import build_choice
 from gsu_cli.verbs.changed_code import code_of, noted_codes
 from gsu_cli.verbs.default_model import suited
+from gsu_cli.verbs.ended import ended
 from gsu_cli.verbs.leave_out_options import Options
 from gsu_cli.verbs.models import build_model
 from gsu_cli.verbs.opening_data import load_dataset, resolve_split
@@ -119,13 +120,10 @@ def _train(
     session.agree()
     state.unlink(missing_ok=True)
     session.save()
-    console.console.print(
-        Text(
-            f"trained {type(found.model).__name__} in {seconds(history.seconds)}: loss {history.losses[-1]:.4f}",
-            style="bold",
-        )
-    )
-    option = "judge.cnn.path" if is_judge(found.model) else "checkpoint.path"
+    judge = is_judge(found.model)
+    said = f"trained {type(found.model).__name__} in {seconds(history.seconds)}: "
+    console.console.print(Text(said + ended(found.model, history.losses, is_judge=judge), style="bold"))
+    option = "judge.cnn.path" if judge else "checkpoint.path"
     console.say(f"use it with {option}=", path)
 
 
