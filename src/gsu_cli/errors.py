@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
 
 
 class GsuError(Exception):
@@ -164,6 +166,22 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     near = near or [small[found] for found in get_close_matches(str(word).lower(), small, n=1, cutoff=0.6)]
     near = near or _abbreviated(str(word).lower(), small)
     return f"Did you mean {near[0]!r}? " if near else ""
+
+
+def near_path(path: Path) -> str:
+    """``"Did you mean 'data/pets'? "`` for what lies beside a path that is not there, or the empty string.
+
+    >>> near_path(Path("no_such_folder/x"))
+    ''
+    """
+    try:
+        beside = [entry.name for entry in islice(path.parent.iterdir(), 1000)]  # of a folder of images not all
+    except OSError:
+        return ""
+    from difflib import get_close_matches
+
+    near = get_close_matches(path.name, beside, n=1, cutoff=0.7)
+    return f"Did you mean {str(path.parent / near[0])!r}? " if near else ""
 
 
 def _abbreviated(word: str, choices: Mapping[str, str]) -> list[str]:

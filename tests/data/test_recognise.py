@@ -95,3 +95,14 @@ def test_a_large_folder_is_not_looked_through(tmp_path: Path, monkeypatch: pytes
     assert "pets.npz" in hint(tmp_path, besides="mnist")
     monkeypatch.setattr(recognise, "MOST", 4)
     assert hint(tmp_path, besides="mnist") == ""
+
+
+def test_a_mistyped_path_is_answered_with_what_lies_beside_it(tmp_path: Path) -> None:
+    for name in ("pets", "cars", "fashion.npz"):
+        touch(tmp_path, name)
+    lines = (("folder", "petz", "pets"), ("npz", "fashon.npz", "fashion.npz"), ("idx", "car", "cars"))
+    for kind, typed, there in lines:
+        with pytest.raises(DataError, match=rf"Did you mean '.*/{there}'\?$"):
+            SOURCES[kind](str(tmp_path / typed)).load()
+    with pytest.raises(DataError, match=r"found no folder \S+/x\.$"):
+        SOURCES["folder"](str(tmp_path / "x")).load()

@@ -289,3 +289,15 @@ def test_what_was_not_measured_is_said_once():
     notes = [cell.note for row in table.rows for cell in row]
     assert any(note.startswith("not measured on the ") for note in notes), notes
     assert not any("not measured: not measured" in note for note in notes)
+
+
+def test_a_run_without_a_judge_stands_in_the_judge_s_column_with_its_reason():
+    """Its row without a judge made a second column of holes alone, `Frechet distance` beside that of the CNN."""
+    by_cnn = Measurement("frechet_distance", "unlearned", 12.0, 11.0, 13.0, 100, judge="cnn")
+    blank = Measurement("frechet_distance", "unlearned", None, reason="no CNN judge ships")
+    with_it, without = (replace(run(), measurements=[m]) for m in (by_cnn, blank))
+    (found,) = [q for q in discover([with_it, without]) if q.name == "frechet_distance"]
+    assert found.judge == "cnn"
+    assert (found.read(without).value, found.read(without).reason) == (None, "no CNN judge ships")
+    (alone,) = [q for q in discover([without]) if q.name == "frechet_distance"]
+    assert alone.judge is None

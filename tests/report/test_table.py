@@ -93,6 +93,21 @@ def test_latex(table):
         assert out.count(rf"\{rule}") == 1
 
 
+def test_latex_of_many_columns_becomes_several_that_each_name_their_rows():
+    """One table of 24 columns fits no page; Markdown had blocks all along."""
+    columns = (Column("method", form="text", is_key=True), *(Column(f"c{i}") for i in range(14)))
+    out = RENDER["latex"](Table("t", columns, ((Cell("a"), *(Cell(value=float(i)) for i in range(14))),)))
+    assert [line for line in out.splitlines() if "begin{tabular}" in line] == [
+        *[r"\begin{tabular}{lrrrrrr}"] * 2,
+        r"\begin{tabular}{lrr}",
+    ]
+    assert [line.split(" & ")[0] for line in out.splitlines() if line.startswith(("method", "a "))] == [
+        "method",
+        "a",
+    ] * 3
+    assert (out.count(r"\begin{table}"), out.count(r"\caption"), out.count(r"\par\medskip")) == (1, 1, 2)
+
+
 def test_csv_keeps_all_digits_and_leaves_holes_empty(table):
     head, first, second = csv.reader(io.StringIO(RENDER["csv"](table)))
     ratio = ["ratio (CNN)", "ratio (CNN): low", "ratio (CNN): high", "ratio (CNN): n"]

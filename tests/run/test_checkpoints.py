@@ -347,3 +347,9 @@ def test_the_error_is_a_users_error() -> None:
 def test_the_words_of_the_docs_stand_for_a_folder() -> None:
     typed = Path("outputs/train/DATE/TIME/model.safetensors")
     assert refused(typed).endswith("Put the run's own folder in place of DATE/TIME: `gsu show runs` lists them.")
+
+
+def test_a_mistyped_path_of_weights_is_answered_with_the_nearest(file: Path) -> None:
+    typed = file.with_name(f"{file.stem}s{file.suffix}")
+    with pytest.raises(CheckpointError, match=rf"Did you mean '{file}'\? Train one with"):
+        load_checkpoint(typed)

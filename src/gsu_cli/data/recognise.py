@@ -11,6 +11,7 @@ from gsu_cli.data.cifar_names import is_cifar
 from gsu_cli.data.idx_format import NAME as IDX
 from gsu_cli.data.image_files import SUFFIXES
 from gsu_cli.data.metadata_rows import NAMES as METADATA
+from gsu_cli.errors import near_path
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 ARRAYS = "put its images and labels into an .npz, np.savez(path, images=x, labels=y), which dataset=npz reads"
@@ -33,11 +34,15 @@ KINDS = {
 def hint(path: Path, *, besides: str, named: str = "") -> str:
     """``"pets.npz: dataset=npz reads NumPy arrays ..."`` for what else is at ``path``, or the empty string.
 
+    Of what is not there, the name beside it that is nearest.
+
     Args:
         path: a file or folder; may be missing.
         besides: the data set that was chosen and did not find what it needs.
         named: letters that the file's name must have.
     """
+    if not path.exists():
+        return near_path(path).strip()
     try:
         seen: dict[str, Path] = {}
         for file in _files(path, named):

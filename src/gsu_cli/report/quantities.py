@@ -96,6 +96,8 @@ class Quantity:
         if self.kind == "update":
             return self._read_update(record)
         after = record.find(self.name, self.subject, self.judge)
+        if after is None and self.judge and (blank := record.find(self.name, self.subject)) and blank.value is None:
+            after = blank  # the run's judge is not there, and this says why
         if self.one_unit and after is not None and after.unit != self.unit:
             return Reading(None, f"measured in {after.unit or 'another unit'}")
         if self.kind == "level" or after is None or after.value is None:
@@ -155,7 +157,10 @@ def discover(records: Iterable[Record], subject: str = "unlearned") -> list[Quan
                 found.setdefault((m.name, m.judge), []).append((before, m))
                 called.setdefault(m.judge, record.judge_label(m.judge))
     quantities = []
+    judged = {name for name, judge in found if judge}
     for (name, judge), pairs in found.items():
+        if not judge and name in judged and all(m.value is None for _, m in pairs):
+            continue  # a run without that judge: its reason stands in the judge's own column
         relative = any(before is not None and before.value for before, _ in pairs)
         nothing = all(m.value is None for _, m in pairs)
         better = next((m.better for _, m in pairs if m.better), None)

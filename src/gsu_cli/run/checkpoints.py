@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from gsu_cli.errors import CheckpointError
+from gsu_cli.errors import CheckpointError, near_path
 from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.files import atomic, sha256_of
 from gsu_cli.run.moved import current
@@ -168,7 +168,8 @@ def missing(path: object, key: str) -> CheckpointError:
     way_out = TRAIN_ONE.replace("checkpoint.path", key)
     if {"DATE", "TIME"} & set(Path(str(path)).parts):  # as the docs write it
         way_out = "Put the run's own folder in place of DATE/TIME: `gsu show runs` lists them"
-    return CheckpointError(f"`{key}` must be an existing file", found=path, way_out=way_out)
+    near = near_path(Path(str(path)))
+    return CheckpointError(f"`{key}` must be an existing file", found=path, way_out=f"{near}{way_out}")
 
 
 def _check_metadata(meta: Mapping[str, Any], path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from gsu_cli.report.formats.blocks import blocks
 from gsu_cli.report.table import Table, footnotes, written
 
 SPECIAL = {
@@ -29,17 +30,22 @@ SPECIAL = {
 
 
 def render(table: Table) -> str:
-    """A ``table`` environment: caption, booktabs rules, notes below in small print."""
+    """A ``table`` environment: caption, booktabs rules, notes below in small print.
+
+    A table of more than seven columns becomes several below each other, each with the columns that name a row.
+    """
     shown = written(table)
-    sides = "".join("r" if column.side == "right" else "l" for column in table.columns)
     lines = [r"\begin{table}", r"\centering"]
     if table.title:
         lines.append(rf"\caption{{{escape(table.title)}}}")
-    lines += [rf"\begin{{tabular}}{{{sides}}}", r"\toprule", _line([escape(head) for head in shown.heads])]
-    lines.append(r"\midrule")
-    for row in shown.rows:
-        lines.append(_line([_number(text) + (rf"\textsuperscript{{{m}}}" if m else "") for text, m in row]))
-    lines += [r"\bottomrule", r"\end{tabular}"]
+    for i, block in enumerate(blocks(table.columns)):
+        sides = "".join("r" if table.columns[k].side == "right" else "l" for k in block)
+        lines += [r"\par\medskip"] * bool(i) + [rf"\begin{{tabular}}{{{sides}}}", r"\toprule"]
+        lines += [_line([escape(shown.heads[k]) for k in block]), r"\midrule"]
+        for row in shown.rows:
+            cells = (row[k] for k in block)
+            lines.append(_line([_number(text) + (rf"\textsuperscript{{{m}}}" if m else "") for text, m in cells]))
+        lines += [r"\bottomrule", r"\end{tabular}"]
     for note in footnotes(table, shown.notes):
         lines.append(rf"\par\footnotesize {escape(note)}")
     return "\n".join([*lines, r"\end{table}"]) + "\n"

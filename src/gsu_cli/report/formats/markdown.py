@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from gsu_cli.report.table import Column, Table, footnotes, written
-
-WIDEST = 7  # columns that a page shows without scrolling; what is wider goes on in a further block
+from gsu_cli.report.formats.blocks import blocks
+from gsu_cli.report.table import Table, footnotes, written
 
 
 def render(table: Table) -> str:
@@ -16,7 +13,7 @@ def render(table: Table) -> str:
     """
     shown = written(table)
     lines = [f"### {table.title}", ""] if table.title else []
-    for i, block in enumerate(_blocks(table.columns)):
+    for i, block in enumerate(blocks(table.columns)):
         lines += [""] * bool(i) + [_line([_safe(shown.heads[k]) for k in block])]
         lines.append("|" + "|".join("---:" if table.columns[k].side == "right" else "---" for k in block) + "|")
         for row in shown.rows:
@@ -25,16 +22,6 @@ def render(table: Table) -> str:
             )
     notes = footnotes(table, shown.notes)
     return "\n".join([*lines, *(["", *(f"- {_flat(note)}" for note in notes)] if notes else [])]) + "\n"
-
-
-def _blocks(columns: Sequence[Column]) -> list[list[int]]:
-    """Indices of the columns of each block."""
-    if len(columns) <= WIDEST:
-        return [list(range(len(columns)))]
-    keys = [k for k, column in enumerate(columns) if column.is_key]
-    rest = [k for k in range(len(columns)) if k not in keys]
-    room = max(1, WIDEST - len(keys))
-    return [[*keys, *rest[start : start + room]] for start in range(0, len(rest), room)]
 
 
 def _line(cells: list[str]) -> str:
