@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from gsu_cli.tables.spec import TableSpec
-from gsu_cli.verbs.cell import Identities, configs
+from gsu_cli.verbs.cell import Identities
+from gsu_cli.verbs.composing import configs
 
 TABLE = {"name": "tiny", "base": "dataset=mnist dataset.download=false", "rows": {"one": "forget.class=1"}}
 FOLDERS = ("measured_dir", "output_dir")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import run_job
@@ -23,9 +22,7 @@ from gsu_cli import __version__
 from gsu_cli.audit.findings import FILE as FINDINGS
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import CheckpointError, GsuError, UsageError
-from gsu_cli.run import folders
 from gsu_cli.run.checkpoints import missing
-from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.device import choose
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.own_code import classes_in, of_config
@@ -37,6 +34,7 @@ from gsu_cli.run.typed import quoted
 from gsu_cli.tables.cell import Cell
 from gsu_cli.tables.store import Store, content_key, files_in
 from gsu_cli.verbs import audit, settings, train, unlearn
+from gsu_cli.verbs.composing import Composer, configs
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.opening_data import sources
 from gsu_cli.verbs.opening_session import forget_spec, plain
@@ -48,19 +46,6 @@ VERB, AUDIT = "unlearn", "audit"
 VERBS = {VERB: unlearn.main, AUDIT: audit.main, "train": train.main}
 TRAINED, MODEL = "=trained:", "model.safetensors"  # of a word that names what the table trains
 PRINTED = "printed.txt"  # what the cell would have shown
-
-
-@contextlib.contextmanager
-def configs() -> Iterator[None]:
-    """Within, `compose` finds the configs of gsu, also inside a verb."""
-    folders.register_resolvers()
-    of_the_verb = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            yield
-    finally:
-        GlobalHydra.instance().hydra = of_the_verb
 
 
 class Identities:
@@ -76,10 +61,12 @@ class Identities:
         self, shared: Sequence[str], models: Mapping[str, Sequence[str]] | None = None, folder: Path = Path()
     ) -> None:
         self.shared, self.models, self.folder = list(shared), models or {}, folder
+        self._compose = Composer(VERB)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._digests: dict[str, str | GsuError] = {}
         self._keys: dict[str, str] = {}
         self._datasets: dict[str, Dataset] = {}
+        self._planned: set[str] = set()
 
     def check(self, cell: Cell) -> None:
         """Builds what the run of a cell would build before its work; its data set is known from `key`.
@@ -93,14 +80,21 @@ class Identities:
         if spec is None:
             raise UsageError("something must be forgotten", found="no forget.*")
         Protocol.of(config)
-        Plan.of(config)
         here = plain(config)
+        self._check_plan(config, here)
         for key, value in named_files(here).items():
             waits = Path(value).is_relative_to(self.folder) and bool(self.models)
             if not (waits or Path(value).expanduser().exists()):
                 raise missing(value, key)
         dataset = self._datasets[str(OmegaConf.create(here["dataset"]))]
         spec.resolve(dataset, generator=generator(0))
+
+    def _check_plan(self, config: DictConfig, here: Mapping[str, Any]) -> None:
+        """Builds judges and metrics, which most cells of a table share, once."""
+        asked = repr([here["judge"], here["metric"], here["evaluation"], here["paths"]])
+        if asked not in self._planned:
+            Plan.of(config)
+            self._planned.add(asked)
 
     def key(self, cell: Cell) -> str:
         """The content key of a cell.
@@ -169,7 +163,7 @@ class Identities:
 
     def _config(self, cell: Cell) -> DictConfig:
         if cell.words not in self._composed:
-            self._composed[cell.words] = compose(VERB, [*self.resolved(cell).words, *self.shared])
+            self._composed[cell.words] = self._compose([*self.resolved(cell).words, *self.shared])
         config = self._composed[cell.words].copy()
         config.seed = cell.seed
         return config

@@ -29,6 +29,7 @@ from gsu_cli.tables.store import CELLS, Store
 from gsu_cli.verbs import cell as cells
 from gsu_cli.verbs import console, settings, trained
 from gsu_cli.verbs.arguments import check_arguments, fits
+from gsu_cli.verbs.composing import configs
 from gsu_cli.verbs.opening_session import flag, plain
 
 
@@ -55,7 +56,7 @@ def main(cfg: DictConfig) -> None:
         return
     store = Store(root / CELLS)
     shared = _shared(cfg)
-    with console.work_bar(f"cells of {spec.name}") as on_progress, cells.configs():
+    with console.work_bar(f"cells of {spec.name}") as on_progress, configs():
         identities = trained.identities(spec, shared, root)
         outcomes = _look_up(spec, identities, store, on_progress)
         refused = _refusals(outcomes, identities) if preview else []
@@ -80,7 +81,7 @@ def main(cfg: DictConfig) -> None:
         return
     try:
         trained.train(untrained, identities, workers)
-        with cells.configs():
+        with configs():
             resolved = [identities.resolved(o.cell) for o in todo]
         outcomes = _run(todo, resolved, outcomes, shared, store, workers)
     except KeyboardInterrupt:
@@ -95,7 +96,7 @@ def main(cfg: DictConfig) -> None:
 
 def _of_records(path: Path, spec: TableSpec, folder: Path) -> None:
     """Renders the table of records that are kept; its pins are not asked, as other weights may have made them."""
-    with cells.configs():
+    with configs():
         outcomes = kept.outcomes(spec, read_compact(path))
     print_table(write_table(folder, spec, outcomes, _command()), console.console)
     console.say(f"table {spec.name}: {sum(o.record is not None for o in outcomes)} of {len(outcomes)} cells in {path}")
