@@ -103,6 +103,25 @@ def test_a_palette_of_greys_shows_no_colour(greys: Path) -> None:
     assert {33, 44} <= set(dataset.train.pixels.unique().tolist()) | set(dataset.heldout.pixels.unique().tolist())
 
 
+@pytest.mark.parametrize("quality", [1, 75, 100])
+def test_a_grey_webp_shows_no_colour(greys: Path, quality: int) -> None:
+    """Lossy WebP has no grey: it gives all three channels, of which the second is one level lower at some greys."""
+    ramp = Image.linear_gradient("L").crop((0, 0, 1, 256)).resize((32, 32))
+    ramp.convert("RGB").save(greys / "a" / "x.webp", quality=quality)
+    for path in greys.rglob("*.png"):
+        ramp.save(path)
+    with Image.open(greys / "a" / "x.webp") as webp:
+        assert (bands := [*webp.split()])[0].tobytes() != bands[1].tobytes()
+    dataset = Folder(str(greys), "x").load()
+    assert (dataset.shape, dataset.remarks) == ((1, 32, 32), ())
+
+
+def test_a_faint_tint_is_a_colour(greys: Path) -> None:
+    Image.new("RGB", (4, 4), (200, 198, 200)).save(greys / "a" / "x.png")
+    with pytest.raises(DataError, match="found 1 coloured of 17"):
+        Folder(str(greys), "x").load()
+
+
 def test_grey_images_among_coloured_ones_are_named(greys: Path) -> None:
     for i in range(20):
         Image.new("RGB", (4, 4), "red").save(greys / "a" / f"red{i}.png")

@@ -17,7 +17,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from gsu_cli.data.base import OnProgress
-from gsu_cli.data.image_remarks import ALPHA_MODES, GREY_MODES, Decoded, refuse_few_coloured, refuse_sizes, remarks_on
+from gsu_cli.data.image_remarks import (
+    ALPHA_MODES,
+    GREY_MODES,
+    Decoded,
+    refuse_few_coloured,
+    refuse_sizes,
+    remarks_on,
+    shows_colour,
+)
 from gsu_cli.data.part_names import some
 from gsu_cli.errors import DataError
 
@@ -33,7 +41,7 @@ DEEP_MODES = ("I", "F")  # "I", "I;16", "F": more than 8 bits a channel, which c
 ORIENTATION = 0x0112  # EXIF
 
 
-DECODING = 2  # part of the cache's key: raise it when other pixels or remarks come of the same bytes
+DECODING = 3  # part of the cache's key: raise it when other pixels or remarks come of the same bytes
 
 
 CHUNK = 64  # images to a task of the pool: its bookkeeping stays small beside the pixels
@@ -158,4 +166,4 @@ def _decode_one(image: Image.Image, *, size: int | None, channels: int | None) -
         flat = ImageOps.fit(flat, (size, size), Image.Resampling.BILINEAR)
     array = np.array(flat, dtype=np.uint8)
     array = array.reshape(*array.shape[:2], -1)
-    return Decoded(array, image.mode, tuple(marks), bool((array != array[..., :1]).any()))
+    return Decoded(array, image.mode, tuple(marks), shows_colour(array))

@@ -28,17 +28,33 @@ GREY_MODES = frozenset({"1", "L", "LA", "La"})
 ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 
 
+TINT = 1  # levels of 255 that channels of a grey may differ by: so a lossy WebP of any quality gives it back
+
+
 @dataclass(frozen=True)
 class Decoded:
     """One image: ``pixels`` is ``(h, w, 1 or 3)`` uint8, ``mode`` is Pillow's word, ``marks`` are keys of `SAID`.
 
-    ``coloured`` where channels differ: a palette of greys, as GIF has it, shows no colour.
+    ``coloured`` where it `shows_colour`: a palette of greys, as GIF has it, shows none.
     """
 
     pixels: NDArray[np.uint8]
     mode: str
     marks: tuple[str, ...]
     coloured: bool
+
+
+def shows_colour(pixels: NDArray[np.uint8]) -> bool:
+    """Whether a channel of ``(h, w, c)`` differs from the first by more than `TINT` somewhere.
+
+    >>> greys = np.array([[[90, 90, 90], [91, 90, 91]]], dtype=np.uint8)
+    >>> shows_colour(greys), shows_colour(greys * np.uint8(2))
+    (False, True)
+    """
+    first = pixels[..., :1]
+    if not (pixels != first).any():
+        return False
+    return bool((np.abs(pixels.astype(np.int16) - first) > TINT).any())
 
 
 def named(images: Sequence[Decoded], names: Sequence[str]) -> list[str]:
