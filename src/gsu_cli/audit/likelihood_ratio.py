@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.attack import Auc, true_positives
-from gsu_cli.audit.base import LEAST_UNSEEN, ORIGINAL, RETRAINED, UNLEARNED, Case, Result, ends, null
+from gsu_cli.audit.base import LEAST_UNSEEN, ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, null
 from gsu_cli.audit.bounds import Noise
 from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.audit.memorisation import NO_DESIGN
@@ -51,53 +51,48 @@ class LikelihoodRatio:
             few = f"needs {LEAST + 1} models with and without each image, found {inside} and {out}"
             few += ": raise leave_out.models"
             return Result([null("auc_online", original, few, "share")])
-        found: list[Measurement] = []
-        for name, attack in ATTACKS.items():
-            if name == "rmia" and (held := design.of_heldout().shape[1]) < LEAST_UNSEEN:
-                few = f"needs {LEAST_UNSEEN} held-out images that equal no training image, found {held}"
-                found.append(null("auc_rmia", case.models[UNLEARNED], few, "share"))
-                continue
-            score = attack(design, index)
-            without, within = [], []
-            trained, place = design.trained_on[:, index], torch.arange(len(index))
-            of_others = torch.cat([place[~row] for row in trained])
-            for k in range(len(design.trained_on)):
-                s = score(_levelled(design.losses["loss"][k].double(), design.n), torch.tensor(k))
-                without.append(s[~design.trained_on[k, index]])
-                within.append(s[design.trained_on[k, index]])
-            others = torch.cat(without)
-            auc_in = Auc.of(torch.cat(within), others, (torch.cat([place[row] for row in trained]), of_others))
-            low, high = auc_in.interval() or (None, None)
-            found.append(
-                Measurement(
-                    f"auc_{name}_in", original.name, auc_in.value, low, high, len(others), "share",
-                    sha256=original.sha256,
-                )
-            )  # fmt: skip
-            aucs: dict[str, Auc] = {}
-            for a in case.models.values():
-                noise = Noise.of(design.about)
-                losses = torch.cat([case.at_noise(noise, a, "train"), case.at_noise(noise, a, "heldout")])
-                own = _own(score, _levelled(losses, design.n), design, index)
-                aucs[a.name] = auc = Auc.of(own, others, (place, of_others))
-                low, high = auc.interval() or (None, None)
-                n = len(own) + len(others)
-                found.append(Measurement(f"auc_{name}", a.name, auc.value, low, high, n, "share", sha256=a.sha256))
-                rate = true_positives(own, others, images=len(of_others.unique()))
-                if rate is None:
-                    few = f"1 % false positives need 100 scores of models without the images, found {len(others)}"
-                    found.append(null(f"tpr_at_1_percent_{name}", a, few, "share"))
-                else:
-                    found.append(
-                        Measurement(
-                            f"tpr_at_1_percent_{name}", a.name, *rate, len(own), "share", sha256=a.sha256
-                        )
-                    )  # fmt: skip
-            if RETRAINED in aucs and (gap := aucs[UNLEARNED].minus(aucs[RETRAINED])) is not None:
-                a = case.models[UNLEARNED]
-                row = (f"auc_{name}_minus_retrained", a.name, *gap, len(index) + len(others), "share")
-                found.append(Measurement(*row, sha256=a.sha256))
+        found = [row for name in ATTACKS for row in _of_attack(case, design, index, name)]
         return Result(found, sentences=_said(found))
+
+
+def _of_attack(case: Case, design: LeaveOut, index: Tensor, name: str) -> list[Measurement]:
+    """The rows of one of `ATTACKS`, of images ``index``: of models trained on them, then of each model of the case."""
+    if name == "rmia" and (held := design.of_heldout().shape[1]) < LEAST_UNSEEN:
+        few = f"needs {LEAST_UNSEEN} held-out images that equal no training image, found {held}"
+        return [null("auc_rmia", case.models[UNLEARNED], few, "share")]
+    score = ATTACKS[name](design, index)
+    without, within = [], []
+    trained, place = design.trained_on[:, index], torch.arange(len(index))
+    of_others = torch.cat([place[~row] for row in trained])
+    for k in range(len(design.trained_on)):
+        s = score(_levelled(design.losses["loss"][k].double(), design.n), torch.tensor(k))
+        without.append(s[~design.trained_on[k, index]])
+        within.append(s[design.trained_on[k, index]])
+    others, original = torch.cat(without), case.models[ORIGINAL]
+    auc_in = Auc.of(torch.cat(within), others, (torch.cat([place[row] for row in trained]), of_others))
+    found = [_row(f"auc_{name}_in", original, auc_in.value, auc_in.interval(), len(others))]
+    aucs: dict[str, Auc] = {}
+    for a in case.models.values():
+        noise = Noise.of(design.about)
+        losses = torch.cat([case.at_noise(noise, a, "train"), case.at_noise(noise, a, "heldout")])
+        own = _own(score, _levelled(losses, design.n), design, index)
+        aucs[a.name] = auc = Auc.of(own, others, (place, of_others))
+        found.append(_row(f"auc_{name}", a, auc.value, auc.interval(), len(own) + len(others)))
+        rate = true_positives(own, others, images=len(of_others.unique()))
+        if rate is None:
+            few = f"1 % false positives need 100 scores of models without the images, found {len(others)}"
+            found.append(null(f"tpr_at_1_percent_{name}", a, few, "share"))
+        else:
+            found.append(_row(f"tpr_at_1_percent_{name}", a, rate[0], rate[1:], len(own)))
+    if RETRAINED in aucs and (gap := aucs[UNLEARNED].minus(aucs[RETRAINED])) is not None:
+        n = len(index) + len(others)
+        found.append(_row(f"auc_{name}_minus_retrained", case.models[UNLEARNED], gap[0], gap[1:], n))
+    return found
+
+
+def _row(name: str, of: Audited, value: float, interval: tuple[float, float] | None, n: int) -> Measurement:
+    low, high = interval or (None, None)
+    return Measurement(name, of.name, value, low, high, n, "share", sha256=of.sha256)
 
 
 def _own(score: Score, losses: Tensor, design: LeaveOut, index: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -23,23 +22,19 @@ from torch import Tensor
 from gsu_cli.checks import as_choice, as_int, as_number, as_share
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import BLOCK, parameters
-from gsu_cli.methods.base import CHECK_IMAGES, Cost, Strength, Task, Update, add_
+from gsu_cli.methods.base import Cost, Strength, Task, Update, add_
 from gsu_cli.models.decoders import site_maker
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
-from gsu_cli.objectives.frozen_elbo import frozen_elbo
-from gsu_cli.objectives.posteriors import encoder_at_rest
-from gsu_cli.objectives.redirect import Redirect
-from gsu_cli.objectives.site_loss import SiteLoss
-from gsu_cli.objectives.targets import TARGETS, redirection
+from gsu_cli.objectives.targets import TARGETS
 from gsu_cli.run.seeds import generator
+from gsu_cli.solvers.joint_losses import Looks, joint_losses
 from gsu_cli.solvers.step_problem import relative_increase
-from gsu_cli.solvers.where_retained import asked, encoded, target_there
 from gsu_cli.surgery.steps import largest_step_within
 from gsu_cli.surgery.taps import eval_mode
 from gsu_cli.surgery.vectors import Vector, add_scaled
 from gsu_cli.unlearning.batches import Batches
-from gsu_cli.unlearning.images import draw_images, first, redirect_images, untold
+from gsu_cli.unlearning.images import draw_images, redirect_images, untold
 from gsu_cli.unlearning.optimisers import Adam
 
 FIRST_PRICE = 0.05  # nats of the retain loss for a nat of the redirect loss
@@ -48,7 +43,6 @@ MOST_ADAPTED = 0.7  # of the logarithm of the price, at one look
 WARM_UP = 0.2  # share of the steps in which the learning rate rises; then it falls to nothing along a cosine
 AVERAGED = 0.9  # of the average of the weights that stays at each step, less at the first ones
 BETAS = (0.9, 0.99)  # of Adam: a thousand steps of memory are more than there are
-LOOKED_AT = 1_000  # images of each part at a look, at most; the budget is kept on all of its images in the end
 RETAIN_TARGETS = ("own", "images")
 SPENT = 0.03  # of the budget: a way back that spends all but so much of it is long enough
 
@@ -108,26 +102,13 @@ class JointRedirect:
         self.retain_images, self.forget_images, self.budget_images = retain_images, forget_images, budget_images
 
     def __call__(self, task: Task) -> Update:
-        model, split = task.model, task.split
+        model = task.model
         retain, forget = redirect_images(task, self.retain_images, self.forget_images)
-        with task.stage("objective"), encoder_at_rest():
-            counts, seed = Cost(), task.stream("redirect")
-            target, told = target_there(task, self.target, forget, retain)
-            among = asked(target, retain, self.budget_images)
-
-            def redirected() -> Redirect:
-                goal = redirection(target, model, forget, among, split=split, seed=seed)
-                counts.generated, counts.forward = goal.made(len(among)), encoded(told, forget, retain, among)
-                return goal
-
-            goal = task.shared.once("goal", redirected, counts, target=target, retain=len(among), forget=len(forget))
-            cost = frozen_elbo(model, first(retain, self.budget_images), seed=task.stream("budget"))
-            some = first(forget, CHECK_IMAGES)
-            check = frozen_elbo(model, some, seed=task.stream("check forget"), what="the forget loss")
-            loss = goal.loss(model)
+        losses = joint_losses(task, self.target, retain, forget, self.budget_images)
+        cost = losses.cost
         origin = {k: v.clone() for k, v in parameters(model, list(model.generation_parameters())).items()}
-        base, before = cost.mean(origin), loss.mean(origin)
-        looks = _Looks(_some(loss), _some(cost), _some(check), counts)
+        base, before = cost.mean(origin), losses.redirect.mean(origin)
+        looks = Looks.of(losses)
         looks.spent.forward += len(cost)
         looks.at(0, origin, FIRST_PRICE)
 
@@ -137,13 +118,13 @@ class JointRedirect:
 
         try:
             with task.stage("step"), eval_mode(model):
-                _put(model, self._descend(task, looks, loss.sites, origin))
+                _put(model, self._descend(task, looks, losses.redirect.sites, origin))
                 length = self._back(model, increase, origin)
         except NonFiniteError:
             _put(model, origin)
             raise
         now = parameters(model, list(origin))
-        reached = loss.mean(now)
+        reached = losses.redirect.mean(now)
         if not reached < before:
             _put(model, origin)
             raise UsageError(
@@ -155,22 +136,22 @@ class JointRedirect:
         update = Update(self.name, self.steps)
         update.realised = {
             "retain": retained - base,
-            "forget": check.mean(now) - check.mean(origin),
+            "forget": losses.check.mean(now) - losses.check.mean(origin),
         }
         update.details = {
             "budget": self.budget,
             "budget_spent": relative_increase(retained, base),
-            "redirect_loss": {"before": before, "after": reached, "floor": goal.floor},
-            "clean_targets": goal.clean_fraction,
-            "target": {"kind": goal.kind, "region": goal.region} | told,
+            "redirect_loss": {"before": before, "after": reached, "floor": losses.goal.floor},
+            "clean_targets": losses.goal.clean_fraction,
+            "target": {"kind": losses.goal.kind, "region": losses.goal.region} | losses.told,
             "length": length,
-            "images": {"retain": len(retain), "forget": len(forget), "budget": len(cost), "check": len(check)},
+            "images": {"retain": len(retain), "forget": len(forget), "budget": len(cost), "check": len(losses.check)},
             "trajectory": looks.trajectory,
-            "cost": looks.spent.record(len(split.dataset.train)),
+            "cost": looks.spent.record(len(task.split.dataset.train)),
         }
         return update
 
-    def _descend(self, task: Task, looks: _Looks, sites: Sites, origin: Vector) -> Vector:
+    def _descend(self, task: Task, looks: Looks, sites: Sites, origin: Vector) -> Vector:
         """Moves the model; returns the moving average of its weights."""
         model, maker = task.model, site_maker(task.model)
         own, average = dict(model.named_parameters()), {k: v.clone() for k, v in origin.items()}
@@ -251,31 +232,6 @@ class JointRedirect:
         return share
 
 
-@dataclass
-class _Looks:
-    """Both losses as measured from time to time, and the forget loss, each on fixed images under fixed noise.
-
-    Attributes:
-        goal, cost, check: the redirect loss, the retain loss, the forget loss.
-        spent: images so far; of a look those of the retain loss, on which the price rests.
-        trajectory: what was measured, and the price, by name.
-    """
-
-    goal: SiteLoss
-    cost: SiteLoss
-    check: SiteLoss
-    spent: Cost
-    trajectory: dict[str, list[float]] = field(default_factory=dict)
-
-    def at(self, step: int, theta: Vector, price: float) -> float:
-        """Appends a point of the trajectory; returns the relative increase of the retain loss."""
-        self.spent.forward += len(self.cost)
-        losses = {"retain": self.cost.mean(theta), "forget": self.check.mean(theta), "redirect": self.goal.mean(theta)}
-        for key, value in {"step": step, **losses, "price": price}.items():
-            self.trajectory.setdefault(key, []).append(value)
-        return relative_increase(losses["retain"], self.trajectory["retain"][0])
-
-
 def schedule(u: float) -> float:
     """The learning rate at the share ``u`` in (0, 1] of the steps, in units of the largest.
 
@@ -283,11 +239,6 @@ def schedule(u: float) -> float:
     [0.25, 0.5, 0.6, 0.0]
     """
     return u / WARM_UP if u < WARM_UP else 0.5 * (1 + math.cos(math.pi * (u - WARM_UP) / (1 - WARM_UP)))
-
-
-def _some(loss: SiteLoss) -> SiteLoss:
-    """The first of its sites, for looks."""
-    return loss[torch.arange(min(len(loss), LOOKED_AT))]
 
 
 @torch.no_grad()

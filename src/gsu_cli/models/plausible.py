@@ -86,6 +86,14 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
         if loss >= constant:
             raise _worse(f"a training loss of {loss:.4g} nats per image", constant, path, CAUSES)
         return Evidence({**facts, "gain": (constant - loss) / max(constant - floor, 1e-9)})
+    return _examine_reconstructions(model, x, facts, path, generator)
+
+
+def _examine_reconstructions(
+    model: Any, x: Tensor, facts: dict[str, Any], path: Path, generator: torch.Generator
+) -> Evidence:
+    """Of a model with encoder and decoder: how much of what can be explained of the images its reconstructions do."""
+    constant, floor = facts["constant_image"], facts["least_possible"]
     noise = torch.randn(model.posterior(x[:1])[0].shape[1], len(x), generator=generator).T
     mean, sd = model.posterior(x)
     if bool((sd < 0).any()):

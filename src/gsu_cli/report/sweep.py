@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich import box
@@ -81,15 +81,7 @@ def print_sweep(folder: Path) -> int:
     console.print(table)
     if left_out:
         console.print(f"not shown: {', '.join(left_out)}; a wider terminal shows them", style="dim")
-    for name, (_, record) in zip(names, runs, strict=True):
-        if record.error:
-            console.print(Text(f"{name}: {record.error}", style="red"))
-    for name, (_, record) in zip(names, runs, strict=True):
-        if any(cell.endswith(MARK) for cell in cells(record, shown)):
-            console.print(Text(f"{MARK} {name}: {headline(record)}", style="yellow"))
-    for quantity in shown:
-        if more := beside([record for _, record in runs], quantity):
-            console.print(f"{quantity.title}: {more}")
+    _print_remarks(console, dict(zip(names, (record for _, record in runs), strict=True)), shown)
     for path, why in broken:
         console.print(Text(f"{path}: {why}", style="red"))
     best = folder / "optimization_results.yaml"  # written by hydra/sweeper=optuna
@@ -102,3 +94,16 @@ def print_sweep(folder: Path) -> int:
             way_out="See docs/families.md for the methods that run on it",
         )
     return len(broken) + sum(record.status not in ("done", "n/a") for _, record in runs)
+
+
+def _print_remarks(console: Lines, records: Mapping[str, Record], shown: Sequence[Quantity]) -> None:
+    """What stands below the table: errors, what a cell's mark means, what goes beside a quantity."""
+    for name, record in records.items():
+        if record.error:
+            console.print(Text(f"{name}: {record.error}", style="red"))
+    for name, record in records.items():
+        if any(cell.endswith(MARK) for cell in cells(record, shown)):
+            console.print(Text(f"{MARK} {name}: {headline(record)}", style="yellow"))
+    for quantity in shown:
+        if more := beside([*records.values()], quantity):
+            console.print(f"{quantity.title}: {more}")

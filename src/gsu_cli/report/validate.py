@@ -26,11 +26,31 @@ def validated(record: Record, path: Path) -> Record:
 
 
 def _flaws(r: Record) -> Iterator[str]:
+    yield from _flaws_of_line(r)
+    yield from _flaws_of_sections(r)
+    yield from _flaws_of_update(r)
+    yield from _flaws_of_transitions(r)
+    yield from _flaws_of_judges(r)
+    for m in r.measurements:
+        yield from _flaws_of_measurement(m)
+    yield from _flaws_of_curve(r)
+
+
+def _flaws_of_line(r: Record) -> Iterator[str]:
+    """What was typed, and how it ended."""
     if not all(isinstance(word, str) for word in r.command):
         yield "a `command` that is no list of words"
     error: object = r.error  # whatever the types promise
     if error is not None and not isinstance(error, str):
         yield "an `error` that is no text"
+    if r.status not in STATUSES:
+        yield f"a `status` that is none of {', '.join(STATUSES)}"
+    if not all(isinstance(note, str) for note in r.notes):
+        yield "a note that is no text"
+
+
+def _flaws_of_sections(r: Record) -> Iterator[str]:
+    """Mappings, and what they hold."""
     for name in SECTIONS:
         if not isinstance(r.config.get(name) or {}, Mapping):
             yield f"a `config.{name}` that is no mapping"
@@ -42,28 +62,25 @@ def _flaws(r: Record) -> Iterator[str]:
             yield f"a value in `{name}` that is no mapping"
     if r.split and not isinstance(r.split.get("forget"), str):
         yield "a `split` that does not say what is forgotten"
-    yield from _flaws_of_update(r)
-    yield from _flaws_of_transitions(r)
-    if r.status not in STATUSES:
-        yield f"a `status` that is none of {', '.join(STATUSES)}"
-    if not all(isinstance(note, str) for note in r.notes):
-        yield "a note that is no text"
+
+
+def _flaws_of_judges(r: Record) -> Iterator[str]:
     if not all(isinstance(judge, Mapping) and isinstance(judge.get("name"), str) for judge in r.judges):
         yield "a judge without a name"
     elif not all(isinstance(judge.get("trust") or {}, Mapping) for judge in r.judges):
         yield "a judge whose `trust` is no mapping"
-    for m in r.measurements:
-        numbers = all(
-            v is None or isinstance(v, int | float) for v in (m.value, m.low, m.high, m.change_low, m.change_high)
-        )
-        words = all(isinstance(v, str) for v in (m.name, m.subject, m.unit))
-        if not numbers or not words or not isinstance(m.n, int) or m.better not in (None, "lower", "higher"):
-            yield f"a measurement that is none, {m.name!r}"
-        if (m.low is None) != (m.high is None) or (m.change_low is None) != (m.change_high is None):
-            yield f"half an interval around {m.name!r}"
-        if numbers and isinstance(m.n, int) and not _can_be(m):
-            yield f"a measurement that cannot be, {m.name!r}"
-    yield from _flaws_of_curve(r)
+
+
+def _flaws_of_measurement(m: Measurement) -> Iterator[str]:
+    held = (m.value, m.low, m.high, m.change_low, m.change_high)
+    numbers = all(v is None or isinstance(v, int | float) for v in held)
+    words = all(isinstance(v, str) for v in (m.name, m.subject, m.unit))
+    if not numbers or not words or not isinstance(m.n, int) or m.better not in (None, "lower", "higher"):
+        yield f"a measurement that is none, {m.name!r}"
+    if (m.low is None) != (m.high is None) or (m.change_low is None) != (m.change_high is None):
+        yield f"half an interval around {m.name!r}"
+    if numbers and isinstance(m.n, int) and not _can_be(m):
+        yield f"a measurement that cannot be, {m.name!r}"
 
 
 def _can_be(m: Measurement) -> bool:

@@ -20,7 +20,7 @@ from gsu_cli.solvers.refit_choice import refits_by_estimates
 from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
 from gsu_cli.surgery.least_squares import Moments, Refit, first_layers
 from gsu_cli.surgery.piloted import largest_step_estimated
-from gsu_cli.surgery.steps import largest_step_within
+from gsu_cli.surgery.steps import StepSearch, largest_step_within
 from gsu_cli.surgery.vectors import Vector, add_scaled, norm, scale
 from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.cost import Cost
@@ -144,26 +144,8 @@ def within_budget(
     def there(weight: float) -> Vector:
         return problem.at(moved(weight), length)
 
-    low, high = between
     passed = pilot.images if pilot else 0
-    if pilot is None:
-        search = largest_step_within(
-            lambda weight: problem.relative_increase(there(weight)),
-            problem.allowed,
-            low=low,
-            high=high,
-            rel_tol=rel_tol,
-        )
-    else:
-        search = largest_step_estimated(
-            lambda weight: pilot.increase(there(weight)) / abs(problem.loss),
-            lambda weight: pilot.estimate(there(weight)) / abs(problem.loss),
-            problem.allowed,
-            low=low,
-            high=high,
-            rel_tol=rel_tol,
-            learn=pilot.learn,
-        )
+    search = _largest_weight(problem, there, pilot, between, rel_tol)
     weight = problem.within(there, search.step)
     if weight == 0:
         return None
@@ -176,16 +158,43 @@ def within_budget(
     if step == 0:
         return None
     d = scale(change, length / step)
-    reached = problem.reached(problem.at(d, step))
     return Candidate(
         d,
         search,
         step,
         step,
-        reached,
+        problem.reached(problem.at(d, step)),
         mu=1 / weight,
         layer=refit.layer.module,
         length=length,
         images=refit.images + (pilot.images - passed if pilot else 0),
         solver="least_squares",
+    )
+
+
+def _largest_weight(
+    problem: StepProblem,
+    there: Callable[[float], Vector],
+    pilot: Pilot | None,
+    between: tuple[float, float],
+    rel_tol: float,
+) -> StepSearch:
+    """The largest weight whose ``there(weight)`` keeps the budget; a pilot estimates between whole looks."""
+    low, high = between
+    if pilot is None:
+        return largest_step_within(
+            lambda weight: problem.relative_increase(there(weight)),
+            problem.allowed,
+            low=low,
+            high=high,
+            rel_tol=rel_tol,
+        )
+    return largest_step_estimated(
+        lambda weight: pilot.increase(there(weight)) / abs(problem.loss),
+        lambda weight: pilot.estimate(there(weight)) / abs(problem.loss),
+        problem.allowed,
+        low=low,
+        high=high,
+        rel_tol=rel_tol,
+        learn=pilot.learn,
     )

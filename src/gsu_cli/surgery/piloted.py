@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from math import inf, isfinite
+from math import isfinite
 
 from gsu_cli.surgery.bent import bent, slope_of
+from gsu_cli.surgery.bracket import Bracket
 from gsu_cli.surgery.crossing import crossing, looked
 from gsu_cli.surgery.laws import Trials, power_law_between
 from gsu_cli.surgery.steps import StepSearch, largest_step_within
@@ -50,24 +51,18 @@ def largest_step_estimated(
         (True, True)
     """
     aim, factor, slope, step = (1 - rel_tol / 2) * budget, 1.0, 2.0, guess
-    trials: list[tuple[float, float]] = []
-    within, beyond = (0.0, 0.0), inf
+    bracket = Bracket(budget, rel_tol)
     for _ in range(ROUNDS):
         estimate = partial(_scaled, estimate_of, factor)
-        search = partial(crossing, estimate, budget, low=low, high=high, rel_tol=rel_tol)
-        cheap = search(guess=step, known=known, slope=slope)
+        cheap = crossing(estimate, budget, low=low, high=high, rel_tol=rel_tol, guess=step, known=known, slope=slope)
         step = bent(cheap.evaluations, aim) if cheap.step > 0 else None
         if step is None:
             break
         slope = slope_of(cheap.evaluations, aim) or slope
         found = looked(increase_of, step)
-        trials.append((step, found))
-        if found <= budget:
-            within = max(within, (step, found))
-        else:
-            beyond = min(beyond, step)
-        if within[0] > 0 and (within[1] >= (1 - rel_tol) * budget or beyond <= within[0] * (1 + rel_tol)):
-            return StepSearch(*within, tuple(trials), True)
+        bracket.take(step, found)
+        if bracket.closed:
+            return StepSearch(*bracket.within, tuple(bracket.trials), True)
         if not isfinite(found):
             break
         if learn is None:
@@ -77,12 +72,12 @@ def largest_step_estimated(
             factor, known = found / estimated, ((step, found),)
         else:
             learn()
-            known = tuple(trials)
-    start = within[0] or step or guess
+            known = tuple(bracket.trials)
+    start = bracket.within[0] or step or guess
     rest = largest_step_within(
         increase_of, budget, low=low, high=high, rel_tol=rel_tol, guess=start, law=power_law_between
     )
-    return StepSearch(rest.step, rest.relative_increase, (*trials, *rest.evaluations), rest.converged)
+    return StepSearch(rest.step, rest.relative_increase, (*bracket.trials, *rest.evaluations), rest.converged)
 
 
 def _scaled(estimate_of: Callable[[float], float], factor: float, step: float) -> float:

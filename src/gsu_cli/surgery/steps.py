@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import exp, inf, isfinite, log, nan, sqrt
 
 from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.surgery.bracket import Bracket
 from gsu_cli.surgery.laws import Law, power_law
 
 
@@ -78,23 +79,15 @@ def largest_step_within(
         raise UsageError("the bracket of the step must be 0 < low < high", found=f"{low}, {high}")
     floor, ceiling = low / reach, high * reach
     trial = guess if guess is not None and isfinite(guess) and guess > 0 else sqrt(low * high)
-    trials: list[tuple[float, float]] = []
-    within, beyond = (0.0, 0.0), (inf, nan)  # the bracket: largest step within, smallest measured beyond
-    converged = False
-    while len(trials) < max_evaluations and not converged:
+    bracket = Bracket(budget, rel_tol)
+    while len(bracket.trials) < max_evaluations and not bracket.closed:
         trial = min(max(trial, floor), ceiling)
-        increase = _measure(increase_of, trial)
-        trials.append((trial, increase))
-        if increase <= budget:  # False for nan
-            within = trial, increase
-        else:
-            beyond = trial, increase
-        converged = within[0] > 0 and (within[1] >= (1 - rel_tol) * budget or beyond[0] <= within[0] * (1 + rel_tol))
-        if within[0] >= ceiling or beyond[0] <= floor:
+        bracket.take(trial, _measure(increase_of, trial))
+        if bracket.within[0] >= ceiling or bracket.beyond <= floor:
             break
-        aimed = (law or power_law)(trials, (1 - rel_tol / 2) * budget)
-        trial = _next(aimed, len(trials), within, beyond, low, high)
-    return StepSearch(within[0], within[1], tuple(trials), converged)
+        aimed = (law or power_law)(bracket.trials, (1 - rel_tol / 2) * budget)
+        trial = _next(aimed, bracket, low, high)
+    return StepSearch(*bracket.within, tuple(bracket.trials), bracket.closed)
 
 
 def _measure(increase_of: Callable[[float], float], step: float) -> float:
@@ -105,22 +98,16 @@ def _measure(increase_of: Callable[[float], float], step: float) -> float:
     return inf if increase == -inf else increase  # a loss of minus infinity is as broken as plus infinity
 
 
-def _next(
-    law: float | None,
-    done: int,
-    within: tuple[float, float],
-    beyond: tuple[float, float],
-    low: float,
-    high: float,
-) -> float:
+def _next(law: float | None, bracket: Bracket, low: float, high: float) -> float:
     """The next trial: where a law aims just below the budget, else growth, shrinkage or the middle of the bracket."""
-    if beyond[0] == inf:  # all within so far: at least to `high`, at most a decade beyond what is known
-        return min(max(law or inf, within[0] * 1.2), max(within[0] * 10, high))
-    if within[0] == 0.0:  # all beyond so far: at least a fifth shorter, at most a decade below what is known
-        return max(min(law or 0.0, beyond[0] / 1.2), min(beyond[0] / 10, low))
-    a, b = log(within[0]), log(beyond[0])
+    within, beyond = bracket.within[0], bracket.beyond
+    if beyond == inf:  # all within so far: at least to `high`, at most a decade beyond what is known
+        return min(max(law or inf, within * 1.2), max(within * 10, high))
+    if within == 0.0:  # all beyond so far: at least a fifth shorter, at most a decade below what is known
+        return max(min(law or 0.0, beyond / 1.2), min(beyond / 10, low))
+    a, b = log(within), log(beyond)
     middle = exp((a + b) / 2)
     # a bracket that two laws in a row have not narrowed much is bisected, so that it always closes
-    if law is None or done % 3 == 0:
+    if law is None or len(bracket.trials) % 3 == 0:
         return middle
     return min(max(law, exp(a + 0.02 * (b - a))), exp(b - 0.02 * (b - a)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -72,20 +73,8 @@ def train_design(
     missing = [k for k in range(options.models) if not _path(place, k).is_file()]
     if len(missing) < options.models:
         console.say(f"{options.models - len(missing)} of {options.models} models were trained earlier: ", place)
-    jobs = [(str(place), k, trained_on[k], str(session.device)) for k in missing]
     with session.stage("train"), console.work_bar("leave-out design") as on_progress:
-        workers = 1 if session.device.type != "cpu" else options.workers or cores()
-        if workers == 1:
-            for done, job in enumerate(jobs):
-                on_progress(done, len(jobs), f"model {job[1] + 1} of {options.models}")
-                train_one(*job)
-        else:
-            given = [(place, k, mask.tolist(), device) for place, k, mask, device in jobs]
-            ended = in_processes(train_one, given, workers=min(workers, max(len(jobs), 1)), preload=__name__)
-            for done, (index, code) in enumerate(ended):
-                on_progress(done + 1, len(jobs), f"model {given[index][1] + 1} of {options.models}")
-                if code:
-                    raise _failed(place, int(given[index][1]), code)
+        _train(place, missing, trained_on, options, session.device, on_progress)
     found = [_read(_path(place, k)) for k in range(options.models)]
     losses = {bound: torch.stack([f[bound] for f in found]) for bound in found[0]}
     path = session.folder / FILE
@@ -100,6 +89,29 @@ def train_design(
         console.say(f"the most memorised images: forget.sample=[{','.join(map(str, order[:SAID].tolist()))}]")
     session.save()
     console.say("use it with design=", path)
+
+
+def _train(
+    place: Path,
+    missing: Sequence[int],
+    trained_on: Tensor,
+    options: Options,
+    device: torch.device,
+    on_progress: Callable[[int, int, str], None],
+) -> None:
+    """Trains some models of a design: on the CPU several at a time, each in a process of its own."""
+    workers = 1 if device.type != "cpu" else options.workers or cores()
+    if workers == 1:
+        for done, k in enumerate(missing):
+            on_progress(done, len(missing), f"model {k + 1} of {options.models}")
+            train_one(str(place), k, trained_on[k], str(device))
+        return
+    jobs = [(str(place), k, trained_on[k].tolist(), str(device)) for k in missing]
+    ended = in_processes(train_one, jobs, workers=min(workers, max(len(jobs), 1)), preload=__name__)
+    for done, (index, code) in enumerate(ended):
+        on_progress(done + 1, len(jobs), f"model {missing[index] + 1} of {options.models}")
+        if code:
+            raise _failed(place, missing[index], code)
 
 
 def _show(session: Session, dataset: Dataset, design: LeaveOut) -> Tensor:

@@ -91,7 +91,6 @@ def check_pair(unet: Any, scheduler: Any, shape: tuple[int, int, int]) -> None:
     Raises:
         CheckpointError: naming what differs.
     """
-    c, h, w = shape
     if str(scheduler.prediction_type) not in PREDICTION_TYPES:
         raise CheckpointError(
             f"prediction_type in {SCHEDULER} must be one of {', '.join(PREDICTION_TYPES)}",
@@ -125,6 +124,12 @@ def check_pair(unet: Any, scheduler: Any, shape: tuple[int, int, int]) -> None:
             way_out="Train a conditional model with `gsu train model=ddpm_conditional`",
         )
     _check_times(unet, scheduler)
+    _check_shape(unet, shape)
+
+
+def _check_shape(unet: Any, shape: tuple[int, int, int]) -> None:
+    """Whether the network takes images of the data set, and can halve them as often as it does."""
+    c, h, w = shape
     sizes = unet.sample_size if isinstance(unet.sample_size, list | tuple) else (unet.sample_size,) * 2
     if unet.in_channels != c or (unet.sample_size is not None and tuple(sizes) != (h, w)):
         expected = (unet.in_channels, *sizes)

@@ -58,6 +58,12 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
         far, unsupported, partly = far + beyond, unsupported + silent, partly + some
     if not charts:
         return None
+    about = _about(far, unsupported, partly, odd=odd)
+    return Figure("What forgetting cost", about, tuple(charts), tuple(shown))
+
+
+def _about(far: int, unsupported: int, partly: int, *, odd: bool) -> str:
+    """How to read the charts, and how many settings are left out or to be read with care."""
     about = "Up is more forgotten, left is cheaper. The dashed line joins what nothing beats in both by its means."
     about += " Bars are 95 % intervals, cut off at the frame."
     if odd:
@@ -72,7 +78,7 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
     if partly:
         hold = "setting shown holds" if partly == 1 else "settings shown hold"
         about += f" {partly} {hold} runs that support no claim, too; see the table."
-    return Figure("What forgetting cost", about, tuple(charts), tuple(shown))
+    return about
 
 
 def _within(p: Point, gain: Quantity, cost: Quantity) -> bool:

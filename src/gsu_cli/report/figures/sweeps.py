@@ -23,15 +23,7 @@ def sweeps(records: Sequence[Record]) -> list[Figure]:
 
 
 def _sweep(records: Sequence[Record], name: str) -> Figure | None:
-    outer = ["dataset"] if len(group(records, ["dataset"])) > 1 else []
-    keys = [*outer, *checkpoints(records), "method", *(k for k in varied(records) if k != name)]
-    lines: dict[str, list[tuple[float, Group]]] = {}
-    for g in group(records, [*keys, name]):
-        x = number(g.values[-1])
-        if x is not None:
-            label = " ".join(v for v in g.values[:-1] if v != ABSENT)
-            lines.setdefault(label, []).append((x, g))
-    lines = {label: sorted(points, key=lambda p: p[0]) for label, points in lines.items() if len(points) > 1}
+    lines = _lines(records, name)
     values = [x for points in lines.values() for x, _ in points]
     if not values:
         return None
@@ -50,28 +42,41 @@ def _sweep(records: Sequence[Record], name: str) -> Figure | None:
             far += sum(s.mean is not None and s.mean > HIGHEST for _, s in stats if quantity.kind == "change")
             if marks:
                 series.append(Series(label, i, marks, joined=True))
-        if not series:
-            continue
-        said_of = "change from the original" if quantity.kind == "change" else "as measured"
-        along = Scale.around(x_kind, [p.x for s in series for p in s.points], changes=False)
-        up = Scale.around(
-            "signed log" if quantity.role == "cost" else "linear", [p.y for s in series for p in s.points]
-        )
-        charts.append(
-            Chart(
-                quantity.title,
-                f"{quantity.title}, {said_of}, against {name}.",
-                Axis.of(along, name, plain),
-                Axis.of(up, quantity.kind, changes if quantity.kind == "change" else plain),
-                series,
-            )
-        )
+        if series:
+            charts.append(_chart(series, name, x_kind, quantity))
     if not charts:
         return None
     about = "Relative changes from the original weights."
     if far:
         about += f" {far} point{'s' * (far > 1)} beyond {factor(HIGHEST)} left out; see the table."
     return Figure(f"Along {name}", about, tuple(charts), tuple(lines))
+
+
+def _lines(records: Sequence[Record], name: str) -> dict[str, list[tuple[float, Group]]]:
+    """Of each line of the figure its label and its points, in order of the setting; one point is no line."""
+    outer = ["dataset"] if len(group(records, ["dataset"])) > 1 else []
+    keys = [*outer, *checkpoints(records), "method", *(k for k in varied(records) if k != name)]
+    lines: dict[str, list[tuple[float, Group]]] = {}
+    for g in group(records, [*keys, name]):
+        x = number(g.values[-1])
+        if x is not None:
+            label = " ".join(v for v in g.values[:-1] if v != ABSENT)
+            lines.setdefault(label, []).append((x, g))
+    return {label: sorted(points, key=lambda p: p[0]) for label, points in lines.items() if len(points) > 1}
+
+
+def _chart(series: list[Series], name: str, x_kind: Kind, quantity: Quantity) -> Chart:
+    """One quantity along the setting ``name``."""
+    said_of = "change from the original" if quantity.kind == "change" else "as measured"
+    along = Scale.around(x_kind, [p.x for s in series for p in s.points], changes=False)
+    up = Scale.around("signed log" if quantity.role == "cost" else "linear", [p.y for s in series for p in s.points])
+    return Chart(
+        quantity.title,
+        f"{quantity.title}, {said_of}, against {name}.",
+        Axis.of(along, name, plain),
+        Axis.of(up, quantity.kind, changes if quantity.kind == "change" else plain),
+        series,
+    )
 
 
 def _along(x: float, s: Statistic, name: str, quantity: Quantity) -> Point:
