@@ -227,6 +227,12 @@ def ends(m: Measurement, form: str = ".4g") -> str:
     return "" if m.low is None or m.high is None else f" ({m.low:{form}} to {m.high:{form}})"
 
 
+def share(name: str, audited: Audited, value: float, interval: tuple[float, float] | None, n: int) -> Measurement:
+    """A share of ``n``, an AUC too, with its 95 % interval where it has one."""
+    low, high = interval or (None, None)
+    return Measurement(name, audited.name, value, low, high, n, "share", sha256=audited.sha256)
+
+
 def null(name: str, audited: Audited, reason: str, unit: str = "") -> Measurement:
     """A number that could not be computed, with the reason."""
     return Measurement(name, audited.name, None, unit=unit, sha256=audited.sha256, reason=reason)

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.attack import Auc, true_positives
-from gsu_cli.audit.base import LEAST_UNSEEN, ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, null
+from gsu_cli.audit.base import LEAST_UNSEEN, ORIGINAL, RETRAINED, UNLEARNED, Case, Result, ends, null, share
 from gsu_cli.audit.bounds import Noise
 from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.audit.memorisation import NO_DESIGN
@@ -70,29 +70,24 @@ def _of_attack(case: Case, design: LeaveOut, index: Tensor, name: str) -> list[M
         within.append(s[design.trained_on[k, index]])
     others, original = torch.cat(without), case.models[ORIGINAL]
     auc_in = Auc.of(torch.cat(within), others, (torch.cat([place[row] for row in trained]), of_others))
-    found = [_row(f"auc_{name}_in", original, auc_in.value, auc_in.interval(), len(others))]
+    found = [share(f"auc_{name}_in", original, auc_in.value, auc_in.interval(), len(others))]
     aucs: dict[str, Auc] = {}
     for a in case.models.values():
         noise = Noise.of(design.about)
         losses = torch.cat([case.at_noise(noise, a, "train"), case.at_noise(noise, a, "heldout")])
         own = _own(score, _levelled(losses, design.n), design, index)
         aucs[a.name] = auc = Auc.of(own, others, (place, of_others))
-        found.append(_row(f"auc_{name}", a, auc.value, auc.interval(), len(own) + len(others)))
+        found.append(share(f"auc_{name}", a, auc.value, auc.interval(), len(own) + len(others)))
         rate = true_positives(own, others, images=len(of_others.unique()))
         if rate is None:
             few = f"1 % false positives need 100 scores of models without the images, found {len(others)}"
             found.append(null(f"tpr_at_1_percent_{name}", a, few, "share"))
         else:
-            found.append(_row(f"tpr_at_1_percent_{name}", a, rate[0], rate[1:], len(own)))
+            found.append(share(f"tpr_at_1_percent_{name}", a, rate[0], rate[1:], len(own)))
     if RETRAINED in aucs and (gap := aucs[UNLEARNED].minus(aucs[RETRAINED])) is not None:
         n = len(index) + len(others)
-        found.append(_row(f"auc_{name}_minus_retrained", case.models[UNLEARNED], gap[0], gap[1:], n))
+        found.append(share(f"auc_{name}_minus_retrained", case.models[UNLEARNED], gap[0], gap[1:], n))
     return found
-
-
-def _row(name: str, of: Audited, value: float, interval: tuple[float, float] | None, n: int) -> Measurement:
-    low, high = interval or (None, None)
-    return Measurement(name, of.name, value, low, high, n, "share", sha256=of.sha256)
 
 
 def _own(score: Score, losses: Tensor, design: LeaveOut, index: Tensor) -> Tensor:

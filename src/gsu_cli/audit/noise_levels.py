@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.attack import Auc
-from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Part, Result, ends, null
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Part, Result, ends, null, share
 from gsu_cli.checks import as_int
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import network_inputs
@@ -68,7 +68,7 @@ class NoiseLevels:
                     torch.stack([-of(case, a, part, t) for t in self.at]) for part in ("forgotten", "unseen")
                 )
                 aucs[a.name] = Auc.of(members.mean(0), others.mean(0))
-                found.append(_row(f"auc_{name}", a, aucs[a.name].value, aucs[a.name].interval(), n))
+                found.append(share(f"auc_{name}", a, aucs[a.name].value, aucs[a.name].interval(), n))
                 each = [Auc.of(m, o) for m, o in zip(members, others, strict=True)]
                 ranges = [auc.interval() or (None, None) for auc in each]
                 points[a.name] = [(t, auc.value, *span) for t, auc, span in zip(self.at, each, ranges, strict=True)]
@@ -112,11 +112,6 @@ def _implied(case: Case, a: Audited, part: Part, at: float, eps: Tensor | None) 
     return torch.cat(found)
 
 
-def _row(name: str, a: Audited, value: float, interval: tuple[float, float] | None, n: int) -> Measurement:
-    low, high = interval or (None, None)
-    return Measurement(name, a.name, value, low, high, n, "share", sha256=a.sha256)
-
-
 def _against(name: str, a: Audited, aucs: dict[str, Auc], n: int) -> tuple[Measurement, str]:
     """The unlearned model's AUC minus the retrained one's."""
     found = aucs[UNLEARNED].minus(aucs[RETRAINED])
@@ -124,7 +119,7 @@ def _against(name: str, a: Audited, aucs: dict[str, Auc], n: int) -> tuple[Measu
         few = "an interval needs two members and two others"
         return null(f"auc_{name}_minus_retrained", a, few, "share"), f"{name.capitalize()} over noise levels: {few}."
     value, low, high = found
-    row = _row(f"auc_{name}_minus_retrained", a, value, (low, high), n)
+    row = share(f"auc_{name}_minus_retrained", a, value, (low, high), n)
     side = (
         "tells the forgotten images more often than in the retrained model (under-forgotten)"
         if low > 0

@@ -22,7 +22,7 @@ from gsu_cli.data.forget_values import (
     parse_sample,
 )
 from gsu_cli.data.labels import find_labels
-from gsu_cli.data.split import Split
+from gsu_cli.data.split import Split, complement
 from gsu_cli.errors import UsageError, did_you_mean
 
 T = TypeVar("T")
@@ -139,9 +139,9 @@ class ForgetSpec:
         return Split(
             dataset=dataset,
             forget=chosen,
-            retain=_complement(chosen, n),
+            retain=complement(chosen, n),
             heldout_forget=heldout,
-            heldout_retain=_complement(heldout, len(dataset.heldout)),
+            heldout_retain=complement(heldout, len(dataset.heldout)),
             target_classes=spec._labels() or None,
             target_attribute=spec.attribute,
             slug=spec.slug(),
@@ -262,12 +262,6 @@ def _no_classes(classes: tuple[int | str, ...], dataset: Dataset) -> UsageError:
         found=", ".join(repr(entry) for entry in classes),
         way_out=f"Type forget.attribute={example} to forget one of its {len(dataset.attribute_names)} attributes.",
     )
-
-
-def _complement(index: Tensor, n: int) -> Tensor:
-    keep = torch.ones(n, dtype=torch.bool)
-    keep[index] = False
-    return keep.nonzero().squeeze(1)
 
 
 def _ordered(classes: tuple[int | str, ...]) -> list[int | str]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.labels import having, restrict
-from gsu_cli.data.split import Split
+from gsu_cli.data.split import Split, complement
 
 
 def over_classes(split: Split, classes: Iterable[int]) -> Split:
@@ -40,9 +40,9 @@ def over_classes(split: Split, classes: Iterable[int]) -> Split:
         split,
         dataset=dataset,
         forget=forget,
-        retain=_rest(forget, len(dataset.train)),
+        retain=complement(forget, len(dataset.train)),
         heldout_forget=heldout,
-        heldout_retain=_rest(heldout, len(dataset.heldout)),
+        heldout_retain=complement(heldout, len(dataset.heldout)),
     )
 
 
@@ -53,9 +53,3 @@ def _taken_over(index: Tensor, loaded: Dataset, whole: Dataset, labels: list[int
     kept = having(images, labels)
     place[kept] = torch.arange(len(kept))
     return place[having(images, loaded.class_names)[index]]
-
-
-def _rest(index: Tensor, n: int) -> Tensor:
-    keep = torch.ones(n, dtype=torch.bool)
-    keep[index] = False
-    return keep.nonzero().squeeze(1)

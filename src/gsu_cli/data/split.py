@@ -129,6 +129,17 @@ class Split:
         )
 
 
+def complement(index: Tensor, n: int) -> Tensor:
+    """The indices below ``n`` that are not in ``index``, ascending, int64.
+
+    >>> complement(torch.tensor([1, 3]), 5).tolist()
+    [0, 2, 4]
+    """
+    keep = torch.ones(n, dtype=torch.bool)
+    keep[index] = False
+    return keep.nonzero().squeeze(1)
+
+
 def _prove_partition(one: Tensor, other: Tensor, n: int, name: str) -> None:
     for part in (one, other):
         if part.dtype != torch.int64 or part.ndim != 1 or not bool((part[1:] > part[:-1]).all()):

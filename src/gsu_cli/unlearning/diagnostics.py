@@ -18,7 +18,8 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.surgery.projection import project_out
-from gsu_cli.surgery.vectors import Vector, dot, norm, select
+from gsu_cli.surgery.vectors import Vector, dot, select
+from gsu_cli.unlearning.weights import cosine
 
 IMAGES, PIXELS = 500, 1_500_000  # of each part, at most: one block of MNIST, 122 faces of 64 x 64 in colour
 
@@ -53,7 +54,7 @@ def diagnose(before: nn.Module, after: nn.Module, parts: dict[str, Images], *, s
     d = project_out(g_f, [g_r]).direction
     return {
         "images": {part: len(images) for part, images in parts.items()},
-        "cosine": {"all": _cosine(g_f, g_r), **{k: _cosine(select(g_f, [k]), select(g_r, [k])) for k in names}},
+        "cosine": {"all": cosine(g_f, g_r), **{k: cosine(select(g_f, [k]), select(g_r, [k])) for k in names}},
         "surviving_share": {"all": _share(d, g_f), **{k: _share(select(d, [k]), select(g_f, [k])) for k in names}},
         "loss_change": {
             part: {
@@ -64,11 +65,6 @@ def diagnose(before: nn.Module, after: nn.Module, parts: dict[str, Images], *, s
         },
         "buffer_drift": {k: _largest(b - a) for (k, a), b in zip(before.named_buffers(), after.buffers(), strict=True)},
     }
-
-
-def _cosine(a: Vector, b: Vector) -> float | None:
-    length = norm(a) * norm(b)
-    return dot(a, b) / length if length > 0 else None
 
 
 def _share(d: Vector, g: Vector) -> float | None:
