@@ -13,6 +13,7 @@ from gsu_cli.report.compact import compact
 from gsu_cli.report.doubts import doubts
 from gsu_cli.report.headline import block, headline
 from gsu_cli.report.quantities import brief, discover
+from gsu_cli.report.summary import summary_markdown
 from gsu_cli.report.sweep import cells
 from gsu_cli.report.verdict import RULE, verdict
 from gsu_cli.run.record import Record, record_of
@@ -337,3 +338,13 @@ def test_an_audit_says_of_a_judge_that_it_does_not_count() -> None:
     assert note.endswith(", so what it sees supports no claim")
     assert doubts(made(), asked_cnn) == doubts(record, {"loss": {"measurements": []}}) == []
     assert doubts(Record("unlearn"), asked_cnn) == []
+
+
+def test_how_a_judge_is_trained_is_said_once() -> None:
+    """In the headline, below the table and in the judge's line it was said three times, two lines each."""
+    how = "no CNN judge ships for pets: train one with `gsu train model=judge_cnn` and pass its path"
+    blank = Measurement("frechet_distance", "unlearned", None, reason=how, place="table")
+    record = replace(made(more=(gone("cnn", how), blank)), split={"forget": "class 1", "n_forget": 200})
+    record.judges[0] = {"name": "cnn", "label": "CNN", "unavailable": how}
+    assert "the CNN judge is not available: no CNN judge ships for pets." in headline(record)
+    assert summary_markdown(record).count("train one with") == 1

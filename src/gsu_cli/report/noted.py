@@ -119,3 +119,12 @@ def noted(record: Record) -> dict[str, Any]:
     details = record.update.get("details")
     found = details if isinstance(details, Mapping) else {}
     return {name: found[name] for name, shape in SHAPES.items() if name in found and shape(found[name])}
+
+
+def bare(reason: str) -> str:
+    """Why a judge is not there, without how one is trained: the line of the judge says that, and once is enough.
+
+    >>> bare("no CNN judge ships for pets: train one with `gsu train` and pass its path"), bare("the file is damaged")
+    ('no CNN judge ships for pets', 'the file is damaged')
+    """
+    return reason.split(": train one with ")[0]

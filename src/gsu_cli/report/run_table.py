@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gsu_cli.report.noted import bare
 from gsu_cli.report.numbers import Change, Shift, digits, is_nats, moved
 from gsu_cli.report.roles import titles
 from gsu_cli.run.record import Measurement, Record
@@ -94,5 +95,5 @@ def markdown(record: Record) -> str:
         for m in row.cells.values():
             if m is not None and m.reason:
                 gaps.setdefault(m.reason, {})[row.title] = None
-    notes = [f"- {', '.join(empty)}: not measured, {why}" for why, empty in gaps.items()]
+    notes = [f"- {', '.join(empty)}: not measured, {bare(why)}" for why, empty in gaps.items()]
     return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"

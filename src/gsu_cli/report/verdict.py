@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from gsu_cli.report.noted import detail
+from gsu_cli.report.noted import bare, detail
 from gsu_cli.report.noted import number as printable
 from gsu_cli.report.numbers import Change, Shift, change, moved, newcombe, spread
 from gsu_cli.report.once import once
@@ -175,7 +175,7 @@ def _against(record: Record, judge: str) -> str:
     """Why a judge supports no claim about this run; empty where it does."""
     about = next((j for j in record.judges if j["name"] == judge), {})
     if "unavailable" in about:
-        return f"is not available: {about['unavailable']}"
+        return f"is not available: {bare(about['unavailable'])}"
     before, after = (claim(record, who, judge) for who in ("original", "unlearned"))
     for m in (before, after):
         if m is None or m.value is None:
