@@ -105,3 +105,16 @@ def test_a_loss_is_the_mean_over_repeats_of_noise() -> None:
     each = torch.stack([image_losses(model, images, seed=s).double() for s in seeds])
     assert not torch.equal(each[0], each[1])
     assert torch.equal(known.losses(known.models["original"], "unseen"), each.mean(0))
+
+
+def test_of_one_image_the_reason_is_that_it_is_one() -> None:
+    """No interval is no finding: `klom` said nothing, and the rise that retraining raises no loss."""
+    known = case(0, 1, retrained=2, references=[3, 4])
+    known._images["forgotten"] = known.images("forgotten")[torch.tensor([0])]
+    found = Klom()(known)
+    assert value(found, "klom_forgotten").reason == "needs 2 images, found 1"
+    assert value(found, "klom_retained").value is not None
+    ranks = Percentile()(known)
+    assert value(ranks, SHARE).reason == "an interval needs 2 forgotten images, found 1"
+    several = Percentile()(told(case(0, 1, retrained=0), "forgotten", original=[1.0, 2.0], unlearned=[3.0, 4.0]))
+    assert "does not raise the loss" in str(value(several, SHARE).reason)

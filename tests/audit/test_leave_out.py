@@ -154,3 +154,17 @@ def test_the_importance_weighted_bound_is_exact_where_log_p_is_known() -> None:
     assert torch.allclose(fine, truth, atol=0.1)
     assert float((rough - truth).abs().mean()) > 0.1, "a wider posterior needs many"
     assert not has_iwae(Memory(images.floats()))
+
+
+def test_models_with_an_image_are_asked_for_as_those_without_are() -> None:
+    """Most images left out: one that no model saw was memorised by its whole loss, of one model without an error."""
+    trained_on = torch.tensor([[True, False, True], [True, False, False], [False, False, False], [False, False, False]])
+    design = LeaveOut(trained_on, {"loss": torch.full((4, 3), 100.0)}, {}, "")
+    assert design.memorisation()[0].tolist() == [0, 100, 0]
+    assert design.lacks(torch.tensor([0])) == ""
+    ends = "train a design of leave_out.folds"
+    for image, within in ((1, 0), (2, 1)):
+        found = f"found {within} and {4 - within}"
+        assert design.lacks(torch.tensor([0, image])) == (
+            f"needs 2 models with each of the images and 2 without, {found.replace(str(4 - within), '2')}: {ends}"
+        )

@@ -46,7 +46,8 @@ class Klom:
         sentences: list[str] = []
         several = SeveralModels.of(case, unlearned, retrained)
         for part in PARTS:
-            if len(case.images(part)) < 2:
+            if (n := len(case.images(part))) < 2:
+                found.append(null(f"klom_{part}", unlearned, f"needs 2 images, found {n}", "nats"))
                 continue
             rows, sentence = several.on(case, part, WORDS[part])
             found += rows

@@ -46,11 +46,13 @@ class LeaveOut:
     sha256: str
 
     def lacks(self, index: Tensor) -> str:
-        """Why the design says nothing of these training images; empty where two models at least lack each."""
-        least = int((~self.trained_on[:, index]).sum(0).min())
-        if least >= 2:
+        """Why the design says nothing of these training images; empty where two models at least have and lack each."""
+        inside = self.trained_on[:, index].sum(0)
+        within, without = int(inside.min()), int((len(self.trained_on) - inside).min())
+        if min(within, without) >= 2:
             return ""
-        return f"needs 2 models without each of the images, found {least}: train a design of leave_out.folds"
+        found = f"found {within} and {without}"
+        return f"needs 2 models with each of the images and 2 without, {found}: train a design of leave_out.folds"
 
     @property
     def n(self) -> int:

@@ -58,6 +58,7 @@ class Percentile:
         rise, (low, _) = float(wanted.mean()), normal(wanted)
         if low is None or low <= 0:
             reason = "retraining does not raise the loss of the forgotten images beyond its interval"
+            reason = "an interval needs 2 forgotten images, found 1" if low is None else reason
             return null("share_of_retrained_increase", audited, reason)
         value = float(increase.mean()) / rise
         n = len(increase)
