@@ -169,6 +169,19 @@ def test_more_is_forgotten_than_was_known() -> None:
     assert "(under-forgotten)" in LikelihoodRatio()(audited(0)).sentences[0]
 
 
+def test_an_attack_that_finds_no_model_that_knows_them_takes_no_side() -> None:
+    """Without a retrained model a side rests on the design alone; it called the original over-forgotten."""
+    noise = torch.randn(12, 160, generator=torch.Generator().manual_seed(2))
+    known = replace(audited(0), design=replace(design(), losses={"loss": noise}))
+    models = {name: a for name, a in known.models.items() if name != "retrained"}
+    found = LikelihoodRatio()(replace(known, models=models))
+    within = value(found, "auc_online_in", "original")
+    said = f"from others: AUC {within.value:.3f} ({within.low:.3f} to {within.high:.3f}) of models of the design, "
+    assert said in found.sentences[0]
+    assert "forgotten)" not in found.sentences[0]
+    assert "So it says nothing of the unlearned one" in found.sentences[0]
+
+
 def test_the_online_score_by_hand() -> None:
     inside = torch.tensor([[True], [True], [True], [False], [False], [False]])
     L = torch.tensor([[0.0], [1.0], [2.0], [6.0], [8.0], [10.0]])

@@ -161,6 +161,8 @@ def _said(found: list[Measurement]) -> list[str]:
     after, within = rows["auc_online", UNLEARNED], rows["auc_online_in", ORIGINAL]
     against = rows.get(("auc_online_minus_retrained", UNLEARNED))
     other = "a model that never saw them" if against is None else "the retrained model"
+    if against is None and not _tells(within, rows["auc_online", ORIGINAL]):
+        return [_blind(rows)]
     row, chance = (after, 0.5) if against is None else (against, 0.0)
     side = (
         f"the forgotten images look more like training images than in {other} (under-forgotten)"
@@ -175,3 +177,18 @@ def _said(found: list[Measurement]) -> list[str]:
         f"By the likelihood ratio {side}: AUC {after.value:.3f}{ends(after, '.3f')}, "
         f"{rows['auc_online', ORIGINAL].value:.3f} before{beside}, {within.value:.3f} of models trained on them."
     ]
+
+
+def _tells(within: Measurement, original: Measurement) -> bool:
+    """Whether the attack is shown to find models that were trained on the images, and finds the original no less."""
+    return within.low is not None and within.low > 0.5 and (original.high is None or original.high >= 0.5)
+
+
+def _blind(rows: dict[tuple[str, str], Measurement]) -> str:
+    within, before = rows["auc_online_in", ORIGINAL], rows["auc_online", ORIGINAL]
+    known = f"AUC {within.value:.3f}{ends(within, '.3f')} of models of the design, {before.value:.3f}"
+    known += f"{ends(before, '.3f')} of the original"
+    return (
+        "It is not shown that the likelihood ratio tells models that were trained on the forgotten images from others: "
+        f"{known}. So it says nothing of the unlearned one, {rows['auc_online', UNLEARNED].value:.3f}."
+    )
