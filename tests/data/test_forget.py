@@ -30,6 +30,7 @@ EXACTLY = (
     "or `forget.fraction` alone"
 )
 
+QUOTED = "Put a name that reads as a number or as true in quotes twice: 'forget.class=\"NAME\"'"
 BAD = [
     ({}, f"{EXACTLY}; found none of them. For example forget.class=1"),
     ({"class_": 1, "sample": [2]}, f"{EXACTLY}; found forget.class=1 and forget.sample=[2]."),
@@ -41,8 +42,8 @@ BAD = [
     ({"class_": []}, "`forget.class` must name at least one class; found nothing."),
     ({"class_": [1, 1]}, "`forget.class` must name each entry once; found 1 more than once."),
     ({"class_": [1, "1"]}, "`forget.class` must name each class once; found [1, '1']."),
-    ({"class_": 1.5}, "`forget.class` must be a class or a list of classes; found 1.5."),
-    ({"class_": True}, "`forget.class` must be a class or a list of classes; found True."),
+    ({"class_": 1.5}, f"`forget.class` must be a class or a list of classes; found 1.5. {QUOTED}"),
+    ({"class_": True}, f"`forget.class` must be a class or a list of classes; found True. {QUOTED}"),
     (
         {"class_": list(range(10))},
         "`forget.class` must leave at least one class of mnist to retain; found all 10 of them.",
@@ -72,7 +73,7 @@ BAD = [
         {"class_": 1, "fraction": 0.01},
         (
             "the forget spec must take at least one and not all of the 100 training images of mnist; "
-            "found 1 % of class 1, which is 0 images. Forget what some images show."
+            "found 1 % of class 1, which is 0 images. Type a larger forget.fraction."
         ),
     ),
     *[

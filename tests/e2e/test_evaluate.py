@@ -97,6 +97,7 @@ def test_weights_that_changed_since_are_refused(run: Run, gsu: Gsu, world: World
         ("inputs", "checkpoint", None, "original"),
         ("inputs", "checkpoint", {"sha256": "0"}, "original"),
         ("outputs", "unlearned", {"path": "unlearned.safetensors"}, "unlearned"),
+        ("inputs", "retrained", {"sha256": "0"}, "retrained"),
     ],
 )
 def test_a_record_that_does_not_name_its_weights(

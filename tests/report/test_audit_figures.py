@@ -100,6 +100,10 @@ def test_findings_of_another_shape_are_not_read(tmp_path: Path) -> None:
     for wrong in ("{", "[]", '{"probes": {"a": 1}}', '{"probes": {"a": {"measurements": [], "curves": []}}}'):
         (tmp_path / "audit.json").write_text(wrong)
         assert read(tmp_path) is None
+    for probe in ({"measurements": [{}]}, {"measurements": ["x"]}, {"curves": [{"points": {}}]}, {"sentences": [3]}):
+        whole = {"measurements": [], "curves": [], "sentences": []}
+        (tmp_path / "audit.json").write_text(json.dumps({"probes": {"a": {**whole, **probe}}}))
+        assert read(tmp_path) is None
     (tmp_path / "audit.json").write_text(json.dumps(of([CURVE])))
     assert read(tmp_path) is not None
 

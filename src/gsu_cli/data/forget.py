@@ -130,10 +130,11 @@ class ForgetSpec:
             chosen = chosen[torch.randperm(len(chosen), generator=generator)[:take]].sort().values
         n = len(dataset.train)
         if len(chosen) in (0, n):
+            more = "Forget what some images show" if self.fraction is None else "Type a larger forget.fraction"
             raise UsageError(
                 f"the forget spec must take at least one and not all of the {n:,} training images of {dataset.name}",
                 found=f"{spec.describe(dataset.class_names)}, which is {len(chosen):,} images",
-                way_out="Forget less, so that something is retained" if len(chosen) else "Forget what some images show",
+                way_out="Forget less, so that something is retained" if len(chosen) else more,
             )
         heldout = spec._shown_by(dataset, dataset.heldout)
         return Split(

@@ -34,7 +34,8 @@ def parse_classes(value: object) -> tuple[int | str, ...]:
         raise UsageError("`forget.class` must name at least one class", found="nothing")
     bad = [entry for entry in entries if isinstance(entry, bool) or not isinstance(entry, int | str)]
     if bad:
-        raise UsageError("`forget.class` must be a class or a list of classes", found=as_text(bad))
+        quoted = """Put a name that reads as a number or as true in quotes twice: 'forget.class="NAME"'"""
+        raise UsageError("`forget.class` must be a class or a list of classes", found=as_text(bad), way_out=quoted)
     classes = tuple(entry for entry in entries if isinstance(entry, int | str))
     _refuse_duplicates("forget.class", classes)
     return classes

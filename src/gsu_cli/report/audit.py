@@ -16,6 +16,10 @@ from gsu_cli.report.table import HOLE, Cell, Column, Table
 
 FILE = "audit.json"
 PARTS = ("measurements", "curves", "sentences")  # of a probe
+OF_ONE = {  # what is read of each entry of a part
+    "measurements": {"name", "subject", "judge", "unit", "value", "low", "high", "n", "reason"},
+    "curves": {"name", "judge", "unit", "along", "points"},
+}
 ORDER = ("original", "unlearned", "retrained")
 
 
@@ -32,7 +36,15 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 
 def _is_probe(found: object) -> bool:
-    return isinstance(found, dict) and all(isinstance(found.get(part), list) for part in PARTS)
+    return isinstance(found, dict) and all(
+        isinstance(found.get(part), list) and all(_is_entry(part, entry) for entry in found[part]) for part in PARTS
+    )
+
+
+def _is_entry(part: str, entry: object) -> bool:
+    if part not in OF_ONE:
+        return isinstance(entry, str)
+    return isinstance(entry, dict) and entry.keys() >= OF_ONE[part]
 
 
 def sentences(found: Mapping[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gsu_cli.errors import GsuError
+from gsu_cli.report.validate_facts import flaws_of_facts
 from gsu_cli.run.record import STATUSES, Measurement, Record
 
 SECTIONS = ("dataset", "checkpoint", "method", "forget", "protocol")  # mappings of a config that tables look into
@@ -28,6 +29,7 @@ def validated(record: Record, path: Path) -> Record:
 def _flaws(r: Record) -> Iterator[str]:
     yield from _flaws_of_line(r)
     yield from _flaws_of_sections(r)
+    yield from flaws_of_facts(r)
     yield from _flaws_of_update(r)
     yield from _flaws_of_transitions(r)
     yield from _flaws_of_judges(r)
@@ -72,9 +74,10 @@ def _flaws_of_judges(r: Record) -> Iterator[str]:
 
 
 def _flaws_of_measurement(m: Measurement) -> Iterator[str]:
-    held = (m.value, m.low, m.high, m.change_low, m.change_high)
+    held = (m.value, m.low, m.high, m.change_low, m.change_high, m.ruined_at)
     numbers = all(v is None or isinstance(v, int | float) for v in held)
-    words = all(isinstance(v, str) for v in (m.name, m.subject, m.unit))
+    words = all(isinstance(v, str) for v in (m.name, m.subject, m.unit, m.label, m.detail))
+    words = words and isinstance(m.judge, str | None)
     if not numbers or not words or not isinstance(m.n, int) or m.better not in (None, "lower", "higher"):
         yield f"a measurement that is none, {m.name!r}"
     if (m.low is None) != (m.high is None) or (m.change_low is None) != (m.change_high is None):

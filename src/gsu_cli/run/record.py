@@ -197,7 +197,7 @@ def record_of(data: Any, path: Path) -> Record:
             raise GsuError(f"`{name}` must be a {type(blank).__name__} in {path}", found=repr(data[name])[:80])
     try:
         measurements = [Measurement(**_known(Measurement, m)) for m in data.pop("measurements", [])]
-    except (AttributeError, TypeError, ValueError) as e:
+    except (AttributeError, OverflowError, TypeError, ValueError) as e:
         raise GsuError(f"{path} must hold whole measurements", found=str(e)) from e
     return Record(**_known(Record, data), measurements=measurements)
 

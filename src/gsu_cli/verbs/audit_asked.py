@@ -14,6 +14,7 @@ from gsu_cli.checks import as_int
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.models.protocols import HasLatents, HasLoss, HasNoise, lacking
+from gsu_cli.report.validate import validated
 from gsu_cli.run.record import Record, read_record
 from gsu_cli.run.session import Session
 from gsu_cli.verbs import earlier_run
@@ -46,7 +47,7 @@ class Asked:
             UsageError: no such run, a run that cannot be audited, or an option that is none.
         """
         run = _run(cfg)
-        record = read_record(run)
+        record = validated(read_record(run), run)
         _check_run(record)
         numbers = {key: as_int(key, cfg[key], least) for key, least in LEAST.items()}
         workers_of(cfg.workers)

@@ -200,12 +200,6 @@ def open_original(earlier: Record, folder: Path, dataset: Dataset, session: Sess
         finished = earlier.verb == "unlearn" and earlier.status == "done"
         if facts is None and not finished:
             continue
-        if not isinstance(facts, Mapping) or not all(isinstance(facts.get(k), str) for k in ("path", "sha256")):
-            raise CheckpointError(
-                f"the record of a run must name its {name} weights, with path and sha256",
-                found=f"none in {folder / FILE}",
-                way_out="Type its line again, or measure a file alone with `gsu evaluate checkpoint.path=FILE`",
-            )
         found = _open(name, facts, folder, dataset)
         if "method" in found.about and earlier.verb == "evaluate":
             name = "unlearned"  # that run measured a file alone
@@ -237,8 +231,14 @@ def open_its_reference(
     return found
 
 
-def _open(name: str, facts: Mapping[str, Any], folder: Path, dataset: Dataset) -> Checkpoint:
+def _open(name: str, facts: Mapping[str, Any] | None, folder: Path, dataset: Dataset) -> Checkpoint:
     """Weights by their digest: where they lay, in the run's folder, or among those that ship."""
+    if not isinstance(facts, Mapping) or not all(isinstance(facts.get(k), str) for k in ("path", "sha256")):
+        raise CheckpointError(
+            f"the record of a run must name its {name} weights, with path and sha256",
+            found=f"none in {folder / FILE}",
+            way_out="Type its line again, or measure a file alone with `gsu evaluate checkpoint.path=FILE`",
+        )
     path, sha256 = Path(facts["path"]), facts["sha256"]
     places = [path if path.is_absolute() else folder / path.name, folder / path.name, path]
     there = [place for place in places if place.is_file()]

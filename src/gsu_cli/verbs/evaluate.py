@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from gsu_cli.data.base import Dataset
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
+from gsu_cli.report.validate import validated
 from gsu_cli.run.record import Record, read_record
 from gsu_cli.verbs import console, earlier_run, settings, weights_file
 from gsu_cli.verbs.assemble import RunInputs
@@ -37,7 +38,7 @@ def main(cfg: DictConfig) -> None:
         )
     run = None if cfg.run is None else Path(str(cfg.run)).expanduser()
     if run is not None:
-        record = read_record(run)
+        record = validated(read_record(run), run)
         cfg = as_the_run_did(cfg, record)
         chosen(cfg, "dataset")
         earlier_run.find_judges(cfg, record)
