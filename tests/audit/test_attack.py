@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from gsu_cli.audit.attack import Auc, placements, true_positives
+from gsu_cli.audit.attack import Auc, true_positives
 from gsu_cli.evaluation.areas import half_width_by_image
+from gsu_cli.evaluation.placements import placements
 
 
 def brute(members: torch.Tensor, others: torch.Tensor) -> float:

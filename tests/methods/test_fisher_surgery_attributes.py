@@ -16,7 +16,8 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.samples import generate_samples, reconstructions
 from gsu_cli.gradients import mean_loss
-from gsu_cli.methods.fisher_surgery import SOLVERS, TARGETS, FisherSurgery
+from gsu_cli.methods.fisher_surgery import SOLVERS, FisherSurgery
+from gsu_cli.objectives.targets import TARGETS
 from gsu_cli.solvers import refits
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.models.classifiers.judge_cnn import JudgeCnn, distort
+from gsu_cli.models.classifiers.distortion import distort
+from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from gsu_cli.report.headline import headline
 from gsu_cli.report.run_table import markdown, rows, subjects
-from gsu_cli.report.summary import headline, render, sentences, summary_markdown
+from gsu_cli.report.summary import render, sentences, summary_markdown
 from gsu_cli.run.record import Record
 from made_runs import Measurement
 

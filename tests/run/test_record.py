@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from gsu_cli.errors import GsuError, NonFiniteError
-from gsu_cli.run.record import FILE, SCHEMA, Measurement, Record, read_record, write_record
+from gsu_cli.run.record import FILE, Measurement, Record, read_record, write_record
+from gsu_cli.run.schema import SCHEMA
 
 RATIO = Measurement("feature_ratio", "unlearned", 0.01, 0.005, 0.02, 10_000, "share", "lower", "cnn", "ab12")
 MISSING = Measurement("fid", "unlearned", None, reason="no Inception weights")

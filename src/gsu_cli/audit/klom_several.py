@@ -44,6 +44,7 @@ class SeveralModels:
 
     @classmethod
     def of(cls, case: Case, unlearned: Audited, retrained: Sequence[Audited]) -> SeveralModels:
+        """The unlearned models of a case; a group is as large as these and half of the retrained ones allow."""
         own = [unlearned, *case.unlearned]
         return cls(own, retrained, min(len(own), len(retrained) // 2))
 

@@ -81,10 +81,6 @@ class LeaveOut:
         (value, a), (other, b) = _mean_and_error(L, ~inside), _mean_and_error(L, inside)
         return value - other, _quantiles(a, (~inside).sum(0), b, inside.sum(0)) * (a + b).sqrt()
 
-    def expected_without(self, bound: str = LOSS) -> Tensor:
-        """Mean loss of each training image under the models that never saw it, ``(n,)`` float64."""
-        return _mean_and_error(self.of_training(bound).double(), ~self.trained_on)[0]
-
 
 def _mean_and_error(L: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
     """Mean over the chosen models, and the variance of that mean, each ``(n,)``."""

@@ -35,6 +35,7 @@ class Rise:
     models: int
 
     def rows(self, a: Audited, part: str, unit: str) -> list[Measurement]:
+        """The predicted rise by damping, the realised one and the floor, in ``unit``, as rows of ``a``."""
         end = f"without_{self.n}" if part == "left_out" else f"of_{part}_without_{self.n}"
         low, high = self.realised - self.half, self.realised + self.half
         n, sha256 = self.models, a.sha256

@@ -28,7 +28,11 @@ def as_text(entries: Iterable[object]) -> str:
 
 
 def parse_classes(value: object) -> tuple[int | str, ...]:
-    """Labels or names, in the order typed; whether they exist is for the data set to say."""
+    """Labels or names, in the order typed; whether they exist is for the data set to say.
+
+    Raises:
+        UsageError: none, something else, or one twice.
+    """
     entries = as_list(value)
     if not entries:
         raise UsageError("`forget.class` must name at least one class", found="nothing")
@@ -42,14 +46,22 @@ def parse_classes(value: object) -> tuple[int | str, ...]:
 
 
 def parse_attribute(value: object) -> str:
-    """The name of one attribute."""
+    """The name of one attribute.
+
+    Raises:
+        UsageError: no text, or an empty one.
+    """
     if not isinstance(value, str) or not value.strip():
         raise UsageError("`forget.attribute` must be the name of one attribute", found=repr(value))
     return value.strip()
 
 
 def parse_sample(value: object) -> tuple[int, ...]:
-    """Indices into the training set, ascending, given directly or in a text file with one a line (``#`` comments)."""
+    """Indices into the training set, ascending, given directly or in a text file with one a line (``#`` comments).
+
+    Raises:
+        UsageError: none, something else, one twice, or a file that cannot be read.
+    """
     if isinstance(value, str) and value.strip() and not value.strip().isdecimal():
         indices = _indices_in(Path(value.strip()).expanduser())
         source = f" in {value.strip()}"
@@ -70,6 +82,9 @@ def parse_canary(value: object) -> tuple[int, ...]:
 
     >>> parse_canary("all"), parse_canary([3, 0]), parse_canary(2)
     ((), (0, 3), (2,))
+
+    Raises:
+        UsageError: none, something else, or one twice.
     """
     if value == "all":
         return ()
@@ -83,7 +98,11 @@ def parse_canary(value: object) -> tuple[int, ...]:
 
 
 def parse_fraction(value: object) -> float:
-    """A number strictly between 0 and 1."""
+    """A number strictly between 0 and 1.
+
+    Raises:
+        UsageError: it is none.
+    """
     number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     if not number or not 0 < float(value) < 1:  # type: ignore[arg-type]  # narrowed by `number`, which mypy cannot see
         raise UsageError("`forget.fraction` must be a number strictly between 0 and 1", found=repr(value))

@@ -67,6 +67,11 @@ def named(images: Sequence[Decoded], names: Sequence[str]) -> list[str]:
 
 
 def refuse_few_coloured(images: Sequence[Decoded], names: Sequence[str]) -> None:
+    """Says which they are.
+
+    Raises:
+        DataError: some images are coloured, but fewer than half.
+    """
     coloured = named(images, names)
     if 0 < 2 * len(coloured) < len(images):
         raise DataError(
@@ -77,6 +82,11 @@ def refuse_few_coloured(images: Sequence[Decoded], names: Sequence[str]) -> None
 
 
 def refuse_sizes(images: Sequence[Decoded], names: Sequence[str]) -> None:
+    """Says which differ from what most have.
+
+    Raises:
+        DataError: images of several sizes.
+    """
     sizes = [image.pixels.shape[:2] for image in images]
     counted = Counter(sizes)
     if len(counted) == 1:
@@ -92,6 +102,13 @@ def refuse_sizes(images: Sequence[Decoded], names: Sequence[str]) -> None:
 
 
 def remarks_on(images: Sequence[Decoded], names: Sequence[str], pixels: Tensor, channels: int | None) -> list[str]:
+    """A sentence for each thing that was done to some images, and for greys and colours side by side.
+
+    Args:
+        images, names: as decoded.
+        pixels: all of them, ``(n, c, h, w)``.
+        channels: as typed; None asks for remarks on colours.
+    """
     remarks = []
     for mark, sentence in SAID.items():
         having = [name for name, image in zip(names, images, strict=True) if mark in image.marks]

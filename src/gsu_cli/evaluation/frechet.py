@@ -21,7 +21,11 @@ class Gaussian:
 
     @classmethod
     def of(cls, features: Tensor, weights: Tensor | None = None) -> Gaussian:
-        """Fits features ``(n, d)``; ``weights`` are counts ``(n,)`` of a bootstrap resample."""
+        """Fits features ``(n, d)``; ``weights`` are counts ``(n,)`` of a bootstrap resample.
+
+        Raises:
+            ValueError: fewer than two images.
+        """
         x = features.double()
         w = torch.ones(len(x), dtype=torch.float64) if weights is None else weights.double()
         n = w.sum()

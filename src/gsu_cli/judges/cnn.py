@@ -43,7 +43,12 @@ class Cnn:
         self.path, self.threshold = path, float(threshold)
 
     def prepare(self, dataset: Dataset, *, seed: int) -> Judge:
-        """Loads the weights; ``seed`` is not used (they are fixed)."""
+        """Loads the weights; ``seed`` is not used (they are fixed).
+
+        Raises:
+            Unavailable: no judge ships for the data set, and no path was given.
+            CheckpointError: the file holds no judge of what the data set tells apart.
+        """
         path = Path(self.path).expanduser() if self.path else shipped(dataset.name, "judge")
         kind, option = (AttributeCnn, "attribute_cnn") if dataset.attribute_names else (JudgeCnn, "judge_cnn")
         train = f"`gsu train model={option} training=judge {dataset.words or f'dataset={dataset.name}'}`"

@@ -61,7 +61,12 @@ def broken(tensors: Mapping[str, Tensor], parameters: Collection[str]) -> str | 
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The ``gsu`` metadata and the tensors of a file, nothing verified but the format; PermissionError as it comes."""
+    """The ``gsu`` metadata and the tensors of a file, nothing verified but the format.
+
+    Raises:
+        CheckpointError: it is no whole safetensors file, or has no such metadata.
+        PermissionError: as it comes.
+    """
     try:
         with safe_open(path, framework="pt") as f:
             text = (f.metadata() or {}).get("gsu")

@@ -129,7 +129,11 @@ def _terms(f: BlockLoss, theta: VectorLike, v: VectorLike | None, rows: Collecti
 
 
 def check_finite(losses: Tensor, first: int) -> Tensor:
-    """``losses`` as they came; an error that names the first bad one, counted from ``first``."""
+    """``losses`` ``(n,)`` as they came.
+
+    Raises:
+        NonFiniteError: names the first that is nan or infinite, counted from ``first``.
+    """
     values = losses.detach()
     bad = (~torch.isfinite(values)).nonzero()
     if len(bad):

@@ -176,7 +176,11 @@ class TableSpec:
 
 
 def one_line(key: str, typed: str) -> tuple[str, ...]:
-    """The words of a line without sweeps; none of an empty one."""
+    """The words of a line without sweeps; none of an empty one.
+
+    Raises:
+        UsageError: a key has several values.
+    """
     lines = [words for _, words in expand("", typed)] if typed else [()]
     if len(lines) > 1:
         raise UsageError(f"`{key}` must set one value a key", found=typed)

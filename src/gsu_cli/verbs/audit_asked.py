@@ -67,7 +67,11 @@ class Asked:
         return self.run if self.run.is_dir() else self.run.parent
 
     def split(self, session: Session) -> Split:
-        """What was forgotten, and the data of the run."""
+        """What was forgotten, and the data of the run.
+
+        Raises:
+            UsageError: neither the run nor the line says what was forgotten.
+        """
         spec = forget_spec(self.cfg.forget)
         if spec is None:
             raise UsageError(

@@ -27,7 +27,12 @@ from gsu_cli.verbs.proposed_lines import dataset_words
 
 
 def load_dataset(cfg: DictConfig, session: Session, load: Callable[[DictConfig], Dataset] | None = None) -> Dataset:
-    """Loads ``cfg.dataset``, by ``load`` where one is given, records what was really seen, and says so."""
+    """Loads ``cfg.dataset``, by ``load`` where one is given, records what was really seen, and says so.
+
+    Raises:
+        UsageError: copies of canaries without canaries.
+        DataError: the data cannot be read.
+    """
     if is_typed("dataset.canary_copies") and not cfg.dataset.get("canaries"):
         raise UsageError(
             "`dataset.canary_copies` must come with dataset.canaries",

@@ -28,7 +28,12 @@ from gsu_cli.verbs.pipeline_folder import is_pipeline_folder, with_its_class
 
 
 def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Checkpoint:
-    """The checkpoint of ``cfg.checkpoint``: a path, or one that ships for the data set."""
+    """The checkpoint of ``cfg.checkpoint``: a path, or one that ships for the data set.
+
+    Raises:
+        CheckpointError: none ships under the name, or the file is none that can be read.
+        UsageError: options of an import without a model.
+    """
     path = weights_file("checkpoint.path", cfg.checkpoint.path) or shipped(dataset.name, cfg.checkpoint.name)
     cfg = with_its_class(cfg, session)
     if path is None:

@@ -17,7 +17,11 @@ from gsu_cli.verbs.references import is_chosen
 
 
 def take_forget_options(cfg: DictConfig) -> None:
-    """What the weights were made without is asked of them again, and the seed that chose it, unless typed."""
+    """What the weights were made without is asked of them again, and the seed that chose it, unless typed.
+
+    Raises:
+        CheckpointError: of a random part no seed is known.
+    """
     path = weights_file("checkpoint.path", cfg.checkpoint.path)
     assert path is not None  # noqa: S101  # the caller has seen to it
     about = load_checkpoint(path).about
