@@ -65,6 +65,14 @@ def runs(root: Path) -> list[Run]:
     return [Run(path.parent) for path in sorted(root.rglob("record.json"))]
 
 
+def one_sentence(typed: Any, code: int, part: str) -> None:
+    """What a line that is refused says: ``part`` among it, with exit code ``code`` and without a traceback."""
+    assert typed.code == code, typed
+    assert part in typed.err, typed.err
+    assert "Traceback" not in typed.err
+    assert typed.err.startswith("gsu: ")
+
+
 def strays(root: Path) -> list[str]:
     """Files that no finished or failed run may leave: temporary ones, or half of one under its final name."""
     found = [str(path) for path in root.rglob("*.part")]

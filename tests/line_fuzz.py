@@ -172,13 +172,14 @@ def _keys(verb: str, options: dict[str, list[str]]) -> Iterator[str]:
     folders.register_resolvers()
     yield from names(SETTINGS[verb])
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        yield from _dotted(compose(verb))
+        yield from dotted(compose(verb))
     for group in defaults_of(verb, conf_dir()):
         yield from (key for word, keys in options.items() if word.startswith(f"{group}=") for key in keys)
 
 
-def _dotted(config: Any, prefix: str = "") -> Iterator[str]:
+def dotted(config: Any, prefix: str = "") -> Iterator[str]:
+    """Names of all settings of a config, sections among them; what lies behind an interpolation is named there."""
     for key in config if isinstance(config, DictConfig) else ():
         yield f"{prefix}{key}"
         if not OmegaConf.is_interpolation(config, key) and not OmegaConf.is_missing(config, key):
-            yield from _dotted(config[key], f"{prefix}{key}.")
+            yield from dotted(config[key], f"{prefix}{key}.")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from gsu_cli.errors import GsuError
 from gsu_cli.judges.base import Unavailable
@@ -18,6 +18,7 @@ from gsu_cli.run.configs import conf_dir
 from gsu_cli.verbs.arguments import check_arguments, fits, words
 from gsu_cli.verbs.build import build
 from gsu_cli.verbs.settings import GROUPS, SETTINGS, check, names
+from line_fuzz import dotted
 
 GROUPS_OF_CLASSES = ("audit", "dataset", "judge", "logger", "method", "metric", "model", "training")
 SHAPE = {"shape": [3, 64, 64]}
@@ -49,13 +50,6 @@ def test_every_choice_of_settings_passes(word: str) -> None:
     folders.register_resolvers()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         check(compose("unlearn", [word]), "unlearn")
-
-
-def dotted(config: Any, prefix: str = "") -> Iterator[str]:
-    for key in config if isinstance(config, DictConfig) else ():
-        yield f"{prefix}{key}"
-        if not OmegaConf.is_interpolation(config, key) and not OmegaConf.is_missing(config, key):
-            yield from dotted(config[key], f"{prefix}{key}.")
 
 
 def classes() -> list[Path]:

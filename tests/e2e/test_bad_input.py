@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from e2e_world import World, runs, strays
+from e2e_world import World, one_sentence, runs, strays
 from gsu_cli.cli.log_file import LogFile
 
 Gsu = Callable[..., Any]
@@ -96,13 +96,6 @@ UNLEARN = [
     (["forget.class=1", "checkpoint.path=nowhere.safetensors"], 1, "`checkpoint.path` must be an existing file"),
     (["forget.class=1", "method=ascent", "method.lr=1e30"], 1, "finite"),
 ]
-
-
-def one_sentence(typed: Any, code: int, part: str) -> None:
-    assert typed.code == code, typed
-    assert part in typed.err, typed.err
-    assert "Traceback" not in typed.err
-    assert typed.err.startswith("gsu: ")
 
 
 @pytest.mark.parametrize(("words", "code", "part"), LINES)
