@@ -71,7 +71,7 @@ def test_what_is_known_by_heart_is_told(attack: str) -> None:
     more = value(found, f"auc_{attack}_minus_retrained")
     assert more.low is not None
     assert more.low > 0.2
-    assert sum("(under-forgotten)" in line for line in found.sentences) == 2
+    assert sum("(under-forgotten" in line for line in found.sentences) == 2
     assert {curve.name for curve in found.curves} == {"auc_error", "auc_score"}
 
 
@@ -93,14 +93,14 @@ def test_a_model_that_points_away_is_over_forgotten() -> None:
     below = value(found, "auc_error_minus_retrained")
     assert below.high is not None
     assert below.high < 0
-    assert any("(over-forgotten)" in line for line in found.sentences)
+    assert any("(over-forgotten" in line for line in found.sentences)
 
 
 @pytest.mark.parametrize(
     ("own", "goal", "said"),
     [
-        (0.3, 1.2, "tells the forgotten images less often than in the retrained model (over-forgotten)"),
-        (-0.4, -1.2, "tells the forgotten images more often than in the retrained model (under-forgotten)"),
+        (0.3, 1.2, "tells the forgotten images less often than in the retrained model (over-forgotten"),
+        (-0.4, -1.2, "tells the forgotten images more often than in the retrained model (under-forgotten"),
         (0.3, 0.3, "is not shown to tell the forgotten images more or less often than in the retrained model"),
     ],
 )
@@ -109,7 +109,8 @@ def test_a_sentence_says_what_was_compared(own: float, goal: float, said: str) -
     members, others = torch.randn(2, 400, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     aucs = {"unlearned": Auc.of(members + own, others), "retrained": Auc.of(members + goal, others)}
     _, sentence = _against("error", Audited("unlearned", None, "sha"), aucs, 800)
-    assert sentence.startswith(f"The error over noise levels {said}: AUC ")
+    one = " beside this one retrained model; references=3 tells of other seeds)" * ("(" in said)
+    assert sentence.startswith(f"The error over noise levels {said}{one}: AUC ")
 
 
 def test_a_trained_network_runs_and_others_are_told() -> None:

@@ -27,10 +27,11 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.attack import Auc, true_positives
-from gsu_cli.audit.base import LEAST_UNSEEN, ORIGINAL, RETRAINED, UNLEARNED, Case, Result, ends, null, share
+from gsu_cli.audit.base import LEAST_UNSEEN, ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, null, share
 from gsu_cli.audit.bounds import Noise
 from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.audit.memorisation import NO_DESIGN
+from gsu_cli.audit.other_seeds import beside, every_retrained, minus_retrained
 from gsu_cli.run.record import Measurement
 
 Score = Callable[[Tensor, Tensor], Tensor]
@@ -52,7 +53,14 @@ class LikelihoodRatio:
             few += ": raise leave_out.models"
             return Result([null("auc_online", original, few, "share")])
         found = [row for name in ATTACKS for row in _of_attack(case, design, index, name)]
-        return Result(found, sentences=_said(found))
+        return Result(found, sentences=_said(found, len(every_retrained(case))))
+
+
+def _scores(case: Case, a: Audited, score: Score, design: LeaveOut, index: Tensor) -> Tensor:
+    """Scores of the images at ``index`` under a model that is not of the design, ``(n,)``."""
+    noise = Noise.of(design.about)
+    losses = torch.cat([case.at_noise(noise, a, "train"), case.at_noise(noise, a, "heldout")])
+    return _own(score, _levelled(losses, design.n), design, index)
 
 
 def _of_attack(case: Case, design: LeaveOut, index: Tensor, name: str) -> list[Measurement]:
@@ -73,9 +81,7 @@ def _of_attack(case: Case, design: LeaveOut, index: Tensor, name: str) -> list[M
     found = [share(f"auc_{name}_in", original, auc_in.value, auc_in.interval(), len(others))]
     aucs: dict[str, Auc] = {}
     for a in case.models.values():
-        noise = Noise.of(design.about)
-        losses = torch.cat([case.at_noise(noise, a, "train"), case.at_noise(noise, a, "heldout")])
-        own = _own(score, _levelled(losses, design.n), design, index)
+        own = _scores(case, a, score, design, index)
         aucs[a.name] = auc = Auc.of(own, others, (place, of_others))
         found.append(share(f"auc_{name}", a, auc.value, auc.interval(), len(own) + len(others)))
         rate = true_positives(own, others, images=len(of_others.unique()))
@@ -84,7 +90,9 @@ def _of_attack(case: Case, design: LeaveOut, index: Tensor, name: str) -> list[M
             found.append(null(f"tpr_at_1_percent_{name}", a, few, "share"))
         else:
             found.append(share(f"tpr_at_1_percent_{name}", a, rate[0], rate[1:], len(own)))
-    if RETRAINED in aucs and (gap := aucs[UNLEARNED].minus(aucs[RETRAINED])) is not None:
+    more = [Auc.of(_scores(case, r, score, design, index), others, (place, of_others)) for r in case.references]
+    retrained = [aucs[RETRAINED], *more] if RETRAINED in aucs else []
+    if (gap := minus_retrained(aucs[UNLEARNED], retrained)) is not None:
         n = len(index) + len(others)
         found.append(share(f"auc_{name}_minus_retrained", case.models[UNLEARNED], gap[0], gap[1:], n))
     return found
@@ -156,7 +164,7 @@ def _rmia(design: LeaveOut, index: Tensor) -> Score:
 ATTACKS: dict[str, Callable[[LeaveOut, Tensor], Score]] = {"offline": _offline, "online": _online, "rmia": _rmia}
 
 
-def _said(found: list[Measurement]) -> list[str]:
+def _said(found: list[Measurement], retrained: int) -> list[str]:
     rows = {(m.name, m.subject): m for m in found}
     after, within = rows["auc_online", UNLEARNED], rows["auc_online_in", ORIGINAL]
     against = rows.get(("auc_online_minus_retrained", UNLEARNED))
@@ -164,18 +172,19 @@ def _said(found: list[Measurement]) -> list[str]:
     if against is None and not _tells(within, rows["auc_online", ORIGINAL]):
         return [_blind(rows)]
     row, chance = (after, 0.5) if against is None else (against, 0.0)
+    so = "" if against is None else beside(retrained)
     side = (
-        f"the forgotten images look more like training images than in {other} (under-forgotten)"
+        f"the forgotten images look more like training images than in {other} (under-forgotten{so})"
         if row.low is not None and row.low > chance
-        else f"the forgotten images look less like training images than in {other} (over-forgotten)"
+        else f"the forgotten images look less like training images than in {other} (over-forgotten{so})"
         if row.high is not None and row.high < chance
         else f"no difference of the forgotten images from those in {other} is shown"
     )
     goal = rows.get(("auc_online", RETRAINED))
-    beside = "" if goal is None else f", {goal.value:.3f} retrained"
+    at_goal = "" if goal is None else f", {goal.value:.3f} retrained"
     return [
         f"By the likelihood ratio {side}: AUC {after.value:.3f}{ends(after, '.3f')}, "
-        f"{rows['auc_online', ORIGINAL].value:.3f} before{beside}, {within.value:.3f} of models trained on them."
+        f"{rows['auc_online', ORIGINAL].value:.3f} before{at_goal}, {within.value:.3f} of models trained on them."
     ]
 
 

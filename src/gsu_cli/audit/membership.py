@@ -16,13 +16,14 @@ images stand out again, as worse than unseen ones, and turning the attack round 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from gsu_cli.audit.attack import LEAST, Auc, true_positives
 from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, null
+from gsu_cli.audit.other_seeds import beside, minus_retrained
 from gsu_cli.audit.plotted import dots, named
 from gsu_cli.run.record import Measurement
 
@@ -66,7 +67,8 @@ class Membership:
                 else:
                     found.append(Measurement(name, a.name, *rate, members, "share", sha256=a.sha256))
             if attack == "loss" and {UNLEARNED, RETRAINED} <= aucs.keys():
-                row, sentence = _against(case.models[UNLEARNED], aucs, members, others)
+                more = [Auc.of(-case.losses(r, "forgotten"), -case.losses(r, "unseen")) for r in case.references]
+                row, sentence = _against(case.models[UNLEARNED], aucs, members, others, more)
                 found.append(row)
                 sentences.append(sentence)
         plotted = [
@@ -102,21 +104,24 @@ class Membership:
         return score, ""
 
 
-def _against(audited: Audited, aucs: dict[str, Auc], members: int, others: int) -> tuple[Measurement, str]:
-    """The unlearned model's AUC minus the retrained one's, on the same images."""
-    name = "auc_loss_minus_retrained"
-    found = aucs[UNLEARNED].minus(aucs[RETRAINED])
+def _against(
+    audited: Audited, aucs: dict[str, Auc], members: int, others: int, more: Sequence[Auc]
+) -> tuple[Measurement, str]:
+    """The unlearned model's AUC minus the retrained one's, or the mean of that and ``more``, on the same images."""
+    name, retrained = "auc_loss_minus_retrained", [aucs[RETRAINED], *more]
+    found = minus_retrained(aucs[UNLEARNED], retrained)
     if found is None:
         few = f"an interval needs {LEAST} members and {LEAST} others, found {members} and {others}"
         return null(name, audited, few, "share"), f"Membership: {few}."
     value, low, high = found
     side = (
-        "look more like training images than in the retrained model (under-forgotten)"
+        f"look more like training images than in the retrained model (under-forgotten{beside(len(retrained))})"
         if low > 0
-        else "look less like training images than in the retrained model (over-forgotten)"
+        else f"look less like training images than in the retrained model (over-forgotten{beside(len(retrained))})"
         if high < 0
         else "are not shown to look more or less like training images than in the retrained model"
     )
     row = Measurement(name, audited.name, value, low, high, members + others, "share", sha256=audited.sha256)
     auc = f"AUC {aucs[UNLEARNED].value:.3f}, retrained {aucs[RETRAINED].value:.3f}, difference {value:.3f}"
+    auc += f" from the mean of {len(retrained)} retrained models" if more else ""
     return row, f"By their loss the forgotten images {side}: {auc}{ends(row, '.3f')}."

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from gsu_cli.audit.attack import Auc
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Part, Result, ends, null, share
+from gsu_cli.audit.other_seeds import beside, minus_retrained
 from gsu_cli.checks import as_int
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import network_inputs
@@ -28,6 +29,7 @@ from gsu_cli.surgery.devices import device_of, normal
 from gsu_cli.surgery.taps import eval_mode
 
 NEEDED = "needs a diffusion model: others have no noise levels"
+PARTS: tuple[Part, Part] = ("forgotten", "unseen")
 CHUNK = 250  # images that pass the network together
 
 
@@ -64,9 +66,7 @@ class NoiseLevels:
         for name, of in attacks.items():
             aucs, points = {}, {}
             for a in case.models.values():
-                members, others = (
-                    torch.stack([-of(case, a, part, t) for t in self.at]) for part in ("forgotten", "unseen")
-                )
+                members, others = self._along(of, case, a)
                 aucs[a.name] = Auc.of(members.mean(0), others.mean(0))
                 found.append(share(f"auc_{name}", a, aucs[a.name].value, aucs[a.name].interval(), n))
                 each = [Auc.of(m, o) for m, o in zip(members, others, strict=True)]
@@ -74,10 +74,19 @@ class NoiseLevels:
                 points[a.name] = [(t, auc.value, *span) for t, auc, span in zip(self.at, each, ranges, strict=True)]
             curves.append(Curve(f"auc_{name}", "share", "share of the last noise level", points, label=f"AUC, {name}"))
             if RETRAINED in aucs:
-                row, sentence = _against(name, case.models[UNLEARNED], aucs, n)
+                scores = (self._along(of, case, r) for r in case.references)
+                more = [Auc.of(members.mean(0), others.mean(0)) for members, others in scores]
+                row, sentence = _against(name, case.models[UNLEARNED], aucs, n, more)
                 found.append(row)
                 sentences.append(sentence)
         return Result(found, curves, sentences)
+
+    def _along(
+        self, of: Callable[[Case, Audited, Part, float], Tensor], case: Case, a: Audited
+    ) -> tuple[Tensor, Tensor]:
+        """Scores of forgotten and of unseen images at each noise level, ``(levels, n)`` and ``(levels, m)``."""
+        members, others = (torch.stack([-of(case, a, part, t) for t in self.at]) for part in PARTS)
+        return members, others
 
     def _error(self, case: Case, a: Audited, part: Part, at: float) -> Tensor:
         """Mean squared error of ``eps`` of each image, ``(n,)`` float64, at the same noise for every model."""
@@ -112,21 +121,23 @@ def _implied(case: Case, a: Audited, part: Part, at: float, eps: Tensor | None) 
     return torch.cat(found)
 
 
-def _against(name: str, a: Audited, aucs: dict[str, Auc], n: int) -> tuple[Measurement, str]:
-    """The unlearned model's AUC minus the retrained one's."""
-    found = aucs[UNLEARNED].minus(aucs[RETRAINED])
+def _against(name: str, a: Audited, aucs: dict[str, Auc], n: int, more: Sequence[Auc] = ()) -> tuple[Measurement, str]:
+    """The unlearned model's AUC minus the retrained one's, or the mean of that and ``more``."""
+    retrained = [aucs[RETRAINED], *more]
+    found = minus_retrained(aucs[UNLEARNED], retrained)
     if found is None:
         few = "an interval needs two members and two others"
         return null(f"auc_{name}_minus_retrained", a, few, "share"), f"{name.capitalize()} over noise levels: {few}."
-    value, low, high = found
+    (value, low, high), so = found, beside(len(retrained))
     row = share(f"auc_{name}_minus_retrained", a, value, (low, high), n)
     side = (
-        "tells the forgotten images more often than in the retrained model (under-forgotten)"
+        f"tells the forgotten images more often than in the retrained model (under-forgotten{so})"
         if low > 0
-        else "tells the forgotten images less often than in the retrained model (over-forgotten)"
+        else f"tells the forgotten images less often than in the retrained model (over-forgotten{so})"
         if high < 0
         else "is not shown to tell the forgotten images more or less often than in the retrained model"
     )
     what = "error over noise levels" if name == "error" else "norm of the score"
     auc = f"AUC {aucs[UNLEARNED].value:.3f}, retrained {aucs[RETRAINED].value:.3f}, difference {value:.3f}"
+    auc += f" from the mean of {len(retrained)} retrained models" if more else ""
     return row, f"The {what} {side}: {auc}{ends(row, '.3f')}."

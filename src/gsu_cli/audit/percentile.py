@@ -9,10 +9,13 @@ losses then knows what was forgotten.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
+from gsu_cli.audit.other_seeds import beside, every_retrained, half_of_another
 from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.evaluation.intervals import normal, quantile95
 from gsu_cli.evaluation.placements import mean_percentile, placements
@@ -25,7 +28,8 @@ FROM_RETRAINED = "percentile_from_retrained"
 class Percentile:
     """Mean percentile of the forgotten images among unseen ones, their mean loss, and its rise against retraining's.
 
-    A percentile's interval is over forgotten and unseen images, the others' are over forgotten ones.
+    A percentile's interval is over forgotten and unseen images, the others' are over forgotten ones; that of the rise
+    also over the seeds of retraining, where there are references.
     """
 
     def __call__(self, case: Case) -> Result:
@@ -46,15 +50,17 @@ class Percentile:
         if RETRAINED in case.models:
             found.append(self._rise(case))
             found += [] if case.lacks_unseen else self._distances(case)
-        said = _said(means, found, len(case.images("forgotten")), case.split.unseen_words)
+        several = len(every_retrained(case))
+        said = _said(means, found, len(case.images("forgotten")), case.split.unseen_words, several)
         said += _apart(found)
         return Result(found, sentences=said, dots=_plotted(found, loss_unit(case.models[ORIGINAL].model)))
 
     def _rise(self, case: Case) -> Measurement:
         """How much of retraining's rise of the forgotten images' loss was reached: 1 is retraining, above is beyond."""
-        before, after, goal = (case.losses(case.models[m], "forgotten") for m in (ORIGINAL, UNLEARNED, RETRAINED))
+        before, after = (case.losses(case.models[m], "forgotten") for m in (ORIGINAL, UNLEARNED))
         audited = case.models[UNLEARNED]
-        increase, wanted = after - before, goal - before
+        each = torch.stack([case.losses(r, "forgotten") for r in every_retrained(case)]) - before
+        increase, wanted = after - before, each.mean(0)
         rise, (low, _) = float(wanted.mean()), normal(wanted)
         if low is None or low <= 0:
             reason = "retraining does not raise the loss of the forgotten images beyond its interval"
@@ -62,7 +68,8 @@ class Percentile:
             return null("share_of_retrained_increase", audited, reason)
         value = float(increase.mean()) / rise
         n = len(increase)
-        half = quantile95(n) * float((increase - value * wanted).std()) / n**0.5 / rise
+        images = quantile95(n) * float((increase - value * wanted).std()) / n**0.5 / rise
+        half = math.hypot(images, half_of_another(each.mean(1).tolist()) / rise)
         return Measurement(
             "share_of_retrained_increase", audited.name, value, value - half, value + half, len(increase),
             sha256=audited.sha256,
@@ -77,7 +84,7 @@ class Percentile:
         def ranks(a: Audited) -> Tensor:
             return 100 * placements(case.losses(a, "forgotten"), case.losses(a, "unseen"))
 
-        every = torch.stack([ranks(a) for a in (case.models[RETRAINED], *case.references)])
+        every = torch.stack([ranks(a) for a in every_retrained(case)])
         apart = {case.models[m]: (ranks(case.models[m]) - every.mean(0)).abs() for m in (ORIGINAL, UNLEARNED)}
         if (n := len(every)) > 1:  # a value less the mean of the others is n / (n - 1) times that less the mean of all
             apart[case.models[RETRAINED]] = (every - every.mean(0)).abs().mean(0) * n / (n - 1)
@@ -94,23 +101,23 @@ def _apart(found: list[Measurement]) -> list[str]:
     return [f"Image by image that is {points} from retraining, {before.value:.1f} before{floor}."]
 
 
-def _said(means: dict[str, float], found: list[Measurement], n: int, unseen: str) -> list[str]:
+def _said(means: dict[str, float], found: list[Measurement], n: int, unseen: str, retrained: int) -> list[str]:
     what = "The forgotten image stands" if n == 1 else f"The {n:,} forgotten images stand"
     if UNLEARNED not in means:
-        return _risen(found, "The loss of the forgotten images")
+        return _risen(found, "The loss of the forgotten images", retrained)
     line = f"{what} at percentile {means[UNLEARNED]:.0f} of {unseen} by loss, {means[ORIGINAL]:.0f} before"
     if RETRAINED in means:
         line += f", {means[RETRAINED]:.0f} in the retrained model"
-    return [f"{line}.", *_risen(found, "Their loss")]
+    return [f"{line}.", *_risen(found, "Their loss", retrained)]
 
 
-def _risen(found: list[Measurement], what: str) -> list[str]:
+def _risen(found: list[Measurement], what: str, retrained: int) -> list[str]:
     rise = next((m for m in found if m.name == "share_of_retrained_increase"), None)
     if rise is not None and rise.value is not None and rise.low is not None and rise.high is not None:
-        near = "no difference from retraining is shown"
-        side = "over-forgotten" if rise.low > 1 else "under-forgotten" if rise.high < 1 else near
+        side = "over-forgotten" if rise.low > 1 else "under-forgotten" if rise.high < 1 else ""
+        said = f"{side}{beside(retrained)}" if side else "no difference from retraining is shown"
         times = f"{rise.value:.2f}{ends(rise, '.2f')} times"
-        return [f"{what} rose {times} as much as retraining raises it: {side}."]
+        return [f"{what} rose {times} as much as retraining raises it: {said}."]
     return []
 
 

@@ -1,0 +1,52 @@
+"""What one retrained model does not say: how far those of other seeds lie from it.
+
+Retraining has a seed, and the loss of what was forgotten rests on it: over the ten digits of MNIST a second seed lies a
+seventh of the rise away in the mean (docs/results/digits/table.md). So a model that differs from one retrained model by
+as much need not differ from retraining.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from gsu_cli.audit.attack import Auc
+from gsu_cli.audit.base import RETRAINED, Audited, Case
+from gsu_cli.evaluation.intervals import quantile95
+
+
+def every_retrained(case: Case) -> list[Audited]:
+    """The retrained model and the references, which are of other seeds; none where there is no retrained model."""
+    return [case.models[RETRAINED], *case.references] if RETRAINED in case.models else []
+
+
+def half_of_another(values: Sequence[float]) -> float:
+    """Half the 95 % interval, around the mean of retrained models' values, in which that of another seed lies.
+
+    Student's prediction interval; 0 of one value, which says nothing of others.
+
+    >>> half_of_another([1.0]), round(half_of_another([0.9, 1.0, 1.1]), 3)
+    (0.0, 0.497)
+    """
+    n = len(values)
+    return quantile95(n) * statistics.stdev(values) * math.sqrt(1 + 1 / n) if n > 1 else 0.0
+
+
+def beside(models: int) -> str:
+    """What is added to a claim that rests on so many retrained models."""
+    return "" if models > 1 else " beside this one retrained model; references=3 tells of other seeds"
+
+
+def minus_retrained(own: Auc, retrained: Sequence[Auc]) -> tuple[float, float, float] | None:
+    """An AUC minus the mean of retrained models' AUCs of the same images, with its 95 % interval.
+
+    None of too few images. The interval is over images and, of several models, over the seeds of retraining.
+    """
+    gaps = [gap for other in retrained if (gap := own.minus(other)) is not None]
+    if not gaps:
+        return None
+    value = statistics.fmean(gap[0] for gap in gaps)
+    down, up = (statistics.fmean(abs(gap[0] - gap[end]) for gap in gaps) for end in (1, 2))
+    seeds = half_of_another([other.value for other in retrained])
+    return value, max(-1.0, value - math.hypot(down, seeds)), min(1.0, value + math.hypot(up, seeds))
