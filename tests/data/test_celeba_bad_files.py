@@ -63,8 +63,8 @@ FACES: list[tuple[Callable[[Faces], object], str]] = [
 IMAGES: list[tuple[bytes, str]] = [
     (cut(jpg(6)), "image file is truncated"),
     (jpg(6)[:20], ""),
-    (b"", "cannot identify"),
-    (b"<html>quota exceeded</html>", "cannot identify"),
+    (b"", "no image of a known format"),
+    (b"<html>quota exceeded</html>", "a web page"),
     (jpg(6, size=(100, 100)), r"100 x 100 pixels, which is not 178 x 218 or a scaling of it"),
 ]
 
@@ -119,9 +119,11 @@ def test_a_zip_file_without_the_folder(tmp_path: Path, inside: str) -> None:
 def test_a_zip_file_that_is_none(tmp_path: Path) -> None:
     folder = Faces().write(tmp_path, zipped=True)
     path = folder / "img_align_celeba.zip"
-    for raw in (path.read_bytes()[:-30], b"<html>quota exceeded</html>", b""):
+    for raw in (path.read_bytes()[:-30], b""):
         path.write_bytes(raw)
         fails(folder, r"img_align_celeba\.zip must be a whole zip file; found File is not a zip file\. Get it again")
+    path.write_bytes(b"<html>quota exceeded</html>")
+    fails(folder, r"img_align_celeba\.zip must be a whole zip file; found a web page\. Get the file again")
 
 
 @pytest.mark.parametrize("missing", ["img_align_celeba.zip", ATTR, PART])

@@ -97,7 +97,7 @@ PACKED = gzip.compress(WHOLE, mtime=0)
     ("content", "said"),
     [
         (b"", "header of 16 bytes; found a file of 0 bytes"),
-        (b"<html>404 Not Found</html>", "magic number 0x00000803 .*; found 0x3c68746d"),
+        (b"<html>404 Not Found</html>", "magic number 0x00000803 .*; found a web page"),
         (header(0x801, 2, 2, 2) + bytes(8), "found 0x00000801"),
         (header(0xD03, 2, 2, 2) + bytes(32), "found 0x00000d03"),
         (WHOLE[:-1], r"8 bytes after its header.*; found 7 bytes \(truncated\)"),

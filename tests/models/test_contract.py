@@ -34,6 +34,17 @@ class OwnLatents(MlpVae):
         return self.decode(torch.randn(n, self.latent_dim))
 
 
+class Detached(MlpVae):
+    def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        return super().loss(x, y, generator).detach()
+
+
+class Ungraded(MlpVae):
+    @torch.no_grad()
+    def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        return super().loss(x, y, generator)
+
+
 def test_a_shipped_class_keeps_them_and_its_random_state() -> None:
     model, before = MlpVae(SHAPE), torch.get_rng_state()
     check_generator(model, SHAPE)
@@ -44,6 +55,16 @@ def test_a_shipped_class_keeps_them_and_its_random_state() -> None:
 def test_noise_that_the_generator_does_not_give_would_compare_other_latents(kind: type[MlpVae], member: str) -> None:
     with pytest.raises(UsageError, match=rf"{member}\(.* must take all its noise from the generator"):
         check_generator(kind(SHAPE), SHAPE)
+
+
+@pytest.mark.parametrize("kind", [Detached, Ungraded])
+def test_a_loss_that_teaches_nothing_is_told_before_any_work(kind: type[MlpVae]) -> None:
+    with pytest.raises(UsageError, match=r"loss\(x, y, generator\) of \w+ must have a gradient .* out detach\(\)"):
+        check_generator(kind(SHAPE), SHAPE)
+
+
+def test_a_model_that_is_frozen_as_a_whole_may_be_loaded() -> None:
+    check_generator(MlpVae(SHAPE).requires_grad_(False), SHAPE)
 
 
 def test_a_constructor_that_passes_options_on_takes_those_of_the_class_above() -> None:

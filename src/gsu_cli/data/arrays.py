@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,7 +42,7 @@ def images_of(array: Array, what: str) -> Tensor:
         raise DataError(
             f"{what} must be images (n, h, w), (n, h, w, 3) or (n, 3, h, w)",
             found=f"the shape {array.shape}{_of_shape(array.shape)}",
-            way_out="Save them in one of these shapes",
+            way_out=_reshaped(array.shape) or "Save them in one of these shapes",
         )
     if 0 in array.shape:
         way_out = "Leave the part out where it is empty: a share of each class is then held out"
@@ -67,6 +68,15 @@ def _instead_of_bytes(array: Array) -> tuple[str, str]:
     fits = (how for least, most, how in RANGES if least <= low and high <= most)
     how = next(fits, None)
     return said, SAVE.format(how) if how else "Scale them to 0 and 255, and save them as bytes"
+
+
+def _reshaped(shape: tuple[int, ...]) -> str:
+    """The line that makes squares of flat images; empty for others."""
+    for c, before in ((1, ""), (3, "3, ")):
+        side = math.isqrt(shape[-1] // c)
+        if len(shape) == 2 and side > 1 and c * side * side == shape[1]:
+            return SAVE.format(f"images.reshape(-1, {before}{side}, {side})")
+    return ""
 
 
 def _of_shape(shape: tuple[int, ...]) -> str:

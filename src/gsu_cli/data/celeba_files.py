@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsu_cli.errors import DataError
+from gsu_cli.run.stand_ins import stand_in_at
 
 LAYOUTS = ("", "celeba", "CelebA")  # below data_dir; torchvision writes celeba/
 SHELVES = ("", "Img", "Anno", "Eval")  # below that; the folders of the authors' drive
@@ -130,6 +131,8 @@ def _lines(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} must be a readable text file", found=str(error), way_out=AGAIN) from None
+    if other := stand_in_at(path):
+        raise DataError(f"{path} must be a list of CelebA", found=other.what, way_out=other.way_out)
     if path.suffix == ".csv":
         text = text.replace(",", " ")
     return text.rstrip().splitlines()

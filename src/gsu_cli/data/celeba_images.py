@@ -13,11 +13,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from gsu_cli.data.base import OnProgress
 from gsu_cli.data.image_files import CHUNK, UNREADABLE
 from gsu_cli.errors import DataError
+from gsu_cli.run.stand_ins import TAR, StandIn, stand_in, stand_in_at
 
 WIDTH, HEIGHT = 178, 218  # pixels of an aligned image as published
 BROKEN = (*UNREADABLE, zipfile.BadZipFile)
@@ -73,9 +74,8 @@ def _in_zip(path: Path) -> ImageFiles:
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{path} must be a whole zip file", found=str(error), way_out="Get it again; the download was incomplete."
-        ) from None
+        other = stand_in_at(path) or StandIn(str(error), "Get it again; the download was incomplete.")
+        raise DataError(f"{path} must be a whole zip file", found=other.what, way_out=other.way_out) from None
     members = {
         PurePosixPath(info.filename).name: info
         for info in archive.infolist()
@@ -121,6 +121,9 @@ def decode_into(
         for i in chunk:
             try:
                 pixels[i] = face(files.read(names[i]), size=pixels.shape[-1], crop=crop)
+            except UnidentifiedImageError:
+                other = stand_in(files.read(names[i])[: TAR.stop])
+                failed.append((names[i], other.what if other else "no image of a known format"))
             except BROKEN as error:  # not raised: one error must count them all
                 failed.append((names[i], str(error).split("\n")[0] or type(error).__name__))
         return failed

@@ -13,7 +13,7 @@ from gsu_cli.data.walk import File, Walk
 from gsu_cli.errors import DataError
 
 ENDINGS = tuple(SUFFIXES)
-TABLES = (".csv", ".jsonl")
+TABLES = (".csv", ".jsonl", ".tsv", ".json", ".xlsx")
 SPLIT = "split"  # column of a metadata file that may name the part of each image
 
 
@@ -44,7 +44,10 @@ def find_parts(found: Walk, rows: Mapping[str, Row]) -> tuple[dict[str, list[Fil
         parts = dict(by_top)
     if not parts:
         _refuse_one_level_up(found.root, by_top, loose)
-        return _by_column(images, rows) or {"": images}, []
+        divided = _by_column(images, rows)
+        if divided is None and not rows:
+            _refuse_parts_of_classes(found.root, by_top)
+        return divided or {"": images}, []
     others = [top for top in by_top if top not in parts]
     kinds = {kind_of(top) for top in parts}
     if others and not ("train" in kinds and len(kinds) > 1):
@@ -73,6 +76,19 @@ def _by_column(images: list[File], rows: Mapping[str, Row]) -> dict[str, list[Fi
     return parts
 
 
+def _refuse_parts_of_classes(root: Path, by_top: Mapping[str, list[File]]) -> None:
+    """Classes that hold train and test, not the other way round: taken as classes, what was held out would train."""
+    for top, files in by_top.items():
+        inner = sorted({file.parts[1] for file in files if len(file.parts) > 2})
+        kinds = {kind_of(word) for word in inner}
+        if "train" in kinds and len(kinds) > 1 and None not in kinds:
+            raise DataError(
+                f"{root} must hold classes, or parts that hold classes",
+                found=f"classes that hold parts: {some(f'{top}/{word}' for word in inner)}",
+                way_out=f"Move the images so that {inner[-1]}/{top} is in place of {top}/{inner[-1]}.",
+            )
+
+
 def _refuse_one_level_up(root: Path, by_top: Mapping[str, list[File]], loose: list[File]) -> None:
     """An archive is often unpacked into a folder of its own, and its one folder is no class."""
     if len(by_top) != 1 or loose:
@@ -98,12 +114,13 @@ def by_class(root: Path, part: str, files: list[File], found: Walk) -> dict[str,
     above = (part,)[:at]
     classes = sorted({parts[at] for parts in found.folders if len(parts) == at + 1 and parts[:at] == above})
     if not classes:
-        tables = [file.parts[-1] for file in found.files if file.parts[:-1] == above and file.name.endswith(TABLES)]
+        here = [file.parts[-1] for file in found.files if file.parts[:-1] == above]
+        tables = [name for name in here if name.lower().endswith(TABLES)]
         beside = [f"{len(files):,} images", *tables[:1]] if files else []
         raise DataError(
             f"{where} must hold one sub-folder of images for each class, or images with a metadata.csv",
             found=", and ".join(["no sub-folder", *([" beside ".join(beside)] if beside else [])]),
-            way_out=f"Call {tables[0]} metadata{Path(tables[0]).suffix}." if files and tables else "",
+            way_out=_as_metadata(tables[0]) if files and tables else "",
         )
     own: dict[str, list[File]] = {name: [] for name in classes}
     for top, inside in groupby(files, lambda file: file.parts[at] if len(file.parts) > at + 1 else None):
@@ -116,6 +133,18 @@ def by_class(root: Path, part: str, files: list[File], found: Walk) -> dict[str,
             way_out="Remove it or add images.",
         )
     return own
+
+
+def _as_metadata(table: str) -> str:
+    """What makes a table beside images their metadata.
+
+    >>> _as_metadata("labels.csv"), _as_metadata("train.json")[:29]
+    ('Call labels.csv metadata.csv.', 'Save train.json as metadata.c')
+    """
+    suffix = Path(table).suffix.lower()
+    if f"metadata{suffix}" in NAMES:
+        return f"Call {table} metadata{suffix}."
+    return f"Save {table} as metadata.csv, or as metadata.jsonl with an object in each line."
 
 
 def passed_over(found: Walk) -> list[str]:

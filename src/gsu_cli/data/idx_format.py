@@ -23,6 +23,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import DataError
+from gsu_cli.run.stand_ins import StandIn, stand_in
 
 NAME = re.compile(
     r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<kind>images|labels)([-.]idx\d)?([-.](ubyte|int))?(\.gz)?"
@@ -33,6 +34,8 @@ MAGIC = {
     "labels": tuple(bytes((0, 0, kind, dims)) for kind in (BYTE, INT) for dims in (1, 2)),
 }
 ROLES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
+TYPES = {BYTE: "bytes", 0x09: "signed bytes", 0x0B: "int16", INT: "int32", 0x0D: "float32", 0x0E: "float64"}
+SAVED = {"images": "bytes in 3 axes, (n, h, w)", "labels": "bytes or int32 in one axis"}
 FETCH_AGAIN = "The file is damaged or no IDX file: delete it and fetch it again."
 
 
@@ -114,10 +117,11 @@ def read_idx(path: Path, kind: str) -> Tensor:
         )
     magic = bytes(raw[:4])
     if magic not in MAGIC[kind]:
+        other = _instead(bytes(raw[:262]), kind)
         raise DataError(
             f"{path} must begin with the IDX magic number 0x{MAGIC[kind][0].hex()} ({kind}, 8 bits)",
-            found=f"0x{magic.hex()}",
-            way_out=FETCH_AGAIN,
+            found=other.what,
+            way_out=other.way_out,
         )
     dims, width, head = magic[3], 4 if magic[2] == INT else 1, 4 + 4 * magic[3]
     shape = struct.unpack(f">{dims}I", raw[4:head]) if len(raw) >= head else (0,)
@@ -133,6 +137,15 @@ def read_idx(path: Path, kind: str) -> Tensor:
     if width == 1:
         return torch.frombuffer(raw, dtype=torch.uint8, offset=head).reshape(shape)
     return torch.from_numpy(np.frombuffer(raw, dtype=">i4", offset=head).astype(np.int32)).reshape(shape)
+
+
+def _instead(head: bytes, kind: str) -> StandIn:
+    """What a file is that does not begin as it must: an IDX file of other numbers, or none."""
+    number = TYPES.get(head[2])
+    if head[:2] == b"\0\0" and number and 1 <= head[3] <= 4:
+        axes = f"{head[3]} axes" if head[3] > 1 else "one axis"
+        return StandIn(f"0x{head[:4].hex()}, {number} in {axes}", f"Save {kind} as {SAVED[kind]}, or use dataset=npz")
+    return stand_in(head) or StandIn(f"0x{head[:4].hex()}", FETCH_AGAIN)
 
 
 def _unpacked(path: Path) -> bytearray:

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from gsu_cli.data.image_remarks import (
 )
 from gsu_cli.data.part_names import some
 from gsu_cli.errors import DataError
+from gsu_cli.run.stand_ins import TAR, stand_in, stand_in_at
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".bmp", ".gif", ".webp", ".avif", ".tif", ".tiff", ".tga"}
@@ -134,13 +136,14 @@ def _decode_chunk(opened: Open, chunk: range, *, size: int | None, channels: int
             with Image.open(opened(i)) as image:
                 found.append(_decode_one(image, size=size, channels=channels))
         except UNREADABLE as error:
-            found.append(_reason(error))
+            found.append(_reason(error, opened(i)))
     return found
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, source: str | io.BytesIO) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "no image of a known format"
+        other = stand_in_at(Path(source)) if isinstance(source, str) else stand_in(source.getvalue()[: TAR.stop])
+        return other.what if other else "no image of a known format"
     return str(error).split("\n")[0] or type(error).__name__
 
 

@@ -18,6 +18,7 @@ from gsu_cli.data.options import check_draw, check_named
 from gsu_cli.data.part_names import choose, draw, kind_of, some
 from gsu_cli.data.recognise import hint
 from gsu_cli.errors import DataError, UsageError
+from gsu_cli.run.stand_ins import StandIn, stand_in_at
 
 IMAGES = ("images", "image", "imgs", "x", "data")
 LABELS = ("labels", "label", "y", "targets", "target")
@@ -139,9 +140,10 @@ def _the_file(path: Path) -> Path:
     files = [path] if path.is_file() else sorted(path.glob("*.npz")) if path.is_dir() else []
     if len(files) == 1:
         path = files[0]
-        if not zipfile.is_zipfile(path):
+        if not zipfile.is_zipfile(path) or path.suffix in (".pt", ".pth"):  # which torch.save writes as ZIP archives
             if path.suffix == ".npz":
-                raise DataError(f"{path} must be a whole .npz file", found="no ZIP archive", way_out="Get it again.")
+                other = stand_in_at(path) or StandIn("no ZIP archive", "Get it again.")
+                raise DataError(f"{path} must be a whole .npz file", found=other.what, way_out=other.way_out)
             raise DataError(rule, found=f"another kind of file, {path}", way_out=hint(path, besides="npz"))
         return path
     if files:

@@ -92,6 +92,8 @@ class Parquet:
             labels, names = labels_of(columns.pop(key), table.names, key)
             named = table.class_names.get(key, ())
             names = {label: named[label] if label < len(named) else name for label, name in names.items()}
+        else:
+            remarks.append("the files have no column label, so all images are of one class")
         attribute_names, attributes, unused = attributes_of(columns, self.attributes, table.names)
         pixels, said = self._pixels(table, on_progress)
         n = sum(parts[part].n for part in trained)

@@ -13,6 +13,7 @@ from typing import Any
 from gsu_cli.data.part_names import kind_of, some
 from gsu_cli.data.recognise import hint
 from gsu_cli.errors import DataError, UsageError, did_you_mean
+from gsu_cli.run.stand_ins import StandIn, stand_in_at
 
 SHARD = re.compile(r"(?P<part>.*?)-(?P<i>\d{5})-of-(?P<n>\d{5})(-[0-9a-f]+)?")
 
@@ -230,8 +231,9 @@ def _read(file: Path, columns: list[str] | None, what: str = "dataset=parquet") 
 
 
 def _damaged(file: Path, error: Exception) -> DataError:
+    other = stand_in_at(file) or StandIn(str(error).split("\n")[0], hint(file, besides="parquet") or "Get it again.")
     return DataError(
         f"{file} must be a whole Parquet file",
-        found=str(error).split("\n")[0],
-        way_out=hint(file, besides="parquet") or "Get it again.",
+        found=other.what,
+        way_out=other.way_out,
     )

@@ -16,7 +16,7 @@ from gsu_cli.errors import near_path
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 ARRAYS = "put its images and labels into an .npz, np.savez(path, images=x, labels=y), which dataset=npz reads"
 MADE = {
-    **dict.fromkeys((".npy", ".mat", ".h5", ".hdf5"), ARRAYS),
+    **dict.fromkeys((".npy", ".mat", ".h5", ".hdf5", ".pt", ".pth", ".pkl", ".pickle", ".tfrecord"), ARRAYS),
     ".arrow": "save it with to_parquet() of datasets.load_from_disk(folder)[part], which dataset=parquet reads",
 }
 """Endings of what no data set reads, and how it becomes what one does."""

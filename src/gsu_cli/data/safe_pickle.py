@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsu_cli.errors import DataError
+from gsu_cli.run.stand_ins import StandIn, stand_in_at
 
 KINDS = {"u1": 1, "i1": 1, "i2": 2, "i4": 4, "i8": 8, "u2": 2, "u4": 4, "u8": 8, "b1": 1}  # dtype -> bytes of an entry
 BROKEN = (
@@ -44,10 +45,12 @@ def read_pickle(path: Path) -> Any:
     except OSError as error:
         raise DataError(f"{path} must be readable", found=error.strerror or str(error)) from None
     except BROKEN as error:
+        again = StandIn(str(error).split("\n")[0] or type(error).__name__, "Get it again from where it was published.")
+        other = stand_in_at(path) or again
         raise DataError(
             f"{path} must be a whole pickle of arrays, bytes, lists and dicts",
-            found=str(error).split("\n")[0] or type(error).__name__,
-            way_out="Get it again from where it was published.",
+            found=other.what,
+            way_out=other.way_out,
         ) from None
 
 

@@ -76,7 +76,7 @@ class OwnClassifier:
         module = self.make(dataset)
         files = find_weights(self.path, f"judge.{self.name}.path")
         found = read_foreign(files.path, entry=self.entry, rename=self.rename, own=module.state_dict())
-        load_into(module, found.tensors, files.path, rename=self.rename)
+        load_into(module, found.tensors, files.path, rename=self.rename, entry=found.entry)
         module.eval()
         c = dataset.shape[0]
         for key, values in (("mean", self.mean), ("std", self.std)):

@@ -46,8 +46,10 @@ def _try_all(model: Any, size: tuple[int, ...]) -> None:
         _is(kind, "loss(x, y, generator)", (N,), lambda: model.loss(x, y, g))
     _is(kind, "sample(n, generator)", size, lambda: model.sample(N, g))
     if isinstance(model, HasLoss):
+        _learns(kind, model, "loss(x, y, generator)", lambda g: model.loss(x, y, g))
         _draws(kind, "loss(x, y, generator)", lambda g: model.loss(x, y, g))
     elif isinstance(model, Trainable):
+        _learns(kind, model, "losses(x, y, generator)", lambda g: sum(model.losses(x, y, g)))
         with torch.enable_grad():
             _draws(kind, "losses(x, y, generator)", lambda g: torch.stack(model.losses(x, y, g)).detach())
     _draws(kind, "sample(n, generator)", lambda g: model.sample(N, g))
@@ -112,6 +114,20 @@ def _draws(kind: str, member: str, call: Callable[[torch.Generator], Tensor]) ->
             f"{member} of {kind} must take all its noise from the generator",
             found="two results with one seed",
             way_out="Use torch.randn(mean.shape, generator=generator), not torch.randn_like(mean)",
+        )
+
+
+def _learns(kind: str, model: Any, member: str, call: Callable[[torch.Generator], Any]) -> None:
+    """What was detached or computed without gradients can be measured, and teaches nothing."""
+    if not any(p.requires_grad for p in model.parameters()):
+        return  # frozen as a whole: whoever trains it thaws it
+    with torch.enable_grad():
+        found = _tried(kind, member, lambda: call(torch.Generator().manual_seed(0)))
+    if isinstance(found, Tensor) and not found.requires_grad:
+        raise UsageError(
+            f"{member} of {kind} must have a gradient in the model's parameters",
+            found="none",
+            way_out="Leave out detach(), torch.no_grad(), torch.inference_mode() and .item()",
         )
 
 

@@ -30,6 +30,9 @@ LOW = 0.1  # gain below which nothing much was learned, or the class is wrong
 BETTER = 0.15  # gain that a slip undone must add to be named
 
 
+SQUEEZED = "(x + 1) / 2 for a tanh, a sigmoid for logits"
+
+
 CAUSES = (
     "Usual causes: mean and log-variance exchanged, images in [0, 1] where training had [-1, 1], a sigmoid in the "
     "decoder under a likelihood of logits, or other images than those it was trained on"
@@ -71,7 +74,7 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
         raise CheckpointError(
             "sample() must give images in [0, 1]",
             found=f"values from {float(samples.min()):.3g} to {float(samples.max()):.3g} with {path}",
-            way_out="Scale them in the class: (x + 1) / 2 for a tanh, a sigmoid for logits",
+            way_out=f"Scale them in the class: {'x / 255' if float(samples.max()) > 100 else SQUEEZED}",
         )
     if isinstance(model, Predicts):
         return Evidence(examine_denoiser(model, x, path, generator=generator))

@@ -14,7 +14,7 @@ from typing import Any
 
 from gsu_cli.errors import UsageError, did_you_mean, renamed
 from gsu_cli.report.once import once, once_of_all
-from gsu_cli.report.settings import chosen, data, needed, weights
+from gsu_cli.report.settings import chosen, data, is_free, needed, weights
 from gsu_cli.run.record import Record
 
 NAMED = ("method", "forget", "slug", "dataset", "data", "checkpoint", "weights", "status", "verb")
@@ -203,10 +203,15 @@ def _forget(record: Record) -> str:
 def varied(records: Iterable[Record]) -> list[str]:
     """Dotted keys of `chosen` in which runs of one method on one data set differ, in the order of the config."""
     values: dict[tuple[str, str, str], set[str]] = {}
+    where: dict[tuple[str, str], list[dict[str, str]]] = {}
     for record in records:
-        method, dataset = key(record, "method"), key(record, "dataset")
-        for name, value in _texts(record).items():
-            values.setdefault((method, dataset, name), set()).add(value)
+        kind, texts = (key(record, "method"), key(record, "dataset")), _texts(record)
+        where.setdefault(kind, []).append(texts)
+        for name, value in texts.items():
+            values.setdefault((*kind, name), set()).add(value)
+    for (method, dataset, name), found in values.items():
+        if is_free(name) and any(name not in texts for texts in where[method, dataset]):
+            found.add(ABSENT)
     return list(dict.fromkeys(name for (*_, name), found in values.items() if len(found) > 1))
 
 

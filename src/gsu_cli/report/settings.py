@@ -33,6 +33,15 @@ def settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in flat.items() if not k.startswith("metric.") or not k.endswith("._target_")}
 
 
+def is_free(name: str) -> bool:
+    """Whether a run without this key chose something else by that; others lack what later versions of gsu added.
+
+    >>> [is_free(name) for name in ("precision", "method.options.c", "method.lr", "judge.knn.k")]
+    [True, True, False, False]
+    """
+    return name == "precision" or (name.startswith(("method.", "model.")) and name.count(".") > 1)
+
+
 @once
 def chosen(record: Record) -> dict[str, Any]:
     """`settings` of a run, the judges' weights, and the code of one's own."""

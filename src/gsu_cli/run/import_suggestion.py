@@ -16,13 +16,16 @@ WORD = re.compile(r"[A-Za-z0-9_./-]+")  # what a line holds without quoting
 MANY = 12  # names that a proposed line spells out at most
 
 
-def suggestion(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor], typed: Rename) -> str:
+def suggestion(
+    own: Mapping[str, Tensor], tensors: Mapping[str, Tensor], typed: Rename, *, entry: str | None = None
+) -> str:
     """The words that make the names fit, where one beginning stands between, or the empty string.
 
     Args:
         own: the class's tensors.
         tensors: the file's, after what was ``typed``.
         typed: the present ``checkpoint.rename``; the proposed one holds it.
+        entry: where the tensors lie in the file, typed or found.
     """
     wanted = [k for k in own if k not in tensors and not k.endswith(COUNTER)]
     extra = [k for k in tensors if k not in own]
@@ -39,7 +42,8 @@ def suggestion(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor], typed: 
                 fits.append((old, new, [k for k in extra if k not in sub]))
     apart = [old[:-1] for old, new, _ in fits if old and not new]
     if len(apart) > 1:
-        return f"Several parts of it fit: {' or '.join(f'checkpoint.entry={e}' for e in apart)}"
+        here = f"{entry}." if entry else ""
+        return f"Several parts of it fit: {' or '.join(f'checkpoint.entry={here}{e}' for e in apart)}"
     for old, new, left in sorted(fits, key=lambda fit: (len(fit[2]), len(fit[0]) + len(fit[1]))):
         rename = {**typed, **_typed(old, new, [k for k in extra if k not in left]), **_drops(left, tensors, own)}
         if _does_it(rename, typed, tensors, wanted):

@@ -23,9 +23,11 @@ from gsu_cli.run.import_names import Rename, fitted, is_update_count
 from gsu_cli.run.import_numbers import _kind, _not_finite, check_numbers
 from gsu_cli.run.import_rename import renamed_with_rest
 from gsu_cli.run.import_suggestion import suggestion, without
+from gsu_cli.run.import_unfolded import unfolded
 from gsu_cli.run.one_line import one_line
 from gsu_cli.run.pickles import SHOWN, is_script, types_in
-from gsu_cli.run.tensor_files import described, is_pickle, other_format
+from gsu_cli.run.shards import one_of_many
+from gsu_cli.run.tensor_files import described, instead, is_pickle, other_format
 from gsu_cli.run.weight_files import WeightFiles, find_weights
 
 ALONE = "Save the state dict alone: torch.save(model.state_dict(), path)"
@@ -69,7 +71,14 @@ def read_foreign(
     return Chosen(kept, (*chosen.dropped, *dropped, *counters), chosen.entry, chosen.beside)
 
 
-def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, rename: Rename | None = None) -> Imported:
+def load_into(
+    model: nn.Module,
+    tensors: Mapping[str, Tensor],
+    path: Path,
+    *,
+    rename: Rename | None = None,
+    entry: str | None = None,
+) -> Imported:
     """Puts the tensors into ``model``, every one of them and nothing else.
 
     Wrappers' names (``module.``, ``_orig_mod.``), the older and newer names of weight normalisation, tensors that the
@@ -80,6 +89,7 @@ def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, re
         tensors: by name.
         path: where they were read, for messages.
         rename: what was typed, for the line that a message proposes.
+        entry: where in the file the tensors lie, for the same.
 
     Raises:
         CheckpointError: names, shapes or kinds of number differ, or a number is not finite; says which.
@@ -94,7 +104,9 @@ def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, re
         raise CheckpointError(
             f"the names in {path} must be those of {type(model).__name__}",
             found="; ".join(wrong),
-            way_out=suggestion(own, fit, rename or {})
+            way_out=suggestion(own, fit, rename or {}, entry=entry)
+            or unfolded(missing, extra)
+            or one_of_many(path)
             or ("" if missing or shapes else without(extra, rename or {}))
             or "Map beginnings of names with checkpoint.rename={old.:new.}; shapes follow model.* options",
         )
@@ -156,5 +168,5 @@ def _read(path: Path) -> Any:
         raise CheckpointError(
             "a foreign checkpoint must be a whole file of torch.save or safetensors",
             found=f"{path} ({one_line(e)})" if is_pickle(path) else described(path, e),
-            way_out="Name a file of weights" if other_format(path) else "Copy or save it again",
+            way_out=instead(path) or ("Name a file of weights" if other_format(path) else "Copy or save it again"),
         ) from e

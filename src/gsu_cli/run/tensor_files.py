@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,24 @@ from torch import Tensor
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.files import atomic
 from gsu_cli.run.one_line import one_line
+from gsu_cli.run.stand_ins import stand_in
 
 MOST = 100_000_000  # bytes of a header, as safetensors has it
 NAME_THE_CLASS = "Weights from elsewhere need their class: model._target_=my_pkg.MyVae, see docs/own-model.md"
 
 
-OTHERS = {b"\x89HDF": "an HDF5 file, as Keras writes them", b"GGUF": "a GGUF file, as llama.cpp reads them"}
+OTHERS = {
+    b"\x89HDF": "an HDF5 file, as Keras writes them",
+    b"GGUF": "a GGUF file, as llama.cpp reads them",
+    b"model_checkpoint_path": "TensorFlow's list of its checkpoints",
+}
 """First bytes of files of other libraries -> what they are."""
+ENDINGS = {
+    ".onnx": "an ONNX graph",
+    ".msgpack": "a msgpack file, as Flax writes them",
+    ".pt2": "a program of torch.export",
+    ".tflite": "a program of TensorFlow Lite",
+}
 
 
 COPY = "Copy it again: it was cut off on its way, or changed"
@@ -77,7 +89,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(
             "a checkpoint must be a whole safetensors file",
             found=described(path, e),
-            way_out=class_for(path) if is_pickle(path) else COPY if wrong_length(path) else TRAIN_ONE,
+            way_out=class_for(path) if is_pickle(path) else COPY if wrong_length(path) else instead(path) or TRAIN_ONE,
         ) from e
     if text is None:
         raise CheckpointError(
@@ -110,7 +122,7 @@ def class_for(path: Path) -> str:
 def is_pickle(path: Path) -> bool:
     """Whether a file begins like those of ``torch.save``: a zip archive, or the older plain pickle."""
     head = _head(path)
-    return (head.startswith(b"PK") and not is_numpy(path)) or head.startswith(b"\x80")
+    return head.startswith(b"\x80") or (head.startswith(b"PK") and not other_format(path))
 
 
 def is_numpy(path: Path) -> bool:
@@ -124,8 +136,28 @@ def other_format(path: Path) -> str:
     """What a file is that was written for another library than torch, in words; empty where nothing tells."""
     if is_numpy(path):
         return "arrays of NumPy, which are no weights of a model"
-    begins = next((words for start, words in OTHERS.items() if _head(path).startswith(start)), "")
-    return begins or ("an ONNX graph" if path.suffix.lower() == ".onnx" else "")
+    head = _head(path)
+    begins = next((words for start, words in OTHERS.items() if head.startswith(start)), "")
+    other = begins or ENDINGS.get(path.suffix.lower(), "")
+    if not other and head.startswith(b"PK\x03\x04") and not _of_torch(path):
+        return "a zip archive without weights of torch.save"
+    found = None if other else stand_in(head)
+    return found.what if found else other
+
+
+def instead(path: Path) -> str:
+    """How one comes to the file that was meant from what lies in its place; empty where that is no use."""
+    found = stand_in(_head(path))
+    return found.way_out if found else ""
+
+
+def _of_torch(path: Path) -> bool:
+    """Whether a zip archive has the first member of ``torch.save``; one that is cut off has no list, and may."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return True
 
 
 def _head(path: Path) -> bytes:

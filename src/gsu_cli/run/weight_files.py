@@ -10,6 +10,7 @@ from pathlib import Path
 from gsu_cli.errors import CheckpointError
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.pipelines import is_pipeline, unet_in
+from gsu_cli.run.shards import index_of
 
 KINDS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar")
 INDEX = ".index.json"
@@ -79,6 +80,12 @@ def _the_one_in(folder: Path, key: str) -> Path:
     found = weights_in(folder)
     if len(found) == 1:
         return found[0]
+    if index := index_of(found):
+        raise CheckpointError(
+            f"`{key}` must be a file, or a folder with the weights of one model",
+            found=f"{len(found)} shards of one model without their index in {folder}",
+            way_out=f"Get {index} from where they come from, and put it beside them",
+        )
     if found:
         raise CheckpointError(
             f"`{key}` must be a file, or a folder with the weights of one model",

@@ -117,7 +117,7 @@ def import_checkpoint(cfg: DictConfig, path: Path, dataset: Dataset, session: Se
     found = read_foreign(files.path, **options, own=model.state_dict())
     tensors = model.translated(found.tensors) if isinstance(model, Translates) else found.tensors
     with conditional_weights(model, tensors, files.path):
-        done = load_into(model, tensors, files.path, rename=options["rename"])
+        done = load_into(model, tensors, files.path, rename=options["rename"], entry=found.entry)
     evidence = _examine(model.eval(), dataset, files.path)
     notes = [*_siblings(found), *evidence.notes]
     about: dict[str, Any] = {

@@ -1,0 +1,31 @@
+"""Classes that one part alone holds, and names that a reader takes for one: said before a number rests on them."""
+
+from __future__ import annotations
+
+from gsu_cli.data.base import Dataset
+from gsu_cli.data.part_names import some
+
+SHOWN = 5
+
+
+def one_sided(dataset: Dataset) -> str:
+    """A sentence on classes without training or without held-out images; empty where there is none."""
+    trained, heldout = (set(part.labels.unique().tolist()) for part in (dataset.train, dataset.heldout))
+    named = {
+        "training": [name for label, name in dataset.class_names.items() if label not in trained],
+        "held-out": [name for label, name in dataset.class_names.items() if label not in heldout],
+    }
+    found = [f"no {what} images: {some(names, most=SHOWN)}" for what, names in named.items() if names]
+    if not found:
+        return ""
+    said = f"classes with {'; with '.join(found)}"
+    return f"{said}. Are they named alike in both parts? What is measured held out is of the others"
+
+
+def alike(dataset: Dataset) -> str:
+    """A sentence on names of classes that differ in case alone; empty where none do."""
+    by_letters: dict[str, list[str]] = {}
+    for name in dataset.class_names.values():
+        by_letters.setdefault(name.casefold(), []).append(name)
+    found = [" and ".join(names) for names in by_letters.values() if len(names) > 1]
+    return f"classes whose names differ in capitals alone count as several: {some(found, most=SHOWN)}" if found else ""
