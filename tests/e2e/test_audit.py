@@ -207,6 +207,8 @@ def test_a_sample_without_a_reference(world: World, gsu: Gsu, tmp_path: Path) ->
     assert rows["percentile"]["low"] < rows["percentile"]["high"], "an interval over the unseen images"
     assert findings["probes"]["likeness"]["measurements"][0]["reason"] == "there is no retrained model"
     assert "there is no retrained model" in typed.out, "a hole in a table says why"
+    assert "NOTE  no retrained model is known to compare with: references=1 trains one" in typed.out
+    assert findings["notes"][-1].endswith("references=1 trains one")
 
 
 def test_held_out_images_of_other_data_are_not_taken_for_unseen(world: World, gsu: Gsu, tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from gsu_cli.verbs.opening_session import open_session
 from gsu_cli.verbs.siblings import siblings
 from gsu_cli.verbs.unlearned_siblings import check_unlearned, unlearned_siblings
 
+ALONE = "no retrained model is known to compare with: references=1 trains one"
+
 
 def main(cfg: DictConfig) -> None:
     """Runs the verb."""
@@ -43,6 +45,8 @@ def main(cfg: DictConfig) -> None:
         check_design(asked.design, asked.cfg.design, inputs)
         more = siblings(asked.cfg, inputs, asked.numbers["references"])
         others = unlearned_siblings(asked.cfg, asked.record, inputs, asked.numbers["unlearned"])
+        if not more and RETRAINED not in inputs.subjects():
+            console.note(ALONE, session.record)
         with console.work_bar("audit") as on_progress, session.stage("audit"):
             subjects = inputs.subjects()
             for c in [*subjects.values(), *more, *others]:
