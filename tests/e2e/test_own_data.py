@@ -84,3 +84,23 @@ def test_typed_options_hold_for_the_model_that_fits(gsu: Gsu, tmp_path: Path) ->
     assert (model.latent_dim, model.channels) == (5, (32,))
     assert record["config"]["model"]["latent_dim"] == 5
     assert record["config"]["training"]["batch_size"] == 7
+
+
+def test_a_line_without_weights_is_told_which_were_trained_on_these_images_here(gsu: Gsu, tmp_path: Path) -> None:
+    """Not those of other images, not those that never saw some, not a judge."""
+    data = write(tmp_path / "x.npz", (8, 8))
+    line = ("dataset=npz", "dataset.name=tiny", data)
+    (tmp_path / "outputs/train/2030-01-01/00-00-00").mkdir(parents=True)
+    (tmp_path / "outputs/train/2030-01-01/00-00-00/record.json").write_text("{", encoding="utf-8")
+    assert "Make one with `gsu train dataset=npz" in gsu("unlearn", *line, "forget.class=1").err
+    runs = (
+        ("01", data),
+        ("02", data, "forget.class=1"),
+        ("03", data, "model=judge_cnn", "training=judge"),
+        ("04", write(tmp_path / "y.npz", (9, 9))),
+    )
+    for day, *words in runs:
+        train(gsu, *words, f"hydra.run.dir=outputs/train/2026-01-{day}/12-00-00")
+    typed = gsu("unlearn", *line, "forget.class=1")
+    assert typed.code == 1
+    assert "Type checkpoint.path=outputs/train/2026-01-01/12-00-00/model.safetensors, the latest here" in typed.err

@@ -25,6 +25,7 @@ from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs.conditions import check_conditions
 from gsu_cli.verbs.models import import_checkpoint, import_options
 from gsu_cli.verbs.pipeline_folder import is_pipeline_folder, with_its_class
+from gsu_cli.verbs.trained_here import trained_here
 
 
 def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Checkpoint:
@@ -44,6 +45,9 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
             if names
             else make + "checkpoint.path=<folder>/model.safetensors"
         )
+        loaded = (session.record.inputs.get("dataset") or {}).get("sha256")
+        if not names and (here := trained_here(Path(cfg.paths.output_dir), loaded)):
+            hint = f"Type checkpoint.path={here}, the latest here that was trained on these images"
         close = did_you_mean(str(cfg.checkpoint.name), names)
         raise CheckpointError(
             f"a checkpoint is needed for {dataset.name}",
