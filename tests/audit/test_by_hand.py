@@ -81,6 +81,9 @@ def test_the_spread_of_retraining_is_that_of_an_image_and_not_between_images() -
     assert value(found, "klom_forgotten").value == pytest.approx((2.25 + 4 + 6.25) / 6)
     assert value(found, "loss_shift_forgotten").value == 2
     assert "2 squared distance above it in the mean" in found.sentences[0]
+    (curve,) = (c for c in found.curves if c.name == "standing_forgotten")
+    middle = {model: points[9][1] for model, points in curve.points.items()}
+    assert middle == pytest.approx({"unlearned": 2, "floor": 0}), "1.5, 2 and 2.5 spreads above, and -1.5, 0 and 1.5"
 
 
 def test_the_gap_is_that_of_both_models() -> None:

@@ -16,9 +16,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, mean, null
+from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Curve, Part, Result, ends, mean, null
 from gsu_cli.audit.klom_several import SAME, SeveralModels
 from gsu_cli.audit.plotted import Dots, dots, named
+from gsu_cli.audit.standing import quantiles
 from gsu_cli.evaluation.intervals import quantile95
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
@@ -34,7 +35,7 @@ WORDS = {
 
 
 class Klom:
-    """The divergence of each set of images, its floor and its ratio to the floor; the mean shift of the loss."""
+    """The divergence of each set of images, its floor and their ratio; the shift of the loss, also by image."""
 
     def __call__(self, case: Case) -> Result:
         retrained = [*([case.models[RETRAINED]] if RETRAINED in case.models else []), *case.references]
@@ -44,6 +45,7 @@ class Klom:
             return Result([null("klom", unlearned, reason)])
         found: list[Measurement] = []
         sentences: list[str] = []
+        curves: list[Curve] = []
         several = SeveralModels.of(case, unlearned, retrained)
         for part in PARTS:
             if (n := len(case.images(part))) < 2:
@@ -55,7 +57,9 @@ class Klom:
             rows, sentence = self._of(case, part, unlearned, retrained)
             found += rows
             sentences.append(sentence)
-        return Result(found, sentences=sentences, dots=_plotted(found, loss_unit(unlearned.model)))
+            losses = torch.stack([case.losses(r, part) for r in retrained])
+            curves += quantiles(part, WORDS[part], case.losses(unlearned, part), losses)
+        return Result(found, curves, sentences, dots=_plotted(found, loss_unit(unlearned.model)))
 
     def _of(self, case: Case, part: Part, a: Audited, retrained: list[Audited]) -> tuple[list[Measurement], str]:
         losses = torch.stack([case.losses(r, part) for r in retrained])
