@@ -26,6 +26,9 @@ def test_a_design_is_trained_once_and_found_again(world: World, gsu: Gsu, tmp_pa
     assert float((design.losses["loss"] - design.losses["iwae"]).mean()) > 0, "the tighter bound lies below"
     most = int(design.memorisation()[0].argmax())
     assert f"the most memorised images: forget.sample=[{most}," in typed.out
+    value, half = design.memorisation()
+    shown = int((value > half).sum())
+    assert f"memorisation is shown of {shown / 180:.1%} of the images; chance alone gives 2.5%" in typed.out
     assert (tmp_path / "first/memorised.png").read_bytes().endswith(b"IEND\xaeB`\x82")
     kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "outputs/leave_out").rglob("?.safetensors")}
     assert len(kept) == 4

@@ -84,9 +84,13 @@ def train_design(
         fractions = ", ".join(f"{f:.4g}" for f in options.fractions)
         console.say(f"{options.models} models, trained without random fractions of the images: {fractions}")
     else:
-        order = _show(session, dataset, read_design(path))
+        design = read_design(path)
+        order = _show(session, dataset, design)
         console.say(f"{options.models} models, each trained without one of {options.folds} parts of the images")
         console.say(f"the most memorised images: forget.sample=[{','.join(map(str, order[:SAID].tolist()))}]")
+        value, half = design.memorisation()
+        shown = f"{float((value > half).double().mean()):.1%} of the images; chance alone gives 2.5%"
+        console.say(f"by its own interval memorisation is shown of {shown}")
     session.save()
     console.say("use it with design=", path)
 
