@@ -81,6 +81,12 @@ class Sites:
         """Parts of at most ``size``, in order."""
         return (self[start : start + size] for start in range(0, len(self), size))
 
+    def every(self, step: int) -> Sites:
+        """Every ``step``-th, the first among them; of targets, which may be large, a view."""
+        index = torch.arange(0, len(self), step)
+        constant = None if self.constant is None else self.constant[index]
+        return Sites(tuple(t[index] for t in self.inputs), self.targets[::step], constant)
+
     @staticmethod
     def joined(parts: Sequence[Sites]) -> Sites:
         """One after the other."""
@@ -111,3 +117,6 @@ class Repeated(Sites):
             at = slice(start % n, start % n + stop - start)
             targets = self.targets[at if within else torch.arange(start, stop, device=self.targets.device) % n]
         return Sites(tuple(t[index] for t in self.inputs), targets, constant)
+
+    def every(self, step: int) -> Sites:
+        return self[torch.arange(0, len(self), step)]

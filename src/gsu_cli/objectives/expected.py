@@ -25,6 +25,7 @@ from gsu_cli.gradients import BLOCK
 from gsu_cli.models import conditions
 from gsu_cli.models.conditions import code
 from gsu_cli.models.model import decode
+from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.denoise import weights_of
 from gsu_cli.objectives.posteriors import posterior, posterior_latents
 from gsu_cli.objectives.redirect import Redirect, check_latents
@@ -97,7 +98,7 @@ def expected(model: Any, forget: Images, retain: Images, *, log_odds: float, see
     targets = joined(parts, lambda part: (decode(model, part[0]) + part[1]).clamp(0, 1))
     theirs = zip(targets.split(BLOCK), forget.labels.split(BLOCK), strict=True)
     target_latents = joined(theirs, lambda part: code(model, conditions.posterior(model, *part)[0], part[1]))
-    return Redirect(codes, targets, target_latents, 1.0, None, kind="expected")
+    return Redirect(Sites((codes,), targets), target_latents, 1.0, None, kind="expected")
 
 
 def _latents(model: Any, forget: Images, seed: int) -> tuple[Tensor, Posterior]:

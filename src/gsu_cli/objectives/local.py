@@ -24,11 +24,13 @@ from torch import Tensor
 from gsu_cli.data.base import Images, to_float
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.conditions import code, posterior
-from gsu_cli.models.model import decode
+from gsu_cli.models.model import copied, decode
 from gsu_cli.models.passes import AT_ONCE
+from gsu_cli.models.sites import Sites
 from gsu_cli.models.vae.base import Vae
 from gsu_cli.objectives.nearest import ROWS, Nearest, clean_means, distinct
 from gsu_cli.objectives.redirect import Redirect, latents
+from gsu_cli.objectives.retouched import Retouched, retouched
 from gsu_cli.objectives.site_loss import VALUES
 from gsu_cli.surgery.folding import folded
 from gsu_cli.surgery.ranks import joined
@@ -61,26 +63,33 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
     weight = 1 - (1 - INSIDE) * w
     size = min(BLOCK, max(1, VALUES // forget.pixels[:1].numel()))  # maps of more large images than these take room
     ours = isinstance(model, Vae) and size <= AT_ONCE  # whose output is at hand, in one pass: of others it is not
-    through = folded(model.decoder, {}) if ours else None
+    through = folded(copied(model.decoder), {}) if ours else None  # of weights that no step moves
     said = model.decoder if through is None else through
     made = partial(decode, model) if through is None else lambda part: model.likelihood.mean(through(part))
     doubles = joined(pool.split(size), made)
     alike = Nearest((doubles * weight).flatten(1))
-    targets, target_latents, start = z.new_empty(len(z), *doubles.shape[1:]), [], list[Tensor]()
-    for part, into, y in zip(*(t.split(size) for t in (z, targets, forget.labels)), strict=True):
+    kept = z.new_empty(len(z), *doubles.shape[1:]) if through is None else None
+    target_latents, start, which = [], list[Tensor](), []
+    for at in range(0, len(z), size):
+        part, y = z[at : at + size], forget.labels[at : at + size]
         output = said(part) if ours else None
         generated = decode(model, part) if output is None else model.likelihood.mean(output)
-        double = doubles[torch.cat([alike(rows) for rows in (generated * weight).flatten(1).split(ROWS)])]
-        torch.add(generated, w * (double - generated), out=into)
-        target_latents.append(code(model, posterior(model, into, y)[0], y))
-        start += [] if output is None else [model.likelihood.nll(output, into)]
+        which.append(torch.cat([alike(rows) for rows in (generated * weight).flatten(1).split(ROWS)]))
+        target = retouched(generated, doubles[which[-1]], w, None if kept is None else kept[at : at + size])
+        target_latents.append(code(model, posterior(model, target, y)[0], y))
+        start += [] if output is None else [model.likelihood.nll(output, target)]
     known, share = torch.cat(start) if start else None, float(w.mean())
-    return Redirect(z, targets, torch.cat(target_latents), clean, None, kind="local", region=share, start=known)
+    if kept is None:
+        few, of_them = torch.unique(torch.cat(which), return_inverse=True)
+        sites: Sites = Retouched((z,), doubles[few], which=of_them, weight=w, generate=made)
+    else:
+        sites = Sites((z,), kept)
+    return Redirect(sites, torch.cat(target_latents), clean, None, kind="local", region=share, start=known)
 
 
 def region(forget: Images, retain: Images) -> Tensor:
     """Where the two sets of images differ: ``(1, h, w)`` in [0, 1]; 1 everywhere where they differ nowhere for sure."""
-    a, b = (part[torch.arange(min(len(part), REGION_IMAGES))] for part in (forget, retain))
+    a, b = (part[:REGION_IMAGES] for part in (forget, retain))
     of_a, of_b = (_shares_below(part.pixels.split(PART)) for part in (a, b))
     distance = (of_a - of_b).abs().amax((0, 1))
     top = float(distance.max())

@@ -49,8 +49,8 @@ class Redirect:
     """The objective with its data.
 
     Attributes:
-        latents: ``(n, z)``, where what is to be forgotten is generated.
-        targets: ``(n, c, h, w)`` in [0, 1], what is to be generated there instead.
+        sites: latents ``(n, z)``, where what is to be forgotten is generated; and what is to be generated there,
+            ``(n, c, h, w)`` in [0, 1].
         target_latents: ``(n, z)``, where the original generates the targets, or the posterior means of other targets.
         clean_fraction: share of the retained posterior means that could be a target.
         floor: the loss of a decoder that generates the targets exactly (their entropy), nats per image; None where the
@@ -61,8 +61,7 @@ class Redirect:
         start: ``(n,)``, the loss at the weights at which the targets were made, where it came with them; or None.
     """
 
-    latents: Tensor
-    targets: Tensor
+    sites: Sites
     target_latents: Tensor
     clean_fraction: float
     floor: float | None
@@ -71,12 +70,23 @@ class Redirect:
     eye: Discriminant | None = None
     start: Tensor | None = None
 
+    @property
+    def latents(self) -> Tensor:
+        """``(n, z)``, where what is to be forgotten is generated."""
+        return self.sites.inputs[0]
+
+    @property
+    def targets(self) -> Tensor:
+        """``(n, c, h, w)`` in [0, 1], what is to be generated there instead; made anew where it is not kept."""
+        return self.sites[:].targets
+
     def retained(self, model: Any, forget: Images, retain: Images) -> float | None:
         """The targets' `retained_share`; None of targets that the original generates at retained latents."""
         if self.kind in ("nearest", "discriminant"):
             return None
-        known = self.target_latents if self.kind in ("local", "expected") and not conditions_of(model) else None
-        return retained_share(model, self.targets, forget, retain, means=known)
+        if self.kind in ("local", "expected") and not conditions_of(model):
+            return share_near(model, self.target_latents, forget, retain)
+        return retained_share(model, self.targets, forget, retain)
 
     def made(self, retain: int) -> int:
         """Images that passed the decoder, an encoder or an eye for the targets, of ``retain`` retained ones."""
@@ -90,7 +100,7 @@ class Redirect:
 
     def loss(self, model: Any) -> SiteLoss:
         """The loss as a function of the weights, nats per image."""
-        return SiteLoss(model, Sites((self.latents,), self.targets), "the redirect loss")
+        return SiteLoss(model, self.sites, "the redirect loss")
 
 
 def check_latents(model: Any) -> None:
@@ -165,7 +175,8 @@ def redirect(
         chosen = joined(zip(parts, near, strict=True), lambda pair: _alike(decode(model, pair[0]), generated, pair[1]))
     targets, target_latents = generated[chosen], pool[chosen]
     kind = "alike" if shortlist is None else "nearest" if eye is None else "discriminant"
-    return Redirect(z, targets, target_latents, clean, entropy(model, target_latents, targets), kind=kind, eye=eye)
+    floor = entropy(model, target_latents, targets)
+    return Redirect(Sites((z,), targets), target_latents, clean, floor, kind=kind, eye=eye)
 
 
 def unlike(scores: Tensor) -> Tensor:
@@ -185,25 +196,33 @@ def _alike(images: Tensor, generated: Tensor, index: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def retained_share(
-    model: Any, targets: Tensor, forget: Images, retain: Images, neighbours: int = 10, means: Tensor | None = None
-) -> float:
-    """How retained targets look to the encoder: of the posterior means nearest to theirs, the share that is retained.
+def retained_share(model: Any, targets: Tensor, forget: Images, retain: Images) -> float:
+    """How retained targets look to the encoder: `share_near` their posterior means.
 
     Args:
         model: with ``posterior``.
         targets: ``(n, c, h, w)`` in [0, 1].
+        forget, retain: images.
+    """
+    unlabelled = torch.full((len(targets),), NULL, device=targets.device)
+    size = AT_ONCE if targets[:1].numel() > LARGE else BLOCK
+    parts = zip(targets.split(size), unlabelled.split(size), strict=True)
+    means = joined(parts, lambda part: conditions.posterior(model, *part)[0])
+    return share_near(model, means, forget, retain)
+
+
+@torch.no_grad()
+def share_near(model: Any, means: Tensor, forget: Images, retain: Images, neighbours: int = 10) -> float:
+    """Of the posterior means nearest to ``means`` ``(n, z)``, the share that is retained.
+
+    Args:
+        model: with ``posterior``.
+        means: of targets.
         forget, retain: images; as many of each are taken, so that 0.5 says nothing.
         neighbours: nearest posterior means that are counted for each target.
-        means: the targets' own posterior means, where they are known.
     """
     n = min(len(forget), len(retain))
     pool = torch.cat([posterior(model, part)[0][:n] for part in (retain, forget)])
-    if means is None:
-        unlabelled = torch.full((len(targets),), NULL, device=targets.device)
-        size = AT_ONCE if targets[:1].numel() > LARGE else BLOCK
-        parts = zip(targets.split(size), unlabelled.split(size), strict=True)
-        means = joined(parts, lambda part: conditions.posterior(model, *part)[0])
     return share_of(nearest(means, pool, min(neighbours, 2 * n)) < n)
 
 

@@ -51,6 +51,12 @@ class SiteLoss:
         part.sites = self.sites[index]
         return part
 
+    def every(self, step: int) -> SiteLoss:
+        """The same of every ``step``-th site, whose targets are not copied."""
+        part = copy.copy(self)
+        part.sites = self.sites.every(step)
+        return part
+
     def folding(self) -> SiteLoss:
         """The same; its losses pass a network of doublings and convolutions as `folded`, but for rounding the same."""
         other = copy.copy(self)
@@ -98,9 +104,9 @@ class SiteLoss:
         through = folded(self.maker.network, self._own(theta)) if self.folds and len(self.sites.inputs) == 1 else None
         size = min(self._at_once(LOOKED_AT), self.maker.sites_at_once)
         if through is None:
-            found = losses_of(self.blocks(size), theta)
+            found = losses_of(self.blocks(size), theta, len(self))
         else:
-            found = joined(self.sites.split(size), lambda part: self._loss(through(*part.inputs), part))
+            found = joined(self.sites.split(size), lambda part: self._loss(through(*part.inputs), part), len(self))
         value = wide(found).mean()
         if not torch.isfinite(value):
             raise NonFiniteError(f"{self.what} must stay finite", found=float(value))

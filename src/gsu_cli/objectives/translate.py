@@ -24,6 +24,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.model import decode
+from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.redirect import Redirect, entropy, latents
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.ranks import joined
@@ -49,7 +50,7 @@ def translate(model: Any, forget: Images, retain: Images, *, seed: int, beyond: 
     z, mean_f, mean_r = latents(model, forget, retain, seed)
     moved = translated(z, mean_f, mean_r, beyond=beyond)
     targets = joined(moved.split(BLOCK), lambda part: decode(model, part))
-    return Redirect(z, targets, moved, 1.0, entropy(model, moved, targets), kind="translate")
+    return Redirect(Sites((z,), targets), moved, 1.0, entropy(model, moved, targets), kind="translate")
 
 
 def translated(z: Tensor, mean_f: Tensor, mean_r: Tensor, *, beyond: float = 0.0) -> Tensor:

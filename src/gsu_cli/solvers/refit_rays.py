@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.solvers.step_problem import StepProblem
 from gsu_cli.surgery.crossing import crossing
@@ -45,10 +43,9 @@ class Redirected:
     """The redirect loss of a part of the sites, as the whole one would be if all changed alike."""
 
     def __init__(self, problem: StepProblem) -> None:
-        n = len(problem.goal)
-        index = torch.arange(0, n, max(1, n // SITES))
-        self.part, each = problem.goal[index], problem.before_each
-        start = self.part.mean(problem.theta) if each is None else float(wide(each[index]).mean())
+        step, each = max(1, len(problem.goal) // SITES), problem.before_each
+        self.part = problem.goal.every(step)
+        start = self.part.mean(problem.theta) if each is None else float(wide(each[::step]).mean())
         self.scale = problem.before / start
 
     def __call__(self, theta: Vector) -> float:

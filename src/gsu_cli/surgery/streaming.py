@@ -61,9 +61,9 @@ def accumulate_product(
     return total.mean(theta), total.mean_product(theta)
 
 
-def losses_of(blocks: Iterable[BlockLoss], theta: Vector) -> Tensor:
-    """The loss of each image, ``(n,)``."""
-    return joined(blocks, lambda f: f(theta))
+def losses_of(blocks: Iterable[BlockLoss], theta: Vector, images: int | None = None) -> Tensor:
+    """The loss of each image, ``(n,)``; ``images`` is n, where it is known (see `joined`)."""
+    return joined(blocks, lambda f: f(theta), images)
 
 
 class _Sum:
