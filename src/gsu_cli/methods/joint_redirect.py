@@ -118,7 +118,7 @@ class JointRedirect:
 
         try:
             with task.stage("step"), eval_mode(model):
-                _put(model, self._descend(task, looks, losses.redirect.sites, origin))
+                _put(model, self._descend(task, looks, losses.redirect.sites[:], origin))
                 length = self._back(model, increase, origin)
         except NonFiniteError:
             _put(model, origin)

@@ -69,22 +69,26 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
     doubles = joined(pool.split(size), made)
     alike = Nearest((doubles * weight).flatten(1))
     kept = z.new_empty(len(z), *doubles.shape[1:]) if through is None else None
-    target_latents, start, which = [], list[Tensor](), []
+    # whole at once: small tensors kept among the large ones of a pass scatter the memory, see `joined`
+    target_latents, which = torch.empty_like(z), torch.empty(len(z), dtype=torch.int64, device=z.device)
+    start = z.new_empty(len(z)) if ours else None
     for at in range(0, len(z), size):
-        part, y = z[at : at + size], forget.labels[at : at + size]
+        here = slice(at, at + size)
+        part, y = z[here], forget.labels[here]
         output = said(part) if ours else None
         generated = decode(model, part) if output is None else model.likelihood.mean(output)
-        which.append(torch.cat([alike(rows) for rows in (generated * weight).flatten(1).split(ROWS)]))
-        target = retouched(generated, doubles[which[-1]], w, None if kept is None else kept[at : at + size])
-        target_latents.append(code(model, posterior(model, target, y)[0], y))
-        start += [] if output is None else [model.likelihood.nll(output, target)]
-    known, share = torch.cat(start) if start else None, float(w.mean())
+        which[here] = torch.cat([alike(rows) for rows in (generated * weight).flatten(1).split(ROWS)])
+        target = retouched(generated, doubles[which[here]], w, None if kept is None else kept[here])
+        target_latents[here] = code(model, posterior(model, target, y)[0], y)
+        if start is not None and output is not None:
+            start[here] = model.likelihood.nll(output, target)
+    share = float(w.mean())
     if kept is None:
-        few, of_them = torch.unique(torch.cat(which), return_inverse=True)
+        few, of_them = torch.unique(which, return_inverse=True)
         sites: Sites = Retouched((z,), doubles[few], which=of_them, weight=w, generate=made)
     else:
         sites = Sites((z,), kept)
-    return Redirect(sites, torch.cat(target_latents), clean, None, kind="local", region=share, start=known)
+    return Redirect(sites, target_latents, clean, None, kind="local", region=share, start=start)
 
 
 def region(forget: Images, retain: Images) -> Tensor:

@@ -40,13 +40,27 @@ def posterior(model: Any, images: Images) -> tuple[Tensor, Tensor]:
     if _kept and key in _kept[-1]:
         return _kept[-1][key][2]
     size = AT_ONCE if images.pixels[:1].numel() <= passes.LARGE else passes.AT_ONCE
-    parts = _begun(model, images, size) if _kept else []
-    rest = images[sum(len(m) for m, _ in parts) :]
-    parts += [conditions.posterior(model, x, y) for x, y in rest.batches(size)]
-    found = torch.cat([m for m, _ in parts]), torch.cat([s for _, s in parts])
+    found: tuple[Tensor, ...] = ()
+    at = 0
+    for some in _passes(model, images, size):
+        # copied at once: small tensors kept among the large ones of a pass scatter the memory, see `joined`
+        found = found or tuple(t.new_empty(len(images), *t.shape[1:]) for t in some)
+        for whole, part in zip(found, some, strict=True):
+            whole[at : at + len(part)] = part
+        at += len(some[0])
+        del some, part
+    mean, sd = found
     if _kept:
-        _kept[-1][key] = model, images, found  # held, so that no other takes its place in memory
-    return found
+        _kept[-1][key] = model, images, (mean, sd)  # held, so that no other takes its place in memory
+    return mean, sd
+
+
+def _passes(model: Any, images: Images, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Means and standard deviations, ``size`` images at a time; what is known of the first ones first."""
+    begun = _begun(model, images, size) if _kept else []
+    yield from begun
+    for x, y in images[sum(len(m) for m, _ in begun) :].batches(size):
+        yield conditions.posterior(model, x, y)
 
 
 def _begun(model: Any, images: Images, size: int) -> list[tuple[Tensor, Tensor]]:
