@@ -4,14 +4,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import nnls
 
 from gsu_cli.surgery.conflict import project_conflicts, raises_retain
 from gsu_cli.surgery.geometry import Euclidean
 from gsu_cli.surgery.projection import project_out
 from gsu_cli.surgery.vectors import dot, flatten, norm, scale
+from later import Later
 
 from . import _asserts, _samplers
+
+optimize = Later("scipy.optimize")
 
 theorem = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -50,7 +52,7 @@ def test_no_retain_loss_rises_and_the_step_is_at_least_surgery(seed, k):
 def test_it_equals_nonnegative_least_squares(seed, k):
     g_f, G_r = _samplers.vector(seed), _samplers.independent(k, seed)
     G = torch.stack([flatten(g) for g in G_r], 1)
-    c, _ = nnls(G.numpy(), flatten(g_f).numpy())
+    c, _ = optimize.nnls(G.numpy(), flatten(g_f).numpy())
     found = project_conflicts(g_f, G_r, Euclidean()).coefficients
     torch.testing.assert_close(found, torch.from_numpy(c), rtol=1e-8, atol=1e-9)
 
