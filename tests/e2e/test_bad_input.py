@@ -43,6 +43,8 @@ LINES = [
         "`protocol.low` must be below `protocol.high`; found 3 and 1",
     ),
     (["unlearn", "forget.class"], 2, "found forget.class. Type forget.class=VALUE\n"),
+    (["unlearn", "forget.class=1", "+method@other=ascent"], 2, "found +method@other. Type method=CHOICE"),
+    (["evaluate", "+judge@more.third=knn"], 2, "must stand where the group does; found +judge@more"),
     (["unlearn", "method.lr=1"], 2, "found method.lr. Choose one that has it, method=ascent, "),
     (["unlearn", "dataset.path=x"], 2, "found dataset.path. Choose one that has it, dataset=cifar, folder, idx, "),
     (["unlearn", "experiment=papr"], 2, "`experiment` must be one of paper/celeba_male, paper/mnist_class1, "),

@@ -16,7 +16,9 @@ from gsu_cli.protocol.trials import Known
 from gsu_cli.run.own_names import check_name
 from gsu_cli.unlearning.contract import Method, Strength
 from gsu_cli.verbs.build import build_choice
+from gsu_cli.verbs.places import is_typed
 
+OF_A_BUDGET = ("strength", "low", "high", "images", "latents")
 CURVE = (0.003, 0.01, 0.03, 0.1)  # budgets of ``curve=true``
 
 
@@ -56,6 +58,7 @@ class Protocol:
         as_int("protocol.latents", p.latents, 1)
         curve = _budgets(OmegaConf.to_object(cfg.curve) if OmegaConf.is_config(cfg.curve) else cfg.curve)
         if budget is None and not curve:
+            _refuse_alone(p)
             return cls(make, None, None, (), p.images, p.latents)
         strength = _strength(method, p)
         if curve and strength is None:
@@ -147,6 +150,16 @@ def _refuse_typed(option: str) -> None:
             f"`{option}` must be left to the protocol",
             found="a value typed for it",
             way_out="Leave it out, or protocol.budget",
+        )
+
+
+def _refuse_alone(p: DictConfig) -> None:
+    """Without a budget nothing reads these, and a line that types one expects that something does."""
+    if alone := [name for name in OF_A_BUDGET if p[name] is not None and is_typed(f"protocol.{name}")]:
+        raise UsageError(
+            f"`protocol.{alone[0]}` needs a budget for which a strength is looked for",
+            found="neither protocol.budget nor curve",
+            way_out="Type protocol.budget=0.01",
         )
 
 

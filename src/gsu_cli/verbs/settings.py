@@ -6,6 +6,7 @@ list where a path belongs; none of these may be found out by a verb half-way.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -79,8 +80,16 @@ def check(cfg: DictConfig, verb: str) -> None:
     typed = " ".join(map(str, HydraConfig.get().overrides.task)) if HydraConfig.initialized() else ""
     for key in strange:
         # one of an experiment file, or one that others refer to, may stay
-        if f"+{key}" in typed and f"${{{key}" not in typed:
+        if f"${{{key}" in typed:
+            continue
+        if f"+{key}" in typed:
             raise _unknown(verb, key, [*kinds, *GROUPS])
+        if placed := re.search(rf"\+([\w/]+)@{re.escape(key)}\b", typed):
+            raise UsageError(
+                "a choice of a group must stand where the group does",
+                found=placed[0],
+                way_out=f"Type {placed[1]}=CHOICE.",
+            )
 
 
 def _check(cfg: DictConfig, kinds: Kinds, prefix: str) -> None:
