@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -55,6 +56,22 @@ def test_a_shipped_class_keeps_them_and_its_random_state() -> None:
 def test_noise_that_the_generator_does_not_give_would_compare_other_latents(kind: type[MlpVae], member: str) -> None:
     with pytest.raises(UsageError, match=rf"{member}\(.* must take all its noise from the generator"):
         check_generator(kind(SHAPE), SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (lambda model: model.decoder.parameters(), "found a generator. Give a list of names, as named_parameters()"),
+        (lambda model: (name for name, _ in model.named_parameters()), "found a generator. Give a list of names"),
+        (lambda _: ["dec.weight"], "found dec.weight. Give a list of names"),
+        (lambda _: [], r"found \[\]. Give"),
+    ],
+)
+def test_what_generation_depends_on_is_a_list_of_names(given: Callable[[MlpVae], object], said: str) -> None:
+    model = MlpVae(SHAPE)
+    model.generation_parameters = lambda: given(model)  # type: ignore[method-assign, assignment, return-value]
+    with pytest.raises(UsageError, match=said):
+        check_generator(model, SHAPE)
 
 
 @pytest.mark.parametrize("kind", [Detached, Ungraded])

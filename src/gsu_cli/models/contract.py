@@ -59,14 +59,21 @@ def _try_all(model: Any, size: tuple[int, ...]) -> None:
         strange = [n for n in names if n not in own] if isinstance(names, Sequence) and names else names
         raise UsageError(
             f"generation_parameters() of {kind} must name parameters of the model, at least one",
-            found=strange[0] if isinstance(strange, list) and strange else repr(strange),
-            way_out=PAGE,
+            found=_strange(strange),
+            way_out=f"Give a list of names, as named_parameters() has them; {PAGE}",
         )
     if conditions_of(model):
         told = "noise(n, generator) and generate(noise, condition)"
         _is(kind, told, size, lambda: model.generate(model.noise(N, g), y))
     if isinstance(model, Encodes):
         _check_latents(kind, model, x, y)
+
+
+def _strange(found: Any) -> str:
+    """Of names the first that is none; of what is no list its kind, whose text holds an address."""
+    if isinstance(found, list) and found:
+        return str(found[0])
+    return repr(found) if isinstance(found, Sequence) else f"a {type(found).__name__}"
 
 
 def _check_latents(kind: str, model: Any, x: Tensor, y: Tensor) -> None:
