@@ -256,3 +256,12 @@ def test_groups_are_told_apart() -> None:
         "metric",
     ]
     assert not any(has_class(g, conf_dir()) for g in ("paths", "checkpoint"))
+
+
+def test_a_job_of_another_name_is_a_run_of_its_verb(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    """Records took the name for the verb, and tables left the run out."""
+    words = ("method=gradient_surgery", "metric=[feature_ratio]", "judge=[knn]", "hydra.job.name=train")
+    line = [word for word in world.unlearn(*words) if not word.startswith("judge.cnn")]
+    assert gsu(*line).code == 0
+    (run,) = runs(tmp_path)
+    assert run.record["verb"] == "unlearn"

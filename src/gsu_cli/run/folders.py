@@ -187,7 +187,7 @@ class ClaimFolder(Callback):
             if any(line.lstrip("+").startswith(f"{key}=") for line in config.hydra.overrides.hydra):
                 marker = ".hydra" if kind == "run" else "multirun.yaml"
                 again = kind == "run" and was_stopped(
-                    wanted, str(config.hydra.job.name), [str(word) for word in config.hydra.overrides.task]
+                    wanted, str(config.hydra.job.config_name), [str(word) for word in config.hydra.overrides.task]
                 )
                 folder = wanted
                 before = take(wanted, marker, key, continuing=again or bool(config.get("resume")))
@@ -210,7 +210,7 @@ class ClaimFolder(Callback):
 
 def _writes_elsewhere(config: DictConfig) -> bool:
     """Whether a report leaves nothing in a folder of its own: Hydra's notes alone want a place, for a moment."""
-    if config.hydra.job.name != "report":
+    if config.hydra.job.config_name != "report":
         return False
     formats = config.format if isinstance(config.format, ListConfig) else [config.format]
     return config.output is not None or config.columns == "list" or list(formats) == ["terminal"]

@@ -30,7 +30,7 @@ def open_session(cfg: DictConfig) -> Session:
     """The session of this run in the folder that Hydra made for it."""
     console.begin()
     hydra = HydraConfig.get()
-    verb = str(hydra.job.name)
+    verb = str(hydra.job.config_name)  # a line may name its job as it likes
     _seed("seed", cfg.seed)  # before those that take its value
     seeds = {str(k): _seed(f"seeds.{k}", v) for k, v in cfg.seeds.items()}
     where = choose(cfg.get("device", "auto"))
