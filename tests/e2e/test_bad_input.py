@@ -167,6 +167,7 @@ def test_a_retrained_reference_of_another_program_is_told_what_to_do(
     for named in ("theirs", str(next((tmp_path / "theirs").iterdir()))):
         typed = gsu(*world.unlearn(f"checkpoint.retrained={named}"))
         one_sentence(typed, 1, "`checkpoint.retrained` must be a model that `gsu train` trained without what is")
+        assert "found weights of another program, theirs/" in typed.err.replace(f"{tmp_path}/", "")
         assert "Make it with `gsu train`" in typed.err
         assert "`gsu evaluate checkpoint.path=`" in typed.err
 

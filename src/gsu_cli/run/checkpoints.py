@@ -124,7 +124,7 @@ def load_checkpoint(
         meta, tensors = read_tensors(path)
     except CheckpointError as e:
         if key == "checkpoint.retrained" and e.way_out == class_for(path):
-            raise CheckpointError(FROM_GSU, found=e.found, way_out=RETRAIN) from e
+            raise CheckpointError(FROM_GSU, found=f"weights of another program, {path}", way_out=RETRAIN) from e
         if e.way_out == COPY or not key.startswith("judge."):
             raise
         target = f"{key.rpartition('.')[0]}._target_=my_pkg.MyNet"
