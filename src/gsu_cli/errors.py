@@ -171,17 +171,22 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 def near_path(path: Path) -> str:
     """``"Did you mean 'data/pets'? "`` for what lies beside a path that is not there, or the empty string.
 
+    Of a link whose file was moved it says where the link leads: the nearest name there is the link's own.
+
     >>> near_path(Path("no_such_folder/x"))
     ''
     """
+    if path.is_symlink() and not path.exists():
+        return f"Put back what the link leads to, {str(path.readlink())!r}. "
     try:
         beside = [entry.name for entry in islice(path.parent.iterdir(), 1000)]  # of a folder of images not all
     except OSError:
         return ""
     from difflib import get_close_matches
 
-    near = get_close_matches(path.name, beside, n=1, cutoff=0.7)
-    return f"Did you mean {str(path.parent / near[0])!r}? " if near else ""
+    near = (path.parent / name for name in get_close_matches(path.name, beside, cutoff=0.7))
+    there = next((str(found) for found in near if found.exists()), "")
+    return f"Did you mean {there!r}? " if there else ""
 
 
 def _abbreviated(word: str, choices: Mapping[str, str]) -> list[str]:

@@ -259,6 +259,15 @@ def test_missing_and_folder(tmp_path: Path) -> None:
         read_tensors(tmp_path)
 
 
+def test_a_link_whose_file_was_moved_is_not_proposed(tmp_path: Path) -> None:
+    """It was told "Did you mean" its own name."""
+    (tmp_path / "moved.safetensors").symlink_to("vae.safetensors")
+    assert "Put back what the link leads to, 'vae.safetensors'." in refused(tmp_path / "moved.safetensors")
+    (tmp_path / "loop.safetensors").symlink_to("loop.safetensors")
+    for name in ("moved.safetensors", "move.safetensors", "loop.safetensors"):
+        assert "Did you mean" not in refused(tmp_path / name)
+
+
 def test_another_shape(file: Path) -> None:
     sentence = refused(file, shape=(1, 28, 28))
     assert "must be for images of the data set's shape (1, 28, 28); found (1, 2, 2)" in sentence
