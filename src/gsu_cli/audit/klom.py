@@ -58,7 +58,7 @@ class Klom:
             found += rows
             sentences.append(sentence)
             losses = torch.stack([case.losses(r, part) for r in retrained])
-            curves += quantiles(part, WORDS[part], case.losses(unlearned, part), losses)
+            curves += quantiles(part, case.losses(unlearned, part), losses)
         return Result(found, curves, sentences, dots=_plotted(found, loss_unit(unlearned.model)))
 
     def _of(self, case: Case, part: Part, a: Audited, retrained: list[Audited]) -> tuple[list[Measurement], str]:

@@ -13,7 +13,7 @@ SHARES = [k / 20 for k in range(1, 20)]
 Points = list[tuple[float, float, float | None, float | None]]
 
 
-def quantiles(name: str, words: str, mine: Tensor, losses: Tensor) -> list[Curve]:
+def quantiles(name: str, mine: Tensor, losses: Tensor) -> list[Curve]:
     """By how many spreads of retraining images lie above it; as the floor, retrained models among one another.
 
     The spread is one for all images, as that of the divergence. Each model is compared with all retrained ones but one
@@ -21,7 +21,6 @@ def quantiles(name: str, words: str, mine: Tensor, losses: Tensor) -> list[Curve
 
     Args:
         name: of the set of images.
-        words: for it, in figures.
         mine: ``(n,)`` float64, of the unlearned model.
         losses: ``(m, n)``, of at least two retrained ones.
 
@@ -38,4 +37,5 @@ def quantiles(name: str, words: str, mine: Tensor, losses: Tensor) -> list[Curve
     for model, values in standing.items():
         found: list[float] = values.double().quantile(at).tolist()
         points[model] = [(q, v, None, None) for q, v in zip(SHARES, found, strict=True)]
-    return [Curve(f"standing_{name}", "spreads", "share of the images", points, label=f"above retraining, {words}")]
+    label = f"above retraining, {name.partition('_')[0]}"  # as short as a chart's edge
+    return [Curve(f"standing_{name}", "spreads", "share of the images", points, label=label)]
