@@ -73,7 +73,7 @@ VERBS = {
             ("gsu audit run=outputs/unlearn/... audit=[percentile]", "one probe; `gsu show probes` lists them"),
             ("gsu audit run=outputs/unlearn/... references=4", "with four more retrained models, trained once"),
         ),
-        ("The original, the unlearned and the retrained model are compared in both directions; see docs/audit.md.",),
+        ("Compares the original, the unlearned and the retrained model in both directions: gsu show docs/audit.md.",),
     ),
     "reproduce": Verb(
         "run the missing cells of a table, and render it",

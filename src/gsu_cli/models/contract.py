@@ -16,7 +16,7 @@ from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.one_line import named
 
 N = 2
-PAGE = "See docs/own-model.md for an example"
+PAGE = "See `gsu show docs/own-model.md` for an example"
 
 
 def check_generator(model: Any, shape: Sequence[int]) -> None:

@@ -91,7 +91,7 @@ def print_sweep(folder: Path) -> int:
         raise NotApplicableError(
             "the method of one cell at least must apply to its model",
             found=f"n/a in all {len(runs)}" if len(runs) > 1 else "n/a in the only one",
-            way_out="See docs/families.md for the methods that run on it",
+            way_out="See `gsu show docs/families.md` for the methods that run on it",
         )
     return len(broken) + sum(record.status not in ("done", "n/a") for _, record in runs)
 

@@ -128,7 +128,7 @@ def load_checkpoint(
         if e.way_out == COPY or not key.startswith("judge."):
             raise
         target = f"{key.rpartition('.')[0]}._target_=my_pkg.MyNet"
-        way_out = f"A classifier of your own needs its class: {target}, see docs/own-model.md"
+        way_out = f"A classifier of your own needs its class: {target}, see `gsu show docs/own-model.md`"
         raise CheckpointError(e.rule, found=e.found, way_out=way_out) from e
     _check_metadata(meta, path)
     if digest(tensors) != meta["digest"]:

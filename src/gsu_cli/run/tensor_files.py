@@ -23,7 +23,7 @@ from gsu_cli.run.one_line import one_line
 from gsu_cli.run.stand_ins import stand_in
 
 MOST = 100_000_000  # bytes of a header, as safetensors has it
-NAME_THE_CLASS = "Weights from elsewhere need their class: model._target_=my_pkg.MyVae, see docs/own-model.md"
+NAME_THE_CLASS = "Foreign weights need their class: model._target_=my_pkg.MyVae, see `gsu show docs/own-model.md`"
 
 
 OTHERS = {

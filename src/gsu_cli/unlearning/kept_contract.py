@@ -12,7 +12,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.run.one_line import in_one_line
 from gsu_cli.unlearning.contract import Update
 
-SEE = "See docs/own-method.md"
+SEE = "See `gsu show docs/own-method.md`"
 KINDS = {**dict.fromkeys(("predicted", "realised"), "a dict of numbers"), "details": "a dict"}
 
 
@@ -43,13 +43,13 @@ def check_update(update: object, method: object) -> Update:
         raise UsageError(
             f"{who} must return an `Update`",
             found="nothing" if update is None else type(update).__name__,
-            way_out="Let it end with `return Update(self.name)`, see docs/own-method.md",
+            way_out="Let it end with `return Update(self.name)`, see `gsu show docs/own-method.md`",
         )
     if not isinstance(update.method, str) or not update.method:
         raise UsageError(
             f"`method` of the Update of {who} must be its name",
             found=repr(update.method),
-            way_out="Let it end with `return Update(self.name)`, see docs/own-method.md",
+            way_out="Let it end with `return Update(self.name)`, see `gsu show docs/own-method.md`",
         )
     odd = next((name for name, fits in FIELDS.items() if not fits(getattr(update, name))), None)
     if odd is not None:

@@ -170,7 +170,7 @@ def check_needs(method: object, model: object, split: Split | None = None) -> No
         raise NotApplicableError(
             f"`{option or 'method=' + getattr(method, 'name', type(method).__name__)}` needs a model with {needed}",
             found=type(model).__name__,
-            way_out="Leave it out" if option else "See docs/families.md for the methods that run on it",
+            way_out="Leave it out" if option else "See `gsu show docs/families.md` for the methods that run on it",
         )
     if check := getattr(method, "check_model", None):
         check(model)

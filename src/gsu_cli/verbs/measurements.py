@@ -12,7 +12,7 @@ from gsu_cli.evaluation.kind import Kind
 from gsu_cli.run.own_names import check_name, is_ours
 from gsu_cli.run.record import Measurement
 
-SEE = "docs/own-metric.md"
+SEE = "`gsu show docs/own-metric.md`"
 
 
 def measurements(found: object, metric: object, name: str, subject: EvaluatedModel) -> list[Measurement]:

@@ -68,7 +68,7 @@ def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) 
         raise UsageError(
             "a model needs loss(), config(), sample() and generation_parameters()",
             found=f"{type(model).__name__} without {', '.join(missing)}",
-            way_out="See docs/own-model.md for an example",
+            way_out="See `gsu show docs/own-model.md` for an example",
         )
     if not judges:
         check_generator(model, dataset.shape)

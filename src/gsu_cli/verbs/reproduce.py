@@ -264,10 +264,10 @@ def _judge(spec: TableSpec, outcomes: Sequence[Outcome], folder: Path) -> None:
         raise NotApplicableError(
             f"the method of one cell of {spec.name} at least must apply to its model",
             found=f"n/a in all {len(outcomes)}",
-            way_out="See docs/families.md for the methods that run on it",
+            way_out="See `gsu show docs/families.md` for the methods that run on it",
         )
     if broken := missed(spec, outcomes):
         raise GsuError(
             f"what is pinned in `table.expect` of {spec.name} must hold", found="; ".join(broken),
-            way_out="See docs/reproduce.md",
+            way_out="See `gsu show docs/reproduce.md`",
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""``gsu show``: what there is to compose, with one line each; the latest runs, chosen by filters; two runs compared."""
+"""``gsu show``: what there is to compose, with one line each; pages of the docs; the latest runs; two runs compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import card_line, shipped_names
 from gsu_cli.run.record import STATUSES, Record, read_record
 from gsu_cli.run.typed import own_folders
-from gsu_cli.verbs import settings, show_choice
+from gsu_cli.verbs import pages, settings, show_choice
 from gsu_cli.verbs.console import console, note
 
 GROUPS = {
@@ -34,7 +34,7 @@ GROUPS = {
     "tables": "table",
     "loggers": "logger",
 }
-TOPICS = (*GROUPS, "checkpoints", "runs")
+TOPICS = (*GROUPS, "checkpoints", "docs", "runs")
 CLOSED = {
     "verb": ("train", "unlearn", "evaluate", "audit"),
     "status": STATUSES,
@@ -45,6 +45,9 @@ def main(cfg: DictConfig) -> None:
     """Runs the verb."""
     settings.check(cfg, "show")
     what = cfg.what
+    if pages.is_page(what):
+        pages.show(str(what))
+        return
     if what is not None and what not in TOPICS:
         _choice(str(what))
         return
@@ -59,11 +62,13 @@ def main(cfg: DictConfig) -> None:
         return
     if wanted:
         what = "runs"
-    for topic in TOPICS if what is None else (what,):
+    for topic in [topic for topic in TOPICS if topic != "docs"] if what is None else [what]:
         if topic == "runs":
             _runs(Path(cfg.paths.output_dir), cfg.last, wanted)
         elif topic == "checkpoints":
             _table(topic, [(name, card_line(name)) for name in shipped_names()])
+        elif topic == "docs":
+            _table(topic, pages.titles())
         else:
             _table(topic, options(GROUPS[topic]))
 

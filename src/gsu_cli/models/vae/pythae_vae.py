@@ -59,7 +59,7 @@ class PythaeVae(Vae):
                 "model=pythae needs a VAE with a Gaussian posterior against N(0, I)",
                 found=kind,
                 way_out=f"Choose one of {', '.join(k.removesuffix('Config').rstrip('_') for k in KINDS)}; "
-                "for another, write a class as in docs/own-model.md",
+                "for another, write a class as in `gsu show docs/own-model.md`",
             )
         if list(self.options.get("input_dim") or self.shape) != list(self.shape):
             raise UsageError(

@@ -1,0 +1,43 @@
+"""Pages of the docs go with an installed gsu: a message that names one can be followed."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gsu_cli.errors import UsageError
+from gsu_cli.verbs import pages
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_wheel_carries_every_page() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+    carried = {name for name in wheel["force-include"] if name.startswith("docs/")}
+    assert carried == {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} | {"docs/methods"}
+    assert all(to == f"gsu_cli/{name}" for name, to in wheel["force-include"].items())
+
+
+def test_every_page_that_a_message_names_is_there() -> None:
+    sources = (path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
+    named = {name for text in sources for name in re.findall(r"gsu show (docs/\S+?\.md)", text)}
+    assert len(named) > 5
+    assert named <= set(dict(pages.titles()))
+
+
+def test_no_message_names_a_page_without_the_way_to_it() -> None:
+    for path in (ROOT / "src").rglob("*.py"):
+        for line in path.read_text("utf-8").splitlines():
+            assert not re.search(r"(way_out|PAGE|SEE|NAME_THE_CLASS)\b.*(?<!show )docs/[a-z-]+\.md", line), line
+
+
+def test_a_page_is_printed_as_it_is_and_another_name_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    pages.show("docs/own-judge")
+    assert capsys.readouterr().out == (ROOT / "docs" / "own-judge.md").read_text("utf-8")
+    assert all(title for _, title in pages.titles())
+    with pytest.raises(UsageError, match="a page must be one of") as refused:
+        pages.show("docs/own-jugde.md")
+    assert "Did you mean 'docs/own-judge.md'" in str(refused.value)
