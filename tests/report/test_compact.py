@@ -113,15 +113,15 @@ def test_which_targets_a_step_had_is_kept(record):
     assert compact(record)["update"]["details"]["target"] == {"kind": "expected", "retained_there": there}
     (line,) = targets(record)
     assert line == (
-        "targets: what retained images expect at the forgotten latents; 31.2 retained images lie at the forgotten ones "
-        "in effect, with 62% of the density there"
+        "targets: what retained images expect at the forgotten latents (where forgotten images lie in the latent "
+        "space, retained ones have an effective number of 31.2 and 62% of the density)"
     )
     assert line in sentences(record), "on the terminal, in summary.md and on the page of a report"
     record.update["details"]["target"]["kind"] = "discriminant"
     there |= {"images": 1.0, "share": 0.0}
     assert targets(record) == [
-        "targets: pictures at near latents; 1 retained image lies at the forgotten ones in effect, with 0% of the "
-        "density there"
+        "targets: pictures at near latents (where forgotten images lie in the latent space, retained ones have an "
+        "effective number of 1 and 0% of the density)"
     ]
     for typed in ({"kind": "nearest"}, {"norm": 1.0}, "nearest"):
         record.update["details"]["target"] = typed

@@ -14,9 +14,8 @@ def targets(record: Record) -> list[str]:
     if not found:
         return []
     there, what = found["retained_there"], EXPECTED if found["kind"] == "expected" else NEAR
-    n = f"{there['images']:.3g}"
-    dense = f"{n} retained image{' lies' if n == '1' else 's lie'} at the forgotten ones in effect"
-    return [f"targets: {what}; {dense}, with {there['share']:.0%} of the density there"]
+    dense = f"an effective number of {there['images']:.3g} and {there['share']:.0%} of the density"
+    return [f"targets: {what} (where forgotten images lie in the latent space, retained ones have {dense})"]
 
 
 def finish(record: Record) -> list[str]:
