@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gsu_cli.errors import UsageError
-from gsu_cli.verbs import pages
+from gsu_cli.verbs import docs_pages
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ def test_every_page_that_a_message_names_is_there() -> None:
     sources = (path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
     named = {name for text in sources for name in re.findall(r"gsu show (docs/\S+?\.md)", text)}
     assert len(named) > 5
-    assert named <= set(dict(pages.titles()))
+    assert named <= set(dict(docs_pages.titles()))
 
 
 def test_no_message_names_a_page_without_the_way_to_it() -> None:
@@ -35,9 +35,9 @@ def test_no_message_names_a_page_without_the_way_to_it() -> None:
 
 
 def test_a_page_is_printed_as_it_is_and_another_name_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
-    pages.show("docs/own-judge")
+    docs_pages.show("docs/own-judge")
     assert capsys.readouterr().out == (ROOT / "docs" / "own-judge.md").read_text("utf-8")
-    assert all(title for _, title in pages.titles())
+    assert all(title for _, title in docs_pages.titles())
     with pytest.raises(UsageError, match="a page must be one of") as refused:
-        pages.show("docs/own-jugde.md")
+        docs_pages.show("docs/own-jugde.md")
     assert "Did you mean 'docs/own-judge.md'" in str(refused.value)

@@ -16,8 +16,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Curve, Part, Result, ends, mean, null
+from gsu_cli.audit.base import UNLEARNED, Audited, Case, Curve, Part, Result, ends, mean, null
 from gsu_cli.audit.klom_several import SAME, SeveralModels
+from gsu_cli.audit.other_seeds import every_retrained
 from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.audit.standing import quantiles
 from gsu_cli.evaluation.intervals import quantile95
@@ -38,7 +39,7 @@ class Klom:
     """The divergence of each set of images, its floor and their ratio; the shift of the loss, also by image."""
 
     def __call__(self, case: Case) -> Result:
-        retrained = [*([case.models[RETRAINED]] if RETRAINED in case.models else []), *case.references]
+        retrained = every_retrained(case)
         unlearned = case.models[UNLEARNED]
         if len(retrained) < LEAST:
             reason = f"needs {LEAST} retrained models, found {len(retrained)}: references={LEAST}"

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from gsu_cli.audit.attack import LEAST, Auc, true_positives
 from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, null
-from gsu_cli.audit.other_seeds import beside, minus_retrained
+from gsu_cli.audit.other_seeds import auc_words, beside, minus_retrained
 from gsu_cli.audit.plotted import dots, named
 from gsu_cli.run.record import Measurement
 
@@ -122,6 +122,5 @@ def _against(
         else "are not shown to look more or less like training images than in the retrained model"
     )
     row = Measurement(name, audited.name, value, low, high, members + others, "share", sha256=audited.sha256)
-    auc = f"AUC {aucs[UNLEARNED].value:.3f}, retrained {aucs[RETRAINED].value:.3f}, difference {value:.3f}"
-    auc += f" from the mean of {len(retrained)} retrained models" if more else ""
+    auc = auc_words(aucs[UNLEARNED], retrained, value)
     return row, f"By their loss the forgotten images {side}: {auc}{ends(row, '.3f')}."

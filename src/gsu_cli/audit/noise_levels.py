@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gsu_cli.audit.attack import Auc
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Part, Result, ends, null, share
-from gsu_cli.audit.other_seeds import beside, minus_retrained
+from gsu_cli.audit.other_seeds import auc_words, beside, minus_retrained
 from gsu_cli.checks import as_int
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import network_inputs
@@ -138,6 +138,5 @@ def _against(name: str, a: Audited, aucs: dict[str, Auc], n: int, more: Sequence
         else "is not shown to tell the forgotten images more or less often than in the retrained model"
     )
     what = "error over noise levels" if name == "error" else "norm of the score"
-    auc = f"AUC {aucs[UNLEARNED].value:.3f}, retrained {aucs[RETRAINED].value:.3f}, difference {value:.3f}"
-    auc += f" from the mean of {len(retrained)} retrained models" if more else ""
+    auc = auc_words(aucs[UNLEARNED], retrained, value)
     return row, f"The {what} {side}: {auc}{ends(row, '.3f')}."

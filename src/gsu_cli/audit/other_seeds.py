@@ -38,6 +38,12 @@ def beside(models: int) -> str:
     return "" if models > 1 else " beside this one retrained model; references=3 tells of other seeds"
 
 
+def auc_words(own: Auc, retrained: Sequence[Auc], difference: float) -> str:
+    """What a sentence says of an AUC, of the first retrained model's, and of the difference to the mean of all."""
+    of = f" from the mean of {len(retrained)} retrained models" if len(retrained) > 1 else ""
+    return f"AUC {own.value:.3f}, retrained {retrained[0].value:.3f}, difference {difference:.3f}{of}"
+
+
 def minus_retrained(own: Auc, retrained: Sequence[Auc]) -> tuple[float, float, float] | None:
     """An AUC minus the mean of retrained models' AUCs of the same images, with its 95 % interval.
 

@@ -104,11 +104,12 @@ VERBS = {
         ),
     ),
     "show": Verb(
-        "list datasets, methods, metrics, judges, probes, models and runs",
+        "list datasets, methods, metrics, judges, probes, models, runs and pages",
         (
             ("gsu show", "everything, one line each"),
             ("gsu show methods", "one kind; or models, datasets, metrics, judges, probes, checkpoints"),
             ("gsu show fisher_surgery", "one choice: its settings, defaults and units"),
+            ("gsu show docs", "pages of the docs; gsu show docs/concepts.md prints one"),
             ("gsu show runs last=50", "the latest 50 runs with what they found"),
             ("gsu show runs filter.method=ascent filter.status=failed", "some of them; or by dataset, forget, verb"),
             ("gsu show compare=[outputs/unlearn/A,outputs/unlearn/B]", "two runs, field by field"),

@@ -9,11 +9,11 @@ from gsu_cli.run.record import Record
 from gsu_cli.run.signed import signed
 
 FELL = -0.01  # a relative change: beyond it, with its whole 95 % interval, a cost that fell tells of the training
-UNFINISHED = " (it fell: training had left the original unfinished, so this is no cost of forgetting)"
+UNFINISHED = " (it fell, as where training had left the original unfinished: this is no cost of forgetting)"
 
 
 def unfinished(record: Record) -> str:
-    """What stands behind a cost that fell clearly: the original was still improving, or nothing.
+    """What may stand behind a cost that fell clearly: the original was still improving.
 
     Retraining may lower it, too, since fewer kinds of images are easier to learn: then it says nothing.
     """

@@ -20,7 +20,7 @@ from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import card_line, shipped_names
 from gsu_cli.run.record import STATUSES, Record, read_record
 from gsu_cli.run.typed import own_folders
-from gsu_cli.verbs import pages, settings, show_choice
+from gsu_cli.verbs import docs_pages, settings, show_choice
 from gsu_cli.verbs.console import console, note
 
 GROUPS = {
@@ -45,8 +45,8 @@ def main(cfg: DictConfig) -> None:
     """Runs the verb."""
     settings.check(cfg, "show")
     what = cfg.what
-    if pages.is_page(what):
-        pages.show(str(what))
+    if docs_pages.is_page(what):
+        docs_pages.show(str(what))
         return
     if what is not None and what not in TOPICS:
         _choice(str(what))
@@ -68,7 +68,7 @@ def main(cfg: DictConfig) -> None:
         elif topic == "checkpoints":
             _table(topic, [(name, card_line(name)) for name in shipped_names()])
         elif topic == "docs":
-            _table(topic, pages.titles())
+            _table(topic, docs_pages.titles())
         else:
             _table(topic, options(GROUPS[topic]))
 
