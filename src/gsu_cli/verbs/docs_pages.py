@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.markdown import Markdown
 from rich.text import Text
 
 from gsu_cli.errors import UsageError, did_you_mean
@@ -45,6 +44,8 @@ def show(word: str) -> None:
         raise UsageError("a page must be one of `gsu show docs`", found=word, way_out=near or "List them with it")
     text = (docs_dir() / name.removeprefix(f"{FOLDER}/")).read_text(encoding="utf-8")
     if console.is_terminal:
+        from rich.markdown import Markdown  # here: its parser takes a while to load, and few lines print a page
+
         console.print(Markdown(text, hyperlinks=False))
     else:  # to be searched, or kept as a file
         console.print(Text(text.rstrip("\n")), soft_wrap=True)
