@@ -102,6 +102,24 @@ def test_what_is_passed_over_is_said(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("attributes.csv", "Call attributes.csv metadata.csv."),
+        ("tags.xlsx", "Save tags.xlsx as metadata.csv, or as metadata.jsonl with an object in each line."),
+        ("metadata.csv", ""),
+    ],
+)
+def test_a_table_of_another_name_is_told_what_it_must_be_called(tmp_path: Path, table: str, said: str) -> None:
+    """Beside metadata that are read other tables may be anything."""
+    paint(tmp_path / "cat", 3)
+    (tmp_path / "notes.txt").write_text("no table")
+    (tmp_path / "zzz.csv" if table == "metadata.csv" else tmp_path / "a.txt").write_text("")
+    (tmp_path / table).write_text("file_name,hat\ncat/000.png,1\ncat/001.png,0\ncat/002.png,0\n")
+    remarks = [remark for remark in Folder(str(tmp_path), "x").load().remarks if "metadata file alone" in remark]
+    assert remarks == ([f"labels and attributes are read from a metadata file alone. {said}"] if said else [])
+
+
 def test_links_are_followed_and_end(tmp_path: Path) -> None:
     paint(tmp_path / "store", 3)
     root = tmp_path / "pets"

@@ -152,6 +152,10 @@ def passed_over(found: Walk) -> list[str]:
     rest = [file for file in found.files if not file.name.endswith(ENDINGS)]  # a few, of many
     other = [file.name for file in rest if not is_image(file) and file.parts[-1] not in NAMES]
     remarks = [f"files of other kinds are not used ({len(other):,}): {some(other, most=5)}"] if other else []
+    tables = [file for file in rest if file.parts[-1].lower().endswith(TABLES)]
+    if tables and all(file.parts[-1] not in NAMES for file in tables):
+        table = tables[0].parts[-1]
+        remarks.append(f"labels and attributes are read from a metadata file alone. {_as_metadata(table)}")
     if found.hidden:
         remarks.append(f"hidden files and folders are not used ({len(found.hidden):,}): {some(found.hidden, most=3)}")
     return remarks

@@ -75,6 +75,15 @@ class Split:
         return self.dataset.heldout[self.heldout_retain]
 
     @property
+    def judged(self) -> Dataset:
+        """As judges tell it apart: by classes where a class is forgotten, else by attributes, if it has some."""
+        data = self.dataset
+        if not (self.target_classes and data.attribute_names):
+            return data
+        train, heldout = (replace(images, attributes=None) for images in (data.train, data.heldout))
+        return replace(data, train=train, heldout=heldout, attribute_names=())
+
+    @property
     def different(self) -> Tensor:
         """Indices of the forgotten images, one of the copies of each."""
         return self.forget[:: self.copies]

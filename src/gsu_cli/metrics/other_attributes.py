@@ -13,12 +13,14 @@ from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 
 MOST = 8  # attributes, where none are named
+CLASSES = "judges tell classes apart where a class is forgotten"
 
 
 class OtherAttributes:
     """Share of samples that show each other attribute, by each judge of attributes, with Wilson's interval.
 
-    For data sets without attributes there is nothing to say, and no row.
+    For data sets without attributes there is nothing to say, and no row. Where a class is forgotten judges tell classes
+    apart: named attributes get a null with that reason.
 
     Args:
         names: which ones; None takes the eight that are nearest to half of the data.
@@ -42,6 +44,8 @@ class OtherAttributes:
                     for name in self.chosen(context.split.dataset)
                     if name != context.split.target_attribute
                 ]
+        if self.names and not rows and context.judges and context.split.target_classes:
+            rows = [_kind(name).missing(subject, CLASSES) for name in self.chosen(context.split.dataset)]
         return rows
 
     def chosen(self, dataset: Dataset) -> tuple[str, ...]:

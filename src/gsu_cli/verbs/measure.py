@@ -103,7 +103,7 @@ class Plan:
         with session.stage("load"):
             for name, spec in self.judges.items():
                 try:
-                    ready[name] = spec.prepare(split.dataset, seed=seed)
+                    ready[name] = spec.prepare(split.judged, seed=seed)
                     _check_judge(ready, name)
                     labels[ready[name].name] = label_of(ready[name], labels[name])
                 except Unavailable as e:
@@ -225,7 +225,7 @@ def _trust(context: EvaluationContext, everything: EvaluatedModel, first: Evalua
     for judge in context.judges.values():
         report = trust_report(judge, context.split, generated, first, real=everything)
         trust = {k: None if m is None else asdict(m) for k, m in report.items()}
-        data = context.split.dataset
+        data = context.split.judged
         among = {} if data.attribute_names else {"classes": len(data.class_names)}  # what a guess would be right on
         label = {"label": context.labels.get(judge.name, judge.name)}
         rows.append({**judge.provenance(), **label, **among, "trust": trust})
