@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,3 +42,46 @@ def test_a_page_is_printed_as_it_is_and_another_name_is_answered(capsys: pytest.
     with pytest.raises(UsageError, match="a page must be one of") as refused:
         docs_pages.show("docs/own-jugde.md")
     assert "Did you mean 'docs/own-judge.md'" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "page"),
+    [
+        ("concepts.md", "docs/concepts.md"),
+        ("../audit.md#canaries", "docs/audit.md"),
+        ("methods/newton.md", "docs/methods/newton.md"),
+        ("newton.md", "docs/methods/newton.md"),
+        ("docs/Concepts.md", "docs/concepts.md"),
+    ],
+)
+def test_a_link_that_a_page_shows_can_be_typed(word: str, page: str, type_line: Any, tmp_path: Path) -> None:
+    typed = type_line("show", word, cwd=tmp_path)
+    assert (typed.code, typed.out) == (0, (ROOT / page).read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("docs/results/digits/table.md", "See it in the repository of gsu"),
+        ("design/020-speed.md", "See it in the repository of gsu"),
+        ("README.md", "See it in the repository of gsu"),
+        ("docs/nosuch.md", "found docs/nosuch.md. List them with it"),
+        ("docs/methods", "found docs/methods. Did you mean 'docs/own-method.md'"),
+        ("concepts", "found concepts. Type gsu show docs/concepts.md"),
+        ("Sweeps", "found Sweeps. Type gsu show docs/sweeps.md"),
+    ],
+)
+def test_what_is_no_page_is_told_where_it_is(word: str, said: str, type_line: Any, tmp_path: Path) -> None:
+    """A page whose name is spelled with as many letters was proposed: salun for a table."""
+    typed = type_line("show", word, cwd=tmp_path)
+    assert typed.code == 2
+    assert said in typed.err
+
+
+def test_help_of_a_choice_says_which_command_explains_it(type_line: Any, tmp_path: Path) -> None:
+    typed = type_line("help", "folder", cwd=tmp_path)
+    assert (typed.code, typed.err) == (
+        2,
+        "gsu: the word after help must be a verb; found folder. Type gsu show folder.\n",
+    )
+    assert "the first word must be one of" in type_line("help", "nosuch", cwd=tmp_path).err

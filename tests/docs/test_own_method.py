@@ -52,7 +52,7 @@ def line(tmp_path_factory: pytest.TempPathFactory, type_line: Callable[..., Any]
             (
                 "method._target_=my_method.Halfway",
                 "protocol.budget=0.01",
-                *"protocol.strength=lr protocol.low=1e-4 protocol.high=1".split(),
+                *["protocol.strength=lr", "protocol.low=1e-4", "protocol.high=1"],
             ),
         ),
     ],

@@ -7,6 +7,7 @@ library is imported before it is clear that Hydra is needed: ``gsu --help`` answ
 from __future__ import annotations
 
 import codecs
+import glob
 import os
 import signal
 import sys
@@ -121,7 +122,7 @@ def _dispatch(words: list[str], app: App) -> int:
 
             print("".join(f"{answer}\n" for answer in completion.answers(rest[0] if rest else "", app)), end="")
         elif first == "help":
-            print(pages.page(_verb(rest[0]), app.conf_dir), end="")
+            print(pages.page(_explained(rest[0], app), app.conf_dir), end="")
         else:
             with resting():
                 return _run(replace(app, verb=_verb(first)), _topic(rest) if first == "show" else rest)
@@ -186,10 +187,20 @@ def _verb(word: str) -> str:
     raise UsageError(f"the first word must be one of {', '.join(pages.VERBS)}", found=word, way_out=way_out)
 
 
+def _explained(word: str, app: App) -> str:
+    """A verb behind ``help``; of a choice, such as ``folder``, it is another command that knows more."""
+    if word not in pages.VERBS and any(app.conf_dir.glob(f"*/{glob.escape(word)}.yaml")):
+        raise UsageError("the word after help must be a verb", found=word, way_out=f"Type gsu show {word}")
+    return _verb(word)
+
+
 def _topic(words: list[str]) -> list[str]:
-    """``gsu show runs`` is ``gsu show what=runs``: a bare first word of `show` is its topic."""
-    if words and "=" not in words[0] and words[0][:1].isalnum():
-        return [f"what={words[0]}", *words[1:]]
+    """``gsu show runs`` is ``gsu show what=runs``: a bare first word of `show`, or a link of a page, is its topic."""
+    first = words[0] if words else ""
+    if ".md" in first:
+        first = first.lstrip("./").partition("#")[0]
+    if "=" not in first and first[:1].isalnum():
+        return [f"what={first}", *words[1:]]
     return words
 
 

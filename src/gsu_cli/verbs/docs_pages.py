@@ -11,6 +11,7 @@ from gsu_cli.verbs.console import console
 
 FOLDER = "docs"
 PARTS = ("", "methods")  # folders of the docs; records and design notes are the repository's
+ELSEWHERE = ("results", "design", "reference", "images", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
 def docs_dir() -> Path:
@@ -27,8 +28,19 @@ def titles() -> list[tuple[str, str]]:
 
 
 def is_page(word: object) -> bool:
-    """Whether a word of the line is meant for a page."""
-    return str(word).startswith(f"{FOLDER}/")
+    """Whether a word of the line is meant for a page: its name, or a link as a page shows it."""
+    return str(word).startswith(f"{FOLDER}/") or str(word).endswith(".md")
+
+
+def called(word: str) -> str:
+    """The page of that name, or whose file has it, as it is typed; empty where there is none.
+
+    >>> called("gan"), called("Concepts.md"), called("uno.md"), called("docs/sweeps")
+    ('docs/gan.md', 'docs/concepts.md', 'docs/methods/uno.md', 'docs/sweeps.md')
+    """
+    file = word.lower().removeprefix(f"{FOLDER}/").removesuffix(".md") + ".md"
+    pages = dict(titles())
+    return next((page for part in PARTS if (page := "/".join(filter(None, (FOLDER, part, file)))) in pages), "")
 
 
 def show(word: str) -> None:
@@ -37,11 +49,9 @@ def show(word: str) -> None:
     Raises:
         UsageError: there is none of that name.
     """
-    pages = dict(titles())
-    name = word if word.endswith(".md") else f"{word}.md"
-    if name not in pages:
-        near = did_you_mean(name, pages).strip()
-        raise UsageError("a page must be one of `gsu show docs`", found=word, way_out=near or "List them with it")
+    name = called(word)
+    if not name:
+        raise UsageError("a page must be one of `gsu show docs`", found=word, way_out=_way_out(word))
     text = (docs_dir() / name.removeprefix(f"{FOLDER}/")).read_text(encoding="utf-8")
     if console.is_terminal:
         from rich.markdown import Markdown  # here: its parser takes a while to load, and few lines print a page
@@ -49,6 +59,15 @@ def show(word: str) -> None:
         console.print(Markdown(text, hyperlinks=False))
     else:  # to be searched, or kept as a file
         console.print(Text(text.rstrip("\n")), soft_wrap=True)
+
+
+def _way_out(word: str) -> str:
+    file = word.removeprefix(f"{FOLDER}/")
+    if file.partition("/")[0] in ELSEWHERE:
+        return "See it in the repository of gsu: an installed gsu carries none but these"
+    stems = {Path(page).stem: page for page, _ in titles()}
+    near = next((page for stem, page in stems.items() if f"{stem!r}" in did_you_mean(Path(file).stem, stems)), "")
+    return f"Did you mean {near!r}?" if near else "List them with it"
 
 
 def _title(path: Path) -> str:

@@ -78,7 +78,8 @@ def _choice(word: str) -> None:
     found = show_choice.named(word, [conf_dir(), *own_folders()])
     if not found:
         names = [name for group in GROUPS.values() for name, _ in options(group)]
-        way_out = did_you_mean(word, [*TOPICS, *names]).strip()
+        page = docs_pages.called(word)
+        way_out = f"Type gsu show {page}" if page else did_you_mean(word, [*TOPICS, *names]).strip()
         raise UsageError(f"`what` must be one of {', '.join(TOPICS)}, or a choice of one", found=word, way_out=way_out)
     for path, typed in found.items():
         show_choice.show(path, typed)
