@@ -180,3 +180,19 @@ def test_the_page_has_the_headline_and_the_transitions() -> None:
     assert "retained samples that gained it (CNN) 7.00% of 100 (others gain 1.20% on average)" in page
     assert "retained samples that moved 6.19% of 3,664" in page
     assert page.count('data-value="7.0"') == 1
+
+
+def test_a_remark_of_older_runs_that_a_newer_one_says_with_a_number_stands_once() -> None:
+    few = "of 4,000 images, of which it is too high"
+
+    def noted(*said: str) -> str:
+        runs = [
+            replace(r, measurements=[replace(m, detail=s) if m.judge == "cnn" else m for m in r.measurements])
+            for r, s in zip([run(1, seed) for seed in range(len(said))], said, strict=True)
+        ]
+        (note,) = notes(runs)
+        return note.removeprefix("no interval: the same in every run; ")
+
+    assert noted(few, few) == few
+    assert noted(few, f"{few}: as many real ones have 0.61") == f"{few}: as many real ones have 0.61"
+    assert noted(few, "of 10 images") == f"{few}; of 10 images"

@@ -9,6 +9,7 @@ from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.frechet import Gaussian, frechet
 from gsu_cli.judges.base import FeatureJudge
+from gsu_cli.run.few_images import are_few, too_high
 from gsu_cli.run.seeds import generator
 
 
@@ -17,11 +18,11 @@ def of_as_many(
 ) -> str:
     """The Frechet distance of ``n`` held-out retain images in words; empty where the "data" row is of hardly more."""
     index = context.split.heldout_retain
-    if subject.name == "data" or 2 * n > len(index):
+    if subject.name == "data" or not are_few(n, len(index)):
         return ""
     key = f"frechet_distance/{judge.name}/{reference.n}/as many as {n}"
     if key not in context.cache:
         some = index[torch.randperm(len(index), generator=generator(context.seed, "frechet_distance", "as many"))[:n]]
         features = looks.features(judge, context.split.dataset.heldout.pixels[some], recur=True)
         context.cache[key] = frechet(Gaussian.of(features), reference)
-    return f"of {n:,} images, of which it is too high: as many real ones have {context.cache[key]:.2f}"
+    return f"{too_high(n)}: as many real ones have {context.cache[key]:.2f}"

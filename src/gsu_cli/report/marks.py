@@ -64,7 +64,7 @@ def beside(runs: Sequence[Record], quantity: Quantity) -> str:
     n = "".join(f"{k}" if i == 0 else f" to {k}" for i, k in enumerate((few[0], few[-1])[: len(few)])) if few else ""
     shares = [f"of {n} {'image' if few == [1] else 'images'}"] if few else []
     said = in_one(m.detail for m in found if m.detail and m.place != "aside")
-    return "; ".join([*shares, *said])
+    return "; ".join([*shares, *(s for s in said if not any(other.startswith(f"{s}:") for other in said))])
 
 
 def supported(record: Record, judge: str | None) -> bool:

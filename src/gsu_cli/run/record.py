@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from gsu_cli.errors import GsuError, NonFiniteError
+from gsu_cli.run.few_images import remarked
 from gsu_cli.run.files import write_text
 from gsu_cli.run.schema import SCHEMA, upgraded
 
@@ -196,7 +197,7 @@ def record_of(data: Any, path: Path) -> Record:
         if blank is not None and not isinstance(data.get(name, blank), type(blank)):
             raise GsuError(f"`{name}` must be a {type(blank).__name__} in {path}", found=repr(data[name])[:80])
     try:
-        measurements = [Measurement(**_known(Measurement, m)) for m in data.pop("measurements", [])]
+        measurements = [Measurement(**_known(Measurement, m)) for m in remarked(data.pop("measurements", []))]
     except (AttributeError, OverflowError, TypeError, ValueError) as e:
         raise GsuError(f"{path} must hold whole measurements", found=str(e)) from e
     return Record(**_known(Record, data), measurements=measurements)
