@@ -83,7 +83,7 @@ def others(folder: Path) -> str:
     for (attribute, method), records in groups.items():
         identity = [m.value for r in records if (m := r.find("retained_shift", "unlearned")) and m.value is not None]
         rows.append([attribute, method, *(other(records, judge) for judge in JUDGES), spread(identity, ".1f")])
-    head = ("attribute", "method", "largest change of another, CNN", "the same, kNN", "identity, grey levels")
+    head = ("attribute", "method", "largest change of another, CNN", "the same, kNN", "retained shift, grey levels")
     return f"## The other attributes\n\nMean over seeds; least and greatest in brackets.\n\n{grid(head, rows)}"
 
 
