@@ -16,12 +16,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from gsu_cli.audit.base import UNLEARNED, Audited, Case, Curve, Part, Result, ends, mean, null
+from gsu_cli.audit.base import UNLEARNED, Audited, Case, Curve, Part, Result, mean, null
+from gsu_cli.audit.floors import floors_words, in_floors
 from gsu_cli.audit.klom_several import SAME, SeveralModels
 from gsu_cli.audit.other_seeds import every_retrained
 from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.audit.standing import quantiles
-from gsu_cli.evaluation.intervals import quantile95
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 
@@ -64,7 +64,7 @@ class Klom:
 
     def _of(self, case: Case, part: Part, a: Audited, retrained: list[Audited]) -> tuple[list[Measurement], str]:
         losses = torch.stack([case.losses(r, part) for r in retrained])
-        mine, n = case.losses(a, part), losses.shape[1]
+        mine = case.losses(a, part)
         floors, own = [], []
         for k in range(len(retrained)):  # against the same number of others, so that both are biased alike
             others = torch.cat([losses[:k], losses[k + 1 :]])
@@ -78,16 +78,15 @@ class Klom:
             return [*rows, shift], (
                 f"How far the loss of {WORDS[part]} is from retraining's, {_side(shift)}, has no floor: {SAME}."
             )
-        ratio = float(here.mean() / floor.mean())
-        half = quantile95(n) * float((here - ratio * floor).std()) / n**0.5 / float(floor.mean())
+        ratio = in_floors(f"floors_{part}", a, here, floor)
         rows = [
             mean(f"klom_{part}", a, here, "nats"),
             mean(f"klom_floor_{part}", a, floor, "nats"),
-            Measurement(f"floors_{part}", a.name, ratio, max(0.0, ratio - half), ratio + half, n, sha256=a.sha256),
+            ratio,
             shift,
         ]
         return rows, (
-            f"The loss of {WORDS[part]} is {ratio:.1f} floors{ends(rows[2], '.1f')} from retraining's, "
+            f"The loss of {WORDS[part]} is {floors_words(ratio)} from retraining's, "
             f"{_side(shift)}. The interval is over images; {len(retrained)} retrained models give the floor."
         )
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import Audited, Case, Part, ends, mean, null
-from gsu_cli.evaluation.intervals import quantile95
+from gsu_cli.audit.floors import floors_words, in_floors
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.signed import signed
@@ -72,14 +72,10 @@ class SeveralModels:
         here = torch.stack(
             [divergence(U[list(x)], R[list(y)]) for x in groups for y in _groups(len(R), self.size)][:GROUPS]
         ).mean(0)
-        ratio = float(here.mean() / floor.mean())
-        half = quantile95(len(here)) * float((here - ratio * floor).std()) / len(here) ** 0.5 / float(floor.mean())
-        row = Measurement(
-            f"floors_models_{part}", a.name, ratio, max(0.0, ratio - half), ratio + half, len(here), sha256=a.sha256
-        )
+        row = in_floors(f"floors_models_{part}", a, here, floor)
         rows = [mean(f"klom_models_{part}", a, here, "nats"), mean(f"klom_floor_models_{part}", a, floor, "nats")]
         return [*rows, row, shift], (
-            f"{who} {ratio:.1f} floors{ends(row, '.1f')} from retraining's, and {beside}. Intervals are over images."
+            f"{who} {floors_words(row)} from retraining's, and {beside}. Intervals are over images."
         )
 
 

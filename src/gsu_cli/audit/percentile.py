@@ -17,8 +17,8 @@ from torch import Tensor
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
 from gsu_cli.audit.other_seeds import beside, every_retrained, half_of_another
 from gsu_cli.audit.plotted import Dots, dots, named
-from gsu_cli.evaluation.intervals import normal, quantile95
 from gsu_cli.evaluation.placements import mean_percentile, placements
+from gsu_cli.evaluation.ratios import ratio_interval
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 
@@ -61,17 +61,16 @@ class Percentile:
         audited = case.models[UNLEARNED]
         each = torch.stack([case.losses(r, "forgotten") for r in every_retrained(case)]) - before
         increase, wanted = after - before, each.mean(0)
-        rise, (low, _) = float(wanted.mean()), normal(wanted)
-        if low is None or low <= 0:
+        span = ratio_interval(increase, wanted) if float(wanted.mean()) > 0 else None
+        if span is None:
             reason = "retraining does not raise the loss of the forgotten images beyond its interval"
-            reason = "an interval needs 2 forgotten images, found 1" if low is None else reason
+            reason = "an interval needs 2 forgotten images, found 1" if len(wanted) < 2 else reason
             return null("share_of_retrained_increase", audited, reason)
-        value = float(increase.mean()) / rise
-        n = len(increase)
-        images = quantile95(n) * float((increase - value * wanted).std()) / n**0.5 / rise
-        half = math.hypot(images, half_of_another(each.mean(1).tolist()) / rise)
+        rise = float(wanted.mean())
+        value, seeds = float(increase.mean()) / rise, half_of_another(each.mean(1).tolist()) / rise
+        down, up = (math.hypot(value - end, seeds) for end in span)
         return Measurement(
-            "share_of_retrained_increase", audited.name, value, value - half, value + half, len(increase),
+            "share_of_retrained_increase", audited.name, value, value - down, value + up, len(increase),
             sha256=audited.sha256,
         )  # fmt: skip
 

@@ -1,0 +1,26 @@
+"""A divergence counted in that of two retrained models, the floor."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gsu_cli.audit.base import Audited, ends
+from gsu_cli.evaluation.ratios import ratio_interval
+from gsu_cli.run.record import Measurement
+
+
+def in_floors(name: str, a: Audited, here: Tensor, floor: Tensor) -> Measurement:
+    """The ratio of two means over the same ``(n,)`` images, with its interval where the floor is told from 0.
+
+    Args:
+        name, a: of the number.
+        here, floor: divergences of each image, float64; the floor's mean is above 0.
+    """
+    value, (low, high) = float(here.mean() / floor.mean()), ratio_interval(here, floor) or (None, None)
+    low = None if low is None else max(0.0, low)
+    return Measurement(name, a.name, value, low, high, len(here), sha256=a.sha256)
+
+
+def floors_words(m: Measurement) -> str:
+    """The ratio for a sentence: "2.1 floors (1.8 to 2.4)", or how few images gave it no interval."""
+    return f"{m.value:.1f} floors{ends(m, '.1f') or f' (of {m.n} images, too few for an interval)'}"
