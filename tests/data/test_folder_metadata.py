@@ -85,6 +85,21 @@ def test_a_column_split_and_paths_below(tmp_path: Path) -> None:
     assert (dataset.train.labels.tolist(), dataset.heldout.labels.tolist()) == ([3, 5], [3])
 
 
+@pytest.mark.parametrize("words", [("train", "test", "holdout"), ("train", "", ""), ("train", "test", "2")])
+def test_a_column_split_that_names_some_parts(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """It was left aside without a word, and images that it holds out were trained on."""
+    flat(tmp_path, "label,split", [f"a,{word}" for word in words])
+    with pytest.raises(
+        DataError, match=r"column split must name a part, .* or for none; found '.*' for \d.png, one of"
+    ):
+        Folder(str(tmp_path), "x").load()
+
+
+def test_a_column_split_of_something_else_is_said_to_be_unused(tmp_path: Path) -> None:
+    flat(tmp_path, "label,split", ["a,north", "a,south"])
+    assert Folder(str(tmp_path), "x").load().remarks == ("column split names no parts (has 'north') and is not used",)
+
+
 def test_class_folders_stay_the_labels_where_no_column_is(tmp_path: Path) -> None:
     paint(tmp_path, ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"])
     rows = ["cat/0.png,1", "cat/1.png,-1", "dog/0.png,-1", "dog/1.png,1"]

@@ -75,6 +75,30 @@ def test_bytes_alone_in_one_file(tmp_path: Path) -> None:
     assert Parquet(str(tmp_path), "x").load().class_names == {0: "image"}, "no column is called label"
 
 
+def test_a_column_split_in_files_of_no_part(tmp_path: Path) -> None:
+    """It was called no attribute, and its held-out rows were trained on."""
+    path = tmp_path / "x.parquet"
+    pq.write_table(table(slice(None), label=LABELS, split=["train"] * 5 + ["validation", "test", "test"]), path)
+    dataset = Parquet(str(path), "x").load()
+    assert torch.equal(dataset.train.pixels[:, 0], torch.from_numpy(PIXELS[:5]))
+    assert torch.equal(dataset.heldout.pixels[:, 0], torch.from_numpy(PIXELS[6:]))
+    assert dataset.source.endswith("held out as in test of column split")
+    assert dataset.remarks[0].startswith("the 1 images of validation are not used")
+    assert len(Parquet(str(path), "x", heldout=["val", "test"]).load().heldout) == 3
+    pq.write_table(table(slice(None), label=LABELS, split=["train"] * 7 + [None]), path)
+    with pytest.raises(DataError, match=r"column split must name a part, .* found '' for .*, one of 1 of 8 without"):
+        Parquet(str(path), "x").load()
+    pq.write_table(table(slice(None), label=LABELS, split=["a", "b"] * 4), path)
+    assert "split (has 'a')" in Parquet(str(path), "x", heldout_fraction=0.5).load().remarks[0]
+
+
+def test_parts_whose_columns_of_images_differ(tmp_path: Path) -> None:
+    pq.write_table(table(slice(0, 5), label=LABELS), tmp_path / "train.parquet")
+    pq.write_table(table(slice(5, 8), label=LABELS).rename_columns(["img", "label"]), tmp_path / "test.parquet")
+    with pytest.raises(DataError, match=r"found train.parquet with image, label and test.parquet with img, label"):
+        Parquet(str(tmp_path), "x").load()
+
+
 def test_decoded_images_are_kept(hub: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     plain = Parquet(str(hub), "x").load()

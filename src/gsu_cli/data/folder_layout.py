@@ -9,12 +9,12 @@ from pathlib import Path
 from gsu_cli.data.image_files import SUFFIXES
 from gsu_cli.data.metadata_rows import NAMES, Row
 from gsu_cli.data.part_names import kind_of, some
+from gsu_cli.data.split_column import SPLIT, named_parts
 from gsu_cli.data.walk import File, Walk
 from gsu_cli.errors import DataError
 
 ENDINGS = tuple(SUFFIXES)
 TABLES = (".csv", ".jsonl", ".tsv", ".json", ".xlsx")
-SPLIT = "split"  # column of a metadata file that may name the part of each image
 
 
 def is_image(file: File) -> bool:
@@ -30,7 +30,8 @@ def find_parts(found: Walk, rows: Mapping[str, Row]) -> tuple[dict[str, list[Fil
     another are all that there is, else a class.
 
     Raises:
-        DataError: parts lie beside folders that are none, or one level further down.
+        DataError: parts lie beside folders that are none, or one level further down; or metadata name the part of
+            some images alone.
     """
     images = [file for file in found.files if is_image(file)]
     by_top: dict[str, list[File]] = {}
@@ -44,10 +45,10 @@ def find_parts(found: Walk, rows: Mapping[str, Row]) -> tuple[dict[str, list[Fil
         parts = dict(by_top)
     if not parts:
         _refuse_one_level_up(found.root, by_top, loose)
-        divided = _by_column(images, rows)
+        divided, remarks = _by_column(images, rows)
         if divided is None and not rows:
             _refuse_parts_of_classes(found.root, by_top)
-        return divided or {"": images}, []
+        return divided or {"": images}, remarks
     others = [top for top in by_top if top not in parts]
     kinds = {kind_of(top) for top in parts}
     if others and not ("train" in kinds and len(kinds) > 1):
@@ -64,16 +65,16 @@ def _is_part(top: str, files: Iterable[File], described: Collection[str]) -> boo
     return kind_of(top) is not None and (top in described or any(len(file.parts) > 2 for file in files))
 
 
-def _by_column(images: list[File], rows: Mapping[str, Row]) -> dict[str, list[File]] | None:
-    """The parts that a column ``split`` of the metadata names, where it does so throughout."""
-    named = {name: str(row.get(SPLIT, "")) for name, row in rows.items()}
-    if not rows or not all(map(kind_of, named.values())):
-        return None
-    parts: dict[str, list[File]] = {word: [] for word in sorted(set(named.values()))}
+def _by_column(images: list[File], rows: Mapping[str, Row]) -> tuple[dict[str, list[File]] | None, list[str]]:
+    """The parts that a column ``split`` of the metadata names, where it names some, and a remark where it does not."""
+    part_of, remarks = named_parts({name: row.get(SPLIT) for name, row in rows.items()})
+    if not rows or part_of is None:
+        return None, remarks
+    parts: dict[str, list[File]] = {word: [] for word in sorted(set(part_of.values()))}
     for file in images:
-        if file.name in named:
-            parts[named[file.name]].append(file)
-    return parts
+        if file.name in part_of:
+            parts[part_of[file.name]].append(file)
+    return parts, []
 
 
 def _refuse_parts_of_classes(root: Path, by_top: Mapping[str, list[File]]) -> None:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.columns import label_column, labels_of
-from gsu_cli.data.folder_layout import SPLIT, by_class, find_parts, passed_over
+from gsu_cli.data.folder_layout import by_class, find_parts, passed_over
 from gsu_cli.data.metadata import columns_of, read_metadata, refuse_missing
 from gsu_cli.data.metadata_rows import Row
 from gsu_cli.data.part_names import choose, draw, some
+from gsu_cli.data.split_column import SPLIT
 from gsu_cli.data.walk import File, Walk
 from gsu_cli.errors import DataError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from pathlib import Path
 
 import PIL
@@ -17,15 +18,16 @@ from gsu_cli.data.image_files import DECODING, decode
 from gsu_cli.data.labels import restrict
 from gsu_cli.data.options import check_draw, check_images, check_named
 from gsu_cli.data.parquet_files import Table, find_files, open_table
-from gsu_cli.data.part_names import choose, draw
+from gsu_cli.data.part_names import Chosen, choose, draw
+from gsu_cli.data.split_column import SPLIT, named_parts
 from gsu_cli.errors import DataError
 
 
 class Parquet:
     """Rows of ``train-*.parquet`` and ``test-*.parquet``: an image as bytes, a label, columns of 0 and 1.
 
-    The part of a file is the first word of its name, or its folder's; test is held out, else val, and files of no
-    part are divided at random. Images are in the order of the rows, in files in the order of their names.
+    The part of a file is the first word of its name, or its folder's; test is held out, else val. Files of no part are
+    divided by a column ``split``, else at random. Images are in the order of the rows, in files in that of their names.
 
     Args:
         path: a file, or the folder that holds them at any depth.
@@ -82,10 +84,12 @@ class Parquet:
             chosen = choose({part: table.n for part, table in parts.items()}, self.heldout, self.path)
             trained, held, remarks = chosen.train, chosen.heldout, list(chosen.remarks)
             how = chosen.describe() if held else how
-        elif self.heldout is not None:
-            choose({"train": 1}, self.heldout, self.path)  # which refuses: there are no parts
         table = Table.joined([parts[part] for part in trained + held])
         columns = table.columns()
+        rows = None
+        if "" in parts and (divided := self._by_column(columns, table)):
+            chosen, rows = divided
+            how, remarks = f"{chosen.describe()} of column {SPLIT}", list(chosen.remarks)
         labels, names = torch.zeros(table.n, dtype=torch.int64), {0: "image"}
         key = label_column(columns, self.label)
         if key is not None:
@@ -97,12 +101,11 @@ class Parquet:
         attribute_names, attributes, unused = attributes_of(columns, self.attributes, table.names)
         pixels, said = self._pixels(table, on_progress)
         n = sum(parts[part].n for part in trained)
-        train, heldout = torch.arange(n), torch.arange(n, table.n)
-        if not held:
-            train, heldout = draw(labels, self.heldout_fraction, self.split_seed, names)
+        if rows is None and not held:
+            rows = draw(labels, self.heldout_fraction, self.split_seed, names)
         one, other = (
             Images(pixels[i], labels[i], None if attributes is None else attributes[i])
-            for i in ((slice(n), slice(n, None)) if held else (train, heldout))
+            for i in (rows or (slice(n), slice(n, None)))
         )
         return restrict(
             Dataset(
@@ -116,6 +119,23 @@ class Parquet:
             ),
             self.classes,
         )
+
+    def _by_column(self, columns: dict[str, list[object]], table: Table) -> tuple[Chosen, tuple[Tensor, Tensor]] | None:
+        """What a column ``split`` holds out, and the rows of both kinds; None where it does not. It is no attribute."""
+        part_of = named_parts(dict(zip(table.names, columns[SPLIT], strict=True)))[0] if SPLIT in columns else None
+        if part_of is None:
+            if self.heldout is not None:
+                choose({"train": 1}, self.heldout, self.path)  # which refuses: there are no parts
+            return None
+        del columns[SPLIT]
+        words = list(part_of.values())
+        chosen = choose(Counter(words), self.heldout, self.path)
+        if not chosen.heldout:
+            return None
+        train, heldout = (
+            torch.tensor([i for i, word in enumerate(words) if word in part]) for part in (chosen.train, chosen.heldout)
+        )
+        return chosen, (train, heldout)
 
     def _pixels(self, table: Table, on_progress: OnProgress | None) -> tuple[Tensor, tuple[str, ...]]:
         key = key_of(

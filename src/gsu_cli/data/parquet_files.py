@@ -95,7 +95,9 @@ class Table:
             if (table.image, table.others) != (tables[0].image, tables[0].others):
                 raise DataError(
                     f"{tables[0].files[0].name} and {table.files[0].name} must have the same columns",
-                    found=f"{some(tables[0].others)} and {some(table.others)}",
+                    found=" and ".join(
+                        f"{t.files[0].name} with {some((t.image, *t.others))}" for t in (tables[0], table)
+                    ),
                 )
         first = tables[0]
         files = tuple(file for table in tables for file in table.files)
