@@ -116,6 +116,17 @@ def test_what_started_elsewhere_is_in_another_chart_with_a_front_of_its_own():
             assert len(marks(chart)) == 2
 
 
+def test_checkpoints_of_ones_own_are_called_by_what_tells_them_apart():
+    """Of two long paths a title had room for what they share."""
+    records = []
+    for when in ("12-00", "13-00"):
+        record = costly(0.01, 0.05)
+        record.config["checkpoint"]["path"] = f"/home/me/unlearning/outputs/train/2026-01-31/{when}/model.safetensors"
+        records.append(record)
+    titles = [chart.title for chart in pareto(records, ["checkpoint", "method", "forget"]).charts]
+    assert titles == ["feature ratio (CNN), mnist, 12-00", "feature ratio (CNN), mnist, 13-00"]
+
+
 @pytest.mark.parametrize("write", [percent, plain])
 @pytest.mark.parametrize("seed", range(40))
 def test_no_two_ticks_have_one_label_and_each_says_its_number(write, seed):

@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from gsu_cli.report.compare import compare
 from gsu_cli.report.filters import matching, present
-from gsu_cli.report.formats.terminal import render
+from gsu_cli.report.formats.terminal import grid, render
 from gsu_cli.report.table import Table, text
+from gsu_cli.report.two_lines import two_lines
 from made_runs import Measurement, costly, run
 
 
@@ -141,3 +143,27 @@ def test_runs_that_answer_two_questions_say_so():
 def test_nothing_that_differs_has_no_heads_over_nothing():
     lines = render(by_title(compare(run(), run()))["Settings"]).splitlines()
     assert lines == ["Settings", "no setting differs"]
+
+
+def test_in_eighty_columns_no_interval_and_no_word_is_broken():
+    named = (("feature_ratio_reconstructions", "cnn", 0.99), ("retained_moved", "", 0.7951))
+    made = [Measurement(n, "unlearned", v, v - 0.05, v + 0.005, 100, "share", judge=j or None) for n, j, v in named]
+    a, b = (replace(run(), measurements=made[:n]) for n in (2, 1))
+    table = by_title(compare(a, b))["Measurements"]
+    assert two_lines(table, 200) is table
+    console = Console(width=80, highlight=False)
+    with console.capture() as captured:
+        console.print(grid(two_lines(table, 80)))
+    lines = [" ".join(line.split()) for line in captured.get().splitlines() if "─" not in line]
+    first = lines.index("quantity from A to B")
+    assert lines[first : first + 7] == [
+        "quantity from A to B",
+        "of A B intervals",
+        "ratio in reconstructions 0.9900 0.9900 0.0%",
+        "(CNN) [0.9400, 0.9950] [0.9400, 0.9950] same",
+        "unlearned",
+        "retained samples that 0.7951 - [1] - [2]",
+        "moved [0.7451, 0.8001]",
+    ]
+    others = by_title(compare(run(1), run(2)))["Settings"]
+    assert two_lines(others, 10) is others

@@ -15,6 +15,7 @@ from gsu_cli.report.compare import compare
 from gsu_cli.report.filters import FILTERS, matching, present
 from gsu_cli.report.formats.terminal import grids
 from gsu_cli.report.runs import find_runs, short
+from gsu_cli.report.two_lines import two_lines
 from gsu_cli.report.validate import validated
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import card_line, shipped_names
@@ -157,4 +158,4 @@ def _compare(given: object) -> None:
         paths.append(path)
     for name, path, record in zip("AB", paths, records, strict=True):
         console.print(Text(f"{name}  {path}  {short(record)}", style="bold"), soft_wrap=True)
-    console.print(grids(compare(*records)))
+    console.print(grids(two_lines(table, console.width) for table in compare(*records)))

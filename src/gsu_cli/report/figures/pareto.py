@@ -8,6 +8,7 @@ from dataclasses import replace
 from gsu_cli.report.figures.chart import REFERENCE, Axis, Chart, Figure, Point, Series
 from gsu_cli.report.figures.plotted import costs, gains, numeric, said, span
 from gsu_cli.report.figures.scales import Scale
+from gsu_cli.report.figures.starts import told_apart
 from gsu_cli.report.figures.ticks import changes, percent, plain
 from gsu_cli.report.groups import Group, group, uneven
 from gsu_cli.report.keys import ABSENT
@@ -34,11 +35,13 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
     charts: list[Chart] = []
     shown: dict[str, int] = {}
     far, unsupported, partly, odd = 0, 0, 0, False
+    checkpoints = list(dict.fromkeys(name for start in starts for name in start.values[1:]))
+    places = dict(zip(checkpoints, told_apart(checkpoints), strict=True))
     for start in starts:
         own = [*start.done, *start.failed]
         groups = group(own, [*(name for name in keys if name not in free), *free])
         odd |= uneven(groups)
-        where = f", {', '.join(start.values)}" if len(starts) > 1 else ""
+        where = f", {', '.join(places.get(name, name) for name in start.values)}" if len(starts) > 1 else ""
         beyond = silent = some = 0
         paid = costs(own)
         for gain in gains(own):
