@@ -102,6 +102,9 @@ def test_a_classifier_judges_with_its_normalisation_and_a_trust_report(
     assert judge["class"] == "my_net.Net"
     assert (judge["mean"], judge["std"]) == ([MEAN], [STD])
     assert judge["trust"]["real"]["value"] > 0.9
+    summary = (run.folder / "summary.md").read_text(encoding="utf-8")
+    assert "judge Net is right on" in summary  # it stands in the place of one that ships, and is not called so
+    assert "judge cnn is right on" not in summary
     found = {m["name"] for m in run.record["measurements"] if m["judge"] == "cnn" and m["value"] is not None}
     assert {"feature_ratio", "frechet_distance"} <= found
     again: Run = type_and_take(place, type_line, f"run={run.folder}")

@@ -55,5 +55,8 @@ def test_right_on_images_or_on_answers() -> None:
     assert "judge knn is right on 98.0% of 1,000 held-out images" in sentences(RECORD)
     plain = Record("evaluate", inputs=RECORD.inputs, judges=RECORD.judges)
     assert "judge knn is right on 98.0% of 1,000 answers about held-out images" in sentences(plain)
+    of_classes = [{**judge, "classes": 3} for judge in RECORD.judges]
+    a_class = Record("unlearn", inputs=RECORD.inputs, judges=of_classes, split={"target_classes": [1]})
+    assert "judge knn is right on 98.0% of 1,000 held-out images" in sentences(a_class)
     digits = Record("evaluate", inputs={"dataset": {"name": "mnist", "attributes": []}}, judges=RECORD.judges)
     assert "judge knn is right on 98.0% of 1,000 held-out images" in sentences(digits)

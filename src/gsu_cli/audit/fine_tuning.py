@@ -110,7 +110,7 @@ class _FineTuning:
             parts = [f"{name} {p[0][1]:.4g} -> {p[-1][1]:.4g}" for name, p in points.items()]
             return [f"{what} the loss of the forgotten images goes {', '.join(parts)}."]
         return [
-            f"{what} judge {judge} sees {case.split.words} in "
+            f"{what} judge {case.context.called(judge)} sees {case.split.words} in "
             + ", ".join(f"{p[-1][1]:.1%} of samples ({name}, {p[0][1]:.1%} before)" for name, p in points.items())
             + "."
             for judge, points in ratios

@@ -133,7 +133,7 @@ def _said(case: Case, found: list[Measurement], n: int) -> list[str]:
         rows = {m.subject: m for m in found if (m.name, m.judge) == ("search_success", judge)}
         parts = [f"{rows[name].value:.0%}{ends(rows[name], '.0%')} ({name})" for name in names]
         what = f"in what {n:,} searches over noise found"
-        lines.append(f"Judge {judge} sees {case.split.words} {what}: {', '.join(parts)}.")
+        lines.append(f"Judge {case.context.called(judge)} sees {case.split.words} {what}: {', '.join(parts)}.")
     if not lines:
         rows = {m.subject: m for m in found if m.name == "search_distance"}
         parts = [f"{rows[name].value:.1f}{ends(rows[name], '.1f')} ({name})" for name in names]

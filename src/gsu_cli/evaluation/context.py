@@ -10,7 +10,7 @@ from gsu_cli.data.base import Dataset
 from gsu_cli.data.split import Split
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.judges.base import FeatureJudge, Judge
-from gsu_cli.run.record import Measurement
+from gsu_cli.run.record import Measurement, called
 
 
 @dataclass
@@ -37,6 +37,10 @@ class EvaluationContext:
     cache: dict[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+
+    def called(self, judge: str | None) -> str:
+        """What a sentence calls the judge of that name."""
+        return called(str(judge), self.labels.get(str(judge), str(judge)))
 
     def feature_judge(self) -> FeatureJudge | None:
         """The first judge that has features."""

@@ -14,7 +14,7 @@ def shares(kind: Kind, subject: EvaluatedModel, context: EvaluationContext) -> l
     for judge in context.judges.values():
         hits = subject.verdict(judge).shows(context.split)
         if hits is None:
-            reason = f"judge {judge.name} does not look for {context.split.words}"
+            reason = f"judge {context.called(judge.name)} does not look for {context.split.words}"
             rows.append(kind.missing(subject, reason, judge=judge))
         else:
             rows.append(kind.share(subject, judge, hits))

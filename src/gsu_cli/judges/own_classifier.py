@@ -59,7 +59,7 @@ class OwnClassifier:
             raise UsageError(
                 f"a classifier of your own needs its weights in `judge.{name}.path`",
                 found="none",
-                way_out=f"Type judge.{name}.path=classifier.pt, see `gsu show docs/own-model.md`",
+                way_out=f"Type judge.{name}.path=classifier.pt, see `gsu show docs/own-judge.md`",
             )
         self.label = label or name
         self.make, self.name, self.path, self.threshold = make, name, Path(path).expanduser(), float(threshold)

@@ -35,16 +35,20 @@ def sentences(record: Record) -> list[str]:
     lines = [f"NOTE  {note}" for note in record.notes]
     dataset = record.inputs.get("dataset", {})
     lines += [note for note in (dataset.get("note"), *dataset.get("remarks", ())) if note]
-    lines += [f"judge {j['name']}: {j['unavailable']}" for j in record.judges if "unavailable" in j]
+    lines += [
+        f"judge {record.judge_called(j['name'])}: {j['unavailable']}" for j in record.judges if "unavailable" in j
+    ]
     for j in record.judges:
         real, generated = trusted(j, "real"), trusted(j, "reconstructions")
         if "n" in real and real["value"] is not None:
             again = generated.get("value")
             also = "" if again is None else f", {again:.1%} of their reconstructions"
             # where nothing is forgotten, a judge of attributes gives an answer to each of them
-            answers = bool(dataset.get("attributes")) and record.split.get("target_attribute") is None
+            of_attributes = bool(dataset.get("attributes")) and "classes" not in j
+            answers = of_attributes and record.split.get("target_attribute") is None
             what = "answers about held-out images" if answers else "held-out images"
-            lines.append(f"judge {j['name']} is right on {real['value']:.1%} of {real['n']:,} {what}{also}")
+            right = f"is right on {real['value']:.1%} of {real['n']:,} {what}{also}"
+            lines.append(f"judge {record.judge_called(j['name'])} {right}")
     predicted, realised = record.update.get("predicted"), record.update.get("realised")
     unit = noted(record).get("loss_unit", "nats/image")
     if predicted and realised:

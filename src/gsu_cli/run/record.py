@@ -119,6 +119,10 @@ class Record:
                 return str(judge.get("label") or name)
         return name or ""
 
+    def judge_called(self, name: str) -> str:
+        """What sentences call a judge (see `called`)."""
+        return called(name, self.judge_label(name))
+
     def find(self, name: str, subject: str, judge: str | None = None) -> Measurement | None:
         """The measurement of that name, subject and judge, or None."""
         for m in self.measurements:
@@ -205,3 +209,12 @@ def record_of(data: Any, path: Path) -> Record:
 
 def _known(kind: type[Record | Measurement], data: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in data.items() if k in kind.__dataclass_fields__}
+
+
+def called(name: str, label: str) -> str:
+    """What a sentence calls a judge: its name, or its label where it stands in the place of another.
+
+    >>> called("cnn", "CNN"), called("cnn", "Net")
+    ('cnn', 'Net')
+    """
+    return name if label.lower() == name.lower() else label
