@@ -50,6 +50,8 @@ def unlearn(config: DictConfig) -> None:
             print(config.not_a_key)
         case "disk_full":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "unlearned.safetensors")
+        case "full_somewhere":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         case "full_below":
             below = Path(HydraConfig.get().runtime.output_dir) / "unlearned.safetensors"
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(below))

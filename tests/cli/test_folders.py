@@ -36,6 +36,23 @@ def test_a_full_disk_names_the_setting_that_chose_the_folder(in_process: Run, tm
         assert err.endswith(f"Free space or choose another folder with {key}=FOLDER\n"), err
 
 
+@pytest.mark.parametrize("below", ["", "/deeper"])
+def test_a_link_that_leads_nowhere_is_no_other_run(in_process: Run, tmp_path: Path, below: str) -> None:
+    (tmp_path / "link").symlink_to("gone")
+    code, _, err = in_process("unlearn", "dataset=mnist", f"hydra.run.dir=link{below}")
+    assert (code, err.count("\n")) == (1, 1), err
+    assert "a link to gone, which is not there" in err
+
+
+def test_a_full_disk_that_python_does_not_name_is_that_of_the_run(in_process: Run, tmp_path: Path) -> None:
+    code, _, err = in_process("unlearn", "dataset=mnist", "hydra.run.dir=here", "do=full_somewhere")
+    assert (code, err) == (
+        1,
+        "gsu: the disk must have room for the results; found none left at here. Free space or choose another folder "
+        "with hydra.run.dir=FOLDER\n",
+    )
+
+
 def test_a_refused_line_leaves_no_folder_but_a_failure_leaves_its_record(in_process: Run, tmp_path: Path) -> None:
     assert in_process("unlearn", "dataset=mnist", "do=refused")[0] == 2
     assert runs(tmp_path) == []

@@ -91,6 +91,18 @@ MISTAKES = [
     ("unlearn dataset=mnist do=bad_argument", 2, "the arguments of its class; found unexpected keyword argument 'lrr'"),
     ("unlearn dataset=mnist do=wrapped", 1, "gsu: `dataset.path` must hold images; found nothing."),
     ("unlearn dataset=mnist do=disk_full", 1, "the disk must have room for the results; found none left at unlearned"),
+    (
+        "unlearn dataset=mnist do=exit",
+        1,
+        "code that a run calls must not end the process; found sys.exit(3), from fake_",
+    ),
+    ("unlearn dataset=mnist hydra.run.dir=null", 2, "`hydra.run.dir` must have a value; found null. Leave it out."),
+    ("unlearn -m seed=1,2 hydra.sweep.dir=null", 2, "`hydra.sweep.dir` must have a value; found null. Leave it out."),
+    (
+        "unlearn method@other=ascent dataset=mnist",
+        2,
+        "stand where its group does; found method@other. Type method=CHOICE",
+    ),
     ("unlearn dataset=mnist do=disk_full_in_rust", 1, "the disk must have room for the results"),
     ("unlearn dataset=mnist do=interrupt_hidden", 130, "gsu: interrupted. Nothing was written."),
     ("unlearn dataset=mnist do=swallowed", 130, "gsu: interrupted. Nothing was written."),

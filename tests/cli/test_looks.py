@@ -10,8 +10,8 @@ import sys
 import pytest
 from rich.console import Console
 
-from gsu_cli.cli import dispatch, pages
 from gsu_cli.cli import error_messages as complaints
+from gsu_cli.cli import pages, streams
 from gsu_cli.cli.app import App
 from gsu_cli.cli.pages import VERBS
 from gsu_cli.errors import UsageError
@@ -53,7 +53,7 @@ def test_a_stream_that_is_no_unicode_gets_other_letters(monkeypatch: pytest.Monk
     """``LC_ALL=C gsu report | less`` ended in a traceback."""
     taken = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(taken, encoding="ascii"))
-    dispatch._write_what_there_is_a_letter_for()
+    streams.write_what_there_is_a_letter_for()
     print("feature ratio ↓ -80.7% ± 5.1 of 模型", flush=True)
     assert taken.getvalue() == b"feature ratio v -80.7% +/- 5.1 of ??\n"
 

@@ -6,7 +6,6 @@ library is imported before it is clear that Hydra is needed: ``gsu --help`` answ
 
 from __future__ import annotations
 
-import codecs
 import glob
 import os
 import signal
@@ -17,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from gsu_cli import __version__
-from gsu_cli.cli import pages, several
+from gsu_cli.cli import pages, several, streams
 from gsu_cli.cli.app import App
 from gsu_cli.cli.collector import resting
 from gsu_cli.cli.torch_early import load_early
@@ -25,26 +24,23 @@ from gsu_cli.errors import NotApplicableError, UsageError, did_you_mean, is_inte
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 SINGLE_WORDS = ("help", "--help", "--version", "--completion")
-PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 
 def run(argv: Sequence[str] | None = None, app: App | None = None) -> int:
     """What `cli.main` is, once its parts are imported."""
-    _stand_in_for_closed_streams()
-    _write_what_there_is_a_letter_for()
+    streams.stand_in_for_closed_streams()
+    streams.write_what_there_is_a_letter_for()
     several.hush()
     app = app or App()
     full = "1" in (os.environ.get("GSU_FULL_ERROR"), os.environ.get("HYDRA_FULL_ERROR"))
     app = replace(app, full_error=app.full_error or full)
     before = _end_on_signals()
     try:
-        code = _dispatch(list(sys.argv[1:] if argv is None else argv), app)
-        sys.stdout.flush()  # so that a closed pipe shows here and not after the last line of Python
-        return code
+        return _flushed(_dispatch(list(sys.argv[1:] if argv is None else argv), app), app)
     except SystemExit as end:  # Hydra ends `--hydra-help` so
         return end.code if isinstance(end.code, int) else 0
     except BrokenPipeError:
-        return _leave_closed_pipe()
+        return streams.leave_closed_pipe()
     except KeyboardInterrupt:
         with suppress(OSError):  # the terminal may be closed
             print(f"gsu: interrupted.{_whereabouts()}", file=sys.stderr)
@@ -54,33 +50,18 @@ def run(argv: Sequence[str] | None = None, app: App | None = None) -> int:
             signal.signal(number, handler)
 
 
-def _stand_in_for_closed_streams() -> None:
-    """A line may be started without standard streams (``gsu ... >&-``, some daemons): what is said there goes nowhere.
+def _flushed(code: int, app: App) -> int:
+    """The exit code once standard output took everything: a closed pipe and a full disk show here, not in Python."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        from gsu_cli.cli.error_messages import complain
 
-    The lowest free number is that of the closed stream, so no file of the run gets it, and nothing is written into one
-    by what writes to a number.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
-
-
-IN_LETTERS = {"±": "+/-", "↓": "v", "↑": "^", "−": "-", "─": "-", "×": "x", "·": ".", "…": "..."}
-
-
-def _write_what_there_is_a_letter_for() -> None:
-    """Of a terminal or a pipe that is no Unicode (``LC_ALL=C``): a sign it lacks is written in others, no error."""
-    for stream in (sys.stdout, sys.stderr):
-        encoding = str(getattr(stream, "encoding", None) or "utf-8").lower()
-        if encoding.replace("-", "") not in ("utf8", "utf16", "utf32") and hasattr(stream, "reconfigure"):
-            codecs.register_error("gsu", _in_letters)
-            stream.reconfigure(errors="gsu")
-
-
-def _in_letters(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    return "".join(IN_LETTERS.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+        code = code or complain(error, app)  # else what went wrong was said
+        streams.leave(1)
+    return code
 
 
 def _end_on_signals() -> dict[signal.Signals, Any]:
@@ -238,8 +219,3 @@ def _discard_folder(*, typed: bool) -> None:
         from gsu_cli.run.refusals import discard_if_unused, is_refused
 
         discard_if_unused(claimed, refused=typed or is_refused(claimed.path))
-
-
-def _leave_closed_pipe() -> int:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return PIPE_CLOSED

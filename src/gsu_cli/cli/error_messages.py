@@ -14,14 +14,15 @@ from pathlib import Path
 
 from gsu_cli.cli.app import App
 from gsu_cli.cli.broken_packages import as_library_error
+from gsu_cli.cli.full_disk import as_full_disk
 from gsu_cli.cli.own_line import own_line
 from gsu_cli.cli.several import cause, said_by_this_one
+from gsu_cli.cli.streams import leave
 from gsu_cli.errors import GsuError, OutputError
 from gsu_cli.run.one_line import named
 from gsu_cli.run.places import elsewhere
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _NO_ENTRY = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 
 
@@ -48,10 +49,12 @@ def complain(error: Exception, app: App, *, where: str = "") -> int:
     told = said_by_this_one(error, f"{where + ': ' if where else ''}{complaint.sentence}", lines)
     if told is None:
         return complaint.exit_code
-    sys.stderr.write(lines)
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
     name = "\033[1;31mgsu:\033[0m" if colour else "gsu:"
-    print(f"{name} {told}", file=sys.stderr, flush=True)
+    try:
+        print(f"{lines}{name} {told}", file=sys.stderr, flush=True)
+    except OSError:  # a full disk: the exit code still says what it was
+        leave(2)
     return complaint.exit_code
 
 
@@ -106,14 +109,8 @@ def _traceback(error: BaseException) -> str:
 def _as_output_error(error: BaseException) -> GsuError | None:
     from gsu_cli.run.memory import is_out_of_memory, memory_error  # a run has it already
 
-    # libraries written in Rust or C++ (safetensors, torch) report a full disk as text in exceptions of their own
-    if "No space left on device" in str(error) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
-        place = getattr(error, "filename", None)
-        return OutputError(
-            "the disk must have room for the results",
-            found=f"none left at {place or 'the output folder'}",
-            way_out=f"Free space{f' or {elsewhere(Path(str(place)))}' if place else ''}",
-        )
+    if (full := as_full_disk(error)) is not None:
+        return full
     if is_out_of_memory(error):
         return memory_error(error)
     if isinstance(error, OSError) and error.errno in _NO_ENTRY:

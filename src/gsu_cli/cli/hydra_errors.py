@@ -159,7 +159,10 @@ _Retelling = Callable[[re.Match[str], App], UsageError]
 
 
 def _unknown_key(match: re.Match[str], app: App) -> UsageError:
-    name = match[1].partition("@")[0]
+    name, at, _ = match[1].partition("@")
+    if at and (app.conf_dir / name).is_dir():
+        way_out = f"Type {name}={'[CHOICE,CHOICE]' if takes_list(name, app) else 'CHOICE'}"
+        return UsageError("a choice must stand where its group does", found=match[1], way_out=way_out)
     group = name.partition(".")[0]
     for word in app.overrides:
         if word in (f"~{group}", f"{group}=null", f"{group}=[]") and name != group:
@@ -204,6 +207,10 @@ def _unmergeable(match: re.Match[str], app: App) -> UsageError:
     return UsageError(f"`{key}` must stay {stays}", found=value, way_out=way_out)
 
 
+def _no_null(match: re.Match[str], app: App) -> UsageError:
+    return UsageError(f"`{match[1]}` must have a value", found="null", way_out="Leave it out")
+
+
 _RETOLD: tuple[tuple[str, _Retelling], ...] = (
     (r"Could not override '([^']+)'", _unknown_key),
     (r"Override (\S+?)=\S* looks like a config group override", _unknown_key),
@@ -212,6 +219,7 @@ _RETOLD: tuple[tuple[str, _Retelling], ...] = (
     (r"Ambiguous value for argument '([^']+)'", _ambiguous),
     (r"Sweep parameters '([^']+)' requires --multirun", _sweep_only),
     (r"Error merging override (\S+=.*)[\s\S]*(Cannot merge \w+|is not a subclass)", _unmergeable),
+    (r"Error merging override (\S+?)=null\s+field '\S+' is not Optional", _no_null),
     (r"Could not append to config. An item is already at '([^']+)'", _appended),
 )
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import hydra
@@ -60,16 +61,17 @@ class Task:
             log.info("failed", exc_info=error)
             if is_interrupt(error):
                 raise KeyboardInterrupt from error
-            if in_sweep:
-                self._report_cell(error)
-            else:
-                self.failure = error
+            self._failed(error, in_sweep)
         except SystemExit as end:
-            if not in_sweep:
-                raise
-            # it would end the whole sweep; verbs do not do this, a library underneath may
-            self._report_cell(RuntimeError(f"sys.exit({end.code!r}) within a cell"))
+            # it would end a whole sweep, and a run as if it had succeeded; verbs do not do this, one's own code may
+            self._failed(_left(end), in_sweep)
         return None
+
+    def _failed(self, error: Exception, in_sweep: bool) -> None:
+        if in_sweep:
+            self._report_cell(error)
+        else:
+            self.failure = error
 
     def _call(self, config: DictConfig) -> Any:
         """The verb; where memory was not enough, its own settings of size are named."""
@@ -100,6 +102,17 @@ class Task:
                 write_record(folder.parent, blank)
         except (OSError, OutputError):
             log.warning("the failure of this cell could not be noted in %s", folder)
+
+
+def _left(end: SystemExit) -> GsuError:
+    """The sentence for code that ended the process."""
+    last = next((frame for frame, _ in reversed([*walk_tb(end.__traceback__)])), None)
+    where = f", from {Path(last.f_code.co_filename).name}" if last else ""
+    return GsuError(
+        "code that a run calls must not end the process",
+        found=f"sys.exit({end.code!r}){where}",
+        way_out="Let it raise an error instead",
+    )
 
 
 def limit_threads() -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gsu_cli.errors import OutputError
-from gsu_cli.run.files import atomic
+from gsu_cli.run.files import FULL, atomic
 
 Fill = Callable[[NDArray[np.uint8]], None]
 log = logging.getLogger(__name__)
@@ -73,7 +73,8 @@ def cached(folder: Path, key: str, shape: tuple[int, ...], fill: Fill) -> Tensor
         raise OutputError(
             f"{path} must be writable, because decoded images are kept there",
             found=error.found,
-            way_out="Free space or choose another folder with dataset.cache_dir=FOLDER.",
+            way_out=f"{'Free space or choose' if error.found == FULL else 'Choose'} another folder with "
+            "dataset.cache_dir=FOLDER.",
         ) from error
     array = _mapped(path, shape)
     if array is None:

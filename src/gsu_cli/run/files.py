@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gsu_cli.errors import OutputError
+from gsu_cli.run.broken_links import reason
 from gsu_cli.run.places import elsewhere
+
+FULL = "the disk is full"
 
 
 @contextlib.contextmanager
@@ -60,7 +63,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def _unwritable(path: Path, e: OSError) -> OutputError:
     full = e.errno in (errno.ENOSPC, errno.EDQUOT)
-    why = "the disk is full" if e.errno == errno.ENOSPC else (e.strerror or str(e)).lower()
+    why = FULL if e.errno == errno.ENOSPC else reason(path.absolute(), e)
+    why = why if "link to" in why else why.lower()
     other = elsewhere(path)
     way_out = f"Free space or {other}" if full else other[0].upper() + other[1:]
     return OutputError(f"{path} must be writable", found=why, way_out=way_out)

@@ -23,6 +23,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 
 from gsu_cli.errors import GsuError, OutputError, UsageError
+from gsu_cli.run.broken_links import reason
 from gsu_cli.run.cells import cell_name, refuse_odd_cells, swept, unasked_ends
 from gsu_cli.run.configs import usual
 from gsu_cli.run.places import chosen_with
@@ -108,7 +109,10 @@ def take(explicit: Path, marker: str, key: str, *, continuing: bool = False) -> 
     """
     try:
         before = frozenset(path.name for path in explicit.iterdir()) if explicit.exists() else None
-        explicit.mkdir(parents=True, exist_ok=True)
+        try:
+            explicit.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:  # a file, or a link that leads nowhere
+            raise unwritable(explicit, error, key) from error
         if not continuing:
             if {FILE, "multirun.yaml", ".hydra"} & (before or set()):
                 raise FileExistsError
@@ -143,7 +147,7 @@ def unwritable(folder: Path | str, error: OSError, key: str) -> GsuError:
     """The sentence for results that cannot be written into the folder that the setting ``key`` named."""
     return OutputError(
         "the output folder must be writable",
-        found=f"{folder} ({error.strerror or error})",
+        found=f"{folder} ({reason(Path(folder), error)})",
         way_out=f"Choose another with {key}=FOLDER.",
     )
 
