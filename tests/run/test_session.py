@@ -34,6 +34,19 @@ def test_running_then_done(tmp_path: Path) -> None:
     assert done.peak_memory_mb > 10
 
 
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_run_whose_results_are_written_is_done_though_nobody_reads_what_it_prints(
+    tmp_path: Path, error: BaseException
+) -> None:
+    """``gsu train ... | head`` trained a model and called it failed, so no table showed it."""
+    with pytest.raises(type(error)), session(tmp_path) as s:
+        s.record.outputs["model"] = {"path": "x"}
+        s.complete()
+        raise error
+    done = read_record(tmp_path)
+    assert (done.status, done.error, done.outputs) == ("done", None, {"model": {"path": "x"}})
+
+
 @pytest.mark.parametrize(
     ("error", "status", "text"),
     [

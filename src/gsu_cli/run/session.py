@@ -29,8 +29,9 @@ class Session:
     """Context manager around a verb's work.
 
     On entry ``record.json`` appears with status "running"; on exit it says "done", "interrupted", or, with the error,
-    "failed" or "n/a". Exceptions pass through; a record that cannot be written either never hides them. Where the line
-    was refused, a record that lay there before, of the run to be resumed, is put back.
+    "failed" or "n/a"; after `complete` it says "done" whatever comes. Exceptions pass through; a record that cannot be
+    written either never hides them. Where the line was refused, a record that lay there before, of the run to be
+    resumed, is put back.
 
     Args:
         folder: the run's own folder.
@@ -58,6 +59,7 @@ class Session:
         devices.settle(self.device)
         self._started, self._within = time.perf_counter(), contextlib.ExitStack()
         self._before: str | None = None
+        self._complete = False
         self.record = Record(
             verb=verb,
             command=command,
@@ -103,7 +105,7 @@ class Session:
             except (NonFiniteError, ProcessError) as e:  # the run is not done: a number of it is none, or not sure
                 self._fail(e)
                 raise
-        else:
+        elif not self._complete:
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
@@ -119,6 +121,12 @@ class Session:
                 self.save(nan_as_null=True)
         except Exception as e:  # noqa: BLE001 - no other error may stand before the one that ended the run
             log.warning("record.json could not say how the run ended: %s", e)
+
+    def complete(self) -> None:
+        """Writes the record, "done": all results are in the folder, whoever reads what is printed (``| head``)."""
+        self.record.status = "done"
+        self.save()
+        self._complete = True
 
     def agree(self) -> None:
         """Checks that all processes of this run have come to the same weights and numbers.

@@ -67,6 +67,7 @@ def main(cfg: DictConfig) -> None:
             finished = FinishedProbes.of(asked.cfg, case, asked.probes, session)
             results = _results(case, asked.probes, lacks, finished)
         found = _written(asked, case, results, split.dataset.note, session)
+        session.complete()
         finished.remove()
         render(found, session.folder, console.console, console.said())
 
@@ -85,8 +86,6 @@ def _written(
         path = session.folder / f"{name}.svg"
         write_figure(path, figure)
         session.record.outputs[f"figure_{name}"] = {"path": path.name}
-    session.record.status = "done"
-    session.save()
     return found
 
 

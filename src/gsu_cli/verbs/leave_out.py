@@ -80,18 +80,18 @@ def train_design(
     path = session.folder / FILE
     sha256 = write_design(path, trained_on, losses, {**about, "models": options.models})
     session.record.outputs["leave_out"] = {"path": path.name, "sha256": sha256, "models": options.models}
-    if options.fractions:  # some images are never left out, and nothing is known of their memorisation
+    design = None if options.fractions else read_design(path)
+    order = None if design is None else _show(session, dataset, design)
+    session.complete()
+    if design is None or order is None:  # some images are never left out, and nothing is known of their memorisation
         fractions = ", ".join(f"{f:.4g}" for f in options.fractions)
         console.say(f"{options.models} models, trained without random fractions of the images: {fractions}")
     else:
-        design = read_design(path)
-        order = _show(session, dataset, design)
         console.say(f"{options.models} models, each trained without one of {options.folds} parts of the images")
         console.say(f"the most memorised images: forget.sample=[{','.join(map(str, order[:SAID].tolist()))}]")
         value, half = design.memorisation()
         shown = f"{float((value > half).double().mean()):.1%} of the images; chance alone gives 2.5%"
         console.say(f"by its own interval memorisation is shown of {shown}")
-    session.save()
     console.say("use it with design=", path)
 
 

@@ -119,7 +119,7 @@ def _train(
     write_folder(session, found.model, "model")
     session.agree()
     state.unlink(missing_ok=True)
-    session.save()
+    session.complete()
     judge = is_judge(found.model)
     said = f"trained {type(found.model).__name__} in {seconds(history.seconds)}: "
     console.console.print(Text(said + ended(found.model, history.losses, is_judge=judge), style="bold"))

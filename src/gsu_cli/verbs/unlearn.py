@@ -71,4 +71,5 @@ def finish(inputs: RunInputs, subjects: Mapping[str, EvaluatedModel]) -> None:
     session.record.status = "done"
     session.save()
     write_text(session.folder / "summary.md", summary_markdown(session.record))
+    session.complete()
     render(session.record, session.folder, console.console, console.said())
