@@ -173,3 +173,14 @@ def test_one_class_folder_says_so_and_how_its_folders_become_classes(tmp_path: P
     paint(tmp_path / "alone" / "all", 5)
     (alone,) = Folder(str(tmp_path / "alone"), "x").load().remarks
     assert alone == "all images are of one class, all: no class can be forgotten and another kept"
+
+
+@pytest.mark.parametrize("table", ["train.csv", "train/train.csv"])
+def test_a_folder_called_train_beside_a_table_of_labels_is_no_class(tmp_path: Path, table: str) -> None:
+    """As competitions hand images out: all were of one class, "train", and the table was passed over."""
+    paint(tmp_path / "train", 5)
+    (tmp_path / table).write_text("id,label\n000,cat\n", "utf-8")
+    with pytest.raises(DataError, match=f"found the images of train/ beside {table}. Call {table} metadata.csv"):
+        Folder(str(tmp_path), "x").load()
+    (tmp_path / table).unlink()
+    assert Folder(str(tmp_path), "x").load().class_names == {0: "train"}

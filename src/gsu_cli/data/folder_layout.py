@@ -45,6 +45,8 @@ def find_parts(found: Walk, rows: Mapping[str, Row]) -> tuple[dict[str, list[Fil
         parts = dict(by_top)
     if not parts:
         _refuse_one_level_up(found.root, by_top, loose)
+        if not rows:
+            _refuse_labels_unread(found, by_top)
         divided, remarks = _by_column(images, rows)
         if divided is None and not rows:
             _refuse_parts_of_classes(found.root, by_top)
@@ -101,6 +103,19 @@ def _refuse_one_level_up(root: Path, by_top: Mapping[str, list[File]], loose: li
             f"{root} must hold classes, or parts that hold classes",
             found=f"one folder, {top}/, with {some(sorted(inner))} inside",
             way_out=f"Type dataset.path={root / top}.",
+        )
+
+
+def _refuse_labels_unread(found: Walk, by_top: Mapping[str, list[File]]) -> None:
+    """One folder called train, with its labels in a table, as competitions hand them out: "train" is no class."""
+    if len(by_top) != 1 or kind_of(top := next(iter(by_top))) is None:
+        return
+    tables = [f for f in found.files if f.name.lower().endswith(TABLES) and f.parts[:-1] in ((), (top,))]
+    if tables:
+        raise DataError(
+            f"{found.root} must hold one sub-folder of images for each class, or images with a metadata.csv",
+            found=f"the images of {top}/ beside {tables[0].name}",
+            way_out=f"{_as_metadata(tables[0].name)} Its column file_name must hold the images' paths from there.",
         )
 
 
