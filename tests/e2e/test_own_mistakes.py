@@ -62,11 +62,43 @@ class One:
 class Nan:
     def __call__(self, subject, context):
         return [GLARE.of(subject, float("nan"), None, None, 3)]
+
+class Half(Method):
+    def __call__(self, task):
+        task.model.half()
+        return Update(self.name)
+
+class Default(Method):
+    def __call__(self, task):
+        torch.set_default_dtype(torch.float64)
+        return Update(self.name)
+
+class Exits(Method):
+    def __call__(self, task):
+        raise SystemExit(0)
+
+class Needs(Method):
+    needs = ("HasLoss",)
+
+    def __call__(self, task):
+        return Update(self.name)
+
+class Alone(Method):
+    def __call__(self):
+        return Update(self.name)
 """
 METHODS = {
     "ReturnsNothing": (2, "the method ReturnsNothing must return an `Update`; found nothing. Let it end with"),
     "Tensors": (2, "must hold plain numbers, words, lists and dicts; found Object of type Tensor is not JSON"),
-    "OtherLayer": (2, "must leave names and shapes of the model's parameters as they are; found decoder."),
+    "OtherLayer": (2, "must leave names, shapes and types of the model's parameters as they are; found decoder."),
+    "Half": (2, "must leave names, shapes and types of the model's parameters as they are; found encoder."),
+    "Default": (2, "must leave torch's own settings as they are; found torch.set_default_dtype(torch.float64). Use"),
+    "Needs": (
+        2,
+        "`needs` of the method Needs must be a tuple of classes of gsu_cli.models.protocols; found ('HasLoss',).",
+    ),
+    "Exits": (1, "code that a run calls must not end the process; found sys.exit(0), from own.py. Let it raise"),
+    "Alone": (1, "found TypeError: Alone.__call__() takes 1 positional argument but 2 were given, from own.py, line "),
     "Raises": (1, "a class of your own must run without an error; found ValueError: boom, from own.py, line 26. With"),
 }
 METHODS |= {

@@ -11,6 +11,7 @@ from pathlib import Path
 DISTRIBUTION = "gsu-cli"
 INSTALLED = ("site-packages", "dist-packages")
 NAME = re.compile(r"[\w.-]+")
+CALL = re.compile(r"(\w+)\.(\w+)\(\) (?:takes|missing|got)\b")  # Python's words for arguments that do not fit
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,32 @@ def own_line(error: BaseException) -> Own | None:
             top = module.partition(".")[0]
             needed = needed or _needed()
             if top not in sys.stdlib_module_names and top not in needed:
-                root = next((p for p in path.parents if p.name in INSTALLED), None)
-                where = path.name if root is None else path.relative_to(root).as_posix()
-                found = Own(f"{where}, line {trace.tb_lineno}", "" if root is None else top)
+                found = _own(path, trace.tb_lineno, top)
         trace = trace.tb_next
-    return found
+    return found or _called(error)
+
+
+def _called(error: BaseException) -> Own | None:
+    """A function of one's own that does not take what it is called with: the error comes before it has begun."""
+    if not isinstance(error, TypeError) or (call := CALL.match(str(error))) is None:
+        return None
+    kind, name = call.groups()
+    needed = _needed()
+    for module in list(sys.modules.values()):
+        top = str(getattr(module, "__name__", "")).partition(".")[0]
+        if top in (__name__.partition(".")[0], "__main__") or top in sys.stdlib_module_names or top in needed:
+            continue
+        function = getattr(vars(module).get(kind), name, None)
+        code = getattr(function, "__code__", None)
+        if code is not None and getattr(function, "__module__", None) == module.__name__:
+            return _own(Path(code.co_filename), code.co_firstlineno, top)
+    return None
+
+
+def _own(path: Path, line: int, top: str) -> Own:
+    root = next((p for p in path.parents if p.name in INSTALLED), None)
+    where = path.name if root is None else path.relative_to(root).as_posix()
+    return Own(f"{where}, line {line}", "" if root is None else top)
 
 
 def _needed() -> set[str]:

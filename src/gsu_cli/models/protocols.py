@@ -270,4 +270,4 @@ def lacking(model: object, needs: Sequence[Capability]) -> list[str]:
     ['a training loss', 'posterior(), decoder and likelihood or noise levels to denoise at']
     """
     missing = [capability for capability in needs if not isinstance(model, capability)]
-    return [" or ".join(NAMES[kind] for kind in get_args(c) or (c,)) for c in missing]
+    return [" or ".join(NAMES.get(kind, kind.__name__) for kind in get_args(c) or (c,)) for c in missing]

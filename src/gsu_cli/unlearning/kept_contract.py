@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import UnionType
 
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
+from gsu_cli.models.protocols import Capability
 from gsu_cli.run.one_line import in_one_line
 from gsu_cli.unlearning.contract import Update
 
@@ -70,20 +71,41 @@ def check_update(update: object, method: object) -> Update:
 
 
 def check_parameters(before: Mapping[str, Tensor], after: Mapping[str, Tensor], method: object) -> None:
-    """A method moves weights; which there are and their shapes stay, as a checkpoint is read into the same class.
+    """A method moves weights; which there are, their shapes and types stay: a checkpoint is read into the same class.
 
     Raises:
         UsageError: naming the first that does not stay.
     """
-    shapes: tuple[dict[str, Any], ...] = tuple({k: tuple(v.shape) for k, v in p.items()} for p in (before, after))
-    odd = next((k for k in {**shapes[0], **shapes[1]} if shapes[0].get(k) != shapes[1].get(k)), None)
+    kinds = tuple({k: _kind(v) for k, v in p.items()} for p in (before, after))
+    odd = next((k for k in {**kinds[0], **kinds[1]} if kinds[0].get(k) != kinds[1].get(k)), None)
     if odd is not None:
-        was, is_now = (str(s.get(odd, "none")) for s in shapes)
+        was, is_now = (s.get(odd, "none") for s in kinds)
         raise UsageError(
-            f"{_name(method)} must leave names and shapes of the model's parameters as they are",
-            found=f"{odd} of shape {is_now}, {was} before",
+            f"{_name(method)} must leave names, shapes and types of the model's parameters as they are",
+            found=f"{odd}: {is_now}, {was} before",
             way_out=SEE,
         )
+
+
+def _kind(parameter: Tensor) -> str:
+    shape = "x".join(map(str, parameter.shape)) or "one number"
+    return f"{shape}, {str(parameter.dtype).removeprefix('torch.')} on {parameter.device}"
+
+
+def capabilities(method: object) -> Sequence[Capability]:
+    """What ``needs`` of the method names.
+
+    Raises:
+        UsageError: it is no tuple of classes, words say.
+    """
+    needs: object = getattr(method, "needs", ())
+    if isinstance(needs, tuple | list) and all(isinstance(need, type | UnionType) for need in needs):
+        return needs
+    raise UsageError(
+        f"`needs` of {_name(method)} must be a tuple of classes of gsu_cli.models.protocols",
+        found=f"{in_one_line(repr(needs)):.60}",
+        way_out="Write `from gsu_cli.models.protocols import HasLoss` and `needs = (HasLoss,)`",
+    )
 
 
 def _name(method: object) -> str:

@@ -16,13 +16,14 @@ from gsu_cli.errors import NonFiniteError, NotApplicableError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import NATS, HasLoss, lacking, loss_unit
+from gsu_cli.surgery.defaults import check_defaults
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.vectors import norm
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.contract import Method, Stage, Task, Update
 from gsu_cli.unlearning.diagnostics import diagnose, enough
 from gsu_cli.unlearning.images import draw_images
-from gsu_cli.unlearning.kept_contract import check_parameters, check_update
+from gsu_cli.unlearning.kept_contract import capabilities, check_parameters, check_update
 
 PARTS: tuple[Literal["forget"], Literal["retain"]] = ("forget", "retain")
 FEW = 64  # images that tell whether a model has losses at all
@@ -81,6 +82,7 @@ def unlearn(
     )
     with task.stage("unlearn"), attention_with_all_derivatives():
         update = _run(method, task, model)
+    task.model.eval()  # a method of one's own may have left it as it trains, and what follows measures it
     _movement(update, model, task.model, method)
     if isinstance(model, HasLoss):
         if (unit := loss_unit(model)) != NATS:
@@ -88,13 +90,15 @@ def unlearn(
         if diagnostics:
             with task.stage("diagnostics"), attention_with_all_derivatives():
                 update.details["diagnostics"] = _diagnostics(task, model)
-    return task.model.eval(), update
+    return task.model, update
 
 
 def _run(method: Method, task: Task, model: Any) -> Update:
     """What ``method`` did to the task's model; where numbers were not finite, whose doing that was."""
     try:
-        return check_update(method(task), method)
+        update = method(task)
+        check_defaults(f"the method {type(method).__name__}")
+        return check_update(update, method)
     except NonFiniteError as e:
         _check_original(model, task.split)
         if e.way_out:
@@ -162,9 +166,9 @@ def check_needs(method: object, model: object, split: Split | None = None) -> No
 
     Raises:
         NotApplicableError: with what the model lacks.
-        UsageError: an option is not read for this model.
+        UsageError: an option is not read for this model, or ``needs`` names no classes.
     """
-    if lacks := lacking(model, getattr(method, "needs", ())):
+    if lacks := lacking(model, capabilities(method)):
         needed = " and with ".join(map(_either, lacks))
         option = getattr(method, "needed_by", None)
         raise NotApplicableError(

@@ -16,6 +16,7 @@ from gsu_cli.run.groups import option_names
 from gsu_cli.run.memory import is_out_of_memory
 from gsu_cli.run.moved import current
 from gsu_cli.run.one_line import one_line
+from gsu_cli.surgery.defaults import check_defaults
 from gsu_cli.verbs.arguments import check_arguments
 from gsu_cli.verbs.own_target import why_not
 
@@ -111,6 +112,7 @@ def build(cfg: Any, *, key: str = "", **more: Any) -> Any:
             f"`{target}` must be importable and take these arguments",
             found=one_line(e.__cause__ if isinstance(e.__cause__, Exception) else e),
         ) from e
+    check_defaults(f"`{target}`")
     if "_partial_" not in more:  # only now: a class's own sentence says more
         _check(target, options, key)
         _check_made(made, NEEDED.get(key.partition(".")[0], ()), key)
