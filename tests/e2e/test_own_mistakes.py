@@ -63,6 +63,15 @@ class Nan:
     def __call__(self, subject, context):
         return [GLARE.of(subject, float("nan"), None, None, 3)]
 
+class Paints:
+    def __call__(self, subject, context):
+        subject.pixels.zero_()
+        return [GLARE.mean(subject, subject.pixels.flatten(1).double().mean(1))]
+
+class Pixels:
+    def __call__(self, subject, context):
+        return [GLARE.mean(subject, subject.pixels.flatten(1).double())]
+
 class Half(Method):
     def __call__(self, task):
         task.model.half()
@@ -110,6 +119,8 @@ METHODS |= {
 }
 METRICS = {
     "One": (2, "`metric.glare` must give a list of measurements; found Measurement. Let it return [...]"),
+    "Paints": (2, "`metric.glare` must leave the images as they are; found other pixels of original. Let it work on a"),
+    "Pixels": (1, "found ValueError: glare: a mean is of floats, one an image, (n,), not ("),
     "Nan": (1, "found ValueError: glare: a number is finite or null, not nan, from own.py, line 47."),
 }
 

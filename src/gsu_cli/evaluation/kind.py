@@ -82,7 +82,13 @@ class Kind:
             least: below which no mean can lie.
             change: interval of the change from the original, where images were paired.
             images: of each value the place of its image, where several are of one.
+
+        Raises:
+            ValueError: ``values`` are no floats of one dimension, whose n the interval would rest on.
         """
+        if values.ndim != 1 or not values.is_floating_point():
+            found = f"{tuple(values.shape)} of {str(values.dtype).removeprefix('torch.')}"
+            raise ValueError(f"{self.name}: a mean is of floats, one an image, (n,), not {found}")
         low, high = normal(values, least, images=images)
         return self.of(subject, values.mean().item(), low, high, len(values), judge=judge, change=change)
 

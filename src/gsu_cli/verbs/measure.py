@@ -33,7 +33,7 @@ from gsu_cli.run.session import Session
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.build import build_several
 from gsu_cli.verbs.judging import build_judges, usual_label
-from gsu_cli.verbs.measurements import check_once, measurements
+from gsu_cli.verbs.measurements import check_once, measured
 from gsu_cli.verbs.references import note_judges
 
 log = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ def measure(
         for subject in (*subjects.values(), real):
             for name, metric in plan.metrics.items():
                 if subject is not real or (isinstance(metric, HasFloor) and metric.of_real_images):
-                    more = measurements(metric(subject, context), metric, name, subject)
+                    more = measured(metric, name, subject, context)
                     check_once(found, more, name)
                     found += more
                 tick(f"{name} of {subject.name}")

@@ -6,13 +6,33 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 
+import torch
+
 from gsu_cli.errors import UsageError
+from gsu_cli.evaluation.context import EvaluationContext, Metric
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.kind import Kind
 from gsu_cli.run.own_names import check_name, is_ours
 from gsu_cli.run.record import Measurement
 
 SEE = "`gsu show docs/own-metric.md`"
+
+
+def measured(metric: Metric, name: str, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
+    """What ``metric`` says of ``subject``; see `measurements`.
+
+    Raises:
+        UsageError: one of the user's own has painted over the images, which the next metrics would measure.
+    """
+    before = None if is_ours(metric) else subject.pixels.clone()
+    found = metric(subject, context)
+    if before is not None and not torch.equal(before, subject.pixels):
+        raise UsageError(
+            f"`metric.{name}` must leave the images as they are",
+            found=f"other pixels of {subject.name}",
+            way_out="Let it work on a copy, subject.pixels.clone()",
+        )
+    return measurements(found, metric, name, subject)
 
 
 def measurements(found: object, metric: object, name: str, subject: EvaluatedModel) -> list[Measurement]:
