@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gsu_cli.errors import UsageError
 from gsu_cli.models.contract import check_generator
+from gsu_cli.models.rebuilt import check_rebuilds
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.verbs.models import arguments_of
 
@@ -63,6 +64,7 @@ def test_noise_that_the_generator_does_not_give_would_compare_other_latents(kind
     [
         (lambda model: model.decoder.parameters(), "found a generator. Give a list of names, as named_parameters()"),
         (lambda model: (name for name, _ in model.named_parameters()), "found a generator. Give a list of names"),
+        (lambda model: list(model.decoder.parameters()), "found a Parameter. Give a list of names"),
         (lambda _: ["dec.weight"], "found dec.weight. Give a list of names"),
         (lambda _: [], r"found \[\]. Give"),
     ],
@@ -78,6 +80,51 @@ def test_what_generation_depends_on_is_a_list_of_names(given: Callable[[MlpVae],
 def test_a_loss_that_teaches_nothing_is_told_before_any_work(kind: type[MlpVae]) -> None:
     with pytest.raises(UsageError, match=r"loss\(x, y, generator\) of \w+ must have a gradient .* out detach\(\)"):
         check_generator(kind(SHAPE), SHAPE)
+
+
+class Bytes(MlpVae):
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        return (255 * super().sample(n, generator)).to(torch.uint8)
+
+
+class Levels(MlpVae):
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        return 255 * super().sample(n, generator)
+
+
+@pytest.mark.parametrize(("kind", "found"), [(Bytes, "uint8 up to 1"), (Levels, "float32 up to 1")])
+def test_samples_of_0_to_255_would_all_be_white(kind: type[MlpVae], found: str) -> None:
+    with pytest.raises(UsageError, match=rf"sample\(n, generator\) of {kind.__name__} must give floats in .*{found}"):
+        check_generator(kind(SHAPE), SHAPE)
+
+
+class NoConfig(MlpVae):
+    def config(self) -> dict[str, Any]:
+        return None  # type: ignore[return-value]
+
+
+class Wider(MlpVae):
+    def config(self) -> dict[str, Any]:
+        return {**super().config(), "latent_dim": self.latent_dim + 1}
+
+
+class More(MlpVae):
+    def config(self) -> dict[str, Any]:
+        return {**super().config(), "z": 3}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (NoConfig, r"^config\(\) of NoConfig must give a dict; found nothing"),
+        (Wider, r"Wider must be built again by its config\(\); found \S+ of shape \(.*\), \(.*\) in the model itself"),
+        (More, r"More must be built again by its config\(\); found TypeError: .* unexpected keyword argument 'z'"),
+    ],
+)
+def test_a_config_that_builds_another_model_is_told_before_the_training(kind: type[MlpVae], said: str) -> None:
+    check_rebuilds(MlpVae(SHAPE))
+    with pytest.raises(UsageError, match=said):
+        check_rebuilds(kind(SHAPE))
 
 
 def test_a_model_that_is_frozen_as_a_whole_may_be_loaded() -> None:

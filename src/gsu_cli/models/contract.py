@@ -14,8 +14,10 @@ from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import Decodes, Encodes, HasDecoder, HasLoss, Trainable
 from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.one_line import named
+from gsu_cli.run.own_names import is_ours
 
 N = 2
+FAR = 32.0  # no untrained model of pixels in [0, 1] gets there, but any of 0 to 255
 PAGE = "See `gsu show docs/own-model.md` for an example"
 
 
@@ -44,7 +46,13 @@ def _try_all(model: Any, size: tuple[int, ...]) -> None:
     y = torch.zeros(N, dtype=torch.int64)
     if isinstance(model, HasLoss):
         _is(kind, "loss(x, y, generator)", (N,), lambda: model.loss(x, y, g))
-    _is(kind, "sample(n, generator)", size, lambda: model.sample(N, g))
+    pixels = _is(kind, "sample(n, generator)", size, lambda: model.sample(N, g))
+    if not is_ours(model) and (not pixels.is_floating_point() or bool((pixels.abs() > FAR).any())):
+        raise UsageError(
+            f"sample(n, generator) of {kind} must give floats in [0, 1]",
+            found=f"{str(pixels.dtype).removeprefix('torch.')} up to {pixels.abs().max().item():.4g}",
+            way_out=PAGE,
+        )
     if isinstance(model, HasLoss):
         _learns(kind, model, "loss(x, y, generator)", lambda g: model.loss(x, y, g))
         _draws(kind, "loss(x, y, generator)", lambda g: model.loss(x, y, g))
@@ -72,7 +80,7 @@ def _try_all(model: Any, size: tuple[int, ...]) -> None:
 def _strange(found: Any) -> str:
     """Of names the first that is none; of what is no list its kind, whose text holds an address."""
     if isinstance(found, list) and found:
-        return str(found[0])
+        return str(found[0]) if isinstance(found[0], str) else f"a {type(found[0]).__name__}"
     return repr(found) if isinstance(found, Sequence) else f"a {type(found).__name__}"
 
 
@@ -142,11 +150,12 @@ def _pair(found: object) -> bool:
     return isinstance(found, tuple | list) and len(found) == 2
 
 
-def _is(kind: str, member: str, size: tuple[int, ...], call: Callable[[], Any]) -> None:
+def _is(kind: str, member: str, size: tuple[int, ...], call: Callable[[], Any]) -> Tensor:
     found = _tried(kind, member, call)
     if not isinstance(found, Tensor) or tuple(found.shape) != size:
         is_ = tuple(found.shape) if isinstance(found, Tensor) else f"a {type(found).__name__}"
         raise UsageError(f"{member} of {kind} must give {size} for n = {N}", found=is_, way_out=PAGE)
+    return found
 
 
 def _tried(kind: str, member: str, call: Callable[[], Any]) -> Any:
