@@ -13,6 +13,7 @@ from typing import Any
 
 from gsu_cli.errors import GsuError
 from gsu_cli.report.disk import without_disk
+from gsu_cli.report.same_weights import in_one_name
 from gsu_cli.report.settings import PLACES
 from gsu_cli.run.files import write_text
 from gsu_cli.run.record import Record, record_of
@@ -92,7 +93,7 @@ def read_compact(path: Path) -> list[Record]:
         raise GsuError(f"{path} must be readable JSON", found=str(e), way_out=MAKE) from e
     if not isinstance(entries, list):
         raise GsuError(f"{path} must hold a list of records", found=type(entries).__name__, way_out=MAKE)
-    return [record_of(_whole(entry), path) for entry in entries]
+    return in_one_name([record_of(_whole(entry), path) for entry in entries])
 
 
 def _whole(entry: Any) -> Any:

@@ -12,6 +12,7 @@ from gsu_cli.report.headline import short as no_claim_of
 from gsu_cli.report.keys import when
 from gsu_cli.report.numbers import Shift
 from gsu_cli.report.roles import asked
+from gsu_cli.report.same_weights import in_one_name
 from gsu_cli.report.validate import validated
 from gsu_cli.report.verdict import ratio, verdict
 from gsu_cli.run.record import FILE, Record, read_record
@@ -62,7 +63,9 @@ def collect(places: Iterable[Path]) -> tuple[Runs, Broken]:
     for i, (path, record) in enumerate(runs):
         once.setdefault(path.resolve() if path.is_dir() else i, (path, record))
     kept = dict(broken)
-    return sorted(once.values(), key=lambda pair: when(pair[1])), list(kept.items())
+    ordered = sorted(once.values(), key=lambda pair: when(pair[1]))
+    records = in_one_name([record for _, record in ordered])
+    return [(path, record) for (path, _), record in zip(ordered, records, strict=True)], list(kept.items())
 
 
 def _trained(record: Record) -> str:
