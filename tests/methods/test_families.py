@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,14 @@ def test_the_page_holds_the_table() -> None:
     assert written.strip() == table(), "GSU_WRITE_TABLES=1 writes it anew"
 
 
+@cache
+def logged(page: Path) -> set[str]:
+    """What a page of a method, or that of records, names of `update.details`."""
+    text = page.read_text("utf-8")
+    head = "update.details.diagnostics" if page.name == "record.md" else "What is logged"
+    return set(re.findall(r"`(?:details\.)?(\w+)", text.split(f"## {head}\n")[1].split("\n## ")[0])) | {"diagnostics"}
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_method_runs_or_says_what_it_needs(name: str, family: str) -> None:
@@ -121,6 +130,7 @@ def test_a_method_runs_or_says_what_it_needs(name: str, family: str) -> None:
     assert tiny_world.same(before, tiny_world.weights(original)), "the original stays as it is"
     assert not tiny_world.same(before, tiny_world.weights(model))
     assert (update.details["cost"]["gradient_evaluations_per_image"] > 0) == (name != "uce"), "it looks at no image"
+    assert set(update.details) - logged(PAGE.parent / "record.md") - logged(PAGE.parent / f"methods/{name}.md") == set()
     if isinstance(original, HasLoss):
         assert set(update.details["diagnostics"]["loss_change"]) == {"forget", "retain"}
     else:
