@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gsu_cli.report.sweep import print_sweep
-from made_runs import costly, lay_out
+from made_runs import Measurement, costly, lay_out
 
 
 @pytest.mark.parametrize("width", [50, 60, 80, 120, 200])
@@ -36,3 +36,17 @@ def test_nothing_is_cut_off(
         assert numbers, "one number at least"
         assert bool(left_out) == (numbers[-1] != "12.3")
     assert ("seconds" in left_out) == (rows[0][-1] != "12.3")
+
+
+def test_what_no_cell_measured_has_no_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A diffusion model has no NLL of samples, a GAN no retain loss: columns of dashes took others' room."""
+    runs = {f"{lr}": costly(lr, 0.1 - lr, lr=lr) for lr in (0.001, 0.01)}
+    for record in runs.values():
+        for subject in ("original", "unlearned"):
+            reason = "Ddpm has no -ELBO"
+            nll = Measurement("sample_nll_retrained", subject, None, reason=reason, role="quality", place="lead")
+            record.measurements.append(nll)
+    folder = lay_out(tmp_path, runs)
+    assert print_sweep(folder) == 0
+    head = next(line for line in capsys.readouterr().out.splitlines() if "status" in line)
+    assert head.split("status")[1].split("  ") == ["", "feature ratio (CNN)", "retain loss", "seconds"]

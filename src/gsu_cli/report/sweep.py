@@ -17,7 +17,7 @@ from gsu_cli.report.marks import beside, mark
 from gsu_cli.report.quantities import Quantity, brief, discover
 from gsu_cli.report.runs import find_runs
 from gsu_cli.report.sweep_width import fitting
-from gsu_cli.report.table import number
+from gsu_cli.report.table import HOLE, number
 from gsu_cli.run.record import Record
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
@@ -38,7 +38,7 @@ def cells(record: Record, shown: Sequence[Quantity]) -> tuple[str, ...]:
 def _cell(record: Record, quantity: Quantity) -> str:
     reading = quantity.read(record)
     if reading.value is None and reading.shift is None:
-        return "-"
+        return HOLE
     text = str(reading.shift) if reading.shift else number(reading.value or 0.0, quantity.column().form)
     return f"{text}{MARK}" if mark([record], quantity) else text
 
@@ -67,7 +67,8 @@ def print_sweep(folder: Path) -> int:
     varied = labels([record for _, record in runs])
     names = varied if len(set(varied)) == len(runs) else [str(path.relative_to(folder)) for path, _ in runs]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    shown = brief(discover(record for _, record in runs))
+    records = [record for _, record in runs]
+    shown = [q for q in brief(discover(records)) if q.judge or any(_cell(record, q) != HOLE for record in records)]
     console = Lines(highlight=False, width=line_length())
     heads = ("cell", "status", *(q.title for q in shown), "seconds")
     lines = [(name, record.status, *cells(record, shown)) for name, (_, record) in zip(names, runs, strict=True)]
