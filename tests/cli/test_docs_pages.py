@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from gsu_cli.errors import UsageError
 from gsu_cli.verbs import docs_pages
@@ -85,3 +87,19 @@ def test_help_of_a_choice_says_which_command_explains_it(type_line: Any, tmp_pat
         "gsu: the word after help must be a verb; found folder. Type gsu show folder.\n",
     )
     assert "the first word must be one of" in type_line("help", "nosuch", cwd=tmp_path).err
+
+
+@pytest.mark.parametrize("name", ["docs/own-method.md", "docs/own-model.md", "docs/sweeps.md", "docs/audit.md"])
+def test_code_on_a_terminal_can_be_copied(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was indented by a blank and broken at the terminal's edge: Python refused the one, a shell ran half a line."""
+    out = io.StringIO()
+    monkeypatch.setattr(docs_pages, "console", Console(file=out, width=80, force_terminal=True, color_system=None))
+    docs_pages.show(name)
+    text = (ROOT / name).read_text("utf-8")
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert blocks
+    for block in blocks:
+        assert f"\n{block}" in out.getvalue()
+    prose = [line for line in out.getvalue().splitlines() if not any(line in block for block in blocks)]
+    assert max(map(len, prose)) <= 80
+    assert "```" not in out.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from rich.text import Text
@@ -12,6 +13,7 @@ from gsu_cli.verbs.console import console
 FOLDER = "docs"
 PARTS = ("", "methods")  # folders of the docs; records and design notes are the repository's
 ELSEWHERE = ("results", "design", "reference", "images", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+CODE = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def docs_dir() -> Path:
@@ -54,11 +56,20 @@ def show(word: str) -> None:
         raise UsageError("a page must be one of `gsu show docs`", found=word, way_out=_way_out(word))
     text = (docs_dir() / name.removeprefix(f"{FOLDER}/")).read_text(encoding="utf-8")
     if console.is_terminal:
-        from rich.markdown import Markdown  # here: its parser takes a while to load, and few lines print a page
-
-        console.print(Markdown(text, hyperlinks=False))
+        _print(text)
     else:  # to be searched, or kept as a file
         console.print(Text(text.rstrip("\n")), soft_wrap=True)
+
+
+def _print(text: str) -> None:
+    """Prose set for the terminal; code as it stands, at its left edge and unbroken, since it will be copied."""
+    from rich.markdown import Markdown  # here: its parser takes a while to load, and few lines print a page
+
+    for i, part in enumerate(CODE.split(text)):
+        if i % 2:
+            console.print(Text(f"\n{part}", style="cyan"), soft_wrap=True)
+        elif part.strip():
+            console.print(Markdown(part, hyperlinks=False))
 
 
 def _way_out(word: str) -> str:
