@@ -78,7 +78,11 @@ def test_the_spread_of_retraining_is_that_of_an_image_and_not_between_images() -
     known = case(0, 1, retrained=2, references=[3, 4])
     told(known, "forgotten", retrained=[9.0, 99.0], retrained_3=[10.0, 100.0], retrained_4=[11.0, 101.0])
     found = Klom()(told(known, "forgotten", unlearned=[12.0, 102.0]))
-    assert value(found, "klom_floor_forgotten").value == pytest.approx(0.75)
+    floor, far, ratio = (value(found, f"{name}_forgotten") for name in ("klom_floor", "klom", "floors"))
+    assert floor.value == pytest.approx(0.75)
+    assert (floor.low, floor.high) == (None, None), "one number by its definition"
+    assert far.value == pytest.approx(0.75 * (ratio.value or 0.0))
+    assert far.low == (ratio.low if ratio.low is None else pytest.approx(0.75 * ratio.low))
     # means of the others: 10.5, 10, 9.5, so distances 1.5, 2, 2.5
     assert value(found, "klom_forgotten").value == pytest.approx((2.25 + 4 + 6.25) / 6)
     assert value(found, "loss_shift_forgotten").value == 2

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from gsu_cli.audit.base import Audited, Case
+from gsu_cli.audit.floors import in_floors
 from gsu_cli.audit.klom import Klom
 from gsu_cli.audit.klom_several import divergence
+from gsu_cli.evaluation.intervals import normal
 from memory_world import Memory, case, noise_split, value
 
 
@@ -29,7 +31,37 @@ def test_by_hand() -> None:
     one, other = (scale * torch.randn(4, 5, generator=rng).double() for scale in (1.0, 2.0))
     s, t = one.var(0).mean(), other.var(0).mean()
     p, q = (torch.distributions.Normal(L.mean(0), v.sqrt()) for L, v in ((one, s), (other, t)))
-    assert torch.allclose(divergence(one, other), torch.distributions.kl_divergence(p, q))
+    found = divergence(one, other)
+    assert torch.allclose(found.mean(), torch.distributions.kl_divergence(p, q).mean())
+    without = [divergence(one[:, keep], other[:, keep]).mean() for keep in 1 - torch.eye(5).bool().int() > 0]
+    assert torch.allclose(found.var() / 5, torch.stack(without).var(correction=0) * 4), "a jackknife's error"
+
+
+def test_intervals_count_the_spread_that_divergences_are_counted_in() -> None:
+    """Two models a little wider than four others, images of unequal spread; with spreads taken as known 0.83 each."""
+    rng, a = torch.Generator().manual_seed(0), Audited("unlearned", None, "u")
+    held: list[tuple[bool, bool]] = []
+
+    def world(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        each = (0.7 * torch.randn(n, generator=rng).double()).exp()
+        L = each * torch.randn(6, n, generator=rng).double() * torch.tensor([1, 1, 1, 1, 1.3, 1.3]).double()[:, None]
+        here = torch.stack([divergence(L[4:], L[[i, j]]) for i in range(4) for j in range(i)]).mean(0)
+        pairs = [([0, 1], [2, 3]), ([0, 2], [1, 3]), ([0, 3], [1, 2])]
+        both = [divergence(L[x], L[y]) for one, other in pairs for x, y in ((one, other), (other, one))]
+        return here, torch.stack(both).mean(0)
+
+    whole = torch.tensor([[x.mean() for x in world(20_000)] for _ in range(8)]).mean(0)
+    for _ in range(300):
+        here, floor = world(100)
+        low, high = normal(here)
+        assert low is not None
+        assert high is not None
+        row = in_floors("floors", a, here, floor)
+        if row.low is not None and row.high is not None:
+            held.append((bool(low <= whole[0] <= high), bool(row.low <= whole[0] / whole[1] <= row.high)))
+    assert len(held) > 280
+    shares = torch.tensor(held).double().mean(0)
+    assert (shares > 0.87).all(), shares
 
 
 def test_models_that_never_saw_the_images_are_one_floor_away() -> None:

@@ -1,4 +1,7 @@
-"""A divergence counted in that of two retrained models, the floor."""
+"""A divergence counted in that of two retrained models, the floor.
+
+The spread that a divergence is counted in is a mean over the images, too, so no interval takes it as known.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,26 @@ def in_floors(name: str, a: Audited, here: Tensor, floor: Tensor) -> Measurement
     value, (low, high) = float(here.mean() / floor.mean()), ratio_interval(here, floor) or (None, None)
     low = None if low is None else max(0.0, low)
     return Measurement(name, a.name, value, low, high, len(here), sha256=a.sha256)
+
+
+def in_nats(name: str, ratio: Measurement, floor: Tensor) -> tuple[Measurement, Measurement]:
+    """The divergence of one model and its floor, where one spread of the same images is what both are counted in.
+
+    So the floor is one number by its definition, without an interval, and the divergence has that of the ratio.
+
+    Args:
+        name: of the images, behind ``klom_`` and ``klom_floor_``.
+        ratio: of the divergence and the floor.
+        floor: of each image.
+    """
+    whole = float(floor.mean())
+    assert ratio.value is not None  # noqa: S101  # a ratio to a floor above 0
+    low, high = (None if end is None else end * whole for end in (ratio.low, ratio.high))
+    about = {"n": ratio.n, "unit": "nats", "sha256": ratio.sha256}
+    return (
+        Measurement(f"klom_{name}", ratio.subject, ratio.value * whole, low, high, **about),  # type: ignore[arg-type]
+        Measurement(f"klom_floor_{name}", ratio.subject, whole, **about),  # type: ignore[arg-type]
+    )
 
 
 def floors_words(m: Measurement) -> str:

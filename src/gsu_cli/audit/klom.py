@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import UNLEARNED, Audited, Case, Curve, Part, Result, mean, null
-from gsu_cli.audit.floors import floors_words, in_floors
+from gsu_cli.audit.floors import floors_words, in_floors, in_nats
 from gsu_cli.audit.klom_several import SAME, SeveralModels
 from gsu_cli.audit.other_seeds import every_retrained
 from gsu_cli.audit.plotted import Dots, dots, named
@@ -79,12 +79,7 @@ class Klom:
                 f"How far the loss of {WORDS[part]} is from retraining's, {_side(shift)}, has no floor: {SAME}."
             )
         ratio = in_floors(f"floors_{part}", a, here, floor)
-        rows = [
-            mean(f"klom_{part}", a, here, "nats"),
-            mean(f"klom_floor_{part}", a, floor, "nats"),
-            ratio,
-            shift,
-        ]
+        rows = [*in_nats(part, ratio, floor), ratio, shift]
         return rows, (
             f"The loss of {WORDS[part]} is {floors_words(ratio)} from retraining's, "
             f"{_side(shift)}. The interval is over images; {len(retrained)} retrained models give the floor."

