@@ -155,6 +155,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     "Did you mean 'mnist'? "
     >>> did_you_mean("md", ["markdown", "csv"]), did_you_mean("tex", ["latex", "csv"])
     ("Did you mean 'markdown'? ", "Did you mean 'latex'? ")
+    >>> did_you_mean("fisher", ["finetune", "fisher_scrub", "fisher_surgery"])
+    "Did you mean 'fisher_scrub' or 'fisher_surgery'? "
     """
     choices, now = list(choices), renamed(str(word))
     if now != str(word) and now in choices:
@@ -165,7 +167,10 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     near = get_close_matches(str(word), choices, n=1, cutoff=0.6)
     near = near or [small[found] for found in get_close_matches(str(word).lower(), small, n=1, cutoff=0.6)]
     near = near or _abbreviated(str(word).lower(), small)
-    return f"Did you mean {near[0]!r}? " if near else ""
+    begun = [small[name] for name in small if name.startswith(f"{word}_".lower())]
+    if 1 < len(begun) <= 3:  # a first word says nothing of the second: the shortest would be named
+        near = begun
+    return f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
 
 
 def near_path(path: Path) -> str:
