@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,16 @@ def test_every_line_composes(line: str, type_line: Callable[..., Any], tmp_path:
     cells = [re.sub(r"=([^\[=,]+),.*", r"=\1", word) for word in cells]
     typed = type_line(*cells, "--cfg", "job", cwd=tmp_path)
     assert (typed.code, typed.err) == (0, "")
+
+
+def test_a_shell_takes_every_line_as_it_is_shown() -> None:
+    """Brackets are quoted: `method.lr=interval(0,1)` is a syntax error before gsu starts."""
+    wrong = []
+    for parameters in lines():
+        (line,) = parameters.values
+        read = subprocess.run(["bash", "-n", "-c", line], capture_output=True, text=True, check=False)
+        wrong += [line] if read.returncode else []
+    assert wrong == []
 
 
 def test_there_are_lines_to_test() -> None:
