@@ -11,9 +11,11 @@ from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
 
 
-def run(method, model=None, seed=0, **more):
+def run(method, model=None, seed=0, *, diagnostics=False, **more):
+    """Unlearns; what every record says of an update is asked for where a test looks at it."""
     generator = torch.Generator().manual_seed(seed)
-    return unlearn(model or tiny_world.trained(), tiny_world.split(), method, generator=generator, **more)
+    more = {"generator": generator, "diagnostics": diagnostics, **more}
+    return unlearn(model or tiny_world.trained(), tiny_world.split(), method, **more)
 
 
 def assert_smoke(method, *, still: str | None = None):

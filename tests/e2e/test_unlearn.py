@@ -43,10 +43,16 @@ def measured(record: dict[str, Any]) -> list[tuple[Any, ...]]:
     return [tuple(sorted(m.items())) for m in record["measurements"]]
 
 
+@pytest.fixture(scope="module")
+def measured_once(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What every method's run measures of the same two models and judges, as users' later lines read it."""
+    return f"paths.measured_dir={tmp_path_factory.mktemp('measured')}"
+
+
 @pytest.mark.parametrize("method", METHODS)
-def test_a_run(world: World, gsu: Gsu, tmp_path: Path, method: str) -> None:
+def test_a_run(world: World, gsu: Gsu, tmp_path: Path, measured_once: str, method: str) -> None:
     retrained = f"checkpoint.retrained={world.retrained.folder / 'model.safetensors'}"
-    typed = gsu(*world.unlearn(f"method={method}", *SHORTER.get(method, []), retrained))
+    typed = gsu(*world.unlearn(f"method={method}", *SHORTER.get(method, []), retrained, measured_once))
     assert (typed.code, typed.err) == (0, ""), typed.err
     (run,) = runs(tmp_path)
     assert run.files() == [".hydra", "gsu.log", "record.json", "samples.png", "summary.md", "unlearned.safetensors"]

@@ -24,6 +24,7 @@ def run(method, model=None, recipe=tiny_world.RECIPE):
         method,
         generator=torch.Generator().manual_seed(0),
         recipe=recipe,
+        diagnostics=False,
     )
 
 

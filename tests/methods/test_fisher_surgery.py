@@ -30,6 +30,7 @@ def run(method, model=None, seed=0, split=None):
         split or tiny_world.split(),
         method,
         generator=torch.Generator().manual_seed(seed),
+        diagnostics=False,
     )
 
 

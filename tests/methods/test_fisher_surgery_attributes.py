@@ -28,7 +28,8 @@ FEW: Any = {"retain_images": 150, "forget_images": 80, "budget_images": 100}  # 
 
 def run(method: FisherSurgery, split: Any = None) -> tuple[Any, Any]:
     chosen = split or attribute_world.split()
-    return unlearn(attribute_world.trained(), chosen, method, generator=torch.Generator().manual_seed(0))
+    g = torch.Generator().manual_seed(0)
+    return unlearn(attribute_world.trained(), chosen, method, generator=g, diagnostics=False)
 
 
 @cache
@@ -165,7 +166,8 @@ def test_auto_is_local_for_attributes_and_nearest_for_classes() -> None:
 
     def of_bars(target: str) -> Any:
         g = torch.Generator().manual_seed(0)
-        return unlearn(tiny_world.trained(), tiny_world.split(), FisherSurgery(target=target), generator=g)[0]
+        method = FisherSurgery(target=target, encoder="kept", **FEW)
+        return unlearn(tiny_world.trained(), tiny_world.split(), method, generator=g, diagnostics=False)[0]
 
     assert same(weights(of_bars("auto")), weights(of_bars("nearest")))
     assert not same(weights(of_bars("auto")), weights(of_bars("translate")))

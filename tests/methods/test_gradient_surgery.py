@@ -17,7 +17,11 @@ from gsu_cli.unlearning.unlearn import unlearn
 
 def run(method, seed=0, model=None):
     return unlearn(
-        model or tiny_world.trained(), tiny_world.split(), method, generator=torch.Generator().manual_seed(seed)
+        model or tiny_world.trained(),
+        tiny_world.split(),
+        method,
+        generator=torch.Generator().manual_seed(seed),
+        diagnostics=False,
     )
 
 
@@ -37,7 +41,7 @@ def retain_change(method) -> float:
         seen["seed"] = task.stream("retain", 0)
         return method(task)
 
-    moved, _ = unlearn(model, split, spy, generator=torch.Generator().manual_seed(0))
+    moved, _ = unlearn(model, split, spy, generator=torch.Generator().manual_seed(0), diagnostics=False)
     before = mean_loss(model, images, seed=seen["seed"])
     return mean_loss(moved, images, seed=seen["seed"]) - before
 

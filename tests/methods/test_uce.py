@@ -17,7 +17,9 @@ MODELS = (tiny_conditional.trained, tiny_diffusion.conditional)
 
 
 def run(method: Uce, model: Any, split: Any = None) -> Any:
-    return unlearn(model, split or tiny_world.split(), method, generator=torch.Generator().manual_seed(0))
+    return unlearn(
+        model, split or tiny_world.split(), method, generator=torch.Generator().manual_seed(0), diagnostics=False
+    )
 
 
 def test_the_edit_is_the_least_squares_solution() -> None:

@@ -97,7 +97,11 @@ def test_it_learns_to_draw_bars_and_forgets_in_one_step() -> None:
         drawn = model.sample(100, torch.Generator().manual_seed(1))
     assert float(drawn.mean()) == pytest.approx(float(images.floats().mean()), rel=0.25)
     _, update = unlearn(
-        model, tiny_world.split(), FisherSurgery(budget=0.05), generator=torch.Generator().manual_seed(0)
+        model,
+        tiny_world.split(),
+        FisherSurgery(budget=0.05),
+        generator=torch.Generator().manual_seed(0),
+        diagnostics=False,
     )
     assert update.realised["forget"] > 0
     assert update.details["redirect_loss"]["after"] < update.details["redirect_loss"]["before"]

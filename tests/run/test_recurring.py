@@ -140,7 +140,8 @@ def test_beyond_the_limit_what_was_not_read_for_longest_goes_and_nothing_else(
         left.write_text("half")
         for when, path in enumerate((left, old)):
             os.utime(path, (when, when))
-        monkeypatch.setattr(module, "MOST_MB", 2.5 * old.stat().st_size / 1e6)
+    monkeypatch.setattr(module, "MOST_MB", 2.5 * old.stat().st_size / 1e6)
+    with kept_in(tmp_path):
         recurring("features", made, images="01")
         assert old.exists()
         assert not left.exists()
@@ -152,3 +153,20 @@ def test_beyond_the_limit_what_was_not_read_for_longest_goes_and_nothing_else(
     assert not newer.exists()
     assert all(path.exists() for path in strangers)
     assert len(files(tmp_path)) == 4
+
+
+def test_a_run_looks_through_the_folder_once_and_again_where_it_is_full(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, look = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: looks.append(folder) or look(folder))
+    with kept_in(tmp_path):
+        for k in range(10):
+            recurring("features", made, images=str(k))
+        assert looks == [tmp_path]
+        size = files(tmp_path)[0].stat().st_size
+        monkeypatch.setattr(module, "MOST_MB", 10.5 * size / 1e6)  # emptied to 9.45
+        for k in range(10, 14):
+            recurring("features", made, images=str(k))
+    assert len(looks) == 3, "the 11th file fills it, and the 13th does again"
+    assert len(files(tmp_path)) == 10

@@ -95,7 +95,11 @@ def test_a_refit_by_estimates_is_the_exact_one_s_within_the_tolerance_of_the_sea
     found = {}
     for images in (0, 100):
         _, update = unlearn(
-            model, split, FisherSurgery(pilot_images=images), generator=torch.Generator().manual_seed(0)
+            model,
+            split,
+            FisherSurgery(pilot_images=images),
+            generator=torch.Generator().manual_seed(0),
+            diagnostics=False,
         )
         found[images] = update.details
     exact, quick = found[0], found[100]
@@ -116,7 +120,7 @@ def test_a_layer_that_promises_less_is_not_looked_at_whole(monkeypatch: pytest.M
     for likely in (0.0, 10.0):  # every layer is; none but the deepest
         monkeypatch.setattr(refit_choice, "LIKELY", likely)
         moved, update = unlearn(
-            model, split, FisherSurgery(pilot_images=100), generator=torch.Generator().manual_seed(0)
+            model, split, FisherSurgery(pilot_images=100), generator=torch.Generator().manual_seed(0), diagnostics=False
         )
         found[likely] = moved.state_dict(), update.details
     (all_looked, details), (one_looked, fewer) = found.values()
@@ -141,7 +145,9 @@ def test_no_weight_of_a_refit_is_estimated_twice(monkeypatch: pytest.MonkeyPatch
 
     parts: list[Any] = []
     monkeypatch.setattr(Pilot, "estimate", noted)
-    _, update = unlearn(model, split, FisherSurgery(pilot_images=100), generator=torch.Generator().manual_seed(0))
+    _, update = unlearn(
+        model, split, FisherSurgery(pilot_images=100), generator=torch.Generator().manual_seed(0), diagnostics=False
+    )
     assert len(asked) == len(set(asked))
     searches = len(update.details["shots"]) + 1
     assert len(asked) <= 4 * searches

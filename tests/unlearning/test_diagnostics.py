@@ -94,7 +94,7 @@ def test_a_destroyed_model_has_no_loss_but_a_record() -> None:
 
 
 def test_every_record_has_them_and_a_search_may_leave_them_out() -> None:
-    _, update = run(lambda task: Update("idle"))
+    _, update = run(lambda task: Update("idle"), diagnostics=True)
     found = update.details["diagnostics"]
     assert found["loss_change"]["forget"] == {"first_order": 0.0, "realised": 0.0}
     assert found["images"] == {"forget": 200, "retain": 400}

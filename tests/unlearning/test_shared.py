@@ -81,7 +81,7 @@ class Search:
 def run(method: Any, family: str) -> tuple[Any, Update]:
     rng = torch.Generator().manual_seed(3)
     split = (attribute_world if family == "signs" else tiny_world).split()
-    return unlearn(WORLDS[family](), split, method, generator=rng, recipe=Recipe(1, 100, 1e-3))
+    return unlearn(WORLDS[family](), split, method, generator=rng, recipe=Recipe(1, 100, 1e-3), diagnostics=False)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -2,7 +2,8 @@
 
 A name is a digest of the content that went in, of every source file of this package, and of what moves the last bit of
 a float: torch, the kind of CPU, its threads. So a file never has to be found out of date; whatever changes asks for
-another one. Those that were not read for longest are deleted beyond `MOST_MB`.
+another one. Those that were not read for longest are deleted beyond `MOST_MB`. Thousands of files may lie there, so a
+run looks through the folder at the first file that it writes, and again only where its own have filled it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from gsu_cli.errors import CheckpointError, OutputError
@@ -26,6 +28,7 @@ from gsu_cli.surgery.ranks import ranks
 from gsu_cli.surgery.vectors import Vector
 
 MOST_MB = 1_000
+LEFT = 0.9  # share of it that a full folder is emptied to, so that the next file does not fill it again
 OWN = re.compile(r"\.?[a-z]+-[0-9a-f]{32}\.safetensors(\.\d+\.part)?")  # nothing else in the folder is ever deleted
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,7 @@ class Shelf:
         read, worked_out: how many results were found there, and how many were not.
         writable: False once a result could not be written.
         damaged: how many files could not be read.
+        held: bytes of the folder's files when it was last looked through, and of those written since.
     """
 
     folder: Path | None
@@ -46,6 +50,7 @@ class Shelf:
     worked_out: int = 0
     writable: bool = True
     damaged: int = 0
+    held: float = inf
 
 
 _now: list[Shelf] = [Shelf(None)]
@@ -117,22 +122,30 @@ def _read(path: Path, content: str, shelf: Shelf) -> Vector | None:
 def _write(path: Path, tensors: Vector, content: str, shelf: Shelf) -> None:
     try:
         write_tensors(path, tensors, {"content": content, "digest": digest(tensors)})
-        _tidy(path.parent)
+        shelf.held += path.stat().st_size
+        if shelf.held > MOST_MB * 10**6:
+            shelf.held = _tidy(path.parent)
     except (OutputError, OSError) as error:
         shelf.writable = False
         log.warning("%s keeps nothing for the next run: %s", path.parent, error)
 
 
-def _tidy(folder: Path) -> None:
-    """Deletes what was not used for longest beyond `MOST_MB`, and what was left half-written a day ago."""
+def _tidy(folder: Path) -> int:
+    """Deletes what was not used for longest beyond `MOST_MB`, and what was left half-written a day ago; bytes left."""
     found = []
     for entry in os.scandir(folder):
         if OWN.fullmatch(entry.name):
             with contextlib.suppress(FileNotFoundError):  # another process tidies, too
                 about = entry.stat()
                 found.append((about.st_mtime, about.st_size, entry.path))
-    held = 0
+    most = MOST_MB * 1e6
+    if sum(size for _, size, _ in found) > most:
+        most *= LEFT
+    held = left = 0
     for when, size, path in sorted(found, reverse=True):
         held += size
-        if held > MOST_MB * 10**6 or (path.endswith(".part") and when < time.time() - 86_400):
+        if held > most or (path.endswith(".part") and when < time.time() - 86_400):
             Path(path).unlink(missing_ok=True)
+        else:
+            left += size
+    return left
