@@ -15,6 +15,7 @@ from gsu_cli.audit.deals import masks
 from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.audit.likelihood_ratio import ATTACKS, LikelihoodRatio, _levelled, _own
 from gsu_cli.audit.memorisation import Memorisation
+from gsu_cli.audit.percentile import Percentile
 from gsu_cli.audit.regression import Line
 from memory_world import Memory, case, noise_split, value
 
@@ -95,7 +96,7 @@ def test_images_that_nobody_memorised_are_not_called_memorised() -> None:
     noise = torch.randn(12, 160, generator=torch.Generator().manual_seed(2))
     known = replace(audited(0), design=replace(design(), losses={"loss": noise}))
     first = Memorisation()(known).sentences[0]
-    assert first.startswith("It is not shown that the forgotten 30 images are memorised: by ")
+    assert first.startswith("It is not shown that the 30 forgotten images are memorised: by ")
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -261,3 +262,27 @@ def test_too_few_held_out_images_that_training_never_met_say_so() -> None:
     found = LikelihoodRatio()(few)
     assert value(found, "auc_rmia").reason == why
     assert value(found, "auc_online").value is not None
+
+
+@pytest.mark.parametrize("probe", [Percentile(), Memorisation(0)])
+def test_sentences_say_of_how_many(probe: object) -> None:
+    some = replace(audited(0), most=12)
+    n = some.split.n_forget
+    assert n > 12
+    said = probe(some).sentences[0]  # type: ignore[operator]
+    assert f"12 of the {n} forgotten images" in said
+    assert f"he {n} forgotten images" in probe(audited(0)).sentences[0]  # type: ignore[operator]
+
+
+def test_they_are_the_same_as_of_other_probes() -> None:
+    some = replace(case(0, 1), most=12)
+    at = some.chosen(some.split.different, "forgotten")
+    assert torch.equal(some.images("forgotten").pixels, some.split.dataset.train[at].pixels)
+    assert not torch.equal(at, some.split.different[:12])
+    known = replace(audited(0), most=12)
+    rows = {m.name: m for m in [*Memorisation(0)(known).measurements, *LikelihoodRatio()(known).measurements]}
+    first, design = rows["memorisation"], known.leave_out()
+    assert design is not None
+    each = design.memorisation()[0]
+    assert first.value == pytest.approx(float(each[known.chosen(known.split.different, "forgotten")].mean()))
+    assert rows["auc_online"].value is not None

@@ -122,7 +122,7 @@ def test_an_audit_with_a_design(world: World, gsu: Gsu, tmp_path: Path) -> None:
     (low,) = [m["low"] for m in found["probes"]["memorisation"]["measurements"] if m["name"] == "memorisation"]
     shown = low is None or low > 0
     assert ("5 forgotten images are memorised by" in typed.out) == shown
-    assert ("not shown that the forgotten 5 images are memorised: by" in typed.out) != shown
+    assert ("not shown that the 5 forgotten images are memorised: by" in typed.out) != shown
     assert {"memorisation", "memorisation_iwae", "percentile_left_out", "shift_slope", "leverage_slope"} <= names
     record = json.loads((tmp_path / "audit/record.json").read_text(encoding="utf-8"))
     assert record["inputs"]["design"]["sha256"] == read_design(tmp_path / "design").sha256

@@ -133,11 +133,15 @@ class Case:
             }[part]
             if part in ("unseen", "unseen_retained"):
                 index = self._apart(whole, index)
-            if len(index) > self.most:
-                order = torch.randperm(len(index), generator=generator(self.seed, "audit", part))
-                index = index[order[: self.most].sort().values]
-            self._images[part] = whole[index]
+            self._images[part] = whole[self.chosen(index, part)]
         return self._images[part]
+
+    def chosen(self, index: Tensor, part: Part) -> Tensor:
+        """At most ``most`` of the indices of a part, ascending, by the audit's seed: the first may be of one class."""
+        if len(index) <= self.most:
+            return index
+        order = torch.randperm(len(index), generator=generator(self.seed, "audit", part))
+        return index[order[: self.most].sort().values]
 
     def _apart(self, whole: Images, index: Tensor) -> Tensor:
         """Those of the images at ``index`` that equal no training image: one that training met too is not unseen."""

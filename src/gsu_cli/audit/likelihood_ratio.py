@@ -45,7 +45,7 @@ class LikelihoodRatio:
         design, original = case.leave_out(), case.models[ORIGINAL]
         if design is None:
             return Result([null("auc_online", original, NO_DESIGN, "share")])
-        index = case.split.different[: case.most]
+        index = case.chosen(case.split.different, "forgotten")
         out = int((~design.trained_on[:, index]).sum(0).min())
         inside = int(design.trained_on[:, index].sum(0).min())
         if min(out - 1, inside - 1) < LEAST:

@@ -24,6 +24,7 @@ from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.evaluation.placements import placements
 from gsu_cli.models.protocols import HasDecoder, loss_unit
+from gsu_cli.run.counted import forgotten
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive, generator
 from gsu_cli.solvers.leverage import leverages
@@ -48,15 +49,15 @@ class Memorisation:
             return Result([null("memorisation", original, NO_DESIGN, loss_unit(original.model))])
         if why := design.lacks(torch.arange(design.n)):
             return Result([null("memorisation", original, why, loss_unit(original.model))])
-        index = case.split.different[: case.most]
-        found, sentences = self._memorised(design, original, index)
+        index = case.chosen(case.split.different, "forgotten")
+        found, sentences = self._memorised(design, original, index, len(case.split.different))
         found += self._percentiles(case, design, index)
         found += self._shifts(case, design, index)
         if self.leverages and isinstance(original.model, HasDecoder):
             found += self._leverage(case, design, original)
         return Result(found, sentences=[*sentences, *_said(found)])
 
-    def _memorised(self, design: LeaveOut, a: Audited, index: Tensor) -> tuple[list[Measurement], list[str]]:
+    def _memorised(self, design: LeaveOut, a: Audited, index: Tensor, of: int) -> tuple[list[Measurement], list[str]]:
         rows = []
         for bound in sorted(design.losses, key=lambda b: b != LOSS):
             value, half = design.memorisation(bound)
@@ -69,14 +70,11 @@ class Memorisation:
             rows.append(row)
         value, _ = design.memorisation()
         rank = 100 * float(placements(value[index], value).mean())
-        row, one = rows[0], len(index) == 1
+        row, some = rows[0], forgotten(len(index), of, ("is", "are"))
         amount = f"by {row.value:.3g}{ends(row, '.3g')} {row.unit}, at percentile {rank:.0f} of the training images."
         if row.low is None or row.low > 0:
-            return rows, [
-                f"{'The forgotten image is' if one else f'The {len(index):,} forgotten images are'} memorised {amount}"
-            ]
-        images = "image is" if one else f"{len(index):,} images are"
-        return rows, [f"It is not shown that the forgotten {images} memorised: {amount}"]
+            return rows, [f"{some[0].upper()}{some[1:]} memorised {amount}"]
+        return rows, [f"It is not shown that {some} memorised: {amount}"]
 
     def _percentiles(self, case: Case, design: LeaveOut, index: Tensor) -> list[Measurement]:
         """Among held-out images, each under the same model; and how far that is from models without the image."""

@@ -20,6 +20,7 @@ from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.evaluation.placements import mean_percentile, placements
 from gsu_cli.evaluation.ratios import ratio_interval
 from gsu_cli.models.protocols import loss_unit
+from gsu_cli.run.counted import forgotten
 from gsu_cli.run.record import Measurement
 
 FROM_RETRAINED = "percentile_from_retrained"
@@ -36,22 +37,23 @@ class Percentile:
         found: list[Measurement] = []
         means: dict[str, float] = {}
         for a in case.models.values():
-            forgotten, loss = case.losses(a, "forgotten"), "forgotten_loss"
+            losses, loss = case.losses(a, "forgotten"), "forgotten_loss"
             if case.lacks_unseen:
                 found.append(null("percentile", a, case.lacks_unseen, "%"))
-                found.append(mean(loss, a, forgotten, loss_unit(a.model)))
+                found.append(mean(loss, a, losses, loss_unit(a.model)))
                 continue
             unseen = case.losses(a, "unseen")
-            value, low, high = mean_percentile(forgotten, unseen)
-            found.append(Measurement("percentile", a.name, value, low, high, len(forgotten), "%", sha256=a.sha256))
-            found.append(mean(loss, a, forgotten, loss_unit(a.model)))
+            value, low, high = mean_percentile(losses, unseen)
+            found.append(Measurement("percentile", a.name, value, low, high, len(losses), "%", sha256=a.sha256))
+            found.append(mean(loss, a, losses, loss_unit(a.model)))
             found.append(mean("unseen_loss", a, unseen, loss_unit(a.model)))
             means[a.name] = value
         if RETRAINED in case.models:
             found.append(self._rise(case))
             found += [] if case.lacks_unseen else self._distances(case)
         several = len(every_retrained(case))
-        said = _said(means, found, len(case.images("forgotten")), case.split.unseen_words, several)
+        counts = len(case.images("forgotten")), len(case.split.different)
+        said = _said(means, found, forgotten(*counts, ("stands", "stand")), case.split.unseen_words, several)
         said += _apart(found)
         return Result(found, sentences=said, dots=_plotted(found, loss_unit(case.models[ORIGINAL].model)))
 
@@ -100,11 +102,11 @@ def _apart(found: list[Measurement]) -> list[str]:
     return [f"Image by image that is {points} from retraining, {before.value:.1f} before{floor}."]
 
 
-def _said(means: dict[str, float], found: list[Measurement], n: int, unseen: str, retrained: int) -> list[str]:
-    what = "The forgotten image stands" if n == 1 else f"The {n:,} forgotten images stand"
+def _said(means: dict[str, float], found: list[Measurement], what: str, unseen: str, retrained: int) -> list[str]:
     if UNLEARNED not in means:
         return _risen(found, "The loss of the forgotten images", retrained)
-    line = f"{what} at percentile {means[UNLEARNED]:.0f} of {unseen} by loss, {means[ORIGINAL]:.0f} before"
+    line = f"{what[0].upper()}{what[1:]} at percentile {means[UNLEARNED]:.0f} of {unseen} by loss"
+    line += f", {means[ORIGINAL]:.0f} before"
     if RETRAINED in means:
         line += f", {means[RETRAINED]:.0f} in the retrained model"
     return [f"{line}.", *_risen(found, "Their loss", retrained)]

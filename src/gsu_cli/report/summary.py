@@ -19,6 +19,7 @@ from gsu_cli.report.roles import cost_words, titles
 from gsu_cli.report.run_table import HEADS, markdown, rows, subjects, unmeasured
 from gsu_cli.report.step import finish, targets
 from gsu_cli.report.verdict import beyond
+from gsu_cli.run.counted import forgotten
 from gsu_cli.run.record import Record
 from gsu_cli.run.signed import signed
 
@@ -111,8 +112,9 @@ def percentiles(record: Record) -> list[str]:
     split = record.split
     n = split["n_forget"] // split.get("copies", 1) if "n_forget" in split else None  # kept records leave it out
     among = "canaries that were never planted" if "copies" in split else "held-out images"
-    many = "what was forgotten stands" if n is None else f"the {n:,} forgotten images stand in the mean"
-    line = "the forgotten image stands" if n == 1 else many
+    line = "what was forgotten stands"
+    if n is not None:
+        line = forgotten(min(found["unlearned"].n or n, n), n, ("stands", "stand in the mean"))
     line += f" at percentile {found['unlearned'].value:.0f} of {among} by loss"
     words = {"original": "before", "retrained": "in the retrained model"}
     return [line + "".join(f", {found[s].value:.0f} {word}" for s, word in words.items() if s in found)]
