@@ -28,6 +28,7 @@ from gsu_cli.cli.error_messages import complain, explain
 from gsu_cli.cli.mode import asked_where_it_matters
 from gsu_cli.errors import GsuError, NotApplicableError, OutputError, UsageError, is_interrupt
 from gsu_cli.run import folders
+from gsu_cli.run.interrupted import ends_its_cells, note_interrupted
 from gsu_cli.run.memory import is_out_of_memory, memory_error
 from gsu_cli.run.record import FILE, Record, write_record
 from gsu_cli.run.refusals import discard_cells, refused_cells
@@ -186,6 +187,8 @@ def run_verb(app: App, words: Sequence[str]) -> None:
         # interrupted or stopped half-way: show what there is, and let nothing hide the reason
         failed = 0
         with suppress(Exception):
+            if isinstance(error, KeyboardInterrupt) and ends_its_cells(words) and (sweep := folders.last_claim()):
+                note_interrupted(sweep.path)
             failed = _close_sweep(app)
         if NO_TRIAL in str(error) and failed:
             raise _failed(failed) from error

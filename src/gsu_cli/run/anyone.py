@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gsu_cli.errors import GsuError
+from gsu_cli.errors import GsuError, ProcessError
 from gsu_cli.run.memory import is_out_of_memory
 
 
@@ -19,6 +19,6 @@ def of_anyone(sentence: Callable[[Exception], GsuError]) -> Iterator[None]:
     try:
         yield
     except Exception as e:
-        if is_out_of_memory(e):
+        if is_out_of_memory(e) or isinstance(e, ProcessError):  # the other process is none of this code's doing
             raise
         raise sentence(e) from e
