@@ -271,6 +271,10 @@ def test_a_link_whose_file_was_moved_is_not_proposed(tmp_path: Path) -> None:
 def test_another_shape(file: Path) -> None:
     sentence = refused(file, shape=(1, 28, 28))
     assert "must be for images of the data set's shape (1, 28, 28); found (1, 2, 2)" in sentence
+    assert (
+        "scale the images by dataset.size, which folder, parquet, celeba and avatars have: dataset.size=2" in sentence
+    )
+    assert "dataset.size" not in refused(file, shape=(3, 28, 28))
 
 
 def test_safetensors_of_others(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from gsu_cli.checks import SCALED
 from gsu_cli.errors import CheckpointError, near_path
 from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.files import atomic, sha256_of
@@ -158,9 +159,16 @@ def load_checkpoint(
         raise CheckpointError(
             f"the checkpoint must be for images of the data set's shape {tuple(shape)}",
             found=f"{_shape(model)} in {path}",
-            way_out="Choose the data set that the checkpoint was trained on, or train one for this data set",
+            way_out="Choose the data set that the checkpoint was trained on, "
+            f"{_scaled(_shape(model), shape)}or train one for this data set",
         )
     return Checkpoint(model.eval(), path, sha256_of(path), meta["about"])
+
+
+def _scaled(own: tuple[int, ...] | None, shape: tuple[int, ...]) -> str:
+    """The word that makes images of ``shape`` those of the checkpoint, where their size alone differs."""
+    same = own is not None and len(own) == len(shape) == 3 and own[0] == shape[0] and own[1] == own[2]
+    return f"{SCALED}: dataset.size={own[1]}, " if same and own is not None else ""
 
 
 def missing(path: object, key: str) -> CheckpointError:
