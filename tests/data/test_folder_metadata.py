@@ -95,6 +95,20 @@ def test_a_column_split_that_names_some_parts(tmp_path: Path, words: tuple[str, 
         Folder(str(tmp_path), "x").load()
 
 
+def test_a_column_split_that_contradicts_the_folders_of_parts(tmp_path: Path) -> None:
+    """The folders won without a word, so that images the column holds out were trained on."""
+    paint(tmp_path, ["train/0.png", "train/1.png", "test/2.png"])
+    for part, rows in (("train", ["0.png,a,train", "1.png,a,{}"]), ("test", ["2.png,a,Test"])):
+        (tmp_path / part / "metadata.csv").write_text("\n".join(["file_name,label,split", *rows]).format("test"))
+    with pytest.raises(
+        DataError, match=r"part in whose folder the image lies; found 'test' for train/1.png, in train/"
+    ):
+        Folder(str(tmp_path), "x").load()
+    text = (tmp_path / "train" / "metadata.csv").read_text()
+    (tmp_path / "train" / "metadata.csv").write_text(text.replace("1.png,a,test", "1.png,a,training"))
+    assert len(Folder(str(tmp_path), "x").load().train) == 2
+
+
 def test_a_column_split_of_something_else_is_said_to_be_unused(tmp_path: Path) -> None:
     flat(tmp_path, "label,split", ["a,north", "a,south"])
     assert Folder(str(tmp_path), "x").load().remarks == ("column split names no parts (has 'north') and is not used",)

@@ -9,7 +9,7 @@ from pathlib import Path
 from gsu_cli.data.image_files import SUFFIXES
 from gsu_cli.data.metadata_rows import NAMES, Row
 from gsu_cli.data.part_names import kind_of, some
-from gsu_cli.data.split_column import SPLIT, named_parts
+from gsu_cli.data.split_column import SPLIT, named_parts, refuse_other_parts
 from gsu_cli.data.walk import File, Walk
 from gsu_cli.errors import DataError
 
@@ -31,7 +31,7 @@ def find_parts(found: Walk, rows: Mapping[str, Row]) -> tuple[dict[str, list[Fil
 
     Raises:
         DataError: parts lie beside folders that are none, or one level further down; or metadata name the part of
-            some images alone.
+            some images alone, or another one than their folder.
     """
     images = [file for file in found.files if is_image(file)]
     by_top: dict[str, list[File]] = {}
@@ -59,6 +59,8 @@ def find_parts(found: Walk, rows: Mapping[str, Row]) -> tuple[dict[str, list[Fil
             found=f"{some(parts)} with folders of images inside, and {some(others)} without",
             way_out="Move one of them elsewhere.",
         )
+    if rows:
+        refuse_other_parts((f.name, top, rows.get(f.name, {}).get(SPLIT)) for top in parts for f in parts[top])
     beside = [f"{top}/ ({len(by_top[top]):,} images)" for top in others] + [file.name for file in loose]
     return parts, [f"beside the parts, and not used: {some(beside)}"] if beside else []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from gsu_cli.data.part_names import kind_of
 from gsu_cli.errors import DataError
@@ -37,3 +37,22 @@ def named_parts(values: Mapping[str, object]) -> tuple[dict[str, str] | None, li
         found=f"{words[odd[0]]!r} for {odd[0]}, one of {len(odd):,} of {len(words):,} without a part",
         way_out="Write train, val or test there, or call the column something else.",
     )
+
+
+def refuse_other_parts(where: Iterable[tuple[str, str, object]]) -> None:
+    """Refuses a column ``split`` that names another part than the folder in which an image lies.
+
+    Args:
+        where: of each image its name, its folder and its value; one that names no part says nothing.
+
+    Raises:
+        DataError: either may be right, and one of them would train on what the other holds out.
+    """
+    for name, folder, value in where:
+        kind = kind_of("" if value is None else str(value))
+        if kind is not None and kind != kind_of(folder):
+            raise DataError(
+                f"column {SPLIT} must name the part in whose folder the image lies",
+                found=f"{str(value)!r} for {name}, in {folder}/",
+                way_out="Move the image or correct the column.",
+            )
