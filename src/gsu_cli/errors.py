@@ -176,7 +176,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 def near_path(path: Path) -> str:
     """``"Did you mean 'data/pets'? "`` for what lies beside a path that is not there, or the empty string.
 
-    Of a link whose file was moved it says where the link leads: the nearest name there is the link's own.
+    Of a link whose file was moved it says where the link leads: the nearest name there is the link's own. A device
+    or a pipe is not near itself.
 
     >>> near_path(Path("no_such_folder/x"))
     ''
@@ -187,6 +188,7 @@ def near_path(path: Path) -> str:
         beside = [entry.name for entry in islice(path.parent.iterdir(), 1000)]  # of a folder of images not all
     except OSError:
         return ""
+    beside = [name for name in beside if name != path.name]
     from difflib import get_close_matches
 
     near = (path.parent / name for name in get_close_matches(path.name, beside, cutoff=0.7))

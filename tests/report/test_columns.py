@@ -77,6 +77,8 @@ def test_columns_are_chosen_by_name_or_stem_in_the_order_asked_for(table):
         columns.chosen([table], ["run"])
     with pytest.raises(UsageError, match="Did you mean 'feature_ratio'"):
         columns.chosen([table], ["feture_ratio"])
+    with pytest.raises(UsageError, match="among those of a table, of which these runs make none; found x"):
+        columns.chosen([], ["x"])
 
 
 def test_names_and_heads_are_distinct_whatever_was_measured():

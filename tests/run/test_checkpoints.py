@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from gsu_cli.cli.app import App
 from gsu_cli.cli.error_messages import explain
-from gsu_cli.errors import CheckpointError, GsuError, OutputError
+from gsu_cli.errors import CheckpointError, GsuError, OutputError, near_path
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.files import sha256_of
@@ -257,6 +257,11 @@ def test_missing_and_folder(tmp_path: Path) -> None:
         assert "`checkpoint.path` must be an existing file" in refused(path)
     with pytest.raises(CheckpointError, match="must be a whole safetensors file"):
         read_tensors(tmp_path)
+
+
+def test_a_pipe_is_not_near_itself(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.safetensors")
+    assert near_path(tmp_path / "model.safetensors") == ""
 
 
 def test_a_link_whose_file_was_moved_is_not_proposed(tmp_path: Path) -> None:

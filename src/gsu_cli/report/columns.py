@@ -36,7 +36,8 @@ def chosen(tables: Sequence[Table], asked: Sequence[str]) -> list[Table]:
         if name != ALL and not any(_is(column, name) for column in there):
             judged = did_you_mean(name, there) if "." in name else ""  # a name with its judge is meant as it stands
             close = (judged or _of_head(name, tables) or did_you_mean(name, there)).strip()
-            raise UsageError(f"`columns` must hold all, or names among {', '.join(there)}", found=name, way_out=close)
+            among = ", ".join(there) or "those of a table, of which these runs make none"
+            raise UsageError(f"`columns` must hold all, or names among {among}", found=name, way_out=close)
     found = []
     for table in tables:
         keys = [i for i, c in enumerate(table.columns) if c.is_key]
