@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy.stats import t as student
 
 from gsu_cli.audit.base import Audited
 from gsu_cli.audit.floors import floors_words, in_floors
 from gsu_cli.evaluation.ratios import ratio_interval
+from later import Later
+
+stats = Later("scipy.stats")  # a second
 
 A = Audited("unlearned", None, "sha")
 
@@ -41,7 +43,7 @@ def test_by_the_test_that_it_inverts() -> None:
     assert span is not None
     for r in span:
         rest = u - r * w
-        assert abs(rest.mean()) / (rest.std(ddof=1) / 12**0.5) == pytest.approx(student.ppf(0.975, 11), rel=1e-9)
+        assert abs(rest.mean()) / (rest.std(ddof=1) / 12**0.5) == pytest.approx(stats.t.ppf(0.975, 11), rel=1e-9)
 
 
 def test_divergences_in_floors_of_images_that_differ() -> None:

@@ -58,6 +58,10 @@ class Denoiser(Conditional, Model):
         self.register_buffer("signal", signal.float(), persistent=False)
         self.register_buffer("noisiness", noisiness.float(), persistent=False)
 
+    def other_schedules(self) -> dict[str, Tensor]:
+        """What else its noise levels could be said to be: ``a_t`` of each time, by the words that say so."""
+        return {}
+
     @property
     def loss_unit(self) -> str:
         """What the loss is a mean of."""

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from torch import Tensor
+
 from gsu_cli.checks import as_choice
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import DROP
-from gsu_cli.models.diffusion.schedule import alpha_bars
+from gsu_cli.models.diffusion.schedule import SCHEDULES, alpha_bars
 from gsu_cli.models.diffusion.small import SmallDenoiser
 
 PREDICTIONS = ("eps", "v")
@@ -71,3 +73,7 @@ class Ddpm(SmallDenoiser):
 
     def _own_config(self) -> dict[str, Any]:
         return {"prediction": self.prediction, "schedule": self.schedule}
+
+    def other_schedules(self) -> dict[str, Tensor]:
+        kinds = [kind for kind in SCHEDULES if kind != self.schedule]
+        return {f"model.schedule={kind}": alpha_bars(kind, self.train_steps) for kind in kinds}

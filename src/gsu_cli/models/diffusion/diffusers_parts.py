@@ -19,6 +19,11 @@ PREDICTION_TYPES = {"epsilon": "eps", "v_prediction": "v", "sample": "sample"}
 SPACINGS = ("trailing", "leading")
 OF_AN_AVERAGE = ("decay", "inv_gamma", "min_decay", "optimization_step", "power", "update_after_step", "use_ema_warmup")
 """What EMAModel adds to the config of the network whose weights it averaged."""
+BETA_SCHEDULES = ("linear", "scaled_linear", "sigmoid")
+USUAL_BETAS = {"beta_start": 1e-4, "beta_end": 0.02}
+LATENT_BETAS: dict[str, Any] = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
+"""Of Stable Diffusion; the library's own default is 0.0001 to 0.02."""
+USUAL_LEVELS = 1000
 UNET, SCHEDULER = "unet/config.json", "scheduler/scheduler_config.json"
 
 
@@ -78,6 +83,25 @@ def alpha_bars_of(scheduler: Any) -> Tensor:
             way_out="Copy the scheduler's folder again",
         )
     return bars
+
+
+def other_bars(diffusers: Any, options: Mapping[str, Any]) -> dict[str, Tensor]:
+    """``a_t`` by schedulers that differ in their noise levels, each by what its config says.
+
+    Args:
+        diffusers: the library.
+        options: of the scheduler at hand.
+    """
+    plain = {**options, "trained_betas": None}
+    usual: list[dict[str, Any]] = [{"beta_schedule": kind} | USUAL_BETAS for kind in BETA_SCHEDULES]
+    others = [*usual, LATENT_BETAS, {"beta_schedule": "squaredcos_cap_v2"}, {"num_train_timesteps": USUAL_LEVELS}]
+    built = {_words(other): built_scheduler(diffusers, plain | other).alphas_cumprod for other in others}
+    own = built_scheduler(diffusers, options).alphas_cumprod
+    return {k: bars for k, bars in built.items() if bars.shape != own.shape or not torch.allclose(bars, own, rtol=1e-3)}
+
+
+def _words(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in options.items())
 
 
 def check_pair(unet: Any, scheduler: Any, shape: tuple[int, int, int]) -> None:

@@ -64,3 +64,23 @@ def sampling_times(steps: int, count: int) -> Tensor:
     [999, 749, 500, 250, 0]
     """
     return torch.linspace(steps - 1, 0, count, dtype=torch.float64).round().long()
+
+
+def retold(bars: Tensor, others: Tensor, t: Tensor) -> Tensor:
+    """The times at which ``others`` leave most nearly as much of an image as ``bars`` at ``t``, by the log odds.
+
+    Args:
+        bars: ``a_t`` of each time, ``(T,)``, falling.
+        others: those of another schedule, ``(S,)``, falling.
+        t: times ``(n,)`` int64 of the first.
+
+    Returns:
+        ``(n,)`` int64 in ``0 .. S - 1``.
+
+    >>> retold(torch.tensor([0.9, 0.5, 0.1]), torch.tensor([0.9, 0.7, 0.5, 0.3, 0.1]), torch.arange(3)).tolist()
+    [0, 2, 4]
+    """
+    noise, wanted = (-torch.logit(a.double(), eps=1e-12) for a in (others, bars[t]))
+    above = torch.searchsorted(noise, wanted).clamp(max=len(others) - 1)
+    below = (above - 1).clamp(min=0)
+    return torch.where((noise[below] - wanted).abs() < (noise[above] - wanted).abs(), below, above)

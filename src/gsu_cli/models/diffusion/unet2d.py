@@ -28,6 +28,7 @@ from gsu_cli.models.diffusion.diffusers_parts import (
     built_scheduler,
     built_unet,
     check_pair,
+    other_bars,
 )
 from gsu_cli.models.generating import made
 from gsu_cli.models.libraries import library
@@ -122,6 +123,9 @@ class Unet2d(Denoiser):
         scheduler = built_scheduler(diffusers, {**self.scheduler, "timestep_spacing": self.spacing})
         pipeline = getattr(diffusers, PIPELINES[self.scheduler["_class_name"]])
         pipeline(unet=self.network.unet, scheduler=scheduler).save_pretrained(folder)
+
+    def other_schedules(self) -> dict[str, Tensor]:
+        return other_bars(library("diffusers", "diffusers"), self.scheduler)
 
     def sampling_times(self) -> list[int]:
         """Times that DDIM visits, from the noisiest on."""
