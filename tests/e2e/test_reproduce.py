@@ -159,7 +159,7 @@ def test_failures_are_holes_and_run_again(tiny: Callable[..., list[str]], gsu: G
     columns = {"ascent": "method=ascent"}
     typed = gsu(*tiny(rows=rows, columns=columns, base=tiny_base(tiny), seeds=[0]))
     assert typed.code == 1
-    assert "found 1 of 2 that did not, first bad, ascent, seed 0: UsageError: `method.lr` must be" in typed.err
+    assert "found 1 of 2 that did not, first bad, ascent, seed 0: `method.lr` must be" in typed.err
     made = json.loads(tables(tmp_path)["table.json"])
     bad = next(row for row in made["rows"] if row[0]["label"] == "bad" and row[1]["label"] == "ascent")
     assert bad[2]["value"] is None

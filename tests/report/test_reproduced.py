@@ -54,7 +54,7 @@ def test_rows_stand_in_the_order_of_the_spec() -> None:
     assert rows[0][2].startswith("-60.0% ± ")
     assert rows[2][2] == "-90.0%", "the same in every run: no interval"
     assert rows[1][2:] == ["-", "0", "1"]
-    assert "DataError: gone" in table(SPEC, SIX).rows[1][-1].note
+    assert "failed: gone" in table(SPEC, SIX).rows[1][-1].note
 
 
 def chosen(one: Outcome, **config: object) -> Outcome:

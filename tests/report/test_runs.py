@@ -52,7 +52,7 @@ def test_an_empty_folder_has_no_runs(tmp_path):
 def test_short(record):
     assert short(record) == "mnist, forget class 1, fisher_surgery, cnn -90%, knn -75%"
     failed = Record("unlearn", status="failed", error="NonFiniteError: boom\nmore", inputs={"dataset": {"name": "x"}})
-    assert short(failed) == "x, NonFiniteError: boom"
+    assert short(failed) == "x, boom"
     assert short(Record("train")) == ""
 
 
@@ -69,7 +69,7 @@ def test_the_sweep_table_counts_failed_and_broken_cells(folder, capsys, monkeypa
     assert print_sweep(folder) == 6
     out = capsys.readouterr().out
     assert out.index("lr=1/seed=0") < out.index("lr=2/seed=0") < out.index("lr=3/seed=0")
-    assert "lr=3/seed=0: NonFiniteError: boom" in out
+    assert "lr=3/seed=0: boom" in out
     assert "truncated" in out
     assert "-90.0%" in out
 

@@ -154,3 +154,13 @@ def test_no_record(tmp_path: Path) -> None:
 def test_a_measurement_is_a_finite_number_or_a_reason(numbers: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="fid: "):
         Measurement("fid", "unlearned", **numbers)
+
+
+def test_a_reason_is_a_sentence_of_ours_or_names_what_another_library_raised() -> None:
+    said = "`method=newton` needs a model with a training loss"
+    for kind in ("NotApplicableError", "UsageError", "NonFiniteError"):
+        assert Record("unlearn", error=f"{kind}: {said}").reason == said
+    assert (
+        Record("unlearn", error="ZeroDivisionError: division by zero").reason == "ZeroDivisionError: division by zero"
+    )
+    assert Record("unlearn").reason == ""

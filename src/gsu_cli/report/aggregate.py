@@ -79,7 +79,7 @@ def _cell(g: Group, s: Statistic) -> Cell:
         mean = replace(s.shifts[0], value=statistics.fmean(x.value for x in s.shifts), low=None, high=None)
         return Cell(str(mean), note=f"{s.shifts[0].why}: {reasons}")
     if s.mean is None and g.inapplicable and not g.done and not g.failed:
-        return Cell("n/a", note=str(g.inapplicable[0].error))
+        return Cell("n/a", note=g.inapplicable[0].reason)
     if s.mean is None:
         absent = not g.done and all(r.error == NOT_RUN for r in g.failed)
         said = reasons if reasons.startswith("not measured") else f"not measured: {reasons}"
@@ -102,7 +102,7 @@ def _failures(g: Group) -> str:
     names = labels([*failed, *g.done]) if len(failed) + len(g.done) > 1 else [""]  # the row says which it is
     said: dict[str, list[str]] = {}
     for name, record in zip(names, failed, strict=False):
-        error = (record.error or "no error was noted; killed, or still at work").splitlines()[0]
+        error = (record.reason or "no error was noted; killed, or still at work").splitlines()[0]
         said.setdefault(f"{record.status}: {error}", []).append(name or "a run")
     absent = [f"{len(g.failed) - len(failed)} {NOT_RUN}"] if len(g.failed) > len(failed) else []
     return "; ".join([*(f"{', '.join(names)} {reason}" for reason, names in said.items()), *absent])

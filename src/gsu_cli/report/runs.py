@@ -99,5 +99,5 @@ def short(record: Record) -> str:
     if no_claim := no_claim_of(found):
         parts.append(no_claim)
     if record.error:
-        parts.append(textwrap.shorten(record.error.splitlines()[0], 120, placeholder=" ..."))
+        parts.append(textwrap.shorten(record.reason.splitlines()[0], 120, placeholder=" ..."))
     return ", ".join(p for p in parts if p)

@@ -101,7 +101,7 @@ def _print_remarks(console: Lines, records: Mapping[str, Record], shown: Sequenc
     """What stands below the table: errors, what a cell's mark means, what goes beside a quantity."""
     for name, record in records.items():
         if record.error:
-            console.print(Text(f"{name}: {record.error}", style="red"))
+            console.print(Text(f"{name}: {record.reason}", style="red"))
     for name, record in records.items():
         if any(cell.endswith(MARK) for cell in cells(record, shown)):
             console.print(Text(f"{MARK} {name}: {headline(record)}", style="yellow"))

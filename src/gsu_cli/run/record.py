@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from gsu_cli import errors
 from gsu_cli.errors import GsuError, NonFiniteError
 from gsu_cli.run.few_images import remarked
 from gsu_cli.run.files import write_text
@@ -21,6 +22,8 @@ Status = Literal["running", "done", "failed", "interrupted", "n/a"]
 ROLES: tuple[Role, ...] = get_args(Role)
 STATUSES: tuple[Status, ...] = get_args(Status)
 PLACES: tuple[Place, ...] = get_args(Place)
+SENTENCES = tuple(f"{k}: " for k, v in vars(errors).items() if isinstance(v, type) and issubclass(v, GsuError))
+"""What an error that is a sentence of gsu begins with in a record."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,12 @@ class Record:
     transitions: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
     measurements: list[Measurement] = field(default_factory=list)
+
+    @property
+    def reason(self) -> str:
+        """Why it did not end, as a reader is told: a sentence of gsu without the class that raised it; may be empty."""
+        error = self.error or ""
+        return error.removeprefix(next((kind for kind in SENTENCES if error.startswith(kind)), ""))
 
     def judge_label(self, name: str | None) -> str:
         """What tables call a judge: its label, or its name; empty for none."""

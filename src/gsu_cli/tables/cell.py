@@ -68,4 +68,4 @@ class Outcome:
         """Why it is a hole; empty where it is none."""
         if self.record is None:
             return "not run"
-        return "" if self.done else (self.record.error or self.record.status)
+        return "" if self.done else (self.record.reason or self.record.status)
