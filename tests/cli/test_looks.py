@@ -18,6 +18,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.report.formats import terminal
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.configs import conf_dir
+from gsu_cli.verbs import console
 
 
 @pytest.mark.parametrize("columns", [40, 50, 60, 80, 120])
@@ -47,6 +48,24 @@ def test_lines_of_a_pipe_end_with_their_text(monkeypatch: pytest.MonkeyPatch) ->
     terminal.Lines(file=screen, width=50).print(terminal.grid(table, narrow=True))
     assert "ascent" in screen.getvalue()
     assert [line for line in screen.getvalue().split("\n") if line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize("terminal_there", [False, True])
+def test_where_no_bar_shows_a_line_a_minute_says_how_far_a_work_is(
+    terminal_there: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, screen = [1000.0], io.StringIO()
+    monkeypatch.setattr(console.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(console, "console", terminal.Lines(file=screen, width=80, force_terminal=terminal_there))
+    with caplog.at_level("INFO"), console.work_bar("audit") as told:
+        for minute, probe in enumerate(("percentile", "membership", "membership", "rebound")):
+            clock[0] = 1000 + 50 * minute
+            told(minute, 5000, probe)
+    lines = ["audit: 2 of 5,000, membership"]
+    assert caplog.messages == lines
+    assert ("audit: 2 of" in screen.getvalue()) is not terminal_there
+    if not terminal_there:
+        assert screen.getvalue().splitlines() == lines
 
 
 def test_a_stream_that_is_no_unicode_gets_other_letters(monkeypatch: pytest.MonkeyPatch) -> None:

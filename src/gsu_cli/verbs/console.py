@@ -1,9 +1,14 @@
-"""What people see while they wait: one console, progress bars that vanish when done, notes that do not."""
+"""What people see while they wait: one console, progress bars that vanish when done, notes that do not.
+
+Where no bar can show, in a pipe or the log of a cluster, a line a minute says how far a run is.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -16,6 +21,8 @@ from gsu_cli.run.record import Record
 if TYPE_CHECKING:  # torch takes seconds to import, and a verb that only reads records needs none
     from gsu_cli.training.history import Progress as Epochs
 
+log = logging.getLogger(__name__)
+EVERY = 60.0  # seconds, at least, between two lines on how far a work is
 console = Lines(highlight=False, width=line_length())
 _said: list[str] = []  # notes of this run
 
@@ -67,15 +74,32 @@ def _bar(*columns: str) -> Iterator[Progress]:
         yield progress
 
 
+def _now_and_then(what: str) -> Callable[[str], None]:
+    """Says how far a work is, from its second minute on: in ``gsu.log``, and as a line where no bar shows."""
+    last = time.monotonic()
+
+    def tell(how_far: str) -> None:
+        nonlocal last
+        if time.monotonic() - last < EVERY:
+            return
+        last = time.monotonic()
+        log.info("%s: %s", what, how_far)
+        if not console.is_terminal:
+            say(f"{what}: {how_far}")
+
+    return tell
+
+
 @contextlib.contextmanager
 def training_bar(what: str) -> Iterator[Callable[[Epochs], None]]:
     """A bar for `gsu_cli.training.loop.fit`: epoch, loss, images a second, time left."""
     with _bar("epoch {task.fields[epoch]}", "loss {task.fields[loss]}", "{task.fields[rate]} images/s") as progress:
-        task = progress.add_task(what, total=None, epoch="-", loss="-", rate="-")
+        task, tell = progress.add_task(what, total=None, epoch="-", loss="-", rate="-"), _now_and_then(what)
 
         def update(p: Epochs) -> None:
             epoch = f"{p.epoch}/{p.epochs}"
             loss, rate = f"{p.loss:.3f}", f"{p.rate:,.0f}"
+            tell(f"epoch {epoch}, loss {loss}, {rate} images/s")
             progress.update(task, completed=p.step, total=p.steps, epoch=epoch, loss=loss, rate=rate)
 
         yield update
@@ -85,9 +109,10 @@ def training_bar(what: str) -> Iterator[Callable[[Epochs], None]]:
 def work_bar(what: str) -> Iterator[Callable[[int, int, str], None]]:
     """A bar for work in named parts."""
     with _bar("{task.fields[part]}") as progress:
-        task = progress.add_task(what, total=None, part="")
+        task, tell = progress.add_task(what, total=None, part=""), _now_and_then(what)
 
         def update(done: int, total: int, part: str) -> None:
+            tell(f"{done:,} of {total:,}{part and f', {part}'}")
             progress.update(task, completed=done, total=total, part=part)
 
         yield update
