@@ -45,6 +45,13 @@ class Plain(nn.Module):
         return [k for k, _ in self.named_parameters() if k.startswith(("decoder", "prior"))]
 
 
+class Unscaled(Plain):
+    """Samples between -1 and 1, as of a tanh."""
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        return 2 * super().sample(n, generator) - 1
+
+
 class PosteriorAlone(Plain):
     """A posterior, and nothing that draws at its latents."""
 

@@ -60,6 +60,14 @@ def tried(type_line: Callable[..., Any], world: Callable[[str], list[str]], kind
         assert typed.code == 0, typed.err
 
 
+def test_samples_of_another_scale_are_noted(type_line: Callable[..., Any], world: Any, tmp_path: Path) -> None:
+    line = ["evaluate", *(word for word in world("Unscaled") if not word.startswith("forget"))]
+    typed = type_line(*line, cwd=tmp_path)
+    assert typed.code == 0, typed.err
+    assert "of what sample() of Unscaled gives lies outside of [0, 1]" in " ".join(typed.out.split())
+    assert any("and is clipped" in note for note in runs(tmp_path)[-1].record["notes"])
+
+
 @pytest.mark.parametrize(
     ("kind", "method"),
     [("Plain", "fisher_surgery"), ("NoDecode", "fisher_surgery"), ("Uncopyable", "newton"), ("OldNorm", "newton")],

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import tiny_world
 from gsu_cli.errors import CheckpointError
 from gsu_cli.models.likelihoods import Bernoulli, Gaussian
-from gsu_cli.models.plausible import Evidence, examine
+from gsu_cli.models.plausible import Evidence, clipped_samples, examine
 from gsu_cli.models.vae.base import Vae
 
 PATH = Path("theirs.pt")
@@ -128,6 +128,16 @@ def test_samples_outside_of_0_and_1() -> None:
 
     with pytest.raises(CheckpointError, match=r"sample\(\) must give images in \[0, 1\]; found values from -"):
         found(wrong(sample=sample))
+
+
+def test_a_model_that_was_trained_here_is_told_what_is_clipped_of_its_samples() -> None:
+    def sample(self: Any, n: int, generator: torch.Generator) -> Tensor:
+        return 2 * Vae.sample(self, n, generator) - 1
+
+    assert clipped_samples(wrong()) == ""
+    said = clipped_samples(wrong(sample=sample))
+    assert "lies outside of [0, 1], from -" in said
+    assert said.endswith("If that is another scale, let the class give (x + 1) / 2 for a tanh, a sigmoid for logits")
 
 
 def test_a_mean_where_a_sum_belongs() -> None:

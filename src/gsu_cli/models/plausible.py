@@ -30,6 +30,9 @@ LOW = 0.1  # gain below which nothing much was learned, or the class is wrong
 BETTER = 0.15  # gain that a slip undone must add to be named
 
 
+FAR = 0.25  # beyond [0, 1]: more than what a likelihood without bounds says of black and white
+
+
 SQUEEZED = "(x + 1) / 2 for a tanh, a sigmoid for logits"
 
 
@@ -92,6 +95,24 @@ def examine(model: Any, x: Tensor, y: Tensor, path: Path, *, generator: torch.Ge
     return _examine_reconstructions(model, x, facts, path, generator)
 
 
+@torch.no_grad()
+def clipped_samples(model: Any) -> str:
+    """What a reader must know of a model many of whose samples' values lie far outside of [0, 1]; else empty.
+
+    Args:
+        model: in eval mode, of whoever's class; an unlearned one may be in ruins, so it is no error.
+    """
+    x = model.sample(64, torch.Generator().manual_seed(0))
+    outside = float(((x < -FAR) | (x > 1 + FAR)).double().mean())
+    if outside <= 0.01:
+        return ""
+    low, high = float(x.min()), float(x.max())
+    return (
+        f"{outside:.0%} of what sample() of {type(model).__name__} gives lies outside of [0, 1], from {low:.3g} "
+        f"to {high:.3g}, and is clipped. If that is another scale, let the class give {SQUEEZED}"
+    )
+
+
 def _examine_reconstructions(
     model: Any, x: Tensor, facts: dict[str, Any], path: Path, generator: torch.Generator
 ) -> Evidence:
@@ -152,7 +173,7 @@ def _notes(model: Any, facts: dict[str, Any], hint: str, mean: Tensor, sd: Tenso
                 f"the decoder's output lies in [{low:.2g}, {high:.2g}] under a likelihood of logits: "
                 "does it end in a sigmoid?"
             )
-    elif float(((output < -0.25) | (output > 1.25)).double().mean()) > 0.05:
+    elif float(((output < -FAR) | (output > 1 + FAR)).double().mean()) > 0.05:
         notes.append(f"the decoder's output reaches from {low:.3g} to {high:.3g}, and pixels lie in [0, 1]: logits?")
     if float((decode(model, mean[:64]) - model.likelihood.mean(model.decoder(mean[:64]))).abs().mean()) > 0.01:
         notes.append("decode() generates other pictures than the likelihood's mean of what decoder gives")

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import CheckpointError, GsuError, UsageError, did_you_mean
 from gsu_cli.models.contract import check_generator
+from gsu_cli.models.plausible import clipped_samples
 from gsu_cli.models.protocols import Samples
 from gsu_cli.report.settings import making
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, missing
@@ -22,6 +23,7 @@ from gsu_cli.run.pretrained import shipped, shipped_names
 from gsu_cli.run.session import Session
 from gsu_cli.run.weight_files import find_weights
 from gsu_cli.training.recipe import Recipe
+from gsu_cli.verbs import console
 from gsu_cli.verbs.conditions import check_conditions
 from gsu_cli.verbs.models import import_checkpoint, import_options
 from gsu_cli.verbs.pipeline_folder import is_pipeline_folder, with_its_class
@@ -67,6 +69,8 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
     lacks = [m for m in ("sample", "generation_parameters") if not callable(getattr(checkpoint.model, m, None))]
     if not lacks and not type(checkpoint.model).__module__.startswith("gsu_cli."):
         check_generator(checkpoint.model, dataset.shape)  # one of somebody's own may have changed since
+        if clipped := clipped_samples(checkpoint.model):
+            console.note(clipped, session.record)
     if lacks:
         raise CheckpointError(
             "`checkpoint.path` must hold a generator",
