@@ -112,7 +112,9 @@ def test_runs(world: World, gsu: Gsu, tmp_path: Path) -> None:
         (line,) = [line for line in out.splitlines() if line.endswith(str(run.folder.relative_to(tmp_path)))]
         assert line.split()[2:4] == ["unlearn", run.record["status"]]
     assert "strokes, forget class 1, ascent, cnn " in out
-    assert "NonFiniteError: " in out
+    (failed,) = (run.record["error"] for run in runs(tmp_path) if run.record.get("status") == "failed")
+    assert failed.startswith("NonFiniteError: ")
+    assert f", {failed.partition(': ')[2][:40]}" in out
     assert "NOTE  not a readable run: outputs/odd/record.json" in out
     assert gsu("show", "runs", "last=1").out.count("unlearn") < out.count("unlearn")
 
