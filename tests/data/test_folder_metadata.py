@@ -101,7 +101,7 @@ def test_a_column_split_that_contradicts_the_folders_of_parts(tmp_path: Path) ->
     for part, rows in (("train", ["0.png,a,train", "1.png,a,{}"]), ("test", ["2.png,a,Test"])):
         (tmp_path / part / "metadata.csv").write_text("\n".join(["file_name,label,split", *rows]).format("test"))
     with pytest.raises(
-        DataError, match=r"part in whose folder the image lies; found 'test' for train/1.png, in train/"
+        DataError, match=r"part of which the image's folder or file is; found 'test' for train/1.png, of train"
     ):
         Folder(str(tmp_path), "x").load()
     text = (tmp_path / "train" / "metadata.csv").read_text()

@@ -75,6 +75,15 @@ def test_bytes_alone_in_one_file(tmp_path: Path) -> None:
     assert Parquet(str(tmp_path), "x").load().class_names == {0: "image"}, "no column is called label"
 
 
+def test_a_column_split_that_contradicts_the_names_of_files_is_refused(tmp_path: Path) -> None:
+    for part, words in (("train", ["train"] * 8), ("test", ["test"] * 7 + ["train"])):
+        pq.write_table(table(slice(None), label=LABELS, split=words), tmp_path / f"{part}-0.parquet")
+    with pytest.raises(DataError, match=r"must name the part of which .*; found 'train' for .*test-0.*, of test"):
+        Parquet(str(tmp_path), "x").load()
+    pq.write_table(table(slice(None), label=LABELS, split=["test"] * 8), tmp_path / "test-0.parquet")
+    assert len(Parquet(str(tmp_path), "x").load().heldout) == 8
+
+
 def test_a_column_split_in_files_of_no_part(tmp_path: Path) -> None:
     """It was called no attribute, and its held-out rows were trained on."""
     path = tmp_path / "x.parquet"

@@ -15,11 +15,12 @@ from gsu_cli.errors import CheckpointError
 from gsu_cli.models.denoises import examine_denoiser
 from gsu_cli.models.diffusion.ddpm import Ddpm
 from gsu_cli.models.diffusion.schedule import alpha_bars
-from gsu_cli.models.diffusion.unet2d import Unet2d
+from gsu_cli.models.diffusion.unet2d import Unet2d, small
 from later import Later
 
 diffusers = Later("diffusers")
 SHAPE = (1, 8, 8)
+FADING = {"beta_schedule": "linear", "beta_end": 0.9, "prediction_type": "epsilon"}
 LATENT = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
 
 
@@ -79,6 +80,14 @@ PAIRS = [pair for pair in itertools.permutations(SCHEDULES, 2) if pair != NEAR]
 def test_one_that_is_told_others_is_refused_and_the_right_ones_are_named(told: str, trained: str) -> None:
     with pytest.raises(CheckpointError, match=f"falls by .* at the levels of {trained}"):
         examined(theirs(**SCHEDULES[told])[0], theirs(**SCHEDULES[trained])[1])
+
+
+def test_a_learned_embedding_is_not_asked_for_times_that_it_lacks() -> None:
+    net = small(SHAPE) | {"time_embedding_type": "learned", "num_train_timesteps": 20}
+    model = Unet2d(SHAPE, net, {"num_train_timesteps": 20, "timestep_spacing": "trailing", **FADING})
+    found = model.other_schedules()
+    assert found
+    assert {len(bars) for bars in found.values()} == {20}
 
 
 def test_other_numbers_of_levels_are_told_apart() -> None:

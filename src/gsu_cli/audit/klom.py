@@ -80,9 +80,10 @@ class Klom:
             )
         ratio = in_floors(f"floors_{part}", a, here, floor)
         rows = [*in_nats(part, ratio, floor), ratio, shift]
+        over = "" if ratio.low is None else "The interval is over images; "
         return rows, (
             f"The loss of {WORDS[part]} is {floors_words(ratio)} from retraining's, "
-            f"{_side(shift)}. The interval is over images; {len(retrained)} retrained models give the floor."
+            f"{_side(shift)}. {over}{len(retrained)} retrained models give the floor."
         )
 
 

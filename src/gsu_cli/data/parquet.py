@@ -19,7 +19,7 @@ from gsu_cli.data.labels import restrict
 from gsu_cli.data.options import check_draw, check_images, check_named
 from gsu_cli.data.parquet_files import Table, find_files, open_table
 from gsu_cli.data.part_names import Chosen, choose, draw
-from gsu_cli.data.split_column import SPLIT, named_parts
+from gsu_cli.data.split_column import SPLIT, named_parts, refuse_other_parts
 from gsu_cli.errors import DataError
 
 
@@ -86,6 +86,9 @@ class Parquet:
             how = chosen.describe() if held else how
         table = Table.joined([parts[part] for part in trained + held])
         columns = table.columns()
+        if "" not in parts and SPLIT in columns:
+            lies = [part for part in trained + held for _ in range(parts[part].n)]
+            refuse_other_parts(zip(table.names, lies, columns[SPLIT], strict=True))
         rows = None
         if "" in parts and (divided := self._by_column(columns, table)):
             chosen, rows = divided

@@ -40,19 +40,19 @@ def named_parts(values: Mapping[str, object]) -> tuple[dict[str, str] | None, li
 
 
 def refuse_other_parts(where: Iterable[tuple[str, str, object]]) -> None:
-    """Refuses a column ``split`` that names another part than the folder in which an image lies.
+    """Refuses a column ``split`` that names another part than the folder or the file in which an image lies.
 
     Args:
-        where: of each image its name, its folder and its value; one that names no part says nothing.
+        where: of each image its name, the part that it lies in and its value; one that names no part says nothing.
 
     Raises:
         DataError: either may be right, and one of them would train on what the other holds out.
     """
-    for name, folder, value in where:
+    for name, part, value in where:
         kind = kind_of("" if value is None else str(value))
-        if kind is not None and kind != kind_of(folder):
+        if kind is not None and kind != kind_of(part):
             raise DataError(
-                f"column {SPLIT} must name the part in whose folder the image lies",
-                found=f"{str(value)!r} for {name}, in {folder}/",
+                f"column {SPLIT} must name the part of which the image's folder or file is",
+                found=f"{str(value)!r} for {name}, of {part}",
                 way_out="Move the image or correct the column.",
             )

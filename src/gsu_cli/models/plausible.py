@@ -102,7 +102,7 @@ def clipped_samples(model: Any) -> str:
     Args:
         model: in eval mode, of whoever's class; an unlearned one may be in ruins, so it is no error.
     """
-    x = model.sample(64, torch.Generator().manual_seed(0))
+    x = model.sample(16, torch.Generator().manual_seed(0))
     outside = float(((x < -FAR) | (x > 1 + FAR)).double().mean())
     if outside <= 0.01:
         return ""

@@ -69,7 +69,7 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
     lacks = [m for m in ("sample", "generation_parameters") if not callable(getattr(checkpoint.model, m, None))]
     if not lacks and not type(checkpoint.model).__module__.startswith("gsu_cli."):
         check_generator(checkpoint.model, dataset.shape)  # one of somebody's own may have changed since
-        if clipped := clipped_samples(checkpoint.model):
+        if cfg.get("model") is None and (clipped := clipped_samples(checkpoint.model)):  # else `examine` refused it
             console.note(clipped, session.record)
     if lacks:
         raise CheckpointError(

@@ -125,7 +125,9 @@ class Unet2d(Denoiser):
         pipeline(unet=self.network.unet, scheduler=scheduler).save_pretrained(folder)
 
     def other_schedules(self) -> dict[str, Tensor]:
-        return other_bars(library("diffusers", "diffusers"), self.scheduler)
+        found = other_bars(library("diffusers", "diffusers"), self.scheduler)
+        learned = self.unet.get("time_embedding_type") == "learned"  # for these times alone
+        return {words: bars for words, bars in found.items() if not learned or len(bars) <= self.train_steps}
 
     def sampling_times(self) -> list[int]:
         """Times that DDIM visits, from the noisiest on."""
