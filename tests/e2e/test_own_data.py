@@ -104,3 +104,15 @@ def test_a_line_without_weights_is_told_which_were_trained_on_these_images_here(
     typed = gsu("unlearn", *line, "forget.class=1")
     assert typed.code == 1
     assert "Type checkpoint.path=outputs/train/2026-01-01/12-00-00/model.safetensors, the latest here" in typed.err
+
+
+def test_a_data_set_is_called_as_its_file_is(gsu: Gsu, tmp_path: Path) -> None:
+    data = write(tmp_path / "cells.npz", (8, 8))
+    typed = gsu("train", "dataset=npz", data, "training.epochs=1", "hydra.run.dir=run")
+    assert (typed.code, typed.err) == (0, ""), typed
+    assert typed.out.startswith("cells: arrays in ")
+    folder = Path(typed.out.rsplit("path=", 1)[1].strip()).parent
+    record = json.loads((folder / "record.json").read_text())
+    assert record["inputs"]["dataset"]["name"] == record["config"]["dataset"]["name"] == "cells"
+    missing = gsu("train", "dataset=npz", "training.epochs=1")
+    assert (missing.code, missing.err) == (2, "gsu: `dataset.path` must be given. Type dataset.path=VALUE\n")

@@ -28,6 +28,7 @@ from gsu_cli.run.cells import cell_name, refuse_odd_cells, swept, unasked_ends
 from gsu_cli.run.configs import usual
 from gsu_cli.run.places import chosen_with
 from gsu_cli.run.record import FILE
+from gsu_cli.run.set_names import set_name
 from gsu_cli.run.stopped import was_stopped
 from gsu_cli.run.typed import quoted
 
@@ -253,3 +254,4 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("gsu.cache_dir", cache_dir, replace=True)
     OmegaConf.register_new_resolver("gsu.measured_dir", measured_dir, replace=True)
     OmegaConf.register_new_resolver("gsu.usual", usual, replace=True)
+    OmegaConf.register_new_resolver("gsu.set_name", set_name, replace=True)
