@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -11,8 +13,16 @@ from gsu_cli.surgery.kfac import KroneckerBuilder
 from gsu_cli.surgery.layers import rows
 from gsu_cli.surgery.shifts import by_shifts, patch_moments
 
-BOUND = 1e-6  # of the largest entry: what float32 leaves open of some thousand places
 MAPS = [(11, 3, 7, 7), (40, 2, 4, 5), (3, 4, 14, 13), (90, 5, 6, 4)]
+
+
+def rounding(places: int, dtype: torch.dtype) -> float:
+    """What a dtype leaves open of the largest entry, a sum of so many squares.
+
+    Rounding errors that go either way add up to the root of their number. AMD's Zen 4 adds such narrow products place
+    by place and comes to a third of that (1.7e-6 of 2,160 places in float32); Intel's stay below 1e-6.
+    """
+    return math.sqrt(places) * torch.finfo(dtype).eps
 
 
 def maps(n: int, c: int, h: int, w: int, dtype: torch.dtype) -> torch.Tensor:
@@ -22,8 +32,8 @@ def maps(n: int, c: int, h: int, w: int, dtype: torch.dtype) -> torch.Tensor:
 
 @pytest.mark.parametrize("shape", MAPS)
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, BOUND), (torch.float64, 1e-14)])
-def test_they_are_the_products_of_the_patches(shape, bias, dtype, bound):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_they_are_the_products_of_the_patches(shape, bias, dtype):
     x = maps(*shape, dtype)
     layer = nn.Conv2d(shape[1], 6, 3, padding=1, bias=bias)
     a, _ = rows(layer, ("weight", "bias") if bias else ("weight",), x.double(), x.new_zeros(len(x), 6, *shape[2:]))
@@ -31,6 +41,7 @@ def test_they_are_the_products_of_the_patches(shape, bias, dtype, bound):
     found = patch_moments(x, bias)
     assert found.dtype == dtype
     assert found.shape == exact.shape
+    bound = rounding(a.shape[0] * a.shape[1], dtype)
     assert float((found.double() - exact).abs().max()) <= bound * float(exact.abs().max())
 
 
@@ -56,7 +67,7 @@ def test_kronecker_factors_by_shifts_are_those_by_patches(monkeypatch):
     monkeypatch.setattr(kfac, "by_shifts", lambda *_: False)
     for one, other in zip(found, factors(), strict=True):
         assert torch.equal(one.G, other.G)
-        assert float((one.A - other.A).abs().max()) <= BOUND * float(other.A.abs().max())
+        assert float((one.A - other.A).abs().max()) <= rounding(30 * 6 * 6, torch.float32) * float(other.A.abs().max())
 
 
 @pytest.mark.parametrize(
