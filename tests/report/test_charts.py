@@ -160,6 +160,21 @@ def test_a_setting_that_varies_has_its_figure():
     assert "method.lr 0.1: -50.0% ± 12.7" in [p.about for p in marks(figure.charts[0])]
 
 
+def test_a_legend_says_of_which_option_a_value_is():
+    """It said "ascent all", and nobody could tell of what."""
+
+    def scoped(scope, lr, *args, **more):
+        record = costly(*args, lr=lr, **more)
+        return replace(record, config={**record.config, "method": {**record.config["method"], "scope": scope}})
+
+    runs = [scoped(s, lr, lr, 0.1 - lr / 2) for s in ("all", "generator") for lr in (0.01, 0.1)]
+    (along,) = sweeps(runs)
+    assert [s.name for s in along.legend] == ["ascent scope=all", "ascent scope=generator"]
+    figure = pareto(runs, ["method", "method.scope", "method.lr", "forget"])
+    assert [s.name for s in figure.legend] == ["ascent scope=all", "ascent scope=generator"]
+    assert "ascent scope=all lr=0.01: feature ratio" in " ".join(p.about for p in marks(figure.charts[0]))
+
+
 def test_a_setting_that_stays_has_none():
     assert sweeps([run(seed=1), run(seed=2)]) == []
 

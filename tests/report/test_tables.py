@@ -223,4 +223,18 @@ def test_the_terminal_says_why_a_row_is_empty(record):
     out = io.StringIO()
     render(more, "outputs/x", Console(file=out, width=120, highlight=False))
     assert "not measured: kid, FID (Inception): no judge has features\n" in out.getvalue()
-    assert "not measured: feature ratio" not in out.getvalue(), "the judge's own line has said so"
+    assert not any(line.strip().startswith(("kid", "FID")) for line in out.getvalue().splitlines()), "rows of dashes"
+
+
+def test_rows_without_any_number_are_named_where_a_judge_is_missing(record):
+    """A first run on one's own images had five rows of dashes, and nothing said that Frechet distances need the CNN."""
+    without = replace(record, judges=[*record.judges, {"name": "fancy", "unavailable": "none ships"}])
+    known = Measurement("feature_ratio", "unlearned", None, judge="fancy", reason="none ships")
+    distance = Measurement("frechet_distance", "unlearned", None, reason="none ships")
+    out = io.StringIO()
+    more = replace(without, measurements=[*without.measurements, known, distance])
+    render(more, "outputs/x", Console(file=out, width=160, highlight=False))
+    lines = out.getvalue().splitlines()
+    assert "not measured: feature ratio (fancy), Frechet distance: for the reason that is said below" in lines
+    assert "judge fancy: none ships" in lines
+    assert not [line for line in lines if line.split()[-1:] == ["-"]], lines

@@ -25,6 +25,10 @@ class Row:
     change: Change | Shift | None
     better: str | None
 
+    def is_measured(self) -> bool:
+        """Whether there is a number of any model."""
+        return any(m is not None and m.value is not None for m in self.cells.values())
+
     def verdict(self) -> str:
         """The words "good", "bad" or "" by the direction of the change; within the intervals counts as neither.
 
@@ -66,9 +70,8 @@ def unmeasured(record: Record) -> dict[str, list[str]]:
     """Reason -> titles of the rows that have no number of any model, for that reason."""
     empty: dict[str, list[str]] = {}
     for row in rows(record):
-        there = [m for m in row.cells.values() if m is not None]
-        reasons = list(dict.fromkeys(m.reason for m in there if m.reason))
-        if reasons and all(m.value is None for m in there):
+        reasons = list(dict.fromkeys(m.reason for m in row.cells.values() if m is not None and m.reason))
+        if reasons and not row.is_measured():
             empty.setdefault(reasons[0], []).append(row.title)
     return empty
 

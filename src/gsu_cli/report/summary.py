@@ -258,7 +258,7 @@ def render(record: Record, folder: object, console: Console, said: Container[str
     with_change = {"original", "unlearned"} <= set(columns)
     heads = [*(HEADS[s] for s in columns), *(["change"] if with_change else [])]
     lines: list[tuple[str, list[Text]]] = []
-    for row in rows(record):
+    for row in (row for row in rows(record) if row.is_measured()):
         cells = [Text(digits(row.cells.get(s))) for s in columns]
         if with_change:
             cells.append(Text(str(row.change), style=COLOURS[row.verdict()]) if row.change else Text("-"))
@@ -269,8 +269,8 @@ def render(record: Record, folder: object, console: Console, said: Container[str
     table = _stacked(heads, lines, widths) if narrow else _side_by_side(heads, lines)
     notes = [Text(f"NOTE  {note}", style="bold yellow") for note in record.notes if note not in said]
     tail = [Text(line, style="dim") for line in sentences(record)[len(record.notes) :] if line not in said]
-    told = " ".join([headline(record) if record.split else "", *sentences(record)])
-    empty = [f"not measured: {', '.join(w)}: {why}" for why, w in unmeasured(record).items() if why not in told]
+    told, below = " ".join(sentences(record)), "for the reason that is said below"
+    empty = [f"not measured: {', '.join(w)}: {below if y in told else y}" for y, w in unmeasured(record).items()]
     tail = [*(Text(line, style="dim") for line in empty), *tail]
     head = [*([Text(headline(record), style="bold")] if record.split else []), *notes]
     console.print(Group(*head, *([table] if lines else []), *tail))

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gsu_cli.report.figures.chart import REFERENCE, Axis, Chart, Figure, Point, Series
-from gsu_cli.report.figures.plotted import costs, gains, numeric, said, span
+from gsu_cli.report.figures.plotted import costs, gains, named, numeric, said, span
 from gsu_cli.report.figures.scales import Scale
 from gsu_cli.report.figures.starts import told_apart
 from gsu_cli.report.figures.ticks import changes, percent, plain
 from gsu_cli.report.groups import Group, group, uneven
-from gsu_cli.report.keys import ABSENT
 from gsu_cli.report.marks import supported
 from gsu_cli.report.numbers import factor
 from gsu_cli.report.quantities import Quantity
@@ -39,7 +38,8 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
     places = dict(zip(checkpoints, told_apart(checkpoints), strict=True))
     for start in starts:
         own = [*start.done, *start.failed]
-        groups = group(own, [*(name for name in keys if name not in free), *free])
+        ordered = [*(name for name in keys if name not in free), *free]
+        groups = group(own, ordered)
         odd |= uneven(groups)
         where = f", {', '.join(places.get(name, name) for name in start.values)}" if len(starts) > 1 else ""
         beyond = silent = some = 0
@@ -50,7 +50,7 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
             some = max(some, sum(not all(supported(r, gain.judge) for r in g.done) for g in claiming))
             left = 0
             for cost in paid:
-                every = _points(claiming, len(free), gain, cost)
+                every = _points(claiming, ordered, len(free), gain, cost)
                 found = [(name, p) for name, p in every if _within(p, gain, cost)]
                 if found:
                     left += len(every) - len(found)
@@ -127,26 +127,28 @@ def _chart(
     )
 
 
-def _points(groups: Sequence[Group], free: int, gain: Quantity, cost: Quantity) -> list[tuple[str, Point]]:
+def _points(
+    groups: Sequence[Group], keys: Sequence[str], free: int, gain: Quantity, cost: Quantity
+) -> list[tuple[str, Point]]:
     """(series, point) of each group that has both; a reduction of 70 % is a change of -0.7.
 
-    The last ``free`` values of a group are numbers along its series.
+    The last ``free`` values of a group, which are those of ``keys``, are numbers along its series.
     """
     found = []
     sign = _sign(gain)
     for g in groups:
         y, x = g.statistic(gain), g.statistic(cost)
         if x.mean is not None and y.mean is not None:
-            values = [v for v in g.values if v != ABSENT]
-            series = " ".join(v for v in g.values[: len(g.values) - free] if v != ABSENT)
+            words = named(keys, g.values)
+            series = named(keys[: len(keys) - free], g.values[: len(keys) - free])
             numbers = f"{gain.title} {said(y, gain)}, {cost.title} {said(x, cost)}"
-            about = f"{', '.join(values)}: {numbers}, {len(g.done)} runs"
+            about = f"{words}: {numbers}, {len(g.done)} runs"
             up = (
                 None
                 if y.low is None or y.high is None
                 else (min(sign * y.low, sign * y.high), max(sign * y.low, sign * y.high))
             )
-            found.append((series, Point(x.mean, sign * y.mean, about, " ".join(values), span(x), up)))
+            found.append((series, Point(x.mean, sign * y.mean, about, words, span(x), up)))
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gsu_cli.report.groups import Statistic
-from gsu_cli.report.keys import key, varied
+from gsu_cli.report.keys import ABSENT, NAMED, key, varied
 from gsu_cli.report.once import once_of_all
 from gsu_cli.report.quantities import Quantity, discover
 from gsu_cli.report.table import Cell, text
@@ -52,6 +52,19 @@ def said(s: Statistic, quantity: Quantity) -> str:
 
 def span(s: Statistic) -> tuple[float, float] | None:
     return None if s.low is None or s.high is None else (s.low, s.high)
+
+
+def named(keys: Sequence[str], values: Sequence[str]) -> str:
+    """A line or a point in words: names as they are, options as they are typed; "auto false" tells nobody of what.
+
+    >>> named(["method", "method.solver", "method.lr", "seed"], ["ascent", "-", "0.01", "1"])
+    'ascent lr=0.01 seed=1'
+    """
+    return " ".join(
+        value if name in NAMED else f"{name.removeprefix('method.')}={value}"
+        for name, value in zip(keys, values, strict=True)
+        if value != ABSENT
+    )
 
 
 def number(text: str) -> float | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gsu_cli.report.figures.chart import Axis, Chart, Figure, Point, Series
-from gsu_cli.report.figures.plotted import costs, gains, number, numeric, said, span
+from gsu_cli.report.figures.plotted import costs, gains, named, number, numeric, said, span
 from gsu_cli.report.figures.scales import Kind, Scale
 from gsu_cli.report.figures.ticks import changes, plain
 from gsu_cli.report.groups import Group, Statistic, group
-from gsu_cli.report.keys import ABSENT, checkpoints, varied
+from gsu_cli.report.keys import checkpoints, varied
 from gsu_cli.report.numbers import factor
 from gsu_cli.report.quantities import Quantity
 from gsu_cli.run.record import Record
@@ -60,7 +60,7 @@ def _lines(records: Sequence[Record], name: str) -> dict[str, list[tuple[float, 
     for g in group(records, [*keys, name]):
         x = number(g.values[-1])
         if x is not None:
-            label = " ".join(v for v in g.values[:-1] if v != ABSENT)
+            label = named(keys, g.values[:-1])
             lines.setdefault(label, []).append((x, g))
     return {label: sorted(points, key=lambda p: p[0]) for label, points in lines.items() if len(points) > 1}
 
