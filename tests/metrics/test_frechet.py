@@ -183,3 +183,20 @@ def test_of_few_samples_it_says_what_as_many_real_images_have(cnn):
     assert few.detail == f"of {n} images, of which it is too high: as many real ones have {by_hand.value:.2f}"
     assert by_hand.value > data.value
     assert data.detail == ""
+
+
+def test_of_few_real_images_it_says_what_as_many_samples_have(cnn):
+    """899 real digits are 2.7 from the others: beside 10,000 samples that floor is too high, and nothing said so."""
+    split, n = tiny_world.split(), 40
+    context, metric = context_of(split, cnn), FrechetDistance(references=400)
+    context.original = EvaluatedModel("original", generate_samples(tiny_world.trained(), 2 * n, 0), sha256="ab")
+    real = EvaluatedModel("data", split.dataset.heldout.pixels[split.heldout_retain[:n]])
+    (few,) = metric(real, context)
+    (by_hand,) = metric(EvaluatedModel("x", context.original.pixels[:n]), context)
+    said = f"of {n} real images, of which it is too high: as many samples of the original have {by_hand.value:.2f}"
+    assert few.detail == said
+    context.original.pixels = context.original.pixels[:-1]
+    (beside,) = metric(real, context)
+    assert beside.detail == "", "beside fewer than twice as many samples"
+    context.original = None
+    assert metric(real, context)[0].detail == ""

@@ -38,13 +38,13 @@ def images(*levels: int) -> Tensor:
     return torch.tensor(levels, dtype=torch.uint8).view(-1, 1, 1, 1)
 
 
-def measured(metric: Any, own: Tensor, real: Tensor, judge: Any = None) -> list[Any]:
+def measured(metric: Any, own: Tensor, real: Tensor, judge: Any = None, name: str = "unlearned") -> list[Any]:
     train = SimpleNamespace(pixels=torch.cat([real, images(255)]))  # the last one is to be forgotten
     data, every = SimpleNamespace(train=train), torch.arange(len(real))
     split: Any = SimpleNamespace(n_retain=len(real), retain=every, dataset=data)
     judge = Grey() if judge is None else judge
     context = EvaluationContext(split, {judge.name: judge} if judge else {}, {}, seed=0)
-    found: list[Any] = metric(EvaluatedModel("unlearned", own, None, "ab"), context)
+    found: list[Any] = metric(EvaluatedModel(name, own, None, "ab"), context)
     return found
 
 
@@ -124,6 +124,14 @@ def test_inception_features_are_read_once_for_both(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Inception, "features", features)
     p, _ = measured(PrecisionRecall("inception", neighbours=1), images(0, 2, 20), images(1, 3, 50))
     assert (p.value, p.judge, seen) == (1.0, None, [3, 3])
+
+
+def test_few_real_images_are_said_to_be_few_as_few_samples_are() -> None:
+    few, enough = (images(*[(7 * i) % 23 for i in range(n)]) for n in (30, 60))
+    metric = PrecisionRecall(samples=60)
+    for own, detail in ((few, "of 30 images: compare it with as many"), (enough, "")):
+        for name in ("unlearned", "data"):
+            assert [m.detail for m in measured(metric, own, images(*range(60)), name=name)] == [detail, detail]
 
 
 @pytest.mark.parametrize("kind", [Kid, PrecisionRecall])

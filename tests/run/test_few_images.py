@@ -26,6 +26,13 @@ def test_an_older_record_says_of_how_few_images_its_distance_is() -> None:
     assert details(distance("original", 4000), distance("data", 8865)) == [SAID, ""]
 
 
+def test_it_says_so_of_real_images_beside_many_more_samples() -> None:
+    said = "of 899 real images, of which it is too high"
+    assert details(distance("original", 10_000), distance("data", 899)) == ["", said]
+    assert details(distance("original", 10_000, judge="knn"), distance("data", 899)) == ["", ""]
+    assert details(distance("original", 1797), distance("data", 899)) == ["", ""]
+
+
 def test_what_a_record_says_itself_stays() -> None:
     told = f"{SAID}: as many real ones have 0.61"
     assert details(distance("unlearned", 4000, detail=told), distance("data", 8865)) == [told, ""]

@@ -23,6 +23,7 @@ from gsu_cli.data.base import to_float
 from gsu_cli.errors import CheckpointError
 from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
+from gsu_cli.evaluation.real_images import some
 
 WEIGHTS = "pt_inception-2015-12-05-6726825d.pth"
 
@@ -50,10 +51,10 @@ class Inception:
         self._net: Any = None
 
     def of(self, subject: EvaluatedModel, n: int, context: EvaluationContext) -> Tensor:
-        """Features ``(n, 2048)`` of the first ``n`` images of ``subject``, computed once a run."""
+        """Features ``(n, 2048)`` of ``n`` images of ``subject`` (see `some`), computed once a run."""
         key = f"inception/{subject.name}/{subject.sha256}/{n}"
         if key not in context.cache:
-            context.cache[key] = self.features(subject.pixels[:n])
+            context.cache[key] = self.features(subject.pixels[some(n, subject, context.seed)])
         found: Tensor = context.cache[key]
         return found
 

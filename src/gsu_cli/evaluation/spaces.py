@@ -12,6 +12,7 @@ from gsu_cli.evaluation import looks
 from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.inception import Inception
+from gsu_cli.evaluation.real_images import some
 from gsu_cli.run.seeds import generator
 
 FEATURES = ("judge", "inception")
@@ -66,5 +67,9 @@ class FeatureSpace:
             context.cache[key] = (
                 self.inception.features(pixels) if judge is None else looks.features(judge, pixels, recur=True)
             )
-        own = self.inception.of(subject, n, context) if judge is None else subject.features(judge)[:n]
+        own = (
+            self.inception.of(subject, n, context)
+            if judge is None
+            else subject.features(judge)[some(n, subject, context.seed)]
+        )
         return own.double().cpu(), context.cache[key].double().cpu()

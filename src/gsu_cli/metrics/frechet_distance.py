@@ -29,8 +29,8 @@ class FrechetDistance:
     """Distance to at most ``references`` real retain images in the features of the first judge that has some.
 
     The interval is value +- 1.96 bootstrap standard deviations (samples resampled; a percentile interval would be
-    shifted upwards by the estimator's own bias). The floor is the "data" row: held-out real retain images; of far
-    more images than samples it is too low, so the number says what as many have.
+    shifted upwards by the estimator's own bias). The floor is the "data" row: held-out real retain images. Of few
+    images a distance is too high, so where one row is of far fewer than the other it says what as many there have.
 
     Args:
         references: real training images of the retain set.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gsu_cli.checks import as_int
 from gsu_cli.evaluation.intervals import quantile95
+from gsu_cli.evaluation.real_images import some
 from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 
@@ -72,7 +73,7 @@ class InceptionScore:
             return [SCORE.missing(subject, NO_IMAGES, judge=judge)]
         p = judge.probabilities(subject.features(judge))
         value, n = inception_score(p), len(p)
-        low, high = self._interval(value, p)
+        low, high = self._interval(value, p[some(n, subject, context.seed).to(p.device)])
         return [SCORE.of(subject, value, low, high, n, judge=judge, detail=of_few(p))]
 
     def _interval(self, value: float, p: Tensor) -> tuple[float, float] | tuple[None, None]:

@@ -23,6 +23,7 @@ from gsu_cli.checks import as_int
 from gsu_cli.data.base import Images
 from gsu_cli.evaluation.grey_levels import log_mass
 from gsu_cli.evaluation.heldout import HeldoutPart, change_from_original
+from gsu_cli.evaluation.real_images import at_most
 from gsu_cli.evaluation.variational import denoiser_bound
 from gsu_cli.gradients import BLOCK, block_generator
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
@@ -44,7 +45,7 @@ class NllBound:
     """Mean bound on -log P per held-out image, normal interval over images; the same noise for every subject.
 
     Args:
-        images: of each part, at most; the first ones.
+        images: of each part, at most; chosen at random.
         times: noise levels (of a VAE: latents) at which each image is looked at.
 
     Raises:
@@ -61,9 +62,10 @@ class NllBound:
         return [self._part(HeldoutPart.of(name, "nll_bound"), subject, context) for name in ("retain", "forget")]
 
     def _part(self, part: HeldoutPart, subject: EvaluatedModel, context: EvaluationContext) -> Measurement:
-        kind, images = KINDS[part.part], _first(part.images(context.split), self.images)
+        kind, images = KINDS[part.part], part.images(context.split)
         if not len(images):
             return kind.missing(subject, part.none(context.split))
+        images = images[at_most(self.images, len(images), context.seed).sort().values]
         found = bounds(subject.model, images, seed=derive(context.seed, "nll bound", part.part), times=self.times)
         if found is None:
             return kind.missing(subject, f"{type(subject.model).__name__} gives grey levels no probability")
@@ -116,7 +118,3 @@ def _decoder(model: Any, x: Tensor, generator: torch.Generator, times: int) -> T
         total -= mass.cpu() / times
     m, s = mean.cpu().double(), sd.cpu().double()
     return total + 0.5 * (m.square() + s.square() - 1 - 2 * s.log()).sum(1)
-
-
-def _first(images: Images, n: int) -> Images:
-    return images[torch.arange(min(n, len(images)))]

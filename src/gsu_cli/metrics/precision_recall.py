@@ -60,9 +60,7 @@ class PrecisionRecall:
             own, real, prc_neighborhood=self.neighbours, prc_batch_size=10_000, save_cpu_ram=False, verbose=False
         )
         n, rows = len(own), []
-        detail = (
-            "" if subject.name == "data" or n >= self.space.samples else f"of {n:,} images: compare it with as many"
-        )
+        detail = "" if n >= self.space.samples else f"of {n:,} images: compare it with as many"
         for kind, key in ((PRECISION, "PRECISION"), (RECALL, "RECALL")):
             share = float(found[getattr(self.fidelity, f"KEY_METRIC_{key}")])
             hits = round(share * n)

@@ -19,6 +19,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.evaluation import looks
 from gsu_cli.evaluation.heldout import change_from_original
+from gsu_cli.evaluation.real_images import some
 from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.protocols import NATS, HasLoss, loss_unit
@@ -39,7 +40,7 @@ class SampleNll:
     retrained model stands beside.
 
     Args:
-        images: samples, at most; the first ones.
+        images: samples, at most; the first ones, of real images as many at random.
 
     Raises:
         UsageError: ``images`` is no integer >= 2.
@@ -59,7 +60,7 @@ class SampleNll:
             return [NLL.missing(subject, f"{name} has no loss of an image")]
         if (unit := loss_unit(retrained)) != NATS:
             return [NLL.missing(subject, f"{name} has no -ELBO: its loss is the {unit}")]
-        pixels = subject.pixels[: self.images]
+        pixels = subject.pixels[some(self.images, subject, context.seed).sort().values]
         if not len(pixels):
             return [NLL.missing(subject, NO_IMAGES)]
         try:

@@ -7,20 +7,24 @@ from dataclasses import replace
 
 import torch
 
+from gsu_cli.evaluation.real_images import some
 from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 
 SPREAD = Kind("variety", "spread of samples", "trust", "grey levels", place="aside", ruined_at=0.25)
-MOST = 2000  # samples, the first: a spread needs no more
+MOST = 2000  # samples: a spread needs no more
 
 
 class Variety:
-    """Root mean square distance of the first 2,000 samples from their mean image; normal interval of the square."""
+    """Root mean square distance of the first 2,000 samples from their mean image; normal interval of the square.
+
+    Of real images 2,000 at random count.
+    """
 
     of_real_images = True
 
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
-        pixels = subject.pixels[:MOST]
+        pixels = subject.pixels[some(MOST, subject, context.seed).sort().values]
         if not len(pixels):
             return [SPREAD.missing(subject, NO_IMAGES)]
         mean = pixels.sum(0, dtype=torch.int64).double() / len(pixels)

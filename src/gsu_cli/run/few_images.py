@@ -17,25 +17,39 @@ def too_high(n: int) -> str:
     return f"of {n:,} images, of which it is too high"
 
 
-def are_few(n: int, real: int) -> bool:
-    """Whether ``n`` images are too few to stand beside the distance of ``real`` held-out ones without a remark."""
-    return 0 < 2 * n <= real
+def real_too_high(n: int) -> str:
+    """The remark on the distance of ``n`` real images beside far more samples.
+
+    >>> real_too_high(899)
+    'of 899 real images, of which it is too high'
+    """
+    return f"of {n:,} real images, of which it is too high"
+
+
+def are_few(n: int, others: int) -> bool:
+    """Whether ``n`` images are too few to stand beside the distance of ``others`` without a remark."""
+    return 0 < 2 * n <= others
 
 
 def remarked(rows: list[Any]) -> list[Any]:
     """The measurements of a record's JSON; a distance of few images says so, as records have since the remark exists.
 
-    What as many real images have is not known of an older run, so nothing is said of that.
+    What as many images of the other kind have is not known of an older run, so nothing is said of that.
     """
-    data = [m for m in rows if isinstance(m, dict) and m.get("name") == DISTANCE and m.get("subject") == "data"]
-    real = {m["judge"]: m["n"] for m in data if isinstance(m.get("judge"), str) and isinstance(m.get("n"), int)}
-    return [{**m, "detail": too_high(m["n"])} if _is_unsaid(m, real) else m for m in rows]
+    known = [m for m in rows if _is_of_judge(m)]
+    real = {m["judge"]: m["n"] for m in known if m.get("subject") == "data"}
+    samples = {m["judge"]: m["n"] for m in known if m.get("subject") != "data"}  # as many of each model
+    return [{**m, "detail": said} if (said := _unsaid(m, real, samples)) else m for m in rows]
 
 
-def _is_unsaid(m: Any, real: Mapping[Any, int]) -> bool:
-    if not isinstance(m, dict) or m.get("name") != DISTANCE or m.get("subject") == "data" or m.get("detail"):
+def _is_of_judge(m: Any) -> bool:
+    if not isinstance(m, dict) or m.get("name") != DISTANCE:
         return False
-    n, judge = m.get("n"), m.get("judge")
-    if not isinstance(n, int) or not isinstance(judge, str) or m.get("value") is None:
-        return False
-    return are_few(n, real.get(judge, 0))
+    return isinstance(m.get("judge"), str) and isinstance(m.get("n"), int)
+
+
+def _unsaid(m: Any, real: Mapping[Any, int], samples: Mapping[Any, int]) -> str:
+    if not _is_of_judge(m) or m.get("detail") or m.get("value") is None:
+        return ""
+    others, said = (samples, real_too_high) if m.get("subject") == "data" else (real, too_high)
+    return said(m["n"]) if are_few(m["n"], others.get(m["judge"], 0)) else ""
