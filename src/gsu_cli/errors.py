@@ -62,7 +62,12 @@ class UsageError(GsuError):
 
 
 class NotApplicableError(UsageError):
-    """A method does not apply to the family of the model: tables say n/a, not failed."""
+    """A method does not apply to the family of the model: tables say n/a, not failed.
+
+    ``model`` is set where another method may run on it, so that a line's last sentence can name those.
+    """
+
+    model: object = None
 
 
 class DataError(GsuError):

@@ -29,6 +29,7 @@ from gsu_cli.run.configs import conf_dir
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn
+from gsu_cli.verbs.applicable import methods_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "families.md"
 BEGIN, END = "<!-- printed by tests/methods/test_families.py -->", "<!-- end -->"
@@ -194,3 +195,11 @@ def test_random_labels_need_a_target_that_tells_images_apart() -> None:
     model = tiny_diffusion.fresh(prediction="eps")
     with pytest.raises(UsageError, match="needs a denoiser whose target tells images apart"):
         unlearn(model, split(), made("salun"), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_line_names_the_methods_that_run_on_the_model(family: str) -> None:
+    """With their usual options, whose needs may differ from the small ones that these tests take."""
+    named = methods_for(FAMILIES[family]())
+    assert set(named) <= {name for name in NAMES if applies(name, family)}
+    assert ("retrain" in named) == (family != "bare generator"), named

@@ -153,12 +153,23 @@ def _run(app: App, words: list[str]) -> int:
             raise KeyboardInterrupt from error
         from gsu_cli.cli.error_messages import DEFECT, complain
 
-        code = complain(error, app)
+        code = complain(_with_others(error), app)
         if code != DEFECT:
             # that a method does not apply is a result, which tables show
             _discard_folder(typed=code == UsageError.exit_code and not isinstance(error, NotApplicableError))
         return code
     return 0
+
+
+def _with_others(error: Exception) -> Exception:
+    """With the methods that run on the model, where the one that was typed does not."""
+    if not isinstance(error, NotApplicableError) or error.model is None:
+        return error
+    from gsu_cli.verbs.applicable import methods_for
+
+    names = ", ".join(methods_for(error.model))
+    way_out = f"On it run {names}; see `gsu show docs/families.md`"
+    return NotApplicableError(error.rule, found=error.found, way_out=way_out) if names else error
 
 
 def _verb(word: str) -> str:

@@ -171,11 +171,13 @@ def check_needs(method: object, model: object, split: Split | None = None) -> No
     if lacks := lacking(model, capabilities(method)):
         needed = " and with ".join(map(_either, lacks))
         option = getattr(method, "needed_by", None)
-        raise NotApplicableError(
+        refusal = NotApplicableError(
             f"`{option or 'method=' + getattr(method, 'name', type(method).__name__)}` needs a model with {needed}",
             found=type(model).__name__,
             way_out="Leave it out" if option else "See `gsu show docs/families.md` for the methods that run on it",
         )
+        refusal.model = None if option else model
+        raise refusal
     if check := getattr(method, "check_model", None):
         check(model)
     if split is not None and (check := getattr(method, "check_split", None)):
