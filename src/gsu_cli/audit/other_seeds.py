@@ -39,9 +39,13 @@ def beside(models: int) -> str:
 
 
 def auc_words(own: Auc, retrained: Sequence[Auc], difference: float) -> str:
-    """What a sentence says of an AUC, of the first retrained model's, and of the difference to the mean of all."""
-    of = f" from the mean of {len(retrained)} retrained models" if len(retrained) > 1 else ""
-    return f"AUC {own.value:.3f}, retrained {retrained[0].value:.3f}, difference {difference:.3f}{of}"
+    """What a sentence says of an AUC, of the mean of the retrained models', and of the difference of these two.
+
+    The table beside it has the AUC of the first alone, so of several the sentence says of how many the mean is.
+    """
+    mean = statistics.fmean(auc.value for auc in retrained)
+    of = f" in the mean of {len(retrained)} models" if len(retrained) > 1 else ""
+    return f"AUC {own.value:.3f}, retrained {mean:.3f}{of}, difference {difference:.3f}"
 
 
 def minus_retrained(own: Auc, retrained: Sequence[Auc]) -> tuple[float, float, float] | None:
