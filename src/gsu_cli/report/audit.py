@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console, Group
 from rich.text import Text
 
+from gsu_cli.report.audit_titles import row_words
 from gsu_cli.report.formats import markdown as as_markdown
 from gsu_cli.report.formats.terminal import grids
 from gsu_cli.report.table import HOLE, Cell, Column, Table
@@ -90,8 +91,8 @@ def _table(name: str, measurements: list[dict[str, Any]]) -> Table:
 
 
 def _title(m: Mapping[str, Any]) -> str:
-    by, unit = f" ({m['judge']})" if m["judge"] else "", f", {m['unit']}" if m["unit"] else ""
-    return f"{m['name'].replace('_', ' ')}{by}{unit}"
+    by, unit = f" ({m['judge']})" if m["judge"] else "", f", {m['unit']}" if m["unit"] not in ("", "share") else ""
+    return f"{row_words(m['name'])}{by}{unit}"
 
 
 def _cell(m: Mapping[str, Any] | None) -> Cell:

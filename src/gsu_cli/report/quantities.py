@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from gsu_cli.report.audit_titles import row_words
 from gsu_cli.report.noted import number
 from gsu_cli.report.numbers import PERCENT, Shift, change, shift
 from gsu_cli.report.once import once_of_all
@@ -71,7 +72,7 @@ class Quantity:
         if self.head:
             return self.head
         by = self.by or self.judge or ""
-        text = self.label or self.name.replace("_", " ")
+        text = self.label or row_words(self.name)
         text += f" ({by})" if by and self.unit == "share" else ""
         return text if self.subject == "unlearned" else f"{text}, {self.subject}"
 
