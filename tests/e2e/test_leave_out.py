@@ -96,7 +96,7 @@ def test_a_run_says_where_a_forgotten_image_stands(world: World, gsu: Gsu, tmp_p
     shots = [shot for shot in run.record["update"]["details"]["shots"] if "step_within_bounds" in shot]
     free = all(shot["step_within_bounds"] >= shot["step_within_budget"] for shot in shots)
     end = ", and would end the step, which ended before" if free else ", and ends the step"
-    lowered = "; the step lowered it, so it forgot none of them"
+    lowered = "; the step did not raise it, so none was forgotten by it"
     assert f"is expected of images never trained on{lowered if bound['increase'] < 0 else end}" in " ".join(
         typed.out.split()
     )

@@ -47,6 +47,9 @@ def test_what_is_the_same_in_every_run_has_no_interval():
     assert (cell.value, cell.low, cell.n) == (-1.0, None, 3)
     assert cell.note == "no interval: the same in every run"
     assert interval([0.1 + 0.2, 0.3]) == (None, None), "rounding is no spread"
+    distances = [62.5296811760054, 62.529727317989455, 62.52972747613603]  # of the same images in three orders
+    assert interval(distances) == (None, None), "features are of single precision"
+    assert interval([1.0, 1.0, 1.0001]) != (None, None)
 
 
 def test_the_latest_counts_whatever_its_time_zone():

@@ -156,7 +156,7 @@ def test_a_step_ends_where_the_loss_is_that_expected_of_unseen_images() -> None:
     assert "on, which is extrapolated, as no fewer are forgotten than stay, and would end the step" in line
     details["sample_bound"]["increase"] = -1.0
     (line,) = unseen_level(Record("unlearn", config=spec, update={"details": details}))
-    assert line.endswith("; the step lowered it, so it forgot none of them")
+    assert line.endswith("; the step did not raise it, so none was forgotten by it")
 
 
 def test_the_level_of_a_class_is_refused() -> None:

@@ -16,7 +16,7 @@ from gsu_cli.report.settings import ADDED, chosen, data, settings, weights
 from gsu_cli.report.sweep import labels
 from gsu_cli.run.record import Record
 
-ROUNDING = 1e-12  # of numbers that are one, as a share
+ROUNDING = 2e-6  # of numbers that are one, as a share: images in another order are added up otherwise, in float32
 SETTING = ("dataset", "checkpoint", "forget", "method")
 
 

@@ -133,10 +133,9 @@ def unseen_level(record: Record) -> list[str]:
     text += f"{signed(expected, '.3g')}{shares[1]} is expected of images never trained on"
     if "sample_bound" in details and (record.split.get("n_forget") or 0) >= (record.split.get("n_retain") or math.inf):
         text += ", which is extrapolated, as no fewer are forgotten than stay"
-    if increase < 0:  # both losses fell, of a model that training had left unfinished
+    if increase < 0:  # as of a model that training had left unfinished; by how little, is no finding at so few latents
         # of a class generated images are the evidence, which may show it less all the same
-        said = "forgot none of them" if "sample_bound" in details else "describes them better than before"
-        return [f"{text}; the step lowered it, so it {said}"]
+        return [f"{text}; the step did not raise it" + ", so none was forgotten by it" * ("sample_bound" in details)]
     if not found.get("ends", True):
         return [text]
     shots = [shot for shot in details.get("shots") or () if {"step_within_bounds", "step_within_budget"} <= shot.keys()]
