@@ -162,6 +162,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     ("Did you mean 'markdown'? ", "Did you mean 'latex'? ")
     >>> did_you_mean("fisher", ["finetune", "fisher_scrub", "fisher_surgery"])
     "Did you mean 'fisher_scrub' or 'fisher_surgery'? "
+    >>> did_you_mean("retain_loss", ["heldout_loss_forget", "heldout_loss_retain", "retained_shift"])
+    "Did you mean 'heldout_loss_retain'? "
     """
     choices, now = list(choices), renamed(str(word))
     if now != str(word) and now in choices:
@@ -169,13 +171,25 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     from difflib import get_close_matches  # help does without
 
     small = {choice.lower(): choice for choice in choices}  # MNIST is mnist
-    near = get_close_matches(str(word), choices, n=1, cutoff=0.6)
+    near = get_close_matches(str(word), choices, n=1, cutoff=0.8) or _of_parts(str(word).lower(), small)
+    near = near or get_close_matches(str(word), choices, n=1, cutoff=0.6)
     near = near or [small[found] for found in get_close_matches(str(word).lower(), small, n=1, cutoff=0.6)]
     near = near or _abbreviated(str(word).lower(), small)
     begun = [small[name] for name in small if name.startswith(f"{word}_".lower())]
     if 1 < len(begun) <= 3:  # a first word says nothing of the second: the shortest would be named
         near = begun
     return f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+
+
+def _of_parts(word: str, choices: Mapping[str, str]) -> list[str]:
+    """The choices whose words are those of ``word`` and more, in any order, where they are three at most.
+
+    >>> _of_parts("ratio", {"feature_ratio": "feature_ratio", "gained": "gained"})
+    ['feature_ratio']
+    """
+    parts = set(word.split("_"))
+    found = [choices[choice] for choice in choices if parts <= set(choice.split("_"))]
+    return found if word and len(found) <= 3 else []
 
 
 def near_path(path: Path) -> str:

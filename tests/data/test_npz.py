@@ -104,6 +104,11 @@ def test_keras_and_undivided_files(tmp_path: Path) -> None:
         ({"images": GREY.astype("c8")}, "found complex64. Save them as bytes from 0 to 255"),
         ({"images": np.zeros((6, 5, 5, 4), np.uint8)}, r"found the shape \(6, 5, 5, 4\), an alpha channel perhaps"),
         ({"images": np.zeros((6, 5, 5, 5), np.uint8)}, r"\(n, 3, h, w\); found the shape \(6, 5, 5, 5\), volumes"),
+        (
+            {"images": np.zeros((6, 3, 9, 3), np.uint8)},
+            r"which axis holds the channels; found the shape \(6, 3, 9, 3\), 3 channels first or 3 last. Save images of",
+        ),
+        ({"images": np.zeros((6, 3, 9, 1), np.uint8)}, "3 channels first or 1 last"),
         ({"labels": np.zeros(6) + 0.5}, "must be whole numbers; found float64 with a fraction"),
         (
             {"labels": np.full(6, -1)},

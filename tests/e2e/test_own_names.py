@@ -36,6 +36,13 @@ class Nameless:
     def __call__(self, task):
         return Update(None)
 
+class Called:
+    def __init__(self, name):
+        self.name = name
+
+    def __call__(self, task):
+        return Update("called")
+
 GLARE = Kind("glare", "glare", role="cost", unit="grey levels")
 
 class Glare:
@@ -93,6 +100,15 @@ def test_a_method(world: World, gsu: Gsu, tmp_path: Path, name: str) -> None:
     typed = gsu(*world.unlearn(f"method._target_=alike.{name}"))
     assert (typed.code, typed.err.count("\n")) == (2, 1), typed.err
     assert METHODS[name] in typed.err
+    assert not runs(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["null", "../../evil", "7", "'a\nb'", "''"])
+def test_a_method_that_is_called_what_no_table_can_file(world: World, gsu: Gsu, tmp_path: Path, name: str) -> None:
+    typed = gsu(*world.unlearn("method._target_=alike.Called", f"+method.name={name}"))
+    assert (typed.code, typed.err.count("\n")) == (2, 1), typed.err
+    assert "the name of a method of your own must be a line of text without slashes, of 80 letters at most" in typed.err
+    assert "alike.Called. Give the class another `name`, such as called." in typed.err
     assert not runs(tmp_path)
 
 

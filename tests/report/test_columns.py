@@ -77,6 +77,11 @@ def test_columns_are_chosen_by_name_or_stem_in_the_order_asked_for(table):
         columns.chosen([table], ["run"])
     with pytest.raises(UsageError, match="Did you mean 'feature_ratio'"):
         columns.chosen([table], ["feture_ratio"])
+    back = replace(table.columns[1], name="feature_ratio_reconstructions.cnn", head="ratio in reconstructions (CNN)")
+    both = replace(table, columns=(*table.columns, back), rows=tuple((*row, None) for row in table.rows))
+    for asked in ("ratio", "Ratio"):
+        with pytest.raises(UsageError, match="Did you mean 'feature_ratio' or 'feature_ratio_reconstructions'"):
+            columns.chosen([both], [asked])
     with pytest.raises(UsageError, match="among those of a table, of which these runs make none; found x"):
         columns.chosen([], ["x"])
 

@@ -73,6 +73,12 @@ def test_of_two_formats_of_one_thing_the_safetensors(tmp_path: Path) -> None:
 def test_a_folder_that_does_not_say_which(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="without any"):
         find_weights(tmp_path)
+    (tmp_path / "bin").mkdir()
+    for k in range(200):
+        (tmp_path / "bin" / f"program{k}").touch()
+    (tmp_path / "bin" / "valgrind.bin").touch()
+    with pytest.raises(CheckpointError, match=r"Name a file that ends in"):
+        find_weights(tmp_path)
     (tmp_path / "final_model").mkdir()
     save_file(STATE, tmp_path / "final_model" / "model.safetensors")
     with pytest.raises(CheckpointError, match=r"checkpoint.path=.*final_model$"):

@@ -17,6 +17,7 @@ SAVE = "Save them as bytes: {}.astype('uint8')"
 RANGES = ((0, 1, "(255 * images).round()"), (-1, 1, "(127.5 * (images + 1)).round()"), (0, 255, "images.round()"))
 """Lowest and highest value of floats, and what makes bytes of them."""
 NUMBERS = "Save classes as whole numbers from 0 on, the same in every part"
+CHANNELS = (1, 3)
 Array = NDArray[Any]
 
 
@@ -33,12 +34,18 @@ def images_of(array: Array, what: str) -> Tensor:
     if array.dtype != np.uint8:
         found, way_out = _instead_of_bytes(array)
         raise DataError(f"{what} must be images of 8 bits, uint8", found=found, way_out=way_out)
-    last = array.ndim == 4 and array.shape[-1] in (1, 3)
+    last = array.ndim == 4 and array.shape[-1] in CHANNELS
+    if last and array.shape[1] in CHANNELS and 0 not in array.shape:
+        raise DataError(
+            f"{what} must say by their shape which axis holds the channels",
+            found=f"the shape {array.shape}, {array.shape[1]} channels first or {array.shape[3]} last",
+            way_out="Save images of more than 3 pixels a side",
+        )
     if array.ndim == 3:
         array = array[:, None]
     elif last:
         array = array.transpose(0, 3, 1, 2)
-    elif not (array.ndim == 4 and array.shape[1] in (1, 3)):
+    elif not (array.ndim == 4 and array.shape[1] in CHANNELS):
         raise DataError(
             f"{what} must be images (n, h, w), (n, h, w, 3) or (n, 3, h, w)",
             found=f"the shape {array.shape}{_of_shape(array.shape)}",

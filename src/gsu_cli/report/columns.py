@@ -54,8 +54,9 @@ def _of_head(name: str, tables: Sequence[Table]) -> str:
     """For what is a head and no name: "retain loss" stands above ``heldout_loss_retain``; of all judges, if of some."""
     columns = {c.title(): c.name for table in tables for c in table.columns if not c.is_key}
     heads = {_word(head.partition("(")[0]): own.partition(".")[0] for head, own in columns.items()}
-    near = next((head for head in heads if f"{head!r}?" in did_you_mean(_word(name), heads)), None)
-    return f"Did you mean {heads[near]!r}? " if near else ""
+    said = did_you_mean(_word(name), heads)
+    near = dict.fromkeys(own for head, own in heads.items() if repr(head) in said)
+    return f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
 
 
 def _word(text: str) -> str:

@@ -18,6 +18,7 @@ JOIN = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch"
 BESIDE = ("optimizer", "scheduler", "random_states", "rng_state", "training_args", "scaler", "sampler", "dl_state")
 """Beginnings of files that trainers leave beside the weights."""
 BESIDE_TOO = ("custom_checkpoint", "state.safetensors")
+MANY = 100  # files in a folder that is worth a hint
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _the_one_in(folder: Path, key: str) -> Path:
             found=f"{folder}, which many processes wrote",
             way_out=f"Type `{JOIN} {folder} weights.pt`",
         )
-    inside = [p for p in sorted(folder.iterdir()) if p.is_dir() and len(_seen(p)) == 1]
+    inside = [p for p in sorted(folder.iterdir()) if p.is_dir() and _is_of_weights(p)]
     raise CheckpointError(
         f"`{key}` must be a file, or a folder with the weights of one model",
         found=f"the folder {folder} without any",
@@ -106,11 +107,12 @@ def _the_one_in(folder: Path, key: str) -> Path:
     )
 
 
-def _seen(folder: Path) -> list[Path]:
+def _is_of_weights(folder: Path) -> bool:
+    """Whether the weights of one model lie there, and little else: a folder of programs may hold a file of such a name."""
     try:
-        return weights_in(folder)
+        return len(weights_in(folder)) == 1 and sum(1 for _ in folder.iterdir()) <= MANY
     except OSError:  # of another user
-        return []
+        return False
 
 
 def _shards_of(index: Path) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from gsu_cli.errors import UsageError
 from gsu_cli.models.protocols import Capability
 from gsu_cli.run.one_line import in_one_line
+from gsu_cli.run.own_names import is_plain
 from gsu_cli.unlearning.contract import Update
 
 SEE = "See `gsu show docs/own-method.md`"
@@ -46,10 +47,10 @@ def check_update(update: object, method: object) -> Update:
             found="nothing" if update is None else type(update).__name__,
             way_out="Let it end with `return Update(self.name)`, see `gsu show docs/own-method.md`",
         )
-    if not isinstance(update.method, str) or not update.method:
+    if not is_plain(update.method):
         raise UsageError(
             f"`method` of the Update of {who} must be its name",
-            found=repr(update.method),
+            found=f"{in_one_line(repr(update.method)):.100}",
             way_out="Let it end with `return Update(self.name)`, see `gsu show docs/own-method.md`",
         )
     odd = next((name for name, fits in FIELDS.items() if not fits(getattr(update, name))), None)

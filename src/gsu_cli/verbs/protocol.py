@@ -51,7 +51,7 @@ class Protocol:
         """
         make = build_choice(cfg, "method", _partial_=True)
         method = build_choice(cfg, "method")
-        check_name(getattr(method, "name", None), method, "method")
+        check_name(getattr(method, "name", type(method).__name__), method, "method")
         p = cfg.protocol
         budget = None if p.budget is None else as_share("protocol.budget", p.budget)
         as_int("protocol.images", p.images, 1)
