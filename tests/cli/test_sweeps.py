@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gsu_cli.errors import OutputError
 from gsu_cli.run.record import read_record
 
 Run = Callable[..., tuple[int, str, str]]
@@ -126,3 +127,18 @@ def test_cells_in_two_processes(gsu: Callable[..., subprocess.CompletedProcess[s
     assert "gsu: 2 cells of the sweep failed." in found.stderr
     assert set(cells(tmp_path)) == {"dataset=mnist,do=nothing/seed=0", "dataset=mnist,do=nothing/seed=1"}
     assert len(list(tmp_path.rglob("error.txt"))) == 2
+
+
+def test_a_cell_is_called_by_what_not_all_share_and_its_record_comes_first(
+    in_process: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OutputError(f"{path} must be writable", found="the disk is full")
+
+    monkeypatch.setattr("gsu_cli.cli.job.write_text", full)
+    line = ["unlearn", "-m", "dataset=mnist", "method.lr=1e-3", "do=nothing,bad_data"]
+    _, _, err = in_process(*line)
+    assert "gsu: cell do=bad_data: `dataset.path` must hold images; found nothing." in err
+    assert "could not be noted" in err
+    (folder,) = tmp_path.rglob("*do=bad_data/seed=0")
+    assert read_record(folder).status == "failed"

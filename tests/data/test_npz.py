@@ -106,7 +106,7 @@ def test_keras_and_undivided_files(tmp_path: Path) -> None:
         ({"images": np.zeros((6, 5, 5, 5), np.uint8)}, r"\(n, 3, h, w\); found the shape \(6, 5, 5, 5\), volumes"),
         (
             {"images": np.zeros((6, 3, 9, 3), np.uint8)},
-            r"which axis holds the channels; found the shape \(6, 3, 9, 3\), 3 channels first or 3 last. Save images of",
+            r"which axis holds the channels; found the shape \(6, 3, 9, 3\), 3 channels first or 3 last. Save",
         ),
         ({"images": np.zeros((6, 3, 9, 1), np.uint8)}, "3 channels first or 1 last"),
         ({"labels": np.zeros(6) + 0.5}, "must be whole numbers; found float64 with a fraction"),

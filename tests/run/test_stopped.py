@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gsu_cli.errors import UsageError
+from gsu_cli.run.folders import take
 from gsu_cli.run.record import Record, write_record
 from gsu_cli.run.stopped import was_stopped
 
@@ -52,3 +54,24 @@ def test_all_else_stays_as_it_is(tmp_path: Path, record: Record, verb: str, word
     if file:
         (tmp_path / file).touch()
     assert not was_stopped(tmp_path, verb, words)
+
+
+def test_a_line_that_was_killed_says_why_its_folder_is_refused(tmp_path: Path) -> None:
+    def refused() -> str:
+        with pytest.raises(UsageError) as error:
+            take(tmp_path, ".hydra", "hydra.run.dir")
+        return str(error.value)
+
+    write_record(tmp_path, replace(STOPPED, verb="train", status="running"))
+    assert (
+        "with a `gsu train` that says 'running': at work, or killed. If nothing is at work there, remove" in refused()
+    )
+    (tmp_path / "state.safetensors").touch()
+    assert refused().endswith(f"If nothing is at work there, add resume={tmp_path} and type the line again.")
+    write_record(tmp_path, replace(STOPPED, status="done"))
+    assert "with a `gsu audit` that says 'done'. Name another folder" in refused()
+    (tmp_path / "record.json").unlink()
+    (tmp_path / "multirun.yaml").touch()
+    for cell, status in enumerate(("done", "done", "running")):
+        write_record(tmp_path / str(cell), replace(STOPPED, status=status))
+    assert "with runs that say 'done' (2), 'running' (1): at work, or killed. If nothing" in refused()

@@ -28,6 +28,8 @@ from gsu_cli.cli.error_messages import complain, explain
 from gsu_cli.cli.mode import asked_where_it_matters
 from gsu_cli.errors import GsuError, NotApplicableError, OutputError, UsageError, is_interrupt
 from gsu_cli.run import folders
+from gsu_cli.run.cells import shared
+from gsu_cli.run.files import write_text
 from gsu_cli.run.interrupted import ends_its_cells, note_interrupted
 from gsu_cli.run.memory import is_out_of_memory, memory_error
 from gsu_cli.run.record import FILE, Record, write_record
@@ -86,7 +88,8 @@ class Task:
 
     def _report_cell(self, error: Exception) -> None:
         words = list(HydraConfig.get().overrides.task)
-        varied = [word for word in words if word not in self.app.overrides] or words  # what not all cells share
+        alike = shared(self.app.overrides)
+        varied = [word for word in words if word not in alike] or words
         complain(error, self.app, where=f"cell {' '.join(varied) or 'without overrides'}")
         ours = HydraConfig.get()
         folder = Path(ours.runtime.output_dir) / ".hydra"
@@ -94,13 +97,11 @@ class Task:
             return  # the record says n/a, which is no failure
         sentence = explain(error, self.app).sentence
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            text = f"{sentence}\n\n{''.join(traceback.format_exception(error))}"
-            (folder / "error.txt").write_text(text, encoding="utf-8")
             if not (folder.parent / FILE).exists():  # refused before it began; the closing table reads records
                 why = f"{type(error).__name__}: {error}"
                 blank = Record(self.app.verb, status="failed", error=why, command=typed(self.app.verb))
-                write_record(folder.parent, blank)
+                write_record(folder.parent, blank)  # first: a disk may have room for it alone
+            write_text(folder / "error.txt", f"{sentence}\n\n{''.join(traceback.format_exception(error))}")
         except (OSError, OutputError):
             log.warning("the failure of this cell could not be noted in %s", folder)
 

@@ -37,6 +37,19 @@ def swept(overrides: Sequence[str], loader: Any = None) -> Iterator[tuple[Overri
                 raise UsageError("a sweep must have values", found=f"{override.input_line} ({e})") from e
 
 
+def shared(overrides: Sequence[str]) -> set[str]:
+    """The words of a line that all cells of its sweep have, as typed and as the sweeper writes them.
+
+    >>> sorted(shared(["dataset.download=false", "seed=1,2"]))
+    ['dataset.download=False', 'dataset.download=false']
+    """
+    found = set()
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if not override.is_sweep_override():
+            found |= {str(override.input_line), f"{override.get_key_element()}={override.get_value_element_as_str()}"}
+    return found
+
+
 def refuse_odd_cells(overrides: Sequence[str], loader: Any = None) -> None:
     """No value at all would run nothing and say so nowhere; two equal ones would put two runs into one folder.
 

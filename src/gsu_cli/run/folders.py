@@ -29,7 +29,7 @@ from gsu_cli.run.configs import usual
 from gsu_cli.run.places import chosen_with
 from gsu_cli.run.record import FILE
 from gsu_cli.run.set_names import set_name
-from gsu_cli.run.stopped import was_stopped
+from gsu_cli.run.stopped import ANOTHER, was_stopped, who_lies_there
 from gsu_cli.run.typed import quoted
 
 DEFAULT = "paths.output_dir"  # the setting below which folders lie that nobody named
@@ -123,10 +123,9 @@ def take(explicit: Path, marker: str, key: str, *, continuing: bool = False) -> 
             else:
                 (explicit / marker).touch(exist_ok=False)
     except FileExistsError:
+        who, way_out = who_lies_there(explicit)
         raise UsageError(
-            "the output folder must not hold another run",
-            found=explicit,
-            way_out="Name another folder, or name none and gsu makes a new one.",
+            "the output folder must not hold another run", found=f"{explicit}{who}", way_out=way_out
         ) from None
     except OSError as error:
         raise unwritable(explicit, error, key) from error
@@ -140,7 +139,7 @@ def _refuse_strangers(folder: Path, names: frozenset[str]) -> None:
         raise UsageError(
             "the output folder must hold no files that a run may overwrite",
             found=f"{found[0]}{more} in {folder}",
-            way_out="Name another folder, or name none and gsu makes a new one.",
+            way_out=ANOTHER,
         )
 
 

@@ -21,9 +21,9 @@ def is_ours(made: object) -> bool:
 
 
 def is_plain(name: object) -> bool:
-    """Whether tables and folders can be called so: one line of text that is no path.
+    r"""Whether tables and folders can be called so: one line of text that is no path.
 
-    >>> [is_plain(name) for name in ("halfway", "lr 0.1 (mine)", None, 3, " ", "../../evil", "a\\nb", "x" * 81)]
+    >>> [is_plain(name) for name in ("halfway", "lr 0.1 (mine)", None, 3, " ", "../../evil", "a\nb", "x" * 81)]
     [True, True, False, False, False, False, False, False]
     """
     if not isinstance(name, str) or len(name) > LONGEST or name != name.strip() or name.startswith("."):

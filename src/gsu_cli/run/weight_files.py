@@ -108,7 +108,7 @@ def _the_one_in(folder: Path, key: str) -> Path:
 
 
 def _is_of_weights(folder: Path) -> bool:
-    """Whether the weights of one model lie there, and little else: a folder of programs may hold a file of such a name."""
+    """Whether the weights of one model lie there, and little else: programs may have such a name."""
     try:
         return len(weights_in(folder)) == 1 and sum(1 for _ in folder.iterdir()) <= MANY
     except OSError:  # of another user

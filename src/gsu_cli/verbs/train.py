@@ -19,6 +19,7 @@ from gsu_cli.report.numbers import seconds
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.lineage import architecture
 from gsu_cli.run.session import Session
+from gsu_cli.run.stopped import STATE
 from gsu_cli.training.closed_form import train_or_solve
 from gsu_cli.training.history import History
 from gsu_cli.training.recipe import Recipe
@@ -37,7 +38,6 @@ from gsu_cli.verbs.places import is_typed, typed
 from gsu_cli.verbs.progress import Listener, listening
 from gsu_cli.verbs.references import forgotten
 
-STATE = "state.safetensors"
 IDENTITY = ("dataset_sha256", "forget", "forget_sha256", "forget_seed")  # of the metadata, what a state goes on with
 
 
