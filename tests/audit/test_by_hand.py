@@ -85,8 +85,10 @@ def test_the_spread_of_retraining_is_that_of_an_image_and_not_between_images() -
     assert far.low == (ratio.low if ratio.low is None else pytest.approx(0.75 * ratio.low))
     # means of the others: 10.5, 10, 9.5, so distances 1.5, 2, 2.5
     assert value(found, "klom_forgotten").value == pytest.approx((2.25 + 4 + 6.25) / 6)
-    assert value(found, "loss_shift_forgotten").value == 2
-    assert "2 squared distance above it in the mean" in found.sentences[0]
+    shift = value(found, "loss_shift_forgotten")
+    half = 4.302653 * (4 / 3) ** 0.5  # both images shift alike, so only another seed of retraining can be the reason
+    assert (shift.value, shift.low, shift.high) == (2, pytest.approx(2 - half), pytest.approx(2 + half))
+    assert "with no shift of the mean shown" in found.sentences[0], "it was said to lie above"
     (curve,) = (c for c in found.curves if c.name == "standing_forgotten")
     middle = {model: points[9][1] for model, points in curve.points.items()}
     assert middle == pytest.approx({"unlearned": 2, "floor": 0}), "1.5, 2 and 2.5 spreads above, and -1.5, 0 and 1.5"

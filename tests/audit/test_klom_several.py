@@ -72,6 +72,32 @@ def test_models_that_never_saw_the_images_are_one_floor_away() -> None:
     assert "Over 2 unlearned and 4 retrained models the loss of forgotten images is" in found.sentences[0]
 
 
+def test_the_shift_counts_the_seeds_of_both_kinds_of_models() -> None:
+    """Each model's level moves the loss of all images alike: over images alone the difference was known exactly."""
+    found, rng, held, wide = (
+        several([Memory(noise_split().retain_images.floats(), seed=9)] * 2),
+        torch.Generator(),
+        0,
+        0,
+    )
+    rng.manual_seed(0)
+    for _ in range(60):
+        levels = torch.randn(6, 1, generator=rng) + 0.1 * torch.randn(6, 40, generator=rng)
+        told = [replace(m, sha256=f"{m.name}") for m in (*found.unlearned, *found.references)]
+        names = ["unlearned", told[0].name, "retrained", *(m.name for m in told[1:])]
+        told = replace(found, unlearned=[told[0]], references=told[1:], _losses={})
+        for name, losses in zip(names, levels.double(), strict=True):
+            model = told.models.get(name)
+            told._losses[name if model is None else model.sha256, "forgotten"] = losses
+        shift = value(Klom()(told), "loss_shift_models_forgotten")
+        assert shift.low is not None
+        assert shift.high is not None
+        held += shift.low <= 0 <= shift.high
+        wide += shift.high - shift.low > 0.5
+    assert held >= 55
+    assert wide == 60
+
+
 def test_models_that_know_the_images_are_many_floors_away_and_below() -> None:
     every = noise_split().dataset.train.floats()
     found = Klom()(several([Memory(every, seed=90 + k, blur=0.02) for k in range(2)]))

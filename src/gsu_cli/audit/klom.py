@@ -19,7 +19,7 @@ from torch import Tensor
 from gsu_cli.audit.base import UNLEARNED, Audited, Case, Curve, Part, Result, mean, null
 from gsu_cli.audit.floors import floors_words, in_floors, in_nats
 from gsu_cli.audit.klom_several import SAME, SeveralModels
-from gsu_cli.audit.other_seeds import every_retrained
+from gsu_cli.audit.other_seeds import every_retrained, half_of_another, widened
 from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.audit.standing import quantiles
 from gsu_cli.models.protocols import loss_unit
@@ -73,6 +73,7 @@ class Klom:
             own.append(divergence(mine, others, variance))
         here, floor = torch.stack(own).mean(0), torch.stack(floors).mean(0)
         shift = mean(f"loss_shift_{part}", a, mine - losses.mean(0), loss_unit(a.model))
+        shift = widened(shift, half_of_another(losses.mean(1).tolist()))
         if not float(floor.mean()):
             rows = [null(f"{name}_{part}", a, SAME, unit) for name, unit in (("klom", "nats"), ("floors", ""))]
             return [*rows, shift], (

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from gsu_cli.audit.base import Audited, Case, Part, ends, mean, null
 from gsu_cli.audit.floors import floors_words, in_floors
+from gsu_cli.audit.other_seeds import half_of_means, widened
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.signed import signed
@@ -58,6 +59,7 @@ class SeveralModels:
             return [null(f"klom_models_{part}", a, few, "nats")], ""
         U, R = (torch.stack([case.losses(m, part) for m in models]) for models in (self.unlearned, self.retrained))
         shift = mean(f"loss_shift_models_{part}", a, U.mean(0) - R.mean(0), loss_unit(a.model))
+        shift = widened(shift, half_of_means(U.mean(1).tolist(), R.mean(1).tolist()))
         beside = f"{signed(shift.value, '.3g')}{ends(shift, '.3g')} {shift.unit} above it"
         who = f"Over {len(U)} unlearned and {len(R)} retrained models the loss of {words} is"
         same = [kind for kind, L in (("unlearn", U), ("retrain", R)) if not _spread(L, self.size)]
@@ -75,7 +77,8 @@ class SeveralModels:
         row = in_floors(f"floors_models_{part}", a, here, floor)
         rows = [mean(f"klom_models_{part}", a, here, "nats"), mean(f"klom_floor_models_{part}", a, floor, "nats")]
         return [*rows, row, shift], (
-            f"{who} {floors_words(row)} from retraining's, and {beside}. Intervals are over images."
+            f"{who} {floors_words(row)} from retraining's, and {beside}. "
+            "The first interval is over images, the second over models, too."
         )
 
 

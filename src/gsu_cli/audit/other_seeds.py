@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gsu_cli.audit.attack import Auc
 from gsu_cli.audit.base import RETRAINED, Audited, Case
-from gsu_cli.evaluation.intervals import quantile95
+from gsu_cli.evaluation.intervals import quantile95, welch
+from gsu_cli.run.record import Measurement
 
 
 def every_retrained(case: Case) -> list[Audited]:
@@ -31,6 +33,26 @@ def half_of_another(values: Sequence[float]) -> float:
     """
     n = len(values)
     return quantile95(n) * statistics.stdev(values) * math.sqrt(1 + 1 / n) if n > 1 else 0.0
+
+
+def half_of_means(one: Sequence[float], other: Sequence[float]) -> float:
+    """Half the 95 % interval of a difference of the means of models of two kinds, two or more of each.
+
+    The wider of Welch's, and Student's with one spread for both. Of two models beside ten alike ones Welch's holds
+    90 %, and Student's 87 % where the two spread half as far again; the wider holds 95 % of both.
+    """
+    n, m = len(one), len(other)
+    own, its = statistics.variance(one), statistics.variance(other)
+    pooled = ((n - 1) * own + (m - 1) * its) / (n + m - 2)
+    return max(welch(own, n, its, m), quantile95(n + m - 1) * math.sqrt(pooled * (1 / n + 1 / m)))
+
+
+def widened(row: Measurement, seeds: float) -> Measurement:
+    """A number whose interval is over images, with one over images and seeds, ``seeds`` being half that over these."""
+    if row.value is None or row.low is None or row.high is None:
+        return row
+    down, up = math.hypot(row.value - row.low, seeds), math.hypot(row.high - row.value, seeds)
+    return replace(row, low=row.value - down, high=row.value + up)
 
 
 def beside(models: int) -> str:
