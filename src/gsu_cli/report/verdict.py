@@ -1,4 +1,4 @@
-"""What a run may claim: a rule on its record alone, stated for readers in docs/record.md.
+"""What a run may claim: a rule on its record alone, stated for readers in docs/claims.md.
 
 Tables, summaries and pages all ask here, so that none of them claims more than another.
 """
