@@ -76,7 +76,7 @@ class StepCertificate:
         allowed = self.budget * abs(start)
         certain = min(1.0, bound.step_for(allowed) or 1.0)
         increase = mean("step_increase", a, losses[-1] - losses[0], loss_unit(before))
-        rows = [increase, *self._rows(a, len(images), curve, bound, increase, certain, norm(d))]
+        rows = [increase, *self._rows(a, len(images), curve, bound, increase, certain=certain, length=norm(d))]
         points: dict[str, list[Point]] = {
             "measured": [(t, *_value(mean("", a, x - losses[0], ""))) for t, x in zip(at, losses, strict=True)],
             "first order": [(t, t * curve.slope, None, None) for t in at],
@@ -87,7 +87,15 @@ class StepCertificate:
         return Result(rows, [line], [self._said(increase, curve, bound, certain, loss_unit(before))])
 
     def _rows(
-        self, a: Audited, n: int, curve: Parabola, bound: Parabola, increase: Measurement, certain: float, length: float
+        self,
+        a: Audited,
+        n: int,
+        curve: Parabola,
+        bound: Parabola,
+        increase: Measurement,
+        *,
+        certain: float,
+        length: float,
     ) -> list[Measurement]:
         unit, measured = increase.unit, increase.value or 0.0
         numbers = {

@@ -24,7 +24,7 @@ COMPONENTS, FEATURES = 40, 1_000
 WIDTH = 0.5  # of the kernel, in median distances of two images
 RIDGE = 1e-3  # times the number of images
 NOTHING = 1e-5  # of the largest variance: a component with less is rounding
-KEPT_BACK = 10  # every tenth image of a part tells the accuracy
+KEPT_BACK = 10  # every so many images one tells the accuracy
 CHUNK = 500  # images a pass
 FITTED_TO = 2_000  # images to forget, at most; of those retained twice as many
 
@@ -106,7 +106,7 @@ def fit_discriminant(forget: Images, retain: Images, chance: torch.Generator) ->
         chance: of the random features.
     """
     parts = {1.0: forget, -1.0: retain}
-    rest = {sign: images[(~_kept(len(images))).nonzero()[:, 0]] for sign, images in parts.items()}
+    rest = {sign: images[(~kept_back(len(images))).nonzero()[:, 0]] for sign, images in parts.items()}
     looks = torch.cat([small(images.floats()) for images in rest.values()])
     signs = torch.cat([looks.new_full((len(images),), sign) for sign, images in rest.items()])
     weight = torch.cat([looks.new_full((len(images),), len(looks) / 2 / len(images)) for images in rest.values()])
@@ -141,11 +141,11 @@ def discriminant_of(forget: Images, retain: Images, seed: int) -> Discriminant:
     return fit_discriminant(some(forget, FITTED_TO), some(retain, 2 * FITTED_TO), generator(seed))
 
 
-def _kept(n: int) -> Tensor:
-    """Every tenth of ``n``, ``(n,)`` bool."""
+def kept_back(n: int) -> Tensor:
+    """Which of ``n`` images tell how often what was fitted to the others is right: every tenth, ``(n,)`` bool."""
     return torch.arange(n) % KEPT_BACK == KEPT_BACK - 1
 
 
 def _right(fitted: Discriminant, images: Images, shown: bool) -> float | None:
-    kept = images[_kept(len(images)).nonzero()[:, 0]]
+    kept = images[kept_back(len(images)).nonzero()[:, 0]]
     return share_of(fitted.shows(kept.floats()) == shown) if len(kept) else None

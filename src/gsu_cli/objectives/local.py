@@ -94,8 +94,7 @@ def local(model: Any, forget: Images, retain: Images, *, seed: int) -> Redirect:
 def region(forget: Images, retain: Images) -> Tensor:
     """Where the two sets of images differ: ``(1, h, w)`` in [0, 1]; 1 everywhere where they differ nowhere for sure."""
     a, b = (part[:REGION_IMAGES] for part in (forget, retain))
-    of_a, of_b = (_shares_below(part.pixels.split(PART)) for part in (a, b))
-    distance = (of_a - of_b).abs().amax((0, 1))
+    distance = kolmogorov_smirnov(a.pixels, b.pixels).amax(0)
     top = float(distance.max())
     low = max(LOW * top, _by_chance(len(a), len(b), a.pixels[0].numel()))
     if low >= top:

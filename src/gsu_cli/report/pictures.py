@@ -60,7 +60,7 @@ def contact_sheet(
 
     Args:
         path: of the PNG, written atomically.
-        generated images: subject -> uint8 ``(n, c, h, w)``, the same noise in each; the first is the original.
+        samples: subject -> uint8 ``(n, c, h, w)``, the same noise in each; the first is the original.
         labels: subject -> ``(n,)`` what the judge names, in red where it is a target.
         names: label -> name.
         targets: labels that were to be forgotten.
@@ -93,15 +93,17 @@ def contact_sheet(
     if len(most):
         pair = [name for name in (first, "unlearned") if name in samples]
         blocks.append(block(most_title, torch.tensor(list(most[:columns]), dtype=torch.int64), pair))
-    _write(path, blocks, columns)
+    sheet(path, blocks, columns)
 
 
 def sheet(path: Path, blocks: Sequence[Block], columns: int = 16) -> None:
-    """Writes blocks of pictures one below the other, atomically."""
-    _write(path, blocks, columns)
+    """Writes blocks of pictures one below the other, atomically.
 
-
-def _write(path: Path, blocks: Sequence[Block], columns: int) -> None:
+    Args:
+        path: of the PNG.
+        blocks: with a heading each.
+        columns: pictures in a line; what is longer goes on below.
+    """
     line = CELL + LABEL + GAP
     height = GAP
     for block in blocks:

@@ -32,7 +32,7 @@ from gsu_cli.solvers.step_problem import Bound, StepProblem, relative_increase
 from gsu_cli.solvers.unseen import UnseenLevel, kind_of, unbounded
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import LossGradient, accumulate_gradient
-from gsu_cli.surgery.vectors import Vector, dot
+from gsu_cli.surgery.vectors import dot
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import first, other_retained, others_left, redirect_images
@@ -69,7 +69,7 @@ class DenoiserSurgery(DenoiserOptions):
             limit = base * (1 + self.budget * (shot + 1) / self.shots)
             bounds = () if level is None else (Bound(level.loss, level.limit((shot + 1) / self.shots)),)
             problem = StepProblem(model, goal, cost, theta, paid, limit, g.loss, bounds)
-            best, increase = self._shot(task, problem, g.vector, g_r, kept, log, fisher)
+            best, increase = self._shot(task, problem, (g, g_r), kept, log=log, fisher=fisher)
             fisher = None  # of the weights before this shot
             if shot == 0:
                 with task.stage("prediction"):
@@ -137,13 +137,23 @@ class DenoiserSurgery(DenoiserOptions):
         self,
         task: Task,
         problem: StepProblem,
-        g: Vector,
-        g_r: LossGradient,
+        gradients: tuple[LossGradient, LossGradient],
         retain: Images,
+        *,
         log: list[dict[str, Any]],
         fisher: KroneckerFisher | None,
     ) -> tuple[Candidate, float]:
-        """The best candidate at the weights of ``problem``, and what it raises the retain loss by."""
+        """The best candidate at the weights of ``problem``, and what it raises the retain loss by.
+
+        Args:
+            task: of the run.
+            problem: of this shot.
+            gradients: of the redirect loss and of the retain loss that is spared, there.
+            retain: images for the Fisher, where none is given.
+            log: gets the candidate.
+            fisher: of the weights there, where it is known.
+        """
+        g, g_r = gradients[0].vector, gradients[1]
         fisher = fisher or self._fisher(task, retain, list(problem.theta), len(log))
         with task.stage("step"):
             influence = FisherSolver(problem, g, g_r, fisher, LEFT, rough=True)

@@ -77,7 +77,8 @@ def finished(
         seen = visible_logits if squashed else partial(visible, model.likelihood)
         rows = (latents, target_latents, codes)
         exact = isinstance(model.decoder.get_submodule(layer.module), nn.Linear)  # of places there are too many
-        refit = Refit(model.decoder, there, layer, *rows, Moments.of(model.decoder, layer, *rows, seen, exact))
+        moments = Moments.of(model.decoder, layer, *rows, seen=seen, exact=exact)
+        refit = Refit(model.decoder, there, layer, *rows, moments)
         found = within_budget(rest, refit, between=WEIGHTS, rel_tol=NEAR)
     if found is None:
         return None, refit.images

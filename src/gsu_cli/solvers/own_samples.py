@@ -23,8 +23,9 @@ from gsu_cli.run.seeds import generator
 from gsu_cli.solvers.fisher_solver import FLOOR
 from gsu_cli.surgery.devices import share_of
 from gsu_cli.surgery.gauss_newton import krylov
+from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
-from gsu_cli.surgery.vectors import Vector, add_scaled, norm, scale
+from gsu_cli.surgery.vectors import add_scaled, norm, scale
 from gsu_cli.unlearning.classes import check_recognisable
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
@@ -34,6 +35,21 @@ from gsu_cli.unlearning.weights import add_
 LABELLER_IMAGES = 2_000  # of each part, at most
 LENGTHS = (1.0, 0.5, 0.25, 0.125, 0.0625)  # of a step
 CHECKED = 1_000  # fresh samples in which the labeller looks for what is left
+
+
+@dataclass(frozen=True)
+class _Losses:
+    """What steps lower, and what they may cost.
+
+    Attributes:
+        goal: the redirect loss.
+        cost: the drift of retained samples, to which ``variance`` is added.
+        variance: of retained samples, of which a budget is a share.
+    """
+
+    goal: SiteLoss
+    cost: SiteLoss
+    variance: float
 
 
 @dataclass(frozen=True)
@@ -76,15 +92,15 @@ class OwnSurgery:
             goal = SiteLoss(model, found.sites, "the redirect loss")
             # what a budget is a share of stands in the loss from the start, so that it is never 0
             cost = SiteLoss(model, kept.at(slice(self.budget_images)).sites(extra=variance), "the drift")
+            losses = _Losses(goal, cost, variance)
         update, log, mu = Update("fisher_surgery", self.shots), list[dict[str, Any]](), None
         before = goal.mean(parameters(model, names))
         with task.stage("statistics"):  # once: it guides, the curvature of each step is exact
             statistics = kept.at(slice(self.retain_images)).sites()
             fisher = kronecker_fisher(model, statistics, names, seed=task.stream("fisher"))
         for shot in range(self.shots):
-            theta = {k: v.clone() for k, v in parameters(model, names).items()}
             with task.stage("step"):
-                mu = self._step(task, goal, cost, variance, theta, fisher, mu, log)
+                mu = self._step(task, losses, fisher, mu, log)
             task.on_progress(shot + 1, self.shots, log[-1]["redirect_loss"])
             if log[-1]["step"] == 0:
                 break
@@ -128,15 +144,14 @@ class OwnSurgery:
     def _step(
         self,
         task: Task,
-        goal: SiteLoss,
-        cost: SiteLoss,
-        variance: float,
-        theta: Vector,
-        fisher: Any,
+        losses: _Losses,
+        fisher: KroneckerFisher,
         mu: float | None,
         log: list[dict[str, Any]],
     ) -> float:
-        """Takes one step and notes it; returns ``mu``."""
+        """Takes one step and notes it; returns ``mu``, which the first step chooses."""
+        goal, cost, variance = losses.goal, losses.cost, losses.variance
+        theta = {k: v.clone() for k, v in parameters(task.model, list(task.model.generation_parameters())).items()}
         allowed = variance * (1 + self.budget)
         g_f, g_r = (accumulate_gradient(loss.blocks(), theta) for loss in (goal, cost))
         b = scale(g_f.vector, -1.0) if mu is None else add_scaled(scale(g_f.vector, -1.0), -mu, g_r.vector)

@@ -49,11 +49,22 @@ def searched(
     pilot: Pilot,
     bracket: tuple[float, float],
     tolerance: float,
+    *,
     guess: float | None = None,
     known: Trials = (),
     slope: float = SLOPE,
 ) -> StepSearch:
-    """The weight whose estimated cost is the budget but for ``tolerance``, a share of it."""
+    """The weight whose estimated cost is the budget but for a tolerance.
+
+    Args:
+        ray: of weights.
+        pilot: estimates the cost.
+        bracket: the least and the largest weight.
+        tolerance: a share of the budget.
+        guess: where to look first.
+        known: ``(weight, cost)`` of this ray.
+        slope: of the cost in bent axes, until two looks tell.
+    """
     return crossing(
         lambda weight: pilot.estimate(ray.at(weight)) / abs(ray.problem.loss),
         ray.problem.allowed,
@@ -83,7 +94,7 @@ def trials(
 
     What all sites were ``measured`` at for it counts as its cost; ``known`` is what they cost on this very ray.
     """
-    search = searched(ray, pilot, bracket, tolerance, guess, known, slope)
+    search = searched(ray, pilot, bracket, tolerance, guess=guess, known=known, slope=slope)
     d, step = ray.step(search.step) if search.step else ({}, 0.0)
     if step == 0:
         return []

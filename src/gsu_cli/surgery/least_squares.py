@@ -57,15 +57,18 @@ class Moments:
         inputs: Tensor,
         target_inputs: Tensor,
         retain: Tensor,
+        *,
         seen: Callable[[Tensor], Tensor] = _whole,
         exact: bool = False,
     ) -> Moments:
-        """At the network's own weights; arguments as those of `Refit`, and what of an output is ``seen``, for ``d``.
+        """At the network's own weights.
 
         Args:
+            network, layer, inputs, target_inputs, retain: as of `Refit`.
+            seen: what of an output counts, for ``d``.
             exact: sums of products in float64, too, more inputs at a time.
         """
-        return cls.of_layers(network, [layer], inputs, target_inputs, retain, seen, exact)[0]
+        return cls.of_layers(network, [layer], inputs, target_inputs, retain, seen=seen, exact=exact)[0]
 
     @classmethod
     @torch.no_grad()
@@ -76,11 +79,12 @@ class Moments:
         inputs: Tensor,
         target_inputs: Tensor,
         retain: Tensor,
+        *,
         seen: Callable[[Tensor], Tensor] = _whole,
         exact: bool = False,
     ) -> list[Moments]:
         """The same of several layers, in the order in which they are called: every input passes once for all."""
-        gone = _moments(network, layers, inputs, target_inputs, seen, exact)
+        gone = _moments(network, layers, inputs, target_inputs, seen=seen, exact=exact)
         kept = _moments(network, layers, retain, None, exact=exact)
         found, passed = [], [0, 0]
         for f, r in zip(gone, kept, strict=True):
@@ -105,6 +109,7 @@ def _moments(
     layers: Sequence[Scope],
     inputs: Tensor,
     target_inputs: Tensor | None,
+    *,
     seen: Callable[[Tensor], Tensor] = _whole,
     exact: bool = False,
 ) -> list[_Sums]:

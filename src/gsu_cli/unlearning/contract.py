@@ -105,6 +105,11 @@ class Strength:
     is_budget: bool = False
 
 
+def method_name(method: object) -> str:
+    """As records call it: its ``name``, or that of its class."""
+    return str(getattr(method, "name", type(method).__name__))
+
+
 class Method(Protocol):
     """One file and one yaml each; the class names its `Strength` in ``strength``."""
 

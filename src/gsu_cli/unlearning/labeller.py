@@ -21,6 +21,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
+from gsu_cli.objectives.discriminant import kept_back
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import share_of
 from gsu_cli.training.loop import fit
@@ -34,7 +35,6 @@ RECIPE = Recipe(epochs=3, batch_size=128, lr=3e-3)
 CLASSES_IMAGES = 60_000  # at most, for class against class
 EPOCHS = (2, 20)  # over as many, and over a tenth of them or fewer
 CHUNK = 250  # images a pass
-KEPT_BACK = 10  # every tenth image of a part tells the accuracy
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def train_labeller(task: Task, cost: Cost, *, most: int) -> Labeller:
         FORGET: draw_images(task.split, "forget", most, seed=task.stream("labeller", "forget")),
         RETAIN: draw_images(task.split, "retain", most, seed=task.stream("labeller", "retain")),
     }
-    train = {label: images[(~_kept(len(images))).nonzero()[:, 0]] for label, images in parts.items()}
+    train = {label: images[(~kept_back(len(images))).nonzero()[:, 0]] for label, images in parts.items()}
     size = max(map(len, train.values()))
     order = torch.randperm(2 * size, generator=generator(task.stream("labeller", "order")))
     pixels = torch.cat([images.pixels[torch.arange(size) % len(images)] for images in train.values()])
@@ -106,8 +106,8 @@ def train_class_labeller(task: Task, cost: Cost) -> Labeller:
     """
     images, gone = task.split.dataset.train, list(task.split.target_classes or ())
     order = torch.randperm(len(images), generator=generator(task.stream("labeller", "order")))[:CLASSES_IMAGES]
-    kept = images[order[_kept(len(order))]]
-    train = images[order[~_kept(len(order))]]
+    kept = images[order[kept_back(len(order))]]
+    train = images[order[~kept_back(len(order))]]
     epochs = min(max(EPOCHS[0], EPOCHS[0] * CLASSES_IMAGES // len(order)), EPOCHS[1])
     model = _fitted(task, cost, train, train.labels.unique().tolist(), replace(RECIPE, epochs=epochs))
     labels = torch.tensor(gone).to(kept.labels.device)
@@ -126,13 +126,8 @@ def _fitted(task: Task, cost: Cost, images: Images, labels: list[int], recipe: R
     return model
 
 
-def _kept(n: int) -> Tensor:
-    """Every tenth of ``n``, ``(n,)`` bool."""
-    return torch.arange(n) % KEPT_BACK == KEPT_BACK - 1
-
-
 def _accuracy(labeller: Labeller, parts: dict[int, Images]) -> float | None:
-    return _right(labeller, {k: images[_kept(len(images)).nonzero()[:, 0]] for k, images in parts.items()})
+    return _right(labeller, {k: images[kept_back(len(images)).nonzero()[:, 0]] for k, images in parts.items()})
 
 
 def _right(labeller: Labeller, parts: dict[int, Images]) -> float | None:

@@ -11,6 +11,7 @@ from gsu_cli.models.model import copied
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
+from gsu_cli.unlearning.contract import method_name
 from gsu_cli.unlearning.unlearn import unlearn
 from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
@@ -45,11 +46,6 @@ def made_to_forget(inputs: RunInputs, method: Any) -> Checkpoint:
     write_folder(session, found.model, "unlearned")
     found.model.to(session.device)
     return found
-
-
-def method_name(method: Any) -> str:
-    """As records call it."""
-    return str(getattr(method, "name", type(method).__name__))
 
 
 def about_unlearned(original: Checkpoint, split: Split, session: Session, name: str, seed: int) -> dict[str, Any]:

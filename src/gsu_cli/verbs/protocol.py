@@ -14,7 +14,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.protocol.calibrated import Calibrated
 from gsu_cli.protocol.trials import Known
 from gsu_cli.run.own_names import check_name
-from gsu_cli.unlearning.contract import Method, Strength
+from gsu_cli.unlearning.contract import Method, Strength, method_name
 from gsu_cli.verbs.build import build_choice
 from gsu_cli.verbs.places import is_typed
 
@@ -62,7 +62,7 @@ class Protocol:
             return cls(make, None, None, (), p.images, p.latents)
         strength = _strength(method, p)
         if curve and strength is None:
-            raise UsageError("a curve needs a strength to vary", found=f"{_name(method)}, which has none")
+            raise UsageError("a curve needs a strength to vary", found=f"{method_name(method)}, which has none")
         if strength is not None:
             _check_option(make, strength)
         if budget is not None and strength is not None:
@@ -97,7 +97,7 @@ def _strength(method: Any, p: DictConfig) -> Strength | None:
     if None in (p.strength, p.low, p.high):
         raise UsageError(
             "the protocol needs to know which option is the strength, and where to look",
-            found=f"{_name(method)}, which does not say",
+            found=f"{method_name(method)}, which does not say",
             way_out="Type protocol.strength=OPTION protocol.low=VALUE protocol.high=VALUE, or give the class an "
             "attribute `strength = Strength(option, low, high)`",
         )
@@ -161,7 +161,3 @@ def _refuse_alone(p: DictConfig) -> None:
             found="neither protocol.budget nor curve",
             way_out="Type protocol.budget=0.01",
         )
-
-
-def _name(method: Any) -> str:
-    return str(getattr(method, "name", type(method).__name__))

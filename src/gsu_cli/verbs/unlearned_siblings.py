@@ -15,10 +15,11 @@ from gsu_cli.run.checkpoints import Checkpoint, save_checkpoint
 from gsu_cli.run.own_code import class_path, of_config
 from gsu_cli.run.record import Record
 from gsu_cli.run.seeds import derive, generator
+from gsu_cli.unlearning.contract import method_name
 from gsu_cli.unlearning.unlearn import unlearn
 from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
-from gsu_cli.verbs.forgetting import about_unlearned, method_name
+from gsu_cli.verbs.forgetting import about_unlearned
 from gsu_cli.verbs.found_again import made_of, opened, place
 from gsu_cli.verbs.made_once import MODEL, Wanted, joined, train_all, workers_of
 from gsu_cli.verbs.protocol import Protocol
