@@ -109,7 +109,7 @@ def method(name: str, family: str = "") -> float:
 def of_many_images() -> float:
     """The default as where many images are retained, with an ascent that is tried."""
     with (
-        unittest.mock.patch("gsu_cli.solvers.usual.ENOUGH", 100),
+        unittest.mock.patch("gsu_cli.solvers.auto_options.ENOUGH", 100),
         unittest.mock.patch("gsu_cli.solvers.second_look.SEEN", -1.0),
     ):
         return method("fisher_surgery")

@@ -18,7 +18,7 @@ from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.report.summary import encoder
 from gsu_cli.run.record import Record
-from gsu_cli.solvers import encoder_follows, watched
+from gsu_cli.solvers import encoder_follows, monitors
 from gsu_cli.solvers.candidates import TIE
 from gsu_cli.solvers.encoder_follows import LONGEST, WEIGHT, check_encoder, follow, forgotten_weight
 from gsu_cli.solvers.options import READ, refuse_unread
@@ -114,9 +114,9 @@ def test_it_does_not_go_far_beyond_the_bottom_of_the_redirect_loss() -> None:
 
 def run_at(level: float, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, dict[str, Any]]:
     """Where so much is expected of images never trained on."""
-    asked = watched.level_of
+    asked = monitors.level_of
     with monkeypatch.context() as patch:
-        patch.setattr(watched, "level_of", lambda *a, **k: replace(asked(*a, **k), expected=level))
+        patch.setattr(monitors, "level_of", lambda *a, **k: replace(asked(*a, **k), expected=level))
         model, update = run("follows", budget=0.1)
     return model, update.details
 

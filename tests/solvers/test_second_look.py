@@ -21,7 +21,7 @@ from tiny_world import same, weights
 @pytest.fixture(autouse=True)
 def enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the few images of a tiny world were enough to spare."""
-    monkeypatch.setattr("gsu_cli.solvers.usual.ENOUGH", 100)
+    monkeypatch.setattr("gsu_cli.solvers.auto_options.ENOUGH", 100)
 
 
 def run(**options: Any) -> tuple[dict[str, torch.Tensor], Update]:
@@ -108,5 +108,5 @@ def test_where_nothing_would_ask_it_no_sample_is_made(options: dict[str, Any]) -
 
 def run_kfac(monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, torch.Tensor], Update]:
     monkeypatch.undo()
-    monkeypatch.setattr("gsu_cli.solvers.usual.ENOUGH", 100)
+    monkeypatch.setattr("gsu_cli.solvers.auto_options.ENOUGH", 100)
     return run(solver="kfac")

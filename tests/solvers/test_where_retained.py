@@ -28,7 +28,7 @@ from tiny_world import same, weights
 @pytest.fixture(autouse=True)
 def enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the few images of a tiny world were enough to spare."""
-    monkeypatch.setattr("gsu_cli.solvers.usual.ENOUGH", 100)
+    monkeypatch.setattr("gsu_cli.solvers.auto_options.ENOUGH", 100)
 
 
 @pytest.fixture

@@ -119,12 +119,12 @@ def _dispatch(words: list[str], app: App) -> int:
 
 
 def _run(app: App, words: list[str]) -> int:
-    from gsu_cli.cli import ground
+    from gsu_cli.cli import preconditions
     from gsu_cli.cli.flags import arrange
     from gsu_cli.cli.own_class import replaced
 
     try:
-        ground.check(words)
+        preconditions.check(words)
         line = arrange(words)
         line = replace(line, overrides=replaced(line.overrides))
         if line.has("--help"):

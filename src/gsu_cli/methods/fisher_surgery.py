@@ -16,9 +16,9 @@ Of a convolutional decoder the Kronecker factors are a rough guide only, so ther
 costs the budget, solved in the subspace of a few conjugate gradients. Of an attribute, which latents tell nearly along
 one direction, one of the layers that latents reach first is refitted in closed form: by the same curvature, nothing
 behind it linearised (see `surgery.least_squares`). Of a whole class the last layer is refitted after the step, and a
-VAE's encoder follows (see `solvers.usual`); where the model's own samples still show much of it, Newton's ascent is
-tried (see `solvers.second_look`). docs/methods/fisher_surgery.md tells where each part comes from
-and what it earns.
+VAE's encoder follows (see `solvers.auto_options`); where the model's own samples still show much of it, Newton's
+ascent is tried (see `solvers.second_look`). docs/methods/fisher_surgery.md tells where each part comes from and what
+it earns.
 """
 
 from __future__ import annotations
@@ -34,7 +34,15 @@ from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.models.decoders import check_maps_noise
 from gsu_cli.models.protocols import Capability, HasDecoder, HasLatents, HasNoiseLevels, MapsNoise
 from gsu_cli.objectives.targets import TARGETS
-from gsu_cli.solvers.chosen import CHOSEN, check_finish, chosen_solver
+from gsu_cli.solvers.auto_options import (
+    AUTO,
+    DAMPING,
+    expects,
+    usual_damping,
+    usual_encoder,
+    usual_finish,
+    usual_target,
+)
 from gsu_cli.solvers.denoiser import DenoiserSurgery
 from gsu_cli.solvers.encoder_follows import ENCODERS, check_encoder
 from gsu_cli.solvers.finish import FISHER_IMAGES
@@ -43,8 +51,8 @@ from gsu_cli.solvers.options import READ, refuse_unread
 from gsu_cli.solvers.own_choice import check_choosable
 from gsu_cli.solvers.own_drift import check_drift
 from gsu_cli.solvers.own_samples import OwnSurgery
+from gsu_cli.solvers.solver_choice import CHOSEN, check_finish, chosen_solver
 from gsu_cli.solvers.unseen import BOUNDS, check_bound, check_decoders
-from gsu_cli.solvers.usual import AUTO, DAMPING, expects, usual_damping, usual_encoder, usual_finish, usual_target
 
 SOLVERS = ("auto", "kfac", "gauss_newton", "least_squares", CHOSEN)
 DECODER_IMAGES = (4_000, 3_000, 3_000)  # for the Fisher and targets, the gradient, the budget
@@ -104,7 +112,7 @@ class FisherSurgery:
             this share of their variance; in (0, 1]. None: the drift is not looked at.
         encoder: of a VAE, "kept" bit by bit, or "follows": it learns what the decoder's step changed, and the step
             goes on until the budget is spent again (see `solvers.encoder_follows`). "auto": "follows" where one step
-            forgets whole classes and nothing but the budget ends it, else "kept" (see `solvers.usual`).
+            forgets whole classes and nothing but the budget ends it, else "kept" (see `solvers.auto_options`).
     """
 
     name = "fisher_surgery"

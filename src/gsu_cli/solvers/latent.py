@@ -11,14 +11,14 @@ from gsu_cli.gradients import parameters
 from gsu_cli.models.model import copied
 from gsu_cli.objectives.posteriors import encoder_at_rest
 from gsu_cli.solvers.bookkeeping import NEAR, counted, foresee
-from gsu_cli.solvers.chosen import chosen_solver, directions
 from gsu_cli.solvers.encoder_follows import Stepped, followed
 from gsu_cli.solvers.finish import SPARED
 from gsu_cli.solvers.latent_losses import LatentLosses
 from gsu_cli.solvers.latent_options import LatentOptions
 from gsu_cli.solvers.latent_steps import LatentSteps
+from gsu_cli.solvers.monitors import Monitors
+from gsu_cli.solvers.solver_choice import chosen_solver, directions
 from gsu_cli.solvers.step_problem import StepProblem, relative_increase
-from gsu_cli.solvers.watched import Watched
 from gsu_cli.solvers.where_retained import where_retained
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector
@@ -49,8 +49,8 @@ class LatentSurgery(LatentOptions):
         solver = chosen_solver(model, split, self.solver, self.layers)
         ways = directions(model, split, solver, self.layers)
         losses = LatentLosses.of(task, self, ways, forget, retain)
-        watched = Watched.of(task, self, ways, losses.targets.eye, forget, retain)
-        steps = LatentSteps(task, self, ways, losses, watched, retain, forget)
+        monitors = Monitors.of(task, self, ways, losses.targets.eye, forget, retain)
+        steps = LatentSteps(task, self, ways, losses, monitors, retain, forget)
         update = Update("fisher_surgery", self.shots)
         cost, base, each = losses.cost, losses.base, losses.cost_each
         paid, reached = base, losses.redirect_before
@@ -58,7 +58,7 @@ class LatentSurgery(LatentOptions):
             done = (shot + 1) / self.shots
             budget = base * (1 + math.copysign(self.budget, base) * done)  # a -ELBO may be negative
             theta, at_start = parameters(model, list(losses.origin)), losses.goal_each if shot == 0 else None
-            bounds = watched.bounds(done)
+            bounds = monitors.bounds(done)
             problem = StepProblem(model, losses.goal, cost, theta, paid, budget, reached, bounds, at_start)
             best = steps.best(problem, each)
             if shot == 0:
@@ -84,10 +84,10 @@ class LatentSurgery(LatentOptions):
         self, task: Task, steps: LatentSteps, solver: str, paid: float, reached: float, now: Vector
     ) -> dict[str, Any]:
         """For the record, after the last step: the retain loss ``paid`` and the redirect loss ``reached``."""
-        losses, watched, targets = steps.losses, steps.watched, steps.losses.targets
+        losses, monitors, targets = steps.losses, steps.monitors, steps.losses.targets
         seen = {"retain": len(steps.retain), "forget": len(steps.forget), "budget": len(losses.trial)}
         told_there = {} if self.there is None else {"retained_there": self.there}
-        told = watched.facts(task, self, steps.log, steps.ways, now)
+        told = monitors.facts(task, self, steps.log, steps.ways, now)
         return {
             "budget": self.budget,
             "budget_spent": relative_increase(paid, losses.base),
@@ -103,19 +103,19 @@ class LatentSurgery(LatentOptions):
 
     def _cost(self, steps: LatentSteps) -> Cost:
         """Of all steps."""
-        losses, watched, budget, retain = steps.losses, steps.watched, len(steps.losses.cost), len(steps.retain)
+        losses, monitors, budget, retain = steps.losses, steps.monitors, len(steps.losses.cost), len(steps.retain)
         return counted(
             self,
-            (*steps.ways, "ascent") if watched.ascended else steps.ways,
+            (*steps.ways, "ascent") if monitors.ascended else steps.ways,
             steps.log,
             retain=retain,
             forget=len(steps.forget),
             budget=budget,
             curvature=self.curvature(steps.ways),
-            generated=watched.generated + losses.targets.made(retain),
+            generated=monitors.generated + losses.targets.made(retain),
             encoded=losses.encoded,
             at_targets=losses.known,
-            level=watched.level_images(follows=self.follows),
+            level=monitors.level_images(follows=self.follows),
             measured=None if self.statistics is None else min(retain, self.statistics),
             spared=None if self.finish is None else min(budget, SPARED),
         )

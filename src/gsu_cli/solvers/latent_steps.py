@@ -19,13 +19,13 @@ from gsu_cli.solvers.finish import LOOSE, finished, first_part, first_sites
 from gsu_cli.solvers.fisher_solver import FisherSolver, candidates
 from gsu_cli.solvers.latent_losses import LatentLosses
 from gsu_cli.solvers.latent_options import LatentOptions
+from gsu_cli.solvers.monitors import Monitors, statistics
 from gsu_cli.solvers.own_choice import choose_by_share
 from gsu_cli.solvers.own_share import OwnShare
 from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refits import anew, refitted, shared_moments
 from gsu_cli.solvers.spared import spared_by, stay_images
 from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
-from gsu_cli.solvers.watched import Watched, statistics
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
@@ -41,7 +41,7 @@ class LatentSteps:
         task, options: of the run.
         ways: where candidates come from.
         losses: at the original.
-        watched: what else looks at a step.
+        monitors: what else looks at a step.
         retain, forget: training images, in random order.
         log: candidates so far, for the record.
     """
@@ -50,7 +50,7 @@ class LatentSteps:
     options: LatentOptions
     ways: Sequence[str]
     losses: LatentLosses
-    watched: Watched
+    monitors: Monitors
     retain: Images
     forget: Images
     log: list[dict[str, Any]] = field(default_factory=list)
@@ -87,8 +87,8 @@ class LatentSteps:
             retain, spared = spared_by(task, self.retain, problem.cost, step)
             g = accumulate_gradient(problem.goal.blocks(), theta).vector
             g_r = accumulate_gradient(first_sites(spared, finish).blocks(), theta)
-        fisher = self.watched.fisher or statistics(task, self.options, retain, step)
-        self.watched.fisher = None  # of the weights before this step
+        fisher = self.monitors.fisher or statistics(task, self.options, retain, step)
+        self.monitors.fisher = None  # of the weights before this step
         with task.stage("step"):
             begin, near = (problem, TOLERANCE) if finish is None else (first_part(problem, finish), LOOSE)
         return retain, FisherSolver(begin, g, g_r, fisher, near, spared)
@@ -111,13 +111,13 @@ class LatentSteps:
             "layers": options.layers,
         }
         known = anew if step else partial(shared_moments, task, rests_on)  # later ones are of other weights
-        every, to = self.watched.share is not None, self.losses.targets.target_latents
+        every, to = self.monitors.share is not None, self.losses.targets.target_latents
         return refitted(problem, options.layers, to, stay, pilot, all_measured=every, known=known)
 
     def _chosen(self, found: Sequence[Candidate], problem: StepProblem) -> Candidate:
         """By the model's own samples, where that was asked; else by the redirect loss."""
-        if self.watched.share is not None:
-            return self._by_share(found, problem, self.watched.share)
+        if self.monitors.share is not None:
+            return self._by_share(found, problem, self.monitors.share)
         best = lowest(found, problem)
         self._note(found, best)
         return best
@@ -151,7 +151,7 @@ class LatentSteps:
             self._note(again, best)
             return best
         self.log += begun
-        second = self.watched.second
+        second = self.monitors.second
         other = None if second is None else second.ascent(whole, solver, self._ascending(solver))
         taken = other if other is not None and second is not None and second.taken else whole
         self._note([c for c in (whole, other) if c is not None and c is not taken] + [taken], taken)

@@ -15,8 +15,8 @@ import copy
 from torch import Tensor
 
 from gsu_cli.objectives.site_loss import SiteLoss
-from gsu_cli.surgery.chances import chosen_by_size
 from gsu_cli.surgery.devices import wide
+from gsu_cli.surgery.proportional_sampling import chosen_by_size
 from gsu_cli.surgery.vectors import Vector
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from gsu_cli.data.base import Images
 from gsu_cli.objectives.expected import retained_there
 from gsu_cli.objectives.targets import log_odds
-from gsu_cli.solvers.usual import AUTO, expects
+from gsu_cli.solvers.auto_options import AUTO, expects
 from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.images import budget_of
 

@@ -15,8 +15,8 @@ from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.protocols import HasLoss
-from gsu_cli.solvers.chosen import CHOSEN, chosen_solver, refitted_last
 from gsu_cli.solvers.encoder_follows import check_encoder
+from gsu_cli.solvers.solver_choice import CHOSEN, chosen_solver, refitted_last
 from gsu_cli.solvers.unseen import kind_of
 
 AUTO = "auto"

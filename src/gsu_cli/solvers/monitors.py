@@ -1,4 +1,4 @@
-"""What a step of Fisher surgery is looked at by beside its two losses: own samples, and the level of unseen images."""
+"""What monitors a step of Fisher surgery beside its two losses: own samples, and the level of unseen images."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from gsu_cli.data.base import Images
 from gsu_cli.objectives.discriminant import Discriminant
 from gsu_cli.solvers.at_start import fisher_of
-from gsu_cli.solvers.chosen import CHOSEN
 from gsu_cli.solvers.latent_options import LatentOptions
 from gsu_cli.solvers.levels import level_of
 from gsu_cli.solvers.own_drift import OwnDrift
 from gsu_cli.solvers.own_share import SAMPLES, OwnShare
 from gsu_cli.solvers.second_look import SecondLook
+from gsu_cli.solvers.solver_choice import CHOSEN
 from gsu_cli.solvers.step_problem import Bound
 from gsu_cli.solvers.unseen import UnseenLevel, kind_of, unbounded
 from gsu_cli.surgery.kronecker import KroneckerFisher
@@ -24,7 +24,7 @@ from gsu_cli.unlearning.images import first
 
 
 @dataclass
-class Watched:
+class Monitors:
     """What one run is looked at by; None: by that not.
 
     Attributes:
@@ -50,7 +50,7 @@ class Watched:
         eye: Discriminant | None,
         forget: Images,
         retain: Images,
-    ) -> Watched:
+    ) -> Monitors:
         """That of a task, whose model is the original.
 
         Args:

@@ -14,7 +14,7 @@ import tiny_gan
 import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.fisher_surgery import FisherSurgery
-from gsu_cli.solvers.usual import DAMPING, FINISH, FINISHED_DAMPING, usual_encoder, usual_finish, usual_target
+from gsu_cli.solvers.auto_options import DAMPING, FINISH, FINISHED_DAMPING, usual_encoder, usual_finish, usual_target
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
@@ -23,14 +23,14 @@ from tiny_world import same, weights
 @pytest.fixture(autouse=True)
 def enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the few images of a tiny world were enough to spare."""
-    monkeypatch.setattr("gsu_cli.solvers.usual.ENOUGH", 100)
+    monkeypatch.setattr("gsu_cli.solvers.auto_options.ENOUGH", 100)
 
 
 def test_where_few_images_are_retained_the_last_layer_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     retained = len(tiny_world.split().retain)
-    monkeypatch.setattr("gsu_cli.solvers.usual.ENOUGH", retained)
+    monkeypatch.setattr("gsu_cli.solvers.auto_options.ENOUGH", retained)
     assert usual() == (0.5, "follows")
-    monkeypatch.setattr("gsu_cli.solvers.usual.ENOUGH", retained + 1)
+    monkeypatch.setattr("gsu_cli.solvers.auto_options.ENOUGH", retained + 1)
     assert usual() == (None, "follows")
     _, update = run()
     assert "finish" not in update.details

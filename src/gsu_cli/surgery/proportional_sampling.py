@@ -1,4 +1,8 @@
-"""A part that stands for a whole of which a few entries are most: chosen by size, weighted by one over the chance."""
+"""Sampling in proportion to size: a part that stands for a whole of which a few entries are most.
+
+Each entry weighs one over its chance (Horvitz and Thompson 1952, JASA 47), and the choice is systematic: no random
+number takes part.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ def chosen_by_size(size: Tensor, n: int) -> tuple[Tensor, Tensor]:
     """A part of all entries, those of a large ``size`` the likelier, and what each of them stands for.
 
     Chances are in proportion to size plus `LIGHT`, at most 1, and add up to ``n``; entries are taken where the running
-    sum of chances passes a half and whole numbers more, so no chance is in it.
+    sum of chances passes a half and whole numbers more, so the same sizes give the same part.
 
     Args:
         size: ``(m,)`` float64, not negative.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gsu_cli.surgery.chances import LIGHT, chosen_by_size
+from gsu_cli.surgery.proportional_sampling import LIGHT, chosen_by_size
 
 
 def heavy(n: int = 2000) -> torch.Tensor:
