@@ -211,3 +211,10 @@ def test_design_notes_are_numbered_once_in_name_and_title() -> None:
     assert [note.name[:3] for note in notes] == [f"{number:03}" for number in range(1, len(notes) + 1)]
     for note in notes:
         assert re.match(rf"# {note.name[:3]} [A-Z]", note.read_text(encoding="utf-8")), note.name
+
+
+def test_the_page_of_design_notes_names_each_once() -> None:
+    named = re.findall(
+        r"^\| \[\d{3}\]\(design/([\w-]+\.md)\)", (ROOT / "docs/design-notes.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert sorted(named) == sorted(note.name for note in (ROOT / "docs/design").glob("*.md"))
