@@ -88,7 +88,7 @@ def image_losses(
         return torch.cat([part["losses"] for part in parts])
 
 
-def image_slopes(model: nn.Module, images: Images, v: VectorLike, *, seed: int, block: int = BLOCK) -> Tensor:
+def image_slopes(model: nn.Module, images: Images, v: VectorLike, *, seed: int) -> Tensor:
     """``g_i.v``, how fast each image's loss grows along ``v``, ``(n,)`` float64 on the CPU; one pass, in forward mode.
 
     Args:
@@ -96,7 +96,6 @@ def image_slopes(model: nn.Module, images: Images, v: VectorLike, *, seed: int, 
         images: ``(n, c, h, w)`` uint8 and labels.
         v: a direction of the parameters that it names.
         seed: of the noise, the same as of :func:`image_losses`.
-        block: images per call.
     """
     point, tangent = parameters(model, v), {k: x.detach() for k, x in v.items()}
 
@@ -104,10 +103,10 @@ def image_slopes(model: nn.Module, images: Images, v: VectorLike, *, seed: int, 
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # torch's own forward mode uses what torch deprecates
             found: Tensor = torch.func.jvp(f, (point,), (tangent,))[1]
-        return {"slopes": check_finite(found, b * block).double().cpu()}
+        return {"slopes": check_finite(found, b * BLOCK).double().cpu()}
 
     with eval_mode(model):
-        parts = ranks().in_order(_blocks(model, images, seed, None, block), slopes)
+        parts = ranks().in_order(_blocks(model, images, seed, None, BLOCK), slopes)
         return torch.cat([part["slopes"] for part in parts])
 
 

@@ -17,11 +17,13 @@ from gsu_cli.surgery.precision import sampling, widened
 from gsu_cli.surgery.ranks import Ranks, joined, ranks
 from gsu_cli.surgery.vectors import Vector
 
+CHUNK = 2000  # generated images at a time: part of what fixes the latents, so it is no option
+BACK = 500  # images that are encoded and decoded at a time
 LOWER = "Take another checkpoint or a smaller step, or train it again at a lower training.lr"
 
 
 @torch.no_grad()
-def generate_samples(model: Any, n: int, seed: int, condition: Tensor | None = None, *, chunk: int = 2000) -> Tensor:
+def generate_samples(model: Any, n: int, seed: int, condition: Tensor | None = None, *, chunk: int = CHUNK) -> Tensor:
     """``n`` samples as uint8, at latents that depend on ``seed`` alone: the same for every model of that latent size.
 
     Args:
@@ -30,7 +32,7 @@ def generate_samples(model: Any, n: int, seed: int, condition: Tensor | None = N
         seed: evaluation seed.
         condition: ``(n,)``, what a conditional model is asked for; None: what it is usually asked for, chosen after the
             noise, see `asked_conditions`.
-        chunk: generated images at a time; part of what fixes the latents, so it is no option.
+        chunk: generated images at a time; `CHUNK` but in tests.
 
     Raises:
         NonFiniteError: a generated image holds nan or inf.
@@ -62,20 +64,20 @@ def generate_samples(model: Any, n: int, seed: int, condition: Tensor | None = N
     return torch.cat([part["pixels"] for part in share.in_order(starts, generated)])
 
 
-def asked_conditions(model: Any, n: int, seed: int, *, chunk: int = 2000) -> Tensor:
+def asked_conditions(model: Any, n: int, seed: int) -> Tensor:
     """The conditions ``(n,)`` that samples are asked for where none are given; null of an unconditional model."""
     if not conditions_of(model):
         return usual_conditions(model, n, generator(seed))
     parts = []
-    for k, start in enumerate(range(0, n, chunk)):
-        g, m = generator(seed, "latents", k), min(chunk, n - start)
+    for k, start in enumerate(range(0, n, CHUNK)):
+        g, m = generator(seed, "latents", k), min(CHUNK, n - start)
         model.noise(m, g)
         parts.append(usual_conditions(model, m, g))
     return torch.cat(parts)
 
 
 @torch.no_grad()
-def reconstructions(model: Any, images: Images, chunk: int = 500) -> Tensor:
+def reconstructions(model: Any, images: Images) -> Tensor:
     """Decodings of posterior means, uint8 ``(n, c, h, w)``: generated images of which it is known what they show.
 
     Raises:
@@ -87,7 +89,7 @@ def reconstructions(model: Any, images: Images, chunk: int = 500) -> Tensor:
         x, y = (t.to(device) for t in part)
         return decode(model, code(model, posterior(model, x, y)[0], y)).cpu()
 
-    generated = joined(images.batches(chunk), back) if len(images) else images.floats()
+    generated = joined(images.batches(BACK), back) if len(images) else images.floats()
     if not generated.isfinite().all():
         raise NonFiniteError("reconstructions must be finite", found=_odd(generated))
     return (generated.clamp(0, 1) * 255).round_().to(torch.uint8)

@@ -53,11 +53,10 @@ def train_from_scratch(
     recipe: Recipe,
     *,
     seed: int,
-    state: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> History:
-    """Re-initialises ``model`` and trains it on the retain set, where it lies; ``state`` is kept and gone on from."""
-    return train_anew(model, split.retain_images, recipe, seed=seed, state=state, on_progress=on_progress)
+    """Re-initialises ``model`` and trains it on the retain set, where it lies."""
+    return train_anew(model, split.retain_images, recipe, seed=seed, on_progress=on_progress)
 
 
 def train_anew(
@@ -69,7 +68,7 @@ def train_anew(
     state: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> History:
-    """The same on any images."""
+    """The same on any images; ``state`` is kept and gone on from."""
     device = device_of(model)
     initialise(model.cpu(), seed)  # so that every device begins with the same weights
     model.to(device)

@@ -21,24 +21,23 @@ from gsu_cli.errors import UsageError
 WEIGHTS = (0.0448, 0.2856, 0.3001)
 K1, K2 = 0.01, 0.03  # roots of c_1 and c_2 for pixels in [0, 1]
 CONTRAST_ALONE = 1e5
+WINDOW, SIGMA = 7, 1.5  # pixels; the window at the coarsest scale decides how many scales there are
 
 
-def ms_ssim(x: Tensor, y: Tensor, *, window: int = 7, sigma: float = 1.5) -> Tensor:
+def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
     """Similarity of each pair, ``(n,)`` in [0, 1], 1 where they are equal; differentiable.
 
     Args:
         x: images in [0, 1], ``(n, c, h, w)``.
         y: as ``x``.
-        window: pixels of the window, odd; its size at the coarsest scale decides how many scales there are.
-        sigma: of the window, pixels.
 
     Raises:
         UsageError: the images are smaller than the window.
     """
     least = min(x.shape[-2:])
-    scales = sum(least >> j >= window for j in range(len(WEIGHTS)))
+    scales = sum(least >> j >= WINDOW for j in range(len(WEIGHTS)))
     if not scales:
-        raise UsageError(f"MS-SSIM needs images of at least {window} pixels a side", found=list(x.shape[-2:]))
+        raise UsageError(f"MS-SSIM needs images of at least {WINDOW} pixels a side", found=list(x.shape[-2:]))
     n, c = x.shape[:2]
     x, y = (v.flatten(0, 1)[:, None] for v in (x, y))  # each channel on its own
     total = x.new_ones(n * c)
@@ -47,7 +46,7 @@ def ms_ssim(x: Tensor, y: Tensor, *, window: int = 7, sigma: float = 1.5) -> Ten
             odd = [side % 2 for side in x.shape[-2:]]  # as the libraries do it
             x, y = (F.avg_pool2d(v, 2, padding=(odd[0], odd[1])) for v in (x, y))
         k = (K1 if j == scales - 1 else CONTRAST_ALONE, K2)
-        found = ssim(x, y, data_range=1.0, size_average=False, win_size=window, win_sigma=sigma, K=k)
+        found = ssim(x, y, data_range=1.0, size_average=False, win_size=WINDOW, win_sigma=SIGMA, K=k)
         # a negative similarity has no power; its floor keeps the gradient finite
         total = total * found.clamp(min=1e-6).pow(weight / sum(WEIGHTS[:scales]))
     return total.view(n, c).mean(1)

@@ -212,18 +212,17 @@ def retained_share(model: Any, targets: Tensor, forget: Images, retain: Images) 
 
 
 @torch.no_grad()
-def share_near(model: Any, means: Tensor, forget: Images, retain: Images, neighbours: int = 10) -> float:
-    """Of the posterior means nearest to ``means`` ``(n, z)``, the share that is retained.
+def share_near(model: Any, means: Tensor, forget: Images, retain: Images) -> float:
+    """Of the `NEIGHBOURS` posterior means nearest to each of ``means`` ``(n, z)``, the share that is retained.
 
     Args:
         model: with ``posterior``.
         means: of targets.
         forget, retain: images; as many of each are taken, so that 0.5 says nothing.
-        neighbours: nearest posterior means that are counted for each target.
     """
     n = min(len(forget), len(retain))
     pool = torch.cat([posterior(model, part)[0][:n] for part in (retain, forget)])
-    return share_of(nearest(means, pool, min(neighbours, 2 * n)) < n)
+    return share_of(nearest(means, pool, min(NEIGHBOURS, 2 * n)) < n)
 
 
 @torch.no_grad()

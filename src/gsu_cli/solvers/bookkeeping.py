@@ -88,16 +88,15 @@ def counted(
     ways: Collection[str],
     log: list[dict[str, Any]],
     *,
-    retain: int,
     forget: int,
     budget: int,
     curvature: int,
     generated: int,
     encoded: int,
-    level: int = 0,
-    at_targets: int = 0,
-    measured: int | None = None,
-    spared: int | None = None,
+    level: int,
+    at_targets: int,
+    measured: int,
+    spared: int,
 ) -> Cost:
     """Images by kind of work; passes through the decoder alone, or its first layers, count as whole ones.
 
@@ -105,16 +104,15 @@ def counted(
         method: with its options.
         ways: where candidates came from.
         log: of the steps.
-        retain, forget, budget: images of each kind.
+        forget, budget: images to forget, and those of the budget.
         curvature: retained images for products, at most.
         generated: images that targets were made of, own samples that were looked at, and what a choice was fitted to.
         encoded: images that passed the encoder for the targets.
         level: whose Fisher told at which loss of the forgotten images to end.
         at_targets: images to forget whose redirect loss was known when their targets were made.
-        measured, spared: retained images in the Fisher, and whose gradient is spared; None: all, and the budget's.
+        measured, spared: retained images in the Fisher, and whose gradient is spared.
     """
     gradients = "least_squares" not in ways
-    measured, spared = (retain if measured is None else measured), (budget if spared is None else spared)
     products = min(curvature, budget) + min(max(curvature // 2, 1), forget) if "gauss_newton" in ways else 0
     return Cost(
         double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much

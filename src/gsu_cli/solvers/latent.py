@@ -108,7 +108,6 @@ class LatentSurgery(LatentOptions):
             self,
             (*steps.ways, "ascent") if monitors.ascended else steps.ways,
             steps.log,
-            retain=retain,
             forget=len(steps.forget),
             budget=budget,
             curvature=self.curvature(steps.ways),
@@ -116,6 +115,6 @@ class LatentSurgery(LatentOptions):
             encoded=losses.encoded,
             at_targets=losses.known,
             level=monitors.level_images(follows=self.follows),
-            measured=None if self.statistics is None else min(retain, self.statistics),
-            spared=None if self.finish is None else min(budget, SPARED),
+            measured=retain if self.statistics is None else min(retain, self.statistics),
+            spared=budget if self.finish is None else min(budget, SPARED),
         )

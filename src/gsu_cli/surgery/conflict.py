@@ -15,6 +15,8 @@ from gsu_cli.surgery.geometry import Euclidean, Geometry
 from gsu_cli.surgery.projection import Projection, finish, gram, rounding
 from gsu_cli.surgery.vectors import VectorLike, dot
 
+SWEEPS, TOLERANCE = 10_000, 1e-13  # of coordinate descent: at most, and relative to the right-hand side
+
 
 def raises_retain(d: VectorLike, G_r: Sequence[VectorLike]) -> bool:
     """A-GEM's test: would a small step along ``d`` raise any retain loss (``g_i.d > 0``)?
@@ -46,7 +48,7 @@ def project_conflicts(g_f: VectorLike, G_r: Sequence[VectorLike], geometry: Geom
     return finish(g_f, G_r, P_f, P_r, c, rank=int((c > 0).sum()), total=total, tol=rounding(g_f, len(G_r)))
 
 
-def _nonnegative(K: Tensor, b: Tensor, *, sweeps: int = 10_000, rel_tol: float = 1e-13) -> Tensor:
+def _nonnegative(K: Tensor, b: Tensor) -> Tensor:
     """``argmin c.K c / 2 - b.c`` over ``c >= 0``, in units where ``K`` has a unit diagonal; zero rows get 0."""
     length = K.diagonal().clamp(min=0).sqrt()
     unit = torch.where(length > 0, 1 / length, torch.zeros_like(length))
@@ -54,12 +56,12 @@ def _nonnegative(K: Tensor, b: Tensor, *, sweeps: int = 10_000, rel_tol: float =
     rows, rhs = (unit[:, None] * K * unit[None]).tolist(), (unit * b).tolist()
     c = [0.0] * len(rhs)
     size = max((abs(x) for x in rhs), default=0.0)
-    for _ in range(sweeps):
+    for _ in range(SWEEPS):
         change = 0.0
         for i, row in enumerate(rows):
             if row[i] > 0:
                 new = max(0.0, c[i] + (rhs[i] - sum(k * x for k, x in zip(row, c, strict=True))) / row[i])
                 change, c[i] = max(change, abs(new - c[i])), new
-        if change <= rel_tol * size:
+        if change <= TOLERANCE * size:
             break
     return unit * torch.tensor(c, dtype=torch.float64)
