@@ -49,6 +49,24 @@ def test_headline_numbers_come_first_and_failures_before_them():
     assert "failed" in [c.name for c in columns.fitting(table, 34)[0].columns]
 
 
+def test_where_one_judge_has_room_it_is_the_one_with_the_numbers():
+    """One's own images have no CNN at first; beside a run of shipped digits the CNN's holes stood there."""
+    heads = (Column("data", form="text", name="data", is_key=True), *map(judged, ("cnn", "knn")))
+    rows = tuple(
+        (Cell(name), Cell(value=cnn, note="" if cnn else "none ships"), Cell(value=-0.9))
+        for name, cnn in (("a", None), ("b", -0.5), ("c", None))
+    )
+    table = Table("", heads, rows)
+    narrow, left_out = columns.fitting(table, columns.total(columns.take(table, [0, 2])))
+    assert ([c.name for c in narrow.columns], left_out) == (["data", "feature_ratio.knn"], ["feature_ratio.cnn"])
+    whole, _ = columns.fitting(table, 80)
+    assert [c.name for c in whole.columns] == ["data", "feature_ratio.cnn", "feature_ratio.knn"], "in their order"
+
+
+def judged(judge: str) -> Column:
+    return Column(f"feature ratio ({judge})", form="change", name=f"feature_ratio.{judge}", leads=True)
+
+
 def test_a_table_too_wide_for_its_keys_still_has_a_number():
     table = aggregate([costly(0.01, 0.05), costly(0.02, 0.04, digit=2)], ["method"])
     part, _ = columns.fitting(table, 5)

@@ -73,8 +73,9 @@ def fitting(table: Table, width: int) -> tuple[Table, list[str]]:
     """The table with as many columns as ``width`` characters hold, and the names of those left out.
 
     Keys always stay; where they leave no room for a number, they are `folded` into one column. Then come failures, if
-    there are any, the headline numbers, and the rest in order; what is a hole in every row comes last. The first number
-    stays even where the keys alone are too wide, before failures: a table without a number says nothing.
+    there are any, the headline numbers, those with the fewest holes first, and the rest in order; what is a hole in
+    every row comes last. The first number stays even where the keys alone are too wide, before failures: a table
+    without a number says nothing.
     """
     table = folded(table, lambda t: _with_a_number(t) <= width)
     widths = column_widths(table)
@@ -143,8 +144,9 @@ def _is(column: str, name: str) -> bool:
     return column == name or column.startswith(f"{name}.")
 
 
-def _rank(column: Column, cells: Sequence[Cell]) -> tuple[bool, int]:
-    empty = all(cell.value is None and cell.label in ("", HOLE) for cell in cells)
+def _rank(column: Column, cells: Sequence[Cell]) -> tuple[bool, int, int]:
+    """Of two headline numbers that with fewer holes comes first: there may be room for one judge alone."""
+    holes = sum(cell.value is None and cell.label in ("", HOLE) for cell in cells)
     if column.name == "failed":
-        return not any(cell.value for cell in cells), 0
-    return empty, 1 if column.leads else 2 if column.name == "runs" else 3
+        return not any(cell.value for cell in cells), 0, 0
+    return holes == len(cells), 1 if column.leads else 2 if column.name == "runs" else 3, holes * column.leads
