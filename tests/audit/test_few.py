@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gsu_cli.audit.base import Audited
+from gsu_cli.audit.base import Audited, mean
 from gsu_cli.audit.jackknife import jackknifed
 from gsu_cli.audit.lds import _scores
 from gsu_cli.audit.leave_out import LOSS, LeaveOut
@@ -96,3 +96,12 @@ def test_a_judge_that_is_right_on_two_images_a_class_is_not_known_to_be_perfect(
     assert found.low is not None
     assert found.low < right - 0.25
     assert (found.high == 1) is (right == 1)
+
+
+@pytest.mark.parametrize("value", [0.0, 100.0])
+def test_a_mean_of_values_that_all_stand_at_an_end_has_no_interval(value: float) -> None:
+    """One of no width stood there, as if the next image could not lie elsewhere."""
+    row = mean("percentile_design", A, torch.full((20,), value).double(), "%", least=0.0, most=100.0)
+    assert (row.value, row.low, row.high, row.n) == (value, None, None, 20)
+    other = mean("percentile_design", A, torch.tensor([value, value, 50.0]).double(), "%", least=0.0, most=100.0)
+    assert None not in (other.low, other.high)

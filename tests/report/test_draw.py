@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import logging
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -139,3 +140,12 @@ def test_matplotlib_is_imported_where_something_is_drawn_and_nowhere_else() -> N
         for node in tree.body:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 assert "matplotlib" not in ast.unparse(node), name
+
+
+def test_that_matplotlib_lists_the_fonts_is_no_warning_of_a_report(caplog: pytest.LogCaptureFixture) -> None:
+    """It stood above the first report of a machine, and asked for nothing."""
+    fonts = logging.getLogger("matplotlib.font_manager")
+    with canvas.settings():
+        fonts.warning("Matplotlib is building the font cache; this may take a moment.")
+        fonts.warning("findfont: another")
+    assert [record.getMessage() for record in caplog.records] == ["findfont: another"]

@@ -88,6 +88,8 @@ def normal(
 ) -> tuple[float, float] | tuple[None, None]:
     """95 % interval of the mean of ``values``, ``(n,)`` float64, within the bounds; no ends of fewer than two.
 
+    Nor of values that all stand at one of the bounds: they do not tell how far the next may lie from it.
+
     ``images``: of each value the place of its image, ``(n,)``, where several are of one.
 
     >>> import torch
@@ -96,6 +98,8 @@ def normal(
     """
     n = len(values)
     if n < 2 or (images is not None and len(images.unique()) < 2):
+        return None, None
+    if float(values[0]) in (least, most) and bool((values == values[0]).all()):
         return None, None
     mean = values.mean().item()
     half = quantile95(n) * values.std().item() / n**0.5 if images is None else mean_half_width_by_image(values, images)

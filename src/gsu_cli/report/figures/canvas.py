@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,11 @@ OWN: Any = {
 _set: ContextVar[bool] = ContextVar("set", default=False)
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """All but that matplotlib lists the fonts, once a machine: a warning that asks for nothing is taken for a fault."""
+    return "building the font cache" not in record.getMessage()
+
+
 @contextmanager
 def settings() -> Iterator[None]:
     """Matplotlib's settings for our figures, whatever the user's own say: the same input gives the same bytes.
@@ -35,6 +41,7 @@ def settings() -> Iterator[None]:
     Text is text, also "$"; letters that the font does not have are the reader's to show. A block within a block finds
     them set.
     """
+    logging.getLogger("matplotlib.font_manager").addFilter(_is_news)  # before the import, which lists the fonts
     import matplotlib
 
     if _set.get():
