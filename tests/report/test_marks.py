@@ -48,7 +48,7 @@ def test_a_mean_says_how_many_of_its_runs_support_no_claim() -> None:
 
 def test_a_ruined_model_and_a_budget_overspent() -> None:
     (ratio,) = notes([costly(26.6, 0.01)])
-    assert ratio == "the run supports no claim: the model is ruined: +2660.0% retain loss"
+    assert ratio == "the run supports no claim: the model is ruined: x27.6 retain loss"
     over = costly(0.03, 0.01)
     over.config["method"]["budget"] = 0.01
     over.measurements[-1] = replace(over.measurements[-1], change_low=0.02, change_high=0.04)
@@ -175,7 +175,7 @@ def test_the_page_has_the_headline_and_the_transitions() -> None:
         Measurement("retained_moved", "unlearned", 0.0619, 0.05, 0.07, 3664, "share", "lower"),
     ]
     page = render([(Path("a"), record)], [], ["method"], title="t", command="gsu report", about="")
-    assert "Ruined the model: +2660.0% retain loss. Its ratios say nothing about class 1." in page
+    assert "Ruined the model: x27.6 retain loss. Its ratios say nothing about class 1." in page
     assert "What samples turned into, at the same latents" in page
     assert "retained samples that gained it (CNN) 7.00% of 100 (others gain 1.20% on average)" in page
     assert "retained samples that moved 6.19% of 3,664" in page

@@ -50,3 +50,18 @@ def test_what_no_cell_measured_has_no_column(tmp_path: Path, capsys: pytest.Capt
     assert print_sweep(folder) == 0
     head = next(line for line in capsys.readouterr().out.splitlines() if "status" in line)
     assert head.split("status")[1].split("  ") == ["", "feature ratio (CNN)", "retain loss", "seconds"]
+
+
+def test_a_judge_who_looked_at_no_cell_has_a_reason_in_place_of_a_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sweep on one's own images had a column of dashes for the CNN, and did not say why."""
+    runs = {f"{lr}": costly(lr, 0.1 - lr, lr=lr) for lr in (0.001, 0.01)}
+    for record in runs.values():
+        for subject in ("original", "unlearned"):
+            facts = {"judge": "knn", "unit": "share", "reason": "no CNN judge ships for pets"}
+            record.measurements.append(Measurement("feature_ratio", subject, None, **facts))
+    assert print_sweep(lay_out(tmp_path, runs)) == 0
+    out = capsys.readouterr().out
+    assert next(line for line in out.splitlines() if "status" in line).split("status")[1].count("feature ratio") == 1
+    assert "not measured: feature ratio (kNN): no CNN judge ships for pets\n" in out

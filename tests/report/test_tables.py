@@ -109,7 +109,7 @@ def test_headline_claims_no_more_than_was_measured(record):
 def test_headline_of_a_failure_to_forget(record):
     swap = {"original": "unlearned", "unlearned": "original", "data": "data"}
     worse = replace(record, measurements=[replace(m, subject=swap[m.subject]) for m in record.measurements])
-    assert headline(worse).startswith("Did not measurably forget class 1: feature ratio +900.0% by the CNN judge")
+    assert headline(worse).startswith("Did not measurably forget class 1: feature ratio x10 by the CNN judge")
 
 
 def test_notes_stand_first_and_under_the_headline(record):

@@ -214,7 +214,7 @@ TABLE = {
         "Nothing can be said about class 1",
     ),
     "none before": (made(cnn=(0, 0), knn=(0, 3)), "nothing_to_forget", "the CNN judge saw none of it before"),
-    "+2,660 %": (made(cost=26.6), "ruined", "Ruined the model: +2660.0% retain loss. Its ratios say nothing about"),
+    "+2,660 %": (made(cost=26.6), "ruined", "Ruined the model: x27.6 retain loss. Its ratios say nothing about"),
     "+60 %": (made(cost=0.6), "ruined", "Ruined the model: +60.0% retain loss"),
     "+40 %": (made(cost=0.4), "forgot", "at +40.0% retain loss, above its budget of 1%."),
     "loss without a value": (

@@ -28,11 +28,11 @@ class Change:
     high: float | None
 
     def __str__(self) -> str:
-        return signed(self.value)
+        return factor(self.value)
 
     def interval(self) -> str:
         """In words, "-91.0% to -88.2%", or the empty string."""
-        return "" if self.low is None or self.high is None else f"{signed(self.low)} to {signed(self.high)}"
+        return "" if self.low is None or self.high is None else f"{factor(self.low)} to {factor(self.high)}"
 
 
 def change(before: Measurement | None, after: Measurement | None) -> Change | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-DECIMAL = re.compile(r"(?<![\w.,+-])[-+]?\d+(?:,\d{3})*\.\d+(?![\w.]*\w)")
+DECIMAL = re.compile(
+    r"(?<![\w.,+-])(?:[-+]?\d+(?:,\d{3})*\.\d+(?![\w.]*\w)|x\d+(?:\.\d+)?(?:e\+\d+)?(?![\w.+]))"  # "x45.2" is a factor
+)
 
 
 def in_one(remarks: Iterable[str]) -> dict[str, int]:
@@ -15,6 +17,8 @@ def in_one(remarks: Iterable[str]) -> dict[str, int]:
 
     >>> in_one(["real ones have 0.56 of 4,000", "an odd one", "real ones have 0.80 of 4,000"])
     {'real ones have 0.56 to 0.80 of 4,000': 2, 'an odd one': 1}
+    >>> in_one(["ruined: x44.2 retain loss", "ruined: x40 retain loss", "ruined: x4.1e+04 retain loss"])
+    {'ruined: x40 to x4.1e+04 retain loss': 3}
     >>> in_one(["a rate of 1.5e-05", "a rate of 2.5e-05", "class 3 below 0.5", "class 4 below 0.6"])
     {'a rate of 1.5e-05': 1, 'a rate of 2.5e-05': 1, 'class 3 below 0.5': 1, 'class 4 below 0.6': 1}
     """
@@ -39,4 +43,4 @@ def _filled(words: tuple[str, ...], numbers: list[list[str]]) -> str:
 
 
 def _value(number: str) -> float:
-    return float(number.replace(",", ""))
+    return float(number.removeprefix("x").replace(",", ""))

@@ -68,7 +68,8 @@ def print_sweep(folder: Path) -> int:
     names = varied if len(set(varied)) == len(runs) else [str(path.relative_to(folder)) for path, _ in runs]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     records = [record for _, record in runs]
-    shown = [q for q in brief(discover(records)) if q.judge or any(_cell(record, q) != HOLE for record in records)]
+    found = brief(discover(records))
+    shown = [q for q in found if any(_cell(record, q) != HOLE for record in records)]
     console = Lines(highlight=False, width=line_length())
     heads = ("cell", "status", *(q.title for q in shown), "seconds")
     lines = [(name, record.status, *cells(record, shown)) for name, (_, record) in zip(names, runs, strict=True)]
@@ -82,6 +83,7 @@ def print_sweep(folder: Path) -> int:
     console.print(table)
     if left_out:
         console.print(f"not shown: {', '.join(left_out)}; a wider terminal shows them", style="dim")
+    _print_reasons(console, records, [q for q in found if q not in shown and q.judge])
     _print_remarks(console, dict(zip(names, (record for _, record in runs), strict=True)), shown)
     for path, why in broken:
         console.print(Text(f"{path}: {why}", style="red"))
@@ -95,6 +97,17 @@ def print_sweep(folder: Path) -> int:
             way_out="See `gsu show docs/families.md` for the methods that run on it",
         )
     return len(broken) + sum(record.status not in ("done", "n/a") for _, record in runs)
+
+
+def _print_reasons(console: Lines, records: Sequence[Record], empty: Sequence[Quantity]) -> None:
+    """Why there is no column of a judge: that of one who looked at no cell."""
+    reasons: dict[str, list[str]] = {}
+    for quantity in empty:
+        done = (quantity.read(record).reason for record in records if record.status == "done")
+        if why := next(filter(None, done), ""):
+            reasons.setdefault(why, []).append(quantity.title)
+    for why, titles in reasons.items():
+        console.print(f"not measured: {', '.join(titles)}: {why}", style="dim")
 
 
 def _print_remarks(console: Lines, records: Mapping[str, Record], shown: Sequence[Quantity]) -> None:
