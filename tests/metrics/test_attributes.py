@@ -91,6 +91,28 @@ def test_other_attributes_are_those_that_stay():
     assert [r.name for r in rows] == ["attribute_bar", "attribute_square"]
 
 
+class Guesses(Scripted):
+    """Sees the square in every other image, whatever it shows."""
+
+    def __call__(self, pixels):
+        said = torch.arange(len(pixels)) % 2 == 0
+        return AttributeVerdict(
+            ("bar", "square"), said[:, None].expand(-1, 2), torch.ones(len(pixels), 2), ~said[:, None]
+        )
+
+
+def test_a_share_that_a_judge_guesses_says_so():
+    """An attribute that no image shows, whether it is in stock say, had a share by a judge who cannot see it."""
+    (row,) = OtherAttributes()(FOUR, context_of(NAMED(), Guesses()))
+    heldout = NAMED().dataset.heldout.attributes[:, 1]
+    seen = heldout[::2].sum().item() / heldout.sum().item()
+    assert row.value == 0.5
+    assert row.detail.startswith(f"says little, as it is seen in {seen:.1%} of {int(heldout.sum())} real images that")
+    judges = attribute_world.judges()
+    subject = EvaluatedModel("unlearned", NAMED().dataset.heldout.pixels, None, "ab")
+    assert [m.detail for m in OtherAttributes()(subject, context_of(NAMED(), *judges.values()))] == ["", ""]
+
+
 def test_the_eight_nearest_to_half_are_looked_at_in_their_own_order():
     rates = [0.02, 0.5, 0.98, 0.4, 0.3, 0.6, 0.7, 0.2, 0.45, 0.55]
     columns = torch.stack([torch.arange(100) < round(100 * rate) for rate in rates], 1)

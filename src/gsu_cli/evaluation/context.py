@@ -24,6 +24,7 @@ class EvaluationContext:
         seed: of the evaluation's own randomness.
         original: the samples before forgetting, for metrics that compare at the same latents; None if not known.
         retrained: the model that never saw the forgotten data, and its samples; None where none stands beside.
+        heldout: all held-out images, which judges look at once; None where nobody has them yet.
         labels: by name of a judge, what tables call it.
         notes: what a metric has to say that is no number, by field of the record.
     """
@@ -34,6 +35,7 @@ class EvaluationContext:
     seed: int
     original: EvaluatedModel | None = None
     retrained: EvaluatedModel | None = None
+    heldout: EvaluatedModel | None = None
     cache: dict[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)

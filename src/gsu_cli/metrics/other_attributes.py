@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import UsageError, did_you_mean
-from gsu_cli.judges.base import AttributeVerdict
+from gsu_cli.evaluation.intervals import wilson
+from gsu_cli.evaluation.real_images import real_images
+from gsu_cli.judges.base import AttributeVerdict, Judge
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 
 MOST = 8  # attributes, where none are named
+TELLS = 0.25  # as `report.verdict.TELLS`: how much more often it must be seen where it is, at the lower end
 CLASSES = "judges tell classes apart where a class is forgotten"
 
 
@@ -40,7 +44,7 @@ class OtherAttributes:
             verdict = subject.verdict(judge)
             if isinstance(verdict, AttributeVerdict):
                 rows += [
-                    _kind(name).share(subject, judge, verdict.has(name))
+                    _kind(name).share(subject, judge, verdict.has(name), _doubt(judge, name, context))
                     for name in self.chosen(context.split.dataset)
                     if name != context.split.target_attribute
                 ]
@@ -82,6 +86,26 @@ class OtherAttributes:
                     found=name,
                     way_out=did_you_mean(name, known).strip(),
                 )
+
+
+def _doubt(judge: Judge, name: str, context: EvaluationContext) -> str:
+    """What must be known of a judge that does not tell the attribute on real images: its share then says nothing."""
+    data = context.split.dataset
+    if data.heldout.attributes is None:
+        return ""
+    has = data.heldout.attributes[:, data.attribute_names.index(name)].bool()
+    if has.all() or not has.any():
+        return f"could not be checked: {'every' if len(has) and has.all() else 'no'} held-out image has it"
+    context.heldout = context.heldout or real_images(data.heldout)
+    verdict = context.heldout.verdict(judge)
+    if not isinstance(verdict, AttributeVerdict):
+        return ""
+    hits, n = [int(verdict.has(name)[at].sum()) for at in (has, ~has)], [int(has.sum()), int((~has).sum())]
+    seen, alarms = (k / of for k, of in zip(hits, n, strict=True))
+    if seen - alarms - math.hypot(seen - wilson(hits[0], n[0])[0], wilson(hits[1], n[1])[1] - alarms) >= TELLS:
+        return ""
+    rates = f"{seen:.1%} of {n[0]:,} real images that have it and in {alarms:.1%} of the others"
+    return f"says little, as it is seen in {rates}"
 
 
 def _kind(attribute: str) -> Kind:

@@ -163,6 +163,7 @@ def measure(
             tick(f"generated {plan.samples:,} samples of {name}")
         context.original, context.retrained = subjects.get("original"), subjects.get("retrained")
         everything, real = heldout_images(context.split)
+        context.heldout = everything
         session.record.judges = _trust(context, everything, next(iter(subjects.values())))
         tick("judges checked")
         found: list[Measurement] = []
