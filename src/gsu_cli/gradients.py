@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
+from gsu_cli.surgery.calling import called
 from gsu_cli.surgery.devices import device_of, wide
 from gsu_cli.surgery.ranks import ranks
 from gsu_cli.surgery.streaming import BlockLoss, LossGradient, accumulate_gradient, accumulate_product, check_finite
@@ -159,7 +160,7 @@ def block_generator(seed: int, block: int) -> torch.Generator:
 
 
 class _WithLoss(nn.Module):
-    """Gives a loss the face of a forward pass: ``functional_call`` swaps parameters for ``forward`` only."""
+    """Gives a loss the face of a forward pass: `called` swaps parameters for ``forward`` only."""
 
     def __init__(self, model: nn.Module, loss: ImageLoss | None) -> None:
         super().__init__()
@@ -183,10 +184,10 @@ def _blocks(model: nn.Module, images: Images, seed: int, loss: ImageLoss | None,
         def of(theta: Mapping[str, Tensor], x: Tensor = x, y: Tensor = y, b: int = b) -> Tensor:
             # detached weights outside theta keep the encoder out of the backward pass of a decoder's gradient
             swapped = {**fixed, **{f"model.{k}": p for k, p in theta.items()}}
-            if swapped.keys() != fixed.keys():  # functional_call would ignore them, and the step with them
+            if swapped.keys() != fixed.keys():  # a call would ignore them, and the step with them
                 raise ValueError(f"not parameters of the model: {sorted(swapped.keys() - fixed.keys())}")
             arguments = (x, y, block_generator(seed, b))
-            value: Tensor = torch.func.functional_call(face, swapped, arguments)
+            value: Tensor = called(face, swapped, arguments)
             return value
 
         yield of

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.decoders import prefix_of, site_maker
 from gsu_cli.models.sites import Sites
+from gsu_cli.surgery.calling import called
 from gsu_cli.surgery.gauss_newton import gauss_newton_product, output_curvature
 from gsu_cli.surgery.vectors import Vector, VectorLike
 
@@ -28,7 +28,7 @@ def site_gauss_newton(model: Any, theta: Vector, sites: Sites) -> Callable[[Vect
 
     def output(theta: Vector, inputs: tuple[Tensor, ...]) -> Tensor:
         own = {k.removeprefix(prefix): v for k, v in theta.items()}
-        found: Tensor = torch.func.functional_call(maker.network, own, inputs)
+        found: Tensor = called(maker.network, own, inputs)
         return found
 
     H = output_curvature(maker.output_loss.nll, maker.output_loss.mean)

@@ -19,6 +19,7 @@ from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.decoders import prefix_of, site_maker
 from gsu_cli.models.sites import Sites
+from gsu_cli.surgery.calling import called
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.folding import folded
 from gsu_cli.surgery.ranks import joined
@@ -75,7 +76,7 @@ class SiteLoss:
         for part in self.sites.split(min(size or self.maker.sites_at_once, most)):
 
             def of(theta: dict[str, Tensor], part: Sites = part) -> Tensor:
-                output = torch.func.functional_call(self.maker.network, self._own(theta), part.inputs)
+                output = called(self.maker.network, self._own(theta), part.inputs)
                 return self._loss(output, part)
 
             yield of

@@ -22,6 +22,7 @@ from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.models.protocols import NAMES, HasLoss, HasNoise, loss_unit
 from gsu_cli.objectives.own import OwnSamples, own_samples
+from gsu_cli.surgery.calling import called
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
@@ -182,7 +183,7 @@ CHUNK = 500  # samples a pass
 
 
 class _Drawing(torch.nn.Module):
-    """``generate`` with the face of a forward pass: ``functional_call`` swaps parameters for ``forward`` only."""
+    """``generate`` with the face of a forward pass: `called` swaps parameters for ``forward`` only."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -196,5 +197,5 @@ class _Drawing(torch.nn.Module):
 @torch.no_grad()
 def _drawn(model: Any, noise: Tensor, theta: Vector | None) -> Tensor:
     own = {f"model.{k}": v for k, v in (theta or {}).items()}
-    images: Tensor = torch.func.functional_call(_Drawing(model), own, (noise,))
+    images: Tensor = called(_Drawing(model), own, (noise,))
     return images

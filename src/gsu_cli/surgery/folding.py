@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gsu_cli.surgery.calling import called
+
 Pass = Callable[[Tensor], Tensor]
 PAIR = torch.int64  # two float32, whatever they are
 
@@ -31,6 +33,9 @@ def folded(network: nn.Module, theta: Mapping[str, Tensor]) -> Pass | None:
         Input -> output; None where there is nothing to fold.
     """
     if type(network) is not nn.Sequential or any(_hooked(m) for m in network.modules()):
+        return None
+    each = [id(p) for layer in network for p in layer.parameters()]
+    if len(set(each)) < len(each):  # `theta` names a tensor once, and it has a place in two layers
         return None
     layers, at, parts, doubled = list(network), 0, list[Pass](), 0
     while at < len(layers):
@@ -94,7 +99,7 @@ def _layer(layer: nn.Module, own: Mapping[str, Tensor]) -> Pass:
         return partial(F.linear, weight=own.get("weight", layer.weight), bias=own.get("bias", layer.bias))
 
     def of(x: Tensor) -> Tensor:
-        found: Tensor = torch.func.functional_call(layer, dict(own), (x,))
+        found: Tensor = called(layer, own, (x,))
         return found
 
     return of
