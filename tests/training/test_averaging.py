@@ -35,6 +35,20 @@ def test_it_averages_and_does_not_copy() -> None:
     assert all(abs(w - 0.5) < 0.05 for w in history[-2:]), "half of what it saw, neither the last nor the first"
 
 
+def test_tied_weights_are_averaged_in_all_of_their_places() -> None:
+    """The last of two names was the raw weight, and a load of both left that."""
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model[1].weight = model[0].weight
+    average = Average(model, 0.5)
+    with torch.no_grad():
+        model[0].weight.fill_(7.0)
+    average.update(model)
+    found = average.state(model)
+    assert torch.equal(found["0.weight"], average.weights["0.weight"])
+    assert torch.equal(found["1.weight"], found["0.weight"])
+    assert not torch.equal(found["0.weight"], model[0].weight)
+
+
 def test_the_averaged_weights_are_the_models() -> None:
     images = tiny_world.dataset().train
     recipe = Recipe(epochs=2, batch_size=100, lr=1e-2, ema=0.7)

@@ -35,8 +35,10 @@ class Average:
             self.weights[k].lerp_(p, 1 - d)
 
     def state(self, model: nn.Module) -> dict[str, Tensor]:
-        """A state dict of ``model`` with averaged parameters and its own buffers, copied."""
-        return {k: self.weights.get(k, v).detach().clone() for k, v in model.state_dict().items()}
+        """A state dict of ``model``, copied: averaged parameters, in all places of tied ones, and its own buffers."""
+        names = {id(p): k for k, p in model.named_parameters()}
+        own = model.state_dict(keep_vars=True)
+        return {k: self.weights.get(names.get(id(v), k), v).detach().clone() for k, v in own.items()}
 
     def restore(self, weights: Mapping[str, Tensor], step: int) -> None:
         """Goes on from ``weights`` after ``step`` steps."""
