@@ -15,10 +15,10 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
 from gsu_cli.judges.attribute_knn import AttributeKnnJudge
 from gsu_cli.judges.cnn import AttributeCnnJudge
-from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
 from gsu_cli.models.vae.conv_vae import ConvVae
 from gsu_cli.run.checkpoints import Checkpoint
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from made_once import once

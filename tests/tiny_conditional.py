@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 import tiny_world
-from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.vae.cvae import CVae
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from made_once import once

@@ -6,8 +6,8 @@ import copy
 from typing import Any
 
 import tiny_world
-from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.diffusion.ddpm import Ddpm
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from made_once import once

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 import tiny_world
-from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.gan.dcgan import Dcgan
 from gsu_cli.surgery.uncompiled import Adam
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from made_once import once

@@ -11,8 +11,8 @@ import torch
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.split import Split
-from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.vae.mlp_vae import MlpVae
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from made_once import once

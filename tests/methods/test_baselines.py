@@ -9,7 +9,8 @@ from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.ascent import Ascent
 from gsu_cli.methods.finetune import Finetune
-from gsu_cli.methods.retrain import Retrain, initialise, train_from_scratch
+from gsu_cli.methods.retrain import Retrain, train_from_scratch
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.cost import Cost

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+import warnings
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 import attribute_world
 import tiny_world
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.retrain import Retrain, initialise, train_from_scratch
+from gsu_cli.methods.retrain import Retrain, train_from_scratch
 from gsu_cli.run.seeds import derive
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
@@ -79,8 +84,74 @@ def test_parameters_that_nobody_resets_are_refused() -> None:
             super().__init__()
             self.layer, self.shift = nn.Linear(1, 1), nn.Parameter(torch.ones(1))
 
-    with pytest.raises(UsageError, match=r"needs `reset_parameters\(\)`; found Loose \(0\)"):
-        initialise(nn.Sequential(Loose()), 0)
+    model = nn.Sequential(Loose(), nn.Linear(1, 1))
+    before = weights(model)
+    with pytest.raises(
+        UsageError, match=r"`reset_parameters\(\)` that sets it; found 0.shift of Sequential, which has no"
+    ):
+        initialise(model, 0)
+    assert same(weights(model), before)
+
+
+class Computed(nn.Module):
+    """A layer whose weight is computed from parameters, by each of torch's ways."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__()
+        self.by, self.layer = by, nn.Linear(3, 3)
+        self.shift = nn.Parameter(torch.randn(3))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch on its own older weight normalisation
+            if by == "pruned":
+                prune.random_unstructured(self.layer, "weight", 0.5)
+            else:
+                WAYS[by](self.layer)
+
+    def config(self) -> dict[str, str]:
+        return {"by": self.by}
+
+
+WAYS = {
+    "old weight norm": nn.utils.weight_norm,
+    "weight norm": nn.utils.parametrizations.weight_norm,
+    "old spectral norm": nn.utils.spectral_norm,
+    "spectral norm": nn.utils.parametrizations.spectral_norm,
+    "orthogonal": nn.utils.parametrizations.orthogonal,
+}
+
+
+@pytest.mark.parametrize("by", [*WAYS, "pruned"])
+def test_weights_that_are_computed_begin_anew_too(by: str) -> None:
+    """They began where the original ended, so that a retrained model was a fine-tuned one."""
+    one, other = Computed(by), Computed(by)
+    with torch.no_grad():
+        for model in (one, other):
+            for p in model.parameters():
+                p.add_(torch.randn_like(p))
+            model.layer(torch.randn(2, 3))
+    before = weights(one)
+    initialise(one, 5)
+    initialise(other, 5)
+    assert same(weights(one), weights(other)), "a function of the seed alone"
+    kept = {k for k, v in weights(one).items() if torch.equal(v, before[k])}
+    assert not kept & {k for k, _ in one.named_parameters()}
+    assert all(v.isfinite().all() and v.abs().max() < 10 for v in weights(one).values())
+    initialise(other, 6)
+    assert not same(weights(one), weights(other))
+
+
+def test_what_is_frozen_stays_with_its_statistics() -> None:
+    """A part that was trained before, and is not trained here."""
+    part = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.BatchNorm1d(3, affine=False))
+    part(torch.randn(8, 3) + 2)
+    model = nn.Sequential(part.requires_grad_(False), nn.Linear(3, 3))
+    before = weights(model)
+    initialise(model, 0)
+    now = weights(model)
+    assert {k for k in now if not torch.equal(now[k], before[k])} == {"1.weight", "1.bias"}
+    frozen = copy.deepcopy(model).requires_grad_(False)
+    initialise(frozen, 1)
+    assert not torch.equal(frozen[0][0].weight, before["0.0.weight"]), "frozen as a whole: trained as a whole"
 
 
 def test_a_conv_vae_retrained_twice_is_the_same_and_never_saw_the_attribute() -> None:

@@ -12,10 +12,10 @@ from torch import Tensor
 
 import attribute_world
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.protocols import Generator, HasDecoder, HasPosterior
 from gsu_cli.models.vae.conv_vae import ConvVae
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 

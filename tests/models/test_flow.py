@@ -12,10 +12,10 @@ import tiny_world
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import image_losses
 from gsu_cli.methods.fisher_surgery import FisherSurgery
-from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.diffusion.flow import Flow
 from gsu_cli.models.protocols import HasImageSites, HasNoiseLevels, loss_unit
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.loop import fit
 from gsu_cli.unlearning.unlearn import unlearn
 

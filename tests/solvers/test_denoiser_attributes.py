@@ -9,8 +9,8 @@ from torch import Tensor
 import attribute_world
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.methods.fisher_surgery import FisherSurgery
-from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.diffusion.ddpm import Ddpm
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn

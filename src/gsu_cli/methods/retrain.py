@@ -6,45 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from gsu_cli.checks import as_int
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.base import Task, Update
 from gsu_cli.models.protocols import HasLoss, Trainable
-from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.training.closed_form import train_or_solve
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.history import History, Progress
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.cost import Cost
-
-
-def initialise(model: Any, seed: int) -> None:
-    """Fresh weights in place, from every submodule's own ``reset_parameters``; bit-reproducible for a seed.
-
-    Layers come first, in order, then what holds them, from the inside out: a model's own ``reset_parameters`` has the
-    last word.
-
-    torch's initialisers know the global generator only: its state is saved, seeded and put back.
-
-    Raises:
-        UsageError: a submodule has parameters of its own but no ``reset_parameters``.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, "initialise"))
-        modules = list(model.named_modules())
-        layers = [pair for pair in modules if next(pair[1].children(), None) is None]
-        for name, module in [*layers, *(pair for pair in reversed(modules) if pair not in layers)]:
-            if callable(getattr(module, "reset_parameters", None)):
-                module.reset_parameters()
-            elif any(True for _ in module.parameters(recurse=False)):
-                raise UsageError(
-                    "to retrain, every module with parameters needs `reset_parameters()`",
-                    found=f"{type(module).__name__} ({name})",
-                )
 
 
 def train_from_scratch(

@@ -17,7 +17,6 @@ from gsu_cli.audit.leave_out import FILE, IWAE, LOSS, LeaveOut, read_design, wri
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.canaries import units
 from gsu_cli.errors import CheckpointError, GsuError, ProcessError, UsageError
-from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.protocols import HasLoss, Samples
 from gsu_cli.report.pictures import Block, Line, sheet
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
@@ -30,6 +29,7 @@ from gsu_cli.run.signed import signed
 from gsu_cli.run.tensor_files import read_tensors, write_tensors
 from gsu_cli.tables.pool import cores, in_processes
 from gsu_cli.training.closed_form import train_or_solve
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console, found_again
 from gsu_cli.verbs.leave_out_options import Options

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError, NonFiniteError, UsageError
-from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
 from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.models.protocols import FitsExactly, Samples
@@ -21,6 +20,7 @@ from gsu_cli.run.lineage import architecture
 from gsu_cli.run.session import Session
 from gsu_cli.run.stopped import STATE
 from gsu_cli.training.closed_form import train_or_solve
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.history import History
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.training.state import codes_of
