@@ -19,6 +19,7 @@ from gsu_cli.data.base import Images, to_float
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.metrics.feature_ratio import RATIO
+from gsu_cli.models.frozen import thaw, trainable
 from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
@@ -76,7 +77,9 @@ class _FineTuning:
         """``(step, model)`` at step 0 and at each of ``at``; the model is a copy that goes on changing."""
         model = copied(a.model)
         yield 0, model.eval()
-        optimiser = Adam(model.parameters(), self.lr)  # AdamW but for the decay
+        thaw(model)
+        own = dict(model.named_parameters())
+        optimiser = Adam([own[k] for k in trainable(model)], self.lr)  # AdamW but for the decay
         device, noise = device_of(model), generator(case.seed, "audit", self.name, "noise")
         for step in range(1, self.at[-1] + 1):
             model.train()

@@ -23,6 +23,7 @@ from gsu_cli.audit.ranking import interval, rank_correlation
 from gsu_cli.checks import as_choice, as_choices, as_int, as_numbers
 from gsu_cli.curvature.damped import CURVATURES, SOLVERS, CurvatureName, DampedCurvature, SolverName
 from gsu_cli.data.base import Images
+from gsu_cli.models.frozen import generating
 from gsu_cli.models.protocols import IMAGE_SITES, lacking, loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
@@ -77,7 +78,7 @@ class ForgottenInfluence:
         found: dict[str, dict[float, Scores]] = {}
         for name, a in case.models.items():
             at = DampedCurvature(
-                a.model, _first(case, self.retained), list(a.model.generation_parameters()),
+                a.model, _first(case, self.retained), generating(a.model),
                 seed=derive(case.seed, "audit", "influence", "curvature"), damping=self.damping[0], kind=self.curvature,
                 steps=self.steps, depth=self.depth,
             )  # fmt: skip

@@ -21,6 +21,7 @@ from gsu_cli.curvature.damped import DampedCurvature, SolverName
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import image_slopes, mean_gradient
 from gsu_cli.judges.base import Judge
+from gsu_cli.models.frozen import generating
 from gsu_cli.run.seeds import derive
 
 NOISE = 8
@@ -95,7 +96,7 @@ def scores(
     Raises:
         NonFiniteError: a solver found no solution.
     """
-    names, seed = list(model.generation_parameters()), derive(case.seed, "audit", "influence")
+    names, seed = generating(model), derive(case.seed, "audit", "influence")
     sources = [(goals.retained, 1), *((goals.samples[torch.tensor([k])], NOISE) for k in range(len(goals.samples)))]
     weight = case.split.n_forget / case.split.n_retain
     rows: dict[SolverName, list[Tensor]] = {solver: [] for solver in solvers}

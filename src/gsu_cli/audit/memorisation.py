@@ -23,6 +23,7 @@ from gsu_cli.checks import as_int
 from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.evaluation.placements import placements
+from gsu_cli.models.frozen import generating
 from gsu_cli.models.protocols import HasDecoder, loss_unit
 from gsu_cli.run.counted import forgotten
 from gsu_cli.run.record import Measurement
@@ -109,7 +110,7 @@ class Memorisation:
         n = len(split.dataset.train)
         chosen = torch.randperm(n, generator=generator(seed, "images"))[: self.leverages].sort().values
         sites = torch.randperm(n, generator=generator(seed, "fisher"))[:FISHER_IMAGES]
-        names = list(a.model.generation_parameters())
+        names = generating(a.model)
         fisher = kronecker_fisher(a.model, split.dataset.train[sites], names, seed=derive(seed, "fisher", "sites"))
         predicted = leverages(a.model, split.dataset.train[chosen], fisher, trained_on=n, seed=derive(seed, "latents"))
         truth = design.memorisation()[0][chosen]

@@ -22,6 +22,7 @@ from gsu_cli.checks import as_choice, as_int, as_numbers
 from gsu_cli.curvature.damped import CURVATURES, CurvatureName, DampedCurvature, SolverName
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import image_slopes, mean_gradient
+from gsu_cli.models.frozen import generating
 from gsu_cli.run.seeds import derive
 from gsu_cli.surgery.vectors import Vector
 
@@ -101,7 +102,7 @@ def predictions(
     Raises:
         NonFiniteError: a solver found no solution.
     """
-    names, seed = list(model.generation_parameters()), derive(case.seed, "audit", "predictions")
+    names, seed = generating(model), derive(case.seed, "audit", "predictions")
     data = case.split.dataset
     lacking = [(~inside).nonzero()[:, 0] for inside in design.trained_on]
     gradients = [_gradient(model, data.train[index], names, seed) if len(index) else None for index in lacking]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from gsu_cli.curvature.blocks import MadeSites, passes, site_blocks
 from gsu_cli.data.base import Images
 from gsu_cli.models.decoders import check_network, prefix_of, site_maker
+from gsu_cli.models.frozen import trainable
 from gsu_cli.models.sites import Sites
 from gsu_cli.surgery.devices import add_wide, wide
 from gsu_cli.surgery.layers import find_scopes, maps_patches, rows, squared_gradients
@@ -26,7 +27,7 @@ CHUNK = 50  # images whose patches, as matrices, are held at once
 
 
 def diagonal_fisher(model: Any, source: Images | Sites, *, seed: int, targets: str = "data") -> Vector:
-    """``E[g_j^2]`` over sites, named as the model names its network's parameters, in their dtype.
+    """``E[g_j^2]`` over sites, named as the model names its network's parameters, in their dtype; of frozen ones none.
 
     Args:
         model: with sites, or with ``posterior``, ``decoder`` and ``likelihood``.
@@ -41,7 +42,9 @@ def diagonal_fisher(model: Any, source: Images | Sites, *, seed: int, targets: s
     maker = site_maker(model)
     check_network(model)
     sums: Vector = {}
-    scopes = find_scopes(maker.network, None, prefix_of(model, maker.network))
+    prefix, free = prefix_of(model, maker.network), set(trainable(model))
+    names = [prefix + k for k, _ in maker.network.named_parameters() if prefix + k in free]
+    scopes = find_scopes(maker.network, names, prefix)
     layers: dict[str, nn.Module] = {s.module: maker.network.get_submodule(s.module) for s in scopes}
 
     def terms(_: int, made: MadeSites) -> Iterator[Vector]:

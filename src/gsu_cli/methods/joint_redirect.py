@@ -24,6 +24,7 @@ from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import BLOCK, parameters
 from gsu_cli.methods.base import Cost, Strength, Task, Update, add_
 from gsu_cli.models.decoders import site_maker
+from gsu_cli.models.frozen import generating
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.targets import TARGETS
@@ -106,7 +107,7 @@ class JointRedirect:
         retain, forget = redirect_images(task, self.retain_images, self.forget_images)
         losses = joint_losses(task, self.target, retain, forget, self.budget_images)
         cost = losses.cost
-        origin = {k: v.clone() for k, v in parameters(model, list(model.generation_parameters())).items()}
+        origin = {k: v.clone() for k, v in parameters(model, generating(model)).items()}
         base, before = cost.mean(origin), losses.redirect.mean(origin)
         looks = Looks.of(losses)
         looks.spent.forward += len(cost)

@@ -14,6 +14,7 @@ from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.gradients import mean_gradient, mean_loss
 from gsu_cli.methods.base import Strength, Task, Update, add_, cosine, draw_images
 from gsu_cli.models.decoders import check_network
+from gsu_cli.models.frozen import generating
 from gsu_cli.models.protocols import IMAGE_SITES, HasLoss
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.cost import Cost
@@ -42,7 +43,7 @@ class Newton:
     def __call__(self, task: Task) -> Update:
         model, split = task.model, task.split
         check_network(model)
-        names = list(model.generation_parameters())
+        names = generating(model)
         retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
         forget = split.forget_images
         checks = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from gsu_cli.errors import UsageError
+
 
 def trainable(model: Any) -> list[str]:
     """Names of the parameters that may be moved; of a model that is frozen as a whole all of them.
@@ -17,3 +19,27 @@ def trainable(model: Any) -> list[str]:
     each = list(model.named_parameters())
     free = [name for name, p in each if p.requires_grad]
     return free or [name for name, _ in each]
+
+
+def thaw(model: Any) -> bool:
+    """Lets all parameters learn where none may; whether that was so."""
+    if any(p.requires_grad for p in model.parameters()):
+        return False
+    model.requires_grad_(True)
+    return True
+
+
+def generating(model: Any) -> list[str]:
+    """Names of those of ``model.generation_parameters()`` that may be moved.
+
+    Raises:
+        UsageError: all are frozen, and others are not.
+    """
+    free, names = set(trainable(model)), list(model.generation_parameters())
+    if found := [name for name in names if name in free]:
+        return found
+    raise UsageError(
+        "some parameter that generation depends on must not be frozen",
+        found=f"requires_grad=False in all {len(names)} of {type(model).__name__}",
+        way_out="Thaw those that may move: parameter.requires_grad_(True)",
+    )

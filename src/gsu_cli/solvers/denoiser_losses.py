@@ -9,6 +9,7 @@ import torch
 
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import parameters
+from gsu_cli.models.frozen import generating
 from gsu_cli.objectives.denoise import FEW, Bank, Redirection, noised_sites, redirected
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.denoiser_options import DenoiserOptions
@@ -76,7 +77,7 @@ class DenoiserLosses:
                 )
                 for part, images in (("retain", retain), ("forget", forget))
             }
-        origin = {k: v.clone() for k, v in parameters(model, list(model.generation_parameters())).items()}
+        origin = {k: v.clone() for k, v in parameters(model, generating(model)).items()}
         goal = SiteLoss(model, found.sites, "the redirect loss")
         before = {part: loss.mean(origin) for part, loss in checks.items()}
         return cls(bank, found, goal, cost, checks, len(forget), len(trial), origin, before)

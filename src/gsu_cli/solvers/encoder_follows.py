@@ -30,6 +30,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
+from gsu_cli.models.frozen import generating, trainable
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.run.seeds import generator
@@ -108,9 +109,9 @@ def check_encoder(encoder: str, model: Any, split: Split, bound: str, drift_budg
 
 
 def _encoder(model: Any) -> list[str]:
-    """Parameters on which generation does not depend."""
+    """Parameters on which generation does not depend, and that are not frozen."""
     decoder = set(model.generation_parameters())
-    return [name for name, _ in model.named_parameters() if name not in decoder]
+    return [name for name in trainable(model) if name not in decoder]
 
 
 def follow(model: Any, original: Any, retain: Images, forget: Images, weight: float, seed: int) -> None:
@@ -176,7 +177,7 @@ class _Line:
         model, step = self.task.model, self.step
         with held(model, add_scaled(self.start, t, self.way)):
             cost = frozen_elbo(model, step.cost_images, seed=self.task.stream("budget"), latents=step.latents)
-            found = relative_increase(cost.mean(parameters(model, list(model.generation_parameters()))), step.base)
+            found = relative_increase(cost.mean(parameters(model, generating(model))), step.base)
         self.tried[t] = found
         return found
 
@@ -208,7 +209,7 @@ def followed(task: Task, original: Any, step: Stepped) -> Update:
         step: the step; its update gets what changes.
     """
     model, update, n = task.model, step.update, len(step.cost_images)
-    details, decoder = update.details, list(model.generation_parameters())
+    details, decoder = update.details, generating(model)
     names = [*decoder, *_encoder(model)]
     start, moved = ({k: v.clone() for k, v in parameters(m, names).items()} for m in (original, model))
     images = other_retained(task, n, IMAGES, OTHERS) if len(task.split.retain) > n else step.retain
@@ -285,7 +286,7 @@ def _note(task: Task, step: Stepped) -> None:
 
     def loss(images: Images, stream: str) -> float:
         found = frozen_elbo(task.model, images, seed=task.stream(stream))
-        return found.mean(parameters(task.model, list(task.model.generation_parameters())))
+        return found.mean(parameters(task.model, generating(task.model)))
 
     update = step.update
     for part, images in {"retain": step.retain, "forget": step.forget}.items():

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import parameters
+from gsu_cli.models.frozen import generating
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.redirect import Redirect
 from gsu_cli.objectives.site_loss import SiteLoss
@@ -88,7 +89,7 @@ class LatentLosses:
         goal = targets.loss(model)
         if refits and 0 < options.pilot_sites < len(cost):
             cost, goal = cost.folding(), goal.folding()
-        origin = {k: v.clone() for k, v in parameters(model, list(model.generation_parameters())).items()}
+        origin = {k: v.clone() for k, v in parameters(model, generating(model)).items()}
         once = AtStart.of(task, options, shares=refits)
         cost_each = once("budget", lambda: cost.losses(origin))
         before = once("checks", lambda: {part: check.mean(origin) for part, check in checks.items()})

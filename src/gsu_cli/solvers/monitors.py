@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gsu_cli.data.base import Images
+from gsu_cli.models.frozen import generating
 from gsu_cli.objectives.discriminant import Discriminant
 from gsu_cli.solvers.at_start import fisher_of
 from gsu_cli.solvers.latent_options import LatentOptions
@@ -131,4 +132,4 @@ class Monitors:
 def statistics(task: Task, options: LatentOptions, retain: Images, step: int = 0) -> KroneckerFisher:
     """The Fisher of retained images in the weights that generation depends on, before step ``step``."""
     some = retain if options.statistics is None else first(retain, options.statistics)
-    return fisher_of(task, some, list(task.model.generation_parameters()), step, ekfac=options.ekfac)
+    return fisher_of(task, some, generating(task.model), step, ekfac=options.ekfac)

@@ -17,6 +17,7 @@ from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.curvature.gauss_newton import site_gauss_newton
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
+from gsu_cli.models.frozen import generating
 from gsu_cli.objectives.own import REDIRECTED, OwnSamples, generated_from, own_samples, redirected_samples
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.run.seeds import generator
@@ -81,7 +82,7 @@ class OwnSurgery:
     def __call__(self, task: Task) -> Update:
         check_recognisable(task.split, "fisher_surgery")
         model, spent = task.model, Cost()
-        names = list(model.generation_parameters())
+        names = generating(model)
         labeller, samples = task.shared.once(
             "own samples", lambda: self._samples(task, spent), spent, bank=self.bank_images
         )

@@ -12,6 +12,7 @@ from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
 from gsu_cli.models.decoders import decoder_prefix
+from gsu_cli.models.frozen import generating
 from gsu_cli.objectives.latents import latents
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.least_squares import first_layers, last_layer
@@ -78,7 +79,7 @@ def refitted_last(model: Any, split: Split) -> str:
 
 def _shown(model: Any, image: Images) -> tuple[Vector, str, Tensor]:
     """A decoder's weights, what stands before their names, and latents of an image, which show layers their shapes."""
-    theta = parameters(model, list(model.generation_parameters()))
+    theta = parameters(model, generating(model))
     image = image.to(device_of(model))
     z = latents(model, image.floats(), image.labels, torch.Generator().manual_seed(0))
     return theta, decoder_prefix(model), z

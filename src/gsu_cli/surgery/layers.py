@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from gsu_cli.errors import UsageError
 from gsu_cli.surgery.devices import wide
@@ -89,6 +90,12 @@ def find_scopes(module: nn.Module, names: Collection[str] | None, prefix: str) -
             if owners.setdefault(id(p), own[k]) != own[k] and {owners[id(p)], own[k]} & wanted:
                 raise UsageError("Kronecker factors need untied weights", found=f"{own[k]} is {owners[id(p)]}")
         own = {k: full for k, full in own.items() if full in wanted}
+        if own and (parametrize.is_parametrized(m) or "parametrizations" in name.split(".")):
+            raise UsageError(
+                "this method needs layers whose weights are parameters",
+                found=f"{next(iter(own.values()))} of a layer whose weight torch.nn.utils.parametrize computes",
+                way_out="Use a method that needs gradients alone, such as method=gradient_surgery",
+            )
         if own and any(True for _ in m.children()):
             raise UsageError(
                 "Kronecker factors need parameters that belong to a layer of their own",

@@ -69,6 +69,12 @@ def fit(
     """
     if len(images) == 0:
         raise DataError("training needs at least one image", found=0)
+    if not any(p.requires_grad for p in model.parameters()):
+        raise UsageError(
+            "training needs a parameter that may move",
+            found=f"{type(model).__name__}, frozen as a whole",
+            way_out="Leave out requires_grad_(False) in its constructor, at least for a part",
+        )
     images = images.to(device_of(model))
     targets = _targets(model, images)
     ranks().check_trainable(model)

@@ -70,7 +70,7 @@ class Optimisers:
         losses = model.losses(x, y, generator)
         value = sum(float(loss.detach()) for loss in losses)
         for k, (loss, o) in enumerate(zip(losses, self.each, strict=True)):
-            own = [p for group in o.param_groups for p in group["params"]]
+            own = [p for group in o.param_groups for p in group["params"] if p.requires_grad]
             for p, g in zip(own, torch.autograd.grad(loss, own, retain_graph=k + 1 < len(losses)), strict=True):
                 p.grad = g
         return value

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from types import UnionType
 
+import torch
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
@@ -85,6 +86,20 @@ def check_parameters(before: Mapping[str, Tensor], after: Mapping[str, Tensor], 
             f"{_name(method)} must leave names, shapes and types of the model's parameters as they are",
             found=f"{odd}: {is_now}, {was} before",
             way_out=SEE,
+        )
+
+
+def check_frozen(frozen: Mapping[str, Tensor], after: Mapping[str, Tensor], method: object) -> None:
+    """What a model holds still, an adapter's base say, a method holds still, too.
+
+    Raises:
+        UsageError: naming the first that has moved.
+    """
+    if moved := next((k for k, v in frozen.items() if not torch.equal(v, after[k])), None):
+        raise UsageError(
+            f"{_name(method)} must leave frozen parameters as they are",
+            found=f"{moved} moved, whose requires_grad is False",
+            way_out="Let it move those of names_in_scope(model, scope) alone, or thaw the parameter",
         )
 
 

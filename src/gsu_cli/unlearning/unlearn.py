@@ -14,6 +14,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError, NotApplicableError
 from gsu_cli.gradients import mean_loss
+from gsu_cli.models.frozen import thaw, trainable
 from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import NATS, HasLoss, lacking, loss_unit
 from gsu_cli.surgery.defaults import check_defaults
@@ -23,7 +24,7 @@ from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.contract import Method, Stage, Task, Update
 from gsu_cli.unlearning.diagnostics import diagnose, enough
 from gsu_cli.unlearning.images import draw_images
-from gsu_cli.unlearning.kept_contract import capabilities, check_parameters, check_update
+from gsu_cli.unlearning.kept_contract import capabilities, check_frozen, check_parameters, check_update
 
 PARTS: tuple[Literal["forget"], Literal["retain"]] = ("forget", "retain")
 FEW = 64  # images that tell whether a model has losses at all
@@ -80,8 +81,11 @@ def unlearn(
         on_trial=on_trial or (lambda _: None),
         trained_on=trained_on,
     )
+    frozen = thaw(task.model)
     with task.stage("unlearn"), attention_with_all_derivatives():
         update = _run(method, task, model)
+    if frozen:
+        task.model.requires_grad_(False)
     task.model.eval()  # a method of one's own may have left it as it trains, and what follows measures it
     _movement(update, model, task.model, method)
     if isinstance(model, HasLoss):
@@ -113,6 +117,7 @@ def _movement(update: Update, model: Any, changed: Any, method: Method) -> None:
     before = {k: p.detach() for k, p in model.named_parameters()}
     after = {k: p.detach() for k, p in changed.named_parameters()}
     check_parameters(before, after, method)
+    check_frozen({k: v for k, v in before.items() if k not in trainable(model)}, after, method)
     for name, p in after.items():
         if not torch.isfinite(p).all():
             raise NonFiniteError(

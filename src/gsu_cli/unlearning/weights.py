@@ -8,14 +8,15 @@ from typing import Any
 
 import torch
 
+from gsu_cli.models.frozen import generating, trainable
 from gsu_cli.surgery.vectors import Vector, VectorLike, dot, norm
 
 SCOPES = ("all", "generator")
 
 
 def names_in_scope(model: Any, scope: str) -> list[str]:
-    """The parameters that a method may move: "all", or the "generator"'s, on which generation depends."""
-    return list(model.generation_parameters()) if scope == "generator" else [k for k, _ in model.named_parameters()]
+    """The parameters that a method may move: "all", or the "generator"'s, on which generation depends; none frozen."""
+    return generating(model) if scope == "generator" else trainable(model)
 
 
 @torch.no_grad()
