@@ -216,7 +216,7 @@ def test_what_ends_the_decoders_step_alone_is_refused() -> None:
             return ["decoder.weight"]
 
         def named_parameters(self) -> list[tuple[str, object]]:
-            return [("decoder.weight", None)]
+            return [("decoder.weight", torch.nn.Parameter(torch.ones(1)))]
 
     with pytest.raises(UsageError, match="weights beside its decoder's"):
         check_encoder("follows", Alone(), split, "auto", None)
