@@ -40,7 +40,6 @@ from gsu_cli.data.folder import Folder
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.mnist import Mnist
 from gsu_cli.methods.fisher_surgery import FisherSurgery
-from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.disk import without_disk
@@ -55,6 +54,7 @@ from gsu_cli.report.runs import collect
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.record import write_record
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn

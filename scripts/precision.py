@@ -16,11 +16,11 @@ from typing import Any
 import torch
 
 from gsu_cli.evaluation.samples import generate_samples
-from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.diffusion.ddpm import Ddpm
 from gsu_cli.models.vae.conv_vae import ConvVae
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.surgery.precision import PRECISIONS, computes_in, samples_in
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.optimisers import Optimisers
 from gsu_cli.training.recipe import Recipe
 

@@ -25,11 +25,11 @@ from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.mnist import Mnist
 from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.fisher_surgery import FisherSurgery
-from gsu_cli.methods.retrain import initialise
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.signed import signed
+from gsu_cli.training.fresh import initialise
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn

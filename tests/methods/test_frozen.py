@@ -15,6 +15,7 @@ from gsu_cli.models.vae.base import Vae
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.unlearn import unlearn
+
 from .test_families import FAMILIES, NAMES, applies, made, split
 
 RECIPE = Recipe(1, 100, 1e-3)

@@ -82,8 +82,9 @@ class LatentSearch:
 
 
 def _noise(model: Any, n: int, rng: torch.Generator) -> Tensor:
-    found: Tensor = model.noise(n, rng) if isinstance(model, HasNoise) else normal((n, model.latent_dim), rng)
-    return found
+    if isinstance(model, HasNoise):
+        return model.noise(n, rng)
+    return normal((n, model.latent_dim), rng)
 
 
 def _image(model: Any, z: Tensor, y: Tensor) -> Tensor:

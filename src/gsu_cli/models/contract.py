@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import code, conditions_of, posterior
-from gsu_cli.models.model import decode
+from gsu_cli.models.model import check_precision, decode
 from gsu_cli.models.protocols import Decodes, Encodes, HasDecoder, HasLoss, Trainable
 from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.one_line import named
@@ -31,6 +31,7 @@ def check_generator(model: Any, shape: Sequence[int]) -> None:
     Raises:
         UsageError: a member fails, or gives something else than the contract says; names it.
     """
+    check_precision(model)
     training = model.training
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         model.eval()

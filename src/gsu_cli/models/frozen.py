@@ -33,9 +33,15 @@ def generating(model: Any) -> list[str]:
     """Names of those of ``model.generation_parameters()`` that may be moved.
 
     Raises:
-        UsageError: all are frozen, and others are not.
+        UsageError: all are frozen, and others are not; or a name is that of no parameter.
     """
     free, names = set(trainable(model)), list(model.generation_parameters())
+    if strange := sorted(set(names) - {name for name, _ in model.named_parameters()}):
+        raise UsageError(
+            f"generation_parameters() of {type(model).__name__} must name parameters as named_parameters() has them",
+            found=strange[0],
+            way_out="A tied one has its first name there",
+        )
     if found := [name for name in names if name in free]:
         return found
     raise UsageError(

@@ -63,6 +63,40 @@ def copied(model: Any) -> Any:
     return again.to(device_of(model)).train(model.training)
 
 
+def bare(model: Any) -> Any:
+    """The model inside of `torch.compile`, of (Distributed)DataParallel or of an averaged model; others as they are."""
+    while isinstance(model, nn.Module):
+        inside = model._modules
+        if "_orig_mod" in inside:
+            model = inside["_orig_mod"]
+        elif set(inside) == {"module"} and not hasattr(type(model), "sample"):
+            model = inside["module"]
+        else:
+            break
+    return model
+
+
+def check_precision(model: Any) -> None:
+    """Refuses weights without values, and those in half precision: a budget of 1 % is two steps of bfloat16.
+
+    Raises:
+        UsageError: naming the first.
+    """
+    for name, p in model.named_parameters():
+        if p.is_meta:
+            raise UsageError(
+                "weights must have values",
+                found=f"{name} on the device meta",
+                way_out="Build the model on the CPU, and load its weights",
+            )
+        if p.is_floating_point() and p.dtype not in (torch.float32, torch.float64):
+            raise UsageError(
+                "weights must be held in float32 or float64",
+                found=f"{str(p.dtype).removeprefix('torch.')} in {name} of {type(model).__name__}",
+                way_out="Widen them by model.float(): less is too coarse for a budget. precision=bfloat16 trains in it",
+            )
+
+
 class Model(nn.Module):
     """Base of the models in this package; a user's own class needs the same members, not this parent."""
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from gsu_cli.models.conditions import code, posterior, usual_conditions
 from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import HasDecoder, MapsNoise
-from gsu_cli.surgery.devices import device_of, normal
+from gsu_cli.surgery.devices import beside, normal
 
 
 def frozen(model: Any) -> Any:
@@ -45,6 +45,6 @@ def prior(model: Any, n: int, generator: torch.Generator) -> tuple[Tensor, Tenso
 
     Of a conditional model the first are codes, of any other the second are null.
     """
-    z = normal((n, model.latent_dim), generator).to(device_of(model))
+    z = beside(normal((n, model.latent_dim), generator), model)
     y = usual_conditions(model, n, generator).to(z.device)
     return code(model, z, y), y

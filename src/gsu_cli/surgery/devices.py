@@ -17,6 +17,12 @@ def device_of(module: nn.Module) -> torch.device:
     return next((p.device for p in module.parameters()), torch.device("cpu"))
 
 
+def beside(x: Tensor, module: nn.Module) -> Tensor:
+    """``x`` where a module's parameters lie, in their precision."""
+    like = next((p for p in module.parameters() if p.is_floating_point()), x)
+    return x.to(like.device, like.dtype)
+
+
 def wide(x: Tensor) -> Tensor:
     """``x`` in float64, on its device or, where that has no float64, on the CPU.
 

@@ -67,7 +67,7 @@ class Scope:
         return parts
 
     def _matrix(self, w: Tensor) -> Tensor:
-        flat = w.flatten(1) if self.groups == 1 else w.view(self.groups, w.shape[0] // self.groups, -1)
+        flat = w.flatten(1) if self.groups == 1 else w.reshape(self.groups, w.shape[0] // self.groups, -1)
         return flat.mT if self.transposed else flat
 
 

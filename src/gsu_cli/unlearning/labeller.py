@@ -62,7 +62,7 @@ class Labeller:
     def odds(self, x: Tensor) -> Tensor:
         """Odds of what is to be forgotten over those of a random training image, ``(n,)``, of ``(n, c, h, w)``."""
         column = torch.isin(self.model.labels.cpu(), torch.tensor(self.forgotten))
-        logits = torch.cat([self.model(part) for part in x.split(CHUNK)])
+        logits = torch.cat([self.model(part.float()) for part in x.split(CHUNK)])
         gone, rest = (logits[:, part].logsumexp(1) for part in (column, ~column))
         return (gone - rest).exp() * (1 - self.share) / self.share
 

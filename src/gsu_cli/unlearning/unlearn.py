@@ -15,7 +15,7 @@ from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError, NotApplicableError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.models.frozen import thaw, trainable
-from gsu_cli.models.model import copied
+from gsu_cli.models.model import bare, check_precision, copied
 from gsu_cli.models.protocols import NATS, HasLoss, lacking, loss_unit
 from gsu_cli.surgery.defaults import check_defaults
 from gsu_cli.surgery.devices import device_of
@@ -48,7 +48,8 @@ def unlearn(
     """Runs ``method`` on a copy of ``model``.
 
     Args:
-        model: the original; untouched. The work is done on its device.
+        model: the original; untouched. The work is done on its device, and without what `torch.compile` or DataParallel
+            put around it.
         split: forget, retain, held-out.
         method: any callable of the contract.
         generator: all of the method's randomness comes from one draw of it.
@@ -67,8 +68,10 @@ def unlearn(
     Raises:
         NonFiniteError: weights became nan or infinite, and the original is whole; or its own losses are not finite.
         NotApplicableError: the model lacks what the method needs.
-        UsageError: a method of one's own returned no update, or left other parameters.
+        UsageError: weights in half precision; a method of one's own returned no update, or left other parameters.
     """
+    model = bare(model)
+    check_precision(model)
     check_needs(method, model)
     seed = int(torch.randint(2**62, (), generator=generator))
     task = Task(
