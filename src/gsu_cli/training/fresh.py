@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gsu_cli.errors import UsageError
 from gsu_cli.models.frozen import trainable
 from gsu_cli.run.anyone import of_anyone
+from gsu_cli.run.checkpoints import Rebuilds
 from gsu_cli.run.one_line import named
 from gsu_cli.run.seeds import derive
 
@@ -75,7 +76,7 @@ def _build_anew(model: Any, left: list[str]) -> None:
         "to train from scratch, every parameter needs a `reset_parameters()` that sets it",
     )
     way_out = "Give its module one, or the model a config() that builds it again; see `gsu show docs/own-model.md`"
-    if not callable(getattr(model, "config", None)):
+    if not isinstance(model, Rebuilds):
         raise UsageError(rule, found=f"{left[0]} of {kind}, which has no config() either", way_out=way_out)
     with of_anyone(lambda e: UsageError(rule, found=f"{left[0]} of {kind}, and {named(e)}", way_out=way_out)):
         fresh = type(model)(**model.config())
