@@ -71,21 +71,19 @@ def _put(model: nn.Module, values: dict[str, Tensor], names: Iterable[str]) -> N
 
 def _build_anew(model: Any, left: list[str]) -> None:
     """The parameters ``left``, and buffers of the modules that hold them, from a second model of ``config()``."""
-    kind, rule = (
-        type(model).__name__,
-        "to train from scratch, every parameter needs a `reset_parameters()` that sets it",
-    )
+    kind, module = type(model).__name__, model
+    rule = "to train from scratch, every parameter needs a `reset_parameters()` that sets it"
     way_out = "Give its module one, or the model a config() that builds it again; see `gsu show docs/own-model.md`"
     if not isinstance(model, Rebuilds):
         raise UsageError(rule, found=f"{left[0]} of {kind}, which has no config() either", way_out=way_out)
     with of_anyone(lambda e: UsageError(rule, found=f"{left[0]} of {kind}, and {named(e)}", way_out=way_out)):
-        fresh = type(model)(**model.config())
-        theirs, own = dict(fresh.named_parameters()), dict(model.named_parameters())
+        fresh: nn.Module = type(module)(**model.config())
+        theirs, own = dict(fresh.named_parameters()), dict(module.named_parameters())
         buffers = dict(fresh.named_buffers())
         for k in left:
             own[k].copy_(theirs[k])
         holders = {k.rpartition(".")[0] for k in left}
-        for k, b in model.named_buffers():
+        for k, b in module.named_buffers():
             holder = k.rpartition(".")[0]
             if holder in holders or (COMPUTED in holder.split(".") and _above(holder) in map(_above, holders)):
                 b.copy_(buffers[k])
