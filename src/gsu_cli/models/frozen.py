@@ -40,12 +40,12 @@ def generating(model: Any) -> list[str]:
         raise UsageError(
             f"generation_parameters() of {type(model).__name__} must name parameters as named_parameters() has them",
             found=strange[0],
-            way_out="A tied one has its first name there",
+            way_out="Use those names; a tied one has its first",
         )
     if found := [name for name in names if name in free]:
         return found
     raise UsageError(
         "some parameter that generation depends on must not be frozen",
         found=f"requires_grad=False in all {len(names)} of {type(model).__name__}",
-        way_out="Thaw those that may move: parameter.requires_grad_(True)",
+        way_out="Set parameter.requires_grad_(True) for those that may move",
     )

@@ -87,13 +87,13 @@ def check_precision(model: Any) -> None:
             raise UsageError(
                 "weights must have values",
                 found=f"{name} on the device meta",
-                way_out="Build the model on the CPU, and load its weights",
+                way_out="Load its weights into a model on the CPU",
             )
         if p.is_floating_point() and p.dtype not in (torch.float32, torch.float64):
             raise UsageError(
                 "weights must be held in float32 or float64",
                 found=f"{str(p.dtype).removeprefix('torch.')} in {name} of {type(model).__name__}",
-                way_out="Widen them by model.float(): less is too coarse for a budget. precision=bfloat16 trains in it",
+                way_out="Use model.float(): less is too coarse for a budget. precision=bfloat16 trains in it",
             )
 
 
