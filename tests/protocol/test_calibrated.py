@@ -6,6 +6,7 @@ import functools
 import inspect
 import math
 
+import numpy as np
 import pytest
 import torch
 from hydra.utils import get_object
@@ -400,3 +401,52 @@ def test_every_method_says_what_its_strength_is(path):
     assert strength.rate is None or (strength.rate in options and strength.stop_option)
     assert 0 < strength.low < strength.high
     assert strength.option in config, "what the protocol chooses can be typed"
+
+
+class Rate:
+    """A method that only writes down its rate."""
+
+    name = "rate"
+
+    def __init__(self, lr: float = 1.0) -> None:
+        self.lr = lr
+
+    def __call__(self, task):
+        with torch.no_grad():
+            next(task.model.parameters()).view(-1)[0] = self.lr
+        return Update(self.name)
+
+
+class Measured:
+    """Costs of a rate as retain surgery has them on the long hair of avatars, straight in between; a wall beyond."""
+
+    unit, words, n, looks = "nats per image", "retain loss", 1, 1
+    rates = (1e-4, 2.21e-4, 2.30e-4, 2.40e-4, 2.51e-4, 2.94e-4, 3.16e-4, 1e-3)
+    costs = (-0.0087, 0.0085, 0.0098, 0.0107, 0.0111, 0.0112, 0.0108, 0.0586)
+
+    def relative_increase(self, model, theta=None):
+        lr = float(next(model.parameters()).detach().view(-1)[0])
+        if lr > 5e-3:
+            raise NonFiniteError("the loss must stay finite", found="nan")
+        return float(np.interp(math.log(lr), [math.log(r) for r in self.rates], self.costs))
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0])
+def test_a_cost_that_falls_before_it_grows_takes_few_trials(monkeypatch, scale):
+    """Power laws took twelve, and ended with less than half of the budget spent."""
+    monkeypatch.setattr("gsu_cli.protocol.calibrated.retain_cost", lambda *_: Measured())
+    monkeypatch.setattr(Measured, "rates", tuple(scale * r for r in Measured.rates))
+    _, update = run(Calibrated(Rate, Strength("lr", 1e-6, 1e-2), 0.01))
+    found = update.details["calibration"]
+    assert 0.95 * 0.01 <= found["relative_increase"] <= 0.01
+    assert found["reason"] is None
+    assert len(found["trials"]) <= 6
+
+
+def test_a_trial_of_another_budget_is_run_again_where_it_is_the_answer(monkeypatch):
+    monkeypatch.setattr("gsu_cli.protocol.calibrated.retain_cost", lambda *_: Measured())
+    known, strength = Known(), Strength("lr", 1e-6, 1e-2)
+    first, _ = run(Calibrated(Rate, strength, 0.01, known=known))
+    again, update = run(Calibrated(Rate, strength, 0.01, known=known))
+    assert same(weights(first), weights(again))
+    assert len(update.details["calibration"]["trials"]) == 1

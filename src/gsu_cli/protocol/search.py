@@ -15,8 +15,9 @@ from gsu_cli.models.model import copied
 from gsu_cli.protocol.retain_cost import RetainCost
 from gsu_cli.protocol.trials import Known, Trial
 from gsu_cli.run.signed import signed
-from gsu_cli.surgery.laws import power_law, straight_line
-from gsu_cli.surgery.steps import largest_step_within
+from gsu_cli.surgery.crossing import crossing, looked
+from gsu_cli.surgery.laws import straight_line
+from gsu_cli.surgery.steps import StepSearch, largest_step_within
 from gsu_cli.surgery.vectors import Vector, add_scaled
 from gsu_cli.unlearning.contract import Method, Strength, Task, Update
 from gsu_cli.unlearning.shared import Shared
@@ -27,6 +28,7 @@ LEAST_ASKED = 0.01  # of its least strength: nearly 0, where a line says that ev
 MOST_ASKED = 3  # runs of a method that stops by itself
 MOST_SLOWED = 3  # divisions of its rate by ten, where no step keeps the budget
 MOST_TRIALS = 12  # runs of the method for one budget
+LEAST_SLOPE = 1.0  # of a cost beyond all trials: one that has fallen so far grows faster further on
 RAY_TRIALS = 16  # losses along the ray; each costs a forward pass over the images of the retain cost
 
 
@@ -152,20 +154,11 @@ class Search:
         return float(inspect.signature(self.plan.make).parameters[option].default)
 
     def largest(self) -> Found:
-        """The largest strength within the budget, by `largest_step_within`."""
+        """The largest strength within the budget that the trials lead to."""
         s, budget = self.plan.strength, self.plan.budget
-        guess = budget if s.is_budget else self.ray() if s.power is not None else None
-        guess = guess or power_law(self.plan.known.trials, (1 - TOLERANCE / 2) * budget)
-        found = largest_step_within(
-            self.own_increase_of if s.is_budget else self.increase_of,
-            budget,
-            low=s.low * LEAST_ASKED if s.is_budget else s.low,
-            high=s.high,
-            guess=guess,
-            rel_tol=OWN_BUDGET_TOLERANCE if s.is_budget else TOLERANCE,
-            max_evaluations=MOST_TRIALS,
-            law=straight_line if s.is_budget else None,  # both are costs, of other images
-        )
+        found = self.asked() if s.is_budget else self.looked_for()
+        if found.step and (self.best is None or self.best.strength != found.step):
+            self.increase_of(found.step)  # a trial of another budget, whose weights are gone
         if self.best is None:
             return self.nothing()
         if not found.converged:
@@ -174,6 +167,37 @@ class Search:
             )
         return self.best
 
+    def asked(self) -> StepSearch:
+        """Of a method that spends a budget of its own, measured on other images."""
+        s = self.plan.strength
+        return largest_step_within(
+            self.own_increase_of,
+            self.plan.budget,
+            low=s.low * LEAST_ASKED,
+            high=s.high,
+            guess=self.plan.budget,
+            rel_tol=OWN_BUDGET_TOLERANCE,
+            max_evaluations=MOST_TRIALS,
+            law=straight_line,  # both are costs
+        )
+
+    def looked_for(self) -> StepSearch:
+        """Of any other strength: a small one may lower the cost before a larger one raises it."""
+        s, known = self.plan.strength, self.plan.known
+        guess = self.ray() if s.power is not None else None
+        if guess is not None:
+            looked(self.increase_of, guess)
+        return crossing(
+            self.increase_of,
+            self.plan.budget,
+            low=s.low,
+            high=s.high,
+            rel_tol=TOLERANCE,
+            known=known.trials,
+            least=LEAST_SLOPE,
+            looks=MOST_TRIALS - len(self.trials),
+        )
+
     def nothing(self) -> Found:
         """The original: no trial kept the budget."""
         reason = f"no {self.plan.strength.option} of {len(self.trials)} tried keeps the budget: nothing was changed"
@@ -181,8 +205,13 @@ class Search:
 
     def increase_of(self, strength: float) -> float:
         """The raise at a strength; keeps the weights of the largest within the budget."""
-        model, update, increase = self.run(strength, {self.plan.strength.option: strength})
-        self.plan.known.trials.append((strength, increase))
+        trials = self.plan.known.trials
+        try:
+            model, update, increase = self.run(strength, {self.plan.strength.option: strength})
+        except NonFiniteError:
+            trials.append((strength, math.inf))
+            raise
+        trials.append((strength, increase))
         if increase <= self.plan.budget and (self.best is None or strength > (self.best.strength or 0.0)):
             self.best = Found(strength, increase, update, model.state_dict())
         return increase
@@ -213,8 +242,8 @@ class Search:
             return increase
 
         with self.task.stage("retain_cost"):
-            found = largest_step_within(
-                increase_of, self.plan.budget, low=s.low, high=s.high, rel_tol=TOLERANCE / 2, max_evaluations=RAY_TRIALS
+            found = crossing(
+                increase_of, self.plan.budget, low=s.low, high=s.high, rel_tol=TOLERANCE / 2, looks=RAY_TRIALS
             )
         return found.step or None
 

@@ -11,7 +11,7 @@ NEARLY = 2.0  # how many times smaller than the aim a cost is where it begins to
 Point = tuple[float, float]
 
 
-def bent(trials: Trials, aim: float, slope: float = 2.0) -> float | None:
+def bent(trials: Trials, aim: float, slope: float = 2.0, least: float = STEEP[0]) -> float | None:
     """Where ``increase = aim`` of a cost that may fall before it grows, in ``log t`` and the asinh of the cost.
 
     In these a power law is a straight line far from 0, and a cost that passes 0 is straight there. Between two trials
@@ -21,6 +21,7 @@ def bent(trials: Trials, aim: float, slope: float = 2.0) -> float | None:
         trials: ``(step, increase)``; an increase that is not finite says nothing.
         aim: > 0.
         slope: of the line where there is one trial only, `slope_of` others say.
+        least: slope of a line beyond all trials, at least.
 
     >>> round(bent([(1.0, 0.01), (2.0, 0.04)], 0.02), 1), round(bent([(1.0, -0.01), (4.0, 0.01)], 0.001), 1)
     (1.4, 2.2)
@@ -32,7 +33,7 @@ def bent(trials: Trials, aim: float, slope: float = 2.0) -> float | None:
     above = min((p for p in points if p[1] >= 0 and (below is None or p[0] > below[0])), default=None)
     if below is None or above is None:
         near = sorted(points, reverse=above is None)[:2]
-        return exp(near[0][0] - near[0][1] / (_slope(near) or slope)) if near else None
+        return exp(near[0][0] - near[0][1] / (_slope(near, least) or slope)) if near else None
     rest = [p for p in points if p not in (below, above)]
     third = min(rest, key=lambda p: min(abs(p[0] - below[0]), abs(p[0] - above[0])), default=None)
     return exp(below[0] + _root(below, above, third))
@@ -49,11 +50,11 @@ def _points(trials: Trials, aim: float) -> list[Point]:
     return [(u, asinh(r / unit) - asinh(aim / unit)) for u, r in finite]
 
 
-def _slope(points: list[Point]) -> float | None:
+def _slope(points: list[Point], least: float = STEEP[0]) -> float | None:
     if len(points) < 2 or points[0][0] == points[1][0]:
         return None
     (u, y), (v, z) = points
-    return min(max((z - y) / (v - u), STEEP[0]), STEEP[1])
+    return min(max((z - y) / (v - u), least), STEEP[1])
 
 
 def _root(below: Point, above: Point, third: Point | None) -> float:

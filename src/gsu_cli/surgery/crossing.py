@@ -1,4 +1,4 @@
-"""Where a cost reaches a budget, by few looks: of estimates, which decide nothing and may be negative at first."""
+"""Where a cost that may fall before it grows reaches a budget, by few looks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import exp, inf, isfinite, log, sqrt
 
 from gsu_cli.errors import NonFiniteError
-from gsu_cli.surgery.bent import bent
+from gsu_cli.surgery.bent import STEEP, bent
 from gsu_cli.surgery.laws import Trials
 from gsu_cli.surgery.steps import StepSearch
 
@@ -24,18 +24,21 @@ def crossing(
     guess: float | None = None,
     known: Trials = (),
     slope: float = 2.0,
+    least: float = STEEP[0],
+    looks: int = LOOKS,
 ) -> StepSearch:
     """The largest step that was looked at and whose cost is within the budget, near it where the looks lead there.
 
-    As `steps.largest_step_within`, which decides by measurements, but that each look is where `bent.bent` leads, and
-    that what is known already is not looked at again.
+    As `steps.largest_step_within`, but that each look is where `bent.bent` leads, and that what is known already is not
+    looked at again.
 
     Args:
         cost_of: step -> cost, in the unit of the budget; one that is not finite counts as beyond.
         budget, low, high, rel_tol: see `steps.largest_step_within`.
         guess: first look, where nothing is known.
         known: ``(step, cost)`` from before.
-        slope: of the cost where one trial alone is known, see `bent.bent`.
+        slope, least: of the cost where one trial alone is known, and beyond all trials, see `bent.bent`.
+        looks: how often ``cost_of`` may be called.
 
     Returns:
         The step and its cost, 0 where no look was within; ``evaluations`` are known ones and looks, in this order.
@@ -48,16 +51,16 @@ def crossing(
     trials, aim, widths = list(known), (1 - rel_tol / 2) * budget, list[float]()
     floor, ceiling = low / REACH, high * REACH
     step = guess if guess is not None and isfinite(guess) and guess > 0 else sqrt(low * high)
-    for look in range(LOOKS + 1):
+    for look in range(looks + 1):
         within = max((t for t in trials if t[1] <= budget), default=(0.0, 0.0))
         beyond = min((t for t in trials if not t[1] <= budget and t[0] > within[0]), default=(inf, inf))
         near = (1 - rel_tol) * budget <= within[1]
         converged = within[0] > 0 and (near or beyond[0] <= within[0] * (1 + rel_tol))
-        if converged or look == LOOKS or within[0] >= ceiling or beyond[0] <= floor:
+        if converged or look == looks or within[0] >= ceiling or beyond[0] <= floor:
             break
         if trials:
             wall = isfinite(beyond[0]) and not isfinite(beyond[1])
-            step = _next(None if wall else bent(trials, aim, slope), within[0], beyond[0], widths)
+            step = _next(None if wall else bent(trials, aim, slope, least), within[0], beyond[0], widths)
         step = min(max(step, floor), ceiling)
         trials.append((step, looked(cost_of, step)))
     return StepSearch(within[0], within[1], tuple(trials), converged)
