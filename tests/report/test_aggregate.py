@@ -165,6 +165,15 @@ def test_a_missing_number_is_a_hole_with_its_reason():
     assert column(part, "feature ratio (CNN)")[0].note == "rests on 1 of 2 runs: no judge"
 
 
+def test_a_number_that_only_an_absent_judge_could_give_is_a_hole_for_that_reason():
+    """It said "not measured on the unlearned weights" of a metric that leaves no row where its judge is not there."""
+    there = run(1)
+    away = run(2, judges=[{"name": "cnn", "unavailable": "no CNN judge ships for pets"}])
+    away.measurements[:] = [m for m in away.measurements if m.judge != "cnn"]
+    table = aggregate([there, away], ["forget"])
+    assert column(table, "feature ratio (CNN)")[1].note == "not measured: no CNN judge ships for pets"
+
+
 def test_the_same_run_twice_is_one_piece_of_evidence():
     twice = [run(), run(), run(seed=2)]
     kept, repeated = distinct(twice)

@@ -5,9 +5,9 @@ A reading is a number or the reason why there is none; never both, never neither
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from gsu_cli.report.audit_titles import row_words
 from gsu_cli.report.noted import number
@@ -99,6 +99,8 @@ class Quantity:
         after = record.find(self.name, self.subject, self.judge)
         if after is None and self.judge and (blank := record.find(self.name, self.subject)) and blank.value is None:
             after = blank  # the run's judge is not there, and this says why
+        if after is None and (why := next((j["unavailable"] for j in record.judges if _is_away(j, self.judge)), "")):
+            return Reading(None, why)
         if self.one_unit and after is not None and after.unit != self.unit:
             return Reading(None, f"measured in {after.unit or 'another unit'}")
         if self.kind == "level" or after is None or after.value is None:
@@ -193,3 +195,8 @@ def _level(m: Measurement | None, subject: str) -> Reading:
     if m is None:
         return Reading(None, f"not measured on the {subject} weights")
     return Reading(m.value, m.reason or "")
+
+
+def _is_away(about: Mapping[str, Any], judge: str | None) -> bool:
+    """Whether that is the judge, and it could not be had: its metrics may then have left no row at all."""
+    return judge is not None and about.get("name") == judge and "unavailable" in about
