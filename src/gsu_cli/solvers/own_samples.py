@@ -152,7 +152,7 @@ class OwnSurgery:
     ) -> float:
         """Takes one step and notes it; returns ``mu``, which the first step chooses."""
         goal, cost, variance = losses.goal, losses.cost, losses.variance
-        theta = {k: v.clone() for k, v in parameters(task.model, list(task.model.generation_parameters())).items()}
+        theta = {k: v.clone() for k, v in parameters(task.model, generating(task.model)).items()}
         allowed = variance * (1 + self.budget)
         g_f, g_r = (accumulate_gradient(loss.blocks(), theta) for loss in (goal, cost))
         b = scale(g_f.vector, -1.0) if mu is None else add_scaled(scale(g_f.vector, -1.0), -mu, g_r.vector)
