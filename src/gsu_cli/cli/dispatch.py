@@ -172,10 +172,25 @@ def _with_others(error: Exception) -> Exception:
     return NotApplicableError(error.rule, found=error.found, way_out=way_out) if names else error
 
 
+MEANT = {
+    **{topic: f"show {topic}" for topic in ("runs", "docs", "datasets", "methods", "metrics", "judges", "models")},
+    **dict.fromkeys(("list", "ls", "catalogue"), "show"),
+    **dict.fromkeys(("forget", "erase", "remove"), "unlearn forget.class=1"),
+    "curve": "unlearn forget.class=1 curve=true",
+    "compare": "show compare=[FOLDER,FOLDER]",
+    "resume": "train resume=FOLDER",
+    "retrain": "train forget.class=1",
+    "sweep": "unlearn -m forget.class=1,2,3",
+}
+"""What people type in the place of a verb that is a topic, a setting or another word for a verb: the line they mean."""
+
+
 def _verb(word: str) -> str:
     if word in pages.VERBS:
         return word
     way_out = did_you_mean(word, (*pages.VERBS, *SINGLE_WORDS)) + "See `gsu --help`."
+    if word in MEANT:
+        way_out = f"Type gsu {MEANT[word]}"
     raise UsageError(f"the first word must be one of {', '.join(pages.VERBS)}", found=word, way_out=way_out)
 
 
