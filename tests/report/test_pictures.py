@@ -10,8 +10,10 @@ from gsu_cli.report.pictures import CELL, GAP, HEAD, HIT, LABEL, MARGIN, Block, 
 NAMES = {1: "one", 3: "three", 8: "a rather long name"}
 
 
-def sheet(path, labels, targets=(1,), channels=1, n=40, **options):
+def sheet(path, labels, targets=(1,), channels=1, n=40, ground=0, **options):
     pixels = torch.full((n, channels, 8, 8), 255, dtype=torch.uint8)
+    if channels == 1:
+        pixels[:, :, :, 3:] = ground
     drawings = dict.fromkeys(labels, pixels)
     contact_sheet(path, drawings, labels, NAMES, targets, what="class 1", **options)
     return np.asarray(Image.open(path).convert("RGB"))
@@ -64,6 +66,12 @@ def test_grey_is_ink_on_paper_and_colour_stays(tmp_path):
     colour = sheet(tmp_path / "b.png", {"original": torch.full((40,), 3)}, channels=3)
     assert (grey == 0).all(2).any()  # full ink is black on the white sheet
     assert not (colour == 0).all(2).any()
+
+
+def test_grey_photographs_are_no_negatives(tmp_path):
+    """Images of bright things were shown black: all that was grey was taken for ink."""
+    array = sheet(tmp_path / "a.png", {"original": torch.full((40,), 3)}, ground=140)
+    assert (array == 140).all(2).sum() > 100 * (array == 255 - 140).all(2).sum() > 0, "letters have all shades"
 
 
 def test_the_same_samples_give_the_same_bytes(tmp_path):

@@ -112,6 +112,7 @@ def sheet(path: Path, blocks: Sequence[Block], columns: int = 16) -> None:
     whole = Image.new("RGB", (MARGIN + columns * (CELL + GAP) + GAP, height), PAPER)
     pen = ImageDraw.Draw(whole)
     font, small = ImageFont.load_default(14), ImageFont.load_default(11)
+    as_ink = is_mostly_dark([one.pixels for block in blocks for one in block.lines])
     y = GAP
     for block in blocks:
         pen.text((GAP, y + 4), block.title, fill=INK, font=font)
@@ -121,7 +122,7 @@ def sheet(path: Path, blocks: Sequence[Block], columns: int = 16) -> None:
                 pen.text((GAP, y + CELL // 2 - 6), one.name, fill=INK, font=small)
                 for k, image in enumerate(one.pixels[start : start + columns]):
                     x = MARGIN + k * (CELL + GAP)
-                    whole.paste(_picture(image), (x, y))
+                    whole.paste(_picture(image, as_ink), (x, y))
                     hit = one.framed[start + k]
                     if hit:
                         pen.rectangle((x - 2, y - 2, x + CELL + 1, y + CELL + 1), outline=HIT, width=2)
@@ -146,8 +147,20 @@ def fitted(text: str, width: float, font: ImageFont.ImageFont | ImageFont.FreeTy
     return next(part for n in range(len(text), -1, -1) if font.getlength(part := f"{text[:n]}…") <= width or n == 0)
 
 
-def _picture(pixels: Tensor) -> Image.Image:
-    """uint8 ``(c, h, w)`` -> a square of ``CELL`` pixels; grey images dark on light, as ink on paper."""
+def is_mostly_dark(images: Sequence[Tensor]) -> bool:
+    """Whether most pixels of grey images ``(n, 1, h, w)`` are darker than a half: figures on a dark ground, as digits.
+
+    >>> digits, photographs = torch.zeros(2, 1, 3, 3), torch.full((2, 1, 3, 3), 140)
+    >>> is_mostly_dark([digits]), is_mostly_dark([photographs])
+    (True, False)
+    """
+    grey = [one.flatten() for one in images if len(one) and one.shape[1] == 1]
+    return bool(grey) and bool(torch.cat(grey).float().median() < 128)
+
+
+def _picture(pixels: Tensor, as_ink: bool) -> Image.Image:
+    """uint8 ``(c, h, w)`` -> a square of ``CELL`` pixels; grey images, if asked for, dark on light as ink on paper."""
     array = pixels.permute(1, 2, 0).numpy()
-    image = Image.fromarray(255 - array[:, :, 0] if array.shape[2] == 1 else array)
-    return image.convert("RGB").resize((CELL, CELL), Image.Resampling.BICUBIC)
+    if array.shape[2] == 1:
+        array = 255 - array[:, :, 0] if as_ink else array[:, :, 0]
+    return Image.fromarray(array).convert("RGB").resize((CELL, CELL), Image.Resampling.BICUBIC)
