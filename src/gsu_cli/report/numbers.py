@@ -10,6 +10,7 @@ from gsu_cli.run.signed import signed
 
 Z95 = 1.959963984540054
 SMALL = 30  # values, as `evaluation.intervals.SMALL`: of fewer, intervals of means are Student's
+LEAST = 5  # of fewer a mean says of how many, as shares do below `SMALL`
 LEAST_SHARE = 0.01  # below it a share is near zero
 SMALL_NUMBER = 0.1  # a distance that two decimals do not show: a KID of 0.003, say
 HUGE = 1e9  # from here on decimals are no longer read
@@ -200,17 +201,22 @@ def factor(value: float) -> str:
 
 
 def is_of_few(m: Measurement | None) -> bool:
-    """Whether it is a share of so few images that it may not stand without their number: half of two is no half."""
-    return m is not None and m.value is not None and m.unit == "share" and 0 < m.n < SMALL
+    """Whether it is of so few images that it may not stand without their number: half of two is no half.
+
+    A share needs more of them than a mean, which says more of each image.
+    """
+    return m is not None and m.value is not None and 0 < m.n < (SMALL if m.unit == "share" else LEAST)
 
 
 def digits(m: Measurement | None, *, interval: bool = False) -> str:
-    """A measurement for a table: "0.0112", "99.45"; a share of few images says of how many; a dash where there is none.
+    """A measurement for a table: "0.0112", "99.45"; of few images it says of how many; a dash where there is none.
 
     >>> digits(Measurement("a", "data", 0.01123, unit="share")), digits(None)
     ('0.0112', '-')
     >>> digits(Measurement("a", "data", 0.25, n=4, unit="share"))
     '0.2500 of 4'
+    >>> digits(Measurement("a", "unlearned", 132.27, n=1, unit="-ELBO, nats"))
+    '132.27 of 1'
     """
     if m is None or m.value is None:
         return "-"

@@ -14,7 +14,7 @@ from rich.text import Text
 from gsu_cli.report.cost_read import budget_elsewhere
 from gsu_cli.report.headline import headline
 from gsu_cli.report.noted import noted, trusted
-from gsu_cli.report.numbers import digits, seconds
+from gsu_cli.report.numbers import digits, fixed, is_of_few, places, seconds
 from gsu_cli.report.roles import cost_words, titles
 from gsu_cli.report.run_table import HEADS, markdown, rows, subjects, unmeasured
 from gsu_cli.report.step import finish, targets
@@ -54,8 +54,8 @@ def sentences(record: Record) -> list[str]:
     unit = noted(record).get("loss_unit", "nats/image")
     if predicted and realised:
         pairs = [(k, predicted[k], realised[k]) for k in predicted if k in realised]
-        places = 3 if all(abs(p) + abs(r) > 0.01 for _, p, r in pairs) else 5  # squared errors are small numbers
-        form, least = f".{places}f", 0.5 * 10.0**-places  # what prints as 0 has no ratio
+        where = 3 if all(abs(p) + abs(r) > 0.01 for _, p, r in pairs) else 5  # squared errors are small numbers
+        form, least = f".{where}f", 0.5 * 10.0**-where  # what prints as 0 has no ratio
         parts = [
             f"{k} {signed(p, form)} predicted{BEYOND * beyond(p, r, least)}, {signed(r, form)} realised"
             for k, p, r in pairs
@@ -95,9 +95,12 @@ def retained(record: Record) -> list[str]:
     aside = [m for m in record.measurements if (m.role, m.place, m.subject) == ("cost", "aside", "unlearned")]
     called = titles(aside, record)
     parts = []
-    for m in (m for m in aside if m.value is not None):
-        share = m.unit == "share"
-        value = f"{m.value:.2%} of {m.n:,}" if share else f"{digits(m)} {m.unit}".rstrip()
+    for m in aside:
+        if m.value is None:
+            continue
+        share, number = m.unit == "share", fixed(m.value, places(m.unit, m.value))
+        value = f"{m.value:.2%} of {m.n:,}" if share else f"{number} {m.unit}".rstrip()
+        value += f" of {m.n}" if is_of_few(m) and not share else ""
         parts.append(f"{called[m.name, m.judge]} {value}{f' ({m.detail})' if m.detail else ''}")
     return ["also measured: " + "; ".join(parts)] if parts else []
 
