@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 import tiny_world
 from gsu_cli.errors import UsageError
 from gsu_cli.methods.ascent_descent import AscentDescent
+from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.moon import Moon
 from gsu_cli.methods.newton import Newton
 from gsu_cli.methods.selective_amnesia import SelectiveAmnesia
@@ -95,6 +96,33 @@ def test_a_layer_whose_weight_is_computed_has_no_kronecker_factors(bias: bool) -
         UsageError, match=r"needs layers whose weights are parameters; found net\.0\..* of a layer whose"
     ):
         find_scopes(network, None, "net.")
+
+
+class Lends(MlpVae):
+    """Its encoder has a layer whose weight is the decoder's."""
+
+    def __init__(self) -> None:
+        super().__init__(SHAPE, latent_dim=3, hidden=(32, 32), activation="silu")
+        first = next(m for m in self.decoder if isinstance(m, nn.Linear) and m.in_features == m.out_features)
+        last = next(m for m in self.encoder if isinstance(m, nn.Linear) and m.in_features == m.out_features)
+        last.weight = first.weight
+        encoder, decoder = self.encoder, self.decoder
+        del self.encoder, self.decoder
+        self.decoder, self.encoder = decoder, encoder  # so that the weight has the decoder's name
+
+
+@pytest.mark.parametrize("method", [Newton(retain_images=60), FisherSurgery()], ids=["newton", "fisher"])
+def test_a_decoder_that_shares_a_weight_with_the_encoder_has_no_budget_at_fixed_latents(method: Any) -> None:
+    """A step "within 1 %" cost five."""
+    model = Lends().eval()
+    with pytest.raises(
+        UsageError, match=r"shares no weight with the rest .*; found decoder.2.weight, which is also encoder"
+    ):
+        done(model, method)
+    done(model, AscentDescent(steps=2))
+    frozen = Lends().eval()
+    frozen.decoder[2].weight.requires_grad_(False)
+    done(frozen, Newton(retain_images=60))
 
 
 class Grouped(MlpVae):

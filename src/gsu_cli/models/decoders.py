@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import NonFiniteError, NotApplicableError, UsageError
 from gsu_cli.models.conditions import NULL, code, posterior
+from gsu_cli.models.frozen import trainable
 from gsu_cli.models.protocols import HasDecoder, HasImageSites, HasSites, MapsNoise
 from gsu_cli.models.sites import OutputLoss, Sites
 from gsu_cli.run.anyone import of_anyone
@@ -95,7 +96,8 @@ def check_maps_noise(model: MapsNoise) -> None:
 
 
 def check_network(model: Any) -> None:
-    """Refuses a model whose samples depend on more than its network, or whose network computes its own weights.
+    """Refuses a model whose samples depend on more than its network, whose network computes its own weights, or lends
+    them to the encoder: the budget is measured at latents of the encoder as it was.
 
     Raises:
         UsageError: with the parameter.
@@ -108,9 +110,24 @@ def check_network(model: Any) -> None:
             found=f"{outside[0]} outside of it",
             way_out=f"Move it into the class's {what}, or: {GRADIENTS_ALONE}",
         )
+    if isinstance(model, HasDecoder):
+        _check_apart(model, network, prefix)
     if computed := [name for name, _ in network.named_parameters() if name.endswith(("_g", "_orig"))]:
         raise UsageError(
             "this method needs layers whose weights are parameters",
             found=f"{prefix}{computed[0]} of torch.nn.utils.weight_norm or spectral_norm",
             way_out=GRADIENTS_ALONE,
         )
+
+
+def _check_apart(model: Any, network: nn.Module, prefix: str) -> None:
+    inside, free = set(network.modules()), set(trainable(model))
+    lent = {id(p): prefix + name for name, p in network.named_parameters()}
+    for path, module in model.named_modules():
+        for own, p in module._parameters.items() if module not in inside else ():
+            if p is not None and lent.get(id(p)) in free:
+                raise UsageError(
+                    "this method needs a decoder that shares no weight with the rest of the model",
+                    found=f"{lent[id(p)]}, which is also {f'{path}.{own}'.lstrip('.')}",
+                    way_out=GRADIENTS_ALONE,
+                )
