@@ -17,6 +17,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from gsu_cli.errors import DataError, NotApplicableError, UsageError
+from gsu_cli.run.record import Record, write_record
 
 
 class Thing:
@@ -74,6 +75,9 @@ def unlearn(config: DictConfig) -> None:
             (Path(HydraConfig.get().runtime.output_dir) / "record.json").write_text("{}", encoding="utf-8")
             print("waiting", flush=True)
             time.sleep(30)
+        case "killed":  # as by a system that lacks memory
+            write_record(Path(HydraConfig.get().runtime.output_dir), Record("unlearn"))
+            os.kill(os.getpid(), signal.SIGKILL)
         case "pages":
             for k in range(100_000):
                 print("line", k)

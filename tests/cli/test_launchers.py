@@ -101,3 +101,23 @@ def test_a_plugin_that_is_not_installed(word: str, extra: str, app: App) -> None
     assert explain(error, app).sentence == (
         f"`{word}` needs a package that is optional; found none. Type pip install 'gsu-cli[{extra}]'"
     )
+
+
+@pytest.mark.parametrize(
+    ("launcher", "found"),
+    [
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], "one that was killed (SIGKILL), and joblib ended"),
+        (["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"], "which was killed. Look at "),
+    ],
+)
+def test_a_worker_that_is_killed_is_told_and_its_record_says_failed(
+    launcher: list[str], found: str, program: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    done = sweep([*LINE[:-1], "do=killed,nothing", *launcher], tmp_path, environment)
+    assert done.returncode == 1
+    assert f"gsu: the processes of a sweep must live until its cells are done; found {found}"[:70] in done.stderr
+    assert found in done.stderr
+    (cell,) = tmp_path.rglob("*do=killed/seed=0/record.json")
+    record = json.loads(cell.read_text())
+    assert record["status"] == "failed"
+    assert record["error"].startswith("ProcessError: the processes of a sweep must live")

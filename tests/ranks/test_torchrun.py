@@ -136,3 +136,12 @@ def test_many_runs_are_not_shared(type_line: Any, tmp_path: Path) -> None:
         )
     assert type_line("show", "methods", cwd=tmp_path).code == 0
     assert type_line("unlearn", "--cfg", "job", "dataset=mnist", cwd=tmp_path).code == 0
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_an_audit_that_is_not_shared_says_so(type_line: Any, tmp_path: Path) -> None:
+    typed = type_line("audit", "run=nowhere", cwd=tmp_path)
+    note, refused = typed.err.splitlines()
+    assert note == "NOTE  `gsu audit` computes in one process: the other that torchrun started has ended"
+    assert refused.startswith("gsu: ")
+    assert "NOTE" not in type_line("audit", "--cfg", "job", "run=nowhere", cwd=tmp_path).err

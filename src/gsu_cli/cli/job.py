@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from gsu_cli.cli import several
 from gsu_cli.cli.app import App
 from gsu_cli.cli.error_messages import complain, explain
+from gsu_cli.cli.lost_workers import lost_worker
 from gsu_cli.cli.mode import asked_where_it_matters
 from gsu_cli.errors import GsuError, NotApplicableError, OutputError, UsageError, is_interrupt
 from gsu_cli.run import folders
@@ -186,11 +187,15 @@ def run_verb(app: App, words: Sequence[str]) -> None:
         if isinstance(error, Exception):  # of a sweeper that cannot do with what cells gave it
             refuse_if_all_are()
         # interrupted or stopped half-way: show what there is, and let nothing hide the reason
-        failed = 0
+        failed, lost = 0, lost_worker(error)
         with suppress(Exception):
             if isinstance(error, KeyboardInterrupt) and ends_its_cells(words) and (sweep := folders.last_claim()):
                 note_interrupted(sweep.path)
+            if lost and (sweep := folders.last_claim()):
+                lost.note(sweep.path)
             failed = _close_sweep(app)
+        if lost:
+            raise lost.error from error
         if NO_TRIAL in str(error) and failed:
             raise _failed(failed) from error
         if GRID_IS_OVER in str(error):  # optuna's grid ends the study itself, which it may not where a trial failed

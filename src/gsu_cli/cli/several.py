@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gsu_cli.run.world import World
 
 SHARED = ("train", "unlearn", "evaluate")  # the verbs whose work falls into parts
+ALONE = "audit"  # the verb that computes for long, and whose work does not
 LOOKING = ("--cfg", "--info", "--hydra-help", "--shell-completion")  # flags of lines that run nothing
 OURS = ("hydra.run.dir", "hydra.sweep.dir")
 _found: list[World] = []
@@ -66,7 +67,13 @@ def share(verb: str, flags: Sequence[str]) -> bool:
             f"a line under torchrun must be one run, which its processes share, and {what} is many",
             way_out="Start it without torchrun, which gives each core or job a run; or start torchrun for each run",
         )
-    return verb in SHARED and not any(flag.partition("=")[0] in LOOKING for flag in flags)
+    if any(flag.partition("=")[0] in LOOKING for flag in flags):
+        return False
+    others = int(os.environ["WORLD_SIZE"]) - 1
+    if verb == ALONE and others and not index():
+        which = "the other that torchrun started has" if others == 1 else f"{others} more that torchrun started have"
+        sys.stderr.write(f"NOTE  `gsu {verb}` computes in one process: {which} ended\n")
+    return verb in SHARED
 
 
 @contextlib.contextmanager
