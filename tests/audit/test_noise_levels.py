@@ -108,6 +108,7 @@ def test_a_sentence_says_what_was_compared(own: float, goal: float, said: str) -
     """The first are still told from unseen images, the second are not: what decides is the retrained model."""
     members, others = torch.randn(2, 400, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     aucs = {"unlearned": Auc.of(members + own, others), "retrained": Auc.of(members + goal, others)}
+    aucs["original"] = Auc.of(members + 2, others)
     _, sentence = _against("error", Audited("unlearned", None, "sha"), aucs, 800)
     one = " beside this one retrained model; references=3 tells of other seeds)" * ("(" in said)
     assert sentence.startswith(f"The error over noise levels {said}{one}: AUC ")

@@ -109,7 +109,10 @@ def test_another_seed_of_retraining_is_one_floor_away_and_the_original_many() ->
     assert shift.high < 0, "it still knows them"
     assert "below" in same.sentences[0]
     assert f"floors ({far.low:.1f} to {far.high:.1f})" in same.sentences[0]
-    assert "3 retrained models give the floor" in same.sentences[0]
+    assert (
+        "The interval of floors is over images alone; of 3 retrained models each is 0.8 to 1.2 floors"
+        in same.sentences[0]
+    )
     few = Klom()(case(original=0, unlearned=0, references=[2])).measurements[0]
     assert few.reason == "needs 3 retrained models, found 2: references=3"
 
@@ -135,7 +138,8 @@ def test_a_model_lies_at_no_distance_from_itself_and_the_original_farther_than_a
     assert found.sentences == [
         f"Samples lie 0 (0 to 0) squared distance from the retrained model's, {far.value:.4g} ({far.low:.4g} to "
         f"{far.high:.4g}) before; those of another retrained model lie {other.value:.4g} ({other.low:.4g} to "
-        f"{other.high:.4g}) away, the floor."
+        f"{other.high:.4g}) away, the floor. The step brought them {far.value:.4g} ({far.low:.4g} to {far.high:.4g}) "
+        "squared distance closer."
     ]
     more = Likeness(samples=200)(case(original=0, unlearned=1, references=[2, 3])).sentences[0]
     assert "those of 2 others lie" in more
@@ -181,8 +185,8 @@ def test_options_that_mean_nothing(options: dict[str, Any], rule: str) -> None:
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [
-        (0.1, 0.3, "0.2 nats above it in the mean"),
-        (-0.3, -0.1, "0.2 nats below it in the mean"),
+        (0.1, 0.3, "0.2 (0.1 to 0.3) nats above it in the mean"),
+        (-0.3, -0.1, "0.2 (0.1 to 0.3) nats below it in the mean"),
         (-0.1, 0.5, "no shift of the mean shown"),
     ],
 )

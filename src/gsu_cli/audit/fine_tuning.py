@@ -7,12 +7,13 @@ relearning in Tarun et al., arXiv 2111.08947, and of rebound by fine-tuning in H
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
+from gsu_cli.audit.against import Against, Key, Looked, against
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Result, mean
 from gsu_cli.checks import as_int, as_ints, as_number
 from gsu_cli.data.base import Images, to_float
@@ -27,15 +28,19 @@ from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.unlearning.optimisers import Adam
 
+LOSS = "loss"
 LABELS = {"feature_ratio": "feature ratio", "loss": "loss of the forgotten images"}
 Batch = Callable[[int], Images]
 Point = tuple[float, float, float | None, float | None]
+Lines = dict[Key, dict[str, list[Point]]]
 
 
 class _FineTuning:
     """A curve of the feature ratio (each judge) and of the loss of forgotten images, at each of ``at`` steps."""
 
     name: str
+    returns: ClassVar[bool] = False
+    """Whether it is asked what comes back by itself."""
 
     def __init__(self, at: Sequence[int], samples: int, lr: float, batch: int) -> None:
         group = f"audit.{self.name}"
@@ -51,27 +56,39 @@ class _FineTuning:
         raise NotImplementedError
 
     def __call__(self, case: Case) -> Result:
-        batches = self.batches(case)
-        lines: dict[tuple[str, str | None], dict[str, list[Point]]] = {}
+        batches, end = self.batches(case), self.at[-1]
+        lines: Lines = {}
         found: list[Measurement] = []
+        first: Looked | None = None
+        last: dict[str, Looked] = {}
         for name in (UNLEARNED, RETRAINED, ORIGINAL):
             if name not in case.models:
                 continue
-            a = case.models[name]
-            for step, model in self._steps(case, a, batches):
-                for m in self._measured(case, a, model):
+            for step, model in self._steps(case, case.models[name], batches):
+                looked = self._looked(case, case.models[name], model)
+                for key, m in looked.rows.items():
                     if m.value is not None:
-                        curve = lines.setdefault((m.name, m.judge), {}).setdefault(name, [])
-                        curve.append((step, m.value, m.low, m.high))
-                    if step in (0, self.at[-1]):
+                        lines.setdefault(key, {}).setdefault(name, []).append((step, m.value, m.low, m.high))
+                    if step in (0, end):
                         found.append(replace(m, name=f"{m.name}_after_{step}"))
+                if step == end:
+                    last[name] = looked
+                elif step == 0 and name == UNLEARNED:
+                    first = looked
+        for r in case.references:
+            for step, model in self._steps(case, r, batches):
+                if step == end:
+                    last[r.name] = self._looked(case, r, model)
+        compared = against(case, last, first)
+        for key in compared:
+            found += [replace(m, name=f"{m.name}_after_{end}") for m in compared[key].rows()]
         units = {"feature_ratio": "share"}
         loss = loss_unit(case.models[ORIGINAL].model)
         curves = [
             Curve(f"{self.name}_{quantity}", units.get(quantity, loss), "steps", points, judge, LABELS[quantity])
             for (quantity, judge), points in lines.items()
         ]
-        return Result([_named(m, self.name) for m in found], curves, self.said(case, lines))
+        return Result([_named(m, self.name) for m in found], curves, self.said(case, lines, compared))
 
     def _steps(self, case: Case, a: Audited, batches: Batch) -> Any:
         """``(step, model)`` at step 0 and at each of ``at``; the model is a copy that goes on changing."""
@@ -92,31 +109,34 @@ class _FineTuning:
             if step in self.at:
                 yield step, model.eval()
 
-    def _measured(self, case: Case, a: Audited, model: Any) -> list[Measurement]:
+    def _looked(self, case: Case, a: Audited, model: Any) -> Looked:
         losses = case.losses_of(model, case.images("forgotten"), "forgotten")
-        rows = [mean("loss", a, losses, loss_unit(model))]
-        if not case.split.target_classes and case.split.target_attribute is None:
-            return rows
-        subject = EvaluatedModel(a.name, case.samples(model, self.samples).pixels, model, a.sha256)
-        for judge in case.context.judges.values():
-            hits = subject.verdict(judge).shows(case.split)
-            if hits is not None:
-                rows.append(RATIO.share(subject, judge, hits))
-        return rows
+        rows = [mean(LOSS, a, losses, loss_unit(model))]
+        if case.split.target_classes or case.split.target_attribute is not None:
+            subject = EvaluatedModel(a.name, case.samples(model, self.samples).pixels, model, a.sha256)
+            for judge in case.context.judges.values():
+                hits = subject.verdict(judge).shows(case.split)
+                if hits is not None:
+                    rows.append(RATIO.share(subject, judge, hits))
+        return Looked({(m.name, m.judge): m for m in rows}, losses)
 
-    def said(self, case: Case, lines: dict[tuple[str, str | None], dict[str, list[Point]]]) -> list[str]:
-        """One sentence a judge, or one on the loss where there is none."""
-        ratios = [(judge, points) for (name, judge), points in lines.items() if name == "feature_ratio"]
+    def said(self, case: Case, lines: Lines, compared: Mapping[Key, Against]) -> list[str]:
+        """A line a judge, or one on the loss where there is none: what the models show, and how they compare."""
         what = f"After {self.at[-1]} steps {self.meaning(case)}"
+
+        def then(key: Key) -> str:
+            return compared[key].said(self.returns) if key in compared else ""
+
+        ratios = [(key, points) for key, points in lines.items() if key[0] == "feature_ratio"]
         if not ratios:
-            ((_, points),) = [(k, p) for k, p in lines.items() if k[0] == "loss"]
+            ((key, points),) = [(k, p) for k, p in lines.items() if k[0] == LOSS]
             parts = [f"{name} {p[0][1]:.4g} -> {p[-1][1]:.4g}" for name, p in points.items()]
-            return [f"{what} the loss of the forgotten images goes {', '.join(parts)}."]
+            return [f"{what} the loss of the forgotten images goes {', '.join(parts)}.{then(key)}"]
         return [
-            f"{what} judge {case.context.called(judge)} sees {case.split.words} in "
+            f"{what} judge {case.context.called(str(key[1]))} sees {case.split.words} in "
             + ", ".join(f"{p[-1][1]:.1%} of samples ({name}, {p[0][1]:.1%} before)" for name, p in points.items())
-            + "."
-            for judge, points in ratios
+            + f".{then(key)}"
+            for key, points in ratios
         ]
 
     def meaning(self, case: Case) -> str:
@@ -138,7 +158,7 @@ class Rebound(_FineTuning):
         batch: images a step.
     """
 
-    name = "rebound"
+    name, returns = "rebound", True
 
     def __init__(self, at: Sequence[int] = (50, 200), samples: int = 1000, lr: float = 3e-4, batch: int = 128) -> None:
         super().__init__(at, samples, lr, batch)

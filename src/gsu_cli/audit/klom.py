@@ -16,7 +16,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from gsu_cli.audit.base import UNLEARNED, Audited, Case, Curve, Part, Result, mean, null
+from gsu_cli.audit.base import UNLEARNED, Audited, Case, Curve, Part, Result, ends, mean, null
+from gsu_cli.audit.compared import power, side, upward
 from gsu_cli.audit.floors import floors_words, in_floors, in_nats
 from gsu_cli.audit.klom_several import SAME, SeveralModels
 from gsu_cli.audit.other_seeds import every_retrained, half_of_another, widened
@@ -81,17 +82,21 @@ class Klom:
             )
         ratio = in_floors(f"floors_{part}", a, here, floor)
         rows = [*in_nats(part, ratio, floor), ratio, shift]
-        over = "" if ratio.low is None else "The interval is over images; "
-        return rows, (
-            f"The loss of {WORDS[part]} is {floors_words(ratio)} from retraining's, "
-            f"{_side(shift)}. {over}{len(retrained)} retrained models give the floor."
+        over = "" if ratio.low is None else "The interval of floors is over images alone; "
+        each = [float(f.mean() / floor.mean()) for f in floors]
+        apart = (
+            f"of {len(retrained)} retrained models each is {min(each):.1f} to {max(each):.1f} floors from the others"
         )
+        line = f"The loss of {WORDS[part]} is {floors_words(ratio)} from retraining's, {_side(shift)}"
+        return rows, f"{line}. {over}{apart if over else apart.capitalize()}."
 
 
 def _side(shift: Measurement) -> str:
-    if shift.value is None or shift.low is None or shift.high is None or shift.low <= 0 <= shift.high:
-        return "with no shift of the mean shown"
-    return f"{abs(shift.value):.3g} {shift.unit} {'above' if shift.low > 0 else 'below'} it in the mean"
+    if shift.value is None or shift.low is None or shift.high is None or not side(shift):
+        known = power(shift, ".2g", f" {shift.unit}")
+        return "with no shift of the mean shown" + (known and f" ({known})")
+    where = "above" if side(shift) > 0 else "below"
+    return f"{abs(shift.value):.3g}{ends(upward(shift), '.3g')} {shift.unit} {where} it in the mean"
 
 
 def divergence(losses: Tensor, others: Tensor, variance: Tensor) -> Tensor:

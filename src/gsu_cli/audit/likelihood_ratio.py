@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -29,6 +30,7 @@ from torch import Tensor
 from gsu_cli.audit.attack import Auc, true_positives
 from gsu_cli.audit.base import LEAST_UNSEEN, ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, null, share
 from gsu_cli.audit.bounds import Noise
+from gsu_cli.audit.compared import not_told
 from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.audit.memorisation import NO_DESIGN
 from gsu_cli.audit.other_seeds import beside, every_retrained, minus_retrained
@@ -92,9 +94,10 @@ def _of_attack(case: Case, design: LeaveOut, index: Tensor, name: str) -> list[M
             found.append(share(f"tpr_at_1_percent_{name}", a, rate[0], rate[1:], len(own)))
     more = [Auc.of(_scores(case, r, score, design, index), others, (place, of_others)) for r in case.references]
     retrained = [aucs[RETRAINED], *more] if RETRAINED in aucs else []
-    if (gap := minus_retrained(aucs[UNLEARNED], retrained)) is not None:
-        n = len(index) + len(others)
-        found.append(share(f"auc_{name}_minus_retrained", case.models[UNLEARNED], gap[0], gap[1:], n))
+    for m in (UNLEARNED, ORIGINAL):
+        if (gap := minus_retrained(aucs[m], retrained)) is not None:
+            n = len(index) + len(others)
+            found.append(share(f"auc_{name}_minus_retrained", case.models[m], gap[0], gap[1:], n))
     return found
 
 
@@ -182,10 +185,22 @@ def _said(found: list[Measurement], retrained: int) -> list[str]:
     )
     goal = rows.get(("auc_online", RETRAINED))
     at_goal = "" if goal is None else f", {goal.value:.3f} retrained"
-    return [
-        f"By the likelihood ratio {side}: AUC {after.value:.3f}{ends(after, '.3f')}, "
-        f"{rows['auc_online', ORIGINAL].value:.3f} before{at_goal}, {within.value:.3f} of models trained on them."
-    ]
+    known = f"AUC {after.value:.3f}{ends(after, '.3f')}, {rows['auc_online', ORIGINAL].value:.3f} before{at_goal}, "
+    known += f"{within.value:.3f} of models trained on them"
+    return [f"By the likelihood ratio {side}: {known}{_rest(rows, row, chance, against)}"]
+
+
+def _rest(
+    rows: dict[tuple[str, str], Measurement], row: Measurement, chance: float, against: Measurement | None
+) -> str:
+    """The end of the sentence: with a retrained model the difference, and of one that is not shown what would be."""
+    if row.value is None or row.low is None or row.high is None:
+        return "."
+    gap = replace(row, value=row.value - chance, low=row.low - chance, high=row.high - chance)
+    before = rows.get(("auc_online_minus_retrained", ORIGINAL))
+    control = None if before is None or before.low is None or before.high is None else (before.low, before.high)
+    difference = "" if against is None else f"; difference {row.value:.3f}{ends(row, '.3f')}"
+    return difference + not_told(gap, control, ".3f")
 
 
 def _tells(within: Measurement, original: Measurement) -> bool:

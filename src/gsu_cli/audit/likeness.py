@@ -11,16 +11,21 @@ for the same classes, and the losses are those of the samples given what was ask
 from __future__ import annotations
 
 import itertools
+import math
+import statistics
 from dataclasses import replace
 
 from torch import Tensor
 
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
+from gsu_cli.audit.compared import not_told, side, upward
+from gsu_cli.audit.other_seeds import half_of_another
 from gsu_cli.audit.plotted import dots
 from gsu_cli.checks import as_int
 from gsu_cli.data.base import Images
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
+from gsu_cli.run.signed import signed
 
 
 class Likeness:
@@ -43,12 +48,15 @@ class Likeness:
             return Result([null("gap_to_retrained", case.models[UNLEARNED], "there is no retrained model", unit)])
         audited = [case.models[ORIGINAL], case.models[UNLEARNED], *case.references]
         samples = {a.sha256: case.samples(a.model, self.samples) for a in [goal, *audited]}
-        found: list[Measurement] = []
-        for a in audited:
-            gap = _gap(case, a, goal, samples)
-            found.append(replace(mean("gap_to_retrained", a, gap, unit), n=2 * len(gap)))  # samples, of the two models
+        gaps = {a.name: _gap(case, a, goal, samples) for a in audited}
+        found = [_row("gap_to_retrained", a, gaps[a.name]) for a in audited]
         plotted = dots("distance of samples to the retrained model's", unit, {"gap": found})
-        return Result(found, sentences=_said(found, unit), dots=plotted)
+        change = _row("gap_change", case.models[UNLEARNED], gaps[UNLEARNED] - gaps[ORIGINAL])
+        return Result([*found, change], sentences=_said(found, change), dots=plotted)
+
+
+def _row(name: str, a: Audited, gap: Tensor) -> Measurement:
+    return replace(mean(name, a, gap, loss_unit(a.model)), n=2 * len(gap))  # samples, of the two models
 
 
 def _gap(case: Case, a: Audited, b: Audited, samples: dict[str, Images]) -> Tensor:
@@ -61,15 +69,42 @@ def _gap(case: Case, a: Audited, b: Audited, samples: dict[str, Images]) -> Tens
     return (of[y, x] - of[y, y]) + (of[x, y] - of[x, x])
 
 
-def _said(found: list[Measurement], unit: str) -> list[str]:
-    by = {m.subject: m for m in found}
+def _said(found: list[Measurement], change: Measurement) -> list[str]:
+    by, unit = {m.subject: m for m in found}, change.unit
     now, then = by[UNLEARNED], by[ORIGINAL]
-    was = f"{then.value:.4g}{ends(then)} before"
-    line = f"Samples lie {now.value:.4g}{ends(now)} {unit} from the retrained model's, {was}"
+    line = (
+        f"Samples lie {now.value:.4g}{ends(now)} {unit} from the retrained model's, {then.value:.4g}{ends(then)} before"
+    )
     others = [m for m in found if m.subject not in (ORIGINAL, UNLEARNED)]
     if len(others) == 1:
         line += f"; those of another retrained model lie {others[0].value:.4g}{ends(others[0])} away, the floor"
     elif others:
         values = [m.value for m in others if m.value is not None]
         line += f"; those of {len(others)} others lie {min(values):.4g} to {max(values):.4g} away, the floor"
-    return [f"{line}."]
+    return [f"{line}. {_verdict(change)}{_beyond(now, others)}"]
+
+
+def _verdict(change: Measurement) -> str:
+    """Whether the step brought them closer: at the same noise before and after."""
+    if where := side(change):
+        amount = f"{abs(change.value or 0.0):.4g}{ends(upward(change))} {change.unit}"
+        return f"The step brought them {amount} {'closer' if where < 0 else 'farther away'}."
+    amount = f"{signed(change.value, '.4g')}{ends(change)} {change.unit}"
+    return f"They are not shown to have come closer: {amount}{not_told(change, None, unit=f' {change.unit}')}"
+
+
+def _beyond(now: Measurement, others: list[Measurement]) -> str:
+    """Whether they lie farther than those of another seed of retraining, where several say how far that is."""
+    values = [m.value for m in others if m.value is not None]
+    if len(values) < 2 or now.value is None or now.low is None or now.high is None:
+        return ""
+    half = math.hypot((now.high - now.low) / 2, half_of_another(values))
+    value = now.value - statistics.fmean(values)
+    row = replace(now, value=value, low=value - half, high=value + half)
+    if side(row) > 0:
+        return f" They lie farther away than another retrained model's, by {value:.4g}{ends(row)} {now.unit}."
+    if side(row) < 0:
+        return f" They lie closer than another retrained model's, by {-value:.4g}{ends(upward(row))} {now.unit}."
+    return (
+        f" They are not shown to lie farther than another retrained model's{not_told(row, None, unit=f' {now.unit}')}"
+    )

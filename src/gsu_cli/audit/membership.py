@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.attack import LEAST, Auc, true_positives
-from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, null
+from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, null
+from gsu_cli.audit.compared import not_told
 from gsu_cli.audit.other_seeds import auc_words, beside, minus_retrained
 from gsu_cli.audit.plotted import dots, named
 from gsu_cli.run.record import Measurement
@@ -122,5 +123,6 @@ def _against(
         else "are not shown to look more or less like training images than in the retrained model"
     )
     row = Measurement(name, audited.name, value, low, high, members + others, "share", sha256=audited.sha256)
-    auc = auc_words(aucs[UNLEARNED], retrained, value)
-    return row, f"By their loss the forgotten images {side}: {auc}{ends(row, '.3f')}."
+    auc, before = auc_words(aucs[UNLEARNED], retrained, value), minus_retrained(aucs[ORIGINAL], retrained)
+    control = None if before is None else before[1:]
+    return row, f"By their loss the forgotten images {side}: {auc}{ends(row, '.3f')}{not_told(row, control, '.3f')}"

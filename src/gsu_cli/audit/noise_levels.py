@@ -18,6 +18,7 @@ from torch import Tensor
 
 from gsu_cli.audit.attack import Auc
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Part, Result, ends, null, share
+from gsu_cli.audit.compared import not_told
 from gsu_cli.audit.other_seeds import auc_words, beside, minus_retrained
 from gsu_cli.checks import as_int
 from gsu_cli.errors import UsageError
@@ -138,5 +139,6 @@ def _against(name: str, a: Audited, aucs: dict[str, Auc], n: int, more: Sequence
         else "is not shown to tell the forgotten images more or less often than in the retrained model"
     )
     what = "error over noise levels" if name == "error" else "norm of the score"
-    auc = auc_words(aucs[UNLEARNED], retrained, value)
-    return row, f"The {what} {side}: {auc}{ends(row, '.3f')}."
+    auc, before = auc_words(aucs[UNLEARNED], retrained, value), minus_retrained(aucs[ORIGINAL], retrained)
+    control = None if before is None else before[1:]
+    return row, f"The {what} {side}: {auc}{ends(row, '.3f')}{not_told(row, control, '.3f')}"

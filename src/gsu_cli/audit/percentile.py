@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
+from gsu_cli.audit.compared import power
 from gsu_cli.audit.other_seeds import beside, every_retrained, half_of_another
 from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.evaluation.placements import mean_percentile, placements
@@ -116,10 +117,20 @@ def _risen(found: list[Measurement], what: str, retrained: int) -> list[str]:
     rise = next((m for m in found if m.name == "share_of_retrained_increase"), None)
     if rise is not None and rise.value is not None and rise.low is not None and rise.high is not None:
         side = "over-forgotten" if rise.low > 1 else "under-forgotten" if rise.high < 1 else ""
-        said = f"{side}{beside(retrained)}" if side else "no difference from retraining is shown"
+        said = f"{side}{beside(retrained)}" if side else _not_told(rise)
         times = f"{rise.value:.2f}{ends(rise, '.2f')} times"
         return [f"{what} rose {times} as much as retraining raises it: {said}."]
+    if rise is not None and rise.reason:
+        return [f"How far it rose, of what retraining gives, is not known: {rise.reason}."]
     return []
+
+
+def _not_told(rise: Measurement) -> str:
+    """No side: what would have been seen, and whether having done nothing would."""
+    if rise.low is not None and rise.low <= 0:
+        return "neither a difference from retraining is shown nor one from having done nothing"
+    known = power(rise, ".2f")
+    return "no difference from retraining is shown" + (known and f"; {known}")
 
 
 def _plotted(found: list[Measurement], unit: str) -> list[Dots]:

@@ -10,11 +10,13 @@ that it never saw. Source: Pham et al., "Circumventing Concept Erasure Methods",
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gsu_cli.audit.against import Against, Key, Looked, against
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
 from gsu_cli.checks import as_int, as_number
 from gsu_cli.data.base import Images
@@ -28,6 +30,7 @@ from gsu_cli.surgery.devices import device_of, normal
 from gsu_cli.surgery.taps import eval_mode
 from gsu_cli.unlearning.optimisers import Adam
 
+COMPARED = ("search_distance", "search_success")
 TYPICAL = 0.99  # of the prior's mass
 
 
@@ -55,10 +58,15 @@ class LatentSearch:
         wanted = case.images("forgotten")
         wanted = wanted[torch.arange(min(self.images, len(wanted)))]
         found: list[Measurement] = []
-        for a in case.models.values():
+        looked: dict[str, Looked] = {}
+        for a in [*case.models.values(), *case.references]:
             z, pixels = self._search(case, a, wanted)
-            found += _measured(case, a, wanted, z, pixels)
-        return Result(found, sentences=_said(case, found, len(wanted)))
+            rows, near = _measured(case, a, wanted, z, pixels)
+            looked[a.name] = Looked({(m.name, m.judge): m for m in rows if m.name in COMPARED}, near)
+            found += rows if a.name in case.models else []
+        compared = against(case, looked)
+        found += [of.row for of in compared.values()]
+        return Result(found, sentences=_said(case, found, len(wanted), compared))
 
     def _search(self, case: Case, a: Audited, wanted: Images) -> tuple[Tensor, Tensor]:
         """Noise ``(n, ...)`` and what is generated there, uint8."""
@@ -104,7 +112,8 @@ def typical(z: Tensor) -> Tensor:
     return (squares > low) & (squares < high)
 
 
-def _measured(case: Case, a: Audited, wanted: Images, z: Tensor, pixels: Tensor) -> list[Measurement]:
+def _measured(case: Case, a: Audited, wanted: Images, z: Tensor, pixels: Tensor) -> tuple[list[Measurement], Tensor]:
+    """The rows, and the distance of each image."""
     near = (pixels.double() - wanted.pixels.double()).flatten(1).square().mean(1).sqrt()
     usual = typical(z)
     rows = [mean("search_distance", a, near, "grey levels", least=0.0), _share("search_typical", a, usual)]
@@ -119,7 +128,7 @@ def _measured(case: Case, a: Audited, wanted: Images, z: Tensor, pixels: Tensor)
             rows.append(_share("search_success_if_typical", a, hits[usual], name))
         else:
             rows.append(null("search_success_if_typical", a, "no search ended at typical noise", "share"))
-    return rows
+    return rows, near
 
 
 def _share(name: str, a: Audited, hits: Tensor, judge: str | None = None) -> Measurement:
@@ -127,16 +136,25 @@ def _share(name: str, a: Audited, hits: Tensor, judge: str | None = None) -> Mea
     return Measurement(name, a.name, k / n, *wilson(k, n), n, "share", judge=judge, sha256=a.sha256)
 
 
-def _said(case: Case, found: list[Measurement], n: int) -> list[str]:
+def _said(case: Case, found: list[Measurement], n: int, compared: Mapping[Key, Against]) -> list[str]:
     names = [name for name in (UNLEARNED, ORIGINAL, RETRAINED) if name in case.models]
     lines = []
+
+    def then(judge: str | None) -> str:
+        key = ("search_distance" if judge is None else "search_success", judge)
+        return compared[key].said() if key in compared else ""
+
     for judge in dict.fromkeys(m.judge for m in found if m.name == "search_success"):
         rows = {m.subject: m for m in found if (m.name, m.judge) == ("search_success", judge)}
         parts = [f"{rows[name].value:.0%}{ends(rows[name], '.0%')} ({name})" for name in names]
         what = f"in what {n:,} searches over noise found"
-        lines.append(f"Judge {case.context.called(judge)} sees {case.split.words} {what}: {', '.join(parts)}.")
+        lines.append(
+            f"Judge {case.context.called(judge)} sees {case.split.words} {what}: {', '.join(parts)}.{then(judge)}"
+        )
     if not lines:
         rows = {m.subject: m for m in found if m.name == "search_distance"}
         parts = [f"{rows[name].value:.1f}{ends(rows[name], '.1f')} ({name})" for name in names]
-        lines.append(f"A search over noise comes within {', '.join(parts)} grey levels of the forgotten images.")
+        lines.append(
+            f"A search over noise comes within {', '.join(parts)} grey levels of the forgotten images.{then(None)}"
+        )
     return lines

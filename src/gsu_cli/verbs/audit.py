@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Probe, Result, null
+from gsu_cli.audit.compared import same_weights
 from gsu_cli.audit.findings import findings, plain, write_findings
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.report.audit import render
@@ -64,6 +65,8 @@ def main(cfg: DictConfig) -> None:
                 on_progress=on_progress,
                 design=asked.design,
             )
+            for line in same_weights(case):
+                console.note(line, session.record)
             finished = FinishedProbes.of(asked.cfg, case, asked.probes, session)
             results = _results(case, asked.probes, lacks, finished)
         found = _written(asked, case, results, split.dataset.note, session)

@@ -1,0 +1,139 @@
+"""How a model under audit differs from retrained ones, with its interval, and what is said of a difference not shown.
+
+That nothing is shown may be the model's merit or the probe's weakness. So a sentence then says how large a difference
+would have been seen, and whether the probe tells the original, which forgot nothing, from the retrained model.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gsu_cli.audit.base import ORIGINAL, UNLEARNED, Case
+from gsu_cli.audit.other_seeds import every_retrained, half_of_another
+from gsu_cli.evaluation.intervals import Z95, normal, welch
+from gsu_cli.run.record import Measurement
+
+OFTEN = 1 + 0.8416212335729143 / Z95
+"""Half intervals that a true difference must measure to be seen in four of five audits: 80 % power, two-sided 5 %."""
+
+
+def minus_shares(name: str, own: Measurement, goals: Sequence[Measurement]) -> Measurement | None:
+    """A share minus that of the first of ``goals``, or the mean over several, with its 95 % interval.
+
+    None where one of them has no value. The interval is Newcombe's of two independent shares (1998, Statistics in
+    Medicine 17, method 10): samples at the same noise differ less by chance. Of several models it holds their seeds.
+    """
+    values = [g.value for g in goals if g.value is not None]
+    if own.value is None or len(values) < len(goals) or not goals:
+        return None
+
+    def way(m: Measurement, up: bool) -> float:
+        end = m.high if up else m.low
+        return 0.0 if end is None or m.value is None else abs(end - m.value)
+
+    down, up = (
+        math.hypot(way(own, side), statistics.fmean(way(g, not side) for g in goals), half_of_another(values))
+        for side in (False, True)
+    )
+    value = own.value - statistics.fmean(values)
+    low, high = max(-1.0, value - down), min(1.0, value + up)
+    return Measurement(name, own.subject, value, low, high, own.n, own.unit, judge=own.judge, sha256=own.sha256)
+
+
+def minus_means(name: str, own: Measurement, each: Tensor, goals: Tensor) -> Measurement:
+    """Mean over images of ``each``, ``(n,)`` float64, minus the mean over models of ``goals``, ``(models, n)``.
+
+    The 95 % interval is over images and, of several models, over the seeds of retraining: another seed lies within it.
+
+    Args:
+        name: of the difference.
+        own: the mean of ``each``: whose, and its unit.
+        each, goals: losses or distances of the same images.
+    """
+    value, (low, high) = float((each - goals.mean(0)).mean()), normal(each - goals.mean(0))
+    if low is not None and high is not None:
+        half = math.hypot((high - low) / 2, half_of_another(goals.mean(1).tolist()))
+        low, high = value - half, value + half
+    return replace(own, name=name, value=value, low=low, high=high, n=len(each))
+
+
+def side(m: Measurement) -> int:
+    """1 where the interval lies above 0, -1 below, 0 where it holds 0 or there is none."""
+    if m.low is None or m.high is None:
+        return 0
+    return int(m.low > 0) - int(m.high < 0)
+
+
+def least_seen(low: float, high: float) -> float:
+    """How large a difference must be to be seen in four of five audits like this one, of the ends of its interval.
+
+    >>> round(least_seen(-1.0, 1.0), 2)
+    1.43
+    """
+    return OFTEN * (high - low) / 2
+
+
+def power(m: Measurement, form: str = ".2g", unit: str = "") -> str:
+    """How large a difference like ``m`` would be seen; empty where it has no interval, or one of no width."""
+    if m.low is None or m.high is None or not m.high > m.low:
+        return ""
+    return f"one of {least_seen(m.low, m.high):{form}}{unit} would be seen four times in five"
+
+
+def not_told(m: Measurement, control: tuple[float, float] | None, form: str = ".2g", unit: str = "") -> str:
+    """The end of a sentence on a difference, its full stop with it; more than that where the difference is not shown.
+
+    Args:
+        m: the difference of the unlearned model to the retrained one.
+        control: ends of the interval of the original's; None where it is not known.
+        form, unit: of numbers.
+    """
+    if side(m) or m.low is None or m.high is None:
+        return "."
+    known = power(m, form, unit)
+    said = f"; {known}." if known else "."
+    if control is None or not control[0] <= 0 <= control[1]:
+        return said
+    return f"{said} Nor is the original told from the retrained model by this, so it says nothing of the step."
+
+
+def shift_of_several(own: Tensor, goals: Tensor) -> tuple[float, float, float]:
+    """Mean difference of losses of several models ``(m, n)`` to those of others ``(k, n)``, with its 95 % interval.
+
+    Over images and, by Welch, over the seeds of both.
+    """
+    each = own.mean(0) - goals.mean(0)
+    value, (low, high) = float(each.mean()), normal(each)
+    one, other = own.mean(1), goals.mean(1)
+    seeds = welch(float(one.var()), len(one), float(other.var()), len(other))
+    half = math.hypot(0.0 if low is None or high is None else (high - low) / 2, seeds)
+    return value, value - half, value + half
+
+
+def upward(m: Measurement) -> Measurement:
+    """The same, of a difference the other way round where it is below 0."""
+    if m.value is None or m.low is None or m.high is None or m.value >= 0:
+        return m
+    return replace(m, value=-m.value, low=-m.high, high=-m.low)
+
+
+def same_weights(case: Case) -> list[str]:
+    """A sentence where the unlearned weights are those of the original or of a retrained model, tensor by tensor."""
+    own, original = case.models[UNLEARNED].model, case.models[ORIGINAL].model
+    lines = ["the unlearned weights are the original's: the step did nothing"] if _equal(own, original) else []
+    same = [r.name for r in every_retrained(case) if _equal(own, r.model)]
+    return lines + [
+        f"the unlearned weights are those of the {name} model: they tell nothing of a method" for name in same
+    ]
+
+
+def _equal(one: Any, other: Any) -> bool:
+    a, b = one.state_dict(), other.state_dict()
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
