@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from gsu_cli.audit.against import Against, Looked, against
+from gsu_cli.audit.base import ends
 from gsu_cli.audit.compared import least_seen, minus_means, minus_shares, same_weights, shift_of_several, side
 from gsu_cli.audit.fine_tuning import Rebound, Relearning
 from gsu_cli.audit.klom import Klom
@@ -160,3 +163,21 @@ def test_weights_that_are_others_under_a_new_name_are_said_to_be_those() -> None
     assert same_weights(case(0, 0)) == ["the unlearned weights are the original's: the step did nothing"]
     (line,) = same_weights(case(0, 3, retrained=2, references=[3]))
     assert line == "the unlearned weights are those of the retrained 3 model: they tell nothing of a method"
+
+
+def test_without_a_retrained_model_an_unseen_image_is_the_measure() -> None:
+    """Known by heart, and as a model that never saw them: each with its interval, and what would have been seen."""
+    heart, never = ([*Percentile()(known).sentences, *Membership()(known).sentences] for known in (
+        case(0, 0, retrained=None), case(0, 1, retrained=None)))  # fmt: skip
+    assert heart[1] == "They fit better than unseen images, which have 50 in the mean."
+    assert heart[2].startswith("By their loss the forgotten images look like training images: AUC 1.000 (0.9")
+    assert never[1].startswith("They are not told from unseen images, which have 50 in the mean; one of ")
+    assert never[2].startswith("By their loss the forgotten images are not told from unseen ones: AUC 0.")
+    assert never[2].endswith(" would be seen four times in five.")
+    (line,) = Rebound(at=[3], samples=20)(case(0, 1, retrained=None)).sentences
+    assert "back by itself" in line or "since the step" in line
+
+
+def test_no_end_of_an_interval_is_minus_zero() -> None:
+    assert ends(replace(ROW, low=-0.04, high=3.2), ".1f") == " (0.0 to 3.2)"
+    assert ends(replace(ROW, low=-0.0004, high=-0.4), ".1%") == " (0.0% to -40.0%)"

@@ -23,6 +23,7 @@ from gsu_cli.gradients import image_losses
 from gsu_cli.models.conditions import conditions_of
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive, generator
+from gsu_cli.run.signed import plain
 
 ORIGINAL, UNLEARNED, RETRAINED = "original", "unlearned", "retrained"
 Part = Literal["forgotten", "unseen", "retained", "unseen_retained"]
@@ -228,7 +229,7 @@ def mean(
 
 def ends(m: Measurement, form: str = ".4g") -> str:
     """The interval of a number, for a sentence; empty where it has none."""
-    return "" if m.low is None or m.high is None else f" ({m.low:{form}} to {m.high:{form}})"
+    return "" if m.low is None or m.high is None else f" ({plain(m.low, form)} to {plain(m.high, form)})"
 
 
 def share(name: str, audited: Audited, value: float, interval: tuple[float, float] | None, n: int) -> Measurement:

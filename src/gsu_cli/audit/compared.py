@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gsu_cli.audit.attack import Auc
 from gsu_cli.audit.base import ORIGINAL, UNLEARNED, Case
 from gsu_cli.audit.other_seeds import every_retrained, half_of_another
 from gsu_cli.evaluation.intervals import Z95, normal, welch
@@ -39,8 +40,8 @@ def minus_shares(name: str, own: Measurement, goals: Sequence[Measurement]) -> M
         return 0.0 if end is None or m.value is None else abs(end - m.value)
 
     down, up = (
-        math.hypot(way(own, side), statistics.fmean(way(g, not side) for g in goals), half_of_another(values))
-        for side in (False, True)
+        math.hypot(way(own, upper), statistics.fmean(way(g, not upper) for g in goals), half_of_another(values))
+        for upper in (False, True)
     )
     value = own.value - statistics.fmean(values)
     low, high = max(-1.0, value - down), min(1.0, value + up)
@@ -122,6 +123,19 @@ def upward(m: Measurement) -> Measurement:
     if m.value is None or m.low is None or m.high is None or m.value >= 0:
         return m
     return replace(m, value=-m.value, low=-m.high, high=-m.low)
+
+
+def against_chance(how: str, own: Auc) -> list[str]:
+    """What an AUC says where no retrained model is known: 0.5 is a model that never saw the images."""
+    span = own.interval()
+    if span is None:
+        return []
+    row = Measurement("auc", "unlearned", own.value - 0.5, span[0] - 0.5, span[1] - 0.5, unit="share")
+    known = f"AUC {own.value:.3f} ({span[0]:.3f} to {span[1]:.3f})"
+    if where := side(row):
+        like = "like training images" if where > 0 else "less known than unseen ones"
+        return [f"{how} the forgotten images look {like}: {known}, where unseen ones have 0.5."]
+    return [f"{how} the forgotten images are not told from unseen ones: {known}{not_told(row, None, '.3f')}"]
 
 
 def same_weights(case: Case) -> list[str]:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gsu_cli.audit.attack import Auc
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Part, Result, ends, null, share
-from gsu_cli.audit.compared import not_told
+from gsu_cli.audit.compared import against_chance, not_told
 from gsu_cli.audit.other_seeds import auc_words, beside, minus_retrained
 from gsu_cli.checks import as_int
 from gsu_cli.errors import UsageError
@@ -30,6 +30,7 @@ from gsu_cli.surgery.devices import device_of, normal
 from gsu_cli.surgery.taps import eval_mode
 
 NEEDED = "needs a diffusion model: others have no noise levels"
+WHAT = {"error": "error over noise levels", "score": "norm of the score"}
 PARTS: tuple[Part, Part] = ("forgotten", "unseen")
 CHUNK = 250  # images that pass the network together
 
@@ -80,6 +81,8 @@ class NoiseLevels:
                 row, sentence = _against(name, case.models[UNLEARNED], aucs, n, more)
                 found.append(row)
                 sentences.append(sentence)
+            else:
+                sentences += against_chance(f"By the {WHAT[name]}", aucs[UNLEARNED])
         return Result(found, curves, sentences)
 
     def _along(
@@ -138,7 +141,6 @@ def _against(name: str, a: Audited, aucs: dict[str, Auc], n: int, more: Sequence
         if high < 0
         else "is not shown to tell the forgotten images more or less often than in the retrained model"
     )
-    what = "error over noise levels" if name == "error" else "norm of the score"
     auc, before = auc_words(aucs[UNLEARNED], retrained, value), minus_retrained(aucs[ORIGINAL], retrained)
     control = None if before is None else before[1:]
-    return row, f"The {what} {side}: {auc}{ends(row, '.3f')}{not_told(row, control, '.3f')}"
+    return row, f"The {WHAT[name]} {side}: {auc}{ends(row, '.3f')}{not_told(row, control, '.3f')}"

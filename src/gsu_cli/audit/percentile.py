@@ -10,12 +10,13 @@ losses then knows what was forgotten.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
-from gsu_cli.audit.compared import power
+from gsu_cli.audit.compared import not_told, power, side
 from gsu_cli.audit.other_seeds import beside, every_retrained, half_of_another
 from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.evaluation.placements import mean_percentile, placements
@@ -106,18 +107,30 @@ def _apart(found: list[Measurement]) -> list[str]:
 def _said(means: dict[str, float], found: list[Measurement], what: str, unseen: str, retrained: int) -> list[str]:
     if UNLEARNED not in means:
         return _risen(found, "The loss of the forgotten images", retrained)
-    line = f"{what[0].upper()}{what[1:]} at percentile {means[UNLEARNED]:.0f} of {unseen} by loss"
+    row = next(m for m in found if (m.name, m.subject) == ("percentile", UNLEARNED))
+    line = f"{what[0].upper()}{what[1:]} at percentile {means[UNLEARNED]:.0f}{ends(row, '.0f')} of {unseen} by loss"
     line += f", {means[ORIGINAL]:.0f} before"
     if RETRAINED in means:
         line += f", {means[RETRAINED]:.0f} in the retrained model"
-    return [f"{line}.", *_risen(found, "Their loss", retrained)]
+    alone = [] if RETRAINED in means else _alone(row)
+    return [f"{line}.", *alone, *_risen(found, "Their loss", retrained)]
+
+
+def _alone(row: Measurement) -> list[str]:
+    """What a percentile says where no retrained model is known: an unseen image has 50 in the mean."""
+    if row.value is None or row.low is None or row.high is None:
+        return []
+    apart = replace(row, value=row.value - 50, low=row.low - 50, high=row.high - 50)
+    if side(apart):
+        return [f"They fit {'worse' if side(apart) > 0 else 'better'} than unseen images, which have 50 in the mean."]
+    return [f"They are not told from unseen images, which have 50 in the mean{not_told(apart, None, unit=' points')}"]
 
 
 def _risen(found: list[Measurement], what: str, retrained: int) -> list[str]:
     rise = next((m for m in found if m.name == "share_of_retrained_increase"), None)
     if rise is not None and rise.value is not None and rise.low is not None and rise.high is not None:
-        side = "over-forgotten" if rise.low > 1 else "under-forgotten" if rise.high < 1 else ""
-        said = f"{side}{beside(retrained)}" if side else _not_told(rise)
+        verdict = "over-forgotten" if rise.low > 1 else "under-forgotten" if rise.high < 1 else ""
+        said = f"{verdict}{beside(retrained)}" if verdict else _not_told(rise)
         times = f"{rise.value:.2f}{ends(rise, '.2f')} times"
         return [f"{what} rose {times} as much as retraining raises it: {said}."]
     if rise is not None and rise.reason:

@@ -65,7 +65,7 @@ class LatentSearch:
             looked[a.name] = Looked({(m.name, m.judge): m for m in rows if m.name in COMPARED}, near)
             found += rows if a.name in case.models else []
         compared = against(case, looked)
-        found += [of.row for of in compared.values()]
+        found += [row for of in compared.values() for row in of.rows()]
         return Result(found, sentences=_said(case, found, len(wanted), compared))
 
     def _search(self, case: Case, a: Audited, wanted: Images) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 
+def plain(value: float, form: str) -> str:
+    """The number without a sign where it is rounded to zero.
+
+    >>> plain(-0.04, ".1f"), plain(-0.4, ".1f"), plain(-0.004, ".1%")
+    ('0.0', '-0.4', '-0.4%')
+    """
+    words = f"{value:{form}}"
+    return words[1:] if words.startswith("-") and words.strip("-0.%e") == "" else words
+
+
 def signed(value: float | None, form: str = ".1%") -> str:
     """The number with its sign; a dash where there is none.
 
