@@ -17,8 +17,8 @@ from torch import Tensor
 
 from gsu_cli.audit.attack import Auc
 from gsu_cli.audit.base import ORIGINAL, UNLEARNED, Case
-from gsu_cli.audit.other_seeds import every_retrained, half_of_another
-from gsu_cli.evaluation.intervals import Z95, normal, welch
+from gsu_cli.audit.other_seeds import every_retrained, half_of_another, widened
+from gsu_cli.evaluation.intervals import Z95, normal
 from gsu_cli.run.record import Measurement
 
 OFTEN = 1 + 0.8416212335729143 / Z95
@@ -59,10 +59,8 @@ def minus_means(name: str, own: Measurement, each: Tensor, goals: Tensor) -> Mea
         each, goals: losses or distances of the same images.
     """
     value, (low, high) = float((each - goals.mean(0)).mean()), normal(each - goals.mean(0))
-    if low is not None and high is not None:
-        half = math.hypot((high - low) / 2, half_of_another(goals.mean(1).tolist()))
-        low, high = value - half, value + half
-    return replace(own, name=name, value=value, low=low, high=high, n=len(each))
+    row = replace(own, name=name, value=value, low=low, high=high, n=len(each))
+    return widened(row, half_of_another(goals.mean(1).tolist()))
 
 
 def side(m: Measurement) -> int:
@@ -103,19 +101,6 @@ def not_told(m: Measurement, control: tuple[float, float] | None, form: str = ".
     if control is None or not control[0] <= 0 <= control[1]:
         return said
     return f"{said} Nor is the original told from the retrained model by this, so it says nothing of the step."
-
-
-def shift_of_several(own: Tensor, goals: Tensor) -> tuple[float, float, float]:
-    """Mean difference of losses of several models ``(m, n)`` to those of others ``(k, n)``, with its 95 % interval.
-
-    Over images and, by Welch, over the seeds of both.
-    """
-    each = own.mean(0) - goals.mean(0)
-    value, (low, high) = float(each.mean()), normal(each)
-    one, other = own.mean(1), goals.mean(1)
-    seeds = welch(float(one.var()), len(one), float(other.var()), len(other))
-    half = math.hypot(0.0 if low is None or high is None else (high - low) / 2, seeds)
-    return value, value - half, value + half
 
 
 def upward(m: Measurement) -> Measurement:
