@@ -70,6 +70,13 @@ def test_of_two_formats_of_one_thing_the_safetensors(tmp_path: Path) -> None:
     assert read_foreign(tmp_path).tensors.keys() == STATE.keys()
 
 
+def test_of_two_precisions_of_one_thing_the_full_one(tmp_path: Path) -> None:
+    save_file({name: x.half() for name, x in STATE.items()}, tmp_path / "model.fp16.safetensors")
+    assert find_weights(tmp_path).path.name == "model.fp16.safetensors", "alone it is the one"
+    save_file(STATE, tmp_path / "model.safetensors")
+    assert find_weights(tmp_path).path.name == "model.safetensors"
+
+
 def test_a_folder_that_does_not_say_which(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="without any"):
         find_weights(tmp_path)

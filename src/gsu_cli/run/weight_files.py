@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ JOIN = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch"
 BESIDE = ("optimizer", "scheduler", "random_states", "rng_state", "training_args", "scaler", "sampler", "dl_state")
 """Beginnings of files that trainers leave beside the weights."""
 BESIDE_TOO = ("custom_checkpoint", "state.safetensors")
+HALF = re.compile(r"\.(fp16|bf16)(?=\.)")  # a variant, which diffusers takes where it is asked for
 MANY = 100  # files in a folder that is worth a hint
 
 
@@ -62,13 +64,15 @@ def find_weights(path: Path, key: str = "checkpoint.path") -> WeightFiles:
 
 
 def weights_in(folder: Path) -> list[Path]:
-    """Files and indices in a folder that hold weights; of the same weights in two formats the safetensors alone."""
+    """Files and indices that hold weights; of the same in two formats or precisions the full safetensors alone."""
     files = [p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith((*BESIDE, *BESIDE_TOO, "."))]
     indices = [p for p in files if p.name.endswith(INDEX)]
     indexed = {shard for index in indices for shard in _shards_of(index)}
     found = [*indices, *(p for p in files if p.suffix in KINDS and p.name not in indexed)]
     safe = {_without_format(p) for p in found if ".safetensors" in p.suffixes}
-    return [p for p in found if ".safetensors" in p.suffixes or _without_format(p) not in safe]
+    found = [p for p in found if ".safetensors" in p.suffixes or _without_format(p) not in safe]
+    names = {p.name for p in found}
+    return [p for p in found if HALF.sub("", p.name) == p.name or HALF.sub("", p.name) not in names]
 
 
 def _without_format(path: Path) -> str:
