@@ -19,6 +19,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError, GsuError, UsageError
 from gsu_cli.gradients import hessian_vector
 from gsu_cli.models.contract import check_generator
+from gsu_cli.models.diffusion.diffusers_parts import other_bars
 from gsu_cli.models.diffusion.unet2d import Unet2d, small
 from gsu_cli.models.protocols import HasEmbeddings, HasImageSites, HasNoiseLevels
 from gsu_cli.run.checkpoints import load_checkpoint
@@ -174,6 +175,14 @@ def test_what_is_typed_is_no_silent_default(tmp_path: Path, spacing: object) -> 
 
 
 # Bad folders: one sentence each
+
+
+@pytest.mark.parametrize("options", [{}, {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}])
+def test_the_levels_of_a_ddim_scheduler_are_compared_with_every_schedule(options: dict[str, Any]) -> None:
+    theirs = diffusers.DDIMScheduler(**options).config
+    found = other_bars(diffusers, {**theirs, "_class_name": "DDIMScheduler"})
+    assert sum("beta_schedule" in words for words in found) == 4  # its own is linear
+    assert any("sigmoid" in words for words in found)
 
 
 def edit(path: Path, **values: Any) -> None:

@@ -19,6 +19,7 @@ PREDICTION_TYPES = {"epsilon": "eps", "v_prediction": "v", "sample": "sample"}
 SPACINGS = ("trailing", "leading")
 OF_AN_AVERAGE = ("decay", "inv_gamma", "min_decay", "optimization_step", "power", "update_after_step", "use_ema_warmup")
 """What EMAModel adds to the config of the network whose weights it averaged."""
+OF_LEVELS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "rescale_betas_zero_snr")
 BETA_SCHEDULES = ("linear", "scaled_linear", "sigmoid")
 USUAL_BETAS = {"beta_start": 1e-4, "beta_end": 0.02}
 LATENT_BETAS: dict[str, Any] = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
@@ -92,7 +93,8 @@ def other_bars(diffusers: Any, options: Mapping[str, Any]) -> dict[str, Tensor]:
         diffusers: the library.
         options: of the scheduler at hand.
     """
-    plain = {**options, "trained_betas": None}
+    levels = {key: options[key] for key in OF_LEVELS if key in options}
+    plain = {**levels, "_class_name": "DDPMScheduler"}  # which builds every schedule; DDIMScheduler has no sigmoid
     usual: list[dict[str, Any]] = [{"beta_schedule": kind} | USUAL_BETAS for kind in BETA_SCHEDULES]
     others = [*usual, LATENT_BETAS, {"beta_schedule": "squaredcos_cap_v2"}, {"num_train_timesteps": USUAL_LEVELS}]
     built = {_words(other): built_scheduler(diffusers, plain | other).alphas_cumprod for other in others}
