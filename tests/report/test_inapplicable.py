@@ -65,6 +65,9 @@ def test_a_budget_that_is_no_loss_says_its_unit() -> None:
     }  # fmt: skip
     (line,) = spent_budget(found)
     assert line == "drift of retained samples: 3.79% of 8.00% allowed, share of the variance, on 800 samples"
+    found.update["details"]["retain_cost"]["fresh"] = {"value": 0.102, "images": 893}
+    (both,) = spent_budget(found)
+    assert both == f"{line}; 10.20% on 893 that no step looked at"
 
 
 def test_a_sweep_in_which_nothing_applies_is_an_error(tmp_path: Path, capsys) -> None:

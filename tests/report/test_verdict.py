@@ -314,6 +314,8 @@ def test_a_model_without_a_loss_says_what_its_own_budget_counted() -> None:
         "retain_cost": {"unit": "share of the variance", "words": "drift of retained samples"},
     }
     assert headline(record).endswith(", at a drift of retained samples of 6.4% (share of the variance).")
+    record.update["details"]["retain_cost"]["fresh"] = {"value": 0.102, "images": 893}
+    assert headline(record).endswith(", at a drift of retained samples of 10% (share of the variance, fresh ones).")
     record.update["details"]["budget_spent"] = None
     assert headline(record).endswith(", at a cost that was not measured.")
 

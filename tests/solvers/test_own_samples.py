@@ -94,6 +94,9 @@ def test_it_forgets_within_the_budget() -> None:
         before, after = original.generate(noise), model.generate(noise)
     most = upright(before) > upright(before).quantile(0.8)
     assert float(upright(after)[most].mean()) < 0.8 * float(upright(before)[most].mean()), "fewer bars that stand"
+    fresh = d["retain_cost"]["fresh"]
+    assert fresh["value"] > d["budget_spent"], "samples that the steps hold in place drift less"
+    assert 2 <= fresh["images"] <= 1000
     still = float((after - before)[~most].square().mean()), float((after - before)[most].square().mean())
     assert still[0] < 0.6 * still[1], "others move less"
     assert {

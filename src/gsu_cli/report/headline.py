@@ -86,7 +86,14 @@ def _paid(record: Record, found: Verdict) -> str:
 
 
 def _own_cost(record: Record) -> str:
-    """What a method spent of a budget of its own, where a model has no loss of held-out images; or nothing."""
+    """What a method cost by a measure of its own, where a model has no loss of held-out images; or nothing.
+
+    On samples that no step looked at, where the record has these; else what was spent of its budget.
+    """
     details = noted(record)
     own, spent = details.get("retain_cost"), details.get("budget_spent")
-    return "" if not own or spent is None else f", at a {own['words']} of {100 * spent:.2g}% ({own['unit']})"
+    if not own or spent is None:
+        return ""
+    fresh = own.get("fresh")
+    value, of = (spent, own["unit"]) if fresh is None else (fresh["value"], f"{own['unit']}, fresh ones")
+    return f", at a {own['words']} of {100 * value:.2g}% ({of})"

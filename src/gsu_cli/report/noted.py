@@ -89,7 +89,9 @@ SHAPES: Mapping[str, Shape] = {
         mapping({"taken": lambda value: value == "ascent", "step": number, "before": number, "ascent": number}),
         mapping({}, taken=lambda value: value != "ascent"),
     ),
-    "retain_cost": mapping({"words": text, "unit": text}),
+    "retain_cost": mapping(
+        {"words": text, "unit": text}, fresh=either(nothing, mapping({"value": number, "images": number}))
+    ),
     "sample_bound": LEVEL,
     "shots": shots,
     "target": mapping({"kind": text, "retained_there": mapping({"images": number, "share": number})}),

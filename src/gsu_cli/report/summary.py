@@ -199,7 +199,9 @@ def spent_budget(record: Record) -> list[str]:
     n = (details.get("images") or {}).get("budget")
     on = "" if n is None else f", on {n:,} samples"
     spent = f"{_percent(details['budget_spent'])} of {_percent(details['budget'])} allowed"
-    return [f"{cost['words']}: {spent}, {cost['unit']}{on}"]
+    fresh = cost.get("fresh")
+    others = "" if fresh is None else f"; {_percent(fresh['value'])} on {fresh['images']:,} that no step looked at"
+    return [f"{cost['words']}: {spent}, {cost['unit']}{on}{others}"]
 
 
 def chosen(record: Record) -> list[str]:

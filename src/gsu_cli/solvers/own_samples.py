@@ -13,16 +13,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from gsu_cli.curvature.fisher import kronecker_fisher
 from gsu_cli.curvature.gauss_newton import site_gauss_newton
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
 from gsu_cli.models.frozen import generating
-from gsu_cli.objectives.own import REDIRECTED, OwnSamples, generated_from, own_samples, redirected_samples
+from gsu_cli.objectives.own import REDIRECTED, RETAINED, OwnSamples, generated_from, own_samples, redirected_samples
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.run.seeds import generator
 from gsu_cli.solvers.fisher_solver import FLOOR
-from gsu_cli.surgery.devices import share_of
+from gsu_cli.surgery.devices import share_of, wide
 from gsu_cli.surgery.gauss_newton import krylov
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
@@ -35,7 +37,7 @@ from gsu_cli.unlearning.weights import add_
 
 LABELLER_IMAGES = 2_000  # of each part, at most
 LENGTHS = (1.0, 0.5, 0.25, 0.125, 0.0625)  # of a step
-CHECKED = 1_000  # fresh samples in which the labeller looks for what is left
+CHECKED = 1_000  # fresh samples: what the labeller still finds, and how far the others drift
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class OwnSurgery:
         labeller, samples = task.shared.once(
             "own samples", lambda: self._samples(task, spent), spent, bank=self.bank_images
         )
+        fresh = _fresh(task, labeller)
         with task.stage("objective"):
             found = redirected_samples(samples, self.forget_images)
             kept = samples.kept()
@@ -113,13 +116,18 @@ class OwnSurgery:
         spent.fisher += len(statistics)
         spent.generated += 2 * CHECKED
         spent.forward += (n_f + n_b) * sum(entry["evaluations"] for entry in log)
+        now = generated_from(model, fresh.noise)
         update.details = {
             "budget": self.budget,
             "budget_spent": log[-1]["relative_increase"],
-            "retain_cost": {"unit": "share of the variance", "words": "drift of retained samples"},
+            "retain_cost": {
+                "unit": "share of the variance",
+                "words": "drift of retained samples",
+                "fresh": _drift(fresh.kept(), now[fresh.odds < RETAINED]),
+            },
             "redirect_loss": {"before": before, "after": log[-1]["redirect_loss"]},
             "target": {"kind": "own samples", "clean_fraction": found.clean_fraction, "distance": found.distance},
-            "labelled": {"before": share_of(samples.shows), "after": self._left(task, labeller)},
+            "labelled": {"before": share_of(samples.shows), "after": share_of(labeller.odds(now) > REDIRECTED)},
             "images": {"retain": len(statistics), "forget": n_f, "budget": n_b, "bank": self.bank_images},
             "shots": log,
             "solver": "gauss_newton",
@@ -136,11 +144,6 @@ class OwnSurgery:
             labeller = train_class_labeller(task, spent) if whole else train_labeller(task, spent, most=LABELLER_IMAGES)
         with task.stage("objective"):
             return labeller, own_samples(task.model, self.bank_images, labeller.odds, seed=task.stream("own samples"))
-
-    def _left(self, task: Task, labeller: Labeller) -> float:
-        """The share of fresh samples in which the labeller still sees what was to be forgotten."""
-        noise = task.model.noise(CHECKED, generator(task.stream("fresh samples")))
-        return share_of(labeller.odds(generated_from(task.model, noise)) > REDIRECTED)
 
     def _step(
         self,
@@ -196,3 +199,17 @@ class OwnSurgery:
             }
         )
         return mu
+
+
+def _fresh(task: Task, labeller: Labeller) -> OwnSamples:
+    """Samples of the original that no step looks at: those that the steps hold in place drift less than others."""
+    noise = task.model.noise(CHECKED, generator(task.stream("fresh samples")))
+    images = generated_from(task.model, noise)
+    return OwnSamples(noise, images, labeller.odds(images))
+
+
+def _drift(kept: OwnSamples, now: Tensor) -> dict[str, Any] | None:
+    """How far retained samples have moved, a share of their variance; None of fewer than two."""
+    if len(now) < 2:
+        return None
+    return {"value": float(wide(now - kept.images).square().mean()) / kept.variance(), "images": len(now)}
