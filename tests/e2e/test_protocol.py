@@ -98,7 +98,15 @@ def test_a_curve_is_measured_point_by_point_and_plotted(world: World, gsu: Gsu, 
         (["checkpoint.entry=model"], "Name the class with model._target_"),
         (["curve=often"], "`curve` must be true, false or a list of budgets; found often"),
         (["curve=[0.01,2]"], "`curve` must be a share"),
-        (["curve=true", "method=retrain"], "a curve needs a strength to vary; found retrain"),
+        (
+            ["curve=true", "method=retrain"],
+            "a curve needs a strength to vary; found retrain, which has none. Choose another method, or type protocol.",
+        ),
+        (
+            ["protocol.budget=0.01", "protocol.strength=shots"],
+            "found protocol.strength=shots without protocol.low and protocol.high. Type protocol.strength=OPTION",
+        ),
+        (["curve=true", "protocol.strength=lr", "protocol.low=1"], "found protocol.strength=lr without protocol.high."),
         (["protocol.budget=0.01", "method._target_=e2e_own.Still"], "Type protocol.strength=OPTION"),
     ],
 )

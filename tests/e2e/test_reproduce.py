@@ -185,6 +185,20 @@ def test_missing_data_are_a_hole_that_is_excused(tiny: Callable[..., list[str]],
     assert "nowhere" in strict.err
 
 
+def test_two_columns_of_one_line_are_one_run(tiny: Callable[..., list[str]], gsu: Gsu, tmp_path: Path) -> None:
+    columns = {"a": "method=ascent method.lr=1e-3", "b": "method=ascent method.lr=0.001"}
+    small = {"seeds": [0], "rows": {"class 0": "forget.class=0"}, "columns": columns}
+    slips = {"show": ["feature_ratio", "heldout_loss_retian"], "sort": "feature_ratio"}
+    typed = gsu(*tiny(**small, **slips))
+    assert typed.code == 0, typed.err
+    assert typed.out.startswith("table tiny: 2 cells, 0 done, 1 to run, 1 the same run as another; about ")
+    said = " ".join(typed.out.split())
+    assert "names heldout_loss_retian, which no cell measured. Did you mean 'heldout_loss_retain'?" in said
+    assert "`table.sort` names feature_ratio, which no cell measured." in said
+    cells = json.loads((tmp_path / "outputs/reproduce/tiny/cells.json").read_text())
+    assert [c["status"] for c in cells] == ["done", "done"]
+
+
 def test_what_is_pinned(tiny: Callable[..., list[str]], gsu: Gsu) -> None:
     pinned = {"row": "class 0", "change": "heldout_loss_retain", "between": [-0.5, 5]}
     small = {"seeds": [0], "rows": {"class 0": "forget.class=0"}}
@@ -193,6 +207,9 @@ def test_what_is_pinned(tiny: Callable[..., list[str]], gsu: Gsu) -> None:
     assert typed.code == 1
     assert "change of heldout_loss_retain for class 0 is " in typed.err
     assert "not within 5 and 6; level of fid for all cells has no number" in typed.err
+    nowhere = gsu(*tiny(**small, expect=[pinned | {"row": "class 1"}]))
+    assert (nowhere.code, nowhere.out) == (2, "")
+    assert "must be a label of the table's rows; found class 1. Did you mean 'class 0'?" in nowhere.err
 
 
 def test_an_interrupt_says_how_to_go_on(

@@ -167,3 +167,14 @@ def test_in_eighty_columns_no_interval_and_no_word_is_broken():
     ]
     others = by_title(compare(run(1), run(2)))["Settings"]
     assert two_lines(others, 10) is others
+
+
+def test_a_difference_says_that_it_is_from_a() -> None:
+    """Not from the original: of retrained weights, say, the base of the comparison is the first run's number."""
+    a, b = run(), run()
+    for record, value in ((a, 0.002), (b, 0.004)):
+        record.measurements = [
+            Measurement("feature_ratio", "retrained", value, 0.001, 0.006, n=1000, unit="share", judge="cnn")
+        ]
+    row = by_title(compare(a, b))["Measurements"].rows[0]
+    assert row[4].note == "the difference itself, since A is near zero"

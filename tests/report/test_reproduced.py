@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gsu_cli.errors import UsageError
-from gsu_cli.report.reproduced import missed, table, write_table
+from gsu_cli.report.reproduced import missed, table, unmeasured, write_table
 from gsu_cli.report.table import text
 from gsu_cli.run.record import Record
 from gsu_cli.tables.cell import Cell, Outcome
@@ -153,6 +153,33 @@ def test_a_published_figure_without_a_column_is_a_footnote() -> None:
 )  # fmt: skip
 def test_pins(expected: Expectation, complaint: str) -> None:
     assert missed(replace(SPEC, expect=[expected]), SIX) == ([complaint] if complaint else [])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"show": ["feature_ratio", "feature_ratio.cnn", "seconds", "unlearn", "gradients"]}, []),
+        ({"sort": "feature_ratio.cnn"}, []),
+        (
+            {"show": ["feature_ratoi", "feature_ratio"]},
+            ["`table.show` names feature_ratoi, which no cell measured. Did you mean 'feature_ratio'?"],
+        ),
+        (
+            {"sort": "feature_ratio"},
+            ["`table.sort` names feature_ratio, which no cell measured. Did you mean 'feature_ratio.cnn'?"],
+        ),
+        ({"sort": "feature_ratio.knn"}, ["`table.sort` names feature_ratio.knn, which no cell measured. "
+                                         "Did you mean 'feature_ratio.cnn'?"]),
+    ],
+)  # fmt: skip
+def test_a_slip_in_what_is_shown_or_sorted_by_is_said(more: dict[str, object], said: list[str]) -> None:
+    assert unmeasured(replace(SPEC, **more), SIX) == said  # type: ignore[arg-type]
+    assert unmeasured(replace(SPEC, **more), [SIX[2]]) == []  # type: ignore[arg-type]
+
+
+def test_one_judge_can_be_shown_alone() -> None:
+    heads = [c.head for c in table(replace(SPEC, show=["feature_ratio.cnn"]), SIX).columns]
+    assert "feature ratio (CNN)" in heads, heads
 
 
 def test_the_folder(tmp_path: Path) -> None:

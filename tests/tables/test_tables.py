@@ -146,12 +146,47 @@ def test_one_row_of_a_sweep_is_named_by_its_label() -> None:
         ({"expect": [{"change": "fid", "level": "fid", "between": [0, 1]}]}, "a line of `table.expect` must have"),
         ({"expect": [{"change": "fid", "between": [0]}]}, "a line of `table.expect` must have"),
         ({"expect": [{"change": "fid", "between": [0, 1], "seed": 1}]}, "a line of `table.expect` must have"),
+        ({"expect": [{"change": "fid", "between": [False, True]}]}, "a line of `table.expect` must have"),
+        (
+            {"expect": [{"change": "fid", "between": [0, -1]}]},
+            "`between` of a line of `table.expect` must be least and most, in this order; found [0, -1]",
+        ),
+        (
+            {"expect": [{"change": "fid", "between": [float("nan"), 1]}]},
+            "`between` of a line of `table.expect` must be least and most",
+        ),
     ],
 )
 def test_slips(more: dict[str, Any], complaint: str) -> None:
     with pytest.raises(UsageError) as caught:
         TableSpec.of(VALUES | more).cells()
     assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("pin", "complaint"),
+    [
+        (
+            {"column": "Ascent"},
+            "`column` of a line of `table.expect` must be a label of the table's columns; found Ascent. "
+            "Did you mean 'ascent'?",
+        ),
+        ({"row": "digit"}, "`row` of a line of `table.expect` must be a label of the table's rows; found digit."),
+        ({"row": "xyz"}, "found xyz. Take the pins off with table.expect=[]"),
+    ],
+)
+def test_a_pin_that_no_cell_can_meet_is_refused_before_a_cell_runs(pin: dict[str, str], complaint: str) -> None:
+    spec = TableSpec.of(VALUES | {"expect": [pin | {"change": "fid", "between": [0, 1]}]})
+    with pytest.raises(UsageError) as caught:
+        spec.check_expected(spec.cells())
+    assert complaint in str(caught.value)
+
+
+def test_a_pin_of_a_cell_or_of_all_is_taken() -> None:
+    cell = (spec := TableSpec.of(VALUES)).cells()[0]
+    for pin in ({}, {"row": cell.row}, {"row": cell.row, "column": cell.column}):
+        one = TableSpec.of(VALUES | {"expect": [pin | {"change": "fid", "between": [0, 1]}]})
+        one.check_expected(spec.cells())
 
 
 def test_an_expectation() -> None:

@@ -135,7 +135,7 @@ def _cell(m: Measurement | None) -> Cell:
 def _change(found: Change | Shift | None) -> Cell:
     if found is None:
         return Cell(note="no change without two measurements")
-    return Cell(str(found), note=found.why) if isinstance(found, Shift) else Cell(value=found.value)
+    return Cell(str(found), note=found.why_of("A")) if isinstance(found, Shift) else Cell(value=found.value)
 
 
 def _of_others(a: Measurement | None, b: Measurement | None) -> str:

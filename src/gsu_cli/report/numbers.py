@@ -87,9 +87,13 @@ class Shift:
     @property
     def why(self) -> str:
         """Why it is no ratio."""
+        return self.why_of("the original")
+
+    def why_of(self, base: str) -> str:
+        """The same of what it is a difference from."""
         if self.unit == PERCENT:
             return IN_PERCENT
-        return ROUGH if self.rough else NEAR_ZERO
+        return (ROUGH if self.rough else NEAR_ZERO).replace("the original", base)
 
     def __str__(self) -> str:
         return f"{self._digits(self.value)}{self._unit()}"

@@ -11,6 +11,7 @@ from typing import Literal
 
 from rich.console import Console
 
+from gsu_cli.errors import did_you_mean
 from gsu_cli.report.aggregate import NOT_RUN, table_of
 from gsu_cli.report.compact import write_compact
 from gsu_cli.report.devices import of_several
@@ -21,7 +22,7 @@ from gsu_cli.report.formats import RENDER, SUFFIXES
 from gsu_cli.report.formats.terminal import grid
 from gsu_cli.report.groups import Group
 from gsu_cli.report.keys import default_keys
-from gsu_cli.report.quantities import Quantity, discover
+from gsu_cli.report.quantities import ASIDE, Quantity, discover
 from gsu_cli.report.run_table import HEADS
 from gsu_cli.report.table import Cell, Table
 from gsu_cli.run.files import write_text
@@ -60,7 +61,8 @@ def _of_what_is_shown(outcome: Outcome, show: Sequence[str] | None) -> Outcome:
     metrics = outcome.record.config.get("metric") if outcome.record is not None else None
     if show is None or outcome.record is None or not isinstance(metrics, Mapping):
         return outcome
-    config = {**outcome.record.config, "metric": {k: v for k, v in metrics.items() if k in show}}
+    names = {word.partition(".")[0] for word in show}
+    config = {**outcome.record.config, "metric": {k: v for k, v in metrics.items() if k in names}}
     return replace(outcome, record=replace(outcome.record, config=config))
 
 
@@ -83,7 +85,7 @@ def quantities_of(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[Quantity
     """What the records hold, or of it what the spec names; with ``absolute`` the numbers, and changes of what leads."""
     found = discover(o.record for o in outcomes if o.done and o.record is not None)
     if spec.show is not None:
-        found = [q for q in found if q.name in spec.show or q.role in spec.show]
+        found = [q for q in found if _called(q).intersection(spec.show)]
     if not spec.absolute:
         return found
     both = []
@@ -92,6 +94,30 @@ def quantities_of(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[Quantity
         if q.kind == "change" and q.leads and q.judge:
             both.append(replace(q, head=f"change of {q.title}"))
     return both
+
+
+def _called(q: Quantity) -> set[str]:
+    """What ``show`` may call a quantity: its name, its role, and as `gsu report columns=` does."""
+    return {word for word in (q.name, q.role, q.key) if word}
+
+
+def unmeasured(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[str]:
+    """Names of ``show`` and ``sort`` that no finished cell measured, in words: a slip there only leaves something out.
+
+    What an option alone brings, as the search of a protocol, may be named and not be there.
+    """
+    quantities = discover(o.record for o in outcomes if o.done and o.record is not None)
+    if not quantities:
+        return []
+    names = {word for q in (*ASIDE, *quantities) for word in _called(q)}
+    sortable = {q.key for q in quantities if q.kind == "change"}
+    asked = [("show", name, names) for name in spec.show or ()]
+    asked += [("sort", spec.sort, sortable)] if spec.sort else []
+    return [
+        f"`table.{key}` names {name}, which no cell measured. {did_you_mean(name, sorted(known))}".strip()
+        for key, name, known in asked
+        if name not in known
+    ]
 
 
 def missed(spec: TableSpec, outcomes: Sequence[Outcome]) -> list[str]:

@@ -31,19 +31,25 @@ class Expectation:
         """From a line ``{row: .., column: .., change: feature_ratio.cnn, between: [-1, -0.5]}``.
 
         Raises:
-            UsageError: it has other keys, or not exactly one of change and level.
+            UsageError: it has other keys, or not exactly one of change and level, or its ends are exchanged.
         """
         if not isinstance(values, Mapping):
             raise UsageError("a line of `table.expect` must be a mapping", found=values)
         kinds = [kind for kind in ("change", "level") if kind in values]
         between = values.get("between")
         unknown = set(values) - {"row", "column", "between", *kinds}
-        numbers = isinstance(between, Sequence) and all(isinstance(v, int | float) for v in between)
+        numbers = isinstance(between, Sequence) and all(
+            isinstance(v, int | float) and not isinstance(v, bool) for v in between
+        )
         if len(kinds) != 1 or unknown or not isinstance(between, Sequence) or not numbers or len(between) != 2:
             raise UsageError(
                 "a line of `table.expect` must have one of change and level, between, and perhaps row and column",
                 found=dict(values),
                 way_out="For example {column: retrain, change: feature_ratio.cnn, between: [-1, -0.5]}",
+            )
+        if not between[0] <= between[1]:
+            raise UsageError(
+                "`between` of a line of `table.expect` must be least and most, in this order", found=list(between)
             )
         refuse_former("table.expect", [values[kinds[0]]])
         kind: Literal["change", "level"] = "change" if kinds == ["change"] else "level"

@@ -170,6 +170,22 @@ class TableSpec:
             or (row in self.subset["rows"] and seed in (self.subset.get("seeds") or (seed,)))
         ]
 
+    def check_expected(self, cells: Sequence[Cell]) -> None:
+        """Refuses a pin of a row or a column that the table has not: no run can meet it.
+
+        Raises:
+            UsageError: with the nearest label.
+        """
+        for key in ("row", "column"):
+            labels = list(dict.fromkeys(getattr(cell, key) for cell in cells))
+            named = [name for pin in self.expect if (name := getattr(pin, key)) is not None]
+            if unknown := [name for name in named if name not in labels]:
+                near = did_you_mean(str(unknown[0]), labels)
+                raise UsageError(
+                    f"`{key}` of a line of `table.expect` must be a label of the table's {key}s", found=unknown[0],
+                    way_out=near or "Take the pins off with table.expect=[]",
+                )  # fmt: skip
+
     def in_subset(self, column: str) -> bool:
         """Whether a column is run for a part of the rows alone."""
         return column in self.subset.get("columns", ())

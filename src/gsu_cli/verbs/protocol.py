@@ -20,6 +20,7 @@ from gsu_cli.verbs.places import is_typed
 
 OF_A_BUDGET = ("strength", "low", "high", "images", "latents")
 CURVE = (0.003, 0.01, 0.03, 0.1)  # budgets of ``curve=true``
+NAMED = "protocol.strength=OPTION protocol.low=VALUE protocol.high=VALUE"  # a strength on the line
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,10 @@ class Protocol:
             return cls(make, None, None, (), p.images, p.latents)
         strength = _strength(method, p)
         if curve and strength is None:
-            raise UsageError("a curve needs a strength to vary", found=f"{method_name(method)}, which has none")
+            raise UsageError(
+                "a curve needs a strength to vary", found=f"{method_name(method)}, which has none",
+                way_out=f"Choose another method, or type {NAMED}",
+            )  # fmt: skip
         if strength is not None:
             _check_option(make, strength)
         if budget is not None and strength is not None:
@@ -95,11 +99,13 @@ def _strength(method: Any, p: DictConfig) -> Strength | None:
             return None
         return _ordered(replace(found, low=_bound(p, "low", found.low), high=_bound(p, "high", found.high)))
     if None in (p.strength, p.low, p.high):
+        without = [f"protocol.{key}" for key in ("low", "high") if p[key] is None]
         raise UsageError(
             "the protocol needs to know which option is the strength, and where to look",
-            found=f"{method_name(method)}, which does not say",
-            way_out="Type protocol.strength=OPTION protocol.low=VALUE protocol.high=VALUE, or give the class an "
-            "attribute `strength = Strength(option, low, high)`",
+            found=f"{method_name(method)}, which does not say"
+            if p.strength is None
+            else f"protocol.strength={p.strength} without {' and '.join(without)}",
+            way_out=f"Type {NAMED}, or give the class an attribute `strength = Strength(option, low, high)`",
         )
     return _ordered(Strength(str(p.strength), _bound(p, "low", 0.0), _bound(p, "high", 0.0)))
 

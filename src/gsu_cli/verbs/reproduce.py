@@ -16,7 +16,7 @@ from gsu_cli.checks import as_int
 from gsu_cli.errors import CheckpointError, DataError, GsuError, NotApplicableError, UsageError
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.numbers import seconds
-from gsu_cli.report.reproduced import missed, print_table, write_table
+from gsu_cli.report.reproduced import missed, print_table, unmeasured, write_table
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.places import chosen_with
 from gsu_cli.run.provenance import git
@@ -60,7 +60,8 @@ def main(cfg: DictConfig) -> None:
         identities = trained.identities(spec, shared, root)
         outcomes = _look_up(spec, identities, store, on_progress)
         refused = _refusals(outcomes, identities) if preview else []
-        todo = [o for o in outcomes if o.key and not (o.done or o.inapplicable)]
+        # cells of one key are one run
+        todo = list({o.key: o for o in outcomes if o.key and not (o.done or o.inapplicable)}.values())
         untrained = trained.missing([o.cell for o in todo], identities)
         stood = trained.there([o.cell for o in outcomes if o.key], identities)
     console.say(_plan(spec, outcomes, todo, _estimate(todo, outcomes, cfg.cell_seconds) / workers, workers))
@@ -90,6 +91,8 @@ def main(cfg: DictConfig) -> None:
     folder = root / spec.name
     table = write_table(folder, spec, outcomes, _command())
     print_table(table, console.console)
+    for slip in unmeasured(spec, outcomes):
+        console.note(slip)
     console.say("all of it lies in ", folder)
     _judge(spec, outcomes, folder)
 
@@ -99,6 +102,8 @@ def _of_records(path: Path, spec: TableSpec, folder: Path) -> None:
     with configs():
         outcomes = kept.outcomes(spec, read_compact(path))
     print_table(write_table(folder, spec, outcomes, _command()), console.console)
+    for slip in unmeasured(spec, outcomes):
+        console.note(slip)
     console.say(f"table {spec.name}: {sum(o.record is not None for o in outcomes)} of {len(outcomes)} cells in {path}")
     console.say("all of it lies in ", folder)
 
@@ -134,6 +139,7 @@ def _look_up(spec: TableSpec, identities: cells.Identities, store: Store, on_pro
     """Each cell with its key and what is known of it; a cell that cannot be had is a hole with the reason."""
     outcomes = []
     every = spec.cells()
+    spec.check_expected(every)
     for i, one in enumerate(every, 1):
         try:
             key = identities.key(one)
@@ -193,6 +199,9 @@ def _plan(spec: TableSpec, outcomes: Sequence[Outcome], todo: Sequence[Outcome],
     counts = [f"{len(outcomes)} cell{s}", f"{sum(o.done for o in outcomes)} done", f"{len(todo)} to run"]
     if again := sum(o.record is not None for o in todo):
         counts.append(f"{again} of them failed before")
+    left = [o for o in outcomes if o.key and not (o.done or o.inapplicable)]
+    if alike := len(left) - len(todo):
+        counts.append(f"{alike} the same run as another")
     if holes := sum(not o.key for o in outcomes):
         counts.append(f"{holes} cannot be run")
     time = f"; about {seconds(estimate)} with {workers} at a time" if todo else ""
