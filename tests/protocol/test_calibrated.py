@@ -450,3 +450,11 @@ def test_a_trial_of_another_budget_is_run_again_where_it_is_the_answer(monkeypat
     again, update = run(Calibrated(Rate, strength, 0.01, known=known))
     assert same(weights(first), weights(again))
     assert len(update.details["calibration"]["trials"]) == 1
+
+
+def test_a_probe_of_the_ray_that_breaks_is_run_once():
+    _, update = run(Calibrated(Explodes, Strength("lr", 1e-2, 1e4, power=1.0), 0.5))  # it probes at 10
+    trials = update.details["calibration"]["trials"]
+    assert trials[0]["error"] is not None
+    assert len(trials) > 1
+    assert len({t["strength"] for t in trials}) == len(trials)

@@ -230,6 +230,7 @@ class Search:
             try:
                 model, _, increase = self.run(probe, {s.option: probe})
             except NonFiniteError:
+                known.trials.append((probe, math.inf))  # the search need not look there again
                 return None
             known.trials.append((probe, increase))
             known.ray = probe, add_scaled(parameters(model), -1.0, theta)
