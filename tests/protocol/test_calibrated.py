@@ -404,9 +404,9 @@ def test_every_method_says_what_its_strength_is(path):
 
 
 class Rate:
-    """A method that only writes down its rate."""
+    """A method that only writes down its rate, and looks back at it for the record; ``broken`` is no good there."""
 
-    name = "rate"
+    name, seen, broken = "rate", list[float](), math.inf
 
     def __init__(self, lr: float = 1.0) -> None:
         self.lr = lr
@@ -414,7 +414,13 @@ class Rate:
     def __call__(self, task):
         with torch.no_grad():
             next(task.model.parameters()).view(-1)[0] = self.lr
+        task.later.append(self.look_back)
         return Update(self.name)
+
+    def look_back(self):
+        self.seen.append(self.lr)
+        if self.lr > self.broken:
+            raise NonFiniteError("the loss must stay finite (step 3)", found="nan")
 
 
 class Measured:
@@ -458,3 +464,23 @@ def test_a_probe_of_the_ray_that_breaks_is_run_once():
     assert trials[0]["error"] is not None
     assert len(trials) > 1
     assert len({t["strength"] for t in trials}) == len(trials)
+
+
+def test_the_chosen_trial_alone_is_looked_back_at(monkeypatch):
+    monkeypatch.setattr("gsu_cli.protocol.calibrated.retain_cost", lambda *_: Measured())
+    monkeypatch.setattr(Rate, "seen", [])
+    found = run(Calibrated(Rate, Strength("lr", 1e-6, 1e-2), 0.01))[1].details["calibration"]
+    assert sum(t["relative_increase"] <= 0.01 for t in found["trials"] if t["error"] is None) > 1
+    assert Rate.seen == [found["strength"]]
+
+
+def test_where_looking_back_finds_no_number_the_next_smaller_trial_is_taken(monkeypatch):
+    monkeypatch.setattr("gsu_cli.protocol.calibrated.retain_cost", lambda *_: Measured())
+    monkeypatch.setattr(Rate, "broken", 2.25e-4)
+    model, update = run(Calibrated(Rate, Strength("lr", 1e-6, 1e-2), 0.01))
+    found = update.details["calibration"]
+    assert found["strength"] <= 2.25e-4
+    assert float(next(model.parameters()).detach().view(-1)[0]) == pytest.approx(found["strength"])
+    broken = [t for t in found["trials"] if t["strength"] > 2.25e-4 and t["error"]]
+    assert all("the loss must stay finite (step 3)" in t["error"] for t in broken)
+    assert len(broken) >= 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -61,16 +61,21 @@ class Found:
     weights: Vector | None
     reason: str | None = None
     rate: dict[str, float] = field(default_factory=dict)
+    later: tuple[Callable[[], None], ...] = ()  # what its record alone needs
 
 
 class Search:
-    """The trials of one budget."""
+    """The trials of one budget.
+
+    What a trial's record alone needs, as losses along its trajectory, is worked out for the chosen one alone.
+    """
 
     def __init__(self, plan: Plan, task: Task, retain_cost: RetainCost) -> None:
         self.plan, self.task, self.retain_cost = plan, task, retain_cost
         self.trials: list[Trial] = []
         self.along: list[tuple[float, float]] = []
         self.best: Found | None = None
+        self.later: tuple[Callable[[], None], ...] = ()  # of the last trial
         self.shared = Shared(keeps=True)
 
     def run(self, strength: float, options: Mapping[str, float]) -> tuple[Any, Update, float]:
@@ -91,10 +96,7 @@ class Search:
             trial.gradient_evaluations_per_image = evaluations(update)
             with self.task.stage("retain_cost"):
                 increase = self.retain_cost.relative_increase(task.model.eval())
-            if increase <= self.plan.budget:
-                for work in task.later or ():
-                    work()
-            trial.relative_increase = increase
+            trial.relative_increase, self.later = increase, tuple(task.later or ())
         except NonFiniteError as e:
             trial.error = str(e)
             raise
@@ -122,6 +124,8 @@ class Search:
             try:
                 model, update, increase = self.run(s.high, {s.option: s.high, str(s.stop_option): asked, **rate})
                 failed = s.rate is not None and update.shots == 0
+                if increase <= budget:
+                    _do(self.later)
             except NonFiniteError:
                 failed = True
             if failed and s.rate and slower:
@@ -157,8 +161,15 @@ class Search:
         """The largest strength within the budget that the trials lead to."""
         s, budget = self.plan.strength, self.plan.budget
         found = self.asked() if s.is_budget else self.looked_for()
-        if found.step and (self.best is None or self.best.strength != found.step):
-            self.increase_of(found.step)  # a trial of another budget, whose weights are gone
+        while found.step:
+            if self.best is None or self.best.strength != found.step:
+                self.increase_of(found.step)  # a trial of another budget, whose weights are gone
+            try:
+                _do(self.best.later if self.best else ())
+                break
+            except NonFiniteError as e:
+                self.broke(found.step, str(e))
+                found = self.looked_for()
         if self.best is None:
             return self.nothing()
         if not found.converged:
@@ -166,6 +177,14 @@ class Search:
                 f"the search for {s.option} ended with {self.best.relative_increase / budget:.0%} of the budget spent"
             )
         return self.best
+
+    def broke(self, at: float, error: str) -> None:
+        """Counts a trial as beyond the budget: a loss on its way was not finite, though its end was."""
+        for trial in self.trials:
+            if trial.strength == at:
+                trial.relative_increase, trial.error = None, error
+        self.plan.known.trials[:] = [(s, math.inf if s == at else r) for s, r in self.plan.known.trials]
+        self.best = None
 
     def asked(self) -> StepSearch:
         """Of a method that spends a budget of its own, measured on other images."""
@@ -213,7 +232,7 @@ class Search:
             raise
         trials.append((strength, increase))
         if increase <= self.plan.budget and (self.best is None or strength > (self.best.strength or 0.0)):
-            self.best = Found(strength, increase, update, model.state_dict())
+            self.best = Found(strength, increase, update, model.state_dict(), later=self.later)
         return increase
 
     def own_increase_of(self, budget: float) -> float:
@@ -267,6 +286,11 @@ class Search:
             "final_seconds": final.seconds,
             "final_gradient_evaluations_per_image": final.gradient_evaluations_per_image,
         }
+
+
+def _do(later: Sequence[Callable[[], None]]) -> None:
+    for work in later:
+        work()
 
 
 def evaluations(update: Update) -> float | None:

@@ -33,7 +33,7 @@ class Task:
         on_trial: called with one line of text after each run of a search for a strength.
         trained_on: images that the original was trained on; None when its checkpoint does not say.
         shared: what does not depend on a strength, asked for by name; kept between the runs of a search.
-        later: in a run of a search, what its record alone needs: done once the run keeps the budget. None: at once.
+        later: in a run of a search, what its record alone needs: done of the chosen run alone. None: at once.
     """
 
     model: Any

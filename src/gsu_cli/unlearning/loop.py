@@ -39,7 +39,7 @@ Direction = Callable[[int], tuple[Vector, dict[str, float]]]
 def iterate(descent: Descent, name: str, direction: Direction) -> Update:
     """Runs the loop and says what it did.
 
-    In a run of a search the losses in between wait until the run is known to keep the budget (`Task.later`).
+    In a run of a search the losses in between wait until the run is the chosen one (`Task.later`).
 
     Returns:
         The update; ``details`` holds ``trajectory`` (logged steps), ``per_step`` (the method's quantities), ``cost``
