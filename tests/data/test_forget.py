@@ -55,8 +55,15 @@ BAD = [
             "Forget a class instead, for example forget.class=0"
         ),
     ),
-    ({"attribute": ""}, "`forget.attribute` must be the name of one attribute; found ''."),
-    ({"attribute": ["Male"]}, "`forget.attribute` must be the name of one attribute; found ['Male']."),
+    (
+        {"attribute": ""},
+        "`forget.attribute` must be the name of one attribute; found ''. Name one, for example forget.attribute=NAME",
+    ),
+    (
+        {"attribute": ["Male"]},
+        "`forget.attribute` must be the name of one attribute; found ['Male']. Name one; for images of several, list "
+        "them in a file, forget.sample=FILE",
+    ),
     ({"sample": [3, 100, -1]}, "`forget.sample` must hold indices in 0..99, the training set of mnist; found -1, 100."),
     ({"sample": []}, "`forget.sample` must hold at least one index; found nothing."),
     ({"sample": ""}, "`forget.sample` must hold at least one index; found nothing."),

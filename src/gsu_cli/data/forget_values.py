@@ -52,7 +52,13 @@ def parse_attribute(value: object) -> str:
         UsageError: no text, or an empty one.
     """
     if not isinstance(value, str) or not value.strip():
-        raise UsageError("`forget.attribute` must be the name of one attribute", found=repr(value))
+        raise UsageError(
+            "`forget.attribute` must be the name of one attribute",
+            found=repr(value),
+            way_out="Name one, for example forget.attribute=NAME"
+            if isinstance(value, str)
+            else "Name one; for images of several, list them in a file, forget.sample=FILE",
+        )
     return value.strip()
 
 
