@@ -219,7 +219,10 @@ def test_the_kinds_are_classes_of_pythae() -> None:
         ({"_class_name": "UNet2DModel"}, SHAPE, "found UNet2DModel"),
         (TINY, (3, 12, 12), "1 channels and sides that 2 divides"),
         (TINY, (1, 13, 12), "sides that 2 divides"),
-        ({"down_block_types": "nothing"}, SHAPE, "this release of diffusers builds"),
+        ({"down_block_types": ["nothing"]}, SHAPE, "this release of diffusers builds"),
+        ({"down_block_types": "nothing"}, SHAPE, "down_block_types in config.json must be a list; found 'nothing'"),
+        ({"scaling_factor": "0.18"}, SHAPE, "must be a number; found '0.18'. Write 0.18 without quotes, or copy the"),
+        ({"force_upcast": "false"}, SHAPE, "must be true or false or a number; found 'false'. Write false without"),
     ],
 )
 def test_what_is_no_autoencoder_kl(options: dict[str, Any], shape: tuple[int, ...], said: str) -> None:

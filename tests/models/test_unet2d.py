@@ -243,7 +243,32 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "classes": (unet(num_class_embeds=10), "must be an unconditional network"),
     "fourier": (unet(time_embedding_type="fourier"), "must be positional or learned"),
     "learned times": (unet(time_embedding_type="learned", num_train_timesteps=9), "needs all 20 noise levels"),
-    "unknown option": (unet(colour="red"), "must be one that this release of diffusers builds; found"),
+    "unknown option": (
+        unet(colour="red"),
+        "unet/config.json must hold options of UNet2DModel alone, as this release has them; found colour. Take it out",
+    ),
+    "a slip": (unet(act_fnn="silu"), "found act_fnn. Did you mean 'act_fn'? Take it out"),
+    "a number as text": (
+        unet(norm_num_groups="4"),
+        "norm_num_groups in unet/config.json must be a number; found '4'. Write 4 without quotes, or copy",
+    ),
+    "a size as text": (unet(norm_eps="1e-5"), "must be a number; found '1e-5'. Write 1e-05 without quotes"),
+    "numbers as text": (
+        unet(block_out_channels=["8", "8"]),
+        "each entry of block_out_channels in unet/config.json must be a number; found '8'. Write 8 without quotes",
+    ),
+    "one block": (unet(down_block_types="DownBlock2D"), "down_block_types in unet/config.json must be a list; found"),
+    "a number for a word": (unet(act_fn=3), "act_fn in unet/config.json must be a text; found 3. Copy the folder"),
+    "true for a number": (unet(layers_per_block=True), "layers_per_block in unet/config.json must be a number; found"),
+    "levels as text": (
+        scheduler(num_train_timesteps="20"),
+        "num_train_timesteps in scheduler/scheduler_config.json must be a number; found '20'. Write 20 without quotes",
+    ),
+    "false as text": (
+        scheduler(clip_sample="False"),
+        "clip_sample in scheduler/scheduler_config.json must be true or false or a number; found 'False'. Write false",
+    ),
+    "betas as text": (scheduler(trained_betas="many"), "must be a list; found 'many'. Copy the folder again"),
     "unknown block": (unet(down_block_types=["No", "No"]), "must be one that this release of diffusers builds; found"),
     "no levels": (unet(block_out_channels=[], down_block_types=[], up_block_types=[]), "release of diffusers builds"),
     "too many levels": (
@@ -267,7 +292,10 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "clip": (scheduler(clip_sample_range=-1.0), "clip_sample_range in scheduler/scheduler_config.json must be a"),
     "zero snr": (scheduler(rescale_betas_zero_snr=True, prediction_type="epsilon"), "must go with another prediction"),
     "betas": (scheduler(trained_betas=[0.1, 0.2]), "one for each of num_train_timesteps; found 2 for 20"),
-    "one beta": (scheduler(trained_betas=0.5), "one for each of num_train_timesteps; found () for 20"),
+    "one beta": (
+        scheduler(trained_betas=0.5),
+        "trained_betas in scheduler/scheduler_config.json must be a list; found 0.5",
+    ),
     "betas above 1": (
         scheduler(trained_betas=[1.5] * T),
         "must lie between 0 and 1, so that an image fades into noise; found betas from 1.5 to 1.5",

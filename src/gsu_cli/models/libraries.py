@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gsu_cli.errors import CheckpointError, UsageError
+from gsu_cli.models.library_options import check_options
 from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.one_line import one_line
 
@@ -35,14 +36,15 @@ def built_by_diffusers(kind: Any, options: Mapping[str, Any], path: str) -> Any:
     """An object of a class of diffusers, from the config that lies at ``path``.
 
     Raises:
-        CheckpointError: this release does not build it.
+        CheckpointError: this release does not build it, or an option is not one of the class.
     """
+    check_options(kind, options, path)
 
     def sentence(e: Exception) -> CheckpointError:
         return CheckpointError(
             f"{path} must be one that this release of diffusers builds",
             found=one_line(e),
-            way_out="Install the release that wrote it",
+            way_out="Mend it, or install the release that wrote it",
         )
 
     with of_anyone(sentence):
