@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from gsu_cli.data.columns import labels_of
 from gsu_cli.data.folder import Folder
 from gsu_cli.errors import DataError, UsageError
 
@@ -155,7 +156,11 @@ def test_chosen_columns(tmp_path: Path) -> None:
         ("file_name,hat\n", "metadata.csv must have a row for each image; found none"),
         ("file_name,hat\n0.png,1\n0.png,1", "line 3 .* for the first time; found 0.png"),
         ("file_name,hat\n0.png,1,2", "line 2 .* must have 2 values; found 3"),
-        ("file_name,label\n0.png,1\n1.png,", "each label in column label .* found '' for 1.png"),
+        (
+            "file_name,label\n0.png,1\n1.png,",
+            "each label in column .* found '' for 1.png. Remove images without",
+        ),
+        ("file_name,label\n0.png,1\n1.png,01", "write one number in one way; found '1' and '01' for 1.png. Write both"),
         ("file_name,label\n0.png,-1\n1.png,0", "each label in column label must be >= 0; found -1 for 0.png"),
     ],
 )
@@ -164,6 +169,11 @@ def test_what_does_not_fit_is_named(tmp_path: Path, text: str, said: str) -> Non
     (tmp_path / "metadata.csv").write_text(text)
     with pytest.raises(DataError, match=said):
         Folder(str(tmp_path), "x").load()
+
+
+def test_labels_with_a_point_are_numbers_and_with_an_underscore_words() -> None:
+    assert labels_of(["3.0", "3", "10"], "abc", "label")[1] == {3: "3", 10: "10"}
+    assert labels_of(["1_0", "2", "10"], "abc", "label")[1] == {0: "10", 1: "1_0", 2: "2"}
 
 
 def test_a_value_that_is_no_attribute_is_named_by_its_image(tmp_path: Path) -> None:

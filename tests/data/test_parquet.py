@@ -141,7 +141,7 @@ def test_files_that_do_not_fit(hub: Path, tmp_path: Path) -> None:
 def test_columns_that_do_not_fit(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"label": LABELS}), path)
-    with pytest.raises(DataError, match=r"must have a column with the bytes of images; found label \(int64\)"):
+    with pytest.raises(DataError, match=r"a column with the bytes of images; found label \(int64\)\. Save each"):
         Parquet(str(path), "x").load()
     images = [{"bytes": None, "path": "a.png"}] * 2
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -154,7 +154,7 @@ def test_columns_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"found 1 that is not: x.parquet row 0 \(no image"):
         Parquet(str(path), "x").load()
     pq.write_table(table(slice(None), label=[*LABELS[:-1], None]), path)
-    with pytest.raises(DataError, match="label must be a whole number or a word; found None for x.parquet row 7"):
+    with pytest.raises(DataError, match="must be a whole number or a word; found None for x.parquet row 7. Remove"):
         Parquet(str(path), "x").load()
     pq.write_table(table(slice(None), fine_label=LABELS, coarse_label=LABELS), path)
     with pytest.raises(UsageError, match="which column holds the label; found fine_label and coarse_label. Type"):

@@ -120,14 +120,17 @@ def labels_of(values: Column, names: Sequence[str], column: str) -> tuple[Tensor
         column: for messages.
 
     Raises:
-        DataError: one is missing, negative, or neither a whole number nor a word.
+        DataError: one is missing, negative, or neither a whole number nor a word, or a number is written in two ways.
     """
     read: list[int | str] = []
+    written: dict[int, str] = {}  # the text of a number, as it came first
     for value, name in zip(values, names, strict=True):
         as_int = _whole(value)
         if as_int is None and (not isinstance(value, str) or not value.strip()):
             raise DataError(
-                f"each label in column {column} must be a whole number or a word", found=f"{value!r} for {name}"
+                f"each label in column {column} must be a whole number or a word",
+                found=f"{value!r} for {name}",
+                way_out="Remove images without a label, or choose another column with dataset.label=",
             )
         if as_int is not None and not 0 <= as_int < 2**31:
             raise DataError(
@@ -135,6 +138,14 @@ def labels_of(values: Column, names: Sequence[str], column: str) -> tuple[Tensor
                 found=f"{as_int} for {name}",
                 way_out="Remove images without a label",
             )
+        if as_int is not None and isinstance(value, str):
+            first = written.setdefault(as_int, value.strip())
+            if first.partition(".")[0] != value.strip().partition(".")[0]:  # 3.0 is a 3 of a column with gaps
+                raise DataError(
+                    f"labels in column {column} must write one number in one way",
+                    found=f"{first!r} and {value.strip()!r} for {name}",
+                    way_out="Write both alike, or as words where they are two classes",
+                )
         read.append(str(value).strip() if as_int is None else as_int)
     if all(isinstance(value, int) for value in read):
         return torch.tensor([int(value) for value in read]), {int(v): str(v) for v in sorted(set(map(int, read)))}
@@ -146,11 +157,13 @@ def labels_of(values: Column, names: Sequence[str], column: str) -> tuple[Tensor
 def _whole(value: object) -> int | None:
     """``value`` as a whole number where it is one, in whatever way a table has of writing it.
 
-    >>> [_whole(value) for value in (3, "3", 3.0, "3.0", 3.5, "cat", None)]
-    [3, 3, 3, 3, None, None, None]
+    >>> [_whole(value) for value in (3, "3", 3.0, "3.0", 3.5, "cat", "1_0", None)]
+    [3, 3, 3, 3, None, None, None, None]
     """
     if isinstance(value, int):
         return int(value)
+    if isinstance(value, str) and "_" in value:  # 1_0 is a ten to Python alone
+        return None
     try:
         number = float(value) if isinstance(value, str | float) else float("nan")
     except ValueError:

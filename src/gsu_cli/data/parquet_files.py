@@ -170,7 +170,8 @@ def open_table(files: Sequence[Path], image: str | None) -> Table:
         raise UsageError(rule, found=repr(image), way_out=did_you_mean(str(image), able).strip())
     if not able:
         columns = some(f"{name} ({first.field(name).type})" for name in first.names)
-        raise DataError(f"{files[0]} must have a column with the bytes of images", found=columns)
+        way_out = "Save each image as bytes, or as a struct of bytes and path, in a column of its own"
+        raise DataError(f"{files[0]} must have a column with the bytes of images", found=columns, way_out=way_out)
     if image is None and len(able) > 1:
         way_out = f"Type dataset.image={able[0]}."
         raise UsageError("`dataset.image` must say which column holds the images", found=some(able), way_out=way_out)

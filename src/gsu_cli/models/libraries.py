@@ -44,7 +44,7 @@ def built_by_diffusers(kind: Any, options: Mapping[str, Any], path: str) -> Any:
         return CheckpointError(
             f"{path} must be one that this release of diffusers builds",
             found=one_line(e),
-            way_out="Mend it, or install the release that wrote it",
+            way_out="Put it right, or install the release that wrote it",
         )
 
     with of_anyone(sentence):
