@@ -111,7 +111,7 @@ def test_a_module_without_reset_parameters_is_named():
             super().__init__()
             self.w = torch.nn.Parameter(torch.zeros(1))
 
-    with pytest.raises(UsageError, match=r"reset_parameters.*found Raw"):
+    with pytest.raises(UsageError, match=r"reset_parameters.*found 0\.w of Sequential"):
         initialise(torch.nn.Sequential(Raw()), 0)
 
 

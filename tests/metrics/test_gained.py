@@ -159,7 +159,9 @@ def test_variety() -> None:
     assert row.value == pytest.approx(float((x - x.mean(0)).square().mean().sqrt()))
     assert row.low < row.value < row.high
     black = Variety()(EvaluatedModel("unlearned", torch.zeros_like(pixels)), context)[0]
-    assert (black.value, black.low, black.high) == (0.0, 0.0, 0.0)
+    assert (black.value, black.low, black.high) == (0.0, None, None), (
+        "all at the end of what there is: no spread is seen"
+    )
     two = Variety()(EvaluatedModel("unlearned", pixels[:2]), context)[0]
     assert (two.low, two.high) == (None, None), "two lie equally far from their mean, whatever they are"
     assert Variety()(EvaluatedModel("data", pixels[:0]), context)[0].value is None

@@ -131,8 +131,8 @@ def test_what_does_not_apply_is_left_out_and_refused_where_it_is_typed() -> None
         def generation_parameters(self) -> list[str]:
             return ["decoder.weight"]
 
-        def named_parameters(self) -> list[tuple[str, object]]:
-            return [("decoder.weight", None)]
+        def named_parameters(self) -> list[tuple[str, nn.Parameter]]:
+            return [("decoder.weight", nn.Parameter(torch.zeros(1)))]
 
         def loss(self) -> None: ...
 
