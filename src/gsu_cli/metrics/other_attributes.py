@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import UsageError, did_you_mean
-from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.evaluation.real_images import real_images
 from gsu_cli.judges.base import AttributeVerdict, Judge
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
+from gsu_cli.run.told_apart import TELLS, newcombe
 
 MOST = 8  # attributes, where none are named
-TELLS = 0.25  # as `report.verdict.TELLS`: how much more often it must be seen where it is, at the lower end
 CLASSES = "judges tell classes apart where a class is forgotten"
 
 
@@ -100,11 +98,11 @@ def _doubt(judge: Judge, name: str, context: EvaluationContext) -> str:
     verdict = context.heldout.verdict(judge)
     if not isinstance(verdict, AttributeVerdict):
         return ""
-    hits, n = [int(verdict.has(name)[at].sum()) for at in (has, ~has)], [int(has.sum()), int((~has).sum())]
-    seen, alarms = (k / of for k, of in zip(hits, n, strict=True))
-    if seen - alarms - math.hypot(seen - wilson(hits[0], n[0])[0], wilson(hits[1], n[1])[1] - alarms) >= TELLS:
+    kind, sees = _kind(name), verdict.has(name)
+    seen, alarms = (kind.share(context.heldout, judge, sees[at]) for at in (has, ~has))
+    if newcombe(seen, alarms)[0] >= TELLS:
         return ""
-    rates = f"{seen:.1%} of {n[0]:,} real images that have it and in {alarms:.1%} of the others"
+    rates = f"{seen.value:.1%} of {seen.n:,} real images that have it and in {alarms.value:.1%} of the others"
     return f"says little, as it is seen in {rates}"
 
 

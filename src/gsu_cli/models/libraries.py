@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gsu_cli.errors import CheckpointError, UsageError
-from gsu_cli.models.library_options import check_options
+from gsu_cli.models.foreign_options import check_options
 from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.one_line import one_line
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gsu_cli.errors import UsageError
+from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.nearest import nearest
 from gsu_cli.run.seeds import generator
@@ -74,6 +75,18 @@ def variance(images: Tensor) -> float:
     found = float(wide(images - images.mean(0)).square().mean())
     if not found > 0:
         raise UsageError("retained samples must differ from each other", found="one image for all noise")
+    return found
+
+
+def drift(now: Tensor, before: Tensor, spread: float) -> float:
+    """How far retained samples have moved, ``E |now - before|^2``, as a share of their variance ``spread``.
+
+    Raises:
+        NonFiniteError: it is nan or infinite.
+    """
+    found = float(wide(now - before).square().mean()) / spread
+    if not isfinite(found):
+        raise NonFiniteError("the drift of retained samples must stay finite", found=found)
     return found
 
 

@@ -18,12 +18,11 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
-from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.models.protocols import NAMES, HasLoss, HasNoise, loss_unit
-from gsu_cli.objectives.own import OwnSamples, own_samples
+from gsu_cli.objectives.own import OwnSamples, drift, own_samples
 from gsu_cli.surgery.calling import called
-from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.cost import Cost
@@ -173,10 +172,7 @@ class DriftCost:
 
     def relative_increase(self, model: Any, theta: Vector | None = None) -> float:
         now = torch.cat([_drawn(model, part, theta) for part in self.kept.noise.split(CHUNK)])
-        drift = float(wide(now - self.kept.images).square().mean()) / self.variance
-        if not torch.isfinite(torch.tensor(drift)):
-            raise NonFiniteError("the drift of retained samples must stay finite", found=drift)
-        return drift
+        return drift(now, self.kept.images, self.variance)
 
 
 CHUNK = 500  # samples a pass

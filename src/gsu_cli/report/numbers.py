@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.signed import signed
+from gsu_cli.run.told_apart import newcombe
 
 Z95 = 1.959963984540054
 SMALL = 30  # values, as `evaluation.intervals.SMALL`: of fewer, intervals of means are Student's
@@ -175,19 +176,6 @@ def shift(before: Measurement | None, after: Measurement | None) -> Shift | None
         ends = after.change_low * abs(before.value), after.change_high * abs(before.value)
     rough = _is_rough(before) and not is_nats(before.unit) and (before.unit != "share" or before.value >= LEAST_SHARE)
     return Shift(value, *ends, before.unit, rough)
-
-
-def newcombe(one: Measurement, other: Measurement) -> tuple[float, float]:
-    """95 % interval of the difference of two shares with Wilson intervals (Newcombe 1998, his method 10)."""
-    (a, low_a, high_a), (b, low_b, high_b) = (
-        (
-            m.value or 0.0,
-            m.low if m.low is not None else m.value or 0.0,
-            m.high if m.high is not None else m.value or 0.0,
-        )
-        for m in (one, other)
-    )
-    return a - b - math.hypot(a - low_a, high_b - b), a - b + math.hypot(high_a - a, b - low_b)
 
 
 def moved(before: Measurement | None, after: Measurement | None) -> Change | Shift | None:

@@ -11,15 +11,15 @@ from typing import Any, Literal
 
 from gsu_cli.report.noted import bare, detail
 from gsu_cli.report.noted import number as printable
-from gsu_cli.report.numbers import Change, Shift, change, moved, newcombe, spread
+from gsu_cli.report.numbers import Change, Shift, change, moved, spread
 from gsu_cli.report.once import once
 from gsu_cli.report.reach import reached
 from gsu_cli.report.roles import asked, claim, claims, cost, cost_words
 from gsu_cli.run.record import Measurement, Record
+from gsu_cli.run.told_apart import TELLS, newcombe
 
 RULE = 3  # to be raised with every change of what follows
 SKILL = 0.5  # of a judge: how far from guessing (0) to never wrong (1), at the lower end of its interval
-TELLS = 0.25  # by how much more often it must see it where it is than where it is not, at the lower end
 ACCURACY = 0.5  # of a judge in a record from before `balanced` was noted, at the lower end
 UNSURE = 0.5  # share of samples that a judge may abstain on, at the lower end
 COST = 0.5  # raise of the retain loss, relative to its level (or to the spread between images, the larger)

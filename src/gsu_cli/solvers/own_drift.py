@@ -13,7 +13,7 @@ but for a factor of two: the unit in which GANs count all their cost.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, isfinite, lgamma, log
+from math import exp, lgamma, log
 from typing import Any
 
 import torch
@@ -21,12 +21,11 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
-from gsu_cli.errors import NonFiniteError, UsageError
+from gsu_cli.errors import UsageError
 from gsu_cli.objectives.discriminant import Discriminant, discriminant_of
-from gsu_cli.objectives.own import variance
+from gsu_cli.objectives.own import drift, variance
 from gsu_cli.run.seeds import generator
 from gsu_cli.solvers.own_share import SAMPLES
-from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.weights import held
@@ -108,10 +107,7 @@ class OwnDrift:
         return self._drift(self._at(theta))
 
     def _drift(self, now: Tensor) -> float:
-        drift = float(wide(now - self.samples[self.kept]).square().mean()) / self.spread
-        if not isfinite(drift):
-            raise NonFiniteError("the drift of retained samples must stay finite", found=drift)
-        return drift
+        return drift(now, self.samples[self.kept], self.spread)
 
     @torch.no_grad()
     def _at(self, theta: Vector) -> Tensor:

@@ -20,11 +20,19 @@ from gsu_cli.curvature.gauss_newton import site_gauss_newton
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
 from gsu_cli.models.frozen import generating
-from gsu_cli.objectives.own import REDIRECTED, RETAINED, OwnSamples, generated_from, own_samples, redirected_samples
+from gsu_cli.objectives.own import (
+    REDIRECTED,
+    RETAINED,
+    OwnSamples,
+    drift,
+    generated_from,
+    own_samples,
+    redirected_samples,
+)
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.run.seeds import generator
 from gsu_cli.solvers.fisher_solver import FLOOR
-from gsu_cli.surgery.devices import share_of, wide
+from gsu_cli.surgery.devices import share_of
 from gsu_cli.surgery.gauss_newton import krylov
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
@@ -212,4 +220,4 @@ def _drift(kept: OwnSamples, now: Tensor) -> dict[str, Any] | None:
     """How far retained samples have moved, a share of their variance; None of fewer than two."""
     if len(now) < 2:
         return None
-    return {"value": float(wide(now - kept.images).square().mean()) / kept.variance(), "images": len(now)}
+    return {"value": drift(now, kept.images, kept.variance()), "images": len(now)}
