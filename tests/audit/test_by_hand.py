@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gsu_cli.audit.base import Case
-from gsu_cli.audit.compared import least_seen
+from gsu_cli.audit.differences import detectable_difference
 from gsu_cli.audit.klom import Klom
 from gsu_cli.audit.likeness import Likeness
 from gsu_cli.audit.membership import Membership
@@ -41,7 +41,7 @@ def test_a_difference_within_its_interval_has_no_side() -> None:
     assert against.low < 0
     assert against.high is not None
     assert "not shown to look more or less like training images than in the retrained model" in found.sentences[0]
-    least = least_seen(against.low, against.high)
+    least = detectable_difference(against.low, against.high)
     known = f"difference 0.010 ({against.low:.3f} to {against.high:.3f}); one of {least:.3f} would be seen four times"
     assert known in found.sentences[0]
 

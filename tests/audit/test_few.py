@@ -15,9 +15,9 @@ from gsu_cli.audit.base import Audited, mean
 from gsu_cli.audit.jackknife import jackknifed
 from gsu_cli.audit.lds import _scores
 from gsu_cli.audit.leave_out import LOSS, LeaveOut
+from gsu_cli.audit.loss_rise import rises_of
 from gsu_cli.audit.predictions import Prediction
 from gsu_cli.audit.regression import Line
-from gsu_cli.audit.rises import rises_of
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.intervals import Z95, welch
 from gsu_cli.evaluation.trust import _balanced

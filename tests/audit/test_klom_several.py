@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gsu_cli.audit.base import Audited, Case
-from gsu_cli.audit.floors import in_floors
+from gsu_cli.audit.floor_ratio import ratio_to_floor
 from gsu_cli.audit.klom import Klom
 from gsu_cli.audit.klom_several import divergence
 from gsu_cli.evaluation.intervals import normal
@@ -56,7 +56,7 @@ def test_intervals_count_the_spread_that_divergences_are_counted_in() -> None:
         low, high = normal(here)
         assert low is not None
         assert high is not None
-        row = in_floors("floors", a, here, floor)
+        row = ratio_to_floor("floors", a, here, floor)
         if row.low is not None and row.high is not None:
             held.append((bool(low <= whole[0] <= high), bool(row.low <= whole[0] / whole[1] <= row.high)))
     assert len(held) > 280

@@ -11,11 +11,11 @@ import torch
 
 from gsu_cli.audit.base import Audited, Case
 from gsu_cli.audit.bounds import Noise
-from gsu_cli.audit.deals import masks, random_masks
 from gsu_cli.audit.distance import Distance
 from gsu_cli.audit.jackknife import jackknifed
 from gsu_cli.audit.lds import LeaveSubsetOut
 from gsu_cli.audit.leave_out import LOSS, LeaveOut
+from gsu_cli.audit.leave_out_masks import fold_masks, random_masks
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.context import EvaluationContext
@@ -51,7 +51,7 @@ def solved(images: Images) -> Ppca:
 @cache
 def design(fractions: bool = False) -> LeaveOut:
     """Of models that are exactly what retraining gives."""
-    data, inside = dataset(), random_masks(300, 6, FRACTIONS, 0) if fractions else masks(300, 10, 5, 0)
+    data, inside = dataset(), random_masks(300, 6, FRACTIONS, 0) if fractions else fold_masks(300, 10, 5, 0)
     rows = []
     for mask in inside:
         model = solved(data.train[mask.nonzero()[:, 0]])

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.audit.bounds import Noise, has_iwae, iwae
-from gsu_cli.audit.deals import masks
 from gsu_cli.audit.leave_out import FILE, LeaveOut, read_design, write_design
+from gsu_cli.audit.leave_out_masks import fold_masks
 from gsu_cli.data.base import Images
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.likelihoods import Gaussian
@@ -23,14 +23,14 @@ from memory_world import Memory, noise_split
 
 @pytest.mark.parametrize(("models", "folds"), [(4, 2), (20, 10), (9, 3)])
 def test_every_image_is_left_out_equally_often(models: int, folds: int) -> None:
-    inside = masks(101, models, folds, seed=3)
+    inside = fold_masks(101, models, folds, seed=3)
     assert inside.shape == (models, 101)
     assert ((~inside).sum(0) == models // folds).all()
     sizes = (~inside).sum(1)
     assert int(sizes.max() - sizes.min()) <= 1, "parts of equal size"
-    assert torch.equal(inside, masks(101, models, folds, seed=3))
-    assert not torch.equal(inside, masks(101, models, folds, seed=4))
-    more = masks(101, 2 * models, folds, seed=3)
+    assert torch.equal(inside, fold_masks(101, models, folds, seed=3))
+    assert not torch.equal(inside, fold_masks(101, models, folds, seed=4))
+    more = fold_masks(101, 2 * models, folds, seed=3)
     assert torch.equal(more[:models], inside), "more models are the same ones and others"
     assert not torch.equal(more[models:], inside), "dealt anew"
 
@@ -38,11 +38,11 @@ def test_every_image_is_left_out_equally_often(models: int, folds: int) -> None:
 @pytest.mark.parametrize(("models", "folds"), [(3, 2), (2, 2), (1, 2), (50, 20)])
 def test_no_design(models: int, folds: int) -> None:
     with pytest.raises(UsageError, match=r"must be a multiple of `leave_out.folds`, at least twice that"):
-        masks(10, models, folds, 0)
+        fold_masks(10, models, folds, 0)
 
 
 def test_a_design_on_disk(tmp_path: Path) -> None:
-    inside = masks(13, 4, 2, 0)
+    inside = fold_masks(13, 4, 2, 0)
     losses = {"loss": 100 + 5 * torch.randn(4, 17), "iwae": 90 + torch.randn(4, 17)}
     sha256 = write_design(tmp_path / "leave_out.safetensors", inside, losses, {"seed": 0})
     found = read_design(tmp_path)
@@ -69,7 +69,7 @@ def test_a_design_on_disk(tmp_path: Path) -> None:
 
 def test_a_design_of_the_loaded_data_is_none_of_weights_made_of_others(tmp_path: Path) -> None:
     """Of the carried digits, say, where the original was trained on the full MNIST."""
-    write_design(tmp_path / FILE, masks(13, 4, 2, 0), {"loss": torch.randn(4, 17)}, {"dataset_sha256": "a" * 64})
+    write_design(tmp_path / FILE, fold_masks(13, 4, 2, 0), {"loss": torch.randn(4, 17)}, {"dataset_sha256": "a" * 64})
 
     def opened(its_own: str) -> None:
         original = SimpleNamespace(model=object(), about={"dataset_sha256": its_own})
@@ -86,7 +86,7 @@ def test_a_design_of_the_loaded_data_is_none_of_weights_made_of_others(tmp_path:
 def memory_design(share: float = 0.5) -> LeaveOut:
     """Of models that know by heart what they were trained on, and nothing else."""
     images = noise_split().dataset.train
-    inside = masks(len(images), 8, round(1 / share), 1)
+    inside = fold_masks(len(images), 8, round(1 / share), 1)
     rows = []
     for mask in inside:
         model = Memory(images.floats()[mask])
@@ -108,7 +108,7 @@ def test_memorisation_of_models_that_know_by_heart() -> None:
 
 def test_memorisation_of_models_that_know_nothing_is_nothing() -> None:
     """The negative control: losses that do not depend on the masks; the intervals hold 0 as often as they should."""
-    inside = masks(2000, 40, 2, 0)
+    inside = fold_masks(2000, 40, 2, 0)
     L = torch.randn(40, 2000, generator=torch.Generator().manual_seed(0))
     value, half = LeaveOut(inside, {"loss": L}, {}, "").memorisation()
     assert 0.03 < float((value.abs() > half).double().mean()) < 0.08

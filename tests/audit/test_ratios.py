@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gsu_cli.audit.base import Audited
-from gsu_cli.audit.floors import floors_words, in_floors
+from gsu_cli.audit.floor_ratio import ratio_to_floor, ratio_to_floor_words
 from gsu_cli.evaluation.ratios import ratio_interval
 from later import Later
 
@@ -55,7 +55,7 @@ def test_divergences_in_floors_of_images_that_differ() -> None:
         others = [np.delete(R, k, 0).mean(0) for k in range(m)]
         here = np.mean([(mine - o) ** 2 for o in others], 0)
         floor = np.mean([(R[k] - o) ** 2 for k, o in enumerate(others)], 0)
-        row = in_floors("floors", A, torch.tensor(here), torch.tensor(floor))
+        row = ratio_to_floor("floors", A, torch.tensor(here), torch.tensor(floor))
         if row.low is not None and row.high is not None:
             held.append(row.low <= 1 <= row.high)
     assert len(held) > 600
@@ -64,6 +64,6 @@ def test_divergences_in_floors_of_images_that_differ() -> None:
 
 def test_of_too_few_images_there_is_none() -> None:
     assert ratio_interval(torch.ones(1).double(), torch.ones(1).double()) is None
-    row = in_floors("floors", A, torch.ones(2).double(), torch.tensor([0.1, 1.9]).double())
+    row = ratio_to_floor("floors", A, torch.ones(2).double(), torch.tensor([0.1, 1.9]).double())
     assert (row.low, row.high) == (None, None)
-    assert floors_words(row) == "1.0 floors (of 2 images, too few for an interval)"
+    assert ratio_to_floor_words(row) == "1.0 floors (of 2 images, too few for an interval)"

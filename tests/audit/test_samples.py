@@ -11,8 +11,8 @@ import torch
 from gsu_cli.audit.attack import Auc
 from gsu_cli.audit.base import Audited, Case
 from gsu_cli.audit.bounds import Noise
-from gsu_cli.audit.deals import masks
 from gsu_cli.audit.leave_out import LeaveOut
+from gsu_cli.audit.leave_out_masks import fold_masks
 from gsu_cli.audit.likelihood_ratio import ATTACKS, LikelihoodRatio, _levelled, _own
 from gsu_cli.audit.memorisation import Memorisation
 from gsu_cli.audit.percentile import Percentile
@@ -26,7 +26,7 @@ NOISE = Noise(0, 2, 0)
 def design(models: int = 12) -> LeaveOut:
     """Of models that know by heart what they were trained on."""
     data = noise_split().dataset
-    inside = masks(60, models, 2, 1)
+    inside = fold_masks(60, models, 2, 1)
     rows = []
     for k, mask in enumerate(inside):
         model = Memory(data.train.floats()[mask], seed=k, blur=0.02)
@@ -125,7 +125,7 @@ def losses_of(models: int, folds: int, seed: int) -> tuple[LeaveOut, torch.Tenso
     """A design, and a model that saw none of its 60 images: losses spread by 8 nats, and training takes 4 off."""
     rng = torch.Generator().manual_seed(seed)
     difficulty = 100 + 20 * torch.randn(160, generator=rng)
-    inside = masks(60, models, folds, seed)
+    inside = fold_masks(60, models, folds, seed)
     L = difficulty + 8 * torch.randn(models + 1, 160, generator=rng)
     L[:models, :60] -= 4 * inside
     return LeaveOut(inside, {"loss": L[:models]}, {}, ""), _levelled(L[models].double(), 60)
@@ -196,7 +196,7 @@ def test_the_online_score_by_hand() -> None:
 
 def test_a_model_that_is_better_at_everything_gives_nothing_away() -> None:
     """Models of half of the data are worse throughout; the level of a model is no sign of membership."""
-    inside = masks(40, 20, 2, 0)
+    inside = fold_masks(40, 20, 2, 0)
     L = torch.randn(20, 140, generator=torch.Generator().manual_seed(0))
     known = LeaveOut(inside, {"loss": L}, {}, "")
     lower = L[0].double() - 50

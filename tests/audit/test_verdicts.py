@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import torch
 
-from gsu_cli.audit.against import Against, Looked, against
 from gsu_cli.audit.base import ends
-from gsu_cli.audit.compared import least_seen, minus_means, minus_shares, same_weights, side
+from gsu_cli.audit.differences import detectable_difference, mean_difference, same_weights, share_difference, side
 from gsu_cli.audit.fine_tuning import Rebound, Relearning
 from gsu_cli.audit.klom import Klom
 from gsu_cli.audit.likeness import Likeness
 from gsu_cli.audit.membership import Membership
 from gsu_cli.audit.percentile import Percentile
+from gsu_cli.audit.retrained_difference import MeasuredModel, RetrainedDifference, differences_from_retrained
 from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.run.record import Measurement
 from memory_world import case, value
@@ -34,7 +34,7 @@ def test_another_seed_of_retraining_is_taken_for_one() -> None:
         for _ in range(400):
             losses = torch.randn(5, 200, generator=rng).double() * 0.1 + torch.randn(200, generator=rng).double()
             losses += 0.3 * torch.randn(5, 1, generator=rng).double()
-            sides.append(side(minus_means("shift", ROW, losses[4], losses[:models])) != 0)
+            sides.append(side(mean_difference("shift", ROW, losses[4], losses[:models])) != 0)
         share = sum(sides) / len(sides)
         assert share < 0.07 if models > 1 else share > 0.8, "of one retrained model nothing is known of seeds"
 
@@ -43,25 +43,27 @@ def test_shares_of_one_truth_differ_in_one_of_twenty_and_what_would_be_seen_is_s
     rng = torch.Generator().manual_seed(0)
     for share in (0.01, 0.1, 0.5):
         k = torch.binomial(torch.full((1000, 2), 400.0), torch.full((1000, 2), share), generator=rng).int().tolist()
-        told = sum(side(minus_shares("d", shown(a), [shown(b, subject="retrained")]) or ROW) != 0 for a, b in k)
+        told = sum(side(share_difference("d", shown(a), [shown(b, subject="retrained")]) or ROW) != 0 for a, b in k)
         assert told / 1000 < 0.06
-    row = minus_shares("d", shown(120), [shown(120)])
+    row = share_difference("d", shown(120), [shown(120)])
     assert row is not None
     assert row.low is not None
     assert row.high is not None
-    apart = torch.tensor([0.3 + least_seen(row.low, row.high), 0.3]).expand(1000, 2)
+    apart = torch.tensor([0.3 + detectable_difference(row.low, row.high), 0.3]).expand(1000, 2)
     k = torch.binomial(torch.full((1000, 2), 400.0), apart, generator=rng).int().tolist()
-    seen = sum(side(minus_shares("d", shown(a), [shown(b)]) or ROW) > 0 for a, b in k)
+    seen = sum(side(share_difference("d", shown(a), [shown(b)]) or ROW) > 0 for a, b in k)
     assert abs(seen / 1000 - 0.8) < 0.05
 
 
-def of_shares(unlearned: int, retrained: int, original: int, *more: int) -> Against:
+def of_shares(unlearned: int, retrained: int, original: int, *more: int) -> RetrainedDifference:
     known = case(0, 1, retrained=2, references=[3, 4][: len(more)])
     shares = {"unlearned": unlearned, "retrained": retrained, "original": original}
     shares |= {r.name: k for r, k in zip(known.references, more, strict=True)}
-    last = {m: Looked({("feature_ratio", "cnn"): shown(k, subject=m)}, torch.zeros(2)) for m, k in shares.items()}
-    first = Looked({("feature_ratio", "cnn"): shown(10)}, torch.zeros(2))
-    (found,) = against(known, last, first).values()
+    last = {
+        m: MeasuredModel({("feature_ratio", "cnn"): shown(k, subject=m)}, torch.zeros(2)) for m, k in shares.items()
+    }
+    first = MeasuredModel({("feature_ratio", "cnn"): shown(10)}, torch.zeros(2))
+    (found,) = differences_from_retrained(known, last, first).values()
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gsu_cli.audit.deals import masks
+from gsu_cli.audit.leave_out_masks import fold_masks
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.canaries import CONTROLS, Planting, patterns, units
 from gsu_cli.data.forget import ForgetSpec
@@ -90,11 +90,11 @@ def test_other_specs_compare_with_heldout_images() -> None:
 
 def test_a_design_leaves_all_copies_out_or_none() -> None:
     data = planted()
-    inside = masks(612, 8, 2, seed=0, units=units(data))
+    inside = fold_masks(612, 8, 2, seed=0, units=units(data))
     copies = inside[:, 600:].view(8, 3, 4)
     assert (copies.all(2) | ~copies.any(2)).all()
     assert ((~inside).sum(0) == 4).all(), "each image as often as any"
-    assert torch.equal(masks(600, 8, 2, 0, units(dataset())), masks(600, 8, 2, 0)), "as before there were any"
+    assert torch.equal(fold_masks(600, 8, 2, 0, units(dataset())), fold_masks(600, 8, 2, 0)), "as before there were any"
 
 
 @pytest.mark.parametrize(

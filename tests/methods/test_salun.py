@@ -9,7 +9,7 @@ from forget_upright import drawn_upright, forget_upright
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.salun import SalUn, largest
-from gsu_cli.objectives.instead import misnamed
+from gsu_cli.objectives.replaced_targets import wrong_label_targets
 from gsu_cli.unlearning.contract import Task
 from method_runs import assert_smoke, run
 from tiny_world import weights
@@ -85,7 +85,7 @@ def test_wrong_labels_are_any_of_those_kept_with_equal_chance() -> None:
     model = Echo().eval()
     model.network.forward = model.forward_told
     x, y = torch.rand(3000, 1, 8, 8), torch.full((3000,), 1)
-    made = misnamed(model, x, y, torch.tensor([0, 3, 8]), torch.Generator().manual_seed(0))
+    made = wrong_label_targets(model, x, y, torch.tensor([0, 3, 8]), torch.Generator().manual_seed(0))
     assert bool((made.inputs[2].argmax(1) == 1).all()), "it is asked at the right label"
     taught = made.targets[:, 0, 0, 0]
     assert {c: int((taught == c).sum()) for c in taught.unique().tolist()} == {
@@ -112,8 +112,8 @@ def test_a_condition_that_training_never_met_is_no_wrong_label(monkeypatch: pyte
 
     def spy(original: object, x: torch.Tensor, y: torch.Tensor, kept: torch.Tensor, generator: torch.Generator):
         taught.append(kept.tolist())
-        return misnamed(original, x, y, kept, generator)
+        return wrong_label_targets(original, x, y, kept, generator)
 
-    monkeypatch.setattr("gsu_cli.methods.salun.misnamed", spy)
+    monkeypatch.setattr("gsu_cli.methods.salun.wrong_label_targets", spy)
     run(SalUn(steps=1), tiny_diffusion.conditional(), diagnostics=False)
     assert taught == [[3, 8]]

@@ -14,7 +14,7 @@ from gsu_cli.errors import NotApplicableError, UsageError
 from gsu_cli.methods import moon
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.methods.moon import Moon
-from gsu_cli.objectives.own import OwnSamples, own_samples, redirected_samples
+from gsu_cli.objectives.own_samples import OwnSamples, own_samples, redirected_samples
 from gsu_cli.solvers import own_samples as own_surgery
 from gsu_cli.unlearning.unlearn import unlearn
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import cast
 
 from gsu_cli.audit.base import ORIGINAL, Case, Curve, Result, ends, null
+from gsu_cli.audit.loss_rise import Rise, rises_of
 from gsu_cli.audit.memorisation import NO_DESIGN
 from gsu_cli.audit.predictions import Curved, predictions
-from gsu_cli.audit.rises import Rise, rises_of
 from gsu_cli.checks import as_choice
 from gsu_cli.curvature.damped import SOLVERS, CurvatureName, SolverName
 from gsu_cli.models.protocols import IMAGE_SITES, lacking, loss_unit

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from gsu_cli.audit.against import Against, Key, Looked, against
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Result, mean
+from gsu_cli.audit.retrained_difference import Key, MeasuredModel, RetrainedDifference, differences_from_retrained
 from gsu_cli.checks import as_int, as_ints, as_number
 from gsu_cli.data.base import Images, to_float
 from gsu_cli.errors import UsageError
@@ -59,8 +59,8 @@ class _FineTuning:
         batches, end = self.batches(case), self.at[-1]
         lines: Lines = {}
         found: list[Measurement] = []
-        first: Looked | None = None
-        last: dict[str, Looked] = {}
+        first: MeasuredModel | None = None
+        last: dict[str, MeasuredModel] = {}
         for name in (UNLEARNED, RETRAINED, ORIGINAL):
             if name not in case.models:
                 continue
@@ -79,7 +79,7 @@ class _FineTuning:
             for step, model in self._steps(case, r, batches):
                 if step == end:
                     last[r.name] = self._looked(case, r, model)
-        compared = against(case, last, first)
+        compared = differences_from_retrained(case, last, first)
         for key in compared:
             found += [replace(m, name=f"{m.name}_after_{end}") for m in compared[key].rows()]
         units = {"feature_ratio": "share"}
@@ -109,7 +109,7 @@ class _FineTuning:
             if step in self.at:
                 yield step, model.eval()
 
-    def _looked(self, case: Case, a: Audited, model: Any) -> Looked:
+    def _looked(self, case: Case, a: Audited, model: Any) -> MeasuredModel:
         losses = case.losses_of(model, case.images("forgotten"), "forgotten")
         rows = [mean(LOSS, a, losses, loss_unit(model))]
         if case.split.target_classes or case.split.target_attribute is not None:
@@ -118,9 +118,9 @@ class _FineTuning:
                 hits = subject.verdict(judge).shows(case.split)
                 if hits is not None:
                     rows.append(RATIO.share(subject, judge, hits))
-        return Looked({(m.name, m.judge): m for m in rows}, losses)
+        return MeasuredModel({(m.name, m.judge): m for m in rows}, losses)
 
-    def said(self, case: Case, lines: Lines, compared: Mapping[Key, Against]) -> list[str]:
+    def said(self, case: Case, lines: Lines, compared: Mapping[Key, RetrainedDifference]) -> list[str]:
         """A line a judge, or one on the loss where there is none: what the models show, and how they compare."""
         what = f"After {self.at[-1]} steps {self.meaning(case)}"
 

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import UNLEARNED, Audited, Case, Curve, Part, Result, ends, mean, null
-from gsu_cli.audit.compared import power, side, upward
-from gsu_cli.audit.floors import floors_words, in_floors, in_nats
+from gsu_cli.audit.differences import power, side, upward
+from gsu_cli.audit.floor_ratio import in_nats, ratio_to_floor, ratio_to_floor_words
 from gsu_cli.audit.klom_several import SAME, SeveralModels
+from gsu_cli.audit.loss_quantiles import quantiles
 from gsu_cli.audit.other_seeds import every_retrained, half_of_another, widened
 from gsu_cli.audit.plotted import Dots, dots, named
-from gsu_cli.audit.standing import quantiles
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
 
@@ -80,14 +80,14 @@ class Klom:
             return [*rows, shift], (
                 f"How far the loss of {WORDS[part]} is from retraining's, {_side(shift)}, has no floor: {SAME}."
             )
-        ratio = in_floors(f"floors_{part}", a, here, floor)
+        ratio = ratio_to_floor(f"floors_{part}", a, here, floor)
         rows = [*in_nats(part, ratio, floor), ratio, shift]
         over = "" if ratio.low is None else "The interval of floors is over images alone; "
         each = [float(f.mean() / floor.mean()) for f in floors]
         apart = (
             f"of {len(retrained)} retrained models each is {min(each):.1f} to {max(each):.1f} floors from the others"
         )
-        line = f"The loss of {WORDS[part]} is {floors_words(ratio)} from retraining's, {_side(shift)}"
+        line = f"The loss of {WORDS[part]} is {ratio_to_floor_words(ratio)} from retraining's, {_side(shift)}"
         return rows, f"{line}. {over}{apart if over else apart.capitalize()}."
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import Audited, Case, Part, ends, mean, null
-from gsu_cli.audit.floors import floors_words, in_floors
+from gsu_cli.audit.floor_ratio import ratio_to_floor, ratio_to_floor_words
 from gsu_cli.audit.other_seeds import half_of_means, widened
 from gsu_cli.models.protocols import loss_unit
 from gsu_cli.run.record import Measurement
@@ -74,10 +74,10 @@ class SeveralModels:
         here = torch.stack(
             [divergence(U[list(x)], R[list(y)]) for x in groups for y in _groups(len(R), self.size)][:GROUPS]
         ).mean(0)
-        row = in_floors(f"floors_models_{part}", a, here, floor)
+        row = ratio_to_floor(f"floors_models_{part}", a, here, floor)
         rows = [mean(f"klom_models_{part}", a, here, "nats"), mean(f"klom_floor_models_{part}", a, floor, "nats")]
         return [*rows, row, shift], (
-            f"{who} {floors_words(row)} from retraining's, and {beside}. "
+            f"{who} {ratio_to_floor_words(row)} from retraining's, and {beside}. "
             "The first interval is over images, the second over models, too."
         )
 

@@ -30,7 +30,7 @@ from torch import Tensor
 from gsu_cli.audit.attack import Auc, true_positives
 from gsu_cli.audit.base import LEAST_UNSEEN, ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, null, share
 from gsu_cli.audit.bounds import Noise
-from gsu_cli.audit.compared import not_told
+from gsu_cli.audit.differences import not_told
 from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.audit.memorisation import NO_DESIGN
 from gsu_cli.audit.other_seeds import beside, every_retrained, minus_retrained

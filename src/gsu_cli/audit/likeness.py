@@ -18,7 +18,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
-from gsu_cli.audit.compared import not_told, side, upward
+from gsu_cli.audit.differences import not_told, side, upward
 from gsu_cli.audit.other_seeds import half_of_another
 from gsu_cli.audit.plotted import dots
 from gsu_cli.checks import as_int

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from gsu_cli.audit.attack import LEAST, Auc, true_positives
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, null
-from gsu_cli.audit.compared import against_chance, not_told
+from gsu_cli.audit.differences import against_chance, not_told
 from gsu_cli.audit.other_seeds import auc_words, beside, minus_retrained
 from gsu_cli.audit.plotted import dots, named
 from gsu_cli.run.record import Measurement

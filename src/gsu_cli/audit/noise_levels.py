@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gsu_cli.audit.attack import Auc
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Part, Result, ends, null, share
-from gsu_cli.audit.compared import against_chance, not_told
+from gsu_cli.audit.differences import against_chance, not_told
 from gsu_cli.audit.other_seeds import auc_words, beside, minus_retrained
 from gsu_cli.checks import as_int
 from gsu_cli.errors import UsageError

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
-from gsu_cli.audit.compared import not_told, power, side
+from gsu_cli.audit.differences import not_told, power, side
 from gsu_cli.audit.other_seeds import beside, every_retrained, half_of_another
 from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.evaluation.placements import mean_percentile, placements

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gsu_cli.audit.against import Against, Key, Looked, against
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
+from gsu_cli.audit.retrained_difference import Key, MeasuredModel, RetrainedDifference, differences_from_retrained
 from gsu_cli.checks import as_int, as_number
 from gsu_cli.data.base import Images
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
@@ -58,13 +58,13 @@ class LatentSearch:
         wanted = case.images("forgotten")
         wanted = wanted[torch.arange(min(self.images, len(wanted)))]
         found: list[Measurement] = []
-        looked: dict[str, Looked] = {}
+        looked: dict[str, MeasuredModel] = {}
         for a in [*case.models.values(), *case.references]:
             z, pixels = self._search(case, a, wanted)
             rows, near = _measured(case, a, wanted, z, pixels)
-            looked[a.name] = Looked({(m.name, m.judge): m for m in rows if m.name in COMPARED}, near)
+            looked[a.name] = MeasuredModel({(m.name, m.judge): m for m in rows if m.name in COMPARED}, near)
             found += rows if a.name in case.models else []
-        compared = against(case, looked)
+        compared = differences_from_retrained(case, looked)
         found += [row for of in compared.values() for row in of.rows()]
         return Result(found, sentences=_said(case, found, len(wanted), compared))
 
@@ -136,7 +136,7 @@ def _share(name: str, a: Audited, hits: Tensor, judge: str | None = None) -> Mea
     return Measurement(name, a.name, k / n, *wilson(k, n), n, "share", judge=judge, sha256=a.sha256)
 
 
-def _said(case: Case, found: list[Measurement], n: int, compared: Mapping[Key, Against]) -> list[str]:
+def _said(case: Case, found: list[Measurement], n: int, compared: Mapping[Key, RetrainedDifference]) -> list[str]:
     names = [name for name in (UNLEARNED, ORIGINAL, RETRAINED) if name in case.models]
     lines = []
 

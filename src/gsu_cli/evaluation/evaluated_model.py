@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from gsu_cli.evaluation import looks
+from gsu_cli.evaluation import cached
 from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, Judge, Verdict
 
 
@@ -48,7 +48,7 @@ class EvaluatedModel:
             elif isinstance(judge, FeatureJudge):
                 found = judge.verdict(self.features(judge))
             else:
-                found = looks.verdict(judge, self.pixels, recur=self.recurs)
+                found = cached.verdict(judge, self.pixels, recur=self.recurs)
             self.verdicts[judge.name] = found
         return self.verdicts[judge.name]
 
@@ -59,6 +59,6 @@ class EvaluatedModel:
                 whole, index = self.part_of
                 found = whole.features(judge)[index]
             else:
-                found = looks.features(judge, self.pixels, recur=self.recurs)
+                found = cached.features(judge, self.pixels, recur=self.recurs)
             self._features[judge.name] = found
         return self._features[judge.name]

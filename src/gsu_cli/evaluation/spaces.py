@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.checks import as_choice, as_int
-from gsu_cli.evaluation import looks
+from gsu_cli.evaluation import cached
 from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.inception import Inception
@@ -65,7 +65,7 @@ class FeatureSpace:
             order = torch.randperm(len(index), generator=generator(context.seed, self.metric, "reference"))[:n]
             pixels = context.split.dataset.train.pixels[index[order]]
             context.cache[key] = (
-                self.inception.features(pixels) if judge is None else looks.features(judge, pixels, recur=True)
+                self.inception.features(pixels) if judge is None else cached.features(judge, pixels, recur=True)
             )
         own = (
             self.inception.of(subject, n, context)

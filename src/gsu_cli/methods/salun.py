@@ -18,8 +18,8 @@ from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.base import Strength, Task, Update
 from gsu_cli.models.decoders import site_maker
 from gsu_cli.models.protocols import IMAGE_SITES, HasLoss, HasNoiseLevels, TakesConditions
-from gsu_cli.objectives.instead import at_random, misnamed
 from gsu_cli.objectives.latents import frozen
+from gsu_cli.objectives.replaced_targets import random_image_targets, wrong_label_targets
 from gsu_cli.surgery.vectors import Vector, VectorLike
 from gsu_cli.unlearning.batches import Batches
 from gsu_cli.unlearning.descent import Descent, Loop
@@ -81,9 +81,9 @@ class SalUn:
 
         def direction(k: int) -> tuple[Vector, dict[str, float]]:
             if told:
-                made = misnamed(original, *forget.draw(), kept, descent.noise)
+                made = wrong_label_targets(original, *forget.draw(), kept, descent.noise)
             else:
-                made = at_random(original, *forget.draw(), partners.draw(), descent.noise)
+                made = random_image_targets(original, *forget.draw(), partners.draw(), descent.noise)
             random_label = maker.output_loss.nll(maker.network(*made.inputs), made.targets).mean()
             x, y = retain.draw()
             L_r = model.loss(x, y, descent.noise).mean()

@@ -25,8 +25,8 @@ from gsu_cli.models.conditions import NULL, conditions_of, usual_conditions
 from gsu_cli.models.decoders import site_maker
 from gsu_cli.models.protocols import IMAGE_SITES, HasDecoder, HasLoss
 from gsu_cli.models.sites import Sites
-from gsu_cli.objectives.instead import instead
 from gsu_cli.objectives.latents import decoded, frozen, latents, prior
+from gsu_cli.objectives.replaced_targets import image_targets
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import uniform
 from gsu_cli.surgery.vectors import Vector
@@ -115,7 +115,7 @@ class SelectiveAmnesia:
             if isinstance(original, HasDecoder):
                 z = latents(original, x, y, descent.noise)
                 return Sites((z,), surrogate(len(z)))
-            return instead(original, x, y, surrogate(len(x)), descent.noise)
+            return image_targets(original, x, y, surrogate(len(x)), descent.noise)
 
         def surrogate(n: int) -> Tensor:
             if self.surrogate == "noise":

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from gsu_cli.checks import is_int
 from gsu_cli.errors import UsageError
-from gsu_cli.evaluation import looks
-from gsu_cli.evaluation.as_many import of_as_many
+from gsu_cli.evaluation import cached
 from gsu_cli.evaluation.frechet import Gaussian, frechet, of_few
 from gsu_cli.evaluation.intervals import Z95
+from gsu_cli.evaluation.same_count import at_same_count
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.recurring import is_kept, recurring
@@ -60,12 +60,12 @@ class FrechetDistance:
             index = context.split.retain
             order = torch.randperm(len(index), generator=generator(context.seed, NAME, "reference"))[: self.references]
             context.cache[key] = Gaussian.of(
-                looks.features(judge, context.split.dataset.train.pixels[index[order]], recur=True)
+                cached.features(judge, context.split.dataset.train.pixels[index[order]], recur=True)
             )
         reference: Gaussian = context.cache[key]
         value = frechet(Gaussian.of(features := subject.features(judge).double()), reference)
         low, high = self._interval(value, features, reference, context.seed, recur=subject.recurs)
-        detail = of_few(features) or of_as_many(len(features), judge, reference, subject, context)
+        detail = of_few(features) or at_same_count(len(features), judge, reference, subject, context)
         return [FRECHET.of(subject, value, low, high, len(features), judge=judge, detail=detail)]
 
     def _interval(

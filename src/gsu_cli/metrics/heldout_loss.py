@@ -21,7 +21,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError
-from gsu_cli.evaluation import looks
+from gsu_cli.evaluation import cached
 from gsu_cli.evaluation.heldout import HeldoutPart, change_from_original
 from gsu_cli.gradients import BLOCK, block_generator
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
@@ -62,7 +62,7 @@ class HeldoutLoss:
         seeds = self.part.seeds(len(images), context.seed, STREAMS.get(unit, "heldout loss"))
         try:
             losses = torch.stack(
-                [looks.losses(subject.model, images, seed=s, recur=subject.recurs).double() for s in seeds]
+                [cached.losses(subject.model, images, seed=s, recur=subject.recurs).double() for s in seeds]
             )
         except NonFiniteError as e:  # a model that a method has blown up is a finding, and its other numbers count
             return [kind.missing(subject, str(e).rstrip("."))]

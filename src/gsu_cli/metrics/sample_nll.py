@@ -17,7 +17,7 @@ from torch import Tensor
 from gsu_cli.checks import as_int
 from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError
-from gsu_cli.evaluation import looks
+from gsu_cli.evaluation import cached
 from gsu_cli.evaluation.heldout import change_from_original
 from gsu_cli.evaluation.real_images import some
 from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
@@ -88,11 +88,11 @@ def unlabelled_losses(model: Any, pixels: Tensor, *, seed: int, recur: bool = Fa
     """
     if not conditions_of(model):
         unlabelled = Images(pixels, torch.zeros(len(pixels), dtype=torch.int64))
-        return looks.losses(model, unlabelled, seed=seed, recur=recur).double()
+        return cached.losses(model, unlabelled, seed=seed, recur=recur).double()
     shares = model.condition_shares.double().cpu()
     met = shares.nonzero()[:, 0]
     parts = [
-        looks.losses(model, Images(pixels, torch.full((len(pixels),), c)), seed=seed, recur=recur).double()
+        cached.losses(model, Images(pixels, torch.full((len(pixels),), c)), seed=seed, recur=recur).double()
         for c in met.tolist()
     ]
     return -torch.logsumexp((shares[met] / shares.sum()).log()[:, None] - torch.stack(parts), 0)

@@ -23,7 +23,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.objectives.discriminant import Discriminant, discriminant_of
-from gsu_cli.objectives.own import drift, variance
+from gsu_cli.objectives.own_samples import drift, variance
 from gsu_cli.run.seeds import generator
 from gsu_cli.solvers.own_share import SAMPLES
 from gsu_cli.surgery.vectors import Vector

@@ -2,7 +2,7 @@
 
     J(theta) = L_f(theta) + mu L_r(theta),   (G_f + mu G_r + eps) d = -grad J,   theta <- theta + t d,
 
-``L_f`` the redirect loss of `objectives.own`, ``L_r`` the mean square drift of retained samples at the same noise,
+``L_f`` the redirect loss of `objectives.own_samples`, ``L_r`` the mean square drift of retained samples at equal noise,
 ``G_f`` and ``G_r`` their Gauss-Newton curvature, solved by a few conjugate gradients that the Kronecker-factored Fisher
 of retained samples preconditions. ``mu`` is what makes the first step cost the budget; ``t`` of 1, a half, a quarter
 lowers ``J`` most. From the second step on the drift of the one before is part of what is lowered.
@@ -20,7 +20,7 @@ from gsu_cli.curvature.gauss_newton import site_gauss_newton
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import parameters
 from gsu_cli.models.frozen import generating
-from gsu_cli.objectives.own import (
+from gsu_cli.objectives.own_samples import (
     REDIRECTED,
     RETAINED,
     OwnSamples,

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gsu_cli.audit.base import RETRAINED, UNLEARNED, Audited, Case, Probe, Result, null
-from gsu_cli.audit.compared import same_weights
+from gsu_cli.audit.differences import same_weights
 from gsu_cli.audit.findings import findings, plain, write_findings
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.report.audit import render

@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 from gsu_cli.audit.base import Audited, Case, Probe
 from gsu_cli.errors import OutputError
-from gsu_cli.evaluation.looks import is_ours
+from gsu_cli.evaluation.cached import is_ours
 from gsu_cli.judges.base import HasContent, Judge
 from gsu_cli.run.device import describe
 from gsu_cli.run.files import write_text

@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from gsu_cli.audit.deals import masks, random_masks
+from gsu_cli.audit.leave_out_masks import fold_masks, random_masks
 from gsu_cli.checks import as_int
 from gsu_cli.errors import UsageError
 from gsu_cli.surgery.ranks import ranks
@@ -89,7 +89,7 @@ class Options:
         """Which model is trained on which image, by what each image is a copy of, ``(models, n)`` bool."""
         if self.fractions:
             return random_masks(len(units), self.models, self.fractions, seed, units)
-        return masks(len(units), self.models, self.folds, seed, units)
+        return fold_masks(len(units), self.models, self.folds, seed, units)
 
 
 def _fractions(values: object) -> tuple[float, ...]:

@@ -20,7 +20,7 @@ from gsu_cli.objectives.latents import decoded, latents
 
 
 @torch.no_grad()
-def instead(original: Any, x: Tensor, y: Tensor, other: Tensor, generator: torch.Generator) -> Sites:
+def image_targets(original: Any, x: Tensor, y: Tensor, other: Tensor, generator: torch.Generator) -> Sites:
     """Sites of images ``x`` with labels ``y`` under ``original``, with ``other`` images ``(n, c, h, w)`` as targets.
 
     Raises:
@@ -41,7 +41,9 @@ def instead(original: Any, x: Tensor, y: Tensor, other: Tensor, generator: torch
 
 
 @torch.no_grad()
-def at_random(original: Any, x: Tensor, y: Tensor, other: tuple[Tensor, Tensor], generator: torch.Generator) -> Sites:
+def random_image_targets(
+    original: Any, x: Tensor, y: Tensor, other: tuple[Tensor, Tensor], generator: torch.Generator
+) -> Sites:
     """The same with random other images and their labels; a decoder's targets are what the original generates of them.
 
     Args:
@@ -51,17 +53,17 @@ def at_random(original: Any, x: Tensor, y: Tensor, other: tuple[Tensor, Tensor],
         generator: of the noise.
 
     Raises:
-        UsageError: as `instead`.
+        UsageError: as `image_targets`.
     """
     x_p, y_p = (t[: len(x)] for t in other)
     if not isinstance(original, HasDecoder):
-        return instead(original, x, y, x_p, generator)
+        return image_targets(original, x, y, x_p, generator)
     z = latents(original, x, y, generator)
     return Sites((z,), decoded(original, latents(original, x_p, y_p, generator))[: len(z)])
 
 
 @torch.no_grad()
-def misnamed(original: Any, x: Tensor, y: Tensor, kept: Tensor, generator: torch.Generator) -> Sites:
+def wrong_label_targets(original: Any, x: Tensor, y: Tensor, kept: Tensor, generator: torch.Generator) -> Sites:
     """Sites of images at their labels, whose targets are what the original says at the label of something kept.
 
     Args:

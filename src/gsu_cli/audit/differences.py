@@ -21,11 +21,11 @@ from gsu_cli.audit.other_seeds import every_retrained, half_of_another, widened
 from gsu_cli.evaluation.intervals import Z95, normal
 from gsu_cli.run.record import Measurement
 
-OFTEN = 1 + 0.8416212335729143 / Z95
+HALVES_FOR_POWER = 1 + 0.8416212335729143 / Z95
 """Half intervals that a true difference must measure to be seen in four of five audits: 80 % power, two-sided 5 %."""
 
 
-def minus_shares(name: str, own: Measurement, goals: Sequence[Measurement]) -> Measurement | None:
+def share_difference(name: str, own: Measurement, goals: Sequence[Measurement]) -> Measurement | None:
     """A share minus that of the first of ``goals``, or the mean over several, with its 95 % interval.
 
     None where one of them has no value. The interval is Newcombe's of two independent shares (1998, Statistics in
@@ -48,7 +48,7 @@ def minus_shares(name: str, own: Measurement, goals: Sequence[Measurement]) -> M
     return Measurement(name, own.subject, value, low, high, own.n, own.unit, judge=own.judge, sha256=own.sha256)
 
 
-def minus_means(name: str, own: Measurement, each: Tensor, goals: Tensor) -> Measurement:
+def mean_difference(name: str, own: Measurement, each: Tensor, goals: Tensor) -> Measurement:
     """Mean over images of ``each``, ``(n,)`` float64, minus the mean over models of ``goals``, ``(models, n)``.
 
     The 95 % interval is over images and, of several models, over the seeds of retraining: another seed lies within it.
@@ -70,20 +70,20 @@ def side(m: Measurement) -> int:
     return int(m.low > 0) - int(m.high < 0)
 
 
-def least_seen(low: float, high: float) -> float:
+def detectable_difference(low: float, high: float) -> float:
     """How large a difference must be to be seen in four of five audits like this one, of the ends of its interval.
 
-    >>> round(least_seen(-1.0, 1.0), 2)
+    >>> round(detectable_difference(-1.0, 1.0), 2)
     1.43
     """
-    return OFTEN * (high - low) / 2
+    return HALVES_FOR_POWER * (high - low) / 2
 
 
 def power(m: Measurement, form: str = ".2g", unit: str = "") -> str:
     """How large a difference like ``m`` would be seen; empty where it has no interval, or one of no width."""
     if m.low is None or m.high is None or not m.high > m.low:
         return ""
-    return f"one of {least_seen(m.low, m.high):{form}}{unit} would be seen four times in five"
+    return f"one of {detectable_difference(m.low, m.high):{form}}{unit} would be seen four times in five"
 
 
 def not_told(m: Measurement, control: tuple[float, float] | None, form: str = ".2g", unit: str = "") -> str:

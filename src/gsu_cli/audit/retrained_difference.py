@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import ORIGINAL, UNLEARNED, Case, ends
-from gsu_cli.audit.compared import minus_means, minus_shares, not_told, side, upward
+from gsu_cli.audit.differences import mean_difference, not_told, share_difference, side, upward
 from gsu_cli.audit.other_seeds import beside, every_retrained
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.signed import signed
@@ -20,7 +20,7 @@ Key = tuple[str, str | None]
 
 
 @dataclass(frozen=True)
-class Looked:
+class MeasuredModel:
     """What was measured of a model.
 
     Attributes:
@@ -33,7 +33,7 @@ class Looked:
 
 
 @dataclass(frozen=True)
-class Against:
+class RetrainedDifference:
     """The unlearned model's difference to retrained ones, the original's, and what became of it meanwhile.
 
     Attributes:
@@ -81,7 +81,9 @@ class Against:
         return f" It is not shown to come back by itself: {amount}{not_told(since, None, '.2g', unit)}"
 
 
-def against(case: Case, last: Mapping[str, Looked], first: Looked | None = None) -> dict[Key, Against]:
+def differences_from_retrained(
+    case: Case, last: Mapping[str, MeasuredModel], first: MeasuredModel | None = None
+) -> dict[Key, RetrainedDifference]:
     """By quantity; what there is nothing to compare with is left out.
 
     Args:
@@ -90,22 +92,22 @@ def against(case: Case, last: Mapping[str, Looked], first: Looked | None = None)
         first: the unlearned model before, where it changed.
     """
     goals = [last[r.name] for r in every_retrained(case)]
-    found: dict[Key, Against] = {}
+    found: dict[Key, RetrainedDifference] = {}
     for key in last[UNLEARNED].rows:
         row, before = (_minus(f"{key[0]}_minus_retrained", key, last[m], goals) for m in (UNLEARNED, ORIGINAL))
         control = None if before is None or before.low is None or before.high is None else (before.low, before.high)
         since = None if first is None else _minus(f"{key[0]}_since_the_step", key, last[UNLEARNED], [first])
-        found[key] = Against(row, control, since, len(goals))
+        found[key] = RetrainedDifference(row, control, since, len(goals))
     return found
 
 
-def _minus(name: str, key: Key, own: Looked, goals: Sequence[Looked]) -> Measurement | None:
+def _minus(name: str, key: Key, own: MeasuredModel, goals: Sequence[MeasuredModel]) -> Measurement | None:
     rows = [m for g in goals if (m := g.rows.get(key)) is not None]
     if key not in own.rows or not rows or len(rows) < len(goals):
         return None
     if own.rows[key].unit == SHARE:
-        return minus_shares(name, own.rows[key], rows)
-    return minus_means(name, own.rows[key], own.each, torch.stack([g.each for g in goals]))
+        return share_difference(name, own.rows[key], rows)
+    return mean_difference(name, own.rows[key], own.each, torch.stack([g.each for g in goals]))
 
 
 def _scaled(m: Measurement) -> tuple[Measurement, str, str]:

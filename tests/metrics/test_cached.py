@@ -13,7 +13,7 @@ import torch
 import attribute_world
 import tiny_world
 from gsu_cli.data.base import Images
-from gsu_cli.evaluation import looks
+from gsu_cli.evaluation import cached
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.gradients import image_losses
 from gsu_cli.judges.base import AttributeVerdict, Verdict
@@ -61,28 +61,28 @@ def test_a_verdict_is_read_where_images_recur_and_found_anew_where_a_method_made
 
 def test_a_verdict_on_attributes_is_read_with_its_names(asked):
     judge, pixels = attribute_world.knn(), attribute_world.dataset().heldout.pixels
-    asked(lambda: looks.verdict(judge, pixels, recur=True))
-    read, said = asked(lambda: looks.verdict(judge, pixels, recur=True))
+    asked(lambda: cached.verdict(judge, pixels, recur=True))
+    read, said = asked(lambda: cached.verdict(judge, pixels, recur=True))
     assert read == 1
     assert isinstance(said, AttributeVerdict)
     assert (said.names, same(said, judge(pixels))) == (attribute_world.NAMES, True)
 
 
 def test_another_judge_is_asked_anew(cnn, knn, asked):
-    asked(lambda: looks.verdict(knn, PIXELS, recur=True))
-    asked(lambda: looks.features(cnn, PIXELS, recur=True))
+    asked(lambda: cached.verdict(knn, PIXELS, recur=True))
+    asked(lambda: cached.features(cnn, PIXELS, recur=True))
     data = tiny_world.dataset()
     for other in (Knn(k=3, references=200), Knn(references=199)):
-        assert asked(lambda other=other: looks.verdict(other.prepare(data, seed=0), PIXELS, recur=True))[0] == 0
-    assert asked(lambda: looks.verdict(Knn(references=200).prepare(data, seed=1), PIXELS, recur=True))[0] == 0
+        assert asked(lambda other=other: cached.verdict(other.prepare(data, seed=0), PIXELS, recur=True))[0] == 0
+    assert asked(lambda: cached.verdict(Knn(references=200).prepare(data, seed=1), PIXELS, recur=True))[0] == 0
     moved = copy.deepcopy(cnn.model)
     with torch.no_grad():
         next(moved.parameters()).view(-1)[0] += 1e-6
     of_moved = CnnJudge(Checkpoint(moved, cnn.checkpoint.path, cnn.checkpoint.sha256))
-    assert asked(lambda: looks.features(of_moved, PIXELS, recur=True))[0] == 0, (
+    assert asked(lambda: cached.features(of_moved, PIXELS, recur=True))[0] == 0, (
         "weights count, not what a file is called"
     )
-    assert asked(lambda: looks.features(cnn, PIXELS, recur=True))[0] == 1
+    assert asked(lambda: cached.features(cnn, PIXELS, recur=True))[0] == 1
 
 
 def test_a_judge_of_other_code_is_asked_each_time(asked):
@@ -91,7 +91,7 @@ def test_a_judge_of_other_code_is_asked_each_time(asked):
             return super().__call__(255 - pixels)
 
     judge = Own(tiny_world.dataset().train, 5)
-    assert [asked(lambda: looks.verdict(judge, PIXELS, recur=True))[0] for _ in range(2)] == [0, 0]
+    assert [asked(lambda: cached.verdict(judge, PIXELS, recur=True))[0] for _ in range(2)] == [0, 0]
 
 
 def test_losses_are_read_for_the_same_weights_images_and_noise_alone(asked):
@@ -100,21 +100,21 @@ def test_losses_are_read_for_the_same_weights_images_and_noise_alone(asked):
     with torch.no_grad():
         next(moved.parameters()).view(-1)[0] += 1e-6
     others = Images(images.pixels, images.labels.roll(1))
-    asked(lambda: looks.losses(model, images, seed=3, recur=True))
+    asked(lambda: cached.losses(model, images, seed=3, recur=True))
     for case, (m, x, seed), expected in (
         ("the same", (tiny_world.trained(), images, 3), 1),
         ("noise", (model, images, 4), 0),
         ("weights", (moved, images, 3), 0),
         ("labels", (model, others, 3), 0),
     ):
-        read, found = asked(lambda m=m, x=x, seed=seed: looks.losses(m, x, seed=seed, recur=True))
+        read, found = asked(lambda m=m, x=x, seed=seed: cached.losses(m, x, seed=seed, recur=True))
         assert (read, torch.equal(found, image_losses(m, x, seed=seed))) == (expected, True), case
 
     class Own(MlpVae):
         pass
 
     own = Own(**model.config())
-    assert [asked(lambda: looks.losses(own, images, seed=3, recur=True))[0] for _ in range(2)] == [0, 0]
+    assert [asked(lambda: cached.losses(own, images, seed=3, recur=True))[0] for _ in range(2)] == [0, 0]
 
 
 def test_a_frechet_distance_and_its_interval_are_the_same_read_or_worked_out(context, subject, asked):

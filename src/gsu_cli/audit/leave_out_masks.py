@@ -12,7 +12,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.run.seeds import generator
 
 
-def masks(n: int, models: int, folds: int, seed: int, units: Tensor | None = None) -> Tensor:
+def fold_masks(n: int, models: int, folds: int, seed: int, units: Tensor | None = None) -> Tensor:
     """Which model is trained on which image, ``(models, n)`` bool.
 
     Args:
@@ -25,7 +25,7 @@ def masks(n: int, models: int, folds: int, seed: int, units: Tensor | None = Non
     Raises:
         UsageError: the numbers make no design in which each image is left out twice at least.
 
-    >>> design = masks(10, models=4, folds=2, seed=0)
+    >>> design = fold_masks(10, models=4, folds=2, seed=0)
     >>> design.sum(0).tolist(), design.sum(1).tolist()
     ([2, 2, 2, 2, 2, 2, 2, 2, 2, 2], [5, 5, 5, 5])
     """
@@ -56,7 +56,7 @@ def masks(n: int, models: int, folds: int, seed: int, units: Tensor | None = Non
 
 
 def random_masks(n: int, models: int, fractions: Sequence[float], seed: int, units: Tensor | None = None) -> Tensor:
-    """As `masks`, for models that each lack a random fraction of the images, the fractions in turn; 0 leaves none out.
+    """As `fold_masks`, of models that each lack a random fraction of the images, fractions in turn; 0 leaves none out.
 
     Raises:
         UsageError: the models are not as many for each fraction, or a fraction is no whole image.

@@ -12,7 +12,7 @@ from gsu_cli.evaluation.ratios import ratio_interval
 from gsu_cli.run.record import Measurement
 
 
-def in_floors(name: str, a: Audited, here: Tensor, floor: Tensor) -> Measurement:
+def ratio_to_floor(name: str, a: Audited, here: Tensor, floor: Tensor) -> Measurement:
     """The ratio of two means over the same ``(n,)`` images, with its interval where the floor is told from 0.
 
     Args:
@@ -44,6 +44,6 @@ def in_nats(name: str, ratio: Measurement, floor: Tensor) -> tuple[Measurement, 
     )
 
 
-def floors_words(m: Measurement) -> str:
+def ratio_to_floor_words(m: Measurement) -> str:
     """The ratio for a sentence: "2.1 floors (1.8 to 2.4)", or how few images gave it no interval."""
     return f"{m.value:.1f} floors{ends(m, '.1f') or f' (of {m.n} images, too few for an interval)'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gsu_cli.evaluation import looks
+from gsu_cli.evaluation import cached
 from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.frechet import Gaussian, frechet
@@ -14,7 +14,7 @@ from gsu_cli.run.few_images import are_few, real_too_high, too_high
 from gsu_cli.run.seeds import generator
 
 
-def of_as_many(
+def at_same_count(
     n: int, judge: FeatureJudge, reference: Gaussian, subject: EvaluatedModel, context: EvaluationContext
 ) -> str:
     """What to know of the Frechet distance of ``n`` images of ``subject``; empty where they are not far the fewer.
@@ -38,4 +38,4 @@ def of_as_many(
 
 
 def _real(judge: FeatureJudge, index: Tensor, context: EvaluationContext) -> Tensor:
-    return looks.features(judge, context.split.dataset.heldout.pixels[index], recur=True)
+    return cached.features(judge, context.split.dataset.heldout.pixels[index], recur=True)
