@@ -42,14 +42,14 @@ from gsu_cli.data.mnist import Mnist
 from gsu_cli.methods.fisher_surgery import FisherSurgery
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.report.compact import read_compact
-from gsu_cli.report.disk import without_disk
 from gsu_cli.report.figures import canvas
 from gsu_cli.report.formats import RENDER
 from gsu_cli.report.groups import interval
 from gsu_cli.report.html.page import render
 from gsu_cli.report.keys import default_keys
-from gsu_cli.report.once import unchanged
+from gsu_cli.report.memo import unchanged
 from gsu_cli.report.overview import tables
+from gsu_cli.report.portable_paths import without_disk
 from gsu_cli.report.runs import collect
 from gsu_cli.run.checkpoints import load_checkpoint
 from gsu_cli.run.pretrained import shipped

@@ -23,9 +23,9 @@ from scipy.stats import spearmanr
 import faces
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.numbers import change
+from gsu_cli.run.difference_of_shares import newcombe
 from gsu_cli.run.record import Measurement, Record, read_record
 from gsu_cli.run.signed import signed
-from gsu_cli.run.told_apart import newcombe
 
 JUDGES = {"cnn": "CNN", "knn": "kNN"}
 DEVELOPMENT = ("shipped", "batch norm")

@@ -36,7 +36,7 @@ from gsu_cli.report.figures.audit import figures
 from gsu_cli.report.figures.files import standalone
 from gsu_cli.report.formats.markdown import render
 from gsu_cli.report.keys import default_keys
-from gsu_cli.report.once import unchanged
+from gsu_cli.report.memo import unchanged
 from gsu_cli.report.reproduced import pictures, table
 from gsu_cli.report.table import Cell, Table
 from gsu_cli.report.table import text as written

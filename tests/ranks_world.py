@@ -11,7 +11,7 @@ from typing import Any
 
 import torch.distributed as dist
 
-from gsu_cli.surgery.exchange import Exchange
+from gsu_cli.surgery.all_gather import Exchange
 from gsu_cli.surgery.ranks import Group, among
 
 

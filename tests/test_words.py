@@ -40,7 +40,7 @@ STAYS = {  # file: (pattern of the lines in which an old word is right, why)
     "src/gsu_cli/data/mnist.py": (r"tqdm draws", "it draws a progress bar"),
     "src/gsu_cli/errors.py": (r'"|>>>', "former names, which a line is answered with"),
     "src/gsu_cli/run/schema.py": (r'"', "former names, which old records have"),
-    "src/gsu_cli/run/moved.py": (r'"', "former class paths"),
+    "src/gsu_cli/run/moved_classes.py": (r'"', "former class paths"),
     "src/gsu_cli/verbs/protocol.py": (r'"knob"', "the attribute of classes written before"),
     "src/gsu_cli/tables/kept.py": (r'"checkpoint.twin="', "a word of kept commands"),
     "scripts/reference_distance.py": (r'"twin(_sha256| distance)?"', "a stream's name, and keys of kept files"),

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
-from gsu_cli.surgery.calling import called
 from gsu_cli.surgery.devices import device_of, wide
+from gsu_cli.surgery.functional_call import called
 from gsu_cli.surgery.ranks import ranks
 from gsu_cli.surgery.streaming import BlockLoss, LossGradient, accumulate_gradient, accumulate_product, check_finite
 from gsu_cli.surgery.taps import eval_mode

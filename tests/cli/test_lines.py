@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gsu_cli.run.configs import conf_dir
-from gsu_cli.run.typed import quoted
+from gsu_cli.run.typed_line import quoted
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from gsu_cli.cli.job import missing_keys
 from gsu_cli.cli.pages import VERBS
 from gsu_cli.run.configs import conf_dir
-from gsu_cli.verbs.places import PLANTED
+from gsu_cli.verbs.line_keys import PLANTED
 
 CONF = conf_dir()
 ROOTS = sorted(path.stem for path in CONF.glob("*.yaml") if not path.stem.startswith("_"))

@@ -16,7 +16,7 @@ from e2e_world import Run, World, other_images, runs
 from gsu_cli.audit.membership import Membership
 from gsu_cli.audit.percentile import Percentile
 from gsu_cli.training import whole_epochs
-from gsu_cli.verbs import made_once
+from gsu_cli.verbs import audit_models
 from gsu_cli.verbs.measure import Plan
 
 Gsu = Callable[..., Any]
@@ -144,7 +144,7 @@ def test_a_reference_whose_training_was_stopped_goes_on(
     run: Run, gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = ("audit", f"run={run.folder}", "audit=[percentile]", "repeats=1", "references=2", "workers=1")
-    train, keep, went_on, epochs = made_once.train_anew, whole_epochs.keep, [], []
+    train, keep, went_on, epochs = audit_models.train_anew, whole_epochs.keep, [], []
 
     def stopped_in_the_second(state: Path, *given: Any) -> None:
         keep(state, *given)
@@ -164,7 +164,7 @@ def test_a_reference_whose_training_was_stopped_goes_on(
         return history
 
     with monkeypatch.context() as patch:
-        patch.setattr(made_once, "train_anew", noted)
+        patch.setattr(audit_models, "train_anew", noted)
         assert gsu(*line).code == 0
     assert went_on == [3]
     assert gsu(*line, "paths.output_dir=whole").code == 0

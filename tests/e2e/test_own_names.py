@@ -12,7 +12,7 @@ import pytest
 from e2e_world import World, runs
 from gsu_cli.metrics.feature_ratio import FeatureRatio
 from gsu_cli.run.own_names import is_ours
-from gsu_cli.verbs.measurements import shipped_names
+from gsu_cli.verbs.metric_output import shipped_names
 
 Gsu = Callable[..., Any]
 OWN = """

@@ -20,7 +20,7 @@ import pytest
 import forked
 from e2e_world import EVALUATION, World
 from gsu_cli.run.configs import conf_dir
-from gsu_cli.run.typed import quoted
+from gsu_cli.run.typed_line import quoted
 from gsu_cli.verbs import reproduce
 
 Gsu = Callable[..., Any]

@@ -22,7 +22,7 @@ from gsu_cli.judges.knn import Knn, KnnJudge
 from gsu_cli.metrics.frechet_distance import FrechetDistance
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.run.checkpoints import Checkpoint
-from gsu_cli.run.recurring import kept_in
+from gsu_cli.run.measured_cache import cache_in
 
 PIXELS = tiny_world.dataset().heldout.pixels
 
@@ -32,7 +32,7 @@ def asked(tmp_path: Path) -> Callable[[Callable[[], Any]], tuple[int, Any]]:
     """Runs something, and says how much of it was read from the files of earlier ones."""
 
     def run(work: Callable[[], Any]) -> tuple[int, Any]:
-        with kept_in(tmp_path / "measured") as shelf:
+        with cache_in(tmp_path / "measured") as shelf:
             found = work()
         return shelf.read, found
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gsu_cli.errors import UsageError
 from gsu_cli.models.contract import check_generator
-from gsu_cli.models.rebuilt import check_rebuilds
+from gsu_cli.models.rebuild_check import check_rebuilds
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.verbs.models import arguments_of
 

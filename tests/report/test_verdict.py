@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gsu_cli.evaluation.intervals import wilson
+from gsu_cli.report.audit_doubts import doubts
 from gsu_cli.report.compact import compact
-from gsu_cli.report.doubts import doubts
 from gsu_cli.report.headline import block, headline
 from gsu_cli.report.quantities import brief, discover
 from gsu_cli.report.summary import summary_markdown

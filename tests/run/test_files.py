@@ -11,7 +11,7 @@ import pytest
 
 from gsu_cli.errors import OutputError
 from gsu_cli.run.files import atomic, atomic_folder, sha256_of, write_text
-from gsu_cli.run.places import chosen_with
+from gsu_cli.run.folder_words import chosen_with
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from gsu_cli.solvers.bookkeeping import foresee, quadratic
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.denoiser import DenoiserSurgery
 from gsu_cli.solvers.fisher_solver import FisherSolver
-from gsu_cli.solvers.shortened import shortened
+from gsu_cli.solvers.shortest_step import shortened
 from gsu_cli.surgery.layers import has_factors
 from gsu_cli.surgery.steps import StepSearch
 from gsu_cli.unlearning import images

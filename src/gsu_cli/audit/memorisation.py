@@ -25,7 +25,7 @@ from gsu_cli.evaluation.intervals import wilson
 from gsu_cli.evaluation.placements import placements
 from gsu_cli.models.frozen import generating
 from gsu_cli.models.protocols import HasDecoder, loss_unit
-from gsu_cli.run.counted import forgotten
+from gsu_cli.run.forgotten_count import forgotten
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive, generator
 from gsu_cli.solvers.leverage import leverages

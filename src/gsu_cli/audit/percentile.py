@@ -22,7 +22,7 @@ from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.evaluation.placements import mean_percentile, placements
 from gsu_cli.evaluation.ratios import ratio_interval
 from gsu_cli.models.protocols import loss_unit
-from gsu_cli.run.counted import forgotten
+from gsu_cli.run.forgotten_count import forgotten
 from gsu_cli.run.record import Measurement
 
 FROM_RETRAINED = "percentile_from_retrained"

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from gsu_cli import __version__
-from gsu_cli.cli import pages, several, streams
+from gsu_cli.cli import pages, streams, torchrun
 from gsu_cli.cli.app import App
 from gsu_cli.cli.collector import resting
 from gsu_cli.cli.torch_early import load_early
@@ -30,7 +30,7 @@ def run(argv: Sequence[str] | None = None, app: App | None = None) -> int:
     """What `cli.main` is, once its parts are imported."""
     streams.stand_in_for_closed_streams()
     streams.write_what_there_is_a_letter_for()
-    several.hush()
+    torchrun.hush()
     app = app or App()
     full = "1" in (os.environ.get("GSU_FULL_ERROR"), os.environ.get("HYDRA_FULL_ERROR"))
     app = replace(app, full_error=app.full_error or full)
@@ -141,10 +141,10 @@ def _run(app: App, words: list[str]) -> int:
 
         line = replace(line, overrides=reworded(line.overrides, app))
 
-        if several.share(app.verb, line.words):
-            with several.together(), several.folder_of_its_own(line.words) as own:
+        if torchrun.share(app.verb, line.words):
+            with torchrun.together(), torchrun.folder_of_its_own(line.words) as own:
                 run_verb(app, own)
-        elif not several.index():
+        elif not torchrun.index():
             run_verb(app, line.words)
     except BrokenPipeError:
         raise

@@ -16,11 +16,11 @@ from gsu_cli.cli.app import App
 from gsu_cli.cli.broken_packages import as_library_error
 from gsu_cli.cli.full_disk import as_full_disk
 from gsu_cli.cli.own_line import own_line
-from gsu_cli.cli.several import cause, said_by_this_one
 from gsu_cli.cli.streams import leave
+from gsu_cli.cli.torchrun import cause, said_by_this_one
 from gsu_cli.errors import GsuError, OutputError
+from gsu_cli.run.folder_words import elsewhere
 from gsu_cli.run.one_line import named
-from gsu_cli.run.places import elsewhere
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 _NO_ENTRY = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}

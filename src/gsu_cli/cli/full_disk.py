@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gsu_cli.cli.streams import NO_ROOM, stdout_is_full
 from gsu_cli.errors import OutputError
-from gsu_cli.run.places import elsewhere
+from gsu_cli.run.folder_words import elsewhere
 
 
 def as_full_disk(error: BaseException) -> OutputError | None:

@@ -22,7 +22,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from gsu_cli.cli import several
+from gsu_cli.cli import torchrun
 from gsu_cli.cli.app import App
 from gsu_cli.cli.error_messages import complain, explain
 from gsu_cli.cli.lost_workers import lost_worker
@@ -35,7 +35,7 @@ from gsu_cli.run.interrupted import ends_its_cells, note_interrupted
 from gsu_cli.run.memory import is_out_of_memory, memory_error
 from gsu_cli.run.record import FILE, Record, write_record
 from gsu_cli.run.refusals import discard_cells, refused_cells
-from gsu_cli.run.typed import typed
+from gsu_cli.run.typed_line import typed
 
 log = logging.getLogger(__name__)
 GRID_IS_OVER = "`Study.stop` is supposed to be invoked inside an objective function"  # optuna's words
@@ -59,7 +59,7 @@ class Task:
             if in_sweep:
                 refuse_shared_folder(config)
             refuse_missing(config)
-            several.writes_to(Path(HydraConfig.get().runtime.output_dir))
+            torchrun.writes_to(Path(HydraConfig.get().runtime.output_dir))
             return self._call(config)
         except Exception as error:
             log.info("failed", exc_info=error)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gsu_cli.cli.several import LOOKING
+from gsu_cli.cli.torchrun import LOOKING
 
 if TYPE_CHECKING:
     from threading import Thread

@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from gsu_cli.cli.app import App
 from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.run.groups import defaults_of, has_class, option_names, takes_several
-from gsu_cli.run.typed import quoted
+from gsu_cli.run.typed_line import quoted
 
 HOME = re.compile(r"(?<=[=,\[])~(?:/[^,\]'\"]*)?(?=[,\]]|$)")
 

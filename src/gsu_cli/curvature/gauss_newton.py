@@ -10,7 +10,7 @@ from torch import Tensor
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.decoders import prefix_of, site_maker
 from gsu_cli.models.sites import Sites
-from gsu_cli.surgery.calling import called
+from gsu_cli.surgery.functional_call import called
 from gsu_cli.surgery.gauss_newton import gauss_newton_product, output_curvature
 from gsu_cli.surgery.vectors import Vector, VectorLike
 

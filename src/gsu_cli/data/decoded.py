@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gsu_cli.data.array_cache import cached, stored
 from gsu_cli.run.files import write_text
-from gsu_cli.run.places import chosen_with
+from gsu_cli.run.folder_words import chosen_with
 
 log = logging.getLogger(__name__)
 Decoding = Callable[[], tuple[Tensor, tuple[str, ...]]]

@@ -16,7 +16,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.gradients import image_losses
 from gsu_cli.judges.base import AttributeVerdict, FeatureJudge, HasContent, Judge, Verdict
 from gsu_cli.run.checkpoints import Rebuilds
-from gsu_cli.run.recurring import is_kept, recurring
+from gsu_cli.run.measured_cache import cached_tensors, is_caching
 from gsu_cli.run.tensor_files import digest
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.vectors import Vector
@@ -33,7 +33,7 @@ def features(judge: FeatureJudge, pixels: Tensor, *, recur: bool) -> Tensor:
     if content is None:
         return judge.features(pixels)
     images = digest({"pixels": pixels})
-    return recurring("features", lambda: {"x": judge.features(pixels)}, judge=content, images=images)["x"]
+    return cached_tensors("features", lambda: {"x": judge.features(pixels)}, judge=content, images=images)["x"]
 
 
 def verdict(judge: Judge, pixels: Tensor, *, recur: bool) -> Verdict | AttributeVerdict:
@@ -42,7 +42,7 @@ def verdict(judge: Judge, pixels: Tensor, *, recur: bool) -> Verdict | Attribute
     if content is None:
         return judge(pixels)
     images = digest({"pixels": pixels})
-    found = recurring("verdicts", lambda: _tensors(judge(pixels)), judge=content, images=images)
+    found = cached_tensors("verdicts", lambda: _tensors(judge(pixels)), judge=content, images=images)
     names = getattr(judge, "names", None)
     return Verdict(**found) if names is None else AttributeVerdict(tuple(names), **found)
 
@@ -53,7 +53,7 @@ def losses(model: Any, images: Images, *, seed: int, recur: bool) -> Tensor:
     if content is None:
         return image_losses(model, images, seed=seed)
     on = digest({"pixels": images.pixels, "labels": images.labels})
-    made = recurring(
+    made = cached_tensors(
         "losses", lambda: {"x": image_losses(model, images, seed=seed)}, model=content, images=on, seed=seed
     )
     return made["x"]
@@ -61,13 +61,13 @@ def losses(model: Any, images: Images, *, seed: int, recur: bool) -> Tensor:
 
 def _content(judge: Judge) -> str | None:
     ours = is_ours(judge) and is_ours(getattr(judge, "model", judge))
-    return judge.content() if is_kept() and ours and isinstance(judge, HasContent) else None
+    return judge.content() if is_caching() and ours and isinstance(judge, HasContent) else None
 
 
 def _weights(model: Any) -> str | None:
     """All that the loss of a model depends on, or None where that cannot be known."""
     whole = is_ours(model) and isinstance(model, nn.Module) and isinstance(model, Rebuilds)
-    if not (is_kept() and whole) or device_of(model) != torch.device("cpu"):
+    if not (is_caching() and whole) or device_of(model) != torch.device("cpu"):
         return None
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
     about = [kind, model.config(), getattr(model, "guidance", None), digest(model.state_dict())]

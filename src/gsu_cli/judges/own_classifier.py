@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gsu_cli.data.base import Dataset, to_float
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.judges.base import AttributeVerdict, Judge, Verdict
-from gsu_cli.run.anyone import of_anyone
+from gsu_cli.run.foreign_errors import foreign_errors
 from gsu_cli.run.import_weights import load_into, read_foreign
 from gsu_cli.run.one_line import named
 from gsu_cli.run.weight_files import WeightFiles, find_weights
@@ -85,7 +85,7 @@ class OwnClassifier:
                                  found=values)  # fmt: skip
         net = _Net(module, self.mean, self.std)
         rule = f"a classifier must take images of the data set's shape {dataset.shape}"
-        with of_anyone(lambda e: UsageError(rule, found=named(e))):
+        with foreign_errors(lambda e: UsageError(rule, found=named(e))):
             logits = net.logits(dataset.heldout.pixels[:2])
         if not isinstance(logits, Tensor) or logits.ndim != 2 or not logits.is_floating_point():
             is_ = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__

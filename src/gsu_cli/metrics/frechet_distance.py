@@ -16,8 +16,8 @@ from gsu_cli.evaluation.frechet import Gaussian, frechet, of_few
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.evaluation.same_count import at_same_count
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
+from gsu_cli.run.measured_cache import cached_tensors, is_caching
 from gsu_cli.run.record import Measurement
-from gsu_cli.run.recurring import is_kept, recurring
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.tensor_files import digest
 
@@ -73,10 +73,11 @@ class FrechetDistance:
     ) -> tuple[float, float] | tuple[None, None]:
         if not self.resamples:
             return None, None
-        if recur and is_kept():
+        if recur and is_caching():
             both = digest({"features": features, "mean": reference.mean, "cov": reference.cov})
             resampled = {"features": both, "seed": seed, "resamples": self.resamples}
-            found = recurring("resamples", lambda: {"x": self._resampled(features, reference, seed)}, **resampled)["x"]
+            made = cached_tensors("resamples", lambda: {"x": self._resampled(features, reference, seed)}, **resampled)
+            found = made["x"]
         else:
             found = self._resampled(features, reference, seed)
         half = Z95 * found.std().item()

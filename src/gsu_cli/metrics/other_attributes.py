@@ -11,8 +11,8 @@ from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.evaluation.real_images import real_images
 from gsu_cli.judges.base import AttributeVerdict, Judge
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
+from gsu_cli.run.difference_of_shares import TELLS, newcombe
 from gsu_cli.run.record import Measurement
-from gsu_cli.run.told_apart import TELLS, newcombe
 
 MOST = 8  # attributes, where none are named
 CLASSES = "judges tell classes apart where a class is forgotten"

@@ -12,7 +12,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import code, conditions_of, posterior
 from gsu_cli.models.model import check_precision, decode
 from gsu_cli.models.protocols import Decodes, Encodes, HasDecoder, HasLoss, Trainable
-from gsu_cli.run.anyone import of_anyone
+from gsu_cli.run.foreign_errors import foreign_errors
 from gsu_cli.run.one_line import named
 from gsu_cli.run.own_names import is_ours
 
@@ -160,5 +160,5 @@ def _is(kind: str, member: str, size: tuple[int, ...], call: Callable[[], Any]) 
 
 
 def _tried(kind: str, member: str, call: Callable[[], Any]) -> Any:
-    with of_anyone(lambda e: UsageError(f"{member} of {kind} must work", found=named(e), way_out=PAGE)):
+    with foreign_errors(lambda e: UsageError(f"{member} of {kind} must work", found=named(e), way_out=PAGE)):
         return call()

@@ -12,7 +12,7 @@ from gsu_cli.models.conditions import NULL, code, posterior
 from gsu_cli.models.frozen import trainable
 from gsu_cli.models.protocols import HasDecoder, HasImageSites, HasSites, MapsNoise
 from gsu_cli.models.sites import OutputLoss, Sites
-from gsu_cli.run.anyone import of_anyone
+from gsu_cli.run.foreign_errors import foreign_errors
 from gsu_cli.surgery.devices import normal
 from gsu_cli.surgery.taps import eval_mode
 
@@ -89,7 +89,7 @@ def check_maps_noise(model: MapsNoise) -> None:
                 found=f"nan or inf in those of {type(model).__name__}",
                 way_out="Take another checkpoint, or train it again at a lower training.lr",
             )
-        with of_anyone(lambda e: refusal):  # a network of other inputs
+        with foreign_errors(lambda e: refusal):  # a network of other inputs
             found = model.output_loss.mean(model.network(noise))
     if found.shape != images.shape or not torch.allclose(found, images, atol=SAME):
         raise refusal

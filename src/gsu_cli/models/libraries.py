@@ -12,7 +12,7 @@ from typing import Any
 
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.foreign_options import check_options
-from gsu_cli.run.anyone import of_anyone
+from gsu_cli.run.foreign_errors import foreign_errors
 from gsu_cli.run.one_line import one_line
 
 
@@ -47,5 +47,5 @@ def built_by_diffusers(kind: Any, options: Mapping[str, Any], path: str) -> Any:
             way_out="Put it right, or install the release that wrote it",
         )
 
-    with of_anyone(sentence):
+    with foreign_errors(sentence):
         return kind(**options)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.protocols import Decodes, HasDecoder, HasPosterior
-from gsu_cli.run.anyone import of_anyone
+from gsu_cli.run.foreign_errors import foreign_errors
 from gsu_cli.run.memory import is_out_of_memory
 from gsu_cli.run.one_line import named
 from gsu_cli.surgery.devices import device_of
@@ -56,7 +56,7 @@ def copied(model: Any) -> Any:
         if is_out_of_memory(e):
             raise
         rule = f"{type(model).__name__} must be possible to copy, or to rebuild from its config()"
-        with of_anyone(lambda again: UsageError(rule, found=named(again))):
+        with foreign_errors(lambda again: UsageError(rule, found=named(again))):
             with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
                 again = type(model)(**model.config())
             again.load_state_dict(model.state_dict())

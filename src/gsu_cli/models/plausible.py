@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import CheckpointError
+from gsu_cli.models.adapter_slips import least_loss, slips, takes_logits
 from gsu_cli.models.conditions import Told, conditions_of
-from gsu_cli.models.denoises import examine_denoiser
+from gsu_cli.models.denoiser_check import examine_denoiser
 from gsu_cli.models.model import decode
 from gsu_cli.models.protocols import HasDecoder, HasLikelihood, Predicts
-from gsu_cli.models.slips import least_loss, slips, takes_logits
 
 LOW = 0.1  # gain below which nothing much was learned, or the class is wrong
 

@@ -25,7 +25,7 @@ from gsu_cli.data.base import Images, to_float
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.conditions import code, posterior
 from gsu_cli.models.model import copied, decode
-from gsu_cli.models.passes import AT_ONCE
+from gsu_cli.models.pass_sizes import AT_ONCE
 from gsu_cli.models.sites import Sites
 from gsu_cli.models.vae.base import Vae
 from gsu_cli.objectives.nearest import ROWS, Nearest, clean_means, distinct

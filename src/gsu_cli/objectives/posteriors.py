@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
-from gsu_cli.models import conditions, passes
+from gsu_cli.models import conditions, pass_sizes
 from gsu_cli.models.conditions import code
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import normal
@@ -39,7 +39,7 @@ def posterior(model: Any, images: Images) -> tuple[Tensor, Tensor]:
     key = id(model), id(images.pixels)
     if _kept and key in _kept[-1]:
         return _kept[-1][key][2]
-    size = AT_ONCE if images.pixels[:1].numel() <= passes.LARGE else passes.AT_ONCE
+    size = AT_ONCE if images.pixels[:1].numel() <= pass_sizes.LARGE else pass_sizes.AT_ONCE
     found: tuple[Tensor, ...] = ()
     at = 0
     for some in _passes(model, images, size):

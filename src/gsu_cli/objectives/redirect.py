@@ -30,7 +30,7 @@ from gsu_cli.models import conditions
 from gsu_cli.models.conditions import NULL, code, conditions_of
 from gsu_cli.models.decoders import GRADIENTS_ALONE, check_network
 from gsu_cli.models.model import decode
-from gsu_cli.models.passes import AT_ONCE, LARGE
+from gsu_cli.models.pass_sizes import AT_ONCE, LARGE
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.discriminant import Discriminant

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from gsu_cli.models.passes import AT_ONCE, together
+from gsu_cli.models.pass_sizes import AT_ONCE, together
 from gsu_cli.models.sites import Sites
 
 

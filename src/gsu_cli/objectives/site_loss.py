@@ -19,9 +19,9 @@ from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models.decoders import prefix_of, site_maker
 from gsu_cli.models.sites import Sites
-from gsu_cli.surgery.calling import called
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.folding import folded
+from gsu_cli.surgery.functional_call import called
 from gsu_cli.surgery.ranks import joined
 from gsu_cli.surgery.streaming import BlockLoss, losses_of
 

@@ -22,7 +22,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.models.protocols import NAMES, HasLoss, HasNoise, loss_unit
 from gsu_cli.objectives.own_samples import OwnSamples, drift, own_samples
-from gsu_cli.surgery.calling import called
+from gsu_cli.surgery.functional_call import called
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.cost import Cost

@@ -14,11 +14,11 @@ from dataclasses import replace
 
 from gsu_cli.report.devices import of_several
 from gsu_cli.report.groups import Extreme, Group, Statistic, distinct, group, mixed
-from gsu_cli.report.marks import beside, mark
+from gsu_cli.report.merged_remarks import in_one
 from gsu_cli.report.quantities import Quantity, discover
-from gsu_cli.report.ranges import in_one
 from gsu_cli.report.sweep import labels
 from gsu_cli.report.table import Cell, Column, Form, Table, number
+from gsu_cli.report.unsupported import beside, mark
 from gsu_cli.run.record import Record
 
 NOT_RUN = "not run"  # the error of a cell that no run was made of

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gsu_cli.errors import GsuError
-from gsu_cli.report.disk import without_disk
+from gsu_cli.report.portable_paths import without_disk
 from gsu_cli.report.same_weights import in_one_name
 from gsu_cli.report.settings import PLACES
 from gsu_cli.run.files import write_text

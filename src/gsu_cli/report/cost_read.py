@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gsu_cli.report.noted import noted
+from gsu_cli.report.details import noted
 from gsu_cli.report.roles import cost, cost_words
 from gsu_cli.report.verdict import over_budget
 from gsu_cli.run.record import Record

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from gsu_cli.report.keys import natural
-from gsu_cli.report.once import once
+from gsu_cli.report.memo import memoised
 from gsu_cli.run.provenance import CODE
 from gsu_cli.run.record import Record
 
 MOST = 4  # devices that are named
 
 
-@once
+@memoised
 def computed_on(record: Record) -> str:
     """As "cuda (NVIDIA H200, tf32)" or "cpu (2 threads)"; empty where the record does not say.
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gsu_cli.report.keys import BUDGET, checkpoints, default_keys, key, natural, varied, when
+from gsu_cli.report.memo import memoised, memoised_of_all
 from gsu_cli.report.numbers import Shift
-from gsu_cli.report.once import once, once_of_all
 from gsu_cli.report.quantities import Quantity, Reading
 from gsu_cli.report.settings import ADDED, chosen, data, settings, weights
 from gsu_cli.report.sweep import labels
@@ -73,7 +73,7 @@ class Group:
         return _statistic(self.done, quantity)
 
 
-@once_of_all
+@memoised_of_all
 def _statistic(done: Iterable[Record], quantity: Quantity) -> Statistic:
     cells: dict[str, dict[str, tuple[Record, float]]] = {}
     missing: list[str] = []
@@ -169,7 +169,7 @@ def uneven(groups: Sequence[Group]) -> bool:
     return any(len(found) > 1 for found in specs) and any(found != specs[0] for found in specs)
 
 
-@once
+@memoised
 def setting(record: Record) -> str:
     """The cell that a run belongs to: everything that was chosen but the seeds; see `gsu_cli.report.settings`."""
     typed = [] if record.config.get("method") else [w for w in record.command if not w.startswith("seed")]
@@ -178,7 +178,7 @@ def setting(record: Record) -> str:
     return json.dumps([*names, data(record), made, typed, chosen(record)], sort_keys=True, default=str)
 
 
-@once
+@memoised
 def _seeds(record: Record) -> str:
     """What seeds and which of several checkpoints of one setting; a run that does not say is one of its own."""
     if not record.seeds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gsu_cli.report.cost_read import unfinished
-from gsu_cli.report.noted import noted
+from gsu_cli.report.details import noted
 from gsu_cli.report.numbers import is_of_few, moved
 from gsu_cli.report.roles import claim, claim_words, cost, cost_words
 from gsu_cli.report.run_table import HEADS, subjects

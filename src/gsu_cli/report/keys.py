@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gsu_cli.errors import UsageError, did_you_mean, renamed
-from gsu_cli.report.once import once, once_of_all
+from gsu_cli.report.memo import memoised, memoised_of_all
 from gsu_cli.report.settings import chosen, data, is_free, needed, weights
 from gsu_cli.run.record import Record
 
@@ -24,7 +24,7 @@ ABSENT = "-"
 BUDGET = "protocol.budget"
 
 
-@once
+@memoised
 def key(record: Record, name: str) -> str:
     """The value of ``name`` for this run, as a reader would write it.
 
@@ -199,7 +199,7 @@ def _forget(record: Record) -> str:
     return NOT_RECORDED
 
 
-@once_of_all
+@memoised_of_all
 def varied(records: Iterable[Record]) -> list[str]:
     """Dotted keys of `chosen` in which runs of one method on one data set differ, in the order of the config."""
     values: dict[tuple[str, str, str], set[str]] = {}
@@ -215,7 +215,7 @@ def varied(records: Iterable[Record]) -> list[str]:
     return list(dict.fromkeys(name for (*_, name), found in values.items() if len(found) > 1))
 
 
-@once
+@memoised
 def _texts(record: Record) -> dict[str, str]:
     """What was chosen, as text; the budget also where the config of a kept record does not hold it."""
     budget = key(record, BUDGET)

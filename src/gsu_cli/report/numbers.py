@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from gsu_cli.run.difference_of_shares import newcombe
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.signed import signed
-from gsu_cli.run.told_apart import newcombe
 
 Z95 = 1.959963984540054
 SMALL = 30  # values, as `evaluation.intervals.SMALL`: of fewer, intervals of means are Student's

@@ -11,11 +11,11 @@ from gsu_cli.report.aggregate import aggregate
 from gsu_cli.report.devices import computed_on, several
 from gsu_cli.report.groups import distinct
 from gsu_cli.report.keys import NOT_RECORDED, key, varied
-from gsu_cli.report.marks import beside, mark
-from gsu_cli.report.once import unchanged
+from gsu_cli.report.memo import unchanged
 from gsu_cli.report.quantities import GRADIENTS, SECONDS, Reading, brief, discover
 from gsu_cli.report.settings import chosen
 from gsu_cli.report.table import Cell, Column, Table
+from gsu_cli.report.unsupported import beside, mark
 from gsu_cli.run.record import Record
 
 OF_THE_METHOD = ("method", "protocol")  # groups of the config of which a retrained model knows nothing

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gsu_cli.report.audit_titles import row_words
-from gsu_cli.report.noted import number
+from gsu_cli.report.details import number
+from gsu_cli.report.memo import memoised_of_all
 from gsu_cli.report.numbers import PERCENT, Shift, change, shift
-from gsu_cli.report.once import once_of_all
 from gsu_cli.report.table import Column, Form
 from gsu_cli.run.record import ROLES, Measurement, Place, Record, Role
 
@@ -143,7 +143,7 @@ DEALT = Quantity("update", "details.own_drift.transitions.dealt", head="by chanc
 ASIDE = (SECONDS, GRADIENTS, SEARCH, OWN_DRIFT, TURNED, DEALT)
 
 
-@once_of_all
+@memoised_of_all
 def discover(records: Iterable[Record], subject: str = "unlearned") -> list[Quantity]:
     """The quantities that these records hold, in the order of a table: what leads, then by role.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gsu_cli.report.noted import bare
+from gsu_cli.report.details import bare
 from gsu_cli.report.numbers import Change, Shift, digits, is_nats, moved
 from gsu_cli.report.roles import titles
 from gsu_cli.run.record import Measurement, Record

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gsu_cli.report.once import once
+from gsu_cli.report.memo import memoised
 from gsu_cli.run.provenance import CODE
 from gsu_cli.run.record import Record
 
@@ -42,7 +42,7 @@ def is_free(name: str) -> bool:
     return name == "precision" or (name.startswith(("method.", "model.")) and name.count(".") > 1)
 
 
-@once
+@memoised
 def chosen(record: Record) -> dict[str, Any]:
     """`settings` of a run, the judges' weights, and the code of one's own."""
     found = settings(record.config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gsu_cli.report.noted import noted
+from gsu_cli.report.details import noted
 from gsu_cli.run.record import Record
 
 EXPECTED, NEAR = "what retained images expect at the forgotten latents", "pictures at near latents"

@@ -12,14 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from gsu_cli.report.cost_read import budget_elsewhere
+from gsu_cli.report.details import noted, trusted
 from gsu_cli.report.headline import headline
-from gsu_cli.report.noted import noted, trusted
 from gsu_cli.report.numbers import digits, fixed, is_of_few, places, seconds
 from gsu_cli.report.roles import cost_words, titles
 from gsu_cli.report.run_table import HEADS, markdown, rows, subjects, unmeasured
 from gsu_cli.report.step import finish, targets
 from gsu_cli.report.verdict import beyond
-from gsu_cli.run.counted import forgotten
+from gsu_cli.run.forgotten_count import forgotten
 from gsu_cli.run.record import Record
 from gsu_cli.run.signed import signed
 

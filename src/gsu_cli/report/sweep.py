@@ -13,11 +13,11 @@ from rich.text import Text
 from gsu_cli.errors import NotApplicableError
 from gsu_cli.report.formats.terminal import Lines, line_length
 from gsu_cli.report.headline import headline
-from gsu_cli.report.marks import beside, mark
 from gsu_cli.report.quantities import Quantity, brief, discover
 from gsu_cli.report.runs import find_runs
 from gsu_cli.report.sweep_width import fitting
 from gsu_cli.report.table import HOLE, number
+from gsu_cli.report.unsupported import beside, mark
 from gsu_cli.run.record import Record
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from gsu_cli.report.noted import bare, detail
-from gsu_cli.report.noted import number as printable
+from gsu_cli.report.details import bare, detail
+from gsu_cli.report.details import number as printable
+from gsu_cli.report.memo import memoised
 from gsu_cli.report.numbers import Change, Shift, change, moved, spread
-from gsu_cli.report.once import once
-from gsu_cli.report.reach import reached
 from gsu_cli.report.roles import asked, claim, claims, cost, cost_words
+from gsu_cli.report.still_generates import reached
+from gsu_cli.run.difference_of_shares import TELLS, newcombe
 from gsu_cli.run.record import Measurement, Record
-from gsu_cli.run.told_apart import TELLS, newcombe
 
 RULE = 3  # to be raised with every change of what follows
 SKILL = 0.5  # of a judge: how far from guessing (0) to never wrong (1), at the lower end of its interval
@@ -72,7 +72,7 @@ class Verdict:
         return {"rule": RULE, **asdict(self), "reasons": list(self.reasons), "reached": list(self.reached)}
 
 
-@once
+@memoised
 def verdict(record: Record) -> Verdict | None:
     """The rule; None where original and unlearned were not both measured, or nothing was to be forgotten."""
     if not record.split or not {"original", "unlearned"} <= {m.subject for m in record.measurements}:

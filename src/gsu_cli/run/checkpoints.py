@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from gsu_cli.checks import SCALED
 from gsu_cli.errors import CheckpointError, near_path
-from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.files import atomic, sha256_of
-from gsu_cli.run.moved import current
+from gsu_cli.run.foreign_errors import foreign_errors
+from gsu_cli.run.moved_classes import current
 from gsu_cli.run.one_line import one_line
 from gsu_cli.run.tensor_files import COPY, TRAIN_ONE, broken, class_for, digest, read_tensors
 
@@ -146,7 +146,7 @@ def load_checkpoint(
             way_out="Install the version of the package that the model was saved with",
         )
 
-    with of_anyone(sentence):
+    with foreign_errors(sentence):
         model = _rebuild(meta["target"], meta["config"])
         model.load_state_dict(tensors)
     if found := broken(model.state_dict(), dict(model.named_parameters())):

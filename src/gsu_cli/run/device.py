@@ -13,7 +13,7 @@ import torch
 
 from gsu_cli.checks import as_choice
 from gsu_cli.errors import UsageError, did_you_mean
-from gsu_cli.run.world import beside
+from gsu_cli.run.torchrun import beside
 from gsu_cli.surgery.precision import PRECISIONS, computes_in
 from gsu_cli.surgery.ranks import ranks
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gsu_cli.errors import OutputError
 from gsu_cli.run.broken_links import reason
-from gsu_cli.run.places import elsewhere
+from gsu_cli.run.folder_words import elsewhere
 
 FULL = "the disk is full"
 

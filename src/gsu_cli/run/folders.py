@@ -26,11 +26,11 @@ from gsu_cli.errors import GsuError, OutputError, UsageError
 from gsu_cli.run.broken_links import reason
 from gsu_cli.run.cells import cell_name, refuse_odd_cells, swept, unasked_ends
 from gsu_cli.run.configs import usual
-from gsu_cli.run.places import chosen_with
+from gsu_cli.run.folder_words import chosen_with
 from gsu_cli.run.record import FILE
 from gsu_cli.run.set_names import set_name
 from gsu_cli.run.stopped import ANOTHER, was_stopped, who_lies_there
-from gsu_cli.run.typed import quoted
+from gsu_cli.run.typed_line import quoted
 
 DEFAULT = "paths.output_dir"  # the setting below which folders lie that nobody named
 # endings of what runs write: a file of somebody else with one of them could be overwritten or taken for a result

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gsu_cli.errors import GsuError
 from gsu_cli.run.record import FILE, Record, read_record
-from gsu_cli.run.typed import without_places
+from gsu_cli.run.typed_line import without_places
 
 NOTES = {FILE, "gsu.log", ".hydra"}  # what a line leaves that has made nothing
 STATE = "state.safetensors"  # of a training that can go on

@@ -27,7 +27,7 @@ from gsu_cli.solvers.denoiser_losses import DenoiserLosses
 from gsu_cli.solvers.denoiser_options import DenoiserOptions
 from gsu_cli.solvers.fisher_solver import FisherSolver
 from gsu_cli.solvers.leverage import LEVELS, sample_level
-from gsu_cli.solvers.shortened import shortened
+from gsu_cli.solvers.shortest_step import shortened
 from gsu_cli.solvers.step_problem import Bound, StepProblem, relative_increase
 from gsu_cli.solvers.unseen import UnseenLevel, kind_of, unbounded
 from gsu_cli.surgery.kronecker import KroneckerFisher

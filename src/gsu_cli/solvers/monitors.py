@@ -11,7 +11,7 @@ from gsu_cli.models.frozen import generating
 from gsu_cli.objectives.discriminant import Discriminant
 from gsu_cli.solvers.at_start import fisher_of
 from gsu_cli.solvers.latent_options import LatentOptions
-from gsu_cli.solvers.levels import level_of
+from gsu_cli.solvers.level_bounds import level_of
 from gsu_cli.solvers.own_drift import OwnDrift
 from gsu_cli.solvers.own_share import SAMPLES, OwnShare
 from gsu_cli.solvers.second_look import SecondLook

@@ -11,8 +11,8 @@ from gsu_cli.solvers.refit_rays import Ray, Redirected
 from gsu_cli.solvers.step_problem import TOLERANCE
 from gsu_cli.surgery.bent import slope_of
 from gsu_cli.surgery.crossing import crossing
+from gsu_cli.surgery.estimated_steps import largest_step_estimated
 from gsu_cli.surgery.laws import Trials
-from gsu_cli.surgery.piloted import largest_step_estimated
 from gsu_cli.surgery.steps import StepSearch
 
 SLOPE = 2.0  # of a cost that nothing is known of, as `bent.bent` has it

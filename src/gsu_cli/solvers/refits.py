@@ -18,8 +18,8 @@ from gsu_cli.solvers.candidates import Candidate, choose
 from gsu_cli.solvers.pilot import Pilot
 from gsu_cli.solvers.refit_choice import refits_by_estimates
 from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
+from gsu_cli.surgery.estimated_steps import largest_step_estimated
 from gsu_cli.surgery.least_squares import Moments, Refit, first_layers
-from gsu_cli.surgery.piloted import largest_step_estimated
 from gsu_cli.surgery.steps import StepSearch, largest_step_within
 from gsu_cli.surgery.vectors import Vector, add_scaled, norm, scale
 from gsu_cli.unlearning.contract import Task

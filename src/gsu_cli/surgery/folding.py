@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gsu_cli.surgery.calling import called
+from gsu_cli.surgery.functional_call import called
 
 Pass = Callable[[Tensor], Tensor]
 PAIR = torch.int64  # two float32, whatever they are

@@ -21,7 +21,7 @@ from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.surgery.devices import add_wide
 from gsu_cli.surgery.kronecker import KroneckerFactors, KroneckerFisher, LayerFactors
 from gsu_cli.surgery.layers import find_scopes, rows, squared_gradients
-from gsu_cli.surgery.shifts import by_shifts, patch_moments
+from gsu_cli.surgery.patch_moments import by_shifts, patch_moments
 from gsu_cli.surgery.taps import Inputs, OutputGradient, Use, as_tuple, capture, eval_mode
 from gsu_cli.surgery.vectors import Vector
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gsu_cli.errors import ProcessError, UsageError
-from gsu_cli.surgery.exchange import Exchange
+from gsu_cli.surgery.all_gather import Exchange
 from gsu_cli.surgery.pieces import cuts, piece
 from gsu_cli.surgery.vectors import Vector
 

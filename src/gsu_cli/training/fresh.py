@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from gsu_cli.errors import UsageError
 from gsu_cli.models.frozen import trainable
-from gsu_cli.run.anyone import of_anyone
 from gsu_cli.run.checkpoints import Rebuilds
+from gsu_cli.run.foreign_errors import foreign_errors
 from gsu_cli.run.one_line import named
 from gsu_cli.run.seeds import derive
 
@@ -76,7 +76,7 @@ def _build_anew(model: Any, left: list[str]) -> None:
     way_out = "Give its module one, or the model a config() that builds it again; see `gsu show docs/own-model.md`"
     if not isinstance(model, Rebuilds):
         raise UsageError(rule, found=f"{left[0]} of {kind}, which has no config() either", way_out=way_out)
-    with of_anyone(lambda e: UsageError(rule, found=f"{left[0]} of {kind}, and {named(e)}", way_out=way_out)):
+    with foreign_errors(lambda e: UsageError(rule, found=f"{left[0]} of {kind}, and {named(e)}", way_out=way_out)):
         fresh: nn.Module = type(module)(**model.config())
         theirs, own = dict(fresh.named_parameters()), dict(module.named_parameters())
         buffers = dict(fresh.named_buffers())

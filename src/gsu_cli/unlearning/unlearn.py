@@ -17,14 +17,14 @@ from gsu_cli.gradients import mean_loss
 from gsu_cli.models.frozen import thaw, trainable
 from gsu_cli.models.model import bare, check_precision, copied
 from gsu_cli.models.protocols import NATS, HasLoss, lacking, loss_unit
-from gsu_cli.surgery.defaults import check_defaults
 from gsu_cli.surgery.devices import device_of
+from gsu_cli.surgery.torch_defaults import check_defaults
 from gsu_cli.surgery.vectors import norm
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.contract import Method, Stage, Task, Update
+from gsu_cli.unlearning.contract_check import capabilities, check_frozen, check_parameters, check_update
 from gsu_cli.unlearning.diagnostics import diagnose, enough
 from gsu_cli.unlearning.images import draw_images
-from gsu_cli.unlearning.kept_contract import capabilities, check_frozen, check_parameters, check_update
 
 PARTS: tuple[Literal["forget"], Literal["retain"]] = ("forget", "retain")
 FEW = 64  # images that tell whether a model has losses at all

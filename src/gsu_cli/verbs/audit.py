@@ -12,7 +12,7 @@ from gsu_cli.audit.differences import same_weights
 from gsu_cli.audit.findings import findings, plain, write_findings
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.report.audit import render
-from gsu_cli.report.doubts import doubts
+from gsu_cli.report.audit_doubts import doubts
 from gsu_cli.report.figures.audit import figures
 from gsu_cli.report.figures.files import write_figure
 from gsu_cli.run.checkpoints import Checkpoint
@@ -25,7 +25,7 @@ from gsu_cli.verbs.finished_probes import FinishedProbes
 from gsu_cli.verbs.judging import build_judges
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.opening_session import open_session
-from gsu_cli.verbs.siblings import siblings
+from gsu_cli.verbs.retrained_siblings import siblings
 from gsu_cli.verbs.unlearned_siblings import check_unlearned, unlearned_siblings
 
 ALONE = "no retrained model is known to compare with: references=1 trains one"

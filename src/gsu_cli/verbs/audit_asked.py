@@ -18,9 +18,9 @@ from gsu_cli.report.validate import validated
 from gsu_cli.run.record import Record, read_record
 from gsu_cli.run.session import Session
 from gsu_cli.verbs import earlier_run
+from gsu_cli.verbs.audit_models import workers_of
 from gsu_cli.verbs.build import build_several, chosen
 from gsu_cli.verbs.evaluate import as_the_run_did
-from gsu_cli.verbs.made_once import workers_of
 from gsu_cli.verbs.opening_data import resolve_split
 from gsu_cli.verbs.opening_session import forget_spec
 from gsu_cli.verbs.opening_weights import check_files

@@ -14,9 +14,9 @@ from gsu_cli.judges.base import Unavailable
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.groups import option_names
 from gsu_cli.run.memory import is_out_of_memory
-from gsu_cli.run.moved import current
+from gsu_cli.run.moved_classes import current
 from gsu_cli.run.one_line import one_line
-from gsu_cli.surgery.defaults import check_defaults
+from gsu_cli.surgery.torch_defaults import check_defaults
 from gsu_cli.verbs.arguments import check_arguments
 from gsu_cli.verbs.own_target import why_not
 

@@ -25,21 +25,21 @@ from gsu_cli.errors import CheckpointError, GsuError, UsageError
 from gsu_cli.run.checkpoints import missing
 from gsu_cli.run.device import choose
 from gsu_cli.run.files import sha256_of
+from gsu_cli.run.folder_words import chosen_with
 from gsu_cli.run.own_code import classes_in, of_config
-from gsu_cli.run.places import chosen_with
 from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.record import FILE, Measurement, Record, read_record, write_record
 from gsu_cli.run.seeds import generator
-from gsu_cli.run.typed import quoted
+from gsu_cli.run.typed_line import quoted
 from gsu_cli.tables.cell import Cell
 from gsu_cli.tables.store import Store, content_key, files_in
 from gsu_cli.verbs import audit, settings, train, unlearn
 from gsu_cli.verbs.composing import Composer, configs
+from gsu_cli.verbs.line_keys import planted
 from gsu_cli.verbs.measure import Plan
 from gsu_cli.verbs.opening_data import sources
 from gsu_cli.verbs.opening_session import forget_spec, plain
 from gsu_cli.verbs.opening_weights import named_files
-from gsu_cli.verbs.places import planted
 from gsu_cli.verbs.protocol import Protocol
 
 VERB, AUDIT = "unlearn", "audit"

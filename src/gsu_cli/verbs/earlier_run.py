@@ -26,10 +26,10 @@ from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.changed_code import note_since
 from gsu_cli.verbs.conditions import check_conditions
+from gsu_cli.verbs.line_keys import choices, is_typed
 from gsu_cli.verbs.opening_data import load_dataset, read_dataset
 from gsu_cli.verbs.opening_session import plain
 from gsu_cli.verbs.opening_weights import describe
-from gsu_cli.verbs.places import choices, is_typed
 from gsu_cli.verbs.proposed_lines import dataset_words
 from gsu_cli.verbs.references import is_chosen
 from gsu_cli.verbs.retrained import check_reference, open_reference

@@ -15,12 +15,12 @@ from gsu_cli.run.record import Record, read_record
 from gsu_cli.verbs import console, earlier_run, settings, weights_file
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.build import chosen
+from gsu_cli.verbs.line_keys import PLANTED, is_typed, taken_away, typed
 from gsu_cli.verbs.measure import Plan, measure
 from gsu_cli.verbs.opening_data import load_dataset, resolve_split
 from gsu_cli.verbs.opening_session import forget_spec, open_session
 from gsu_cli.verbs.opening_weights import check_files
 from gsu_cli.verbs.pipeline_folder import is_pipeline_folder
-from gsu_cli.verbs.places import PLANTED, is_typed, taken_away, typed
 from gsu_cli.verbs.progress import listening
 from gsu_cli.verbs.unlearn import finish
 

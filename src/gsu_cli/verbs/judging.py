@@ -13,7 +13,7 @@ from gsu_cli.data.base import Dataset
 from gsu_cli.judges.own_classifier import OwnClassifier
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.groups import option_names
-from gsu_cli.run.moved import current
+from gsu_cli.run.moved_classes import current
 from gsu_cli.run.own_names import is_ours
 from gsu_cli.verbs.build import build, build_several
 from gsu_cli.verbs.models import import_options

@@ -31,7 +31,7 @@ from gsu_cli.tables.pool import cores, in_processes
 from gsu_cli.training.closed_form import train_or_solve
 from gsu_cli.training.fresh import initialise
 from gsu_cli.training.recipe import Recipe
-from gsu_cli.verbs import console, found_again
+from gsu_cli.verbs import console, model_cache
 from gsu_cli.verbs.leave_out_options import Options
 
 PICTURE = "memorised.png"
@@ -68,7 +68,7 @@ def train_design(
         **({"fractions": list(options.fractions)} if options.fractions else {"folds": options.folds}),
         "noise": asdict(Noise(derive(seed, "leave out", "noise"), options.repeats, options.latents)),
     }
-    place = found_again.place(cfg, "leave_out", about | of_config({}, class_path(model)))
+    place = model_cache.place(cfg, "leave_out", about | of_config({}, class_path(model)))
     _prepare(place, about, model, dataset)
     missing = [k for k in range(options.models) if not _path(place, k).is_file()]
     if len(missing) < options.models:

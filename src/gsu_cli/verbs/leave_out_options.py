@@ -13,7 +13,7 @@ from gsu_cli.audit.leave_out_masks import fold_masks, random_masks
 from gsu_cli.checks import as_int
 from gsu_cli.errors import UsageError
 from gsu_cli.surgery.ranks import ranks
-from gsu_cli.verbs.places import is_typed
+from gsu_cli.verbs.line_keys import is_typed
 
 LEAST = {"models": 0, "folds": 2, "repeats": 1, "latents": 0}
 

@@ -26,14 +26,14 @@ from gsu_cli.models.generating import watching
 from gsu_cli.models.model import reconstructs
 from gsu_cli.models.protocols import HasGuidance
 from gsu_cli.run.checkpoints import Checkpoint
+from gsu_cli.run.measured_cache import cache_in
 from gsu_cli.run.own_names import check_name
 from gsu_cli.run.record import Measurement
-from gsu_cli.run.recurring import kept_in
 from gsu_cli.run.session import Session
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.build import build_several
 from gsu_cli.verbs.judging import build_judges, usual_label
-from gsu_cli.verbs.measurements import check_once, measured
+from gsu_cli.verbs.metric_output import check_once, measured
 from gsu_cli.verbs.references import note_judges
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Plan:
     Attributes:
         samples: samples per subject.
         guidance: of conditional diffusion models while they are measured; None: their own.
-        kept: folder of what recurs in other runs, see `recurring`; None keeps nothing.
+        kept: folder of what recurs in other runs, see `cached_tensors`; None keeps nothing.
         metrics: by name, in the order of the table.
         judges: by name; what a yaml of the group ``judge`` builds.
     """
@@ -153,7 +153,7 @@ def measure(
         done += 1
         on_progress(done, steps, what)
 
-    with session.stage("evaluate"), kept_in(plan.kept) as shelf:
+    with session.stage("evaluate"), cache_in(plan.kept) as cache:
         subjects: dict[str, EvaluatedModel] = {}
         for name, c in checkpoints.items():
             plan.guide(c.model)
@@ -176,14 +176,14 @@ def measure(
                 tick(f"{name} of {subject.name}")
         session.record.measurements = found
         session.record.transitions = context.notes.get("transitions", {})
-    if shelf.folder is not None:
+    if cache.folder is not None:
         log.info(
-            "%d parts of the measurements were read from %s, %d worked out", shelf.read, shelf.folder, shelf.worked_out
+            "%d parts of the measurements were read from %s, %d worked out", cache.read, cache.folder, cache.worked_out
         )
         session.record.inputs["measured"] = {
-            "folder": str(shelf.folder.absolute()),
-            "read": shelf.read,
-            "worked_out": shelf.worked_out,
+            "folder": str(cache.folder.absolute()),
+            "read": cache.read,
+            "worked_out": cache.worked_out,
         }
     return subjects
 

@@ -16,7 +16,7 @@ from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.plausible import Evidence, examine
 from gsu_cli.models.protocols import HasLoss, Trainable
-from gsu_cli.models.rebuilt import check_rebuilds
+from gsu_cli.models.rebuild_check import check_rebuilds
 from gsu_cli.models.stored import Translates
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from gsu_cli.run.import_entries import Chosen, few

@@ -12,9 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from gsu_cli.data.base import Canaries, Dataset, OnProgress
 from gsu_cli.data.canaries import Planting
 from gsu_cli.data.contents import counts, describe_counts
+from gsu_cli.data.contract_check import check_dataset
 from gsu_cli.data.copies import dark, kept_copies, repeated
 from gsu_cli.data.forget import ForgetSpec
-from gsu_cli.data.kept_contract import check_dataset
 from gsu_cli.data.one_sided import alike, one_sided
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
@@ -23,7 +23,7 @@ from gsu_cli.run.session import Session
 from gsu_cli.surgery.ranks import ranks
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build, chosen
-from gsu_cli.verbs.places import PLANTED, is_typed, planted
+from gsu_cli.verbs.line_keys import PLANTED, is_typed, planted
 from gsu_cli.verbs.proposed_lines import dataset_words
 
 

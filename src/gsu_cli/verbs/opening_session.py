@@ -14,9 +14,9 @@ from gsu_cli.errors import UsageError
 from gsu_cli.run.device import choose, choose_precision
 from gsu_cli.run.own_code import targets, versions
 from gsu_cli.run.session import Session
-from gsu_cli.run.typed import typed
+from gsu_cli.run.typed_line import typed
 from gsu_cli.verbs import console
-from gsu_cli.verbs.places import absolute
+from gsu_cli.verbs.line_keys import absolute
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from gsu_cli.run.weight_files import find_weights
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console
 from gsu_cli.verbs.conditions import check_conditions
+from gsu_cli.verbs.latest_training import trained_here
 from gsu_cli.verbs.models import import_checkpoint, import_options
 from gsu_cli.verbs.pipeline_folder import is_pipeline_folder, with_its_class
-from gsu_cli.verbs.trained_here import trained_here
 
 
 def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Checkpoint:

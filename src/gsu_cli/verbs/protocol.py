@@ -16,7 +16,7 @@ from gsu_cli.protocol.trials import Known
 from gsu_cli.run.own_names import check_name
 from gsu_cli.unlearning.contract import Method, Strength, method_name
 from gsu_cli.verbs.build import build_choice
-from gsu_cli.verbs.places import is_typed
+from gsu_cli.verbs.line_keys import is_typed
 
 OF_A_BUDGET = ("strength", "low", "high", "images", "latents")
 CURVE = (0.003, 0.01, 0.03, 0.1)  # budgets of ``curve=true``

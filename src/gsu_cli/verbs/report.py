@@ -17,15 +17,15 @@ from gsu_cli.report import columns
 from gsu_cli.report.figures.files import KINDS
 from gsu_cli.report.formats import SUFFIXES, terminal
 from gsu_cli.report.keys import check_keys, check_recorded, default_keys
-from gsu_cli.report.once import unchanged
+from gsu_cli.report.memo import unchanged
 from gsu_cli.report.overview import tables
 from gsu_cli.report.runs import Broken, Runs, collect
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run import folders
-from gsu_cli.run.places import chosen_with
+from gsu_cli.run.folder_words import chosen_with
 from gsu_cli.run.record import Record
 from gsu_cli.run.refusals import discard_if_unused
-from gsu_cli.run.typed import typed
+from gsu_cli.run.typed_line import typed
 from gsu_cli.verbs import report_files as files
 from gsu_cli.verbs import report_places, settings
 from gsu_cli.verbs.console import console, note, room, say

@@ -18,16 +18,16 @@ from gsu_cli.report.compact import read_compact
 from gsu_cli.report.numbers import seconds
 from gsu_cli.report.reproduced import missed, print_table, unmeasured, write_table
 from gsu_cli.run.configs import conf_dir
-from gsu_cli.run.places import chosen_with
+from gsu_cli.run.folder_words import chosen_with
 from gsu_cli.run.provenance import git
-from gsu_cli.run.typed import quoted, searchpath, words
+from gsu_cli.run.typed_line import quoted, searchpath, words
 from gsu_cli.tables import kept
 from gsu_cli.tables.cell import Cell, Outcome
 from gsu_cli.tables.pool import cores, in_processes
 from gsu_cli.tables.spec import TableSpec
 from gsu_cli.tables.store import CELLS, Store
 from gsu_cli.verbs import cell as cells
-from gsu_cli.verbs import console, settings, trained
+from gsu_cli.verbs import console, settings, table_models
 from gsu_cli.verbs.arguments import check_arguments, fits
 from gsu_cli.verbs.composing import configs
 from gsu_cli.verbs.opening_session import flag, plain
@@ -57,13 +57,13 @@ def main(cfg: DictConfig) -> None:
     store = Store(root / CELLS)
     shared = _shared(cfg)
     with console.work_bar(f"cells of {spec.name}") as on_progress, configs():
-        identities = trained.identities(spec, shared, root)
+        identities = table_models.identities(spec, shared, root)
         outcomes = _look_up(spec, identities, store, on_progress)
         refused = _refusals(outcomes, identities) if preview else []
         # cells of one key are one run
         todo = list({o.key: o for o in outcomes if o.key and not (o.done or o.inapplicable)}.values())
-        untrained = trained.missing([o.cell for o in todo], identities)
-        stood = trained.there([o.cell for o in outcomes if o.key], identities)
+        untrained = table_models.missing([o.cell for o in todo], identities)
+        stood = table_models.there([o.cell for o in outcomes if o.key], identities)
     console.say(_plan(spec, outcomes, todo, _estimate(todo, outcomes, cfg.cell_seconds) / workers, workers))
     if kept_from := other_code(outcomes):
         console.say(
@@ -81,7 +81,7 @@ def main(cfg: DictConfig) -> None:
         _show_refusals(spec, refused)
         return
     try:
-        trained.train(untrained, identities, workers)
+        table_models.train(untrained, identities, workers)
         with configs():
             resolved = [identities.resolved(o.cell) for o in todo]
         outcomes = _run(todo, resolved, outcomes, shared, store, workers)

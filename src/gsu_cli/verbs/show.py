@@ -20,7 +20,7 @@ from gsu_cli.report.validate import validated
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import card_line, shipped_names
 from gsu_cli.run.record import STATUSES, Record, read_record
-from gsu_cli.run.typed import own_folders
+from gsu_cli.run.typed_line import own_folders
 from gsu_cli.verbs import docs_pages, settings, show_choice
 from gsu_cli.verbs.console import console, note
 

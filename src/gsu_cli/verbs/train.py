@@ -28,15 +28,15 @@ from gsu_cli.verbs import console, leave_out, settings
 from gsu_cli.verbs.build import build_choice
 from gsu_cli.verbs.changed_code import code_of, noted_codes
 from gsu_cli.verbs.default_model import suited
-from gsu_cli.verbs.ended import ended
 from gsu_cli.verbs.leave_out_options import Options
+from gsu_cli.verbs.line_keys import is_typed, typed
 from gsu_cli.verbs.models import build_model
 from gsu_cli.verbs.opening_data import load_dataset, resolve_split
 from gsu_cli.verbs.opening_session import forget_spec, open_session
 from gsu_cli.verbs.pipeline_folder import write_folder
-from gsu_cli.verbs.places import is_typed, typed
 from gsu_cli.verbs.progress import Listener, listening
 from gsu_cli.verbs.references import forgotten
+from gsu_cli.verbs.training_end import ended
 
 IDENTITY = ("dataset_sha256", "forget", "forget_sha256", "forget_seed")  # of the metadata, what a state goes on with
 

@@ -19,9 +19,9 @@ from gsu_cli.unlearning.contract import method_name
 from gsu_cli.unlearning.unlearn import unlearn
 from gsu_cli.verbs import console
 from gsu_cli.verbs.assemble import RunInputs
+from gsu_cli.verbs.audit_models import MODEL, Wanted, joined, train_all, workers_of
 from gsu_cli.verbs.forgetting import about_unlearned
-from gsu_cli.verbs.found_again import made_of, opened, place
-from gsu_cli.verbs.made_once import MODEL, Wanted, joined, train_all, workers_of
+from gsu_cli.verbs.model_cache import made_of, opened, place
 from gsu_cli.verbs.protocol import Protocol
 from gsu_cli.verbs.references import TRAINED, reference_sha256
 from gsu_cli.verbs.retrained import check_retrain

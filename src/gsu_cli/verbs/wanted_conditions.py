@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import UsageError
 from gsu_cli.run.configs import conf_dir
-from gsu_cli.verbs.places import is_typed
+from gsu_cli.verbs.line_keys import is_typed
 
 
 def conditions_for(dataset: Dataset, wanted: object = None) -> int:

@@ -10,9 +10,9 @@ from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.lineage import Difference, Lineage, differences, sentence
 from gsu_cli.run.session import Session
 from gsu_cli.verbs import console
+from gsu_cli.verbs.line_keys import is_typed
 from gsu_cli.verbs.opening_session import forget_spec
 from gsu_cli.verbs.opening_weights import open_checkpoint, weights_file
-from gsu_cli.verbs.places import is_typed
 from gsu_cli.verbs.references import is_chosen
 
 

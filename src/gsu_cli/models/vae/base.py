@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.models.model import Model
-from gsu_cli.models.passes import at_once, together
+from gsu_cli.models.pass_sizes import at_once, together
 from gsu_cli.models.sites import OutputLoss
 from gsu_cli.surgery.devices import device_of, normal
 

@@ -19,7 +19,7 @@ from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.libraries import library
 from gsu_cli.models.likelihoods import Bernoulli, Gaussian
 from gsu_cli.models.vae.base import Vae
-from gsu_cli.run.anyone import of_anyone
+from gsu_cli.run.foreign_errors import foreign_errors
 from gsu_cli.run.json_files import read_config
 from gsu_cli.run.one_line import one_line
 
@@ -137,7 +137,7 @@ def _build(part: str, target: str, config: Any) -> nn.Module:
         rule = f"`model.{part}` must be a class that is built from a pythae config"
         return UsageError(rule, found=f"{target} ({one_line(e)})")
 
-    with of_anyone(sentence):
+    with foreign_errors(sentence):
         found = pkgutil.resolve_name(str(target))(config)
     if not isinstance(found, nn.Module):
         raise UsageError(f"`model.{part}` must be the class of a torch module", found=target)

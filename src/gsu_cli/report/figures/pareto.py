@@ -11,9 +11,9 @@ from gsu_cli.report.figures.scales import Scale
 from gsu_cli.report.figures.starts import told_apart
 from gsu_cli.report.figures.ticks import changes, percent, plain
 from gsu_cli.report.groups import Group, group, uneven
-from gsu_cli.report.marks import supported
 from gsu_cli.report.numbers import factor
 from gsu_cli.report.quantities import Quantity
+from gsu_cli.report.unsupported import supported
 from gsu_cli.run.record import Record
 
 FARTHEST = 9.0  # tenfold: a model that has lost that much is no trade-off any more

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gsu_cli.report.groups import Statistic
 from gsu_cli.report.keys import ABSENT, NAMED, key, varied
-from gsu_cli.report.once import once_of_all
+from gsu_cli.report.memo import memoised_of_all
 from gsu_cli.report.quantities import Quantity, discover
 from gsu_cli.report.table import Cell, text
 from gsu_cli.run.record import Record
@@ -35,7 +35,7 @@ def _has(quantity: Quantity, records: Sequence[Record]) -> bool:
     return any(quantity.read(r).value is not None for r in records)
 
 
-@once_of_all
+@memoised_of_all
 def numeric(records: Sequence[Record]) -> list[str]:
     """Settings of a method that vary and are numbers."""
     return [

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gsu_cli.report.noted import number
+from gsu_cli.report.details import number
 from gsu_cli.report.numbers import Shift, digits
 from gsu_cli.report.run_table import HEADS, rows, subjects
 from gsu_cli.report.table import Cell, Column, Table

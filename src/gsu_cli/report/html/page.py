@@ -22,7 +22,7 @@ from gsu_cli.report.html.pictures import Gallery, gallery, name
 from gsu_cli.report.html.sheet import Sheet, interval
 from gsu_cli.report.html.transitions import transitions
 from gsu_cli.report.keys import varied
-from gsu_cli.report.once import unchanged
+from gsu_cli.report.memo import unchanged
 from gsu_cli.report.overview import listing, mixed_versions, tables
 from gsu_cli.report.summary import sentences
 from gsu_cli.report.table import Table

@@ -9,20 +9,20 @@ from dataclasses import replace
 import pytest
 
 from gsu_cli.report.keys import key
-from gsu_cli.report.once import once, once_of_all, unchanged
+from gsu_cli.report.memo import memoised, memoised_of_all, unchanged
 from gsu_cli.run.record import Record
 from made_runs import run
 
 calls: list[tuple[str, str]] = []
 
 
-@once
+@memoised
 def asked(record: Record, word: str) -> str:
     calls.append((record.verb, word))
     return f"{record.verb} {word}"
 
 
-@once_of_all
+@memoised_of_all
 def asked_of_all(records: Iterable[Record], word: str) -> list[str]:
     verbs = [record.verb for record in records]
     calls.append((" ".join(verbs), word))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gsu_cli.models import passes
+from gsu_cli.models import pass_sizes
 from gsu_cli.models.vae.conv_vae import ConvVae
 from gsu_cli.models.vae.mlp_vae import MlpVae
 
@@ -36,7 +36,7 @@ def test_large_images_pass_in_parts_without_a_gradient(
     model = ConvVae(shape, latent_dim=2, channels=(4, 4, 4)).eval()
     seen, found = looked_at(model, monkeypatch, grad=grad)
     assert seen == sizes
-    monkeypatch.setattr(passes, "AT_ONCE", N)
+    monkeypatch.setattr(pass_sizes, "AT_ONCE", N)
     at_once, whole = looked_at(model, monkeypatch, grad=grad)
     assert at_once == [N, N]
     torch.testing.assert_close(found, whole, rtol=1e-6, atol=1e-7)
@@ -46,6 +46,6 @@ def test_batchnorm_in_training_sees_whole_batches() -> None:
     model = MlpVae((3, 64, 64), 2, (4,), batch_norm=True).train()
     x = torch.rand(N, 3, 64, 64)
     with torch.no_grad():
-        assert passes.at_once(x, model.shape, training=model.training) == N
-        assert passes.at_once(x, model.shape, training=False) == passes.AT_ONCE
-        assert passes.at_once(x[:0], model.shape, training=True) == 1
+        assert pass_sizes.at_once(x, model.shape, training=model.training) == N
+        assert pass_sizes.at_once(x, model.shape, training=False) == pass_sizes.AT_ONCE
+        assert pass_sizes.at_once(x[:0], model.shape, training=True) == 1

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from gsu_cli.run import recurring as module
+from gsu_cli.run import measured_cache as module
 from gsu_cli.run import surroundings
-from gsu_cli.run.recurring import is_kept, kept_in, recurring
+from gsu_cli.run.measured_cache import cache_in, cached_tensors, is_caching
 from gsu_cli.surgery.ranks import Ranks, among
 from gsu_cli.surgery.vectors import Vector
 
@@ -42,31 +42,31 @@ def files(folder: Path) -> list[Path]:
 
 
 def test_the_second_run_reads_what_the_first_worked_out(made: Made, tmp_path: Path) -> None:
-    with kept_in(tmp_path / "a" / "b") as shelf:
-        first = recurring("features", made, images="00")
-    assert (shelf.read, shelf.worked_out) == (0, 1)
-    with kept_in(tmp_path / "a" / "b") as shelf:
-        again = recurring("features", made, images="00")
-    assert (shelf.read, shelf.worked_out) == (1, 0)
+    with cache_in(tmp_path / "a" / "b") as cache:
+        first = cached_tensors("features", made, images="00")
+    assert (cache.read, cache.worked_out) == (0, 1)
+    with cache_in(tmp_path / "a" / "b") as cache:
+        again = cached_tensors("features", made, images="00")
+    assert (cache.read, cache.worked_out) == (1, 0)
     assert same(first, again)
     assert made.times == 1
-    assert not is_kept()
+    assert not is_caching()
 
 
 def test_other_content_another_kind_or_other_code_is_worked_out(
     made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with kept_in(tmp_path):
-        recurring("features", made, images="00")
-        recurring("features", made, images="01")
-        recurring("verdicts", made, images="00")
+    with cache_in(tmp_path):
+        cached_tensors("features", made, images="00")
+        cached_tensors("features", made, images="01")
+        cached_tensors("verdicts", made, images="00")
         assert made.times == 3
         for name, value in (("_code", "changed"), ("_processor", "another")):
             with monkeypatch.context() as patch:
                 patch.setattr(surroundings, name, lambda value=value: value)
-                recurring("features", made, images="00")
+                cached_tensors("features", made, images="00")
         monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
-        recurring("features", made, images="00")
+        cached_tensors("features", made, images="00")
         assert made.times == 6
 
 
@@ -74,11 +74,11 @@ def test_nothing_is_kept_without_a_folder_or_among_several_ranks(made: Made, tmp
     for folder in (None, tmp_path):
         two = Ranks()
         two.size = 2  # type: ignore[misc]
-        with among(two if folder else Ranks()), kept_in(folder) as shelf:
-            recurring("features", made, images="00")
-            recurring("features", made, images="00")
-            assert not is_kept()
-        assert (shelf.read, shelf.worked_out) == (0, 0)
+        with among(two if folder else Ranks()), cache_in(folder) as cache:
+            cached_tensors("features", made, images="00")
+            cached_tensors("features", made, images="00")
+            assert not is_caching()
+        assert (cache.read, cache.worked_out) == (0, 0)
     assert made.times == 4
     assert files(tmp_path) == []
 
@@ -87,10 +87,10 @@ def test_nothing_is_kept_without_a_folder_or_among_several_ranks(made: Made, tmp
 def test_a_damaged_file_is_said_and_worked_out_anew(
     damage: str, made: Made, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with kept_in(tmp_path):
-        first = recurring("features", made, images="00")
+    with cache_in(tmp_path):
+        first = cached_tensors("features", made, images="00")
         (path,) = files(tmp_path)
-        recurring("features", made, images="01")
+        cached_tensors("features", made, images="01")
         (other,) = set(files(tmp_path)) - {path}
         whole = path.read_bytes()
         broken = {
@@ -106,12 +106,12 @@ def test_a_damaged_file_is_said_and_worked_out_anew(
             path.write_bytes(broken[damage])
         made.times = 0
         with caplog.at_level(logging.WARNING):
-            again = recurring("features", made, images="00")
+            again = cached_tensors("features", made, images="00")
         assert same(first, again)
         assert made.times == 1
         assert f"{path} is damaged; what it and others like it held is worked out anew" in caplog.text
         if damage != "folder":
-            recurring("features", made, images="00")
+            cached_tensors("features", made, images="00")
             assert made.times == 1, "it was mended"
 
 
@@ -119,10 +119,10 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_and_says_so_once(
     made: Made, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    with caplog.at_level(logging.WARNING), kept_in(tmp_path / "file" / "folder") as shelf:
-        recurring("features", made, images="00")
-        recurring("features", made, images="01")
-    assert (made.times, shelf.worked_out) == (2, 2)
+    with caplog.at_level(logging.WARNING), cache_in(tmp_path / "file" / "folder") as cache:
+        cached_tensors("features", made, images="00")
+        cached_tensors("features", made, images="01")
+    assert (made.times, cache.worked_out) == (2, 2)
     assert caplog.text.count("keeps nothing for the next run") == 1
 
 
@@ -133,22 +133,22 @@ def test_beyond_the_limit_what_was_not_read_for_longest_goes_and_nothing_else(
     for path in strangers:
         path.write_bytes(bytes(2_000_000))
         os.utime(path, (1, 1))
-    with kept_in(tmp_path):
-        recurring("features", made, images="00")
+    with cache_in(tmp_path):
+        cached_tensors("features", made, images="00")
         (old,) = set(files(tmp_path)) - set(strangers)
         left = old.with_name(f".{old.name}.17.part")
         left.write_text("half")
         for when, path in enumerate((left, old)):
             os.utime(path, (when, when))
     monkeypatch.setattr(module, "MOST_MB", 2.5 * old.stat().st_size / 1e6)
-    with kept_in(tmp_path):
-        recurring("features", made, images="01")
+    with cache_in(tmp_path):
+        cached_tensors("features", made, images="01")
         assert old.exists()
         assert not left.exists()
         (newer,) = set(files(tmp_path)) - {*strangers, old}
         os.utime(newer, (2, 2))
-        recurring("features", made, images="00")  # read, so the newer is now the one not read for longest
-        recurring("features", made, images="02")
+        cached_tensors("features", made, images="00")  # read, so the newer is now the one not read for longest
+        cached_tensors("features", made, images="02")
     assert old.exists()
     assert not newer.exists()
     assert all(path.exists() for path in strangers)
@@ -160,13 +160,13 @@ def test_a_run_looks_through_the_folder_once_and_again_where_it_is_full(
 ) -> None:
     looks, look = [], os.scandir
     monkeypatch.setattr(os, "scandir", lambda folder: looks.append(folder) or look(folder))
-    with kept_in(tmp_path):
+    with cache_in(tmp_path):
         for k in range(10):
-            recurring("features", made, images=str(k))
+            cached_tensors("features", made, images=str(k))
         assert looks == [tmp_path]
         size = files(tmp_path)[0].stat().st_size
         monkeypatch.setattr(module, "MOST_MB", 10.5 * size / 1e6)  # emptied to 9.45
         for k in range(10, 14):
-            recurring("features", made, images=str(k))
+            cached_tensors("features", made, images=str(k))
     assert len(looks) == 3, "the 11th file fills it, and the 13th does again"
     assert len(files(tmp_path)) == 10

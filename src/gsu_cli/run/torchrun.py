@@ -21,7 +21,7 @@ from torch.distributed.rendezvous import rendezvous
 
 from gsu_cli.errors import GsuError, ProcessError
 from gsu_cli.run.record import read_record, write_record
-from gsu_cli.surgery.exchange import Exchange
+from gsu_cli.surgery.all_gather import Exchange
 from gsu_cli.surgery.ranks import Group
 
 PATIENCE = 10.0  # seconds for which a process waits for one before it to speak

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.run.checkpoints import load_checkpoint
-from gsu_cli.run.moved import MOVED, current
+from gsu_cli.run.moved_classes import MOVED, current
 from gsu_cli.run.pretrained import shipped
 from gsu_cli.run.tensor_files import read_tensors
 from gsu_cli.verbs.build import build

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gsu_cli.surgery.calling import called
 from gsu_cli.surgery.folding import folded
+from gsu_cli.surgery.functional_call import called
 
 
 class Inside(nn.Module):

@@ -15,8 +15,8 @@ import torch
 
 from gsu_cli.data.base import Images
 from gsu_cli.models.vae.mlp_vae import MlpVae
-from gsu_cli.verbs import made_once
-from gsu_cli.verbs.found_again import made_of
+from gsu_cli.verbs import audit_models
+from gsu_cli.verbs.model_cache import made_of
 
 OWN = "from gsu_cli.models.vae.mlp_vae import MlpVae\nclass Own(MlpVae):\n    beta = {}\n"
 
@@ -45,17 +45,17 @@ def test_a_class_of_ones_own_that_was_changed_made_other_models(
 def test_what_another_audit_reads_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = MlpVae(shape=(1, 2, 2), latent_dim=1, hidden=(2,))
     images = Images(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.zeros(4, dtype=torch.long))
-    wanted = [made_once.Wanted(tmp_path / str(k) / made_once.MODEL, k, {}, f"model {k}") for k in (1, 2)]
+    wanted = [audit_models.Wanted(tmp_path / str(k) / audit_models.MODEL, k, {}, f"model {k}") for k in (1, 2)]
 
     def trained(_: Any, jobs: Any, **__: Any) -> Iterator[tuple[int, int]]:
         if os.getpid() == first:
-            monkeypatch.setattr(made_once.os, "getpid", lambda: first + 1)  # another audit begins and ends meanwhile
-            made_once.train_all(inputs_of(model), images, wanted, stage="references", workers=2)
+            monkeypatch.setattr(audit_models.os, "getpid", lambda: first + 1)  # another audit begins and ends meanwhile
+            audit_models.train_all(inputs_of(model), images, wanted, stage="references", workers=2)
         assert all(Path(path).is_file() for path in jobs[0][:2])
         return iter([(0, 0), (1, 0)])
 
     first = os.getpid()
-    monkeypatch.setattr(made_once, "in_processes", trained)
-    monkeypatch.setattr(made_once, "cores", lambda: 2)
-    made_once.train_all(inputs_of(model), images, wanted, stage="references", workers=2)
+    monkeypatch.setattr(audit_models, "in_processes", trained)
+    monkeypatch.setattr(audit_models, "cores", lambda: 2)
+    audit_models.train_all(inputs_of(model), images, wanted, stage="references", workers=2)
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ from torch import nn
 from gsu_cli.surgery import kfac
 from gsu_cli.surgery.kfac import KroneckerBuilder
 from gsu_cli.surgery.layers import rows
-from gsu_cli.surgery.shifts import by_shifts, patch_moments
+from gsu_cli.surgery.patch_moments import by_shifts, patch_moments
 
 MAPS = [(11, 3, 7, 7), (40, 2, 4, 5), (3, 4, 14, 13), (90, 5, 6, 4)]
 
@@ -48,7 +48,7 @@ def test_they_are_the_products_of_the_patches(shape, bias, dtype):
 def test_how_many_maps_are_multiplied_together_moves_rounding_only(monkeypatch):
     x = maps(40, 3, 6, 5, torch.float64)
     whole = patch_moments(x, True)
-    monkeypatch.setattr("gsu_cli.surgery.shifts.AT_ONCE", 1)  # a map at a time
+    monkeypatch.setattr("gsu_cli.surgery.patch_moments.AT_ONCE", 1)  # a map at a time
     torch.testing.assert_close(patch_moments(x, True), whole, rtol=1e-13, atol=1e-13)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gsu_cli.errors import UsageError
-from gsu_cli.run.anyone import of_anyone
+from gsu_cli.run.foreign_errors import foreign_errors
 from gsu_cli.run.one_line import named
 
 WAY_OUT = "Let config() give each argument of the constructor by its name; see `gsu show docs/own-model.md`"
@@ -27,12 +27,15 @@ def check_rebuilds(model: Any) -> None:
     """
     kind = type(model).__name__
     rule = f"{kind} must be built again by its config()"
-    with of_anyone(lambda e: UsageError(rule, found=named(e), way_out=WAY_OUT)):
+    with foreign_errors(lambda e: UsageError(rule, found=named(e), way_out=WAY_OUT)):
         config = model.config()
     if not isinstance(config, Mapping):
         found = "nothing" if config is None else f"a {type(config).__name__}"
         raise UsageError(f"config() of {kind} must give a dict", found=found, way_out=WAY_OUT)
-    with of_anyone(lambda e: UsageError(rule, found=named(e), way_out=WAY_OUT)), torch.random.fork_rng(devices=[]):
+    with (
+        foreign_errors(lambda e: UsageError(rule, found=named(e), way_out=WAY_OUT)),
+        torch.random.fork_rng(devices=[]),
+    ):
         other = type(model)(**json.loads(json.dumps(dict(config))))
     before, after = _shapes(model), _shapes(other)
     odd = next((name for name in {**before, **after} if before.get(name) != after.get(name)), None)

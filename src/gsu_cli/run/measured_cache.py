@@ -21,7 +21,7 @@ from math import inf
 from pathlib import Path
 
 from gsu_cli.errors import CheckpointError, OutputError
-from gsu_cli.run.places import chosen_with
+from gsu_cli.run.folder_words import chosen_with
 from gsu_cli.run.surroundings import surroundings
 from gsu_cli.run.tensor_files import digest, read_tensors, write_tensors
 from gsu_cli.surgery.ranks import ranks
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Shelf:
+class Cache:
     """Where results are kept.
 
     Attributes:
@@ -53,28 +53,28 @@ class Shelf:
     held: float = inf
 
 
-_now: list[Shelf] = [Shelf(None)]
+_now: list[Cache] = [Cache(None)]
 
 
 @contextlib.contextmanager
-def kept_in(folder: Path | None) -> Iterator[Shelf]:
-    """Within, `recurring` reads and writes files of ``folder``. Without, and among several ranks, it only computes."""
-    shelf = Shelf(folder if ranks().size == 1 else None)  # ranks share the work itself, and must all take part
-    if shelf.folder is not None:
-        chosen_with(shelf.folder, "paths.measured_dir=FOLDER")
-    _now.append(shelf)
+def cache_in(folder: Path | None) -> Iterator[Cache]:
+    """Within, `cached_tensors` reads and writes files of ``folder``; without, and among several ranks, it computes."""
+    cache = Cache(folder if ranks().size == 1 else None)  # ranks share the work itself, and must all take part
+    if cache.folder is not None:
+        chosen_with(cache.folder, "paths.measured_dir=FOLDER")
+    _now.append(cache)
     try:
-        yield shelf
+        yield cache
     finally:
         _now.pop()
 
 
-def is_kept() -> bool:
+def is_caching() -> bool:
     """Whether there is such a folder just now; what it costs to name a result is then worth it."""
     return _now[-1].folder is not None
 
 
-def recurring(kind: str, make: Callable[[], Vector], **content: object) -> Vector:
+def cached_tensors(kind: str, make: Callable[[], Vector], **content: object) -> Vector:
     """``make()``, or what it gave when it was last called with the same content, to the last bit.
 
     A damaged file is worked out anew, and a folder that cannot be written keeps nothing; both are said, once.
@@ -84,24 +84,24 @@ def recurring(kind: str, make: Callable[[], Vector], **content: object) -> Vecto
         make: called where there is no good file; computes on the CPU.
         content: plain values, all that the result depends on beside the code of this package.
     """
-    shelf = _now[-1]
-    if shelf.folder is None:
+    cache = _now[-1]
+    if cache.folder is None:
         return make()
     whole = json.dumps({**content, **surroundings()}, sort_keys=True)
     key = hashlib.sha256(whole.encode()).hexdigest()[:32]
-    path = shelf.folder / f"{kind}-{key}.safetensors"
-    found = _read(path, whole, shelf)
+    path = cache.folder / f"{kind}-{key}.safetensors"
+    found = _read(path, whole, cache)
     if found is not None:
-        shelf.read += 1
+        cache.read += 1
         return found
-    shelf.worked_out += 1
+    cache.worked_out += 1
     made = make()
-    if shelf.writable:
-        _write(path, made, whole, shelf)
+    if cache.writable:
+        _write(path, made, whole, cache)
     return made
 
 
-def _read(path: Path, content: str, shelf: Shelf) -> Vector | None:
+def _read(path: Path, content: str, cache: Cache) -> Vector | None:
     if not os.path.exists(path):  # which, unlike Path.exists, never raises
         return None
     try:
@@ -109,8 +109,8 @@ def _read(path: Path, content: str, shelf: Shelf) -> Vector | None:
         if meta.get("content") != content or meta.get("digest") != digest(tensors):
             raise CheckpointError("a file must hold what its name says", found="something else")
     except CheckpointError:
-        shelf.damaged += 1
-        if shelf.damaged == 1:
+        cache.damaged += 1
+        if cache.damaged == 1:
             log.warning("%s is damaged; what it and others like it held is worked out anew", path)
         return None
     with contextlib.suppress(OSError):
@@ -119,14 +119,14 @@ def _read(path: Path, content: str, shelf: Shelf) -> Vector | None:
     return {name: tensor.clone() for name, tensor in tensors.items()}
 
 
-def _write(path: Path, tensors: Vector, content: str, shelf: Shelf) -> None:
+def _write(path: Path, tensors: Vector, content: str, cache: Cache) -> None:
     try:
         write_tensors(path, tensors, {"content": content, "digest": digest(tensors)})
-        shelf.held += path.stat().st_size
-        if shelf.held > MOST_MB * 10**6:
-            shelf.held = _tidy(path.parent)
+        cache.held += path.stat().st_size
+        if cache.held > MOST_MB * 10**6:
+            cache.held = _tidy(path.parent)
     except (OutputError, OSError) as error:
-        shelf.writable = False
+        cache.writable = False
         log.warning("%s keeps nothing for the next run: %s", path.parent, error)
 
 

@@ -8,7 +8,7 @@ from math import inf, log, nan
 import pytest
 
 from gsu_cli.errors import NonFiniteError
-from gsu_cli.surgery.piloted import largest_step_estimated
+from gsu_cli.surgery.estimated_steps import largest_step_estimated
 from gsu_cli.surgery.steps import StepSearch, largest_step_within
 
 BUDGET, TOLERANCE = 0.01, 0.03

@@ -12,8 +12,8 @@ from gsu_cli.run.checkpoints import Checkpoint
 from gsu_cli.run.seeds import derive
 from gsu_cli.run.session import Session
 from gsu_cli.verbs.assemble import RunInputs
-from gsu_cli.verbs.found_again import again, made_of, opened, place
-from gsu_cli.verbs.made_once import MODEL, Wanted, joined, train_all, workers_of
+from gsu_cli.verbs.audit_models import MODEL, Wanted, joined, train_all, workers_of
+from gsu_cli.verbs.model_cache import again, made_of, opened, place
 from gsu_cli.verbs.references import about_retrained
 from gsu_cli.verbs.retrained import check_reference, check_retrain
 

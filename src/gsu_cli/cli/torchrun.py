@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gsu_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from gsu_cli.run.world import World
+    from gsu_cli.run.torchrun import World
 
 SHARED = ("train", "unlearn", "evaluate")  # the verbs whose work falls into parts
 ALONE = "audit"  # the verb that computes for long, and whose work does not
@@ -96,7 +96,7 @@ def folder_of_its_own(words: Sequence[str]) -> Iterator[list[str]]:
 @contextlib.contextmanager
 def together() -> Iterator[None]:
     """Within, the work is shared among the processes."""
-    from gsu_cli.run.world import World
+    from gsu_cli.run.torchrun import World
     from gsu_cli.surgery.ranks import among
 
     world = World()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gsu_cli.report.merged_remarks import counted_in_one, in_one
 from gsu_cli.report.numbers import is_of_few
 from gsu_cli.report.quantities import Quantity
-from gsu_cli.report.ranges import counted_in_one, in_one
 from gsu_cli.report.roles import leading
 from gsu_cli.report.verdict import verdict
 from gsu_cli.run.record import Record

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gsu_cli.errors import CheckpointError
-from gsu_cli.models.denoises import examine_denoiser
+from gsu_cli.models.denoiser_check import examine_denoiser
 from gsu_cli.models.diffusion.ddpm import Ddpm
 from gsu_cli.models.diffusion.schedule import alpha_bars
 from gsu_cli.models.diffusion.unet2d import Unet2d, small

@@ -10,7 +10,7 @@ from gsu_cli.run.memory import is_out_of_memory
 
 
 @contextmanager
-def of_anyone(sentence: Callable[[Exception], GsuError]) -> Iterator[None]:
+def foreign_errors(sentence: Callable[[Exception], GsuError]) -> Iterator[None]:
     """Within runs code of anyone's, which can raise anything; it becomes one sentence, too little memory aside.
 
     Raises:

@@ -35,7 +35,7 @@ def unchanged() -> Iterator[None]:
             gc.enable()
 
 
-def once(function: F) -> F:
+def memoised(function: F) -> F:
     """Decorates a function of a record and of plain values: within `unchanged` it works out each answer once."""
 
     @wraps(function)
@@ -52,8 +52,8 @@ def once(function: F) -> F:
     return cast(F, asked)
 
 
-def once_of_all(function: F) -> F:
-    """As `once`, of a function of several records; it gets them as a tuple."""
+def memoised_of_all(function: F) -> F:
+    """As `memoised`, of a function of several records; it gets them as a tuple."""
 
     @wraps(function)
     def asked(records: Iterable[Record], *more: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gsu_cli.report.ranges import counted_in_one, in_one
+from gsu_cli.report.merged_remarks import counted_in_one, in_one
 
 
 def test_the_least_and_the_greatest_stand_in_the_place_of_all() -> None:
