@@ -14,8 +14,11 @@ from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.heldout import HeldoutPart, paired_change
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.gradients import block_generator
+from gsu_cli.metrics.feature_ratio import FeatureRatio, ReconstructionRatio
 from gsu_cli.metrics.heldout_loss import RETAIN, HeldoutLoss
+from gsu_cli.metrics.nll_bound import NllBound
 from gsu_cli.run.seeds import derive
+from gsu_cli.verbs.evaluate import nothing_forgotten
 
 from .conftest import context_of
 
@@ -69,9 +72,13 @@ def test_an_empty_retain_part_says_so(subject, knn):
     split = Split(data, none, train, every, none)
     (m,) = HeldoutLoss("retain")(subject, context_of(split, knn))
     assert m.reason == "no held-out image belongs to the retain set"
-    split = Split(data, none, train, none, every)
-    (m,) = HeldoutLoss("forget")(subject, context_of(split, knn))
-    assert m.reason == "no held-out image belongs to the forget set"
+
+
+def test_without_a_forget_spec_nothing_is_to_be_forgotten(subject, knn):
+    """It said that no held-out image belongs to a forget set that nobody asked for."""
+    context = context_of(nothing_forgotten(tiny_world.dataset()), knn)
+    for metric in (HeldoutLoss("forget"), NllBound(images=10), ReconstructionRatio(), FeatureRatio()):
+        assert metric(subject, context)[-1].reason == "nothing is to be forgotten"
 
 
 def test_a_model_that_has_blown_up_is_null_and_not_a_crash(context, subject):

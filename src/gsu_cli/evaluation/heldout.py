@@ -17,6 +17,7 @@ from gsu_cli.run.seeds import derive
 
 DRAWS = 4_000  # of noise in all, at least: few images are looked at several times
 MOST = 8  # times, at most
+NOTHING_FORGOTTEN = "nothing is to be forgotten"  # of an evaluation without a forget spec
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class HeldoutPart:
 
     def none(self, split: Split) -> str:
         """Why there are none."""
+        if self.part == "forget" and not split.n_forget:
+            return NOTHING_FORGOTTEN
         reason = f"no held-out image belongs to the {self.part} set"
         if self.part == "forget" and (split.by_index or split.fraction is not None):
             reason += " (single samples live in the training set)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import NonFiniteError
+from gsu_cli.evaluation.heldout import NOTHING_FORGOTTEN
 from gsu_cli.evaluation.samples import reconstructions
 from gsu_cli.evaluation.shares import shares
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
@@ -32,7 +33,7 @@ class ReconstructionRatio:
         images = context.split.heldout_forget_images
         if not len(images):
             reason = f"no held-out image shows {context.split.words}"
-            return [AGAIN.missing(subject, reason)]
+            return [AGAIN.missing(subject, reason if context.split.n_forget else NOTHING_FORGOTTEN)]
         if not reconstructs(subject.model):
             reason = f"{type(subject.model).__name__} has no posterior to reconstruct from"
             return [AGAIN.missing(subject, reason)]
@@ -52,5 +53,5 @@ def _rows(kind: Kind, subject: EvaluatedModel, context: EvaluationContext) -> li
 
 def _why(split: Split) -> str:
     if split.n_forget == 0:
-        return "nothing is to be forgotten"
+        return NOTHING_FORGOTTEN
     return "single samples have no class that a judge could look for"
