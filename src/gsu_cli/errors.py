@@ -6,6 +6,8 @@ Everything else that escapes is a defect of gsu and keeps its traceback.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -84,6 +86,28 @@ class NonFiniteError(GsuError):
 
 class OutputError(GsuError):
     """Results cannot be written."""
+
+
+ALLOWED = "gsu must be allowed to use every file and folder it is given"
+
+
+def unreadable(path: object, error: OSError, kind: type[GsuError] = GsuError, *, way_out: str = "") -> GsuError:
+    """For a file that the system does not give: what is in it nobody knows, so nothing is said of that.
+
+    Args:
+        path: of the file.
+        error: that came instead of its content.
+        kind: of the failure.
+        way_out: where it is no matter of permission.
+
+    >>> print(unreadable("a.csv", PermissionError(13, "Permission denied")))
+    gsu must be allowed to use every file and folder it is given; found a.csv (Permission denied). \
+Give it the permission or choose another one.
+    """
+    if isinstance(error, PermissionError):
+        found = f"{path} ({os.strerror(error.errno or errno.EACCES)})"
+        return kind(ALLOWED, found=found, way_out="Give it the permission or choose another one")
+    return kind(f"{path} must be readable", found=error.strerror or str(error), way_out=way_out)
 
 
 class ProcessError(GsuError):

@@ -221,7 +221,10 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "another network": (index(unet=["diffusers", "UNet1DModel"]), "DDPMPipeline with UNet1DModel"),
     "another scheduler": (index(scheduler=["diffusers", "PNDMScheduler"]), "must be one of DDPMScheduler, DDIMSched"),
     "no scheduler": (index(scheduler=[None, None]), "found none in"),
-    "index is a list": (text("model_index.json", "[1]"), "model_index.json must hold a JSON object; found list"),
+    "index is a list": (
+        text("model_index.json", "[1]"),
+        "model_index.json must hold a JSON object; found [1]",
+    ),
     "index is cut": (text("model_index.json", '{"_class'), "model_index.json must be readable JSON"),
     "index of strange parts": (index(unet=3), "with no UNet in"),
     "no unet": (without(Path("unet")), "must hold its UNet; found no unet/ in"),

@@ -70,6 +70,11 @@ MEASURED = asdict(costly(0.1, 0.05))["measurements"][0]
         ({"peak_memory_mb": float("inf")}, "peak_memory_mb"),
         ({"update": {"method": "x", "details": {"mine": [1.0, float("nan")]}}}, "update.details.mine.1"),
         ({"training": {"losses": [10**400]}}, "training.losses.0"),
+        ({"measurements": [{**MEASURED, "value": True}]}, "measurement"),
+        ({"measurements": [{**MEASURED, "n": True}]}, "measurement"),
+        ({"seeds": {"train": False}}, "seeds"),
+        ({"split": {"forget": "class 1", "n_forget": True}}, "split.n_forget"),
+        ({"update": {"method": "x", "cosine": True}}, "update.cosine"),
     ],
 )
 def test_each_damage_is_named(tmp_path, damage, field):
@@ -80,6 +85,7 @@ def test_each_damage_is_named(tmp_path, damage, field):
     ((path, why),) = broken
     assert path == tmp_path / FILE
     assert field in why
+    assert "Copy the record again" in why
 
 
 def test_what_gsu_writes_is_whole(record, tmp_path):

@@ -328,7 +328,9 @@ def test_a_recipe_of_another_gsu(tmp_path: Path, recipe: dict[str, Any]) -> None
 
 
 def test_metadata_of_a_later_gsu(tmp_path: Path) -> None:
-    assert "must have schema <= 1; found 2" in refused(forge(tmp_path / "x", schema=2))
+    assert "must be 1; found 2. Update gsu" in refused(forge(tmp_path / "x", schema=2))
+    for schema, shown in ((0, "0"), (True, "true"), (1.0, "1.0"), ("1", '"1"')):
+        assert f"must be 1; found {shown}. Train one" in refused(forge(tmp_path / "x", schema=schema))
 
 
 def test_a_training_state_is_no_checkpoint(tmp_path: Path) -> None:

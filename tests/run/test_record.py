@@ -76,13 +76,23 @@ def test_a_config_keeps_what_was_typed(tmp_path: Path) -> None:
 
 
 def test_older_schemas_are_read(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text('{"schema": 0, "verb": "train", "status": "done"}')
-    assert read_record(tmp_path) == Record("train", schema=0, status="done")
+    (tmp_path / FILE).write_text('{"schema": 1, "verb": "train", "status": "done"}')
+    assert read_record(tmp_path) == Record("train", status="done")
 
 
 def test_newer_schemas_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(GsuError, match=f"must have schema <= {SCHEMA}; found {SCHEMA + 1}. Update gsu"):
+    with pytest.raises(GsuError, match=f"a whole number from 1 to {SCHEMA}; found {SCHEMA + 1}. Update gsu"):
         read_record(edited(tmp_path, schema=SCHEMA + 1))
+
+
+@pytest.mark.parametrize(
+    ("schema", "shown"), [(0, "0"), (-1, "-1"), ("2", '"2"'), (True, "true"), (2.0, "2.0"), (None, "null")]
+)
+def test_what_is_no_schema_is_refused(tmp_path: Path, schema: object, shown: str) -> None:
+    """They were read as if they were of today."""
+    with pytest.raises(GsuError) as raised:
+        read_record(edited(tmp_path, schema=schema))
+    assert f"must be a whole number from 1 to {SCHEMA}; found {shown}. Name the folder of a run" in str(raised.value)
 
 
 def test_unknown_fields_are_ignored(tmp_path: Path) -> None:
@@ -98,11 +108,10 @@ def test_unknown_fields_are_ignored(tmp_path: Path) -> None:
         ("", "must be readable JSON"),
         ('{"verb": "unl', "must be readable JSON"),
         ("\udcff", "must be readable JSON"),
-        ("[]", "must be a record written by gsu"),
+        ("[]", "a record written by gsu; found JSON without 'verb' and 'schema'. Name the folder of a run"),
         ("3", "must be a record written by gsu"),
-        ('{"schema": 1}', "must be a record written by gsu"),
-        ('{"verb": "train"}', "must be a record written by gsu"),
-        ('{"verb": "train", "schema": "1"}', "must be a record written by gsu"),
+        ('{"schema": 1}', "a record written by gsu; found JSON without 'verb'. Name the folder of a run"),
+        ('{"verb": "train"}', "a record written by gsu; found JSON without 'schema'. Name the folder of a run"),
     ],
 )
 def test_broken_and_foreign_files(tmp_path: Path, text: str, message: str) -> None:

@@ -18,7 +18,7 @@ from gsu_cli.cli.full_disk import as_full_disk
 from gsu_cli.cli.own_line import own_line
 from gsu_cli.cli.streams import leave
 from gsu_cli.cli.torchrun import cause, said_by_this_one
-from gsu_cli.errors import GsuError, OutputError
+from gsu_cli.errors import ALLOWED, GsuError, OutputError
 from gsu_cli.run.folder_words import elsewhere
 from gsu_cli.run.one_line import named
 
@@ -115,7 +115,7 @@ def _as_output_error(error: BaseException) -> GsuError | None:
         return memory_error(error)
     if isinstance(error, OSError) and error.errno in _NO_ENTRY:
         return OutputError(
-            "gsu must be allowed to use every file and folder it is given",
+            ALLOWED,
             found=f"{error.filename or 'one'} ({error.strerror})",
             way_out=f"Give it the permission{f' or {elsewhere(Path(str(error.filename)))}' if error.filename else ''}",
         )

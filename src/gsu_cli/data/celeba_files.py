@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gsu_cli.errors import DataError
+from gsu_cli.errors import DataError, unreadable
 from gsu_cli.run.stand_ins import stand_in_at
 
 LAYOUTS = ("", "celeba", "CelebA")  # below data_dir; torchvision writes celeba/
@@ -129,7 +129,9 @@ def read_numbers(path: Path) -> dict[str, int]:
 def _lines(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise unreadable(path, error, DataError, way_out=AGAIN) from None
+    except UnicodeDecodeError as error:
         raise DataError(f"{path} must be a readable text file", found=str(error), way_out=AGAIN) from None
     if other := stand_in_at(path):
         raise DataError(f"{path} must be a list of CelebA", found=other.what, way_out=other.way_out)

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from gsu_cli.data.base import OnProgress
 from gsu_cli.data.image_files import CHUNK, UNREADABLE
-from gsu_cli.errors import DataError
+from gsu_cli.errors import DataError, unreadable
 from gsu_cli.run.stand_ins import TAR, StandIn, stand_in, stand_in_at
 
 WIDTH, HEIGHT = 178, 218  # pixels of an aligned image as published
@@ -65,7 +65,7 @@ def _in_folder(path: Path) -> ImageFiles:
         with os.scandir(folder) as entries:
             found = {entry.name: entry.stat() for entry in entries if _is_image(entry.name)}
     except OSError as error:
-        raise DataError(f"{folder} must be a readable folder", found=error.strerror) from None
+        raise unreadable(folder, error, DataError) from None
     marks = {name: (stat.st_size, stat.st_mtime_ns) for name, stat in found.items()}
     return ImageFiles(folder, marks, lambda name: (folder / name).read_bytes())
 
@@ -73,7 +73,9 @@ def _in_folder(path: Path) -> ImageFiles:
 def _in_zip(path: Path) -> ImageFiles:
     try:
         archive = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise unreadable(path, error, DataError) from None
+    except zipfile.BadZipFile as error:
         other = stand_in_at(path) or StandIn(str(error), "Get it again; the download was incomplete.")
         raise DataError(f"{path} must be a whole zip file", found=other.what, way_out=other.way_out) from None
     members = {

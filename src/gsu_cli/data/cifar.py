@@ -17,7 +17,7 @@ from gsu_cli.data.labels import restrict
 from gsu_cli.data.part_names import some
 from gsu_cli.data.recognise import hint
 from gsu_cli.data.safe_pickle import read_pickle
-from gsu_cli.errors import DataError, UsageError
+from gsu_cli.errors import DataError, UsageError, unreadable
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
@@ -96,7 +96,7 @@ class Cifar:
         try:
             raw = np.fromfile(path, dtype=np.uint8)
         except OSError as error:
-            raise DataError(f"{path} must be readable", found=error.strerror) from None
+            raise unreadable(path, error, DataError) from None
         if len(raw) % (ahead + PIXELS):
             rule = f"{path} must hold whole records of {ahead + PIXELS} bytes"
             raise DataError(rule, found=f"{len(raw):,} bytes", way_out=AGAIN)

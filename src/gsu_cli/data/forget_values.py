@@ -12,7 +12,7 @@ from math import isfinite
 from pathlib import Path
 
 from gsu_cli.data.labels import as_list
-from gsu_cli.errors import UsageError
+from gsu_cli.errors import UsageError, unreadable
 
 SHOWN = 5  # offending entries in a message
 
@@ -121,6 +121,9 @@ def _refuse_duplicates(key: str, entries: Iterable[int | str]) -> None:
         raise UsageError(f"`{key}` must name each entry once", found=f"{as_text(twice)} more than once")
 
 
+INDICES = "Type forget.sample=[17,42], or a path relative to the working directory."
+
+
 def _indices_in(path: Path) -> list[int]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()  # some editors begin a file with a mark
@@ -128,10 +131,13 @@ def _indices_in(path: Path) -> list[int]:
         raise UsageError(
             "`forget.sample` must be indices into the training set or a text file of them",
             found=f"no file {str(path)!r}",
-            way_out="Type forget.sample=[17,42], or a path relative to the working directory.",
+            way_out=INDICES,
         ) from None
+    except PermissionError as error:
+        raise unreadable(path, error, UsageError) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"`forget.sample` must be a readable text file, as {path} is not", found=str(error)) from None
+        rule, found = f"`forget.sample` must be a readable text file, as {path} is not", str(error)
+        raise UsageError(rule, found=getattr(error, "strerror", None) or found, way_out=INDICES) from None
     indices = []
     for number, line in enumerate(lines, start=1):
         text = line.split("#", 1)[0].strip()

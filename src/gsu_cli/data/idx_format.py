@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
-from gsu_cli.errors import DataError
+from gsu_cli.errors import DataError, unreadable
 from gsu_cli.run.stand_ins import StandIn, stand_in
 
 NAME = re.compile(
@@ -53,7 +53,7 @@ def find_files(folder: Path, prefix: str | None = None) -> dict[str, Path] | Non
     try:
         files = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
     except OSError as error:
-        raise DataError(f"the data folder {folder} must be readable", found=error.strerror) from None
+        raise unreadable(folder, error, DataError) from None
     for file in files:  # in reverse, so that an unpacked file replaces its ".gz": it is quicker to read
         match = NAME.fullmatch(file.name)
         if match and file.is_file() and prefix in (None, match["prefix"].rstrip("-_")):
@@ -156,4 +156,4 @@ def _unpacked(path: Path) -> bytearray:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} must be a whole gzip file", found=str(error), way_out=FETCH_AGAIN) from None
     except OSError as error:
-        raise DataError(f"{path} must be readable", found=error.strerror or str(error)) from None
+        raise unreadable(path, error, DataError) from None

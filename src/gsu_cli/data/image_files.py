@@ -144,6 +144,8 @@ def _reason(error: Exception, source: str | io.BytesIO) -> str:
     if isinstance(error, UnidentifiedImageError):
         other = stand_in_at(Path(source)) if isinstance(source, str) else stand_in(source.getvalue()[: TAR.stop])
         return other.what if other else "no image of a known format"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror  # its number and path say no more
     return str(error).split("\n")[0] or type(error).__name__
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from gsu_cli.errors import DataError
+from gsu_cli.errors import DataError, unreadable
 from gsu_cli.run.stand_ins import stand_in_at
 
 NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -26,9 +26,11 @@ def rows_of(path: Path) -> Iterable[tuple[int, Row]]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        way_out = "Save it as UTF-8." if isinstance(error, UnicodeDecodeError) else ""
-        raise DataError(f"{path} must be a readable text file", found=str(error), way_out=way_out) from None
+    except OSError as error:
+        raise unreadable(path, error, DataError) from None
+    except UnicodeDecodeError as error:
+        rule = f"{path} must be a readable text file"
+        raise DataError(rule, found=str(error), way_out="Save it as UTF-8.") from None
     if other := stand_in_at(path):
         raise DataError(f"{path} must be a table", found=other.what, way_out=other.way_out)
     return _comma(path, text) if path.suffix == ".csv" else _jsonl(path, text)

@@ -17,7 +17,7 @@ from gsu_cli.data.labels import as_list, restrict
 from gsu_cli.data.options import check_draw, check_named
 from gsu_cli.data.part_names import choose, draw, kind_of, some
 from gsu_cli.data.recognise import hint
-from gsu_cli.errors import DataError, UsageError
+from gsu_cli.errors import DataError, UsageError, unreadable
 from gsu_cli.run.stand_ins import StandIn, stand_in_at
 
 IMAGES = ("images", "image", "imgs", "x", "data")
@@ -140,7 +140,7 @@ def _the_file(path: Path) -> Path:
     files = [path] if path.is_file() else sorted(path.glob("*.npz")) if path.is_dir() else []
     if len(files) == 1:
         path = files[0]
-        if not zipfile.is_zipfile(path) or path.suffix in (".pt", ".pth"):  # which torch.save writes as ZIP archives
+        if not _is_zip(path) or path.suffix in (".pt", ".pth"):  # which torch.save writes as ZIP archives
             if path.suffix == ".npz":
                 other = stand_in_at(path) or StandIn("no ZIP archive", "Get it again.")
                 raise DataError(f"{path} must be a whole .npz file", found=other.what, way_out=other.way_out)
@@ -154,6 +154,14 @@ def _the_file(path: Path) -> Path:
     )
 
 
+def _is_zip(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return zipfile.is_zipfile(file)
+    except OSError as error:
+        raise unreadable(path, error, DataError) from None
+
+
 def _read(path: Path) -> tuple[dict[str, _Part], list[str]]:
     """The parts of the file with their arrays, and a remark on arrays of other names."""
     try:
@@ -161,6 +169,8 @@ def _read(path: Path) -> tuple[dict[str, _Part], list[str]]:
             parts, other = _sorted(file.files)
             for part in parts.values():
                 part.arrays = {key: file[key] for key in (part.images, part.labels) if key}
+    except PermissionError as error:
+        raise unreadable(path, error, DataError) from None
     except UNREADABLE as error:
         pickled = "allow_pickle" in str(error)
         raise DataError(

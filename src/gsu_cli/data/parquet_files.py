@@ -12,7 +12,7 @@ from typing import Any
 
 from gsu_cli.data.part_names import kind_of, some
 from gsu_cli.data.recognise import hint
-from gsu_cli.errors import DataError, UsageError, did_you_mean
+from gsu_cli.errors import DataError, UsageError, did_you_mean, unreadable
 from gsu_cli.run.stand_ins import StandIn, stand_in_at
 
 SHARD = re.compile(r"(?P<part>.*?)-(?P<i>\d{5})-of-(?P<n>\d{5})(-[0-9a-f]+)?")
@@ -220,6 +220,8 @@ def _head(file: Path) -> tuple[Any, int]:
     try:
         with arrow.parquet.ParquetFile(file) as opened:
             return opened.schema_arrow, int(opened.metadata.num_rows)
+    except PermissionError as error:
+        raise unreadable(file, error, DataError) from None
     except (arrow.ArrowException, OSError) as error:
         raise _damaged(file, error) from None
 
@@ -229,6 +231,8 @@ def _read(file: Path, columns: list[str] | None, what: str = "dataset=parquet") 
     try:
         with arrow.parquet.ParquetFile(file) as opened:
             return opened.read(columns=columns)
+    except PermissionError as error:
+        raise unreadable(file, error, DataError) from None
     except (arrow.ArrowException, OSError) as error:
         raise _damaged(file, error) from None
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsu_cli.errors import DataError
+from gsu_cli.errors import DataError, unreadable
 from gsu_cli.run.stand_ins import StandIn, stand_in_at
 
 KINDS = {"u1": 1, "i1": 1, "i2": 2, "i4": 4, "i8": 8, "u2": 2, "u4": 4, "u8": 8, "b1": 1}  # dtype -> bytes of an entry
@@ -43,7 +43,7 @@ def read_pickle(path: Path) -> Any:
         with path.open("rb") as file:
             return _plain(_Inert(file, encoding="bytes").load())
     except OSError as error:
-        raise DataError(f"{path} must be readable", found=error.strerror or str(error)) from None
+        raise unreadable(path, error, DataError) from None
     except BROKEN as error:
         again = StandIn(str(error).split("\n")[0] or type(error).__name__, "Get it again from where it was published.")
         other = stand_in_at(path) or again

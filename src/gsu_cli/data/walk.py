@@ -10,7 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from gsu_cli.errors import DataError
+from gsu_cli.errors import DataError, unreadable
 
 AT_ONCE = 10_000  # lines of a digest that are joined
 
@@ -96,7 +96,7 @@ def _into(folder: str, parts: tuple[str, ...], found: Walk, above: tuple[tuple[i
                     marks = info.st_size, info.st_mtime_ns, info.st_ctime_ns
                     found.files.append(File((*parts, name), before + name, marks))
     except OSError as error:
-        raise DataError(f"{error.filename or folder} must be readable", found=error.strerror) from None
+        raise unreadable(error.filename or folder, error, DataError) from None
 
 
 def digest(root: Path, files: Sequence[File]) -> str:

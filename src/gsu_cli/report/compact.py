@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gsu_cli.errors import GsuError
+from gsu_cli.errors import GsuError, unreadable
 from gsu_cli.report.portable_paths import without_disk
 from gsu_cli.report.same_weights import in_one_name
 from gsu_cli.report.settings import PLACES
@@ -86,14 +86,16 @@ def read_compact(path: Path) -> list[Record]:
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
+    except PermissionError as e:
+        raise unreadable(path, e) from e
     except OSError as e:
         found = (e.strerror or str(e)).lower()
         raise GsuError(f"{path} must be a list of records", found=found, way_out=MAKE) from e
     except (ValueError, RecursionError) as e:
         raise GsuError(f"{path} must be readable JSON", found=str(e), way_out=MAKE) from e
     if not isinstance(entries, list):
-        raise GsuError(f"{path} must hold a list of records", found=type(entries).__name__, way_out=MAKE)
-    return in_one_name([record_of(_whole(entry), path) for entry in entries])
+        raise GsuError(f"{path} must hold a list of records", found=f"{entries!r:.40}", way_out=MAKE)
+    return in_one_name([record_of(_whole(entry), path, MAKE) for entry in entries])
 
 
 def _whole(entry: Any) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-from gsu_cli.errors import GsuError, UsageError
+from gsu_cli.errors import GsuError, UsageError, unreadable
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.headline import short as no_claim_of
 from gsu_cli.report.keys import when
@@ -24,13 +25,23 @@ Broken = list[tuple[Path, str]]
 
 def find_runs(folder: Path) -> tuple[Runs, Broken]:
     """All runs below ``folder`` by start time, and what could not be read with the reason."""
-    runs, broken = [], []
-    for path in sorted(folder.rglob(FILE)):
+    runs, broken = [], Broken()
+    for path in _records(folder, broken):
         try:
             runs.append((path.parent, validated(read_record(path), path)))
         except GsuError as e:
             broken.append((path, str(e)))
     return sorted(runs, key=lambda pair: when(pair[1])), broken
+
+
+def _records(folder: Path, closed: Broken) -> list[Path]:
+    """The records below a folder, sorted; folders that may not be looked into join ``closed``."""
+
+    def note(error: OSError) -> None:
+        if isinstance(error, PermissionError):
+            closed.append((Path(str(error.filename)), str(unreadable(error.filename, error))))
+
+    return sorted(Path(here) / FILE for here, _, files in os.walk(folder, onerror=note) if FILE in files)
 
 
 def collect(places: Iterable[Path]) -> tuple[Runs, Broken]:

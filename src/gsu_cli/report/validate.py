@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gsu_cli.errors import GsuError
-from gsu_cli.report.validate_facts import flaws_of_facts
-from gsu_cli.run.record import STATUSES, Measurement, Record
+from gsu_cli.report.validate_facts import flaws_of_facts, is_int, is_number, is_text
+from gsu_cli.run.record import COPY, STATUSES, Measurement, Record
 
 SECTIONS = ("dataset", "checkpoint", "method", "forget", "protocol")  # mappings of a config that tables look into
 NUMBERS = ("step_norm", "relative_norm", "cosine", "surviving_share")  # of an update
@@ -22,7 +22,7 @@ def validated(record: Record, path: Path) -> Record:
     """
     flaw = next(_flaws(record), None)
     if flaw is not None:
-        raise GsuError(f"{path} must be a record as gsu writes it", found=flaw)
+        raise GsuError(f"{path} must be a record as gsu writes it", found=flaw, way_out=COPY)
     return record
 
 
@@ -56,8 +56,8 @@ def _flaws_of_sections(r: Record) -> Iterator[str]:
     for name in SECTIONS:
         if not isinstance(r.config.get(name) or {}, Mapping):
             yield f"a `config.{name}` that is no mapping"
-    for name, kinds in (("seeds", int), ("seconds", int | float), ("versions", str)):
-        if not all(isinstance(value, kinds) for value in getattr(r, name).values()):
+    for name, fits in (("seeds", is_int), ("seconds", is_number), ("versions", is_text)):
+        if not all(map(fits, getattr(r, name).values())):
             yield f"a value in `{name}` that is none"
     for name in ("inputs", "outputs"):
         if not all(isinstance(value, Mapping) for value in getattr(r, name).values()):
@@ -75,14 +75,14 @@ def _flaws_of_judges(r: Record) -> Iterator[str]:
 
 def _flaws_of_measurement(m: Measurement) -> Iterator[str]:
     held = (m.value, m.low, m.high, m.change_low, m.change_high, m.ruined_at)
-    numbers = all(v is None or isinstance(v, int | float) for v in held)
+    numbers = all(v is None or is_number(v) for v in held)
     words = all(isinstance(v, str) for v in (m.name, m.subject, m.unit, m.label, m.detail))
     words = words and isinstance(m.judge, str | None)
-    if not numbers or not words or not isinstance(m.n, int) or m.better not in (None, "lower", "higher"):
+    if not numbers or not words or not is_int(m.n) or m.better not in (None, "lower", "higher"):
         yield f"a measurement that is none, {m.name!r}"
     if (m.low is None) != (m.high is None) or (m.change_low is None) != (m.change_high is None):
         yield f"half an interval around {m.name!r}"
-    if numbers and isinstance(m.n, int) and not _can_be(m):
+    if numbers and is_int(m.n) and not _can_be(m):
         yield f"a measurement that cannot be, {m.name!r}"
 
 
@@ -104,7 +104,7 @@ def _is_point(entry: Mapping[str, Any]) -> bool:
     """A point without a strength is one whose budget none keeps."""
     try:
         found = [Measurement(**m) for m in entry["measurements"]]
-        numbers = isinstance(entry["budget"], int | float) and isinstance(entry["strength"], int | float | None)
+        numbers = is_number(entry["budget"]) and (entry["strength"] is None or is_number(entry["strength"]))
         return numbers and isinstance(entry["option"], str) and all(map(_can_be, found))
     except (KeyError, TypeError, ValueError):
         return False
@@ -119,14 +119,14 @@ def _flaws_of_transitions(r: Record) -> Iterator[str]:
             rows = found.get("counts") or {}
             if not isinstance(rows, Mapping) or not all(_is_counts(row) for row in rows.values()):
                 yield "a `transitions.judged` whose counts are none"
-            if not isinstance(found.get("others_gain") or 0.0, int | float):
+            if not is_number(found.get("others_gain") or 0.0):
                 yield "an `others_gain` that is no number"
-    if not isinstance(moved, Mapping) or not isinstance(moved.get("between_neighbours", 0.0), int | float):
+    if not isinstance(moved, Mapping) or not is_number(moved.get("between_neighbours", 0.0)):
         yield "a `transitions.moved` without the distance between neighbours"
 
 
 def _is_counts(row: object) -> bool:
-    return isinstance(row, Mapping) and all(isinstance(n, int) for n in row.values())
+    return isinstance(row, Mapping) and all(map(is_int, row.values()))
 
 
 def _flaws_of_update(r: Record) -> Iterator[str]:
@@ -136,8 +136,8 @@ def _flaws_of_update(r: Record) -> Iterator[str]:
         if not isinstance(r.update.get(name) or {}, Mapping):
             yield f"an `update.{name}` that is no mapping"
     for name in NUMBERS:
-        if not isinstance(r.update.get(name) or 0.0, int | float):
+        if not is_number(r.update.get(name) or 0.0):
             yield f"an `update.{name}` that is no number"
     for name in ("predicted", "realised"):
-        if not all(isinstance(v, int | float) for v in (r.update.get(name) or {}).values()):
+        if not all(map(is_number, (r.update.get(name) or {}).values())):
             yield f"a value in `update.{name}` that is no number"

@@ -9,24 +9,35 @@ from typing import Any
 from gsu_cli.run.record import Record
 
 
-def _is_text(value: object) -> bool:
+def is_text(value: object) -> bool:
+    """Whether it is text."""
     return isinstance(value, str)
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and value >= 0
+def is_int(value: object) -> bool:
+    """Whether it is a whole number; true and false of JSON are none, though Python counts them so."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_many(value: object) -> bool:
-    return isinstance(value, int) and value >= 1
+def is_number(value: object) -> bool:
+    """Whether it is a number, true and false left out."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return is_int(value) and value >= 0
+
+
+def _is_many(value: Any) -> bool:
+    return is_int(value) and value >= 1
 
 
 def _is_list_of_text(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value))
+    return isinstance(value, list) and all(map(is_text, value))
 
 
 Kind = tuple[Callable[[object], bool], str]
-TEXT: Kind = _is_text, "no text"
+TEXT: Kind = is_text, "no text"
 COUNT: Kind = _is_count, "no count"
 MANY: Kind = _is_many, "no count from 1 on"
 TEXTS: Kind = _is_list_of_text, "no list of text"

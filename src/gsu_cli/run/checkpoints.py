@@ -25,6 +25,7 @@ from gsu_cli.run.files import atomic, sha256_of
 from gsu_cli.run.foreign_errors import foreign_errors
 from gsu_cli.run.moved_classes import current
 from gsu_cli.run.one_line import one_line
+from gsu_cli.run.schema import check_schema
 from gsu_cli.run.tensor_files import COPY, TRAIN_ONE, broken, class_for, digest, read_tensors
 
 SCHEMA = 1
@@ -197,10 +198,7 @@ def _check_metadata(meta: Mapping[str, Any], path: Path) -> None:
             way_out=TRAIN_ONE,
         )
     schema = meta.get("schema", SCHEMA)
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise CheckpointError(
-            f"a checkpoint must have schema <= {SCHEMA}", found=f"{schema!r} in {path}", way_out="Update gsu"
-        )
+    check_schema(schema, SCHEMA, f"`schema` in the metadata of {path}", TRAIN_ONE, CheckpointError)
 
 
 def _halved(name: str, t: Tensor) -> Tensor:

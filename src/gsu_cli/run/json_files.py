@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gsu_cli.errors import CheckpointError
+from gsu_cli.errors import CheckpointError, unreadable
+
+COPY = "Copy the folder again"
 
 
 def read_config(path: Path, what: str) -> dict[str, Any]:
@@ -23,8 +25,10 @@ def read_config(path: Path, what: str) -> dict[str, Any]:
             found=f"none in {path.parent}",
             way_out=f"Give the folder that {what} was saved to with checkpoint.path=",
         ) from None
-    except (OSError, ValueError, RecursionError) as e:
-        raise CheckpointError(f"{path} must be readable JSON", found=str(e), way_out="Copy the folder again") from e
+    except OSError as e:
+        raise unreadable(path, e, CheckpointError, way_out=COPY) from e
+    except (ValueError, RecursionError) as e:
+        raise CheckpointError(f"{path} must be readable JSON", found=str(e), way_out=COPY) from e
     if not isinstance(found, dict):
-        raise CheckpointError(f"{path} must hold a JSON object", found=type(found).__name__)
+        raise CheckpointError(f"{path} must hold a JSON object", found=f"{found!r:.40}", way_out=COPY)
     return found

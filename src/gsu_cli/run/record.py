@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from gsu_cli import errors
-from gsu_cli.errors import GsuError, NonFiniteError
+from gsu_cli.errors import GsuError, NonFiniteError, unreadable
 from gsu_cli.run.few_images import remarked
 from gsu_cli.run.files import write_text
-from gsu_cli.run.schema import SCHEMA, upgraded
+from gsu_cli.run.schema import SCHEMA, check_schema, upgraded
 
 FILE = "record.json"
 FOLDERS = "Name the folder of a run; `gsu show runs` lists them"
+COPY = "Copy the record again, or run its line again"
+KINDS = {str: "text", int: "number", dict: "mapping", list: "list"}  # of fields, in words
 Role = Literal["forgetting", "reach", "cost", "quality", "trust"]
 Place = Literal["lead", "table", "aside", "record"]
 Status = Literal["running", "done", "failed", "interrupted", "n/a"]
@@ -179,40 +181,47 @@ def read_record(path: Path) -> Record:
         GsuError: missing, not JSON, foreign, or of a newer schema. Unknown fields are ignored; a record of schema 1
             is read as one of schema 2.
     """
-    path = path / FILE if path.is_dir() else path
-    if not path.is_file():
-        raise GsuError("a run folder must hold a record.json", found=f"none at {path}", way_out="See `gsu show runs`")
     try:
+        path = path / FILE if path.is_dir() else path
+        if not path.is_file():
+            raise GsuError(
+                "a run folder must hold a record.json", found=f"none at {path}", way_out="See `gsu show runs`"
+            )
         data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise unreadable(path, e, way_out=FOLDERS) from e
     except UnicodeDecodeError as e:
         raise GsuError(f"{path} must be readable JSON", found="a file that is no text", way_out=FOLDERS) from e
-    except (OSError, ValueError, RecursionError) as e:
+    except (ValueError, RecursionError) as e:
         raise GsuError(f"{path} must be readable JSON", found=str(e), way_out=FOLDERS) from e
     return record_of(data, path)
 
 
-def record_of(data: Any, path: Path) -> Record:
+def record_of(data: Any, path: Path, way_out: str = FOLDERS) -> Record:
     """A record from its JSON.
 
     Args:
         data: what was read.
         path: where it was read, for messages.
+        way_out: where such a file is to be had.
 
     Raises:
         GsuError: foreign, or of a newer schema. Unknown fields are ignored.
     """
-    if not isinstance(data, dict) or "verb" not in data or not isinstance(data.get("schema"), int):
-        raise GsuError(f"{path} must be a record written by gsu", found="other JSON")
-    if data["schema"] > SCHEMA:
-        raise GsuError(f"{path} must have schema <= {SCHEMA}", found=data["schema"], way_out="Update gsu")
+    lacks = [key for key in ("verb", "schema") if not isinstance(data, dict) or key not in data]
+    if lacks:
+        found = f"JSON without {' and '.join(map(repr, lacks))}"
+        raise GsuError(f"{path} must be a record written by gsu", found=found, way_out=way_out)
+    check_schema(data["schema"], SCHEMA, f"`schema` in {path}", way_out)
     data = upgraded(data)
     for name, blank in vars(Record("")).items():
         if blank is not None and not isinstance(data.get(name, blank), type(blank)):
-            raise GsuError(f"`{name}` must be a {type(blank).__name__} in {path}", found=repr(data[name])[:80])
+            rule, found = f"`{name}` must be a {KINDS[type(blank)]} in {path}", repr(data[name])[:80]
+            raise GsuError(rule, found=found, way_out=COPY)
     try:
         measurements = [Measurement(**_known(Measurement, m)) for m in remarked(data.pop("measurements", []))]
     except (AttributeError, OverflowError, TypeError, ValueError) as e:
-        raise GsuError(f"{path} must hold whole measurements", found=str(e)) from e
+        raise GsuError(f"{path} must hold whole measurements", found=str(e), way_out=COPY) from e
     return Record(**_known(Record, data), measurements=measurements)
 
 

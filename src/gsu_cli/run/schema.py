@@ -5,8 +5,11 @@ Schema 1 is closed: what stands here describes what was written then, and change
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
+
+from gsu_cli.errors import GsuError
 
 SCHEMA = 2
 MEASUREMENTS = {
@@ -45,6 +48,27 @@ ABOUT: dict[str, dict[str, Any]] = {
     "variety": {"label": "spread of samples", "role": "trust", "ruined_at": 0.25, **ASIDE},
 }
 JUDGES = {"cnn": "CNN", "knn": "kNN"}
+
+
+def check_schema(schema: object, newest: int, where: str, way_out: str, kind: type[GsuError] = GsuError) -> None:
+    """Refuses what is no schema that gsu ever wrote.
+
+    Args:
+        schema: as it stands in the file.
+        newest: that this gsu writes.
+        where: of which file, for the sentence.
+        way_out: where such a file is to be had; of a newer one it is another gsu.
+        kind: of the failure.
+
+    Raises:
+        GsuError: it is no whole number from 1 to ``newest``.
+    """
+    whole = isinstance(schema, int) and not isinstance(schema, bool)
+    if whole and 1 <= schema <= newest:  # type: ignore[operator]  # narrowed by `whole`, which mypy cannot see
+        return
+    newer = whole and schema > newest  # type: ignore[operator]
+    allowed = f"a whole number from 1 to {newest}" if newest > 1 else "1"
+    raise kind(f"{where} must be {allowed}", found=json.dumps(schema)[:40], way_out="Update gsu" if newer else way_out)
 
 
 def upgraded(data: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def set_name(path: object) -> str | None:
     if not isinstance(path, str) or not path.strip():
         return None
     place = Path(os.path.abspath(Path(path).expanduser()))
-    is_file = re.fullmatch(r"\.[a-z]\w*", place.suffix) and not place.is_dir()
+    is_file = re.fullmatch(r"\.[a-z]\w*", place.suffix) and not os.path.isdir(place)  # pathlib raises where closed
     for stem in (place.stem if is_file else place.name, *(part.name for part in place.parents)):
         if not KEPT_AS.fullmatch(stem):
             return f"{OWN}{stem}" if (FOLDER / stem).is_dir() else stem

@@ -126,6 +126,8 @@ def _shards_of(index: Path) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for name, shard in data["weight_map"].items():
             found.setdefault(shard, []).append(name)
+    except PermissionError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
     return found
