@@ -25,8 +25,8 @@ from gsu_cli.methods.newton import Newton
 from gsu_cli.methods.retain_surgery import RetainSurgery
 from gsu_cli.protocol.calibrated import Calibrated
 from gsu_cli.protocol.retain_cost import retain_cost
-from gsu_cli.protocol.search import Plan, Search
-from gsu_cli.protocol.trials import Known
+from gsu_cli.protocol.search import Search
+from gsu_cli.protocol.trials import Known, Plan
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.unlearning.contract import Strength, Update
 from gsu_cli.unlearning.images import draw_images

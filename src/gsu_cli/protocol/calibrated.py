@@ -18,8 +18,8 @@ from dataclasses import asdict
 from gsu_cli.checks import as_int, as_share
 from gsu_cli.models.protocols import Capability
 from gsu_cli.protocol.retain_cost import retain_cost
-from gsu_cli.protocol.search import Plan, Search
-from gsu_cli.protocol.trials import Known
+from gsu_cli.protocol.search import Search
+from gsu_cli.protocol.trials import Known, Plan
 from gsu_cli.unlearning.contract import Method, Strength, Task, Update
 from gsu_cli.unlearning.images import CHECK_IMAGES
 

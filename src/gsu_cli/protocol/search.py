@@ -6,20 +6,20 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from gsu_cli.errors import NonFiniteError
 from gsu_cli.gradients import parameters
 from gsu_cli.models.model import copied
 from gsu_cli.protocol.retain_cost import RetainCost
-from gsu_cli.protocol.trials import Known, Trial
+from gsu_cli.protocol.trials import Found, Plan, Trial, evaluations
 from gsu_cli.run.signed import signed
 from gsu_cli.surgery.crossing import crossing, looked
 from gsu_cli.surgery.laws import straight_line
 from gsu_cli.surgery.steps import StepSearch, largest_step_within
-from gsu_cli.surgery.vectors import Vector, add_scaled
-from gsu_cli.unlearning.contract import Method, Strength, Task, Update
+from gsu_cli.surgery.vectors import add_scaled
+from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.shared import Shared
 
 TOLERANCE = 0.05  # share of the budget that a search may leave unspent
@@ -30,38 +30,6 @@ MOST_SLOWED = 3  # divisions of its rate by ten, where no step keeps the budget
 MOST_TRIALS = 12  # runs of the method for one budget
 LEAST_SLOPE = 1.0  # of a cost beyond all trials: one that has fallen so far grows faster further on
 RAY_TRIALS = 16  # losses along the ray; each costs a forward pass over the images of the retain cost
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is searched for.
-
-    Attributes:
-        name: of the method.
-        make: builds the method, options by keyword; what is not named has the value of the config.
-        strength: its option, and where to look.
-        budget: largest relative raise of the retain loss.
-        known: shared between the budgets of a curve.
-    """
-
-    name: str
-    make: Callable[..., Method]
-    strength: Strength
-    budget: float
-    known: Known
-
-
-@dataclass
-class Found:
-    """The outcome: strength, raise and weights (None: the original's), with a reason where the budget was not met."""
-
-    strength: float | None
-    relative_increase: float
-    update: Update
-    weights: Vector | None
-    reason: str | None = None
-    rate: dict[str, float] = field(default_factory=dict)
-    later: tuple[Callable[[], None], ...] = ()  # what its record alone needs
 
 
 class Search:
@@ -291,10 +259,3 @@ class Search:
 def _do(later: Sequence[Callable[[], None]]) -> None:
     for work in later:
         work()
-
-
-def evaluations(update: Update) -> float | None:
-    """What a method counted, in gradient evaluations per training image."""
-    counted = update.details.get("cost")
-    value = counted.get("gradient_evaluations_per_image") if isinstance(counted, dict) else None
-    return float(value) if isinstance(value, int | float) else None

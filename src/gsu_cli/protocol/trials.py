@@ -1,10 +1,12 @@
-"""What a search for a strength has tried."""
+"""What a search for a strength looks for, has tried, and found."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.contract import Method, Strength, Update
 
 
 @dataclass
@@ -35,3 +37,42 @@ class Known:
 
     trials: list[tuple[float, float]] = field(default_factory=list)
     ray: tuple[float, Vector] | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is searched for.
+
+    Attributes:
+        name: of the method.
+        make: builds the method, options by keyword; what is not named has the value of the config.
+        strength: its option, and where to look.
+        budget: largest relative raise of the retain loss.
+        known: shared between the budgets of a curve.
+    """
+
+    name: str
+    make: Callable[..., Method]
+    strength: Strength
+    budget: float
+    known: Known
+
+
+@dataclass
+class Found:
+    """The outcome: strength, raise and weights (None: the original's), with a reason where the budget was not met."""
+
+    strength: float | None
+    relative_increase: float
+    update: Update
+    weights: Vector | None
+    reason: str | None = None
+    rate: dict[str, float] = field(default_factory=dict)
+    later: tuple[Callable[[], None], ...] = ()  # what its record alone needs
+
+
+def evaluations(update: Update) -> float | None:
+    """What a method counted, in gradient evaluations per training image."""
+    counted = update.details.get("cost")
+    value = counted.get("gradient_evaluations_per_image") if isinstance(counted, dict) else None
+    return float(value) if isinstance(value, int | float) else None
