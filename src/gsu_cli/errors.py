@@ -72,6 +72,16 @@ class NotApplicableError(UsageError):
     model: object = None
 
 
+class LineError(UsageError):
+    """A line that gsu composes itself, of a table, does not compose.
+
+    ``words`` are of it and ``verb`` is its own, so that what Hydra says can be told as of a line that was typed.
+    """
+
+    words: tuple[str, ...] = ()
+    verb: str = ""
+
+
 class DataError(GsuError):
     """A data set is missing, damaged or of the wrong shape."""
 

@@ -63,6 +63,15 @@ LINES = [
     (["show", "last=0"], 2, "`last`"),
     (["train", "training=mlp_vae"], 2, "found mlp_vae. Type model=mlp_vae for the choice of that name"),
     (["train", "training=judge_cnn"], 2, "Did you mean 'judge'? Type model=judge_cnn"),
+    (["report", "filter.method=ascnt"], 2, "found filter.method. `gsu show` has it"),
+    (["unlearn", "references=4"], 2, "found references. `gsu audit` has it"),
+    (["evaluate", "method.lr=3"], 2, "found method.lr. `gsu unlearn` has it"),
+    (["audit", "evaluation.samples=9"], 2, "found evaluation.samples. `gsu unlearn` and `gsu evaluate` have it"),
+    (["reproduce", "table=leaderboard", "table.base='dataset=mnst'"], 2, "found mnst. Did you mean 'mnist'?\n"),
+    (["reproduce", "table=leaderboard", "+table.rows.a='method=ascent method.lrr=3'"], 2, "mean 'method.lr'?"),
+    (["reproduce", "table=leaderboard", "table.mean=onyl"], 2, "found 'onyl'. Did you mean 'only'?"),
+    (["reproduce", "table=leaderboard", "table.references=[orignal]"], 2, "found orignal. Did you mean 'original'?"),
+    (["unlearn", "forget.class=1", "metric=null", "metric=fdi"], 2, "Did you mean 'fid'?"),
 ]
 UNLEARN = [
     (["forget.class=11"], 2, "`forget.class` must be one of"),

@@ -9,7 +9,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gsu_cli.cli.app import App
@@ -18,7 +18,7 @@ from gsu_cli.cli.full_disk import as_full_disk
 from gsu_cli.cli.own_line import own_line
 from gsu_cli.cli.streams import leave
 from gsu_cli.cli.torchrun import cause, said_by_this_one
-from gsu_cli.errors import ALLOWED, GsuError, OutputError
+from gsu_cli.errors import ALLOWED, GsuError, LineError, OutputError
 from gsu_cli.run.folder_words import elsewhere
 from gsu_cli.run.one_line import named
 
@@ -61,6 +61,8 @@ def complain(error: Exception, app: App, *, where: str = "") -> int:
 def explain(error: Exception, app: App) -> Complaint:
     """Decide whose mistake it is, and say so."""
     for link in _chain(error):
+        if isinstance(link, LineError):
+            return _of_a_line(link, app)
         if isinstance(link, GsuError):
             return Complaint(str(link), link.exit_code)
     if "hydra" in sys.modules:
@@ -90,6 +92,18 @@ def explain(error: Exception, app: App) -> Complaint:
         "lines above, the line you typed, and what `gsu --version` prints.",
         DEFECT,
     )
+
+
+def _of_a_line(error: LineError, app: App) -> Complaint:
+    """What Hydra says of a line that gsu composed, as of one that was typed, with what may have been meant."""
+    from gsu_cli.cli.hydra_errors import as_usage_error
+
+    line = replace(app, verb=error.verb, overrides=error.words)
+    usage = as_usage_error(error.__cause__, line) if isinstance(error.__cause__, Exception) else None
+    if usage is None:
+        return Complaint(str(error), error.exit_code)
+    where = str(error.found).partition(": ")[0]
+    return Complaint(str(LineError(error.rule, found=f"{where}: {usage}")), error.exit_code)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

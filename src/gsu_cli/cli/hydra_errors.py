@@ -35,6 +35,7 @@ from gsu_cli.cli.suggestions import (
     left_out_of_the_table,
     of_another_group,
     of_other_choices,
+    of_other_verbs,
     option_of,
     parts_of,
     suggest_key,
@@ -175,7 +176,8 @@ def _unknown_key(match: re.Match[str], app: App) -> UsageError:
     if (left_out := left_out_choice(name, keys, app)) is not None:
         return left_out
     known = name in keys or renamed(name) in keys
-    near = (not known and (left_out_of_the_table(name) or of_other_choices(name, app))) or suggest_key(name, keys)
+    elsewhere = "" if known else of_other_verbs(name, app) or of_other_choices(name, app)
+    near = (not known and left_out_of_the_table(name)) or elsewhere or suggest_key(name, keys)
     way_out = f"{near}See every setting with `gsu {app.verb} --cfg job`."
     return UsageError(f"a setting must be one that `gsu {app.verb}` has", found=name, way_out=way_out)
 

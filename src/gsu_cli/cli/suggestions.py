@@ -8,9 +8,9 @@ from dataclasses import fields
 from typing import Any
 
 from gsu_cli.cli.app import App
-from gsu_cli.cli.pages import choices
+from gsu_cli.cli.pages import VERBS, choices
 from gsu_cli.errors import UsageError, did_you_mean, renamed
-from gsu_cli.run.groups import defaults_of, option_names, takes_several
+from gsu_cli.run.groups import defaults_of, option_names, settings_of, takes_several
 
 SHOWN = 4  # choices named in a sentence
 SINGLE = (
@@ -81,7 +81,7 @@ def left_out_choice(name: str, keys: list[str], app: App) -> UsageError | None:
 def of_other_choices(name: str, app: App) -> str:
     """A hint for a setting that other choices of its group have, such as ``method.lr``; else the empty string."""
     group, _, leaf = name.partition(".")
-    if not re.fullmatch(r"\w+", leaf) or not (app.conf_dir / group).is_dir():
+    if not re.fullmatch(r"\w+", leaf) or group not in choices(app.verb, app.conf_dir):
         return ""
     own = re.compile(rf"^{leaf}:", re.MULTILINE)
     names = [o for o in option_names(app.conf_dir / group) if not o.startswith("_")]
@@ -90,6 +90,16 @@ def of_other_choices(name: str, app: App) -> str:
         return ""
     more = f" and {len(having) - SHOWN} more" if len(having) > SHOWN else ""
     return f"Choose one that has it, {group}={', '.join(having[:SHOWN])}{more}, or another setting. "
+
+
+def of_other_verbs(name: str, app: App) -> str:
+    """A hint for a setting that this verb lacks and others have, such as ``run``; else the empty string."""
+    first = name.partition(".")[0]
+    if first in settings_of(app.verb, app.conf_dir):
+        return ""
+    verbs = [f"`gsu {verb}`" for verb in VERBS if first in settings_of(verb, app.conf_dir)]
+    *most, last = verbs or [""]
+    return f"{', '.join(most)}{' and ' * bool(most)}{last} {'have' if most else 'has'} it. " if verbs else ""
 
 
 def takes_list(key: str, app: App) -> bool:

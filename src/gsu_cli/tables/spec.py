@@ -109,17 +109,18 @@ class TableSpec:
             _check_seeds("table.subset.seeds", self.subset["seeds"])
         for entry in self._slow():
             self._check_slow(entry)
-        if self.plot not in (True, False, "front"):
-            raise UsageError("`table.plot` must be true, false or front", found=self.plot)
-        if self.mean not in (True, False, "only", "each"):
-            raise UsageError("`table.mean` must be true, false, only or each", found=self.mean)
+        for key, words in (("plot", ["front"]), ("mean", ["only", "each"])):
+            if (value := getattr(self, key)) not in (True, False, *words):
+                rule = f"`table.{key}` must be {', '.join(['true', 'false', *words][:-1])} or {words[-1]}"
+                raise UsageError(rule, found=value, way_out=did_you_mean(str(value), ["true", "false", *words]))
         if not re.fullmatch(r"[\w.-]+", str(self.name)) or self.name == CELLS:
             raise UsageError("`table.name` must be a word that can name a folder", found=self.name)
         refuse_former("table.show", self.show or ())
         refuse_former("table.sort", [self.sort] if self.sort else ())
         for key, choices in (("optional", self.rows), ("references", SUBJECTS)):
             if unknown := [word for word in getattr(self, key) if word not in choices]:
-                raise UsageError(f"`table.{key}` must name some of {', '.join(choices)}", found=unknown[0])
+                raise UsageError(f"`table.{key}` must name some of {', '.join(choices)}", found=unknown[0],
+                                 way_out=did_you_mean(str(unknown[0]), choices))  # fmt: skip
 
     def _slow(self) -> Sequence[Mapping[str, Sequence[Any]]]:
         entries: Any = self.slow or ()

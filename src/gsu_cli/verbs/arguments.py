@@ -53,7 +53,9 @@ def check_arguments(target: Callable[..., Any], options: Mapping[str, Any], key:
         if name in hints and not same_as_default and not fits(value, hints[name]):
             found = "null" if value is None else repr(value)
             raise UsageError(
-                f"`{key}.{name}` must be {words(hints[name])}", found=found, way_out=_hint(key, name, value)
+                f"`{key}.{name}` must be {words(hints[name])}",
+                found=found,
+                way_out=_hint(key, name, value, hints[name]),
             )
 
 
@@ -91,6 +93,14 @@ def fits(value: object, hint: Any) -> bool:
     return True
 
 
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """The values that a type lists, those of a union's parts included."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return tuple(choice for one in arguments for choice in _choices(one))
+    return arguments if origin is Literal else ()
+
+
 def words(hint: Any) -> str:
     """The type in words.
 
@@ -110,7 +120,9 @@ def words(hint: Any) -> str:
     return "a list" if inspect.isclass(kind) and issubclass(kind, Iterable) else str(getattr(kind, "__name__", kind))
 
 
-def _hint(key: str, name: str, value: object) -> str:
+def _hint(key: str, name: str, value: object, hint: Any) -> str:
+    if isinstance(value, str) and (near := did_you_mean(value, map(str, _choices(hint)))):
+        return near.strip()
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST:
         return "That is more than 64 bits hold"
     if isinstance(value, int | float) and not isinstance(value, bool):

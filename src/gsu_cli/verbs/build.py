@@ -9,7 +9,7 @@ from hydra.errors import HydraException, InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from gsu_cli.errors import GsuError, UsageError
+from gsu_cli.errors import GsuError, UsageError, did_you_mean
 from gsu_cli.judges.base import Unavailable
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.groups import option_names
@@ -62,8 +62,9 @@ def build_several(cfg: DictConfig, group: str) -> dict[str, Any]:
     """
     found = cfg.get(group)
     if found is not None and not isinstance(found, DictConfig):
-        options = ", ".join(option_names(conf_dir() / group))
-        raise UsageError(f"`{group}` must be names, each one of {options}", found=found)
+        options = option_names(conf_dir() / group)
+        rule = f"`{group}` must be names, each one of {', '.join(options)}"
+        raise UsageError(rule, found=found, way_out=did_you_mean(str(found), options))
     entries: dict[Any, Any] = dict(found or {})
     if isinstance(entries.get("_target_"), str):
         raise UsageError(

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from gsu_cli.checks import as_int
-from gsu_cli.errors import CheckpointError, DataError, GsuError, NotApplicableError, UsageError
+from gsu_cli.errors import CheckpointError, DataError, GsuError, LineError, NotApplicableError, UsageError
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.numbers import seconds
 from gsu_cli.report.reproduced import missed, print_table, unmeasured, write_table
@@ -147,8 +147,11 @@ def _look_up(spec: TableSpec, identities: cells.Identities, store: Store, on_pro
         except (CheckpointError, DataError) as e:
             outcomes.append(Outcome(one, "", cells.failure(one.overrides, str(e)), excused=one.optional))
         except (HydraException, OmegaConfBaseException, UsageError) as e:
-            found = f"{one}: {str(e).splitlines()[0]}"
-            raise UsageError(f"the lines of `table={spec.name}` must compose", found=found) from e
+            error = LineError(
+                f"the lines of `table={spec.name}` must compose", found=f"{one}: {str(e).splitlines()[0]}"
+            )
+            error.words, error.verb = tuple(one.overrides), "unlearn"
+            raise error from e
         on_progress(i, len(every), str(one))
     return outcomes
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.checks import SCALED, is_int
-from gsu_cli.errors import CheckpointError
+from gsu_cli.errors import CheckpointError, did_you_mean
 from gsu_cli.models.libraries import built_by_diffusers
 from gsu_cli.run.pipelines import check_scheduler
 
@@ -118,10 +118,11 @@ def check_pair(unet: Any, scheduler: Any, shape: tuple[int, int, int]) -> None:
         CheckpointError: naming what differs.
     """
     if str(scheduler.prediction_type) not in PREDICTION_TYPES:
+        near = did_you_mean(str(scheduler.prediction_type), PREDICTION_TYPES)
         raise CheckpointError(
             f"prediction_type in {SCHEDULER} must be one of {', '.join(PREDICTION_TYPES)}",
             found=scheduler.prediction_type,
-            way_out="Write the one that the network was trained with",
+            way_out=f"{near}Write the one that the network was trained with",
         )
     learned = str(scheduler.get("variance_type") or "").startswith("learned")
     if learned or unet.out_channels != unet.in_channels:
