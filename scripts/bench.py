@@ -115,14 +115,20 @@ def training(runs: int) -> list[Row]:
 
     found = in_turn({"bare": bare, "ours": ours}, runs)
     words = "an epoch of {:.2f} s in the bare loop, {:.2f} s in ours"
-    return [ratio("training / bare loop, images per second", found["bare"], found["ours"], ">=", 1.0, words)]
+    return [
+        ratio(
+            "training / bare loop, images per second", found["bare"], found["ours"], sign=">=", target=1.0, origin=words
+        )
+    ]
 
 
 def stage(runs: int) -> list[Row]:
     """The unlearn stage of the default method that forgets the ones, and retraining without them."""
     found = in_turn({"unlearn": lambda: one_unlearning(digits()), "retrain": lambda: retraining(digits())}, runs)
     words = f"{{:.2f}} s against {{:.0f}} s, reckoned from {EPOCHS} of {RECIPE.epochs} epochs"
-    return [ratio("unlearn stage / retraining", found["unlearn"], found["retrain"], "<=", 1 / 150, words)]
+    return [
+        ratio("unlearn stage / retraining", found["unlearn"], found["retrain"], sign="<=", target=1 / 150, origin=words)
+    ]
 
 
 def lines(runs: int) -> list[Row]:
@@ -134,10 +140,10 @@ def lines(runs: int) -> list[Row]:
     without, carried = ([a - b for a, b in found[line]] for line in ("whole", "carried"))
     words = "{:.1f} s against {:.1f} s"
     return [
-        ratio(PROCESS, without, import_times, "<=", 1.15, words),
-        ratio(f"{PROCESS}, of the carried digits", carried, import_times, "<=", 1.15, words),
+        ratio(PROCESS, without, import_times, sign="<=", target=1.15, origin=words),
+        ratio(f"{PROCESS}, of the carried digits", carried, import_times, sign="<=", target=1.15, origin=words),
         single("default evaluation, seconds", evaluations, "<=", 20.0, "each round reads what those before it kept"),
-        ratio(EVALUATION, evaluations, import_times, "<=", 0.94, words),
+        ratio(EVALUATION, evaluations, import_times, sign="<=", target=0.94, origin=words),
     ]
 
 

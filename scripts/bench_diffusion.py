@@ -66,9 +66,18 @@ def rows(rounds: int, figures: tuple[str, ...] = FIGURES) -> list[Row]:
     stage, made = "diffusion model, unlearn stage", []
     if "unlearn" in found and "train" in found:
         over, under = of("unlearn", "seconds"), of("train", "seconds")
-        made.append(ratio(f"{stage} / retraining", over, under, "<=", 1 / 100, clock))
+        made.append(ratio(f"{stage} / retraining", over, under, sign="<=", target=1 / 100, origin=clock))
         over, under = of("unlearn", "mb"), of("train", "mb")
-        made.append(ratio(f"{stage} / training, peak memory", over, under, "<=", 1.5, "{:.0f} MB against {:.0f} MB"))
+        made.append(
+            ratio(
+                f"{stage} / training, peak memory",
+                over,
+                under,
+                sign="<=",
+                target=1.5,
+                origin="{:.0f} MB against {:.0f} MB",
+            )
+        )
     if "sample" in found:
         words = "diffusion model, 2,000 samples, seconds"
         made.append(single(words, of("sample", "seconds"), "<=", 30.0, "DDIM, 25 steps"))

@@ -78,8 +78,10 @@ def rows(rounds: int, figures: tuple[str, ...] = FIGURES) -> list[Row]:
     for what, (name, time_target, memory_target) in ROWS.items():
         if what in found:
             beyond = f"{name} / an epoch of 7,000"
-            made.append(ratio(f"{beyond}, time", *beside(what, "seconds"), "<=", time_target, clock))
-            made.append(ratio(f"{beyond}, peak memory", *beside(what, "mb"), "<=", memory_target, memory))
+            made.append(ratio(f"{beyond}, time", *beside(what, "seconds"), sign="<=", target=time_target, origin=clock))
+            made.append(
+                ratio(f"{beyond}, peak memory", *beside(what, "mb"), sign="<=", target=memory_target, origin=memory)
+            )
     return made
 
 

@@ -35,7 +35,7 @@ def searched(attribute: str, dataset: Any) -> dict[str, Any]:
     """The record of the search, with its trials and its cost."""
     model = load_checkpoint(shipped("avatars", "vae") or Path("missing")).model
     split = ForgetSpec.from_values(attribute=attribute).resolve(dataset, generator=generator(SEED))
-    method = Calibrated(partial(FisherSurgery), FisherSurgery.strength, BUDGET, IMAGES, latents=LATENTS)
+    method = Calibrated(partial(FisherSurgery), FisherSurgery.strength, BUDGET, images=IMAGES, latents=LATENTS)
     _, update = unlearn(model, split, method, generator=generator(SEED, "unlearn"), diagnostics=False)
     found: dict[str, Any] = update.details["calibration"]
     return found

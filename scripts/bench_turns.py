@@ -54,7 +54,7 @@ def in_turn(measures: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, l
 
 
 def ratio(
-    name: str, over: Sequence[float], under: Sequence[float], sign: str, target: float | None, origin: str
+    name: str, over: Sequence[float], under: Sequence[float], *, sign: str, target: float | None, origin: str
 ) -> Row:
     """The row of ``over`` divided by ``under``, round by round.
 

@@ -96,7 +96,7 @@ def forget_losses(model: Any, images: Images, seed: int) -> torch.Tensor:
 
 
 def measure(
-    data: Dataset, features: Features, digit: int, seed: int, arms: list[str], second: Path | None
+    data: Dataset, features: Features, digit: int, *, seed: int, arms: list[str], second: Path | None
 ) -> dict[str, Any]:
     """Both distances of the original, of each arm and of a model that was retrained a ``second`` time; their floors."""
     original, reference = (
@@ -202,7 +202,7 @@ def main() -> None:
     data, features, rows = Mnist(asked.data, download=False).load(), Features(), []
     for digit in asked.digits:
         for seed in asked.seeds:
-            rows.append(measure(data, features, digit, seed, asked.arms, second.get(digit)))
+            rows.append(measure(data, features, digit, seed=seed, arms=asked.arms, second=second.get(digit)))
             print("digit", " | ".join(lines(rows[-1:])[0]), flush=True)
     print(faces.grid(("digit", *columns(rows)), lines(rows)))
     if asked.out:

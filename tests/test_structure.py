@@ -64,6 +64,25 @@ def shadows(source: str) -> set[str]:
     return stored & top
 
 
+def positional(source: str, most: int) -> set[str]:
+    """Functions that take more than so many arguments by their place; those of a constructor are a config's options."""
+    return {
+        node.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef)
+        and node.name != "__init__"
+        and len([a for a in (*node.args.posonlyargs, *node.args.args) if a.arg not in ("self", "cls")]) > most
+    }
+
+
+def test_a_call_of_many_arguments_names_them() -> None:
+    assert positional("def f(a, b): ...\nclass A:\n    def g(self, a): ...\n    def __init__(self, a, b): ...", 1) == {
+        "f"
+    }
+    places = [*FILES, *(ROOT / "scripts").glob("*.py")]
+    assert {str(p.relative_to(ROOT)): found for p in places if (found := positional(p.read_text("utf-8"), 5))} == {}
+
+
 def test_no_local_name_hides_a_function_of_its_module() -> None:
     assert shadows("def beside(): ...\ndef told():\n    beside = 1\n    return beside") == {"beside"}
     assert shadows("from a import b\ndef told(b):\n    return [c for c in b]") == set()

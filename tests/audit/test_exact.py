@@ -158,7 +158,7 @@ def test_influence_is_the_true_effect_of_leaving_one_out() -> None:
             original, dataset().train, original.generation_parameters(), seed=0, damping=damping, kind=kind, steps=300,
             tolerance=1e-5,
         )  # fmt: skip
-        scored = scores(known, original, goals, images, [solver], at)
+        scored = scores(known, original, goals, images, solvers=[solver], curvature=at)
         products.append(scored.product[0])
         return factor * scored.influence[solver][0]
 

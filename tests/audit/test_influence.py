@@ -62,7 +62,7 @@ def test_scores_are_products_with_the_solution() -> None:
     names, images = model.generation_parameters(), tiny_world.split().forget_images[torch.arange(20)]
     at = DampedCurvature(model, known.images("retained"), names, seed=1, damping=1.0)
     goals = Targets(known.images("unseen_retained"), known.samples(model, 2))
-    found = scores(known, model, goals, images, ["kfac"], at)
+    found = scores(known, model, goals, images, solvers=["kfac"], curvature=at)
     seed = derive(known.seed, "audit", "influence")
     g = mean_gradient(model, goals.retained, names, seed=derive(seed, "target", 0)).vector
     x = at.solve(g, "kfac").x

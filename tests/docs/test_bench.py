@@ -32,7 +32,9 @@ def test_product_and_reference_take_turns(turns: ModuleType) -> None:
 
 
 def test_a_row_is_the_median_of_ratios_of_the_same_round(turns: ModuleType) -> None:
-    row = turns.ratio("stage / epoch", [2.0, 9.0, 3.0], [1.0, 3.0, 3.0], "<=", 2.0, "{:.0f} s against {:.0f} s")
+    row = turns.ratio(
+        "stage / epoch", [2.0, 9.0, 3.0], [1.0, 3.0, 3.0], sign="<=", target=2.0, origin="{:.0f} s against {:.0f} s"
+    )
     assert (row.value, row.low, row.high) == (2.0, 1.0, 3.0)
     assert row.origin == "3 s against 3 s"
     assert row.kept

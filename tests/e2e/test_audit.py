@@ -146,8 +146,8 @@ def test_a_reference_whose_training_was_stopped_goes_on(
     line = ("audit", f"run={run.folder}", "audit=[percentile]", "repeats=1", "references=2", "workers=1")
     train, keep, went_on, epochs = audit_models.train_anew, whole_epochs.keep, [], []
 
-    def stopped_in_the_second(state: Path, *given: Any) -> None:
-        keep(state, *given)
+    def stopped_in_the_second(state: Path, *given: Any, **named: Any) -> None:
+        keep(state, *given, **named)
         epochs.append(state.parent.name)
         if epochs.count("2") == 3:
             raise KeyboardInterrupt

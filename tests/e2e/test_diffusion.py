@@ -118,8 +118,8 @@ def test_killed_after_an_epoch_it_goes_on_to_the_same_averaged_weights(
 
     keep, kept = training.keep, []
 
-    def keep_and_stop(*arguments: Any) -> None:
-        keep(*arguments)
+    def keep_and_stop(*arguments: Any, **named: Any) -> None:
+        keep(*arguments, **named)
         kept.append(1)
         if len(kept) == 2:
             raise KeyboardInterrupt

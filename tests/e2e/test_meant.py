@@ -437,8 +437,8 @@ def test_a_state_of_another_making_is_refused(
 
     keep, calls = training.keep, []
 
-    def once(*args: Any) -> None:
-        keep(*args)
+    def once(*args: Any, **named: Any) -> None:
+        keep(*args, **named)
         calls.append(1)
         raise KeyboardInterrupt
 

@@ -215,7 +215,7 @@ def test_what_is_pinned(tiny: Callable[..., list[str]], gsu: Gsu) -> None:
 def test_an_interrupt_says_how_to_go_on(
     tiny: Callable[..., list[str]], gsu: Gsu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def struck(*_: object) -> None:
+    def struck(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(reproduce, "_run", struck)

@@ -30,12 +30,14 @@ def test_the_edit_is_the_least_squares_solution() -> None:
     rows = torch.cat([weight**0.5 * erased, kept, ridge**0.5 * torch.eye(5, dtype=torch.float64)])
     wanted = torch.cat([weight**0.5 * values, kept @ W.T, ridge**0.5 * W.T])
     expected = torch.linalg.lstsq(rows, wanted).solution.T
-    torch.testing.assert_close(ridge_edit(W, erased, values, kept, weight, ridge), expected)
+    torch.testing.assert_close(ridge_edit(W, erased, values, kept, weight=weight, ridge=ridge), expected)
 
 
 def test_a_heavy_weight_maps_the_word_and_a_light_one_leaves_it() -> None:
     W, code = torch.tensor([[2.0, 5.0]]), torch.eye(2)
-    assert ridge_edit(W, code[:1], torch.tensor([[8.0]]), code[1:], 3.0).tolist() == [[6.5, 5.0]]  # (3 x 8 + 2) / 4
+    assert ridge_edit(W, code[:1], torch.tensor([[8.0]]), code[1:], weight=3.0).tolist() == [
+        [6.5, 5.0]
+    ]  # (3 x 8 + 2) / 4
 
 
 @pytest.mark.parametrize("made", MODELS)

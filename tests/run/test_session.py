@@ -17,7 +17,7 @@ from gsu_cli.run.session import Session
 
 
 def session(folder: Path, **config: object) -> Session:
-    return Session(folder, "train", {"x": 1, **config}, ["gsu", "train"], {"train": 0})
+    return Session(folder, "train", config={"x": 1, **config}, command=["gsu", "train"], seeds={"train": 0})
 
 
 def test_running_then_done(tmp_path: Path) -> None:

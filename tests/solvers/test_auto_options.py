@@ -50,7 +50,7 @@ def usual(split: Any = None, model: Any = None, **options: Any) -> tuple[float |
     options = {"solver": "auto", "shots": 1, "bound": "auto", "drift_budget": None, **options}
     split, model = split or tiny_world.split(), model or tiny_world.trained()
     finish = usual_finish(model, split, options["solver"], 2, options["shots"])
-    return finish, usual_encoder(model, split, *(options[k] for k in ("solver", "shots", "bound", "drift_budget")))
+    return finish, usual_encoder(model, split, **{k: options[k] for k in ("solver", "shots", "bound", "drift_budget")})
 
 
 def test_of_a_class_both_are_done_and_the_record_says_so() -> None:
@@ -136,7 +136,7 @@ def test_what_does_not_apply_is_left_out_and_refused_where_it_is_typed() -> None
 
         def loss(self) -> None: ...
 
-    assert usual_encoder(Alone(), tiny_world.split(), "auto", 1, "auto", None) == "kept"
+    assert usual_encoder(Alone(), tiny_world.split(), solver="auto", shots=1, bound="auto", drift_budget=None) == "kept"
 
 
 @pytest.mark.parametrize("world", [tiny_diffusion, tiny_gan])

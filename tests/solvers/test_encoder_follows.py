@@ -57,19 +57,19 @@ def heldout(model: Any, part: str = "heldout_retain_images") -> float:
 def test_an_original_has_nothing_to_follow() -> None:
     model, split = tiny_world.trained(), tiny_world.split()
     before = weights(model)
-    follow(model, tiny_world.trained(), split.retain_images, split.forget_images, 0.1, seed=0)
+    follow(model, tiny_world.trained(), split.retain_images, split.forget_images, weight=0.1, seed=0)
     assert same(weights(model), before), "both gradients are the same, to the last bit"
 
 
 def test_it_follows_what_the_decoder_changed() -> None:
     kept, _ = known("kept")
     model, original, split = copy.deepcopy(kept), tiny_world.trained(), tiny_world.split()
-    follow(model, original, split.retain_images, split.forget_images, 0.0, seed=0)
+    follow(model, original, split.retain_images, split.forget_images, weight=0.0, seed=0)
     assert same(parts(model)[0], parts(kept)[0]), "the decoder stands still"
     cost, spared = heldout(kept) - heldout(original), heldout(kept) - heldout(model)
     assert 0.05 * cost < spared < cost, "unseen retained images cost less"
     again = copy.deepcopy(kept)
-    follow(again, original, split.retain_images, split.forget_images, 0.0, seed=0)
+    follow(again, original, split.retain_images, split.forget_images, weight=0.0, seed=0)
     assert same(weights(again), weights(model))
 
 
@@ -151,8 +151,8 @@ def test_where_forgotten_images_are_in_the_way_it_follows_for_those_retained(mon
     _, alone = run_at(1e3, monkeypatch)
     asked = encoder_follows.follow
 
-    def astray(model: Any, original: Any, retain: Any, forget: Any, weight: float, seed: int) -> None:
-        asked(model, original, retain, forget, 0.0, seed)
+    def astray(model: Any, original: Any, retain: Any, forget: Any, *, weight: float, seed: int) -> None:
+        asked(model, original, retain, forget, weight=0.0, seed=seed)
         if weight:
             with torch.no_grad():
                 model.posterior_head.bias.add_(1.0)
@@ -174,7 +174,7 @@ def test_a_refit_of_an_attribute_goes_on_too() -> None:
 
 
 def test_an_encoder_that_goes_astray_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    def astray(model: Any, *_: Any) -> None:
+    def astray(model: Any, *_: Any, **__: Any) -> None:
         with torch.no_grad():
             model.posterior_head.bias.add_(1.0)
 

@@ -86,7 +86,7 @@ def test_a_state_without_the_average_is_not_gone_on_with(tmp_path: Path) -> None
     loss = model.loss(tiny_world.dataset().train.floats()[:8], None, torch.Generator().manual_seed(0)).mean()
     loss.backward()  # type: ignore[no-untyped-call]
     optimisers.each[0].step()
-    keep(tmp_path / "state.safetensors", model, optimisers, None, [1.0], facts)
+    keep(tmp_path / "state.safetensors", model, optimisers, None, losses=[1.0], facts=facts)
     before, other = tiny_world.weights(model), tiny_diffusion.fresh()
     with pytest.raises(CheckpointError, match=r"a state needs the averaged weights; found none that fit in .*Type the"):
         restore(tmp_path / "state.safetensors", other, Optimisers(other, recipe, steps=1), Average(other, 0.9), facts)
@@ -101,7 +101,7 @@ def test_an_average_that_is_not_finite_is_not_gone_on_with(tmp_path: Path) -> No
     model.loss(tiny_world.dataset().train.floats()[:8], None, torch.Generator().manual_seed(0)).mean().backward()  # type: ignore[no-untyped-call]
     optimisers.each[0].step()
     next(iter(average.weights.values())).view(-1)[0] = torch.nan
-    keep(tmp_path / "state.safetensors", model, optimisers, average, [1.0], {})
+    keep(tmp_path / "state.safetensors", model, optimisers, average, losses=[1.0], facts={})
     with pytest.raises(
         CheckpointError, match=r"weights of a training state must be finite; found nan in .* of .*state"
     ):

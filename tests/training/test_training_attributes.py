@@ -63,8 +63,8 @@ def test_killed_and_resumed_channels_last(tmp_path: Path, monkeypatch: pytest.Mo
     fit(whole, images, RECIPE, seed=0)
     keep, epochs = training.keep, []
 
-    def keep_and_die(*args: object) -> None:
-        keep(*args)  # type: ignore[arg-type]
+    def keep_and_die(*args: object, **named: object) -> None:
+        keep(*args, **named)  # type: ignore[arg-type]
         epochs.append(1)
         if len(epochs) == 2:
             raise KeyboardInterrupt

@@ -56,9 +56,9 @@ class Exact:
         rng = generator(case.seed, "audit", "exact")
         every, own = torch.randperm(len(train), generator=rng), torch.randperm(split.n_forget, generator=rng)
         sizes = list(dict.fromkeys(min(max(1, round(f * len(train))), len(train) - 1) for f in self.fractions))
-        at_random = self._along(case, whole, every, sizes, q, sigma)
+        at_random = self._along(case, whole, every, sizes, q=q, sigma=sigma)
         within = [*(n for n in sizes if n < split.n_forget), split.n_forget]
-        of_these = self._along(case, whole, split.forget[own], within, q, sigma)
+        of_these = self._along(case, whole, split.forget[own], within, q=q, sigma=sigma)
         curves = [
             c
             for name, line in (("random", at_random), ("forgotten", of_these))
@@ -67,7 +67,7 @@ class Exact:
         return Result(found, curves, _said(found, at_random, of_these, len(train), split.words))
 
     def _along(
-        self, case: Case, whole: Moments, order: Tensor, sizes: list[int], q: int, sigma: float
+        self, case: Case, whole: Moments, order: Tensor, sizes: list[int], *, q: int, sigma: float
     ) -> list[Comparison]:
         found = []
         for k, n in enumerate(sizes):

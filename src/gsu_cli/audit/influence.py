@@ -82,7 +82,10 @@ class ForgottenInfluence:
                 seed=derive(case.seed, "audit", "influence", "curvature"), damping=self.damping[0], kind=self.curvature,
                 steps=self.steps, depth=self.depth,
             )  # fmt: skip
-            found[name] = {d: scores(case, a.model, goals, forgotten, self.solvers, at.damped(d)) for d in self.damping}
+            found[name] = {
+                d: scores(case, a.model, goals, forgotten, solvers=self.solvers, curvature=at.damped(d))
+                for d in self.damping
+            }
         rows = [m for name, by in found.items() for d in by for m in self._of(case.models[name], d, by[d], goals)]
         rows += [m for name in (UNLEARNED, RETRAINED) if name in found for m in _against(case, name, found, goals)]
         said = sentences(case, rows, goals, self.solvers[0], self.damping)

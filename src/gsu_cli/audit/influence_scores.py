@@ -89,7 +89,13 @@ def _shown(judge: Judge, pixels: Tensor, case: Case) -> Tensor | None:
 
 
 def scores(
-    case: Case, model: Any, goals: Targets, forgotten: Images, solvers: Sequence[SolverName], curvature: DampedCurvature
+    case: Case,
+    model: Any,
+    goals: Targets,
+    forgotten: Images,
+    *,
+    solvers: Sequence[SolverName],
+    curvature: DampedCurvature,
 ) -> Scores:
     """How much each of ``forgotten`` weighs in each target at the weights of a model.
 

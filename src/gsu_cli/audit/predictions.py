@@ -108,7 +108,7 @@ def predictions(
     gradients = [_gradient(model, data.train[index], names, seed) if len(index) else None for index in lacking]
     order = torch.randperm(design.n, generator=torch.Generator().manual_seed(derive(seed, "images") % 2**63))
     some = data.train[order[: by.images].sort().values]
-    found = [Prediction(PRODUCT, 0.0, _changes(case, model, design, gradients, seed, PRODUCT), 0.0)]
+    found = [Prediction(PRODUCT, 0.0, _changes(case, model, design, gradients, seed=seed, what=PRODUCT), 0.0)]
     undamped = DampedCurvature(
         model, some, names, seed=derive(seed, "curvature"), damping=by.dampings[0], kind=by.kind, steps=by.steps
     )
@@ -118,7 +118,7 @@ def predictions(
             solved = [None if g is None else H.solve(g, solver) for g in gradients]
             directions = [None if s is None else s.x for s in solved]
             worst = max((s.residual for s in solved if s is not None), default=0.0)
-            changes = _changes(case, model, design, directions, seed, solver)
+            changes = _changes(case, model, design, directions, seed=seed, what=solver)
             found.append(Prediction(solver, damping, changes, worst))
     return found
 
@@ -129,7 +129,7 @@ def _gradient(model: Any, images: Images, names: Sequence[str], seed: int) -> Ve
 
 
 def _changes(
-    case: Case, model: Any, design: LeaveOut, directions: Sequence[Vector | None], seed: int, what: str
+    case: Case, model: Any, design: LeaveOut, directions: Sequence[Vector | None], *, seed: int, what: str
 ) -> Tensor:
     n, rows = design.n, []
     for k, x in enumerate(directions):

@@ -106,10 +106,11 @@ class Npz:
         )
         x, y = torch.cat(list(pixels.values())), torch.cat([labels[what[name]] for name in used])
         n = sum(len(pixels[name]) for name in chosen.train) if chosen and chosen.heldout else None
-        return self._dataset(path, x, y, kind, n, chosen.describe() if chosen and n is not None else "", remarks)
+        how = chosen.describe() if chosen and n is not None else ""
+        return self._dataset(path, x, y, kind=kind, n=n, how=how, remarks=remarks)
 
     def _dataset(
-        self, path: Path, x: Tensor, y: Tensor, kind: str, n: int | None, how: str, remarks: list[str]
+        self, path: Path, x: Tensor, y: Tensor, *, kind: str, n: int | None, how: str, remarks: list[str]
     ) -> Dataset:
         attributes: tuple[str, ...] = ()
         values = None

@@ -65,6 +65,7 @@ def change_from_original(
     losses: torch.Tensor,
     subject: EvaluatedModel,
     cache: dict[str, Any],
+    *,
     name: str,
     unit: str,
     images: torch.Tensor | None = None,

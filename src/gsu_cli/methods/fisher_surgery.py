@@ -266,7 +266,14 @@ class FisherSurgery:
         if isinstance(finish, str):
             finish = usual_finish(model, split, self._solver, self.layers, self.shots)
         if encoder == AUTO:
-            encoder = usual_encoder(model, split, self.solver, self.shots, self.bound, self.drift_budget)
+            encoder = usual_encoder(
+                model,
+                split,
+                solver=self.solver,
+                shots=self.shots,
+                bound=self.bound,
+                drift_budget=self.drift_budget,
+            )
         damping = self.damping or usual_damping(chosen_solver(model, split, self._solver, self.layers), finish)
         target = usual_target(self.target, split, finish)
         options = (target, self._solver, self.iterations, self.curvature_images, self.layers, self.bound)

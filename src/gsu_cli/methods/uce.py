@@ -66,13 +66,13 @@ class Uce:
             forgotten, others, targets = (torch.tensor(x).to(codes.device) for x in (erased, kept.tolist(), chosen))
             v = words.index_select(0, targets).mean(0) if chosen else torch.zeros_like(words[0])
             C, K = codes.index_select(0, forgotten), codes.index_select(0, others)
-            edited = ridge_edit(W, C, v.expand(len(erased), -1), K, self.weight)
+            edited = ridge_edit(W, C, v.expand(len(erased), -1), K, weight=self.weight)
             parameter.index_copy_(1, columns, edited.to(parameter))
         details = {"erased": list(erased), "parameter": name, "cost": Cost().record(len(task.split.dataset.train))}
         return Update(self.name, details=details)
 
 
-def ridge_edit(W: Tensor, erased: Tensor, values: Tensor, kept: Tensor, weight: float, ridge: float = 1.0) -> Tensor:
+def ridge_edit(W: Tensor, erased: Tensor, values: Tensor, kept: Tensor, *, weight: float, ridge: float = 1.0) -> Tensor:
     """The minimiser of the sum above, ``(o, i)``.
 
     Args:

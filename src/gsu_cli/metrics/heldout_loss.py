@@ -66,7 +66,7 @@ class HeldoutLoss:
             )
         except NonFiniteError as e:  # a model that a method has blown up is a finding, and its other numbers count
             return [kind.missing(subject, str(e).rstrip("."))]
-        change = change_from_original(losses.mean(0), subject, context.cache, kind.name, kind.unit)
+        change = change_from_original(losses.mean(0), subject, context.cache, name=kind.name, unit=kind.unit)
         rows = [kind.mean(subject, losses.mean(0), change=change)]
         if isinstance(subject.model, HasNoiseLevels):
             times = torch.stack([times_of(subject.model, images, s) for s in seeds])
@@ -92,7 +92,7 @@ class HeldoutLoss:
                 name = f"loss_at_noise_{self.part.part}_{low:.1f}_{high:.1f}"
                 kind = Kind(name, name.replace("_", " "), "cost", loss_unit(subject.model), place="record")
                 several = of if len(losses) > 1 else None
-                change = change_from_original(found, subject, cache, name, kind.unit, several)
+                change = change_from_original(found, subject, cache, name=name, unit=kind.unit, images=several)
                 rows.append(kind.mean(subject, found, change=change, images=several))
         return rows
 

@@ -71,7 +71,7 @@ class NllBound:
             return kind.missing(subject, f"{type(subject.model).__name__} gives grey levels no probability")
         if not bool(torch.isfinite(found).all()):
             return kind.missing(subject, "the bound is not finite")
-        change = change_from_original(found, subject, context.cache, kind.name, kind.unit)
+        change = change_from_original(found, subject, context.cache, name=kind.name, unit=kind.unit)
         return kind.mean(subject, found, change=change)
 
 

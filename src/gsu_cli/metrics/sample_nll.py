@@ -70,7 +70,8 @@ class SampleNll:
         except NonFiniteError as e:
             return [NLL.missing(subject, str(e).rstrip("."))]
         paired = subject.name in ("original", "unlearned")  # others have latents of their own
-        change = change_from_original(losses, subject, context.cache, NLL.name, NLL.unit) if paired else None
+        known = context.cache
+        change = change_from_original(losses, subject, known, name=NLL.name, unit=NLL.unit) if paired else None
         return [NLL.mean(subject, losses, change=change)]
 
 

@@ -138,13 +138,13 @@ def _examine_reconstructions(
     if not gain > 0:  # also nan
         text = f"reconstructions at {nll:.4g} nats per image, correlation {facts['correlation']:.2f} with the images,"
         raise _worse(text, constant, path, f"{hint}. {CAUSES}" if best > LOW else CAUSES)
-    notes = _notes(model, facts, hint if best > gain + BETTER else "", mean, sd, output)
+    notes = _notes(model, facts, hint if best > gain + BETTER else "", mean=mean, sd=sd, output=output)
     if not notes and (spread := _spread(model, x, mean, sd, noise)):
         notes.append(spread)
     return Evidence(facts, notes)
 
 
-def _notes(model: Any, facts: dict[str, Any], hint: str, mean: Tensor, sd: Tensor, output: Tensor) -> list[str]:
+def _notes(model: Any, facts: dict[str, Any], hint: str, *, mean: Tensor, sd: Tensor, output: Tensor) -> list[str]:
     """What is suspicious about a model that is better than a constant image."""
     loss, constant, nll, gain = (facts[k] for k in ("loss", "constant_image", "reconstruction", "gain"))
     notes = []

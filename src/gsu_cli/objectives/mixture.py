@@ -64,7 +64,7 @@ def mixture(
     (x, y), (a, y_a) = kept, gone
     near_a = (uniform((len(x),), generator, x) < p)[(...,) + (None,) * (x.ndim - 1)]
     if isinstance(original, HasDecoder):
-        return _latents(original, kept, gone, p, near_a.flatten(), generator)
+        return _latents(original, kept, gone, p=p, near_a=near_a.flatten(), generator=generator)
     again = torch.Generator()
     again.set_state(generator.get_state())  # the same level and noise for both
     of_x, of_a = original.sites(x, y, generator), original.sites(a, y_a, again)
@@ -84,6 +84,7 @@ def _latents(
     original: Any,
     kept: tuple[Tensor, Tensor],
     gone: tuple[Tensor, Tensor],
+    *,
     p: float,
     near_a: Tensor,
     generator: torch.Generator,

@@ -44,6 +44,7 @@ class Calibrated:
         make: Callable[..., Method],
         strength: Strength,
         budget: float,
+        *,
         images: int = CHECK_IMAGES,
         known: Known | None = None,
         latents: int = 1,

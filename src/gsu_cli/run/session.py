@@ -47,6 +47,7 @@ class Session:
         self,
         folder: Path,
         verb: str,
+        *,
         config: dict[str, Any],
         command: list[str],
         seeds: dict[str, int],

@@ -74,7 +74,7 @@ def expects(model: Any, split: Split, shots: int, *, typed: tuple[object, ...]) 
     return all(word == AUTO for word in typed) and shots == 1 and of_class and not conditions_of(model)
 
 
-def usual_encoder(model: Any, split: Split, solver: str, shots: int, bound: str, drift_budget: float | None) -> str:
+def usual_encoder(model: Any, split: Split, *, solver: str, shots: int, bound: str, drift_budget: float | None) -> str:
     """Of a class, after one step that the retain budget alone ends, "follows" where there are weights that can.
 
     Args:

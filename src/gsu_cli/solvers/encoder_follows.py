@@ -114,7 +114,7 @@ def _encoder(model: Any) -> list[str]:
     return [name for name in trainable(model) if name not in decoder]
 
 
-def follow(model: Any, original: Any, retain: Images, forget: Images, weight: float, seed: int) -> None:
+def follow(model: Any, original: Any, retain: Images, forget: Images, *, weight: float, seed: int) -> None:
     """Moves the encoder of ``model``, whose decoder has left ``original``.
 
     Args:
@@ -217,7 +217,7 @@ def followed(task: Task, original: Any, step: Stepped) -> Update:
     tries = evaluations = 0
     most = forgotten_weight(task.split, details.get("class_level"))
     for weight in (most, 0.0) if most else (0.0,):
-        follow(model, original, images, step.forget, weight, task.stream("encoder"))
+        follow(model, original, images, step.forget, weight=weight, seed=task.stream("encoder"))
         tries += 1
         there = {k: v.clone() for k, v in parameters(model, names).items()}
         line = _Line(task, step, start, add_scaled(there, -1.0, start))

@@ -78,7 +78,7 @@ def finished(
         rows = (latents, target_latents, codes)
         exact = isinstance(model.decoder.get_submodule(layer.module), nn.Linear)  # of places there are too many
         moments = Moments.of(model.decoder, layer, *rows, seen=seen, exact=exact)
-        refit = Refit(model.decoder, there, layer, *rows, moments)
+        refit = Refit(model.decoder, there, layer, *rows, moments=moments)
         found = within_budget(rest, refit, between=WEIGHTS, rel_tol=NEAR)
     if found is None:
         return None, refit.images

@@ -49,7 +49,7 @@ class LatentSurgery(LatentOptions):
         solver = chosen_solver(model, split, self.solver, self.layers)
         ways = directions(model, split, solver, self.layers)
         losses = LatentLosses.of(task, self, ways, forget, retain)
-        monitors = Monitors.of(task, self, ways, losses.targets.eye, forget, retain)
+        monitors = Monitors.of(task, self, ways, eye=losses.targets.eye, forget=forget, retain=retain)
         steps = LatentSteps(task, self, ways, losses, monitors, retain, forget)
         update = Update("fisher_surgery", self.shots)
         cost, base, each = losses.cost, losses.base, losses.cost_each
@@ -75,13 +75,13 @@ class LatentSurgery(LatentOptions):
             task.on_progress(shot + 1, self.shots, paid)
         if not self.follows:  # else they will be of another encoder
             update.realised = losses.realised(now)
-        update.details = self._details(task, steps, solver, paid, reached, now)
+        update.details = self._details(task, steps, solver, paid=paid, reached=reached, now=now)
         return Stepped(
             update, losses.goal, retain, forget, losses.trial, losses.latents, losses.checked, base, losses.before
         )
 
     def _details(
-        self, task: Task, steps: LatentSteps, solver: str, paid: float, reached: float, now: Vector
+        self, task: Task, steps: LatentSteps, solver: str, *, paid: float, reached: float, now: Vector
     ) -> dict[str, Any]:
         """For the record, after the last step: the retain loss ``paid`` and the redirect loss ``reached``."""
         losses, monitors, targets = steps.losses, steps.monitors, steps.losses.targets

@@ -48,6 +48,7 @@ class Monitors:
         task: Task,
         options: LatentOptions,
         ways: Sequence[str],
+        *,
         eye: Discriminant | None,
         forget: Images,
         retain: Images,

@@ -89,7 +89,7 @@ def refitted(
     scopes = first_layers(decoder, theta, decoder_prefix(problem.model), latents[:1], layers)
     inputs = latents, target_latents, stay
     moments = known(partial(Moments.of_layers, decoder, scopes, *inputs))
-    refits = {s.module: Refit(decoder, theta, s, *inputs, m) for s, m in zip(scopes, moments, strict=True)}
+    refits = {s.module: Refit(decoder, theta, s, *inputs, moments=m) for s, m in zip(scopes, moments, strict=True)}
     by_estimates = pilot is not None and not all_measured and not problem.bounds
     if pilot is not None and by_estimates:
         found = refits_by_estimates(problem, list(refits.values()), pilot, LENGTHS, WEIGHTS)

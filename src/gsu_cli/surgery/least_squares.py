@@ -168,6 +168,7 @@ class Refit:
         inputs: Tensor,
         target_inputs: Tensor,
         retain: Tensor,
+        *,
         moments: Moments | None = None,
     ) -> None:
         found = moments or Moments.of(network, layer, inputs, target_inputs, retain)

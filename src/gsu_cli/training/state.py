@@ -38,6 +38,7 @@ def keep(
     model: nn.Module,
     optimisers: Optimisers,
     average: Average | None,
+    *,
     losses: list[float],
     facts: Mapping[str, Any],
 ) -> None:
@@ -100,7 +101,7 @@ def restore(
         rule = e.rule.replace("a checkpoint", "a training state")
         raise CheckpointError(rule, found=e.found, way_out=AGAIN) from e
     try:
-        return _restored(path, meta, tensors, model, optimisers, average, facts)
+        return _restored(path, meta, tensors, model=model, optimisers=optimisers, average=average, facts=facts)
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as e:
         raise CheckpointError(
             "a training state must hold what training wrote", found=f"{one_line(e)} in {path}", way_out=AGAIN
@@ -111,6 +112,7 @@ def _restored(
     path: Path,
     meta: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
+    *,
     model: nn.Module,
     optimisers: Optimisers,
     average: Average | None,

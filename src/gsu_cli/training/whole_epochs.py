@@ -85,4 +85,5 @@ class WholeEpochs:
 
     def _keep(self) -> None:
         if self.state is not None and not ranks().index:
-            keep(self.state, self.model, self.optimisers, self.average, self.history.losses, self.facts)
+            losses = self.history.losses
+            keep(self.state, self.model, self.optimisers, self.average, losses=losses, facts=self.facts)

@@ -72,10 +72,12 @@ def train_all(inputs: RunInputs, images: Images, wanted: Sequence[Wanted], *, st
         return
     for one in todo:
         with console.training_bar(one.what) as on_progress, session.stage(stage):
-            _train(copied(model), images, one.path, one.seed, one.about, on_progress)
+            _train(copied(model), images, one.path, seed=one.seed, about=one.about, on_progress=on_progress)
 
 
-def _train(model: Any, images: Images, path: Path, seed: int, about: dict[str, Any], on_progress: Any = None) -> None:
+def _train(
+    model: Any, images: Images, path: Path, *, seed: int, about: dict[str, Any], on_progress: Any = None
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     state = path.parent / STATE
     history = train_anew(model, images, Recipe(**about["recipe"]), seed=seed, state=state, on_progress=on_progress)
@@ -116,7 +118,7 @@ def train_one(images: str, initial: str, path: str, seed: int, about: str) -> No
     try:
         _, t = read_tensors(Path(images))
         on = Images(t["pixels"], t["labels"], t.get("attributes"))
-        _train(load_checkpoint(Path(initial)).model, on, Path(path), seed, json.loads(about))
+        _train(load_checkpoint(Path(initial)).model, on, Path(path), seed=seed, about=json.loads(about))
     except GsuError as e:
         write_text(failed, str(e))
         raise SystemExit(1) from None

@@ -222,16 +222,16 @@ def _shipped(here: Mapping[str, Any]) -> str | None:
 
 def run_model(words: Sequence[str], shared: list[str], store_folder: Path, key: str) -> None:
     """Runs ``gsu train`` with the words of a model of the table into the store; for a process of its own."""
-    _run_into(store_folder, key, "train", words, shared, None)
+    _run_into(store_folder, key, "train", words=words, shared=shared, audited=None)
 
 
 def run_cell(cell: Cell, shared: list[str], store_folder: Path, key: str) -> None:
     """Runs ``gsu unlearn`` with a cell's words into the store, and its audit; for a process of its own."""
-    _run_into(store_folder, key, VERB, cell.overrides, shared, cell.audit)
+    _run_into(store_folder, key, VERB, words=cell.overrides, shared=shared, audited=cell.audit)
 
 
 def _run_into(
-    store_folder: Path, key: str, verb: str, words: Sequence[str], shared: list[str], audited: Sequence[str] | None
+    store_folder: Path, key: str, verb: str, *, words: Sequence[str], shared: list[str], audited: Sequence[str] | None
 ) -> None:
     """Whatever it raises is in the record; another process may have done it in the meantime."""
     store = Store(store_folder)

@@ -128,7 +128,9 @@ def with_references(found: RunInputs, cfg: DictConfig, earlier: Record, folder: 
     found = found.with_references(None)
     if not found.split.n_forget:
         return found
-    reference = open_its_reference(cfg, earlier, folder, found.first, found.measured_on, found.session)
+    reference = open_its_reference(
+        cfg, earlier, folder, checkpoint=found.first, split=found.measured_on, session=found.session
+    )
     return replace(found, retrained=reference)
 
 
@@ -216,7 +218,7 @@ def open_original(earlier: Record, folder: Path, dataset: Dataset, session: Sess
 
 
 def open_its_reference(
-    cfg: DictConfig, earlier: Record, folder: Path, checkpoint: Checkpoint, split: Split, session: Session
+    cfg: DictConfig, earlier: Record, folder: Path, *, checkpoint: Checkpoint, split: Split, session: Session
 ) -> Checkpoint | None:
     """The reference that the run measured; where another one or another forget spec is typed, the one that fits it."""
     facts = earlier.inputs.get("retrained") or earlier.outputs.get("retrained")

@@ -68,7 +68,7 @@ def retrained(inputs: RunInputs) -> Checkpoint:
         seed = session.record.seeds["train"]
         model = copied(original.model)
         history = train_from_scratch(model, split, recipe, seed=seed, on_progress=on_progress)
-    about = about_retrained(original, split, session, recipe, seed, history.losses[-1])
+    about = about_retrained(original, split, session, recipe=recipe, seed=seed, loss=history.losses[-1])
     save_checkpoint(path, model, about=about)
     found = load_checkpoint(path)
     found.model.to(session.device)

@@ -40,7 +40,7 @@ PLAN, INITIAL, IMAGES = "plan.json", "initial.safetensors", "images.safetensors"
 
 
 def train_design(
-    cfg: DictConfig, session: Session, model: Any, dataset: Dataset, recipe: Recipe, options: Options
+    cfg: DictConfig, session: Session, *, model: Any, dataset: Dataset, recipe: Recipe, options: Options
 ) -> None:
     """Trains what of the design is not there yet, and writes `FILE` into the run's folder.
 
@@ -74,7 +74,7 @@ def train_design(
     if len(missing) < options.models:
         console.say(f"{options.models - len(missing)} of {options.models} models were trained earlier: ", place)
     with session.stage("train"), console.work_bar("leave-out design") as on_progress:
-        _train(place, missing, trained_on, options, session.device, on_progress)
+        _train(place, missing, trained_on, options=options, device=session.device, on_progress=on_progress)
     found = [_read(_path(place, k)) for k in range(options.models)]
     losses = {bound: torch.stack([f[bound] for f in found]) for bound in found[0]}
     path = session.folder / FILE
@@ -99,6 +99,7 @@ def _train(
     place: Path,
     missing: Sequence[int],
     trained_on: Tensor,
+    *,
     options: Options,
     device: torch.device,
     on_progress: Callable[[int, int, str], None],

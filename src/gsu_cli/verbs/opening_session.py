@@ -35,7 +35,15 @@ def open_session(cfg: DictConfig) -> Session:
     seeds = {str(k): _seed(f"seeds.{k}", v) for k, v in cfg.seeds.items()}
     where = choose(cfg.get("device", "auto"))
     precision = choose_precision(cfg.get("precision", "float32"), where)
-    session = Session(Path(hydra.runtime.output_dir), verb, absolute(plain(cfg)), typed(verb), seeds, where, precision)
+    session = Session(
+        Path(hydra.runtime.output_dir),
+        verb,
+        config=absolute(plain(cfg)),
+        command=typed(verb),
+        seeds=seeds,
+        device=where,
+        precision=precision,
+    )
     session.record.versions |= versions(targets(session.record.config))
     return session
 

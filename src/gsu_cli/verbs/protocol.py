@@ -87,7 +87,7 @@ class Protocol:
     def at(self, budget: float, known: Known | None = None) -> Calibrated:
         """The method at its largest strength within ``budget``."""
         assert self.strength is not None  # noqa: S101  # `of` refuses curves of methods that have none
-        return Calibrated(self.make, self.strength, budget, self.images, known, self.latents)
+        return Calibrated(self.make, self.strength, budget, images=self.images, known=known, latents=self.latents)
 
 
 def _strength(method: Any, p: DictConfig) -> Strength | None:

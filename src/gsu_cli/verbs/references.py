@@ -40,7 +40,7 @@ def forgotten(split: Split, session: Session, *, of: str | None = None) -> dict[
 
 
 def about_retrained(
-    original: Checkpoint, split: Split, session: Session, recipe: Recipe, seed: int, loss: float
+    original: Checkpoint, split: Split, session: Session, *, recipe: Recipe, seed: int, loss: float
 ) -> dict[str, Any]:
     """The metadata of a model retrained by ``recipe`` without what ``split`` forgets."""
     return {

@@ -84,7 +84,7 @@ def main(cfg: DictConfig) -> None:
         table_models.train(untrained, identities, workers)
         with configs():
             resolved = [identities.resolved(o.cell) for o in todo]
-        outcomes = _run(todo, resolved, outcomes, shared, store, workers)
+        outcomes = _run(todo, resolved, outcomes, shared=shared, store=store, workers=workers)
     except KeyboardInterrupt:
         console.say("the same line goes on, with the cells that are finished, from ", store.folder)
         raise
@@ -242,6 +242,7 @@ def _run(
     todo: Sequence[Outcome],
     resolved: Sequence[Cell],
     outcomes: Sequence[Outcome],
+    *,
     shared: list[str],
     store: Store,
     workers: int,

@@ -42,7 +42,7 @@ def siblings(cfg: DictConfig, inputs: RunInputs, n: int) -> list[Checkpoint]:
     wanted = []
     for k in range(n):
         seed = derive(0, "reference", k)
-        about = about_retrained(original, split, session, recipe, seed, 0.0)
+        about = about_retrained(original, split, session, recipe=recipe, seed=seed, loss=0.0)
         wanted.append(Wanted(shelf / str(k + 1) / MODEL, seed, about, f"reference {k + 1} of {n}"))
     train_all(inputs, split.retain_images, wanted, stage="references", workers=workers_of(cfg.workers))
     found = []

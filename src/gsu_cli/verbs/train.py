@@ -64,7 +64,7 @@ def main(cfg: DictConfig) -> None:
                 way_out="Leave them out",
             )
         if design.models:
-            return leave_out.train_design(cfg, session, model, dataset, recipe, design)
+            return leave_out.train_design(cfg, session, model=model, dataset=dataset, recipe=recipe, options=design)
         seed = session.record.seeds["train"]
         initialise(model, seed)
         model.to(session.device)
@@ -79,12 +79,13 @@ def main(cfg: DictConfig) -> None:
             "recipe": recipe.facts(),
             "n": len(images),
         }
-        return _train(session, listener, model, images, recipe, about, resumed)
+        return _train(session, listener, model=model, images=images, recipe=recipe, about=about, resumed=resumed)
 
 
 def _train(
     session: Session,
     listener: Listener,
+    *,
     model: Any,
     images: Images,
     recipe: Recipe,

@@ -69,7 +69,7 @@ def unlearned_siblings(cfg: DictConfig, record: Record, inputs: RunInputs, n: in
         if not path.is_file():
             original = opened(source, "an original that was trained", inputs.split.dataset.shape)
             original.model.to(inputs.session.device)
-            _unlearn(inputs, protocol.method(), original, seed, path, f"unlearned {k + 1} of {n}")
+            _unlearn(inputs, protocol.method(), original, seed=seed, path=path, what=f"unlearned {k + 1} of {n}")
         one = opened(path, "a model that was unlearned", inputs.split.dataset.shape)
         found.append(joined(inputs.session, f"unlearned {k + 1}", one))
     return found
@@ -110,7 +110,7 @@ def _about(inputs: RunInputs, seed: int) -> dict[str, Any]:
     }
 
 
-def _unlearn(inputs: RunInputs, method: Any, original: Checkpoint, seed: int, path: Path, what: str) -> None:
+def _unlearn(inputs: RunInputs, method: Any, original: Checkpoint, *, seed: int, path: Path, what: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with console.work_bar(what) as on_progress, inputs.session.stage("unlearned"):
         model, _ = unlearn(

@@ -55,7 +55,15 @@ def pareto(records: Sequence[Record], by: Sequence[str]) -> Figure | None:
                 if found:
                     left += len(every) - len(found)
                     charts.append(
-                        _chart(found, _reference(own, gain, cost), shown, gain, cost, where, joined=bool(free))
+                        _chart(
+                            found,
+                            _reference(own, gain, cost),
+                            shown,
+                            gain=gain,
+                            cost=cost,
+                            where=where,
+                            joined=bool(free),
+                        )
                     )
             beyond = max(beyond, left)
         far, unsupported, partly = far + beyond, unsupported + silent, partly + some
@@ -92,10 +100,10 @@ def _chart(
     found: Sequence[tuple[str, Point]],
     reference: Point | None,
     shown: dict[str, int],
+    *,
     gain: Quantity,
     cost: Quantity,
     where: str,
-    *,
     joined: bool,
 ) -> Chart:
     """The points of one judge and one cost; ``shown`` gives each series its colour, the same in all charts."""
