@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from gsu_cli.errors import UsageError, did_you_mean
 
@@ -21,7 +22,7 @@ def is_int(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= LONGEST
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """A number that float32 holds; True is none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST  # false for nan
 
@@ -101,12 +102,12 @@ def as_share(key: str, value: object) -> float:
     Raises:
         UsageError: it is none.
     """
-    if not (is_number(value) and 0 < float(value) <= 1):  # type: ignore[arg-type]
+    if not (is_number(value) and 0 < float(value) <= 1):
         raise UsageError(f"`{key}` must be a share in (0, 1], 0.01 being 1 %", found=quoted(value))
-    if float(value) < LEAST_SHARE:  # type: ignore[arg-type]
+    if float(value) < LEAST_SHARE:
         rule = f"`{key}` must be at least {LEAST_SHARE:g}: what changes a loss by less is rounding"
         raise UsageError(rule, found=quoted(value))
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def as_shares(key: str, values: object) -> tuple[float, ...]:
@@ -144,11 +145,11 @@ def as_number(
     """
     if isinstance(value, int | float) and MOST < abs(value) < math.inf and least <= value <= most and value > more_than:
         raise UsageError(f"`{key}` must be a number that float32 holds, of at most {MOST:g}", found=value)
-    if not is_number(value) or not (least <= value <= most and value > more_than):  # type: ignore[operator]
+    if not is_number(value) or not (least <= value <= most and value > more_than):
         low = f" > {more_than:g}" if more_than > -math.inf else f" >= {least:g}" if least > -math.inf else ""
         high = f" and <= {most:g}" if most < math.inf else ""
         raise UsageError(f"`{key}` must be a finite number{low}{high}", found=quoted(value))
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def as_numbers(key: str, value: object, *, more_than: float) -> list[float]:

@@ -8,7 +8,8 @@ import tiny_conditional
 import tiny_world
 from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.methods.fisher_surgery import FisherSurgery
-from gsu_cli.methods.joint_redirect import JointRedirect, schedule
+from gsu_cli.methods.joint_redirect import WARM_UP, JointRedirect
+from gsu_cli.unlearning.optimisers import warm_up_then_cosine
 from method_runs import assert_smoke, run
 from tiny_world import same, weights
 
@@ -97,8 +98,8 @@ def test_a_rate_at_which_nothing_stays_finite_changes_nothing():
 
 
 def test_the_schedule_ends_at_nothing():
-    assert schedule(1.0) == pytest.approx(0.0, abs=1e-12)
-    assert max(schedule(u / 100) for u in range(1, 101)) == 1.0
+    assert warm_up_then_cosine(1.0, WARM_UP) == pytest.approx(0.0, abs=1e-12)
+    assert max(warm_up_then_cosine(u / 100, WARM_UP) for u in range(1, 101)) == 1.0
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,11 @@ def mean_difference(name: str, own: Measurement, each: Tensor, goals: Tensor) ->
     return widened(row, half_of_another(goals.mean(1).tolist()))
 
 
+def span_of(m: Measurement | None) -> tuple[float, float] | None:
+    """The ends of an interval; None where there is none."""
+    return None if m is None or m.low is None or m.high is None else (m.low, m.high)
+
+
 def side(m: Measurement) -> int:
     """1 where the interval lies above 0, -1 below, 0 where it holds 0 or there is none."""
     if m.low is None or m.high is None:

@@ -30,7 +30,7 @@ from torch import Tensor
 from gsu_cli.audit.attack import Auc, true_positives
 from gsu_cli.audit.base import LEAST_UNSEEN, ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, null, share
 from gsu_cli.audit.bounds import Noise
-from gsu_cli.audit.differences import not_told
+from gsu_cli.audit.differences import not_told, span_of
 from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.audit.memorisation import NO_DESIGN
 from gsu_cli.audit.other_seeds import beside, every_retrained, minus_retrained
@@ -197,8 +197,7 @@ def _rest(
     if row.value is None or row.low is None or row.high is None:
         return "."
     gap = replace(row, value=row.value - chance, low=row.low - chance, high=row.high - chance)
-    before = rows.get(("auc_online_minus_retrained", ORIGINAL))
-    control = None if before is None or before.low is None or before.high is None else (before.low, before.high)
+    control = span_of(rows.get(("auc_online_minus_retrained", ORIGINAL)))
     difference = "" if against is None else f"; difference {row.value:.3f}{ends(row, '.3f')}"
     return difference + not_told(gap, control, ".3f")
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.audit.base import ORIGINAL, UNLEARNED, Case, ends
-from gsu_cli.audit.differences import mean_difference, not_told, share_difference, side, upward
+from gsu_cli.audit.differences import mean_difference, not_told, share_difference, side, span_of, upward
 from gsu_cli.audit.other_seeds import beside, every_retrained
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.signed import signed
@@ -95,9 +95,8 @@ def differences_from_retrained(
     found: dict[Key, RetrainedDifference] = {}
     for key in last[UNLEARNED].rows:
         row, before = (_minus(f"{key[0]}_minus_retrained", key, last[m], goals) for m in (UNLEARNED, ORIGINAL))
-        control = None if before is None or before.low is None or before.high is None else (before.low, before.high)
         since = None if first is None else _minus(f"{key[0]}_since_the_step", key, last[UNLEARNED], [first])
-        found[key] = RetrainedDifference(row, control, since, len(goals))
+        found[key] = RetrainedDifference(row, span_of(before), since, len(goals))
     return found
 
 

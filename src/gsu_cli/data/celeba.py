@@ -16,7 +16,7 @@ from gsu_cli.data.array_cache import cached, key_of
 from gsu_cli.data.base import Dataset, Images, OnProgress
 from gsu_cli.data.celeba_files import Attributes, Files, find_files, read_attributes, read_numbers
 from gsu_cli.data.celeba_images import WIDTH, ImageFiles, decode_into, list_images
-from gsu_cli.data.recognise import hint
+from gsu_cli.data.recognise import with_hint
 from gsu_cli.errors import DataError, UsageError
 
 TRAIN, VALID, TEST = 0, 1, 2
@@ -76,8 +76,7 @@ class Celeba:
         try:
             files = find_files(self.data_dir)
         except DataError as error:
-            more = hint(self.data_dir, besides="celeba")
-            raise DataError(error.rule, found=error.found, way_out=f"{error.way_out} {more}".strip()) from None
+            raise with_hint(error, self.data_dir, besides="celeba") from None
         attributes, partition = read_attributes(files.attributes), read_numbers(files.partition)
         images = list_images(files.images)
         names, note = _complete(images, attributes, partition, files, partial=self.partial)

@@ -17,7 +17,7 @@ from gsu_cli.data.folder_listing import Listing, listing
 from gsu_cli.data.image_files import DECODING, decode
 from gsu_cli.data.labels import find_labels, restrict
 from gsu_cli.data.options import check_draw, check_images, check_named
-from gsu_cli.data.recognise import hint
+from gsu_cli.data.recognise import with_hint
 from gsu_cli.data.walk import File, Walk, digest, walk
 from gsu_cli.errors import DataError
 
@@ -106,8 +106,7 @@ class Folder:
                 seed=self.split_seed,
             )
         except DataError as error:
-            more = hint(self.path, besides="folder")
-            raise DataError(error.rule, found=error.found, way_out=f"{error.way_out} {more}".strip()) from None
+            raise with_hint(error, self.path, besides="folder") from None
 
     def _pixels(self, found: Walk, files: list[File], on_progress: OnProgress | None) -> tuple[Tensor, tuple[str, ...]]:
         root = os.fspath(found.root)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from math import isfinite
 from pathlib import Path
 
+from gsu_cli.checks import is_number
 from gsu_cli.data.labels import as_list
 from gsu_cli.errors import UsageError, unreadable
 
@@ -109,10 +109,9 @@ def parse_fraction(value: object) -> float:
     Raises:
         UsageError: it is none.
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    if not number or not 0 < float(value) < 1:  # type: ignore[arg-type]  # narrowed by `number`, which mypy cannot see
+    if not is_number(value) or not 0 < float(value) < 1:
         raise UsageError("`forget.fraction` must be a number strictly between 0 and 1", found=repr(value))
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def _refuse_duplicates(key: str, entries: Iterable[int | str]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from pathlib import Path
 
+from gsu_cli.checks import is_number
 from gsu_cli.errors import UsageError
 
 
@@ -39,9 +39,8 @@ def check_draw(fraction: object, seed: object) -> tuple[float, int]:
     Raises:
         UsageError: one of them is out of range.
     """
-    number = isinstance(fraction, int | float) and not isinstance(fraction, bool) and isfinite(fraction)
-    if not number or not 0 < float(str(fraction)) < 1:
+    if not is_number(fraction) or not 0 < float(fraction) < 1:
         raise UsageError("`dataset.heldout_fraction` must be a number strictly between 0 and 1", found=repr(fraction))
     if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
         raise UsageError("`dataset.split_seed` must be a whole number of at most 63 bits", found=repr(seed))
-    return float(str(fraction)), seed
+    return float(fraction), seed

@@ -11,7 +11,7 @@ from gsu_cli.data.cifar_names import is_cifar
 from gsu_cli.data.idx_format import NAME as IDX
 from gsu_cli.data.image_files import SUFFIXES
 from gsu_cli.data.metadata_rows import NAMES as METADATA
-from gsu_cli.errors import near_path
+from gsu_cli.errors import DataError, near_path
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 ARRAYS = "put its images and labels into an .npz, np.savez(path, images=x, labels=y), which dataset=npz reads"
@@ -29,6 +29,12 @@ KINDS = {
     "celeba": "CelebA's files",
     "folder": "image files",
 }
+
+
+def with_hint(error: DataError, path: Path, *, besides: str) -> DataError:
+    """The same, its way out with what else is at ``path``; see `hint`."""
+    way_out = f"{error.way_out} {hint(path, besides=besides)}".strip()
+    return DataError(error.rule, found=error.found, way_out=way_out)
 
 
 def hint(path: Path, *, besides: str, named: str = "") -> str:

@@ -12,7 +12,7 @@ from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
-from gsu_cli.evaluation.intervals import mean_half_width_by_image, quantile95
+from gsu_cli.evaluation.intervals import mean_half_width
 from gsu_cli.run.seeds import derive
 
 DRAWS = 4_000  # of noise in all, at least: few images are looked at several times
@@ -110,7 +110,6 @@ def paired_change(
     near_zero = "nats" in unit and abs(base) < before.std().item()
     ratio = 1.0 if near_zero else after.mean().item() / base
     rest = after - ratio * before
-    half = quantile95(n) * rest.std().item() / n**0.5 if images is None else mean_half_width_by_image(rest, images)
-    half /= abs(base)
+    half = mean_half_width(rest, images) / abs(base)
     change = (after.mean().item() - base) / abs(base)
     return change - half, change + half

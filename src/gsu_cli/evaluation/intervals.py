@@ -83,6 +83,12 @@ def error_by_image(*samples: tuple[Tensor, Tensor]) -> float:
     return float((parts.square().sum() * n / (n - 1)).sqrt())
 
 
+def mean_half_width(values: Tensor, images: Tensor | None = None) -> float:
+    """Half the width of the 95 % interval of the mean of at least two values, Student's; see `normal`."""
+    n = len(values)
+    return quantile95(n) * values.std().item() / n**0.5 if images is None else mean_half_width_by_image(values, images)
+
+
 def normal(
     values: Tensor, least: float = -math.inf, most: float = math.inf, images: Tensor | None = None
 ) -> tuple[float, float] | tuple[None, None]:
@@ -102,5 +108,5 @@ def normal(
     if float(values[0]) in (least, most) and bool((values == values[0]).all()):
         return None, None
     mean = values.mean().item()
-    half = quantile95(n) * values.std().item() / n**0.5 if images is None else mean_half_width_by_image(values, images)
+    half = mean_half_width(values, images)
     return max(least, mean - half), min(most, mean + half)

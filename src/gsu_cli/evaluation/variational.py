@@ -28,6 +28,7 @@ from torch import Tensor
 
 from gsu_cli.evaluation.grey_levels import log_gaussian
 from gsu_cli.models.conditions import NULL, network_inputs
+from gsu_cli.models.diffusion.schedule import spread_places
 from gsu_cli.surgery.devices import normal, wide
 
 
@@ -59,7 +60,7 @@ def denoiser_bound(
     kl = 0.5 * (a**2 * image.square() + s**2 - 1 - 2 * torch.tensor(s).double().log().item())
     total = kl.flatten(1).sum(1)
     ends = share.cumsum(0)
-    place = (torch.randperm(n, generator=generator) + torch.rand(n, generator=generator, dtype=torch.float64)) / n
+    place = spread_places(n, generator)
     for k in range(times):
         at = torch.searchsorted(ends, (k + place) / times).clamp(max=len(share) - 1)
         implied = _implied(model, x, (at + 1).to(x.device), normal(x.shape, generator, x), clip)

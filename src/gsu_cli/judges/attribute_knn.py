@@ -17,6 +17,7 @@ from torch import Tensor
 from gsu_cli.data.base import Images, to_float
 from gsu_cli.judges.base import AttributeVerdict
 from gsu_cli.run.tensor_files import digest
+from gsu_cli.surgery.pooled import pooled_covariance
 from gsu_cli.surgery.ranks import joined
 
 COMPONENTS = 100  # principal components, at most, for Fisher's linear discriminant
@@ -138,11 +139,8 @@ def _one_fisher(points: Tensor, has: Tensor) -> Tensor:
     if bool(has.all()) or not bool(has.any()):
         return torch.zeros(points.shape[1])
     a, b = points[has].double(), points[~has].double()
-    centred = torch.cat([a - a.mean(0), b - b.mean(0)])
-    S = centred.T @ centred / len(centred)
     # where images differ in the attribute alone there is no spread, and the difference of the means is the direction
-    S += RIDGE * S.diagonal().mean().clamp(min=TINY) * torch.eye(len(S), dtype=S.dtype)
-    direction: Tensor = torch.linalg.solve(S, a.mean(0) - b.mean(0))
+    direction: Tensor = torch.linalg.solve(pooled_covariance(a, b, RIDGE), a.mean(0) - b.mean(0))
     return direction.float()
 
 

@@ -10,11 +10,12 @@ from gradient surgery: when the two gradients point apart, projecting would give
 from __future__ import annotations
 
 from gsu_cli.checks import as_choice, as_int, as_number
-from gsu_cli.gradients import LossGradient, mean_gradient, mean_loss
-from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, draw_images, names_in_scope
+from gsu_cli.gradients import LossGradient, mean_gradient
+from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, names_in_scope
 from gsu_cli.models.protocols import HasLoss
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.check_losses import CheckLosses
 from gsu_cli.unlearning.cost import Cost
 
 CHECK_IMAGES = 5000  # of each part, at most, for realised losses
@@ -42,14 +43,8 @@ class ConflictSurgery:
     def __call__(self, task: Task) -> Update:
         model, split, names = task.model, task.split, names_in_scope(task.model, self.scope)
         forget, retain = split.forget_images, split.retain_images
-        checks = {
-            part: draw_images(split, part, CHECK_IMAGES, seed=task.stream("check", part))
-            for part in ("retain", "forget")
-        }
-        seeds = {part: task.stream("check noise", part) for part in checks}
-        before = task.shared.once(
-            "before", lambda: {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
-        )
+        checks = CheckLosses.of(task, CHECK_IMAGES)
+        before = task.shared.once("before", checks.now)
         update, cost, projected = Update(self.name, self.shots), Cost(), []
 
         def gradients(shot: int) -> tuple[Vector, LossGradient]:
@@ -71,8 +66,6 @@ class ConflictSurgery:
                 update.cosine, update.surviving_share = cosine(g_f, g_r.vector), projection.surviving
             add_(model, projection.direction, self.lr)
             task.on_progress(shot + 1, self.shots, g_r.loss)
-        update.realised = {
-            part: mean_loss(model, images, seed=seeds[part]) - before[part] for part, images in checks.items()
-        }
+        update.realised = checks.rises(before)
         update.details = {"projected": projected, "cost": cost.record(len(split.dataset.train))}
         return update

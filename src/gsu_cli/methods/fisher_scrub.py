@@ -11,14 +11,13 @@ import torch
 
 from gsu_cli.checks import as_int, as_number
 from gsu_cli.curvature.diagonal import diagonal_fisher
-from gsu_cli.gradients import mean_loss
 from gsu_cli.methods.base import Strength, Task, Update, add_, draw_images
 from gsu_cli.models.protocols import IMAGE_SITES, HasLoss
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import normal
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.check_losses import CheckLosses
 from gsu_cli.unlearning.cost import Cost
-from gsu_cli.unlearning.images import CHECK_IMAGES
 
 
 class FisherScrub:
@@ -46,15 +45,11 @@ class FisherScrub:
 
     def __call__(self, task: Task) -> Update:
         retain = draw_images(task.split, "retain", self.retain_images, seed=task.stream("retain"))
-        checks = {
-            part: draw_images(task.split, part, CHECK_IMAGES, seed=task.stream("check", part))
-            for part in ("retain", "forget")
-        }
-        seeds = {part: task.stream("check noise", part) for part in checks}
+        checks = CheckLosses.of(task)
         cost = Cost()
 
         def look() -> tuple[dict[str, float], Vector]:
-            before = {part: mean_loss(task.model, images, seed=seeds[part]) for part, images in checks.items()}
+            before = checks.now()
             cost.fisher += len(retain)
             with task.stage("statistics"):
                 return before, diagonal_fisher(task.model, retain, seed=task.stream("fisher"), targets="model")
@@ -64,9 +59,8 @@ class FisherScrub:
             noise = generator(task.stream("noise"))
             moved = {k: self.variance(f).sqrt() * normal(f.shape, noise).to(f.device) for k, f in F.items()}
             add_(task.model, moved, 1.0)
-        after = {part: mean_loss(task.model, images, seed=seeds[part]) for part, images in checks.items()}
         clamped = sum(int((f < 1 / self.clamp).sum()) for f in F.values())
-        update = Update(self.name, realised={part: after[part] - before[part] for part in checks})
+        update = Update(self.name, realised=checks.rises(before))
         update.details = {
             "clamped_share": clamped / sum(f.numel() for f in F.values()),
             "cost": cost.record(len(task.split.dataset.train)),

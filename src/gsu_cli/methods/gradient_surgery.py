@@ -17,14 +17,15 @@ from gsu_cli.checks import as_choice, as_int, as_number
 from gsu_cli.data.base import Images
 from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
-from gsu_cli.gradients import class_gradients, hessian_vector, mean_gradient, mean_loss
-from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, draw_images, names_in_scope
+from gsu_cli.gradients import class_gradients, hessian_vector, mean_gradient
+from gsu_cli.methods.base import SCOPES, Strength, Task, Update, add_, cosine, names_in_scope
 from gsu_cli.models.protocols import HasLoss
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.projection import Projection, project_out
 from gsu_cli.surgery.second_order import Parabola, parabola
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.check_losses import CheckLosses
 from gsu_cli.unlearning.cost import Cost
 
 BATCHES = 32  # the usual number of parts
@@ -82,11 +83,7 @@ class GradientSurgery:
         model, split, names = task.model, task.split, names_in_scope(task.model, self.scope)
         forget, retain = split.forget_images, split.retain_images
         update = Update(self.name, self.shots)
-        checks = {
-            part: draw_images(split, part, self.prediction_images, seed=task.stream("check", part))
-            for part in ("retain", "forget")
-        }
-        seeds = {part: task.stream("check noise", part) for part in checks}
+        checks = CheckLosses.of(task, self.prediction_images)
         cost = Cost()
 
         def surgery(shot: int) -> tuple[Projection, float | None]:
@@ -101,14 +98,14 @@ class GradientSurgery:
                 return self.direction(g_f, basis), cosine(g_f, g_r)
 
         def first() -> _First:
-            before = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
+            before = checks.now()
             projection, angle = surgery(0)
-            predicted = {}
+            predicted: dict[str, Parabola] = {}
             if self.shots == 1:
                 with task.stage("prediction"):
                     predicted = {
-                        part: _predicted(model, images, projection.direction, seeds[part])
-                        for part, images in checks.items()
+                        part: _predicted(model, images, projection.direction, checks.seeds[part])
+                        for part, images in checks.images.items()
                     }
             return _First(before, projection, angle, predicted)
 
@@ -121,9 +118,7 @@ class GradientSurgery:
             projection = surgery(shot)[0] if shot else start.projection
             add_(model, projection.direction, self.lr)
             task.on_progress(shot + 1, self.shots, 0.0)
-        update.realised = {
-            part: mean_loss(model, images, seed=seeds[part]) - start.before[part] for part, images in checks.items()
-        }
+        update.realised = checks.rises(start.before)
         update.details["cost"] = cost.record(len(split.dataset.train))
         return update
 

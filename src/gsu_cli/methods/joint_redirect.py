@@ -24,7 +24,6 @@ from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.gradients import BLOCK, parameters
 from gsu_cli.methods.base import Cost, Strength, Task, Update, add_
 from gsu_cli.models.decoders import site_maker
-from gsu_cli.models.frozen import generating
 from gsu_cli.models.protocols import HasDecoder
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.targets import TARGETS
@@ -36,7 +35,8 @@ from gsu_cli.surgery.taps import eval_mode
 from gsu_cli.surgery.vectors import Vector, add_scaled
 from gsu_cli.unlearning.batches import Batches
 from gsu_cli.unlearning.images import draw_images, redirect_images, untold
-from gsu_cli.unlearning.optimisers import Adam
+from gsu_cli.unlearning.optimisers import Adam, warm_up_then_cosine
+from gsu_cli.unlearning.weights import generating_weights
 
 FIRST_PRICE = 0.05  # nats of the retain loss for a nat of the redirect loss
 ADAPTS = 1.0  # how fast the price answers: a look at an unspent budget would raise it by e
@@ -107,7 +107,7 @@ class JointRedirect:
         retain, forget = redirect_images(task, self.retain_images, self.forget_images)
         losses = joint_losses(task, self.target, retain, forget, self.budget_images)
         cost = losses.cost
-        origin = {k: v.clone() for k, v in parameters(model, generating(model)).items()}
+        origin = generating_weights(model)
         base, before = cost.mean(origin), losses.redirect.mean(origin)
         looks = Looks.of(losses)
         looks.spent.forward += len(cost)
@@ -161,7 +161,7 @@ class JointRedirect:
         order, price = generator(task.stream("order")), FIRST_PRICE
         optimiser = Adam(weights, self.lr, BETAS)
         for k in range(self.steps):
-            optimiser.lr = self.lr * schedule((k + 1) / self.steps)
+            optimiser.lr = self.lr * warm_up_then_cosine((k + 1) / self.steps, WARM_UP)
             stay = staying()
             turn = sites[torch.randint(len(sites), (self.redirect_size,), generator=order)]
             both = Sites.joined([stay, turn])
@@ -231,15 +231,6 @@ class JointRedirect:
         _put(model, origin)
         add_(model, way, share)
         return share
-
-
-def schedule(u: float) -> float:
-    """The learning rate at the share ``u`` in (0, 1] of the steps, in units of the largest.
-
-    >>> [round(schedule(u), 2) for u in (0.05, 0.1, 0.55, 1.0)]
-    [0.25, 0.5, 0.6, 0.0]
-    """
-    return u / WARM_UP if u < WARM_UP else 0.5 * (1 + math.cos(math.pi * (u - WARM_UP) / (1 - WARM_UP)))
 
 
 @torch.no_grad()

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from gsu_cli.checks import as_int, as_number
 from gsu_cli.curvature.fisher import kronecker_fisher
-from gsu_cli.gradients import mean_gradient, mean_loss
+from gsu_cli.gradients import mean_gradient
 from gsu_cli.methods.base import Strength, Task, Update, add_, cosine, draw_images
 from gsu_cli.models.decoders import check_network
 from gsu_cli.models.frozen import generating
 from gsu_cli.models.protocols import IMAGE_SITES, HasLoss
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.check_losses import CheckLosses
 from gsu_cli.unlearning.cost import Cost
-from gsu_cli.unlearning.images import CHECK_IMAGES
 
 
 class Newton:
@@ -46,18 +46,14 @@ class Newton:
         names = generating(model)
         retain = draw_images(split, "retain", self.retain_images, seed=task.stream("retain"))
         forget = split.forget_images
-        checks = {
-            part: draw_images(split, part, CHECK_IMAGES, seed=task.stream("check", part))
-            for part in ("retain", "forget")
-        }
-        seeds = {part: task.stream("check noise", part) for part in checks}
+        checks = CheckLosses.of(task)
         cost = Cost()
 
         def look() -> tuple[dict[str, float], float | None, Vector]:
-            before = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
+            before = checks.now()
             with task.stage("gradients"):
                 g_f = mean_gradient(model, forget, names, seed=task.stream("forget")).vector
-                g_r = mean_gradient(model, checks["retain"], names, seed=seeds["retain"]).vector
+                g_r = mean_gradient(model, checks.images["retain"], names, seed=checks.seeds["retain"]).vector
             with task.stage("statistics"):
                 fisher = kronecker_fisher(model, retain, names, seed=task.stream("fisher"), ekfac=False)
             cost.gradients, cost.fisher = len(forget), len(retain)
@@ -68,7 +64,6 @@ class Newton:
         before, angle, d = task.shared.once("direction", look, cost, **options)
         with task.stage("step"):
             add_(model, d, self.factor * split.n_forget / split.n_retain)
-        after = {part: mean_loss(model, images, seed=seeds[part]) for part, images in checks.items()}
-        update = Update(self.name, cosine=angle, realised={k: after[k] - before[k] for k in checks})
+        update = Update(self.name, cosine=angle, realised=checks.rises(before))
         update.details = {"cost": cost.record(len(split.dataset.train))}
         return update

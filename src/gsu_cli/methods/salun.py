@@ -24,6 +24,7 @@ from gsu_cli.surgery.vectors import Vector, VectorLike
 from gsu_cli.unlearning.batches import Batches
 from gsu_cli.unlearning.descent import Descent, Loop
 from gsu_cli.unlearning.loop import iterate
+from gsu_cli.unlearning.weights import share_of_weights
 
 
 class SalUn:
@@ -94,7 +95,7 @@ class SalUn:
             return {key: v * mask[key] for key, v in g.items()}, losses
 
         update = iterate(descent, self.name, direction)
-        update.details["mask_share"] = sum(int(m.sum()) for m in mask.values()) / sum(m.numel() for m in mask.values())
+        update.details["mask_share"] = share_of_weights(mask)
         return update
 
 

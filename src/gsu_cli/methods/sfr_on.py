@@ -23,6 +23,7 @@ from gsu_cli.models.protocols import IMAGE_SITES, HasLoss
 from gsu_cli.surgery.vectors import Vector, VectorLike, norm, scale
 from gsu_cli.unlearning.descent import Descent, Loop
 from gsu_cli.unlearning.loop import iterate
+from gsu_cli.unlearning.weights import share_of_weights
 
 
 class SfrOn:
@@ -89,7 +90,7 @@ class SfrOn:
             return scale(v, -clip), {"forget_loss": float(losses.detach().mean()), "alpha": alpha, "clip": clip}
 
         update = iterate(descent, self.name, direction)
-        update.details["mask_share"] = sum(int(m.sum()) for m in mask.values()) / sum(m.numel() for m in mask.values())
+        update.details["mask_share"] = share_of_weights(mask)
         return update
 
     def _fisher(self, task: Task, cost: Cost) -> dict[str, Vector]:

@@ -28,6 +28,7 @@ from gsu_cli.evaluation.variational import denoiser_bound
 from gsu_cli.gradients import BLOCK, block_generator
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.models.conditions import NULL, code, posterior
+from gsu_cli.models.prior import kl_to_prior
 from gsu_cli.models.protocols import HasDecoder, HasSchedule
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
@@ -116,5 +117,4 @@ def _decoder(model: Any, x: Tensor, generator: torch.Generator, times: int) -> T
         if mass is None:
             return None
         total -= mass.cpu() / times
-    m, s = mean.cpu().double(), sd.cpu().double()
-    return total + 0.5 * (m.square() + s.square() - 1 - 2 * s.log()).sum(1)
+    return total + kl_to_prior(mean.cpu().double(), sd.cpu().double()).sum(1)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gsu_cli.checks import quoted
+from gsu_cli.checks import is_number, quoted
 from gsu_cli.errors import UsageError
 
 NULL = -1
@@ -119,7 +119,7 @@ class Conditional(nn.Module):
                 "a conditional model needs images of at least two classes: `model.conditions` must be an integer >= 2",
                 found=repr(conditions),
             )
-        if isinstance(drop, bool) or not isinstance(drop, int | float) or not 0 <= drop < 1:
+        if not is_number(drop) or not 0 <= drop < 1:
             raise UsageError("`model.drop` must be a number in [0, 1)", found=quoted(drop))
         if drop != DROP and not conditions:
             raise UsageError(

@@ -22,6 +22,7 @@ from gsu_cli.models.adapter_slips import least_loss, slips, takes_logits
 from gsu_cli.models.conditions import Told, conditions_of
 from gsu_cli.models.denoiser_check import examine_denoiser
 from gsu_cli.models.model import decode
+from gsu_cli.models.prior import kl_to_prior
 from gsu_cli.models.protocols import HasDecoder, HasLikelihood, Predicts
 
 LOW = 0.1  # gain below which nothing much was learned, or the class is wrong
@@ -155,7 +156,7 @@ def _notes(model: Any, facts: dict[str, Any], hint: str, *, mean: Tensor, sd: Te
             f"the weights explain {gain:.0%} of what can be explained of the training images: hardly trained, or the "
             f"class is not that of the weights. {CAUSES}"
         )
-    kl = float((0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log())).sum(1).double().mean())
+    kl = float(kl_to_prior(mean, sd).sum(1).double().mean())
     if loss > constant + 0.02 * abs(constant):
         notes.append(
             f"the -ELBO of training images, {loss:.4g}, is above {constant:.4g} of the best constant image, though "
@@ -184,7 +185,7 @@ def _spread(model: Any, x: Tensor, mean: Tensor, sd: Tensor, noise: Tensor) -> s
     """Whether another spread of the posterior fits clearly better; training would have found it."""
 
     def loss(s: Tensor) -> Tensor:
-        kl = 0.5 * (mean.square() + s.square() - 1 - 2 * s.log()).sum(1)
+        kl = kl_to_prior(mean, s).sum(1)
         found: Tensor = (model.likelihood.nll(model.decoder(mean + s * noise), x) + kl).double()
         return found
 

@@ -106,7 +106,7 @@ def fit_discriminant(forget: Images, retain: Images, chance: torch.Generator) ->
         chance: of the random features.
     """
     parts = {1.0: forget, -1.0: retain}
-    rest = {sign: images[(~kept_back(len(images))).nonzero()[:, 0]] for sign, images in parts.items()}
+    rest = {sign: fitted_and_kept(images)[0] for sign, images in parts.items()}
     looks = torch.cat([small(images.floats()) for images in rest.values()])
     signs = torch.cat([looks.new_full((len(images),), sign) for sign, images in rest.items()])
     weight = torch.cat([looks.new_full((len(images),), len(looks) / 2 / len(images)) for images in rest.values()])
@@ -146,6 +146,12 @@ def kept_back(n: int) -> Tensor:
     return torch.arange(n) % KEPT_BACK == KEPT_BACK - 1
 
 
+def fitted_and_kept(images: Images) -> tuple[Images, Images]:
+    """Images to fit to, and those of `kept_back`."""
+    kept = kept_back(len(images))
+    return images[(~kept).nonzero()[:, 0]], images[kept.nonzero()[:, 0]]
+
+
 def _right(fitted: Discriminant, images: Images, shown: bool) -> float | None:
-    kept = images[kept_back(len(images)).nonzero()[:, 0]]
+    _, kept = fitted_and_kept(images)
     return share_of(fitted.shows(kept.floats()) == shown) if len(kept) else None

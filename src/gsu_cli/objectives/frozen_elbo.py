@@ -11,6 +11,7 @@ from typing import Any
 
 from gsu_cli.data.base import Images
 from gsu_cli.models.conditions import code
+from gsu_cli.models.prior import kl_to_prior
 from gsu_cli.models.sites import Repeated
 from gsu_cli.objectives.posteriors import posterior, posterior_latents
 from gsu_cli.objectives.site_loss import SiteLoss
@@ -28,5 +29,5 @@ def frozen_elbo(model: Any, images: Images, *, seed: int, latents: int = 1, what
     """
     mean, sd = posterior(model, images)
     z = code(model, posterior_latents(mean, sd, latents, seed=seed), images.labels.repeat(latents))
-    kl = (0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)).repeat(latents)
+    kl = kl_to_prior(mean, sd).sum(1).repeat(latents)
     return SiteLoss(model, Repeated((z,), images.pixels, kl), what)

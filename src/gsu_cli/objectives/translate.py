@@ -27,6 +27,7 @@ from gsu_cli.models.model import decode
 from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.redirect import Redirect, entropy, latents
 from gsu_cli.surgery.devices import wide
+from gsu_cli.surgery.pooled import pooled_covariance
 from gsu_cli.surgery.ranks import joined
 
 RIDGE = 1e-3  # of the mean variance, added to S: latents that the encoder ignores have next to none
@@ -66,11 +67,8 @@ def translated(z: Tensor, mean_f: Tensor, mean_r: Tensor, *, beyond: float = 0.0
     """
     f, r = wide(mean_f), wide(mean_r)
     delta = f.mean(0) - r.mean(0)
-    centred = torch.cat([f - f.mean(0), r - r.mean(0)])
-    S = centred.T @ centred / len(centred)
     # one image of each has no spread, and the difference of the means is then the discriminant
-    S += RIDGE * S.diagonal().mean().clamp(min=TINY) * torch.eye(len(S), dtype=S.dtype, device=S.device)
-    w = torch.linalg.solve(S, delta)
+    w = torch.linalg.solve(pooled_covariance(f, r, RIDGE), delta)
     scale = w @ delta
     if not scale > 0:
         raise UsageError("what is to be forgotten must differ from the rest in the latents", found="equal means")

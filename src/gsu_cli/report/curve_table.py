@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gsu_cli.report.numbers import change, is_of_few
+from gsu_cli.report.quantities import of_point
 from gsu_cli.report.roles import claim, claim_words, claims, cost, cost_words, leading
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.record import Measurement, Record
@@ -25,7 +26,7 @@ def curve_table(record: Record) -> Table:
     ratios = [_ratio(claim(record, "original", judge)) for judge in judges]
     rows: list[tuple[Cell, ...]] = [(Cell("original"), Cell("-"), Cell("-"), *ratios)]
     for entry in record.curve:
-        found = {(m["name"], m["judge"]): Measurement(**m) for m in entry["measurements"]}
+        found = of_point(entry)
         raised = None if before is None else change(before, found.get((before.name, None)))
         rows.append(
             (

@@ -184,6 +184,11 @@ def discover(records: Iterable[Record], subject: str = "unlearned") -> list[Quan
     return quantities + more
 
 
+def of_point(entry: Mapping[str, Any]) -> dict[tuple[str, str | None], Measurement]:
+    """The measurements of a point of ``record.curve``, by name and judge."""
+    return {(m["name"], m["judge"]): Measurement(**m) for m in entry["measurements"]}
+
+
 def brief(quantities: Iterable[Quantity]) -> list[Quantity]:
     """Those of a narrow table: what leads, and the first that speaks of quality."""
     every = list(quantities)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gsu_cli.report.memo import memoised
-from gsu_cli.run.provenance import CODE
+from gsu_cli.run.provenance import CODE, own_versions
 from gsu_cli.run.record import Record
 
 LEFT_OUT = ("seed", "seeds", "paths", "logger", "device", "hydra", "experiment")
@@ -49,8 +49,7 @@ def chosen(record: Record) -> dict[str, Any]:
     for judge in record.judges:
         if judge.get("sha256"):
             found[f"judge.{judge.get('name')}.sha256"] = str(judge["sha256"])[:8]
-    own = {top: version for top, version in record.versions.items() if version.startswith(CODE)}
-    found |= {f"code.{top}": version.removeprefix(CODE) for top, version in own.items()}
+    found |= {f"code.{top}": version.removeprefix(CODE) for top, version in own_versions(record.versions).items()}
     return found
 
 

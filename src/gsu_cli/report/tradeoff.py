@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gsu_cli.report.figures.chart import Axis, Chart, Figure, Series
+from gsu_cli.report.figures.chart import Axis, Chart, Figure, Series, heights
 from gsu_cli.report.figures.chart import Point as Mark
 from gsu_cli.report.figures.scales import Scale
 from gsu_cli.report.figures.ticks import changes, percent
 from gsu_cli.report.numbers import change
+from gsu_cli.report.quantities import of_point
 from gsu_cli.report.roles import claim, claim_words, claims, cost, cost_words, leading
 from gsu_cli.run.record import Measurement, Record
 from gsu_cli.run.signed import signed
@@ -42,7 +43,7 @@ def tradeoff(record: Record, judge: str | None) -> tuple[list[Point], Point | No
 
     found, seen = [], leading(record, "forgetting") or ""
     for entry in record.curve:
-        rows = {(m["name"], m["judge"]): Measurement(**m) for m in entry["measurements"]}
+        rows = of_point(entry)
         paid = None if before is None else rows.get((before.name, None))
         found.append(point(paid, rows.get((seen, judge))))
     retrained = point(cost(record, "retrained"), claim(record, "retrained", judge))
@@ -66,7 +67,7 @@ def tradeoff_figure(record: Record) -> Figure:
         if retrained is not None:
             name = f"{title}, retrained"
             series.append(Series(name, index, [_mark(retrained, name)], sign="star"))
-    up = Scale.around("linear", [v for s in series for p in s.points for v in (p.y, *(p.y_span or ()))])
+    up = Scale.around("linear", heights(series))
     what, paid = claim_words(record), cost_words(record)
     chart = Chart(
         f"{record.update.get('method', '')}, a point per retain budget",

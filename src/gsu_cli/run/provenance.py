@@ -9,6 +9,7 @@ import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ from typing import Any
 PACKAGES = ("gsu-cli", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "safetensors")
 CODE = "code "  # begins what stands for the version of code of one's own: a digest of its files
 NOT_HASHED = ("paths", "logger")  # where things lie and who listens does not change what they are
+
+
+def own_versions(versions: Mapping[str, str]) -> dict[str, str]:
+    """Of a record's versions those of code of one's own."""
+    return {top: version for top, version in versions.items() if version.startswith(CODE)}
 
 
 def versions() -> dict[str, str]:

@@ -117,13 +117,17 @@ def _is_list(annotation: Any) -> bool:
     return annotation is Tensor or Tensor in get_args(annotation)
 
 
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _value(key: str, value: Any, annotation: Any) -> Any:
     """An option as its parameter's type.
 
     Raises:
         UsageError: it is of another.
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = _is_finite(value)
     choices = get_args(annotation)
     if value is None and type(None) in choices:
         return None
@@ -132,7 +136,7 @@ def _value(key: str, value: Any, annotation: Any) -> Any:
         return value
     if _is_list(annotation) and not (number and float in choices):
         entries = list(value) if isinstance(value, list | tuple) else []
-        right = [isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in entries]
+        right = [_is_finite(v) for v in entries]
         if not right or not all(right):
             raise UsageError(f"`method.options.{key}` must be a list of finite numbers, one a row", found=value)
         return torch.tensor(entries, dtype=torch.float64)

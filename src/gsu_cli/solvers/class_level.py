@@ -19,6 +19,7 @@ from typing import Any
 from gsu_cli.curvature.fisher import kronecker_factors
 from gsu_cli.data.base import Images
 from gsu_cli.gradients import parameters
+from gsu_cli.models.prior import kl_to_prior
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.posteriors import posterior
 from gsu_cli.solvers.unseen import UnseenLevel
@@ -60,7 +61,7 @@ def class_level(
     found = sensitivity(gone, kept, fisher)
     loss = frozen_elbo(model, forget, seed=seed, what="the forget loss")
     mean, sd = posterior(model, others)
-    divergence = float(wide(0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log())).sum(1).mean())
+    divergence = float(wide(kl_to_prior(mean, sd)).sum(1).mean())
     notes = {"images": len(forget), "sensitivity": found, "divergence": divergence, "damping": DAMPING}
     start, looked_at = loss.mean(parameters(model, fisher.names())), len(forget) + len(others)
     return UnseenLevel("class_level", loss, start, divergence * found, ends, looked_at, notes)

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import torch
 
 from gsu_cli.data.base import Images
-from gsu_cli.gradients import parameters
-from gsu_cli.models.frozen import generating
 from gsu_cli.objectives.denoise import FEW, Bank, Redirection, noised_sites, redirected
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.denoiser_options import DenoiserOptions
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.images import first
+from gsu_cli.unlearning.weights import generating_weights
 
 CHECK_IMAGES = 64  # of each part, at most, for predicted and realised losses
 
@@ -77,7 +76,7 @@ class DenoiserLosses:
                 )
                 for part, images in (("retain", retain), ("forget", forget))
             }
-        origin = {k: v.clone() for k, v in parameters(model, generating(model)).items()}
+        origin = generating_weights(model)
         goal = SiteLoss(model, found.sites, "the redirect loss")
         before = {part: loss.mean(origin) for part, loss in checks.items()}
         return cls(bank, found, goal, cost, checks, len(forget), len(trial), origin, before)

@@ -42,7 +42,7 @@ from gsu_cli.surgery.vectors import Vector, add_scaled, norm
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import first, other_retained
-from gsu_cli.unlearning.optimisers import Adam
+from gsu_cli.unlearning.optimisers import Adam, warm_up_then_cosine
 from gsu_cli.unlearning.weights import add_, held
 
 ENCODERS = ("auto", "kept", "follows")
@@ -145,9 +145,7 @@ def follow(model: Any, original: Any, retain: Images, forget: Images, *, weight:
     then = [gradient(original, at_first, *shown) for shown in batches]
     for k in range(STEPS):
         u, j = (k + 1) / STEPS, k % BATCHES
-        optimiser.lr = LR * (
-            u / WARM_UP if u < WARM_UP else 0.5 * (1 + math.cos(math.pi * (u - WARM_UP) / (1 - WARM_UP)))
-        )
+        optimiser.lr = LR * warm_up_then_cosine(u, WARM_UP)
         now = gradient(model, weights, *batches[j])
         for w, a, b in zip(weights, now, then[j], strict=True):
             w.grad = a.sub_(b)

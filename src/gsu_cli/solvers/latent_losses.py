@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from gsu_cli.data.base import Images
-from gsu_cli.gradients import parameters
-from gsu_cli.models.frozen import generating
 from gsu_cli.objectives.frozen_elbo import frozen_elbo
 from gsu_cli.objectives.redirect import Redirect
 from gsu_cli.objectives.site_loss import SiteLoss
@@ -21,6 +19,7 @@ from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.images import budget_of, first
+from gsu_cli.unlearning.weights import generating_weights
 
 CHECK_IMAGES, CHECK_VALUES = 1000, 3_100_000  # of each part, at most, for predicted and realised losses: 252 faces
 
@@ -89,7 +88,7 @@ class LatentLosses:
         goal = targets.loss(model)
         if refits and 0 < options.pilot_sites < len(cost):
             cost, goal = cost.folding(), goal.folding()
-        origin = {k: v.clone() for k, v in parameters(model, generating(model)).items()}
+        origin = generating_weights(model)
         once = AtStart.of(task, options, shares=refits)
         cost_each = once("budget", lambda: cost.losses(origin))
         before = once("checks", lambda: {part: check.mean(origin) for part, check in checks.items()})

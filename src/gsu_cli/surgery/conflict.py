@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gsu_cli.surgery.geometry import Euclidean, Geometry
-from gsu_cli.surgery.projection import Projection, finish, gram, rounding
+from gsu_cli.surgery.projection import Projection, finish, gram, rounding, unit_diagonal
 from gsu_cli.surgery.vectors import VectorLike, dot
 
 SWEEPS, TOLERANCE = 10_000, 1e-13  # of coordinate descent: at most, and relative to the right-hand side
@@ -50,8 +50,7 @@ def project_conflicts(g_f: VectorLike, G_r: Sequence[VectorLike], geometry: Geom
 
 def _nonnegative(K: Tensor, b: Tensor) -> Tensor:
     """``argmin c.K c / 2 - b.c`` over ``c >= 0``, in units where ``K`` has a unit diagonal; zero rows get 0."""
-    length = K.diagonal().clamp(min=0).sqrt()
-    unit = torch.where(length > 0, 1 / length, torch.zeros_like(length))
+    unit = unit_diagonal(K)
     # k is at most some tens: plain floats are faster than one-element tensors
     rows, rhs = (unit[:, None] * K * unit[None]).tolist(), (unit * b).tolist()
     c = [0.0] * len(rhs)

@@ -99,12 +99,17 @@ def gram(G_r: Sequence[VectorLike], P_r: Sequence[VectorLike]) -> Tensor:
     return K
 
 
+def unit_diagonal(K: Tensor) -> Tensor:
+    """``u`` for which ``u_i K_ij u_j`` has a unit diagonal, ``(k,)``; 0 where ``K`` has a zero row."""
+    length = K.diagonal().clamp(min=0).sqrt()
+    return torch.where(length > 0, 1 / length, torch.zeros_like(length))
+
+
 def solve_gram(K: Tensor, b: Tensor, rel_tol: float) -> tuple[Tensor, int]:
     """Least-norm ``c`` with ``K c = b`` for a positive semidefinite ``K``, in units of unit diagonal; and the rank."""
     if not len(b):
         return b, 0
-    length = K.diagonal().clamp(min=0).sqrt()
-    unit = torch.where(length > 0, 1 / length, torch.zeros_like(length))
+    unit = unit_diagonal(K)
     e, U = torch.linalg.eigh(unit[:, None] * K * unit[None])
     keep = e > rel_tol * e[-1].clamp(min=torch.finfo(e.dtype).tiny)
     inverse = torch.where(keep, 1 / torch.where(keep, e, torch.ones_like(e)), torch.zeros_like(e))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gsu_cli.surgery.vectors import Vector, VectorLike, dot
+from gsu_cli.surgery.vectors import Vector, VectorLike, dot, leaves_of
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def hessian_vector_product(
         >>> L.item(), g["w"].tolist(), Hv["w"].tolist()
         (9.0, [3.0, 12.0], [6.0, 12.0])
     """
-    leaves = {k: x.detach().clone().requires_grad_() for k, x in theta.items()}
+    leaves = leaves_of(theta)
     wanted = {k: x for k, x in leaves.items() if rows is None or k in rows}
     with torch.enable_grad():
         value = loss(leaves)

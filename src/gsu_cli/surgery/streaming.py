@@ -16,7 +16,7 @@ from gsu_cli.errors import NonFiniteError, UsageError
 from gsu_cli.surgery.devices import add_wide
 from gsu_cli.surgery.ranks import joined, ranks
 from gsu_cli.surgery.second_order import hessian_vector_product
-from gsu_cli.surgery.vectors import Vector, VectorLike
+from gsu_cli.surgery.vectors import Vector, VectorLike, leaves_of
 
 BlockLoss = Callable[[Vector], Tensor]
 """Parameters -> ``(n,)`` losses of one block."""
@@ -116,7 +116,7 @@ def _terms(f: BlockLoss, theta: VectorLike, v: VectorLike | None, rows: Collecti
         return losses.sum()
 
     if v is None:
-        leaves = {k: x.detach().clone().requires_grad_() for k, x in theta.items()}
+        leaves = leaves_of(theta)
         with torch.enable_grad():
             value = total(leaves)
             g = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)

@@ -80,6 +80,11 @@ def select(v: VectorLike, names: Iterable[str]) -> Vector:
     return {k: v[k] for k in names}
 
 
+def leaves_of(v: VectorLike) -> Vector:
+    """Copies that a loss can be differentiated by."""
+    return {k: x.detach().clone().requires_grad_() for k, x in v.items()}
+
+
 def flatten(v: VectorLike) -> Tensor:
     """All entries in one flat tensor, parameters in order of ``v``; for tests and small models."""
     return torch.cat([x.reshape(-1) for x in v.values()])

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
-from gsu_cli.objectives.discriminant import kept_back
+from gsu_cli.objectives.discriminant import fitted_and_kept, kept_back
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import share_of
 from gsu_cli.training.loop import fit
@@ -87,7 +87,7 @@ def train_labeller(task: Task, cost: Cost, *, most: int) -> Labeller:
         FORGET: draw_images(task.split, "forget", most, seed=task.stream("labeller", "forget")),
         RETAIN: draw_images(task.split, "retain", most, seed=task.stream("labeller", "retain")),
     }
-    train = {label: images[(~kept_back(len(images))).nonzero()[:, 0]] for label, images in parts.items()}
+    train = {label: fitted_and_kept(images)[0] for label, images in parts.items()}
     size = max(map(len, train.values()))
     order = torch.randperm(2 * size, generator=generator(task.stream("labeller", "order")))
     pixels = torch.cat([images.pixels[torch.arange(size) % len(images)] for images in train.values()])
@@ -127,7 +127,7 @@ def _fitted(task: Task, cost: Cost, images: Images, labels: list[int], recipe: R
 
 
 def _accuracy(labeller: Labeller, parts: dict[int, Images]) -> float | None:
-    return _right(labeller, {k: images[kept_back(len(images)).nonzero()[:, 0]] for k, images in parts.items()})
+    return _right(labeller, {k: fitted_and_kept(images)[1] for k, images in parts.items()})
 
 
 def _right(labeller: Labeller, parts: dict[int, Images]) -> float | None:

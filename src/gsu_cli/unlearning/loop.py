@@ -17,20 +17,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gsu_cli.data.base import Images
 from gsu_cli.errors import NonFiniteError, UsageError
-from gsu_cli.gradients import mean_gradient, mean_loss
+from gsu_cli.gradients import mean_gradient
 from gsu_cli.models.protocols import HasLoss
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.vectors import Vector, is_finite
+from gsu_cli.unlearning.check_losses import PARTS, CheckLosses
 from gsu_cli.unlearning.contract import Update
 from gsu_cli.unlearning.descent import Descent, Part
-from gsu_cli.unlearning.images import CHECK_IMAGES, draw_images
 from gsu_cli.unlearning.optimisers import Adam, Sgd
 from gsu_cli.unlearning.weights import cosine
-
-PARTS: tuple[Part, Part] = ("retain", "forget")
-
 
 Direction = Callable[[int], tuple[Vector, dict[str, float]]]
 """Step number, from 0 -> what the optimiser receives as gradient, and judge-free quantities by name."""
@@ -80,8 +76,7 @@ class _Watched:
 
     descent: Descent
     parts: tuple[Part, ...]
-    images: dict[Part, Images]
-    noise: dict[Part, int]
+    checks: CheckLosses
 
     @classmethod
     def of(cls, descent: Descent) -> _Watched:
@@ -93,18 +88,17 @@ class _Watched:
                 found=type(model).__name__,
                 way_out="Leave it out, or type protocol.budget, which counts the drift of samples",
             )
-        images = {part: draw_images(task.split, part, CHECK_IMAGES, seed=task.stream("check", part)) for part in PARTS}
-        return cls(descent, parts, images, {part: task.stream("check noise", part) for part in PARTS})
+        return cls(descent, parts, CheckLosses.of(task))
 
     def losses(self, theta: Vector | None = None) -> dict[str, float]:
         """Of each part, at ``theta`` or at the present weights."""
-        model = self.descent.task.model
-        return {part: mean_loss(model, self.images[part], seed=self.noise[part], theta=theta) for part in self.parts}
+        return self.checks.now(theta) if self.parts else {}
 
     def begin(self) -> tuple[dict[str, float], float | None]:
         """Losses at the original, and the cosine of the gradients of the parts."""
         model, names, found = self.descent.task.model, self.descent.names, self.losses()
-        gradients = [mean_gradient(model, self.images[p], names, seed=self.noise[p]).vector for p in self.parts]
+        images, seeds = self.checks.images, self.checks.seeds
+        gradients = [mean_gradient(model, images[p], names, seed=seeds[p]).vector for p in self.parts]
         return found, cosine(*gradients) if gradients else None
 
     def rises(self, now: dict[str, float], start: dict[str, float]) -> dict[str, float]:
@@ -189,7 +183,9 @@ class _Walk:
             except NonFiniteError as e:
                 raise _not_finite("the loss", k, self.good.step) from e
         else:
-            self.descent.cost.forward += len(self.watched.images["retain"])  # without a budget nothing rests on it
+            self.descent.cost.forward += len(
+                self.watched.checks.images["retain"]
+            )  # without a budget nothing rests on it
             try:
                 now = self.watched.losses()
                 increase = (now["retain"] - start["retain"]) / abs(start["retain"])

@@ -6,6 +6,7 @@ choose the same kernels for a device, and import nothing: `torch.optim.adam.adam
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -14,6 +15,17 @@ from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 EPSILON = 1e-8  # of Adam, torch's own
+
+
+def warm_up_then_cosine(u: float, warm_up: float) -> float:
+    """A learning rate at the share ``u`` in (0, 1] of the steps, in units of the largest.
+
+    It rises over the share ``warm_up`` of them, then falls to nothing along a cosine.
+
+    >>> [round(warm_up_then_cosine(u, 0.2), 2) for u in (0.05, 0.1, 0.55, 1.0)]
+    [0.25, 0.5, 0.6, 0.0]
+    """
+    return u / warm_up if u < warm_up else 0.5 * (1 + math.cos(math.pi * (u - warm_up) / (1 - warm_up)))
 
 
 class _Optimiser:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gsu_cli.gradients import parameters
 from gsu_cli.models.frozen import generating, trainable
 from gsu_cli.surgery.vectors import Vector, VectorLike, dot, norm
 
@@ -19,12 +20,22 @@ def names_in_scope(model: Any, scope: str) -> list[str]:
     return generating(model) if scope == "generator" else trainable(model)
 
 
+def generating_weights(model: Any) -> Vector:
+    """A copy of the weights that generation depends on, none frozen."""
+    return {k: v.clone() for k, v in parameters(model, generating(model)).items()}
+
+
 @torch.no_grad()
 def add_(model: Any, direction: VectorLike, step: float) -> None:
     """``theta <- theta + step * direction`` in place, for the parameters of ``direction``."""
     own = dict(model.named_parameters())
     for name, d in direction.items():
         own[name].add_(d, alpha=step)
+
+
+def share_of_weights(mask: VectorLike) -> float:
+    """The share of the weights that a mask, 0 or 1 for each, lets move."""
+    return sum(int(m.sum()) for m in mask.values()) / sum(m.numel() for m in mask.values())
 
 
 def cosine(a: Vector, b: Vector) -> float | None:

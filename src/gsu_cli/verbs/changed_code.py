@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gsu_cli.run.own_code import class_path, targets, versions
-from gsu_cli.run.provenance import CODE
+from gsu_cli.run.provenance import CODE, own_versions
 from gsu_cli.run.record import Record
 from gsu_cli.run.session import Session
 from gsu_cli.training.state import CODE as CODES
@@ -37,7 +37,7 @@ def noted_codes(
 
 def note_since(earlier: Record, model: Any, session: Session) -> None:
     """Notes which packages of one's own are other code than when the run of ``earlier`` was made."""
-    then = {top: version for top, version in earlier.versions.items() if version.startswith(CODE)}
+    then = own_versions(earlier.versions)
     if then:
         now = versions([*targets(earlier.config), class_path(model)])
         _note(then, now, "the run was made", session)

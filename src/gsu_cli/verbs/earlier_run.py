@@ -32,7 +32,7 @@ from gsu_cli.verbs.opening_session import plain
 from gsu_cli.verbs.opening_weights import describe
 from gsu_cli.verbs.proposed_lines import dataset_words
 from gsu_cli.verbs.references import is_chosen
-from gsu_cli.verbs.retrained import check_reference, open_reference
+from gsu_cli.verbs.retrained import open_reference, taken_as_reference
 
 
 def load_data(cfg: DictConfig, earlier: Record, session: Session) -> Dataset:
@@ -227,10 +227,7 @@ def open_its_reference(
         cfg.checkpoint.name = (earlier.config.get("checkpoint") or {}).get("name", cfg.checkpoint.name)
         return open_reference(cfg, checkpoint, split, session)
     found = _open("retrained", facts, folder, split.dataset)
-    check_reference(found, checkpoint, split, session)
-    found.model.to(session.device)
-    session.record.inputs["retrained"] = describe(found)
-    return found
+    return taken_as_reference(found, checkpoint, split, session)
 
 
 def _open(name: str, facts: Mapping[str, Any] | None, folder: Path, dataset: Dataset) -> Checkpoint:

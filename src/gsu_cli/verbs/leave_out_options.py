@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from gsu_cli.audit.leave_out_masks import fold_masks, random_masks
-from gsu_cli.checks import as_int
+from gsu_cli.checks import as_int, is_number
 from gsu_cli.errors import UsageError
 from gsu_cli.surgery.ranks import ranks
 from gsu_cli.verbs.line_keys import is_typed
@@ -96,7 +96,7 @@ def _fractions(values: object) -> tuple[float, ...]:
     if values is None:
         return ()
     found: list[Any] = values if isinstance(values, list) else [values]
-    bad = [f for f in found if isinstance(f, bool) or not isinstance(f, int | float) or not 0 <= f < 1]
+    bad = [f for f in found if not is_number(f) or not 0 <= f < 1]
     if bad or not found:
         raise UsageError(
             "`leave_out.fractions` must be numbers in [0, 1)",

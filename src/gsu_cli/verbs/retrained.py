@@ -39,6 +39,11 @@ def open_reference(cfg: DictConfig, checkpoint: Checkpoint, split: Split, sessio
     if path is None:
         return None
     found = load_checkpoint(path, shape=split.dataset.shape, key="checkpoint.retrained")
+    return taken_as_reference(found, checkpoint, split, session)
+
+
+def taken_as_reference(found: Checkpoint, checkpoint: Checkpoint, split: Split, session: Session) -> Checkpoint:
+    """The reference, checked, on the run's device and in its record."""
     check_reference(found, checkpoint, split, session)
     found.model.to(session.device)
     session.record.inputs["retrained"] = describe(found)

@@ -47,14 +47,18 @@ def alpha_bars(kind: str, steps: int) -> Tensor:
     return torch.cumprod(1 - beta.clamp(max=LARGEST_BETA), 0)
 
 
+def spread_places(n: int, generator: torch.Generator) -> Tensor:
+    """``n`` places in [0, 1), ``(n,)`` float64: one in each of ``n`` equal parts, in random order."""
+    return (torch.randperm(n, generator=generator) + torch.rand(n, generator=generator, dtype=torch.float64)) / n
+
+
 def stratified(n: int, steps: int, generator: torch.Generator, start: int = 0) -> Tensor:
     """``n`` times in ``start .. steps - 1``, ``(n,)`` int64: one of each of ``n`` equal parts, in random order.
 
     Each time alone is uniform, so the mean loss is unbiased; together they cover all noise levels, so that it varies
     little. One call samples all the times of a batch.
     """
-    parts = torch.randperm(n, generator=generator) + torch.rand(n, generator=generator, dtype=torch.float64)
-    return start + (parts / n * (steps - start)).long().clamp_(max=steps - start - 1)
+    return start + (spread_places(n, generator) * (steps - start)).long().clamp_(max=steps - start - 1)
 
 
 def sampling_times(steps: int, count: int) -> Tensor:

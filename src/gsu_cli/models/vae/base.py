@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from gsu_cli.models.model import Model
 from gsu_cli.models.pass_sizes import at_once, together
+from gsu_cli.models.prior import kl_to_prior
 from gsu_cli.models.sites import OutputLoss
 from gsu_cli.surgery.devices import device_of, normal
 
@@ -38,7 +39,7 @@ class Vae(Model):
         size = at_once(x, self.shape, training=self.training)
         mean, sd = map(together, zip(*map(self.posterior, x.split(size)), strict=True))
         z = mean + sd * normal(mean.shape, generator, mean)
-        kl = 0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)
+        kl = kl_to_prior(mean, sd).sum(1)
         passes = zip(z.split(size), x.split(size), strict=True)
         return together([self.likelihood.nll(self.decoder(a), b) for a, b in passes]) + kl
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from gsu_cli.checks import as_int, as_ints, as_shape
 from gsu_cli.models.conditions import DROP, NULL, Conditional, code, signal, usual_conditions
 from gsu_cli.models.likelihoods import Bernoulli
+from gsu_cli.models.prior import kl_to_prior
 from gsu_cli.models.vae.base import Vae
 from gsu_cli.models.vae.mlp import check_activation, stack
 from gsu_cli.surgery.devices import device_of, normal
@@ -96,7 +97,7 @@ class CVae(Conditional, Vae):
         y = self.masked(self._given(y, len(x)).to(x.device), generator)
         mean, sd = self.posterior(x, y)
         z = mean + sd * normal(mean.shape, generator, mean)
-        kl = 0.5 * (mean.square() + sd.square() - 1 - 2 * sd.log()).sum(1)
+        kl = kl_to_prior(mean, sd).sum(1)
         return self.likelihood.nll(self.decoder(code(self, z, y)), x) + kl
 
     def noise(self, n: int, generator: torch.Generator) -> Tensor:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
-from gsu_cli.report.figures.chart import REFERENCE, Axis, Chart, Figure, Point, Series
-from gsu_cli.report.figures.scales import Kind, Scale
+from gsu_cli.report.figures.chart import REFERENCE, Axis, Chart, Figure, Point, Series, heights
+from gsu_cli.report.figures.scales import Scale, kind_of
 from gsu_cli.report.figures.ticks import percent, plain
 
 MODELS = {"unlearned": 0, "retrained": 1, "original": 7}  # the colours of the three; what else is compared comes next
@@ -41,14 +41,14 @@ def _curve(probe: str, curve: Mapping[str, Any]) -> Chart:
     name = curve.get("label") or curve["name"].removeprefix(f"{probe}_").replace("_", " ")
     title = f"{name} ({curve['judge']})" if curve["judge"] else name
     at = [p[0] for points in curve["points"].values() for p in points]
-    kind: Kind = "log" if min(at) > 0 and max(at) >= 20 * min(at) else "linear"
+    kind = kind_of(at)
     write = percent if curve["unit"] == "share" else plain
     series = [
         Series(_named(model), _index(model, curve["points"]), _along(model, points, curve), joined=True)
         for model, points in curve["points"].items()
         if points
     ]
-    y = Scale.around("linear", [v for s in series for p in s.points for v in (p.y, *(p.y_span or ()))], changes=False)
+    y = Scale.around("linear", heights(series), changes=False)
     unit = "" if curve["unit"] in ("", "share") else f", {curve['unit']}"
     return Chart(
         title,

@@ -44,6 +44,11 @@ class Series:
     sign: Sign = "mark"
 
 
+def heights(series: Sequence[Series]) -> list[float]:
+    """Where the marks of all lie along y, the ends of their intervals among them."""
+    return [v for s in series for p in s.points for v in (p.y, *(p.y_span or ()))]
+
+
 @dataclass(frozen=True)
 class Axis:
     """A scale, what stands along it, and the ``(place, text)`` of its ticks."""

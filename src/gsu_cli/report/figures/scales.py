@@ -12,6 +12,11 @@ KNEE = 0.01  # where a signed logarithm turns straight: one per cent
 CLOSEST = 0.12  # of an axis, between two labels
 
 
+def kind_of(values: Sequence[float]) -> Kind:
+    """Logarithmic where they are above 0 and the largest is twenty times the least."""
+    return "log" if min(values) > 0 and max(values) >= 20 * min(values) else "linear"
+
+
 @dataclass(frozen=True)
 class Scale:
     """An axis from ``low`` to ``high``, in the numbers of the data."""

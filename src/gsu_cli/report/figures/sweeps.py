@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gsu_cli.report.figures.chart import Axis, Chart, Figure, Point, Series
 from gsu_cli.report.figures.plotted import costs, gains, named, number, numeric, said, span
-from gsu_cli.report.figures.scales import Kind, Scale
+from gsu_cli.report.figures.scales import Kind, Scale, kind_of
 from gsu_cli.report.figures.ticks import changes, plain
 from gsu_cli.report.groups import Group, Statistic, group
 from gsu_cli.report.keys import checkpoints, varied
@@ -27,7 +27,7 @@ def _sweep(records: Sequence[Record], name: str) -> Figure | None:
     values = [x for points in lines.values() for x, _ in points]
     if not values:
         return None
-    x_kind: Kind = "log" if min(values) > 0 and max(values) >= 20 * min(values) else "linear"
+    x_kind = kind_of(values)
     charts: list[Chart] = []
     far = 0
     for quantity in [*gains(records), *costs(records)]:
