@@ -29,6 +29,19 @@ def test_it_is_answered_with_that_line(type_line: Callable[..., Any], tmp_path: 
     assert f"found {word}." in typed.err
 
 
+@pytest.mark.parametrize("word", ["--config-dir", "-m", "dataset=mnist"])
+def test_what_belongs_behind_the_verb_is_sent_there(type_line: Callable[..., Any], tmp_path: Path, word: str) -> None:
+    typed = type_line(word, "show", cwd=tmp_path)
+    assert (typed.code, typed.err.rstrip(".\n").rpartition(". ")[2]) == (2, f"Put the verb before it: gsu VERB {word}")
+
+
+@pytest.mark.parametrize("word", ["--verison", "--hlep"])
+def test_a_mistyped_word_is_still_named(type_line: Callable[..., Any], tmp_path: Path, word: str) -> None:
+    err = type_line(word, cwd=tmp_path).err
+    assert "Did you mean '--" in err
+    assert "VERB" not in err
+
+
 @pytest.mark.parametrize("line", sorted(set(MEANT.values())))
 def test_each_of_these_lines_can_be_typed(type_line: Callable[..., Any], tmp_path: Path, line: str) -> None:
     verb, *rest = line.replace("-m ", "").replace("1,2,3", "1").split()

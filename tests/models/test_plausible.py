@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -157,8 +158,11 @@ def test_decode_that_samples_something_else() -> None:
 
 
 def test_untrained_weights_are_noted_or_refused() -> None:
-    with pytest.raises(CheckpointError, match="better than the best constant image"):
+    """The sentence read as if the constant image's loss were that of the file."""
+    said = r"better than the best constant image; found reconstructions at [\d.]+ nats per image \(correlation"
+    with pytest.raises(CheckpointError, match=said) as e:
         found(tiny_world.fresh())
+    assert re.search(r"\) by \S+, and [\d.]+ by that image\. .*or weights of no training", str(e.value))
 
 
 def test_a_model_without_latents_is_judged_by_its_loss() -> None:

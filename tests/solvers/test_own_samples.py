@@ -68,6 +68,16 @@ def test_a_doubtful_sample_is_neither_redirected_nor_held_nor_a_target() -> None
     assert set(found.sites.targets.flatten().tolist()) == {30.0}, "the nearest that is retained, not the nearest"
 
 
+def test_a_generator_nearly_all_of_whose_samples_show_it_is_named_as_unfinished() -> None:
+    """The only way out that was named, more samples, does not help one that was trained for too short."""
+    values = torch.arange(40.0)
+    samples = OwnSamples(values[:, None], values.view(-1, 1, 1, 1), 3.0 * (values < 38))
+    with pytest.raises(
+        UsageError, match=r"none of 2 retained ones among 40 samples\. Train the model longer, or raise"
+    ):
+        redirected_samples(samples, 4)
+
+
 @pytest.mark.parametrize(("odds", "n"), [(0.0, 0), (0.4, 0), (2.0, 50)])
 def test_samples_of_one_kind_are_refused(odds: float, n: int) -> None:
     model = tiny_gan.fresh()

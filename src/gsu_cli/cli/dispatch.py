@@ -188,9 +188,12 @@ MEANT = {
 def _verb(word: str) -> str:
     if word in pages.VERBS:
         return word
-    way_out = did_you_mean(word, (*pages.VERBS, *SINGLE_WORDS)) + "See `gsu --help`."
+    near = did_you_mean(word, (*pages.VERBS, *SINGLE_WORDS))
+    way_out = near + "See `gsu --help`."
     if word in MEANT:
         way_out = f"Type gsu {MEANT[word]}"
+    elif not near and (word.startswith("-") or "=" in word):
+        way_out = f"Put the verb before it: gsu VERB {word}"
     raise UsageError(f"the first word must be one of {', '.join(pages.VERBS)}", found=word, way_out=way_out)
 
 

@@ -29,7 +29,7 @@ def check_dataset(found: object, source: object) -> Dataset:
     raise DataError(
         f"`load` of the data set {type(source).__name__} must return {rule}",
         found=what,
-        way_out="See gsu_cli.data.base for what each field holds",
+        way_out="See `gsu show docs/datasets.md` for an example",
     )
 
 

@@ -39,7 +39,7 @@ SQUEEZED = "(x + 1) / 2 for a tanh, a sigmoid for logits"
 
 CAUSES = (
     "Usual causes: mean and log-variance exchanged, images in [0, 1] where training had [-1, 1], a sigmoid in the "
-    "decoder under a likelihood of logits, or other images than those it was trained on"
+    "decoder under a likelihood of logits, other images than those it was trained on, or weights of no training"
 )
 
 
@@ -137,7 +137,7 @@ def _examine_reconstructions(
     why, best = max(undone, key=lambda found: found[1], default=("", 0.0))
     hint = f"It would fit ({best:.0%} instead of {gain:.0%} of what can be explained) with {why}"
     if not gain > 0:  # also nan
-        text = f"reconstructions at {nll:.4g} nats per image, correlation {facts['correlation']:.2f} with the images,"
+        text = f"reconstructions at {nll:.4g} nats per image (correlation with the images {facts['correlation']:.2f})"
         raise _worse(text, constant, path, f"{hint}. {CAUSES}" if best > LOW else CAUSES)
     notes = _notes(model, facts, hint if best > gain + BETTER else "", mean=mean, sd=sd, output=output)
     if not notes and (spread := _spread(model, x, mean, sd, noise)):
@@ -206,7 +206,7 @@ def _spread(model: Any, x: Tensor, mean: Tensor, sd: Tensor, noise: Tensor) -> s
 def _worse(what: str, constant: float, path: Path, way_out: str) -> CheckpointError:
     return CheckpointError(
         "the model must fit its training images better than the best constant image",
-        found=f"{what} against {constant:.4g} with {path}",
+        found=f"{what} by {path}, and {constant:.4g} by that image",
         way_out=way_out,
     )
 

@@ -152,8 +152,8 @@ def redirected_samples(samples: OwnSamples, most: int) -> OwnRedirect:
     if not bool(clean.any()):
         raise UsageError(
             "some retained samples must have no neighbour that shows what is to be forgotten",
-            found=f"none of {len(clean)}",
-            way_out="Raise method.bank_images, the number of samples",
+            found=f"none of {len(clean):,} retained ones among {len(samples.images):,} samples",
+            way_out="Train the model longer, or raise method.bank_images, the number of samples",
         )
     pool = kept.images[clean]
     targets = pool[nearest(gone.images.flatten(1), pool.flatten(1), 1)[:, 0]]

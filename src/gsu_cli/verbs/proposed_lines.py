@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gsu_cli.run.configs import conf_dir
+from gsu_cli.verbs.line_keys import planted
 
 PLAIN = re.compile(r"[A-Za-z_./-][\w./-]*")  # what Hydra reads as it stands; a number would become one
 WORDS = {"null", "true", "false", "inf", "nan", "yes", "no", "on", "off"}
@@ -48,7 +49,7 @@ def dataset_words(cfg: DictConfig) -> str:
         if usual.get("_target_") == target:
             other = {k: v for k, v in values.items() if _usually(usual, k, paths) != v}
             return " ".join([f"dataset={path.stem}", *(word(f"dataset.{k}", v) for k, v in other.items())])
-    return " ".join([f"dataset._target_={target}", *(word(f"dataset.{k}", v) for k, v in values.items())])
+    return " ".join([f"dataset._target_={target}", *(word(f"dataset.{k}", v) for k, v in planted(values).items())])
 
 
 def _usually(usual: Any, key: str, paths: Any) -> Any:
