@@ -77,7 +77,8 @@ def test_interrupt_ends_a_sweep_and_prints_what_there_is(in_process: Run, tmp_pa
     code, out, err = in_process("unlearn", "-m", "dataset=mnist", f"do=nothing,{how},nothing_else")
     assert code == 130
     assert out == "sweep of 2 cells\n"
-    assert re.fullmatch(r"gsu: interrupted\. What was finished is in outputs/unlearn/sweeps/\S+\n", err)
+    assert re.match(r"gsu: interrupted\. What was finished is in outputs/unlearn/sweeps/\S+\. Typed again, ", err)
+    assert err.endswith("a table goes on (`gsu show docs/reproduce.md`).\n"), "how to skip what is done stood nowhere"
     assert set(cells(tmp_path)) == {"dataset=mnist,do=nothing/seed=0"}
 
 

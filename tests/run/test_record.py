@@ -173,3 +173,9 @@ def test_a_reason_is_a_sentence_of_ours_or_names_what_another_library_raised() -
         Record("unlearn", error="ZeroDivisionError: division by zero").reason == "ZeroDivisionError: division by zero"
     )
     assert Record("unlearn").reason == ""
+
+
+def test_a_stop_is_told_without_the_name_of_an_exception() -> None:
+    assert Record("train", status="interrupted", error="KeyboardInterrupt").reason == "stopped before its end"
+    swept = Record("train", status="interrupted", error="KeyboardInterrupt, with its sweep")
+    assert swept.reason == "stopped before its end, with its sweep"

@@ -214,6 +214,9 @@ def _topic(words: list[str]) -> list[str]:
     return words
 
 
+ANEW = "Typed again, a sweep begins anew; a table goes on (`gsu show docs/reproduce.md`)."
+
+
 def _versions() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
@@ -237,7 +240,8 @@ def _whereabouts() -> str:
         return ""
     if refusals is not None and refusals.discard_if_unused(claimed):
         return " Nothing was written."
-    return f" What was finished is in {claimed.path}."
+    said = f" What was finished is in {claimed.path}."
+    return f"{said} {ANEW}" if claimed.is_sweep else said
 
 
 def _discard_folder(*, typed: bool) -> None:

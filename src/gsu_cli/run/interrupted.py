@@ -23,7 +23,7 @@ def ends_its_cells(words: Sequence[str]) -> bool:
 
 def note_interrupted(sweep: Path) -> None:
     """Records below ``sweep`` that say "running", of processes that were killed, say "interrupted"."""
-    _note(sweep, "interrupted", "KeyboardInterrupt: with its sweep")
+    _note(sweep, "interrupted", "KeyboardInterrupt, with its sweep")
 
 
 def note_lost(sweep: Path, why: str, job: str = "") -> None:

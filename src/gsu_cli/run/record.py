@@ -121,6 +121,8 @@ class Record:
     def reason(self) -> str:
         """Why it did not end, as a reader is told: a sentence of gsu without the class that raised it; may be empty."""
         error = self.error or ""
+        if self.status == "interrupted" and error:
+            return f"stopped before its end{error.removeprefix('KeyboardInterrupt')}"
         return error.removeprefix(next((kind for kind in SENTENCES if error.startswith(kind)), ""))
 
     def judge_label(self, name: str | None) -> str:
