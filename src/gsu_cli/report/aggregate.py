@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import reduce
 
 from gsu_cli.report.devices import of_several
 from gsu_cli.report.groups import Extreme, Group, Statistic, distinct, group, mixed
@@ -22,6 +23,7 @@ from gsu_cli.report.unsupported import beside, mark
 from gsu_cli.run.record import Record
 
 NOT_RUN = "not run"  # the error of a cell that no run was made of
+ONE_MODEL = "the same weights in all runs: ± is of samples and noise alone, not of making them again"
 FOOTNOTES = (
     "percentages are relative changes from the original weights",
     "± is half of Student's 95 % interval: over settings, each the mean of its seeds; over seeds where a row is one",
@@ -47,7 +49,8 @@ def table_of(groups: Sequence[Group], by: Sequence[str], quantities: Sequence[Qu
     for g, stats in zip(groups, found, strict=True):
         cells = [Cell(value or "-") for value in g.values]
         for i, s in enumerate(stats):
-            cells.append(_noted(_noted(_cell(g, s), beside(g.done, quantities[i])), mark(g.done, quantities[i])))
+            said = (beside(g.done, quantities[i]), _one_model(g, s, quantities[i]), mark(g.done, quantities[i]))
+            cells.append(reduce(_noted, said, _cell(g, s)))
             if i in worst:
                 cells.append(_worst(s.worst, quantities[i].column().form))
         cells += [Cell(value=len(g.done)), Cell(value=len(g.failed), note=_failures(g))]
@@ -88,6 +91,16 @@ def _cell(g: Group, s: Statistic) -> Cell:
     if s.low is None and s.n > 1:
         note = "; ".join(filter(None, (note, "no interval: the same in every run")))
     return Cell(value=s.mean, low=s.low, high=s.high, n=s.n, note=note)
+
+
+def _one_model(g: Group, s: Statistic, quantity: Quantity) -> str:
+    """That an interval over seeds holds no seed of training, where all runs measured the same weights."""
+    if s.low is None or s.cells > 1 or quantity.kind not in ("change", "level"):
+        return ""
+    read = (r for r in g.done if quantity.read(r).value is not None)
+    found = [r.find(quantity.name, quantity.subject, quantity.judge) for r in read]
+    made = {m.sha256 for m in found if m is not None}
+    return ONE_MODEL if len(made) == 1 and None not in made else ""
 
 
 def _worst(extreme: Extreme | None, form: Form) -> Cell:
