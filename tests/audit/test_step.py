@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 import tiny_world
 from gsu_cli.audit.base import Audited, Case
 from gsu_cli.audit.step import StepCertificate
+from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.context import EvaluationContext
 from gsu_cli.gradients import mean_loss
@@ -70,6 +72,27 @@ def test_the_certified_part_costs_no_more_than_the_budget() -> None:
     for (t, measured, *_), (_, above, *_) in zip(curve.points["measured"], curve.points["bound"], strict=True):
         assert measured <= above + 1e-3, t
     assert "the first" in found.sentences[0]
+
+
+def test_images_that_lie_by_class_are_looked_at_across_the_classes() -> None:
+    """The loss along the step was that of the first class of a folder."""
+    order = tiny_world.dataset().train.labels.argsort(stable=True)
+    data = replace(tiny_world.dataset(), train=tiny_world.dataset().train[order])
+    split = ForgetSpec.from_values(class_=1).resolve(data, generator=torch.Generator().manual_seed(0))
+    before = tiny_world.trained()
+    after = moved(before, "decoder.2.bias", 0.3)
+    known = case(before, after)
+    known.split = split
+    assert known.some("retained", 60).labels.unique().tolist() == [3, 8]
+    assert known.some("forgotten", 10_000) is known.images("forgotten")
+    seed = derive(known.seed, "audit", "step")
+    one, all_ = (
+        mean_loss(after, x, seed=seed) - mean_loss(before, x, seed=seed)
+        for x in (known.images("retained")[torch.arange(60)], known.images("retained"))
+    )
+    row = value(StepCertificate(**OPTIONS)(known), "step_increase")
+    assert row.value is not None
+    assert abs(row.value - all_) < 0.5 * abs(one - all_)
 
 
 def test_no_step() -> None:

@@ -137,6 +137,14 @@ class Case:
             self._images[part] = whole[self.chosen(index, part)]
         return self._images[part]
 
+    def some(self, part: Part, n: int) -> Images:
+        """At most ``n`` images of a part, by the audit's seed: in their order the first may be of one class."""
+        images = self.images(part)
+        if len(images) <= n:
+            return images
+        order = torch.randperm(len(images), generator=generator(self.seed, "audit", part, "some"))
+        return images[order[:n].sort().values]
+
     def chosen(self, index: Tensor, part: Part) -> Tensor:
         """At most ``most`` of the indices of a part, ascending, by the audit's seed: the first may be of one class."""
         if len(index) <= self.most:

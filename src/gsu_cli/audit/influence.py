@@ -22,11 +22,12 @@ from gsu_cli.audit.influence_words import sentences, unsolved
 from gsu_cli.audit.ranking import interval, rank_correlation
 from gsu_cli.checks import as_choice, as_choices, as_int, as_numbers
 from gsu_cli.curvature.damped import CURVATURES, SOLVERS, CurvatureName, DampedCurvature, SolverName
-from gsu_cli.data.base import Images
 from gsu_cli.models.frozen import generating
 from gsu_cli.models.protocols import IMAGE_SITES, lacking, loss_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
+
+TOLERANCE = 1e-3  # relative residual of conjugate gradients: over forgotten images influences nearly cancel
 
 
 class ForgottenInfluence:
@@ -73,28 +74,33 @@ class ForgottenInfluence:
         if not len(case.images("unseen_retained")):
             return Result([null("influence", case.models[ORIGINAL], "there is no held-out image that is to stay")])
         goals = targets(case, original, self.samples)
-        forgotten = case.images("forgotten")
-        forgotten = forgotten[torch.arange(min(self.images, len(forgotten)))]
+        forgotten = case.some("forgotten", self.images)
         found: dict[str, dict[float, Scores]] = {}
         for name, a in case.models.items():
             at = DampedCurvature(
-                a.model, _first(case, self.retained), generating(a.model),
+                a.model, case.some("retained", self.retained), generating(a.model),
                 seed=derive(case.seed, "audit", "influence", "curvature"), damping=self.damping[0], kind=self.curvature,
-                steps=self.steps, depth=self.depth,
+                steps=self.steps, depth=self.depth, tolerance=TOLERANCE,
             )  # fmt: skip
             found[name] = {
                 d: scores(case, a.model, goals, forgotten, solvers=self.solvers, curvature=at.damped(d))
                 for d in self.damping
             }
-        rows = [m for name, by in found.items() for d in by for m in self._of(case.models[name], d, by[d], goals)]
+        of = len(case.split.different)
+        rows = [
+            m
+            for name, by in found.items()
+            for d in by
+            for m in self._of(case.models[name], d, by[d], goals=goals, of=of)
+        ]
         rows += [m for name in (UNLEARNED, RETRAINED) if name in found for m in _against(case, name, found, goals)]
         said = sentences(case, rows, goals, self.solvers[0], self.damping)
         return Result(rows, sentences=[*said, *unsolved(rows, self.solvers)])
 
-    def _of(self, a: Audited, damping: float, s: Scores, goals: Targets) -> list[Measurement]:
+    def _of(self, a: Audited, damping: float, s: Scores, *, goals: Targets, of: int) -> list[Measurement]:
         unit, rows, at = loss_unit(a.model), [], f"_at_{damping:g}"
         for solver, matrix in s.influence.items():
-            rows.append(mean(f"influence_on_retained_{solver}{at}", a, matrix[0], unit))
+            rows.append(_of_part(mean(f"influence_on_retained_{solver}{at}", a, matrix[0], unit), of))
             for group, index in goals.groups().items():
                 if len(index):
                     rows.append(mean(f"influence_on_{group}_{solver}{at}", a, matrix[1 + index].mean(1), unit))
@@ -107,11 +113,6 @@ class ForgottenInfluence:
             for solver, value in s.residual.items()
         ]
         return rows
-
-
-def _first(case: Case, n: int) -> Images:
-    images = case.images("retained")
-    return images[torch.arange(min(n, len(images)))]
 
 
 def _orders(a: Audited, name: str, reference: Tensor, matrix: Tensor, at: str) -> list[Measurement]:
@@ -135,32 +136,43 @@ def _against(case: Case, name: str, found: Mapping[str, Mapping[float, Scores]],
     """What really happened to the losses since the original, and how much of the predicted change is left to do."""
     a, unit = case.models[name], loss_unit(case.models[name].model)
     change = case.losses(a, "unseen_retained") - case.losses(case.models[ORIGINAL], "unseen_retained")
-    rows = [mean("change_on_retained", a, change, unit)]
+    rows, of = [mean("change_on_retained", a, change, unit)], len(case.split.different)
     before, after = found[ORIGINAL], next(iter(found[name].values()))
     groups = {group: index for group, index in goals.groups().items() if len(index)}
     moved = after.losses - next(iter(before.values())).losses
     rows += [mean(f"change_on_{group}", a, moved[index], unit) for group, index in groups.items()]
     for damping, s in before.items():
         of_each, at = s.influence[next(iter(s.influence))], f"_at_{damping:g}"
-        rows.append(_left(f"influence_left_on_retained{at}", a, of_each[:1], change, unit))
+        rows.append(_left(f"influence_left_on_retained{at}", a, of_each[:1], change, unit=unit, of=of))
         for group, index in groups.items():
-            rows.append(_left(f"influence_left_on_{group}{at}", a, of_each[1 + index], moved[index], unit))
+            rows.append(_left(f"influence_left_on_{group}{at}", a, of_each[1 + index], moved[index], unit=unit, of=of))
     return rows
 
 
-def _left(name: str, a: Audited, of_each: Tensor, change: Tensor, unit: str) -> Measurement:
+def _of_part(m: Measurement, of: int) -> Measurement:
+    """A mean over forgotten images as one over all ``of`` of them: of all that are known nothing is left to chance."""
+    if m.value is None or m.low is None or m.high is None:
+        return m
+    if m.n >= of:
+        return replace(m, low=None, high=None)
+    unseen = math.sqrt(1 - m.n / of)
+    return replace(m, low=m.value - unseen * (m.value - m.low), high=m.value + unseen * (m.high - m.value))
+
+
+def _left(name: str, a: Audited, of_each: Tensor, change: Tensor, *, unit: str, of: int) -> Measurement:
     """What was predicted, less what happened.
 
     Args:
         name, a, unit: of the number.
         of_each: influence of each forgotten image on each of the losses, or on their mean, ``(n or 1, forgotten)``.
         change: of each loss, ``(n,)``.
+        of: forgotten images in all.
 
     Returns:
-        With an interval over both, the losses and the forgotten images that were looked at.
+        With an interval over both, the losses and the forgotten images that were looked at, of ``of`` in all.
     """
     found = mean(name, a, of_each.mean(1) - change, unit)
-    over = mean(name, a, of_each.mean(0), unit)
+    over = _of_part(mean(name, a, of_each.mean(0), unit), of)
     if None in (found.value, found.low, found.high, over.value, over.low, over.high):
         return found
     half = math.hypot((found.high - found.low) / 2, (over.high - over.low) / 2)  # type: ignore[operator]

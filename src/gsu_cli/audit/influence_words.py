@@ -15,7 +15,7 @@ from gsu_cli.run.signed import signed
 WORDS = {"retained": "held-out images that are to stay", "shown": "samples that show {what}",
          "other": "other samples", "samples": "samples"}  # fmt: skip
 FAR = 0.1
-"""Of the right-hand side: a larger residual is said in words. Conjugate gradients stop at half of it."""
+"""Of the right-hand side: a larger residual is said in words."""
 MEND: Mapping[SolverName, str] = {
     "cg": "Raise audit.influence.steps or audit.influence.damping",
     "lissa": "Raise audit.influence.depth or audit.influence.damping",

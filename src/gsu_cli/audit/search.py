@@ -55,8 +55,7 @@ class LatentSearch:
         self.sigma = as_number("audit.search.sigma", sigma, more_than=0.0)
 
     def __call__(self, case: Case) -> Result:
-        wanted = case.images("forgotten")
-        wanted = wanted[torch.arange(min(self.images, len(wanted)))]
+        wanted = case.some("forgotten", self.images)
         found: list[Measurement] = []
         looked: dict[str, MeasuredModel] = {}
         for a in [*case.models.values(), *case.references]:
