@@ -102,6 +102,27 @@ def test_ddim_of_a_perfect_denoiser_finds_the_image(prediction: str, monkeypatch
     torch.testing.assert_close(found, image.expand(5, 1, 8, 8), atol=1e-3, rtol=1e-3)
 
 
+@pytest.mark.parametrize(("schedule", "prediction"), [("cosine", "v"), ("linear", "eps")])
+def test_ddim_of_a_perfect_denoiser_keeps_the_spread_of_the_data(
+    schedule: str, prediction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of pixels N(0, spread^2) noise ``z`` becomes ``spread * z``: four times the steps, a quarter of the error."""
+    spread, errors = 0.2, []
+    for steps in (51, 201):
+        model = tiny_diffusion.fresh(prediction=prediction, schedule=schedule, train_steps=1001, sample_steps=steps)
+
+        def knows(x: torch.Tensor, t: torch.Tensor, m: Ddpm = model) -> torch.Tensor:
+            a, s = m.levels(t)
+            return m.output_for(x, t, a * spread**2 * x / ((a * spread).square() + s.square()))
+
+        monkeypatch.setattr(model.network, "forward", knows)
+        z = model.noise(10, rng())
+        found = 2 * model.generate(z) - 1
+        errors.append(abs(float((found * z).sum() / z.square().sum()) / spread - 1))
+    assert errors[1] < 0.05
+    assert errors[1] < 0.35 * errors[0], "an image and a noise that do not belong together"
+
+
 @torch.no_grad()
 def test_an_image_is_a_function_of_its_noise() -> None:
     model = tiny_diffusion.trained()
