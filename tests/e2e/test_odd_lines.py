@@ -169,7 +169,7 @@ def test_a_line_without_judges_claims_nothing(world: World, gsu: Gsu, tmp_path: 
     assert run.record["judges"] == []
     assert not any(m["name"] == "feature_ratio" and m["value"] is not None for m in run.record["measurements"])
     said = (run.folder / "summary.md").read_text(encoding="utf-8").splitlines()[0]
-    assert said.startswith("# Nothing can be said about class 1: no judge was chosen")
+    assert said.startswith("# Judges can say nothing about class 1: no judge was chosen")
 
 
 def test_a_line_without_metrics_makes_weights(world: World, gsu: Gsu, tmp_path: Path) -> None:

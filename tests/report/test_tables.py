@@ -100,10 +100,10 @@ def test_headline_claims_no_more_than_was_measured(record):
     assert headline(replace(record, measurements=[])) == "Measured nothing, with class 1 to be forgotten."
     unjudged = replace(record, measurements=[m for m in record.measurements if m.name != "feature_ratio"])
     assert headline(unjudged) == (
-        "Nothing can be said about class 1: the fancy judge is not available: none ships, at +0.8% retain loss."
+        "Judges can say nothing about class 1: the fancy judge is not available: none ships, at +0.8% retain loss."
     )
     unasked = replace(unjudged, judges=[])
-    assert headline(unasked) == "Nothing can be said about class 1: no judge looked for it, at +0.8% retain loss."
+    assert headline(unasked) == "Judges can say nothing about class 1: no judge looked for it, at +0.8% retain loss."
 
 
 def test_headline_of_a_failure_to_forget(record):

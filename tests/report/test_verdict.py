@@ -165,7 +165,7 @@ TABLE = {
         "one_judge",
         "Not counted: the CNN judge is right on 12.0% of 1,000 held-out images",
     ),
-    "both blind": (made(reports={"cnn": BLIND, "knn": BLIND}), "unknown", "Nothing can be said about class 1: the CNN"),
+    "both blind": (made(reports={"cnn": BLIND, "knn": BLIND}), "unknown", "Judges can say nothing about class 1: the CNN"),
     "right on the rest, blind to it": (
         made(reports={"cnn": trust(right=0.9, recall=0.0, alarms=0.0)}),
         "one_judge",
@@ -211,7 +211,7 @@ TABLE = {
             more=(share("abstention", "unlearned", 7300), share("abstention", "original", 7300)),
         ),
         "unknown",
-        "Nothing can be said about class 1",
+        "Judges can say nothing about class 1",
     ),
     "none before": (made(cnn=(0, 0), knn=(0, 3)), "nothing_to_forget", "the CNN judge saw none of it before"),
     "+2,660 %": (made(cost=26.6), "ruined", "Ruined the model: x27.6 retain loss. Its ratios say nothing about"),
@@ -270,7 +270,7 @@ def test_single_samples_have_no_ratio_to_quote() -> None:
     record = made()
     rows += [m for m in record.measurements if m.name == "heldout_loss_retain"]
     alone = replace(record, measurements=rows, split={"forget": "samples (3)"})
-    said = f"Nothing can be said about samples (3): {why}, at +0.9% retain loss."
+    said = f"Judges can say nothing about samples (3): {why}, at +0.9% retain loss."
     assert headline(alone) == said
     without = replace(alone, judges=[{"name": "cnn", "label": "CNN", "unavailable": "none ships: train one"}])
     assert headline(without) == said, "a judge that is not there would not help"

@@ -41,9 +41,9 @@ def headline(record: Record) -> str:
     if found.outcome == "ruined":
         return f"Ruined the model: {why}. Its ratios say nothing about {what}."
     if found.outcome == "nothing_to_forget":
-        return f"Nothing to forget: {why}. Nothing can be said about {what}{paid}."
+        return f"Nothing to forget: {why}. Judges can say nothing about {what}{paid}."
     if found.outcome == "unknown":
-        return f"Nothing can be said about {what}: {why}{paid}."
+        return f"Judges can say nothing about {what}: {why}{paid}."
     said = " and ".join(f"{ratio(record, name)} by the {record.judge_label(name)} judge" for name in found.fell)
     said += _of_few(record, found)
     text = f"{_verb(record, found)} {what}: {claim_words(record)} {said}{paid}."
