@@ -165,7 +165,11 @@ TABLE = {
         "one_judge",
         "Not counted: the CNN judge is right on 12.0% of 1,000 held-out images",
     ),
-    "both blind": (made(reports={"cnn": BLIND, "knn": BLIND}), "unknown", "Judges can say nothing about class 1: the CNN"),
+    "both blind": (
+        made(reports={"cnn": BLIND, "knn": BLIND}),
+        "unknown",
+        "Judges can say nothing about class 1: the CNN",
+    ),
     "right on the rest, blind to it": (
         made(reports={"cnn": trust(right=0.9, recall=0.0, alarms=0.0)}),
         "one_judge",

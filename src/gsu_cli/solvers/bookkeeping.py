@@ -93,7 +93,7 @@ def counted(
     curvature: int,
     generated: int,
     encoded: int,
-    level: int,
+    looks: int,
     at_targets: int,
     measured: int,
     spared: int,
@@ -108,7 +108,7 @@ def counted(
         curvature: retained images for products, at most.
         generated: images that targets were made of, own samples that were looked at, and what a choice was fitted to.
         encoded: images that passed the encoder for the targets.
-        level: whose Fisher told at which loss of the forgotten images to end.
+        looks: images of looks that no candidate notes.
         at_targets: images to forget whose redirect loss was known when their targets were made.
         measured, spared: retained images in the Fisher, and whose gradient is spared.
     """
@@ -117,10 +117,11 @@ def counted(
     return Cost(
         double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much
         gradients=method.shots * ((2 if "ascent" in ways else 1) * forget + spared) if gradients else 0,
-        fisher=method.shots * measured * (2 if method.ekfac else 1) + level if gradients else 0,
+        fisher=method.shots * measured * (2 if method.ekfac else 1) if gradients else 0,
         generated=generated,
         forward=encoded
-        + budget * sum(c["evaluations"] for c in log)
+        + looks
+        + budget * (sum(c["evaluations"] for c in log) + method.shots)  # each shot begins with a look
         + forget * (sum("estimated" not in c for c in log) + method.shots)
         - at_targets
         + sum(c["images"] for c in log),

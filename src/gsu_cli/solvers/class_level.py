@@ -25,6 +25,7 @@ from gsu_cli.objectives.posteriors import posterior
 from gsu_cli.solvers.unseen import UnseenLevel
 from gsu_cli.surgery.devices import wide
 from gsu_cli.surgery.kronecker import KroneckerFactors, KroneckerFisher, KroneckerInverse
+from gsu_cli.unlearning.cost import Cost
 
 DAMPING = 0.1  # in mean eigenvalues of each layer
 
@@ -63,5 +64,6 @@ def class_level(
     mean, sd = posterior(model, others)
     divergence = float(wide(kl_to_prior(mean, sd)).sum(1).mean())
     notes = {"images": len(forget), "sensitivity": found, "divergence": divergence, "damping": DAMPING}
-    start, looked_at = loss.mean(parameters(model, fisher.names())), len(forget) + len(others)
-    return UnseenLevel("class_level", loss, start, divergence * found, ends, looked_at, notes)
+    start = loss.mean(parameters(model, fisher.names()))
+    cost = Cost(fisher=len(forget) + len(others), forward=len(loss))
+    return UnseenLevel("class_level", loss, start, divergence * found, ends, cost, notes)

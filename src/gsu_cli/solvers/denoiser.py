@@ -57,7 +57,7 @@ class DenoiserSurgery(DenoiserOptions):
             with task.stage("bound"):
                 n, some, seed = task.trained_on or len(split.dataset.train), first(forget, LEVELS), task.stream("bound")
                 level = sample_level(model, some, fisher, trained_on=n, seed=seed, copies=split.copies)
-        base, redirect_before = math.nan, math.nan
+        base, redirect_before, seen = math.nan, math.nan, list[int]()
         for shot in range(self.shots):
             theta = parameters(model, names)
             with task.stage("gradients"):
@@ -68,7 +68,7 @@ class DenoiserSurgery(DenoiserOptions):
                 base, redirect_before = paid, g.loss
             limit = base * (1 + self.budget * (shot + 1) / self.shots)
             bounds = () if level is None else (Bound(level.loss, level.limit((shot + 1) / self.shots)),)
-            problem = StepProblem(model, goal, cost, theta, paid, limit, g.loss, bounds)
+            problem = StepProblem(model, goal, cost, theta, paid, limit, g.loss, bounds, looks=seen)
             best, increase = self._shot(task, problem, (g, g_r), kept, log=log, fisher=fisher)
             fisher = None  # of the weights before this shot
             if shot == 0:
@@ -83,7 +83,7 @@ class DenoiserSurgery(DenoiserOptions):
             "budget": self.budget,
             "budget_spent": relative_increase(paid, base),
             "redirect_loss": {"before": redirect_before, "after": redirect},
-            **self._facts(task, losses, len(statistics), log, level),
+            **self._facts(task, losses, len(statistics), log=log, level=level, seen=sum(seen)),
         }
         if level is not None:
             update.details["sample_bound"] = level.facts(now)
@@ -94,23 +94,30 @@ class DenoiserSurgery(DenoiserOptions):
         task: Task,
         losses: DenoiserLosses,
         retain: int,
+        *,
         log: list[dict[str, Any]],
         level: UnseenLevel | None,
+        seen: int,
     ) -> dict[str, Any]:
-        """For the record: on what the steps rest, and what they took; ``retain`` images are in the Fisher."""
+        """For the record: on what the steps rest, and what they took.
+
+        ``retain`` images are in the Fisher, and ``seen`` ones were looked at beside what the log counts.
+        """
         split, found, bank = task.split, losses.redirection, len(losses.bank.images)
-        n_f, n_b, n_l = losses.forget, losses.budget, 0 if level is None else LEVELS
+        n_f, n_b = losses.forget, losses.budget
         evaluations, looks = (sum(c[key] for c in log) for key in ("evaluations", "lengths"))
+        spent = Cost(
+            gradients=self.shots * (n_f + n_b),
+            fisher=self.shots * retain * (2 if self.ekfac else 1),
+            forward=n_f * (1 + self.shots + looks) + n_b * (self.shots + evaluations) + seen,
+        )
+        spent.add(Cost() if level is None else level.cost)
         return {
             "target": {"kind": "bank", "forgotten": found.forgotten, "clamped": found.clamped},
             "images": {"retain": retain, "forget": n_f, "budget": n_b, "bank": bank},
             "shots": log,
             "solver": "kfac",
-            "cost": Cost(
-                gradients=self.shots * (n_f + n_b) + n_l,
-                fisher=self.shots * retain * (2 if self.ekfac else 1),
-                forward=n_f * (1 + self.shots + looks) + n_b * (self.shots + evaluations) + 2 * n_l,
-            ).record(len(split.dataset.train)),
+            "cost": spent.record(len(split.dataset.train)),
             **unbounded(self.bound, split),
         }
 

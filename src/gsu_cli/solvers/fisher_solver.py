@@ -130,7 +130,7 @@ class FisherSolver:
             if reached < problem.before and (step == search.step or problem.allows(problem.at(d, step))):
                 break
             step /= 2
-            reached = problem.reached(problem.at(d, step))
+            reached = problem.reached_again(problem.at(d, step))
         else:  # what was halved last was not measured
             step, reached = 0.0, problem.before
         return Candidate(d, search, step, within, reached)
@@ -175,14 +175,14 @@ class FisherSolver:
             The step and the redirect loss it reaches.
         """
         problem = self.problem
-        at_minimum = problem.reached(problem.at(d, natural))
+        at_minimum = problem.reached_again(problem.at(d, natural))
         limit = at_minimum + TIE * abs(problem.before - at_minimum)
         if there <= limit:
             return longest, there
         step, reached = natural, at_minimum
         for _ in range(BISECTIONS):
             middle = math.sqrt(step * longest)
-            found = problem.reached(problem.at(d, middle))
+            found = problem.reached_again(problem.at(d, middle))
             if found <= limit:
                 step, reached = middle, found
             else:

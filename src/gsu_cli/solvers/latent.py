@@ -59,7 +59,10 @@ class LatentSurgery(LatentOptions):
             budget = base * (1 + math.copysign(self.budget, base) * done)  # a -ELBO may be negative
             theta, at_start = parameters(model, list(losses.origin)), losses.goal_each if shot == 0 else None
             bounds = monitors.bounds(done)
-            problem = StepProblem(model, losses.goal, cost, theta, paid, budget, reached, bounds, at_start)
+            problem = StepProblem(
+                model, losses.goal, cost, theta, paid, budget, reached,
+                bounds=bounds, before_each=at_start, looks=steps.looks,
+            )  # fmt: skip
             best = steps.best(problem, each)
             if shot == 0:
                 with task.stage("prediction"):
@@ -104,7 +107,7 @@ class LatentSurgery(LatentOptions):
     def _cost(self, steps: LatentSteps) -> Cost:
         """Of all steps."""
         losses, monitors, budget, retain = steps.losses, steps.monitors, len(steps.losses.cost), len(steps.retain)
-        return counted(
+        cost = counted(
             self,
             (*steps.ways, "ascent") if monitors.ascended else steps.ways,
             steps.log,
@@ -114,7 +117,9 @@ class LatentSurgery(LatentOptions):
             generated=monitors.generated + losses.targets.made(retain),
             encoded=losses.encoded,
             at_targets=losses.known,
-            level=monitors.level_images(follows=self.follows),
+            looks=sum(steps.looks),
             measured=retain if self.statistics is None else min(retain, self.statistics),
             spared=budget if self.finish is None else min(budget, SPARED),
         )
+        cost.add(monitors.level_cost(follows=self.follows))
+        return cost

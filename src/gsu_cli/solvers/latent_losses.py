@@ -90,7 +90,7 @@ class LatentLosses:
             cost, goal = cost.folding(), goal.folding()
         origin = generating_weights(model)
         once = AtStart.of(task, options, shares=refits)
-        cost_each = once("budget", lambda: cost.losses(origin))
+        cost_each = once("budget", lambda: cost.losses(origin), len(cost))
         before = once("checks", lambda: {part: check.mean(origin) for part, check in checks.items()})
         made = targets.start if goal.folds else None  # but for rounding the same
         goal_each = once("redirect", lambda: goal.losses(origin), len(goal)) if made is None else made

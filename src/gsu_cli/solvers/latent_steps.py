@@ -44,6 +44,7 @@ class LatentSteps:
         monitors: what else looks at a step.
         retain, forget: training images, in random order.
         log: candidates so far, for the record.
+        looks: see `StepProblem`, of all steps.
     """
 
     task: Task
@@ -54,6 +55,7 @@ class LatentSteps:
     retain: Images
     forget: Images
     log: list[dict[str, Any]] = field(default_factory=list)
+    looks: list[int] = field(default_factory=list)
 
     def best(self, problem: StepProblem, each: Tensor) -> Candidate:
         """The candidate that is taken; it and the others are noted.

@@ -35,6 +35,7 @@ from gsu_cli.solvers.unseen import UnseenLevel
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import accumulate_gradient
 from gsu_cli.surgery.vectors import dot
+from gsu_cli.unlearning.cost import Cost
 
 DAMPING = 3.0  # in mean eigenvalues of each layer; chosen on development images, see the design note
 LATENTS = 32  # of each image: training met another at each epoch
@@ -73,7 +74,7 @@ def expected_rise(
     weight = gone / max(trained_on - gone, 1)
 
     noised = isinstance(model, HasNoiseLevels)
-    each = max(LEVELS // len(images), 1) if noised else LATENTS
+    each = looks_at(model, len(images))
 
     def parts(at: int) -> Iterator[tuple[float, SiteLoss]]:
         what = "the loss expected without the images"
@@ -93,6 +94,11 @@ def expected_rise(
     rise = sum(share * (loss.mean(without) - loss.mean(theta)) for share, loss in measured)
     # a network may bend down, which no loss of its output does; a slope at its own noise is too steep
     return max(rise, 0.0 if noised else weight * dot(g, delta))
+
+
+def looks_at(model: Any, images: int) -> int:
+    """At how many latents or levels of noise each of so many images is looked at."""
+    return max(LEVELS // images, 1) if isinstance(model, HasNoiseLevels) else LATENTS
 
 
 def image_loss(model: Any, images: Images, *, seed: int, each: int, what: str) -> SiteLoss:
@@ -123,7 +129,9 @@ def sample_level(
     expected = expected_rise(model, some, fisher, trained_on=trained_on, seed=seed, copies=copies)
     loss = image_loss(model, images, seed=seed, each=max(SITES // len(images), 1), what="the forget loss")
     start = loss.mean(parameters(model, fisher.names()))
-    return UnseenLevel("leverage", loss, start, expected, True, notes={"images": len(images), "damping": DAMPING})
+    looks = len(some) * looks_at(model, len(some))  # its slope, and what it rises by
+    cost = Cost(gradients=looks, forward=2 * looks + len(loss))
+    return UnseenLevel("leverage", loss, start, expected, True, cost, {"images": len(images), "damping": DAMPING})
 
 
 def _first_of_each(images: Images) -> Tensor:

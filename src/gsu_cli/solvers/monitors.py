@@ -21,6 +21,7 @@ from gsu_cli.solvers.unseen import UnseenLevel, kind_of, unbounded
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
+from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import first
 
 
@@ -95,9 +96,9 @@ class Monitors:
         looks = 0 if self.second is None else self.second.share.looks * SAMPLES
         return looks + sum(own.images for own in (self.share, self.drift) if own is not None)
 
-    def level_images(self, *, follows: bool) -> int:
-        """Images whose Fisher gave a level that something rests on; one that is only noted costs nothing."""
-        return self.level.images if self.level is not None and (self.level.ends or follows) else 0
+    def level_cost(self, *, follows: bool) -> Cost:
+        """Of a level that something rests on; one that is only noted costs nothing."""
+        return self.level.cost if self.level is not None and (self.level.ends or follows) else Cost()
 
     def facts(
         self, task: Task, options: LatentOptions, log: Sequence[Mapping[str, Any]], ways: Sequence[str], now: Vector

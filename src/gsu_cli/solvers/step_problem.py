@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -58,6 +58,7 @@ class StepProblem:
         before: the redirect loss at ``theta``, nats per image.
         bounds: what else bounds a step.
         before_each: ``(n,)``, the redirect loss at each site, where it is known.
+        looks: images of each look that no candidate notes: at bounds, and at steps shorter than the first.
     """
 
     model: Any
@@ -69,6 +70,7 @@ class StepProblem:
     before: float
     bounds: tuple[Bound, ...] = ()
     before_each: Tensor | None = None
+    looks: list[int] = field(default_factory=list)
 
     def relative_increase(self, theta: Vector) -> float:
         """Relative change of the retain loss."""
@@ -76,7 +78,13 @@ class StepProblem:
 
     def allows(self, theta: Vector) -> bool:
         """Whether the retain loss stays within the limit, and `bounds` hold."""
+        self._note(self.cost)
         return self.relative_increase(theta) <= self.allowed and self.bounded(theta)
+
+    def reached_again(self, theta: Vector) -> float:
+        """`reached`, of a candidate that has one look already."""
+        self._note(self.goal)
+        return self.reached(theta)
 
     def reached(self, theta: Vector) -> float:
         """The redirect loss, nats per image; nan where it is not finite."""
@@ -93,14 +101,14 @@ class StepProblem:
         """The same along any way: the largest ``t`` up to ``end`` at which ``path(t)`` is within all of `bounds`."""
         if not self.bounds or end == 0 or self.bounded(path(end)):
             return end
-        starts = [bound.measure.mean(self.theta) for bound in self.bounds]
+        starts = [self._look(bound, self.theta) for bound in self.bounds]
         room = [max(b.limit - start, LEAST * abs(start)) for b, start in zip(self.bounds, starts, strict=True)]
 
         def rise(t: float) -> float:
             """The largest of all rises, in the unit of the first bound."""
             there = path(t)
             parts = zip(self.bounds, starts, room, strict=True)
-            return max((b.measure.mean(there) - start) * (room[0] / allowed) for b, start, allowed in parts)
+            return max((self._look(b, there) - start) * (room[0] / allowed) for b, start, allowed in parts)
 
         search = largest_step_within(rise, room[0], low=end / 1000, high=end, rel_tol=TOLERANCE)
         return search.up_to(end, room[0])  # the search may have gone beyond, where the loss is no bowl
@@ -108,8 +116,16 @@ class StepProblem:
     def bounded(self, theta: Vector) -> bool:
         """Whether `bounds` hold; what is not finite is beyond any limit."""
         with contextlib.suppress(NonFiniteError):
-            return all(bound.measure.mean(theta) <= bound.limit for bound in self.bounds)
+            return all(self._look(bound, theta) <= bound.limit for bound in self.bounds)
         return False
+
+    def _look(self, bound: Bound, theta: Vector) -> float:
+        self._note(bound.measure)
+        return bound.measure.mean(theta)
+
+    def _note(self, measure: Measure) -> None:
+        """One look more; own samples count themselves."""
+        self.looks.append(len(measure) if isinstance(measure, SiteLoss) else 0)
 
     def at(self, direction: Vector, step: float) -> Vector:
         return add_scaled(self.theta, step, direction)

@@ -14,6 +14,7 @@ from gsu_cli.data.split import Split
 from gsu_cli.errors import UsageError
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.surgery.vectors import Vector
+from gsu_cli.unlearning.cost import Cost
 
 BOUNDS = ("auto", "leverage", "class_level", "none")
 
@@ -28,7 +29,7 @@ class UnseenLevel:
         start: before the first step, in the unit of the loss, per image.
         expected: increase, likewise; >= 0.
         ends: whether a step ends there; else it is noted.
-        images: whose Fisher was taken for it.
+        cost: of what it was derived from.
         notes: further facts for the record.
     """
 
@@ -37,7 +38,7 @@ class UnseenLevel:
     start: float
     expected: float
     ends: bool
-    images: int = 0
+    cost: Cost = field(default_factory=Cost)
     notes: Mapping[str, float] = field(default_factory=dict)
 
     def limit(self, share: float) -> float:
