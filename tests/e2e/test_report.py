@@ -171,6 +171,43 @@ def test_chosen_columns_stand_in_every_format(gsu: Gsu, outputs: Path, tmp_path:
     assert "failed" not in typed.out.split("2 runs")[0].replace("failed:", "")
 
 
+@pytest.mark.parametrize(
+    ("words", "rows"),
+    [
+        (["filter.method=ascent", "by=[method,forget]"], ["ascent class 1", "ascent class 2"]),
+        (["filter.forget=class_2", "by=[method,forget]"], ["ascent class 2", "newton class 2"]),
+        (["filter.method=[newton,ascent]", "filter.status=failed", "by=[method,forget]"], ["newton class 3"]),
+    ],
+)
+def test_some_of_the_runs(gsu: Gsu, outputs: Path, tmp_path: Path, words: list[str], rows: list[str]) -> None:
+    assert gsu("report", *words, "format=csv", "output=some.csv").code == 0
+    table = list(csv.reader(io.StringIO((tmp_path / "some.csv").read_text(encoding="utf-8"))))[1:]
+    assert [" ".join(row[:2]) for row in table] == rows
+
+
+def test_filters_that_leave_nothing_say_what_there_is(gsu: Gsu, outputs: Path) -> None:
+    typed = gsu("report", "filter.method=salun")
+    assert (typed.code, typed.err) == (
+        2,
+        "gsu: filter.method=salun must leave runs; found none of 5. Choose among method newton (3), ascent (2).\n",
+    )
+    assert "`filter.status` must be one of" in gsu("report", "filter.status=good").err
+
+
+def test_a_report_sorts_its_rows_by_a_column_that_it_need_not_show(gsu: Gsu, tmp_path: Path) -> None:
+    changes = {"ascent": 0.04, "newton": 0.01, "moon": 0.09}
+    lay_out(tmp_path / "outputs", {m: costly(0.01, after, method=m) for m, after in changes.items()})
+    for sort, rows in (
+        ("feature_ratio", ["newton", "ascent", "moon"]),
+        ("-feature_ratio.cnn", ["moon", "ascent", "newton"]),
+    ):
+        assert gsu("report", f"sort={sort}", "columns=runs", "format=csv", "output=a.csv").code == 0
+        table = list(csv.reader(io.StringIO((tmp_path / "a.csv").read_text(encoding="utf-8"))))
+        assert [row[0] for row in table[1:]] == rows
+    typed = gsu("report", "sort=retain_loss")
+    assert (typed.code, typed.err.partition("found ")[2]) == (2, "retain_loss. Did you mean 'heldout_loss_retain'?\n")
+
+
 def test_the_names_of_columns(gsu: Gsu, outputs: Path, tmp_path: Path) -> None:
     typed = gsu("report", f"runs={outputs}", "columns=list")
     assert typed.code == 0, typed.err

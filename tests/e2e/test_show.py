@@ -15,7 +15,7 @@ from gsu_cli.report.formats.terminal import ENDLESS, line_length
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.verbs.show import GROUPS
-from made_runs import lay_out
+from made_runs import costly, lay_out
 from made_runs import run as made
 
 Gsu = Callable[..., Any]
@@ -145,6 +145,22 @@ def test_runs_by_what_they_are(gsu: Gsu, some: Path) -> None:
     none = gsu("show", "runs", "filter.method=asc").out
     assert "method: there are ascent (3)" in none
     assert all(line == line.rstrip() for line in none.splitlines())
+
+
+@pytest.mark.parametrize(("cost", "told"), [(0.01, False), (9.0, True)])
+def test_a_question_mark_is_explained_where_one_stands(gsu: Gsu, tmp_path: Path, cost: float, told: bool) -> None:
+    lay_out(tmp_path / "outputs", {"a": costly(cost, 0.01)}, pictures=False)
+    out = gsu("show", "runs").out
+    assert ("%?" in out, "? behind a number: it supports no claim" in out) == (told, told)
+
+
+def test_what_a_choice_is_for_stays_indented_where_it_breaks(
+    gsu: Gsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gsu_cli.verbs.show_choice.console", Console(width=60, highlight=False))
+    head = gsu("show", "gradient_surgery").out.partition("GradientSurgery")[0].splitlines()[1:-1]
+    assert len(head) > 2
+    assert all(line.startswith("  ") for line in head), head
 
 
 def test_two_runs_compared(gsu: Gsu, some: Path) -> None:

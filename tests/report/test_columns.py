@@ -29,6 +29,16 @@ def shown(table: Table) -> str:
     return captured.get()
 
 
+@pytest.mark.parametrize(("by", "rows"), [("n", "bca"), ("-n", "cba")])
+def test_rows_in_the_order_of_a_column_with_holes_last(by, rows):
+    heads = (Column("m", form="text", is_key=True), Column("n", name="n.cnn"))
+    values = {"a": None, "b": -1.0, "c": 2.0}
+    other = Table("", heads[:1], ((Cell("z"),), (Cell("y"),)))
+    table = Table("", heads, tuple((Cell(k), Cell(value=v, note="" if v else "none")) for k, v in values.items()))
+    first, second = columns.in_order([table, other], by)
+    assert ["".join(row[0].label for row in first.rows), second] == [rows, other]
+
+
 @pytest.mark.parametrize("width", [30, 40, 60, 80, 120, 300])
 def test_what_fits_is_no_wider_and_breaks_no_number(table, width):
     part, left_out = columns.fitting(table, width)

@@ -114,14 +114,14 @@ def test_which_targets_a_step_had_is_kept(record):
     (line,) = targets(record)
     assert line == (
         "targets: what retained images expect at the forgotten latents (where forgotten images lie in the latent "
-        "space, retained ones have an effective number of 31.2 and 62% of the density)"
+        "space, retained ones make up 62% of the density, in effect by 31.2 of them)"
     )
     assert line in sentences(record), "on the terminal, in summary.md and on the page of a report"
     record.update["details"]["target"]["kind"] = "discriminant"
     there |= {"images": 1.0, "share": 0.0}
     assert targets(record) == [
-        "targets: pictures at near latents (where forgotten images lie in the latent space, retained ones have an "
-        "effective number of 1 and 0% of the density)"
+        "targets: pictures at near latents (where forgotten images lie in the latent space, retained ones make "
+        "up 0% of the density, in effect by 1 of them)"
     ]
     for typed in ({"kind": "nearest"}, {"norm": 1.0}, "nearest"):
         record.update["details"]["target"] = typed

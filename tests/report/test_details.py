@@ -74,7 +74,7 @@ def noting(record: Record) -> Record:
 def test_all_of_them_are_said(noting: Record) -> None:
     said = read(noting)
     for words in ("strength: lr=0.1", "is expected of images never", "encoder followed", "after Newton's ascent in 5",
-                  "drift: 0.90% of 1.00%", "on 50 own samples", "effective number of 12.5"):  # fmt: skip
+                  "drift: 0.90% of 1.00%", "on 50 own samples", "in effect by 12.5 of them"):  # fmt: skip
         assert words in said, words
 
 

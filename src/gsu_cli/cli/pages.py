@@ -93,6 +93,7 @@ VERBS = {
             ("gsu report", "all runs below outputs/: tables here, and a page with pictures"),
             ("gsu report runs=outputs/unlearn/sweeps/2026-01-31/12-00-00", "one sweep"),
             ("gsu report runs=[outputs,old/results.json] by=[method]", "several places; one row a method"),
+            ("gsu report filter.forget=class_1 sort=feature_ratio.cnn", "some runs; what forgot most comes first"),
             (
                 "gsu report format=[latex,pdf] output=paper",
                 "tables and figures for a paper; or markdown, csv, json, svg",

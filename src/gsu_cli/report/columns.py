@@ -31,13 +31,9 @@ def chosen(tables: Sequence[Table], asked: Sequence[str]) -> list[Table]:
     Raises:
         UsageError: no table has such a column.
     """
-    there = names(tables)
     for name in asked:
-        if name != ALL and not any(_is(column, name) for column in there):
-            judged = did_you_mean(name, there) if "." in name else ""  # a name with its judge is meant as it stands
-            close = (judged or _of_head(name, tables) or did_you_mean(name, there)).strip()
-            among = ", ".join(there) or "those of a table, of which these runs make none"
-            raise UsageError(f"`columns` must hold all, or names among {among}", found=name, way_out=close)
+        if name != ALL:
+            _check(name, tables, "columns", "all, or names")
     found = []
     for table in tables:
         keys = [i for i, c in enumerate(table.columns) if c.is_key]
@@ -48,6 +44,43 @@ def chosen(tables: Sequence[Table], asked: Sequence[str]) -> list[Table]:
         if more:
             found.append(take(table, list(dict.fromkeys(keys + more))))
     return found
+
+
+def in_order(tables: Sequence[Table], by: str) -> list[Table]:
+    """The tables with their rows in the order of a column's numbers, holes last; one without the column as it is.
+
+    Args:
+        tables: all columns.
+        by: a name, or its beginning before a dot for that of the first judge; least first, behind a minus greatest.
+
+    Raises:
+        UsageError: no table has such a column.
+    """
+    name = by.removeprefix("-")
+    _check(name, tables, "sort", "a name")
+    sign = -1.0 if by != name else 1.0
+    found = []
+    for table in tables:
+        place = next((i for i, c in enumerate(table.columns) if not c.is_key and _is(c.name, name)), None)
+        found.append(table if place is None else replace(table, rows=_sorted(table, place, sign)))
+    return found
+
+
+def _sorted(table: Table, place: int, sign: float) -> tuple[tuple[Cell, ...], ...]:
+    values = [row[place].value for row in table.rows]
+    ranks = [(value is None, 0.0 if value is None else sign * value) for value in values]
+    return tuple(row for _, row in sorted(zip(ranks, table.rows, strict=True), key=lambda pair: pair[0]))
+
+
+def _check(name: str, tables: Sequence[Table], setting: str, holds: str) -> None:
+    """Refuses what is no column of any table."""
+    there = names(tables)
+    if any(_is(column, name) for column in there):
+        return
+    judged = did_you_mean(name, there) if "." in name else ""  # a name with its judge is meant as it stands
+    close = (judged or _of_head(name, tables) or did_you_mean(name, there)).strip()
+    among = ", ".join(there) or "those of a table, of which these runs make none"
+    raise UsageError(f"`{setting}` must hold {holds} among {among}", found=name, way_out=close)
 
 
 def _of_head(name: str, tables: Sequence[Table]) -> str:

@@ -89,6 +89,12 @@ def _trained(record: Record) -> str:
     return f"{kind} {name}" if name else ""
 
 
+def doubted(record: Record) -> bool:
+    """Whether a question mark stands in its line."""
+    found = verdict(record)
+    return found is not None and any(found.doubt(j) for j in asked(record) if ratio(record, j) is not None)
+
+
 def short(record: Record) -> str:
     """One line: data set, what was forgotten and how, the reduction by each judge; or the error.
 

@@ -14,8 +14,8 @@ def targets(record: Record) -> list[str]:
     if not found:
         return []
     there, what = found["retained_there"], EXPECTED if found["kind"] == "expected" else NEAR
-    dense = f"an effective number of {there['images']:.3g} and {there['share']:.0%} of the density"
-    return [f"targets: {what} (where forgotten images lie in the latent space, retained ones have {dense})"]
+    dense = f"{there['share']:.0%} of the density, in effect by {there['images']:.3g} of them"
+    return [f"targets: {what} (where forgotten images lie in the latent space, retained ones make up {dense})"]
 
 
 def finish(record: Record) -> list[str]:

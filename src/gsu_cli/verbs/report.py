@@ -15,6 +15,7 @@ from gsu_cli.checks import as_choice, as_flag, as_int
 from gsu_cli.errors import GsuError, UsageError
 from gsu_cli.report import columns
 from gsu_cli.report.figures.files import KINDS
+from gsu_cli.report.filters import matching, present
 from gsu_cli.report.formats import SUFFIXES, terminal
 from gsu_cli.report.keys import check_keys, check_recorded, default_keys
 from gsu_cli.report.memo import unchanged
@@ -27,7 +28,7 @@ from gsu_cli.run.record import Record
 from gsu_cli.run.refusals import discard_if_unused
 from gsu_cli.run.typed_line import typed
 from gsu_cli.verbs import report_files as files
-from gsu_cli.verbs import report_places, settings
+from gsu_cli.verbs import report_places, run_filters, settings
 from gsu_cli.verbs.console import console, note, room, say
 from gsu_cli.verbs.report_places import Planned
 
@@ -48,6 +49,8 @@ class Options:
 
     places: list[Path]
     by: list[str] | None
+    filters: dict[str, list[str]]
+    sort: str | None
     columns: list[str] | None
     formats: list[str]
     output: Path | None
@@ -95,7 +98,9 @@ class Options:
                 way_out="Type columns=list to see the names",
             )  # fmt: skip
         replace = as_flag("replace", cfg.replace)
-        return cls(places, by, asked, formats, output, replace, title, cfg.pictures)
+        sort = None if cfg.sort is None else str(cfg.sort)
+        filters = run_filters.asked(cfg.filter)
+        return cls(places, by, filters, sort, asked, formats, output, replace, title, cfg.pictures)
 
 
 def _check_ending(output: Path, formats: Sequence[str]) -> None:
@@ -129,6 +134,7 @@ def main(cfg: DictConfig) -> None:
             found=f"none in {where}{unread}",
             way_out="Name the folder of runs with runs=FOLDER, or make one with `gsu unlearn`",
         )
+    runs = _filtered(runs, options.filters)
     records = [record for _, record in runs]
     check_recorded(options.by or [], records)
     by = options.by or default_keys([r for r in records if r.verb == "unlearn"] or records)
@@ -137,6 +143,8 @@ def main(cfg: DictConfig) -> None:
         console.print(terminal.grid(_names(found)))
         _leave()
         return
+    if options.sort is not None:
+        found = columns.in_order(found, options.sort)
     chosen = found if options.columns is None else columns.chosen(found, options.columns)
     planned = _planned(options, runs, broken, by, chosen)
     if not options.replace:
@@ -155,6 +163,20 @@ def main(cfg: DictConfig) -> None:
     for path in written:
         say("written to ", path)
     _leave()
+
+
+def _filtered(runs: Runs, wanted: Mapping[str, Sequence[str]]) -> Runs:
+    """The runs that the line asks for.
+
+    Raises:
+        UsageError: there is none of them.
+    """
+    found = matching(runs, wanted)
+    if not found:
+        said = " ".join(f"filter.{name}={','.join(words)}" for name, words in wanted.items())
+        there = "; ".join(f"{name} {present(runs, name)}" for name in wanted)
+        raise UsageError(f"{said} must leave runs", found=f"none of {len(runs):,}", way_out=f"Choose among {there}")
+    return found
 
 
 def _others(records: Sequence[Record], broken: Broken) -> Iterator[str]:

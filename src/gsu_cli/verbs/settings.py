@@ -34,6 +34,8 @@ PROTOCOL: Kinds = {"budget": ANY, "images": ANY, "latents": ANY, "strength": PER
 MEASURED: Kinds = {"evaluation": {"samples": ANY, "guidance": ANY}, "checkpoint": CHECKPOINT}
 COMPUTES: Kinds = {"paths": PATHS, "forget": FORGET, "device": ANY, "precision": ANY, **SEEDS}
 
+FILTER: Kinds = dict.fromkeys(("verb", "dataset", "method", "forget", "status"), ANY)
+
 SETTINGS: Mapping[str, Kinds] = {
     "train": {
         **COMPUTES,
@@ -55,13 +57,14 @@ SETTINGS: Mapping[str, Kinds] = {
     },
     "report": {
         "paths": PATHS,
+        "filter": FILTER,
         **dict.fromkeys(("runs", "by", "columns", "format", "pictures", "replace"), ANY),
-        **dict.fromkeys(("output", "title"), PERHAPS),
+        **dict.fromkeys(("output", "title", "sort"), PERHAPS),
     },
     "show": {
         "paths": PATHS,
         **dict.fromkeys(("what", "last", "compare"), ANY),
-        "filter": dict.fromkeys(("verb", "dataset", "method", "forget", "status"), ANY),
+        "filter": FILTER,
     },
 }
 GROUPS = ("audit", "dataset", "experiment", "judge", "logger", "method", "metric", "model", "table", "training")

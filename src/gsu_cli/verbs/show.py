@@ -9,19 +9,19 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gsu_cli.checks import as_choice, as_int
+from gsu_cli.checks import as_int
 from gsu_cli.errors import UsageError, did_you_mean
 from gsu_cli.report.compare import compare
-from gsu_cli.report.filters import FILTERS, matching, present
+from gsu_cli.report.filters import matching, present
 from gsu_cli.report.formats.terminal import grids
-from gsu_cli.report.runs import find_runs, short
+from gsu_cli.report.runs import doubted, find_runs, short
 from gsu_cli.report.two_lines import two_lines
 from gsu_cli.report.validate import validated
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.run.pretrained import card_line, shipped_names
-from gsu_cli.run.record import STATUSES, Record, read_record
+from gsu_cli.run.record import Record, read_record
 from gsu_cli.run.typed_line import own_folders
-from gsu_cli.verbs import docs_pages, settings, show_choice
+from gsu_cli.verbs import docs_pages, run_filters, settings, show_choice
 from gsu_cli.verbs.console import console, note
 
 GROUPS = {
@@ -36,10 +36,6 @@ GROUPS = {
     "loggers": "logger",
 }
 TOPICS = (*GROUPS, "checkpoints", "docs", "runs")
-CLOSED = {
-    "verb": ("train", "unlearn", "evaluate", "audit"),
-    "status": STATUSES,
-}  # of filters
 
 
 def main(cfg: DictConfig) -> None:
@@ -53,7 +49,7 @@ def main(cfg: DictConfig) -> None:
         _choice(str(what))
         return
     as_int("last", cfg.last)
-    wanted = _filters(cfg.filter)
+    wanted = run_filters.asked(cfg.filter)
     if wanted and what not in (None, "runs"):
         raise UsageError(
             "`filter` must go with runs", found=f"what={what}", way_out="Type gsu show runs filter.KEY=VALUE"
@@ -109,18 +105,6 @@ def _table(title: str, rows: list[tuple[str, str]]) -> None:
     console.print()
 
 
-def _filters(given: object) -> dict[str, list[str]]:
-    """Filter -> values; those that are not set left out."""
-    if not isinstance(given, DictConfig):
-        raise UsageError("`filter` must stay a group of settings", found=given, way_out="Type filter.method=ascent.")
-    values = {name: given[name] for name in FILTERS if given[name] is not None}
-    found = {k: [str(w) for w in v] if isinstance(v, ListConfig) else [str(v)] for k, v in values.items()}
-    for name, choices in CLOSED.items():
-        for word in found.get(name, ()):
-            as_choice(f"filter.{name}", word, choices)
-    return found
-
-
 def _runs(folder: Path, last: int, wanted: dict[str, list[str]]) -> None:
     """Two lines a run, so that no path is broken at the edge of the terminal."""
     every, broken = find_runs(folder)
@@ -140,6 +124,8 @@ def _runs(folder: Path, last: int, wanted: dict[str, list[str]]) -> None:
         console.print(line, soft_wrap=True)
         if about := short(record):
             console.print(Padding(Text(about, style="dim"), (0, 0, 0, 4), expand=False))
+    if any(doubted(record) for _, record in runs[-last:]):
+        console.print(Text("  ? behind a number: it supports no claim, see gsu show docs/claims.md", style="dim"))
     for name in wanted if not runs else ():
         console.print(Text(f"  {name}: there are {present(every, name)}", style="dim"), soft_wrap=True)
     for path, why in broken:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -34,7 +35,8 @@ def show(path: Path, typed: str) -> None:
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             if not line.startswith("# @package"):
-                console.print(Text(f"  {line.lstrip('# ').removeprefix('what: ')}"))
+                said = Text(line.lstrip("# ").removeprefix("what: "))
+                console.print(Padding(said, (0, 0, 0, 2), expand=False))
             continue
         setting, _, about = line.removeprefix("<<: ").partition(COMMENT)  # several in one line
         if setting.startswith("_target_"):
