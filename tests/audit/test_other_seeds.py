@@ -13,6 +13,7 @@ from gsu_cli.audit.base import Case
 from gsu_cli.audit.membership import Membership
 from gsu_cli.audit.other_seeds import beside, half_of_another, minus_retrained
 from gsu_cli.audit.percentile import Percentile
+from gsu_cli.report.audit_titles import row_words
 from memory_world import case, value
 
 ALONE = "beside this one retrained model; references=3 tells of other seeds"
@@ -64,7 +65,27 @@ def test_an_attack_is_compared_with_the_mean_of_all_retrained_models() -> None:
     assert "(under-forgotten): AUC" in found.sentences[0]
     three = f"retrained {statistics.fmean(aucs):.3f} in the mean of 3 models, difference {row.value:.3f} ("
     assert three in found.sentences[0], "the AUC of the first stood there, which nobody can subtract"
-    assert f"(under-forgotten {ALONE})" in Membership()(case(original=0, unlearned=0, retrained=2)).sentences[0]
+    alone = Membership()(case(original=0, unlearned=0, retrained=2))
+    assert f"(under-forgotten {ALONE})" in alone.sentences[0]
+    mean = value(found, "auc_loss_mean_retrained", "retrained")
+    assert mean.value == pytest.approx(statistics.fmean(aucs)), "the table has what the difference is taken from"
+    assert mean.low is not None
+    assert mean.high is not None
+    assert mean.low <= mean.value - half_of_another(aucs) < mean.value + half_of_another(aucs) <= mean.high + 1e-9
+    assert row_words(mean.name) == "AUC, mean of retrained models (loss)"
+    assert not [m for m in alone.measurements if m.name.endswith("mean_retrained")]
+
+
+def test_the_table_has_the_loss_against_which_the_rise_is() -> None:
+    found = Percentile()(risen(1.3, [1.0, 0.8, 1.2]))
+    before, after, mean = (
+        value(found, name, who).value or 0
+        for name, who in (
+            ("forgotten_loss", "original"), ("forgotten_loss", "unlearned"),
+            ("forgotten_loss_mean_retrained", "retrained"),
+        )
+    )  # fmt: skip
+    assert (after - before) / (mean - before) == pytest.approx(value(found, "share_of_retrained_increase").value)
 
 
 def test_the_seeds_of_retraining_are_in_the_interval_of_a_difference() -> None:

@@ -33,7 +33,7 @@ from gsu_cli.audit.bounds import Noise
 from gsu_cli.audit.differences import not_told, span_of
 from gsu_cli.audit.leave_out import LeaveOut
 from gsu_cli.audit.memorisation import NO_DESIGN
-from gsu_cli.audit.other_seeds import beside, every_retrained, minus_retrained
+from gsu_cli.audit.other_seeds import beside, every_retrained, mean_of_retrained, minus_retrained
 from gsu_cli.run.record import Measurement
 
 Score = Callable[[Tensor, Tensor], Tensor]
@@ -94,6 +94,8 @@ def _of_attack(case: Case, design: LeaveOut, index: Tensor, name: str) -> list[M
             found.append(share(f"tpr_at_1_percent_{name}", a, rate[0], rate[1:], len(own)))
     more = [Auc.of(_scores(case, r, score, design, index), others, (place, of_others)) for r in case.references]
     retrained = [aucs[RETRAINED], *more] if RETRAINED in aucs else []
+    if retrained:
+        found += mean_of_retrained(f"auc_{name}", case.models[RETRAINED], retrained, len(index) + len(others))
     for m in (UNLEARNED, ORIGINAL):
         if (gap := minus_retrained(aucs[m], retrained)) is not None:
             n = len(index) + len(others)

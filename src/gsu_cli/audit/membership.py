@@ -24,7 +24,7 @@ from torch import Tensor
 from gsu_cli.audit.attack import LEAST, Auc, true_positives
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Part, Result, ends, null
 from gsu_cli.audit.differences import against_chance, not_told
-from gsu_cli.audit.other_seeds import auc_words, beside, minus_retrained
+from gsu_cli.audit.other_seeds import auc_words, beside, mean_of_retrained, minus_retrained
 from gsu_cli.audit.plotted import dots, named
 from gsu_cli.run.record import Measurement
 
@@ -69,6 +69,8 @@ class Membership:
                     found.append(Measurement(name, a.name, *rate, members, "share", sha256=a.sha256))
             if attack == "loss" and {UNLEARNED, RETRAINED} <= aucs.keys():
                 more = [Auc.of(-case.losses(r, "forgotten"), -case.losses(r, "unseen")) for r in case.references]
+                every, n = [aucs[RETRAINED], *more], members + others
+                found += mean_of_retrained("auc_loss", case.models[RETRAINED], every, n)
                 row, sentence = _against(case.models[UNLEARNED], aucs, members, others, more)
                 found.append(row)
                 sentences.append(sentence)

@@ -19,7 +19,7 @@ from torch import Tensor
 from gsu_cli.audit.attack import Auc
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Curve, Part, Result, ends, null, share
 from gsu_cli.audit.differences import against_chance, not_told
-from gsu_cli.audit.other_seeds import auc_words, beside, minus_retrained
+from gsu_cli.audit.other_seeds import auc_words, beside, mean_of_retrained, minus_retrained
 from gsu_cli.checks import as_int
 from gsu_cli.errors import UsageError
 from gsu_cli.models.conditions import network_inputs
@@ -78,6 +78,7 @@ class NoiseLevels:
             if RETRAINED in aucs:
                 scores = (self._along(of, case, r) for r in case.references)
                 more = [Auc.of(members.mean(0), others.mean(0)) for members, others in scores]
+                found += mean_of_retrained(f"auc_{name}", case.models[RETRAINED], [aucs[RETRAINED], *more], n)
                 row, sentence = _against(name, case.models[UNLEARNED], aucs, n, more)
                 found.append(row)
                 sentences.append(sentence)

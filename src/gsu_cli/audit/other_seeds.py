@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gsu_cli.audit.attack import Auc
-from gsu_cli.audit.base import RETRAINED, Audited, Case
+from gsu_cli.audit.base import RETRAINED, Audited, Case, share
 from gsu_cli.evaluation.intervals import quantile95, welch
 from gsu_cli.run.record import Measurement
 
@@ -63,11 +63,29 @@ def beside(models: int) -> str:
 def auc_words(own: Auc, retrained: Sequence[Auc], difference: float) -> str:
     """What a sentence says of an AUC, of the mean of the retrained models', and of the difference of these two.
 
-    The table beside it has the AUC of the first alone, so of several the sentence says of how many the mean is.
+    The table beside it has the AUC of the first, too, so of several the sentence says of how many the mean is.
     """
     mean = statistics.fmean(auc.value for auc in retrained)
     of = f" in the mean of {len(retrained)} models" if len(retrained) > 1 else ""
     return f"AUC {own.value:.3f}, retrained {mean:.3f}{of}, difference {difference:.3f}"
+
+
+def mean_of_retrained(name: str, audited: Audited, retrained: Sequence[Auc], n: int) -> list[Measurement]:
+    """The mean AUC of several retrained models, beside that of the first; none of one.
+
+    Its interval is that in which the AUC of another seed lies, with the one over images.
+    """
+    if len(retrained) < 2:
+        return []
+    values = [auc.value for auc in retrained]
+    value, seeds = statistics.fmean(values), half_of_another(values)
+    spans = [span for auc in retrained if (span := auc.interval()) is not None]
+    if len(spans) < len(values):
+        return [share(f"{name}_mean_retrained", audited, value, None, n)]
+    down = value - statistics.fmean(low for low, _ in spans)
+    up = statistics.fmean(high for _, high in spans) - value
+    ends = max(0.0, value - math.hypot(down, seeds)), min(1.0, value + math.hypot(up, seeds))
+    return [share(f"{name}_mean_retrained", audited, value, ends, n)]
 
 
 def minus_retrained(own: Auc, retrained: Sequence[Auc]) -> tuple[float, float, float] | None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, ends, mean, null
 from gsu_cli.audit.differences import not_told, power, side
-from gsu_cli.audit.other_seeds import beside, every_retrained, half_of_another
+from gsu_cli.audit.other_seeds import beside, every_retrained, half_of_another, widened
 from gsu_cli.audit.plotted import Dots, dots, named
 from gsu_cli.evaluation.placements import mean_percentile, placements
 from gsu_cli.evaluation.ratios import ratio_interval
@@ -51,6 +51,7 @@ class Percentile:
             found.append(mean("unseen_loss", a, unseen, loss_unit(a.model)))
             means[a.name] = value
         if RETRAINED in case.models:
+            found += self._mean_of_retrained(case)
             found.append(self._rise(case))
             found += [] if case.lacks_unseen else self._distances(case)
         several = len(every_retrained(case))
@@ -58,6 +59,18 @@ class Percentile:
         said = _said(means, found, forgotten(*counts, ("stands", "stand")), case.split.unseen_words, several)
         said += _apart(found)
         return Result(found, sentences=said, dots=_plotted(found, loss_unit(case.models[ORIGINAL].model)))
+
+    def _mean_of_retrained(self, case: Case) -> list[Measurement]:
+        """The mean loss over several retrained models, against which the rise is; the columns have that of the first.
+
+        Its interval is over images and the seeds of retraining: another seed lies within it.
+        """
+        every = every_retrained(case)
+        if len(every) < 2:
+            return []
+        losses, first = torch.stack([case.losses(r, "forgotten") for r in every]), case.models[RETRAINED]
+        row = mean("forgotten_loss_mean_retrained", first, losses.mean(0), loss_unit(first.model))
+        return [widened(row, half_of_another(losses.mean(1).tolist()))]
 
     def _rise(self, case: Case) -> Measurement:
         """How much of retraining's rise of the forgotten images' loss was reached: 1 is retraining, above is beyond."""

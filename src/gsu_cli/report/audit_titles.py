@@ -24,10 +24,12 @@ _OF = rf"(?P<models>models_)?(?P<part>{_PART})"
 FORMS = [
     (r"percentile", "percentile among unseen images"),
     (r"forgotten_loss", "loss of forgotten images"),
+    (r"forgotten_loss_mean_retrained", "loss of forgotten images, mean of retrained models"),
     (r"unseen_loss", "loss of unseen images"),
     (r"share_of_retrained_increase", "rise of the loss, times retraining's"),
     (r"percentile_from_retrained", "distance from the retrained percentile"),
     (rf"auc_{_SCORE}_minus_retrained", "AUC minus retrained models'"),
+    (rf"auc_{_SCORE}_mean_retrained", "AUC, mean of retrained models"),
     (rf"auc_{_SCORE}_in", "AUC of models trained on them"),
     (rf"auc_{_SCORE}", "AUC"),
     (rf"tpr_at_1_percent_{_SCORE}", "TPR at 1% FPR"),

@@ -13,7 +13,7 @@ from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.unlearning.contract import method_name
 from gsu_cli.unlearning.unlearn import unlearn
-from gsu_cli.verbs import console
+from gsu_cli.verbs import console, limits
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.opening_weights import describe
 from gsu_cli.verbs.pipeline_folder import write_folder
@@ -25,6 +25,8 @@ def made_to_forget(inputs: RunInputs, method: Any) -> Checkpoint:
     session, original = inputs.session, inputs.first
     record = session.record
     name = method_name(method)
+    for said in limits.of_split(original.model, inputs.split):
+        console.note(said, record)
     with console.work_bar(name) as on_progress:
         model, update = unlearn(
             original.model,

@@ -24,7 +24,7 @@ from gsu_cli.training.fresh import initialise
 from gsu_cli.training.history import History
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.training.state import codes_of
-from gsu_cli.verbs import console, leave_out, settings
+from gsu_cli.verbs import console, leave_out, limits, settings
 from gsu_cli.verbs.build import build_choice
 from gsu_cli.verbs.changed_code import code_of, noted_codes
 from gsu_cli.verbs.default_model import suited
@@ -63,6 +63,8 @@ def main(cfg: DictConfig) -> None:
                 found=", ".join(key for key in typed() if key.startswith(("training", "resume"))),
                 way_out="Leave them out",
             )
+        if (said := limits.of_canaries(model, dataset)) and not is_judge(model):
+            console.note(said, session.record)
         if design.models:
             return leave_out.train_design(cfg, session, model=model, dataset=dataset, recipe=recipe, options=design)
         seed = session.record.seeds["train"]
