@@ -68,6 +68,9 @@ def test_a_budget_that_is_no_loss_says_its_unit() -> None:
     found.update["details"]["retain_cost"]["fresh"] = {"value": 0.102, "images": 893}
     (both,) = spent_budget(found)
     assert both == f"{line}; 10.20% on 893 that no step looked at"
+    found.update["details"]["budget_spent"] = 0.102
+    (one,) = spent_budget(found)
+    assert one.endswith("10.20% of 8.00% allowed, share of the variance, on 800 samples that no step is taken on")
 
 
 def test_a_sweep_in_which_nothing_applies_is_an_error(tmp_path: Path, capsys) -> None:

@@ -105,13 +105,34 @@ def test_it_forgets_within_the_budget() -> None:
     most = upright(before) > upright(before).quantile(0.8)
     assert float(upright(after)[most].mean()) < 0.8 * float(upright(before)[most].mean()), "fewer bars that stand"
     fresh = d["retain_cost"]["fresh"]
-    assert fresh["value"] > d["budget_spent"], "samples that the steps hold in place drift less"
+    assert fresh == {"value": d["budget_spent"], "images": d["images"]["budget"]}
     assert 2 <= fresh["images"] <= 1000
     still = float((after - before)[~most].square().mean()), float((after - before)[most].square().mean())
     assert still[0] < 0.6 * still[1], "others move less"
     assert {
         k for k, v in tiny_world.weights(model).items() if not torch.equal(v, tiny_world.weights(original)[k])
     } <= set(original.generation_parameters())
+
+
+def drift_of(original: Any, model: Any, noise: torch.Tensor) -> float:
+    """Of images, by hand."""
+    with torch.no_grad():
+        before, after = original.generate(noise), model.generate(noise)
+    return float((after - before).square().mean() / (before - before.mean(0)).square().mean())
+
+
+def test_the_budget_is_that_of_images_that_no_step_is_taken_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counted held samples, and how far outputs lie beyond black and white, which was there before any step."""
+    seen: list[OwnSamples] = []
+    made = own_surgery._fresh
+    monkeypatch.setattr(own_surgery, "_fresh", lambda *asked: seen.append(made(*asked)) or seen[0])
+    model, update = run(budget=0.1, shots=2)
+    kept = seen[0].kept()
+    spent = update.details["budget_spent"]
+    assert spent == pytest.approx(drift_of(tiny_gan.taught(), model, kept.noise), rel=1e-4)
+    assert update.details["images"]["budget"] == len(kept.images)
+    tight, _ = run(budget=spent / 2, shots=2)
+    assert 0 < drift_of(tiny_gan.taught(), tight, kept.noise) <= spent / 2
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:

@@ -24,6 +24,8 @@ from gsu_cli.models.sites import Sites
 from gsu_cli.objectives.nearest import nearest
 from gsu_cli.run.seeds import generator
 from gsu_cli.surgery.devices import wide
+from gsu_cli.surgery.functional_call import called
+from gsu_cli.surgery.vectors import VectorLike
 
 CHUNK = 500  # samples a pass
 NEIGHBOURS = 10
@@ -90,10 +92,23 @@ def drift(now: Tensor, before: Tensor, spread: float) -> float:
     return found
 
 
+class _Generating(torch.nn.Module):
+    """``generate`` with the face of a forward pass: `called` swaps parameters for ``forward`` only."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, noise: Tensor) -> Tensor:
+        images: Tensor = self.model.generate(noise)
+        return images
+
+
 @torch.no_grad()
-def generated_from(model: Any, noise: Tensor) -> Tensor:
-    """What a model generates from ``noise``, ``(n, c, h, w)`` in [0, 1]."""
-    return torch.cat([model.generate(part) for part in noise.split(CHUNK)])
+def generated_from(model: Any, noise: Tensor, theta: VectorLike | None = None) -> Tensor:
+    """What a model generates from ``noise``, ``(n, c, h, w)`` in [0, 1]; at weights ``theta`` where given."""
+    own = {f"model.{k}": v for k, v in (theta or {}).items()}
+    return torch.cat([called(_Generating(model), own, (part,)) for part in noise.split(CHUNK)])
 
 
 @torch.no_grad()

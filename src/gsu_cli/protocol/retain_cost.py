@@ -14,15 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 
 from gsu_cli.data.base import Images
 from gsu_cli.errors import UsageError
 from gsu_cli.gradients import mean_loss
 from gsu_cli.models.protocols import NAMES, HasLoss, HasNoise, loss_unit
-from gsu_cli.objectives.own_samples import OwnSamples, drift, own_samples
-from gsu_cli.surgery.functional_call import called
+from gsu_cli.objectives.own_samples import OwnSamples, drift, generated_from, own_samples
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
 from gsu_cli.unlearning.cost import Cost
@@ -171,27 +169,4 @@ class DriftCost:
         return len(self.kept.images)
 
     def relative_increase(self, model: Any, theta: Vector | None = None) -> float:
-        now = torch.cat([_drawn(model, part, theta) for part in self.kept.noise.split(CHUNK)])
-        return drift(now, self.kept.images, self.variance)
-
-
-CHUNK = 500  # samples a pass
-
-
-class _Drawing(torch.nn.Module):
-    """``generate`` with the face of a forward pass: `called` swaps parameters for ``forward`` only."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, noise: Tensor) -> Tensor:
-        images: Tensor = self.model.generate(noise)
-        return images
-
-
-@torch.no_grad()
-def _drawn(model: Any, noise: Tensor, theta: Vector | None) -> Tensor:
-    own = {f"model.{k}": v for k, v in (theta or {}).items()}
-    images: Tensor = called(_Drawing(model), own, (noise,))
-    return images
+        return drift(generated_from(model, self.kept.noise, theta), self.kept.images, self.variance)

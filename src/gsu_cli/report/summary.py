@@ -199,8 +199,9 @@ def spent_budget(record: Record) -> list[str]:
     n = (details.get("images") or {}).get("budget")
     on = "" if n is None else f", on {n:,} samples"
     spent = f"{_percent(details['budget_spent'])} of {_percent(details['budget'])} allowed"
-    fresh = cost.get("fresh")
-    others = "" if fresh is None else f"; {_percent(fresh['value'])} on {fresh['images']:,} that no step looked at"
+    if (fresh := cost.get("fresh")) and fresh["value"] == details["budget_spent"]:
+        return [f"{cost['words']}: {spent}, {cost['unit']}{on} that no step is taken on"]
+    others = f"; {_percent(fresh['value'])} on {fresh['images']:,} that no step looked at" if fresh else ""
     return [f"{cost['words']}: {spent}, {cost['unit']}{on}{others}"]
 
 
