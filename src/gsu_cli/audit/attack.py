@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from gsu_cli.evaluation.areas import FEWEST, area_interval, half_width, half_width_by_image, standard_error
-from gsu_cli.evaluation.intervals import wilson
+from gsu_cli.evaluation.intervals import counts95, wilson
 from gsu_cli.evaluation.placements import placements
 
 LEAST = 2  # of members and of others, for an interval
@@ -128,7 +127,7 @@ def true_positives(
 
     share = above(int(m * rate))
     low, high = wilson(round(share * n), n)
-    fewest, most = _counts95(m if images is None else images, rate)
+    fewest, most = counts95(m if images is None else images, rate)
     strict = math.floor(fewest * m)
     least = above(strict - 1) if strict else 0.0
     loosest = above(min(m - 1, math.ceil(most * m)))
@@ -137,16 +136,3 @@ def true_positives(
         max(0.0, share - math.hypot(share - low, share - least)),
         min(1.0, share + math.hypot(high - share, loosest - share)),
     )
-
-
-def _counts95(n: int, rate: float) -> tuple[float, float]:
-    """Shares of ``n`` trials between which 95 % of binomial counts lie, at most 2.5 % below and above.
-
-    >>> [round(100 * x) for x in _counts95(100, 0.01)]
-    [0, 3]
-    """
-    k, whole = torch.arange(n + 1, dtype=torch.float64), torch.tensor(n, dtype=torch.float64)
-    ways = torch.lgamma(whole + 1) - torch.lgamma(k + 1) - torch.lgamma(whole - k + 1)
-    up_to = (ways + k * math.log(rate) + (n - k) * math.log1p(-rate)).exp().cumsum(0)
-    ends = torch.searchsorted(up_to, torch.tensor([0.025, 0.975], dtype=torch.float64)).clamp(max=n).tolist()
-    return ends[0] / n, ends[1] / n

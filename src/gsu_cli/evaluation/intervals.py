@@ -60,6 +60,21 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return max(0.0, centre - half) if successes else 0.0, min(1.0, centre + half) if successes < n else 1.0
 
 
+def counts95(n: int, rate: float) -> tuple[float, float]:
+    """Shares of ``n`` trials between which 95 % of binomial counts lie, at most 2.5 % below and above.
+
+    >>> [round(100 * x) for x in counts95(100, 0.01)]
+    [0, 3]
+    """
+    import torch  # here: the rest of this file needs none
+
+    k, whole = torch.arange(n + 1, dtype=torch.float64), torch.tensor(n, dtype=torch.float64)
+    ways = torch.lgamma(whole + 1) - torch.lgamma(k + 1) - torch.lgamma(whole - k + 1)
+    up_to = (ways + k * math.log(rate) + (n - k) * math.log1p(-rate)).exp().cumsum(0)
+    ends = torch.searchsorted(up_to, torch.tensor([0.025, 0.975], dtype=torch.float64)).clamp(max=n).tolist()
+    return ends[0] / n, ends[1] / n
+
+
 def mean_half_width_by_image(values: Tensor, images: Tensor) -> float:
     """Half the 95 % interval of a mean where several values are of one image; arguments as of `error_by_image`."""
     return quantile95(len(images.unique())) * error_by_image((values, images))

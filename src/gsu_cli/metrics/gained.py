@@ -9,6 +9,7 @@ see it: it counts what is there after, not where it came from.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from gsu_cli.checks import as_int
 from gsu_cli.data.split import Split
-from gsu_cli.evaluation.intervals import wilson
+from gsu_cli.evaluation.intervals import counts95, wilson
 from gsu_cli.evaluation.samples import pixel_distance
 from gsu_cli.judges.base import AttributeVerdict, Verdict
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
@@ -35,8 +36,9 @@ class Gained:
     ``gained``: of the samples in which a judge did not see before what is forgotten, the share in which it does after.
     ``retained_moved``: of the samples in which no judge saw it, the share that moved farther than the median distance
     of such a sample of the original to its nearest other one; so far, an image is another one. Both with Wilson's
-    interval. `notes` get what is no single number: per judge all transitions, and how often a retained class
-    gains by changes among the retained (judges' own noise at the borders), the distances, and who moved most.
+    interval, the second joined with that of the median. `notes` get what is no single number: per judge all
+    transitions, and how often a retained class gains by changes among the retained (judges' own noise at the borders),
+    the distances, and who moved most.
 
     Args:
         neighbours: retained samples of the original among which the nearest is looked for, at most.
@@ -78,9 +80,10 @@ class Gained:
             reason = "judges saw what is to be forgotten in all samples but one, or in all"
             return MOVED.missing(subject, reason), {}
         far = pixel_distance(before.pixels, subject.pixels, spared)
-        spread = nearest(before.pixels[spared[: self.neighbours]]).median().item()
-        hits, n = int((far > spread).sum()), len(far)
-        low, high = wilson(hits, n)
+        near = nearest(before.pixels[spared[: self.neighbours]])
+        spread, n = near.median().item(), len(far)
+        hits = int((far > spread).sum())
+        low, high = _moved_interval(far, hits, near)
         ends = torch.quantile(far, torch.tensor(QUANTILES, dtype=torch.float64)).tolist()
         most = spared[far.argsort(descending=True, stable=True)[:MOST]]
         about = {
@@ -92,6 +95,23 @@ class Gained:
         }
         detail = f"farther than a neighbour, {spread:.1f} grey levels"
         return MOVED.of(subject, hits / n, low, high, n, detail=detail), about
+
+
+def _moved_interval(far: Tensor, hits: int, near: Tensor) -> tuple[float, float]:
+    """95 % interval of the share of ``far`` beyond the median of ``near``: Wilson's, joined with that of the median.
+
+    Both have errors of their own; the median's is that of its order statistics, which need no distribution.
+    """
+    n, share, ordered = len(far), hits / len(far), near.sort().values
+    low, high = wilson(hits, n)
+    least, most = counts95(len(near), 0.5)
+    loosest, strictest = (
+        float((far > ordered[min(len(near) - 1, round(end * len(near)))]).double().mean()) for end in (least, most)
+    )
+    return (
+        max(0.0, share - math.hypot(share - low, share - strictest)),
+        min(1.0, share + math.hypot(high - share, loosest - share)),
+    )
 
 
 def nearest(pixels: Tensor) -> Tensor:
