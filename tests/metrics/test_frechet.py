@@ -115,7 +115,7 @@ def test_of_no_more_images_than_features_it_says_so(context, subject):
     metric = FrechetDistance(references=300, resamples=0)
     few, enough = (metric(EvaluatedModel("original", subject.pixels[:n], sha256="ab"), context)[0] for n in (6, 7))
     assert few.detail.startswith("of 6 images in 6 features, so far too high")
-    assert enough.detail.startswith("of 7 images, of which it is too high: as many real ones have ")
+    assert enough.detail.startswith("of 7 images, so few that it is too high: as many real ones have ")
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -180,7 +180,7 @@ def test_of_few_samples_it_says_what_as_many_real_images_have(cnn):
     order = torch.randperm(len(real), generator=generator(context.seed, "frechet_distance", "as many"))[:n]
     (by_hand,) = metric(EvaluatedModel("x", real[order]), context)
     (data,) = metric(EvaluatedModel("data", real), context)
-    assert few.detail == f"of {n} images, of which it is too high: as many real ones have {by_hand.value:.2f}"
+    assert few.detail == f"of {n} images, so few that it is too high: as many real ones have {by_hand.value:.2f}"
     assert by_hand.value > data.value
     assert data.detail == ""
 
@@ -193,7 +193,7 @@ def test_of_few_real_images_it_says_what_as_many_samples_have(cnn):
     real = EvaluatedModel("data", split.dataset.heldout.pixels[split.heldout_retain[:n]])
     (few,) = metric(real, context)
     (by_hand,) = metric(EvaluatedModel("x", context.original.pixels[:n]), context)
-    said = f"of {n} real images, of which it is too high: as many samples of the original have {by_hand.value:.2f}"
+    said = f"of {n} real images, so few that it is too high: as many samples of the original have {by_hand.value:.2f}"
     assert few.detail == said
     context.original.pixels = context.original.pixels[:-1]
     (beside,) = metric(real, context)

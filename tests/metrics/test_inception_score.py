@@ -44,7 +44,7 @@ def test_a_score_of_few_images_says_how_much_too_low_it_is(context, subject):
     p = (3 * torch.randn(60_000, 6, generator=rng, dtype=torch.float64)).softmax(1)
     few = torch.tensor([inception_score(part) for part in p.split(60)], dtype=torch.float64)
     assert 1 - float(few.mean()) / inception_score(p) == pytest.approx(shortfall(p[:60]), rel=0.15)
-    assert of_few(p[:60]) == "of 60 images, of which it is too low by about 2%"
+    assert of_few(p[:60]) == "of 60 images, so few that it is too low by about 2%"
     assert of_few(p[:1000]) == ""
     (m,) = InceptionScore()(subject, context)
     assert m.detail == of_few(subject.features(context.feature_judge()).softmax(1)) == ""

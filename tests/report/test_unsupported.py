@@ -183,7 +183,7 @@ def test_the_page_has_the_headline_and_the_transitions() -> None:
 
 
 def test_a_remark_of_older_runs_that_a_newer_one_says_with_a_number_stands_once() -> None:
-    few = "of 4,000 images, of which it is too high"
+    few = "of 4,000 images, so few that it is too high"
 
     def noted(*said: str) -> str:
         runs = [

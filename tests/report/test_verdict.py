@@ -183,7 +183,18 @@ TABLE = {
     "the lower end counts": (
         made(reports={"cnn": trust(recall=1.0, alarms=0.0, n=10)}),  # one image of it, and seen
         "one_judge",
-        "the CNN judge sees class 1 in 100.0% of 1 real images of it",
+        "in 100.0% of 1 real images of it and in 0.0% of the others, too few images to count on",
+    ),
+    "right on all of four": (
+        made(reports={"cnn": {name: asdict(share(f"judge_{name}", "data", 4, 4)) for name in ("real", "balanced")}}),
+        "one_judge",
+        "right on 100.0% of 4 held-out images, 100.0% as a mean over classes, of too few images to count on (at the "
+        "lower end 51%)",
+    ),
+    "old report, right on all of three": (
+        made(reports={"cnn": {"real": asdict(share("judge_accuracy", "data", 3, 3))}}),
+        "one_judge",
+        "right on 100.0% of 3 held-out images, of too few images to count on (at the lower end 44%)",
     ),
     "sees half of it and hardly anything else": (
         made(reports={"knn": trust(right=0.9, recall=0.52, alarms=0.007)}),

@@ -10,7 +10,7 @@ import pytest
 from gsu_cli.run.few_images import remarked
 from gsu_cli.run.record import Record, record_of
 
-SAID = "of 4,000 images, of which it is too high"
+SAID = "of 4,000 images, so few that it is too high"
 
 
 def distance(subject: str, n: int, **more: Any) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def test_an_older_record_says_of_how_few_images_its_distance_is() -> None:
 
 
 def test_it_says_so_of_real_images_beside_many_more_samples() -> None:
-    said = "of 899 real images, of which it is too high"
+    said = "of 899 real images, so few that it is too high"
     assert details(distance("original", 10_000), distance("data", 899)) == ["", said]
     assert details(distance("original", 10_000, judge="knn"), distance("data", 899)) == ["", ""]
     assert details(distance("original", 1797), distance("data", 899)) == ["", ""]
@@ -36,6 +36,18 @@ def test_it_says_so_of_real_images_beside_many_more_samples() -> None:
 def test_what_a_record_says_itself_stays() -> None:
     told = f"{SAID}: as many real ones have 0.61"
     assert details(distance("unlearned", 4000, detail=told), distance("data", 8865)) == [told, ""]
+
+
+def test_the_words_of_before_are_those_of_today() -> None:
+    """A table of old and new runs would say one thing in two ways."""
+    before = "of 4,000 images, of which it is too high: as many real ones have 0.61"
+    assert details(distance("unlearned", 4000, detail=before)) == [f"{SAID}: as many real ones have 0.61"]
+    low = {
+        **distance("original", 60),
+        "name": "inception_score",
+        "detail": "of 60 images, of which it is too low by 2%",
+    }
+    assert details(low) == ["of 60 images, so few that it is too low by 2%"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from gsu_cli.checks import as_int
 from gsu_cli.evaluation.intervals import Z95, quantile95
 from gsu_cli.evaluation.real_images import some
 from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
+from gsu_cli.run.few_images import SO_FEW
 from gsu_cli.run.record import Measurement
 
 SCORE = Kind("inception_score", "inception score", "quality", "", "higher")
@@ -51,7 +52,7 @@ def shortfall(probabilities: Tensor) -> float:
 def of_few(probabilities: Tensor) -> str:
     """By how much the score is too low, in words, where that is 1 % or more; else empty."""
     short = shortfall(probabilities)
-    return f"of {len(probabilities):,} images, of which it is too low by about {short:.0%}" if short >= TOLD else ""
+    return f"of {len(probabilities):,} images, {SO_FEW} low by about {short:.0%}" if short >= TOLD else ""
 
 
 class InceptionScore:

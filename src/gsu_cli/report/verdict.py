@@ -193,10 +193,11 @@ def _untrusted(record: Record, about: Mapping[str, Any]) -> str:
     real, balanced = _measured(trust.get("real")), _measured(trust.get("balanced"))
     right = f"is right on {real.value:.1%} of {real.n:,} held-out images" if real and real.value is not None else ""
     if balanced and balanced.value is not None and isinstance(classes := about.get("classes", 2), int) and classes > 1:
-        if _low(balanced) < 1 / classes + SKILL * (1 - 1 / classes):
-            return right + (f", {balanced.value:.1%} as a mean over classes" if right else "")
+        if _low(balanced) < (least := 1 / classes + SKILL * (1 - 1 / classes)):
+            mean = f", {balanced.value:.1%} as a mean over classes{_of_few(balanced, least)}"
+            return right + (mean if right else "")
     elif right and not balanced and real and not record.split.get("target_attribute") and _low(real) < ACCURACY:
-        return right
+        return right + _of_few(real, ACCURACY)
     seen, alarm = _measured(trust.get("recall_real")), _measured(trust.get("false_alarms_real"))
     if seen is None or alarm is None:
         return ""  # a record from before it was asked
@@ -205,8 +206,16 @@ def _untrusted(record: Record, about: Mapping[str, Any]) -> str:
         return f"could not be checked: no held-out image {'shows' if seen.value is None else 'lacks'} {what}"
     whole = None not in (seen.low, seen.high, alarm.low, alarm.high)
     if (newcombe(seen, alarm)[0] if whole else seen.value - alarm.value) < TELLS:
-        return f"sees {what} in {seen.value:.1%} of {seen.n:,} real images of it and in {alarm.value:.1%} of the others"
+        said = f"sees {what} in {seen.value:.1%} of {seen.n:,} real images of it and in {alarm.value:.1%} of the others"
+        return f"{said}, too few images to count on" if seen.value - alarm.value >= TELLS else said
     return ""
+
+
+def _of_few(right: Measurement, least: float) -> str:
+    """Where a judge is right often enough, but of too few images to be sure: else its share would read as praise."""
+    if right.value is None or right.value < least:
+        return ""
+    return f", of too few images to count on (at the lower end {_low(right):.0%})"
 
 
 def _unsure(record: Record, judge: str) -> str:

@@ -6,24 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 DISTANCE = "frechet_distance"
+SO_FEW, BEFORE = "so few that it is too", "of which it is too"  # of today, and of records before; high or low
 
 
 def too_high(n: int) -> str:
     """The remark on a distance of ``n`` images.
 
     >>> too_high(4000)
-    'of 4,000 images, of which it is too high'
+    'of 4,000 images, so few that it is too high'
     """
-    return f"of {n:,} images, of which it is too high"
+    return f"of {n:,} images, {SO_FEW} high"
 
 
 def real_too_high(n: int) -> str:
     """The remark on the distance of ``n`` real images beside far more samples.
 
     >>> real_too_high(899)
-    'of 899 real images, of which it is too high'
+    'of 899 real images, so few that it is too high'
     """
-    return f"of {n:,} real images, of which it is too high"
+    return f"of {n:,} real images, {SO_FEW} high"
 
 
 def are_few(n: int, others: int) -> bool:
@@ -39,7 +40,15 @@ def remarked(rows: list[Any]) -> list[Any]:
     known = [m for m in rows if _is_of_judge(m)]
     real = {m["judge"]: m["n"] for m in known if m.get("subject") == "data"}
     samples = {m["judge"]: m["n"] for m in known if m.get("subject") != "data"}  # as many of each model
+    rows = [_in_words_of_today(m) for m in rows]
     return [{**m, "detail": said} if (said := _unsaid(m, real, samples)) else m for m in rows]
+
+
+def _in_words_of_today(m: Any) -> Any:
+    """With the remark as it is now, so that one table does not say one thing in two ways."""
+    if not isinstance(m, dict) or not isinstance(said := m.get("detail"), str) or BEFORE not in said:
+        return m
+    return {**m, "detail": said.replace(BEFORE, SO_FEW)}
 
 
 def _is_of_judge(m: Any) -> bool:
