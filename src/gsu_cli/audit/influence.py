@@ -19,7 +19,7 @@ from torch import Tensor
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, mean, null
 from gsu_cli.audit.influence_scores import Scores, Targets, scores, targets
 from gsu_cli.audit.influence_words import sentences, unsolved
-from gsu_cli.audit.ranking import interval, rank_correlation
+from gsu_cli.audit.ranking import LEAST, interval, rank_correlation, without_bias
 from gsu_cli.checks import as_choice, as_choices, as_int, as_numbers
 from gsu_cli.curvature.damped import CURVATURES, SOLVERS, CurvatureName, DampedCurvature, SolverName
 from gsu_cli.models.frozen import generating
@@ -123,7 +123,8 @@ def _orders(a: Audited, name: str, reference: Tensor, matrix: Tensor, at: str) -
     if on_retained is None:
         rows.append(null(key, a, "fewer than two forgotten images that differ"))
     else:
-        low, high = interval(on_retained, n)
+        unbiased = None if n < LEAST else without_bias(on_retained, reference[0], matrix[0])
+        low, high = interval(on_retained, n, unbiased)
         rows.append(Measurement(key, a.name, on_retained, low, high, n, sha256=a.sha256))
     each = [rank_correlation(x, y) for x, y in zip(reference[1:], matrix[1:], strict=True)]
     known = torch.tensor([r for r in each if r is not None], dtype=torch.float64)
