@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from gsu_cli.methods.newton import Newton
 from gsu_cli.methods.selective_amnesia import SelectiveAmnesia
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.vae.mlp_vae import MlpVae
+from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.surgery.layers import find_scopes
 from gsu_cli.unlearning.unlearn import unlearn
 from tiny_world import same, weights
@@ -38,6 +40,36 @@ def test_what_is_wrapped_is_unlearned_as_what_is_not(wrap: Callable[[nn.Module],
     found = done(wrap(model), method)
     assert isinstance(found, MlpVae)
     assert same(weights(found), weights(done(model, method)))
+
+
+class Compiled(MlpVae):
+    """Its decoder is compiled where it is built."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.decoder = torch.compile(self.decoder)
+
+
+@pytest.mark.parametrize("method", [Newton(), FisherSurgery(damping=[0.1])])
+def test_a_compiled_part_is_unlearned_as_one_that_is_not(method: Any) -> None:
+    """Its hooks were never called: the Fisher was zero, and the loss was said not to depend on the weights."""
+    plain = tiny_world.trained()
+    model = Compiled(**plain.config())
+    model.load_state_dict({k.replace("decoder.", "decoder._orig_mod."): v for k, v in plain.state_dict().items()})
+    found = done(model, method)
+    assert same(weights(found), weights(done(plain, method)))
+    assert "decoder._orig_mod.0.weight" in model.state_dict(), "the original is as it was"
+
+
+def test_a_checkpoint_with_a_compiled_part_is_read_without_it(tmp_path: Path) -> None:
+    model = Compiled(**tiny_world.trained().config())
+    save_checkpoint(tmp_path / "compiled.safetensors", model, about={})
+    found = load_checkpoint(tmp_path / "compiled.safetensors").model
+    assert "decoder.0.weight" in found.state_dict()
+    save_checkpoint(tmp_path / "plain.safetensors", found, about={})
+    again = load_checkpoint(tmp_path / "plain.safetensors").model
+    values = zip(model.state_dict().values(), again.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in values)
 
 
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])

@@ -26,6 +26,7 @@ from gsu_cli.models.protocols import Decodes, HasDecoder, HasPosterior
 from gsu_cli.run.foreign_errors import foreign_errors
 from gsu_cli.run.memory import is_out_of_memory
 from gsu_cli.run.one_line import named
+from gsu_cli.surgery.compiled_parts import plain_names, uncompiled
 from gsu_cli.surgery.devices import device_of
 
 
@@ -58,8 +59,8 @@ def copied(model: Any) -> Any:
         rule = f"{type(model).__name__} must be possible to copy, or to rebuild from its config()"
         with foreign_errors(lambda again: UsageError(rule, found=named(again))):
             with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
-                again = type(model)(**model.config())
-            again.load_state_dict(model.state_dict())
+                again = uncompiled(type(model)(**model.config()))
+            again.load_state_dict(plain_names(model.state_dict(), again.state_dict()))
     return again.to(device_of(model)).train(model.training)
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from gsu_cli.errors import UsageError
 from gsu_cli.run.foreign_errors import foreign_errors
 from gsu_cli.run.one_line import named
+from gsu_cli.surgery.compiled_parts import uncompiled
 
 WAY_OUT = "Let config() give each argument of the constructor by its name; see `gsu show docs/own-model.md`"
 
@@ -36,7 +37,7 @@ def check_rebuilds(model: Any) -> None:
         foreign_errors(lambda e: UsageError(rule, found=named(e), way_out=WAY_OUT)),
         torch.random.fork_rng(devices=[]),
     ):
-        other = type(model)(**json.loads(json.dumps(dict(config))))
+        other = uncompiled(type(model)(**json.loads(json.dumps(dict(config)))))
     before, after = _shapes(model), _shapes(other)
     odd = next((name for name in {**before, **after} if before.get(name) != after.get(name)), None)
     if odd is not None:

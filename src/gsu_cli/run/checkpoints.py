@@ -27,6 +27,7 @@ from gsu_cli.run.moved_classes import current
 from gsu_cli.run.one_line import one_line
 from gsu_cli.run.schema import check_schema
 from gsu_cli.run.tensor_files import COPY, TRAIN_ONE, broken, class_for, digest, read_tensors
+from gsu_cli.surgery.compiled_parts import plain_names, uncompiled
 
 SCHEMA = 1
 FROM_GSU = "`checkpoint.retrained` must be a model that `gsu train` trained without what is forgotten"
@@ -149,7 +150,7 @@ def load_checkpoint(
 
     with foreign_errors(sentence):
         model = _rebuild(meta["target"], meta["config"])
-        model.load_state_dict(tensors)
+        model.load_state_dict(plain_names(tensors, model.state_dict()))
     if found := broken(model.state_dict(), dict(model.named_parameters())):
         raise CheckpointError(
             "the weights of a checkpoint must be finite",
@@ -217,4 +218,4 @@ def _rebuild(target: str, config: Mapping[str, Any]) -> nn.Module:
     kind = pkgutil.resolve_name(current(target))
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
         raise TypeError(f"{target} is not a torch module")
-    return kind(**config)
+    return uncompiled(kind(**config))

@@ -17,6 +17,7 @@ from gsu_cli.gradients import mean_loss
 from gsu_cli.models.frozen import thaw, trainable
 from gsu_cli.models.model import bare, check_precision, copied
 from gsu_cli.models.protocols import NATS, HasLoss, lacking, loss_unit
+from gsu_cli.surgery.compiled_parts import has_compiled_parts, uncompiled
 from gsu_cli.surgery.devices import device_of
 from gsu_cli.surgery.torch_defaults import check_defaults
 from gsu_cli.surgery.vectors import norm
@@ -71,6 +72,8 @@ def unlearn(
         UsageError: weights in half precision; a method of one's own returned no update, or left other parameters.
     """
     model = bare(model)
+    if has_compiled_parts(model):
+        model = uncompiled(copied(model))
     check_precision(model)
     check_needs(method, model)
     seed = int(torch.randint(2**62, (), generator=generator))

@@ -27,6 +27,7 @@ from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
 from gsu_cli.run.tensor_files import read_tensors
 from gsu_cli.run.weight_files import find_weights
+from gsu_cli.surgery.compiled_parts import uncompiled
 from gsu_cli.unlearning.diagnostics import enough
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build
@@ -61,6 +62,8 @@ def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) 
         known["conditions"] = conditions_wanted(cfg, dataset)
     more = beside(weights) if weights is not None and callable(beside) else {}
     model = build(cfg, key="model", **{k: v for k, v in known.items() if k in takes}, **more)
+    if isinstance(model, torch.nn.Module):
+        uncompiled(model)
     judges = bool({"labels", "attributes"} & set(takes))  # and generates nothing
     needed = CONTRACT if judges else (*CONTRACT, *GENERATOR)
     missing = [f"{name}()" for name in needed if not callable(getattr(model, name, None))]
