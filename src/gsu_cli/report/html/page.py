@@ -27,7 +27,6 @@ from gsu_cli.report.overview import listing, mixed_versions, tables
 from gsu_cli.report.summary import sentences
 from gsu_cli.report.table import Table
 from gsu_cli.run.record import Record
-from gsu_cli.run.schema import SCHEMA
 
 HERE = Path(__file__).parent
 MOST_RUNS = 200  # shown with all their numbers; the rest by their line in the table of runs
@@ -106,7 +105,6 @@ def render(
             cards=[_card(i, path, record, more) for i, (path, record) in enumerate(runs[:MOST_RUNS])],
             failed=[(i, name(record, more), str(path), record) for i, path, record in failed],
             broken=[(str(path), why) for path, why in broken],
-            older=[str(path) for path, record in runs if record.schema < SCHEMA],
             mixed=mixed_versions([r for _, r in runs]),
             state=STATE,
         )
