@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+import faces
 from gsu_cli.data.avatars import Avatars
 from gsu_cli.data.base import Images
 from gsu_cli.evaluation.heldout import paired_change
@@ -26,7 +27,6 @@ from gsu_cli.run.files import write_text
 from gsu_cli.run.pretrained import FOLDER
 from gsu_cli.run.record import read_record
 from gsu_cli.run.seeds import derive
-from gsu_cli.run.signed import signed
 
 VAE = FOLDER / "avatars" / "vae.safetensors"
 
@@ -81,11 +81,6 @@ class Fresh:
         }
 
 
-def cell(cost: dict[str, Any]) -> str:
-    low, high = cost["interval"]
-    return f"{signed(cost['change'])} ({signed(low)} to {signed(high)})"
-
-
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of `gsu unlearn dataset=avatars` runs")
@@ -100,7 +95,7 @@ def main(argv: list[str]) -> int:
     for run in args.runs:
         rows.append(row := fresh.measure(run))
         cells = [row["method"], row["attribute"], row["seed"], f"{row['unlearned']['images']:,}"]
-        cells += [cell(row["unlearned"]), cell(row["retrained"])]
+        cells += [faces.cost(row["unlearned"]), faces.cost(row["retrained"])]
         print("| " + " | ".join(map(str, cells)) + " |", flush=True)
     write_text(args.out, json.dumps(rows, indent=1) + "\n")
     return 0

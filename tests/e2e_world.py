@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,15 @@ def strays(root: Path) -> list[str]:
     return found
 
 
+def trained_by(type_line: Any, words: Sequence[str], said: str, folder: Path) -> Run:
+    """The run of a ``gsu train`` line that is typed in ``folder`` and says ``said``."""
+    typed = type_line("train", *words, cwd=folder)
+    assert typed.code == 0, typed.err
+    assert said in typed.out
+    (run,) = runs(folder)
+    return run
+
+
 @dataclass(frozen=True)
 class World:
     """What lines are made of: a data set on disk and weights trained on it."""
@@ -96,10 +106,11 @@ class World:
     retrained: Run
     judge: Run
 
-    def unlearn(self, *words: str, forget: str | None = "forget.class=1") -> list[str]:
-        """The words of a ``gsu unlearn`` line."""
+    def unlearn(self, *words: str, forget: str | None = "forget.class=1", weights: Path | None = None) -> list[str]:
+        """The words of a ``gsu unlearn`` line, of the VAE or of other ``weights``."""
         more = [forget] if forget else []
-        return ["unlearn", *self.data, f"checkpoint.path={self.vae}", *more, *self.judged, *EVALUATION, *words]
+        path = f"checkpoint.path={weights or self.vae}"
+        return ["unlearn", *self.data, path, *more, *self.judged, *EVALUATION, *words]
 
     def train(self, *words: str) -> list[str]:
         """The words of a ``gsu train`` line for the small VAE."""

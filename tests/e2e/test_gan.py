@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from e2e_world import EVALUATION, Run, World, runs
+from e2e_world import Run, World, runs, trained_by
 
 TINY = ("model=dcgan", "model.latent_dim=4", "model.channels=[8,8]", "model.critic=[8,8,8]")
 SHORT = ("training.epochs=2", "training.batch_size=30", "training.ema=0.9")
@@ -16,17 +16,12 @@ SHORT = ("training.epochs=2", "training.batch_size=30", "training.ema=0.9")
 
 @pytest.fixture(scope="module")
 def gan(world: World, type_line: Any, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("gan")
-    typed = type_line("train", *world.data, *TINY, *SHORT, cwd=folder)
-    assert typed.code == 0, typed.err
-    assert "trained Dcgan" in typed.out
-    (run,) = runs(folder)
-    return run
+    words = (*world.data, *TINY, *SHORT)
+    return trained_by(type_line, words, "trained Dcgan", tmp_path_factory.mktemp("gan"))
 
 
 def unlearn(world: World, gan: Run, *words: str) -> list[str]:
-    path = gan.folder / "model.safetensors"
-    return ["unlearn", *world.data, f"checkpoint.path={path}", "forget.class=1", *world.judged, *EVALUATION, *words]
+    return world.unlearn(*words, weights=gan.folder / "model.safetensors")
 
 
 def test_it_brings_its_recipe(gan: Run) -> None:

@@ -72,14 +72,18 @@ def test_samples_of_another_scale_are_noted(type_line: Callable[..., Any], world
     ("kind", "method"),
     [("Plain", "fisher_surgery"), ("NoDecode", "fisher_surgery"), ("Uncopyable", "newton"), ("OldNorm", "newton")],
 )
-def test_some(type_line: Callable[..., Any], world: Any, kind: str, method: str, tmp_path: Path) -> None:
+def test_some_run_or_are_refused(
+    type_line: Callable[..., Any], world: Any, kind: str, method: str, tmp_path: Path
+) -> None:
     tried(type_line, world, kind, method, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("method", METHODS)
-def test_all(type_line: Callable[..., Any], world: Any, kind: str, method: str, tmp_path: Path) -> None:
+def test_all_run_or_are_refused_under_every_method(
+    type_line: Callable[..., Any], world: Any, kind: str, method: str, tmp_path: Path
+) -> None:
     tried(type_line, world, kind, method, tmp_path)
 
 

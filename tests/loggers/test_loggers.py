@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -182,12 +181,3 @@ def test_a_defect_inside_a_package_is_not_a_missing_package() -> None:
 def test_silence(tmp_path: Path) -> None:
     hear(Silent(), tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_nothing_is_imported_before_it_is_chosen() -> None:
-    code = (
-        "import sys, gsu_cli.verbs.unlearn, gsu_cli.loggers.mlflow, gsu_cli.loggers.wandb, gsu_cli.loggers.tensorboard;"
-        "print([m for m in ('mlflow', 'wandb', 'tensorboard') if m in sys.modules])"
-    )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout == "[]\n"

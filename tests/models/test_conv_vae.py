@@ -12,12 +12,12 @@ from torch import Tensor
 
 import attribute_world
 from gsu_cli.errors import UsageError
-from gsu_cli.models.protocols import Generator, HasDecoder, HasPosterior
 from gsu_cli.models.vae.conv_vae import ConvVae
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.training.fresh import initialise
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
+from vae_checks import assert_shapes_and_protocols
 
 CONFIGS: list[dict[str, Any]] = [
     {"shape": [3, 16, 16], "latent_dim": 5, "channels": [4, 8], "sigma": 0.2},
@@ -79,17 +79,7 @@ def test_loss_is_the_naive_negative_elbo(model: ConvVae) -> None:
 
 
 def test_shapes_and_protocols(model: ConvVae) -> None:
-    x, z = pictures(model), model.latent_dim
-    mean, sd = model.posterior(x)
-    assert mean.shape == sd.shape == (5, z)
-    assert (sd > 0).all()
-    assert model.decoder(mean).shape == model.decode(mean).shape == x.shape
-    assert model.sample(7, seeded()).shape == (7, *model.shape)
-    assert model.sample(0, seeded()).shape == (0, *model.shape)
-    assert model.loss(x, torch.zeros(5, dtype=torch.int64), seeded()).shape == (5,)
-    assert isinstance(model, Generator)
-    assert isinstance(model, HasDecoder)
-    assert isinstance(model, HasPosterior)
+    assert_shapes_and_protocols(model, pictures(model))
 
 
 def test_samples_are_decoded_latents_in_range(model: ConvVae) -> None:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from gsu_cli.errors import UsageError
-from gsu_cli.models.protocols import Generator, HasDecoder, HasPosterior
 from gsu_cli.models.vae.mlp_vae import MlpVae
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
+from vae_checks import assert_shapes_and_protocols
 
 CONFIGS: list[dict[str, Any]] = [
     {"shape": [1, 4, 4], "latent_dim": 3, "hidden": [6, 5], "activation": "relu"},
@@ -70,17 +70,7 @@ def test_loss_is_the_naive_negative_elbo(model: MlpVae) -> None:
 
 
 def test_shapes_and_protocols(model: MlpVae) -> None:
-    x, z = pictures(model), model.latent_dim
-    mean, sd = model.posterior(x)
-    assert mean.shape == sd.shape == (5, z)
-    assert (sd > 0).all()
-    assert model.decoder(mean).shape == model.decode(mean).shape == x.shape
-    assert model.sample(7, seeded()).shape == (7, *model.shape)
-    assert model.sample(0, seeded()).shape == (0, *model.shape)
-    assert model.loss(x, torch.zeros(5, dtype=torch.int64), seeded()).shape == (5,)
-    assert isinstance(model, Generator)
-    assert isinstance(model, HasDecoder)
-    assert isinstance(model, HasPosterior)
+    assert_shapes_and_protocols(model, pictures(model))
 
 
 def test_the_divergence_vanishes_where_the_posterior_is_the_prior(model: MlpVae) -> None:

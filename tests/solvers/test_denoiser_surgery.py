@@ -31,6 +31,7 @@ from gsu_cli.surgery.steps import StepSearch
 from gsu_cli.unlearning import images
 from gsu_cli.unlearning.images import first
 from gsu_cli.unlearning.unlearn import unlearn
+from tiny_world import uprightness
 
 SMALL: dict[str, Any] = {"damping": 0.3, "bank_images": 600}
 
@@ -241,10 +242,7 @@ def test_it_forgets_within_the_budget() -> None:
     with torch.no_grad():
         before, after = original.generate(noise), model.generate(noise)
 
-    def upright(x: Tensor) -> Tensor:
-        return x[:, 0, 1:7, 3:5].mean((1, 2)) - x[:, 0, 3:5, 1:7].mean((1, 2))
-
-    assert float(upright(after).mean()) < float(upright(before).mean()), "fewer bars that stand"
+    assert float(uprightness(after).mean()) < float(uprightness(before).mean()), "fewer bars that stand"
 
 
 def test_a_step_ends_where_forgetting_ends() -> None:

@@ -17,6 +17,7 @@ from gsu_cli.methods.moon import Moon
 from gsu_cli.objectives.own_samples import OwnSamples, own_samples, redirected_samples
 from gsu_cli.solvers import own_samples as own_surgery
 from gsu_cli.unlearning.unlearn import unlearn
+from tiny_world import uprightness
 
 SMALL: dict[str, Any] = {
     "bank_images": 600,
@@ -25,10 +26,6 @@ SMALL: dict[str, Any] = {
     "budget_images": 200,
     "shots": 3,
 }
-
-
-def upright(x: torch.Tensor) -> torch.Tensor:
-    return x[:, 0, 1:7, 3:5].mean((1, 2)) - x[:, 0, 3:5, 1:7].mean((1, 2))
 
 
 def run(seed: int = 0, **options: Any) -> tuple[Any, Any]:
@@ -102,8 +99,10 @@ def test_it_forgets_within_the_budget() -> None:
     noise = original.noise(400, torch.Generator().manual_seed(0))
     with torch.no_grad():
         before, after = original.generate(noise), model.generate(noise)
-    most = upright(before) > upright(before).quantile(0.8)
-    assert float(upright(after)[most].mean()) < 0.8 * float(upright(before)[most].mean()), "fewer bars that stand"
+    most = uprightness(before) > uprightness(before).quantile(0.8)
+    assert float(uprightness(after)[most].mean()) < 0.8 * float(uprightness(before)[most].mean()), (
+        "fewer bars that stand"
+    )
     fresh = d["retain_cost"]["fresh"]
     assert fresh == {"value": d["budget_spent"], "images": d["images"]["budget"]}
     assert 2 <= fresh["images"] <= 1000

@@ -27,6 +27,7 @@ from gsu_cli.training.history import History, Progress
 from gsu_cli.training.loop import fit
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.training.state import sealed
+from tiny_world import same, weights
 
 N, BATCH = 50, 16  # the last of four batches has two images
 RECIPE = Recipe(epochs=5, batch_size=BATCH, lr=1e-2, weight_decay=0.01)
@@ -78,14 +79,6 @@ def stop(error: type[BaseException]) -> Callable[[Tensor], Tensor]:
         raise error
 
     return do
-
-
-def weights(model: nn.Module) -> Weights:
-    return {k: v.clone() for k, v in model.state_dict().items()}
-
-
-def same(a: Weights, b: Weights) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
 def trained(recipe: Recipe = RECIPE, seed: int = 0, model: nn.Module | None = None, **options: Any) -> Weights:

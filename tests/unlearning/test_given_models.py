@@ -72,6 +72,11 @@ def test_a_checkpoint_with_a_compiled_part_is_read_without_it(tmp_path: Path) ->
     assert all(torch.equal(a, b) for a, b in values)
 
 
+def test_what_is_compiled_is_named_as_tests_of_imports_name_it() -> None:
+    names = nn.Linear(1, 1).state_dict()
+    assert list(torch.compile(nn.Linear(1, 1)).state_dict()) == [f"_orig_mod.{name}" for name in names]
+
+
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
 def test_weights_in_half_precision_are_refused(half: torch.dtype) -> None:
     rule = rf"weights must be held in float32 or float64; found {str(half)[6:]} in encoder.1.weight of MlpVae"
