@@ -42,6 +42,10 @@ class Images(Net):
     def forward(self, x):
         return x
 
+class Softmax(Net):
+    def forward(self, x):
+        return super().forward(x).softmax(1)
+
 class Nan(Net):
     def forward(self, x):
         return super().forward(x) / 0 * 0
@@ -141,6 +145,10 @@ def test_without_its_normalisation_the_trust_report_says_so(place: Path, type_li
         (
             ("judge.cnn._target_=my_net.Nan", "judge.cnn.path=net.pt"),
             "the logits of a classifier must be finite; found",
+        ),
+        (
+            ("judge.cnn._target_=my_net.Softmax", "judge.cnn.path=net.pt"),
+            "must give logits; found numbers within 0 and 1",
         ),
         (("judge.cnn._target_=my_net.Nett", "judge.cnn.path=net.pt"), "Did you mean 'Net'?"),
         (("judge.cnn.path=net.pt",), "judge.cnn._target_"),

@@ -23,6 +23,7 @@ from gsu_cli.run.weight_files import WeightFiles, find_weights
 from gsu_cli.surgery.ranks import joined
 
 CHUNK = 250  # images at a time
+SEEN = 50  # images on which outputs are looked at: no logits of so many are all probabilities
 
 
 class OwnClassifier:
@@ -96,6 +97,7 @@ class OwnClassifier:
                 found=f"nan or inf of held-out images from {files.path}",
                 way_out=f"See its weights, and judge.{self.name}.mean and judge.{self.name}.std",
             )
+        _refuse_probabilities(net.logits(dataset.heldout.pixels[:SEEN]), attributes=bool(dataset.attribute_names))
         net.settle(dataset.heldout.pixels[:2])
         about = {
             "name": self.name, "class": f"{type(module).__module__}.{type(module).__qualname__}",
@@ -129,6 +131,25 @@ class OwnClassifier:
                 found=f"{files.path}, which lacks {', '.join(lacking)}",
             )
         return names
+
+
+def _refuse_probabilities(outputs: Tensor, *, attributes: bool) -> None:
+    """Refuses outputs that a softmax or a sigmoid has made: to take it again flattens what rests on probabilities.
+
+    Raises:
+        UsageError: all are within [0, 1], and those of classes sum to 1 for each image.
+    """
+    within = bool(((outputs >= 0) & (outputs <= 1)).all())
+    shared = outputs.shape[1] > 1 and bool(((outputs.double().sum(1) - 1).abs() < 1e-3).all())
+    if within and (attributes or shared):
+        last = "sigmoid" if attributes else "softmax"
+        raise UsageError(
+            "a classifier must give logits",
+            found="numbers within 0 and 1"
+            + ("" if attributes else " that sum to 1 for each image")
+            + ": probabilities",
+            way_out=f"Let it return what goes into its {last}",
+        )
 
 
 class _Net:
