@@ -63,7 +63,7 @@ LINES = [
     (["show", "last=0"], 2, "`last`"),
     (["train", "training=mlp_vae"], 2, "found mlp_vae. Type model=mlp_vae for the choice of that name"),
     (["train", "training=judge_cnn"], 2, "Did you mean 'judge'? Type model=judge_cnn"),
-    (["report", "filter.method=ascnt"], 2, "found filter.method. `gsu show` has it"),
+    (["report", "compare=[a,b]"], 2, "found compare. `gsu show` has it"),
     (["unlearn", "references=4"], 2, "found references. `gsu audit` has it"),
     (["evaluate", "method.lr=3"], 2, "found method.lr. `gsu unlearn` has it"),
     (["audit", "evaluation.samples=9"], 2, "found evaluation.samples. `gsu unlearn` and `gsu evaluate` have it"),
