@@ -22,7 +22,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from gsu_cli.cli import torchrun
+from gsu_cli.cli import lazy_help, torchrun
 from gsu_cli.cli.app import App
 from gsu_cli.cli.error_messages import complain, explain
 from gsu_cli.cli.lost_workers import lost_worker
@@ -254,7 +254,8 @@ def as_command_line(words: list[str]) -> Iterator[None]:
     argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     sys.argv, os.environ["HYDRA_FULL_ERROR"] = words, "1"
     try:
-        yield
+        with lazy_help.unread():
+            yield
     finally:
         sys.argv = argv
         os.environ.pop("HYDRA_FULL_ERROR")
