@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet  # noqa: F401 - nobody may be unable to reach packages that are imported late
 import pytest
 
 from gsu_cli.data.celeba_files import read_attributes
@@ -23,9 +24,9 @@ from gsu_cli.data.safe_pickle import read_pickle
 from gsu_cli.errors import ALLOWED, GsuError
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.runs import find_runs
+from gsu_cli.run import set_names
 from gsu_cli.run.json_files import read_config
 from gsu_cli.run.record import FILE, read_record
-from gsu_cli.run.set_names import set_name
 from gsu_cli.run.weight_files import find_weights
 
 NOBODY = 65534
@@ -82,7 +83,10 @@ def test_a_closed_file_is_called_closed(name: str, place: Path) -> None:
         assert str(raised.value).startswith(f"{ALLOWED}; found {path} (Permission denied). Give it the permission")
 
 
-def test_a_folder_that_is_closed_is_named_beside_the_runs_that_are_found(place: Path) -> None:
+def test_a_folder_that_is_closed_is_named_beside_the_runs_that_are_found(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(set_names, "FOLDER", place)  # ours may lie where nobody can look
     for name in ("open", "shut", "locked"):
         (place / name).mkdir(mode=0o755)
         (place / name / FILE).write_text('{"verb": "train", "schema": 2}')
@@ -90,7 +94,7 @@ def test_a_folder_that_is_closed_is_named_beside_the_runs_that_are_found(place: 
     (place / "locked").chmod(0o744)  # its names can be listed, and nothing more
     with nobody():
         runs, broken = find_runs(place)
-        name = set_name(str(place / "shut" / "pets.npz"))
+        name = set_names.set_name(str(place / "shut" / "pets.npz"))
     assert [path.name for path, _ in runs] == ["open"]
     assert {path.relative_to(place).as_posix() for path, _ in broken} == {"shut", f"locked/{FILE}"}
     assert all(why.startswith(ALLOWED) for _, why in broken)

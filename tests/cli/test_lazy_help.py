@@ -1,11 +1,11 @@
-"""Help that is no text yet passes where Hydra parses a line, and nowhere else. Every other line on Python 3.14 tests it too."""
+"""Help that is no text yet passes where Hydra parses a line, and nowhere else; every line on Python 3.14 tests it."""
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser
 
 import pytest
+from hydra._internal.utils import get_args_parser
 
 from gsu_cli.cli import lazy_help
 from gsu_cli.cli.job import as_command_line
@@ -41,9 +41,6 @@ def test_text_is_checked_as_ever(checked):
         check("50 %!")
 
 
-@pytest.mark.skipif(sys.version_info < (3, 14), reason="parsers check no help before Python 3.14")
-def test_hydra_s_options_pass(monkeypatch):
-    from hydra._internal.utils import get_args_parser
-
+def test_hydra_s_options_pass():
     with as_command_line(["gsu"]):
         assert get_args_parser().parse_args(["a=b"]).overrides == ["a=b"]

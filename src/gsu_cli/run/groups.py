@@ -21,6 +21,8 @@ def defaults_of(verb: str, conf_dir: Path) -> dict[str, str]:
 def settings_of(verb: str, conf_dir: Path) -> set[str]:
     """The first words of the settings that a verb has: those of its root config, of what that includes, its groups."""
     root = conf_dir / f"{verb}.yaml"
+    if not root.is_file():
+        return set()
     text = root.read_text(encoding="utf-8")
     parts = [root, *(conf_dir / f"{name}.yaml" for name in _INCLUDED.findall(text))]
     found = set(defaults_of(verb, conf_dir))
