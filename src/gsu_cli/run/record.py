@@ -185,11 +185,10 @@ def read_record(path: Path) -> Record:
     """
     try:
         path = path / FILE if path.is_dir() else path
-        if not path.is_file():
-            raise GsuError(
-                "a run folder must hold a record.json", found=f"none at {path}", way_out="See `gsu show runs`"
-            )
         data = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as e:
+        rule = "a run folder must hold a record.json"
+        raise GsuError(rule, found=f"none at {path}", way_out="See `gsu show runs`") from e
     except OSError as e:
         raise unreadable(path, e, way_out=FOLDERS) from e
     except UnicodeDecodeError as e:
