@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow.parquet  # noqa: F401 - nobody may be unable to reach packages that are imported late
 import pytest
 
+from gsu_cli.cli.app import App
+from gsu_cli.cli.error_messages import explain
 from gsu_cli.data.celeba_files import read_attributes
 from gsu_cli.data.celeba_images import list_images
 from gsu_cli.data.forget import ForgetSpec
@@ -21,7 +23,7 @@ from gsu_cli.data.metadata_rows import rows_of
 from gsu_cli.data.npz import Npz
 from gsu_cli.data.parquet import Parquet
 from gsu_cli.data.safe_pickle import read_pickle
-from gsu_cli.errors import ALLOWED, GsuError
+from gsu_cli.errors import ALLOWED, DataError, GsuError
 from gsu_cli.report.compact import read_compact
 from gsu_cli.report.runs import find_runs
 from gsu_cli.run import set_names
@@ -81,6 +83,18 @@ def test_a_closed_file_is_called_closed(name: str, place: Path) -> None:
         READERS[name](path)
     if isinstance(raised.value, GsuError):  # the other is given the same words where the line ends
         assert str(raised.value).startswith(f"{ALLOWED}; found {path} (Permission denied). Give it the permission")
+
+
+@pytest.mark.parametrize("found", ["{}", "no folder {}", "nothing at {}"])
+def test_what_is_in_a_closed_folder_is_not_called_lacking(found: str, place: Path) -> None:
+    """Since Python 3.14 a path in one says that it is no file, and each reader that asks would say so."""
+    (place / "shut").mkdir()
+    lacking = DataError("`dataset.path` must be a folder", found=found.format(place / "shut" / "pets"))
+    assert explain(lacking, App()).sentence == str(lacking)
+    (place / "shut").chmod(0)
+    with nobody():
+        closed = explain(lacking, App())
+    assert closed.sentence.startswith(f"{ALLOWED}; found {place / 'shut' / 'pets'} (Permission denied)")
 
 
 def test_a_folder_that_is_closed_is_named_beside_the_runs_that_are_found(

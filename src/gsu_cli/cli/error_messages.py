@@ -64,7 +64,8 @@ def explain(error: Exception, app: App) -> Complaint:
         if isinstance(link, LineError):
             return _of_a_line(link, app)
         if isinstance(link, GsuError):
-            return Complaint(str(link), link.exit_code)
+            said = _closed(link) or link
+            return Complaint(str(said), said.exit_code)
     if "hydra" in sys.modules:
         # imported late: before Hydra is there, nothing can have gone wrong inside it
         from gsu_cli.cli.hydra_errors import as_usage_error
@@ -104,6 +105,17 @@ def _of_a_line(error: LineError, app: App) -> Complaint:
         return Complaint(str(error), error.exit_code)
     where = str(error.found).partition(": ")[0]
     return Complaint(str(LineError(error.rule, found=f"{where}: {usage}")), error.exit_code)
+
+
+def _closed(error: GsuError) -> GsuError | None:
+    """What was found to be nowhere may be in a closed folder: since Python 3.14 a path there says that it is none."""
+    try:
+        os.stat((str(error.found).split() or [""])[-1])
+    except PermissionError as denied:
+        return _as_output_error(denied)
+    except (OSError, ValueError):  # no path
+        pass
+    return None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
