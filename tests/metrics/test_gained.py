@@ -159,6 +159,13 @@ def test_how_many_moved_is_known_no_better_than_the_distance_that_they_moved_bey
     assert before / 300 < 0.85
 
 
+def test_the_median_of_ten_neighbours_lies_between_the_second_and_the_ninth() -> None:
+    """With 97.9 %, by binomial counts; the third and the ninth hold 93.5 %."""
+    near, far = torch.arange(1.0, 11.0), torch.arange(0.5, 11.0, 0.001)  # as many beyond each as there is room
+    low, high = _moved_interval(far, int((far > 5.5).sum()), near)
+    assert (low, high) == pytest.approx((2 / 10.5, 9 / 10.5), abs=0.01)
+
+
 @pytest.mark.parametrize("wrong", [1, 2.5, True, "many"])
 def test_neighbours_are_a_number(wrong: object) -> None:
     with pytest.raises(UsageError, match="metric.gained.neighbours"):

@@ -68,7 +68,10 @@ def test_a_budget_that_is_no_loss_says_its_unit() -> None:
     found.update["details"]["retain_cost"]["fresh"] = {"value": 0.102, "images": 893}
     (both,) = spent_budget(found)
     assert both == f"{line}; 10.20% on 893 that no step looked at"
-    found.update["details"]["budget_spent"] = 0.102
+    found.update["details"]["budget_spent"] = 0.102  # as it may be of held samples, too
+    (both,) = spent_budget(found)
+    assert both.endswith("on 800 samples; 10.20% on 893 that no step looked at")
+    found.update["details"]["images"]["held"] = 500
     (one,) = spent_budget(found)
     assert one.endswith("10.20% of 8.00% allowed, share of the variance, on 800 samples that no step is taken on")
 

@@ -23,7 +23,7 @@ from gsu_cli.run.weight_files import WeightFiles, find_weights
 from gsu_cli.surgery.ranks import joined
 
 CHUNK = 250  # images at a time
-SEEN = 50  # images on which outputs are looked at: no logits of so many are all probabilities
+SEEN = 50  # held-out images, spread over all, on which outputs are looked at: their logits hardly stay within [0, 1]
 
 
 class OwnClassifier:
@@ -97,7 +97,8 @@ class OwnClassifier:
                 found=f"nan or inf of held-out images from {files.path}",
                 way_out=f"See its weights, and judge.{self.name}.mean and judge.{self.name}.std",
             )
-        _refuse_probabilities(net.logits(dataset.heldout.pixels[:SEEN]), attributes=bool(dataset.attribute_names))
+        spread = dataset.heldout.pixels[:: max(1, len(dataset.heldout.pixels) // SEEN)]
+        _refuse_probabilities(net.logits(spread), attributes=bool(dataset.attribute_names))
         net.settle(dataset.heldout.pixels[:2])
         about = {
             "name": self.name, "class": f"{type(module).__module__}.{type(module).__qualname__}",

@@ -104,10 +104,9 @@ def _moved_interval(far: Tensor, hits: int, near: Tensor) -> tuple[float, float]
     """
     n, share, ordered = len(far), hits / len(far), near.sort().values
     low, high = wilson(hits, n)
-    least, most = counts95(len(near), 0.5)
-    loosest, strictest = (
-        float((far > ordered[min(len(near) - 1, round(end * len(near)))]).double().mean()) for end in (least, most)
-    )
+    fewest, most = (round(end * len(near)) for end in counts95(len(near), 0.5))
+    ends = ordered[max(0, fewest - 1)], ordered[min(len(near) - 1, most)]  # of ten: the second and the ninth
+    loosest, strictest = (float((far > end).double().mean()) for end in ends)
     return (
         max(0.0, share - math.hypot(share - low, share - strictest)),
         min(1.0, share + math.hypot(high - share, loosest - share)),

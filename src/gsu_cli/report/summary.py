@@ -196,12 +196,12 @@ def spent_budget(record: Record) -> list[str]:
     cost = details.get("retain_cost")
     if not cost or details.get("budget_spent") is None or details.get("budget") is None:
         return []
-    n = (details.get("images") or {}).get("budget")
+    n = (images := details.get("images") or {}).get("budget")
     on = "" if n is None else f", on {n:,} samples"
     spent = f"{_percent(details['budget_spent'])} of {_percent(details['budget'])} allowed"
-    if (fresh := cost.get("fresh")) and fresh["value"] == details["budget_spent"]:
+    if "held" in images:  # older records counted those that are held
         return [f"{cost['words']}: {spent}, {cost['unit']}{on} that no step is taken on"]
-    others = f"; {_percent(fresh['value'])} on {fresh['images']:,} that no step looked at" if fresh else ""
+    others = f"; {_percent(f['value'])} on {f['images']:,} that no step looked at" if (f := cost.get("fresh")) else ""
     return [f"{cost['words']}: {spent}, {cost['unit']}{on}{others}"]
 
 
