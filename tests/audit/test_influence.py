@@ -11,7 +11,7 @@ import torch
 
 import tiny_world
 from gsu_cli.audit.base import Audited, Case, mean
-from gsu_cli.audit.influence import ForgottenInfluence, _of_part, _orders
+from gsu_cli.audit.influence import ForgottenInfluence, _left, _of_part, _orders
 from gsu_cli.audit.influence_scores import Targets, scores, targets
 from gsu_cli.audit.ranking import interval, rank_correlation, without_bias
 from gsu_cli.curvature.damped import DampedCurvature
@@ -155,6 +155,21 @@ def test_of_all_forgotten_images_nothing_is_left_to_chance() -> None:
     assert (row.low, row.n) == (None, known.split.n_forget)
     change = value(found, "change_on_retained", "unlearned")
     assert left.high - left.low == pytest.approx(change.high - change.low)  # type: ignore[operator]
+
+
+def test_an_influence_on_samples_is_known_no_better_than_the_forgotten_images_looked_at() -> None:
+    """The interval was over samples alone, whichever of the forgotten images were looked at."""
+    rng, inside, before = torch.Generator().manual_seed(0), 0, 0
+    a = Audited("original", None, "a")
+    for _ in range(300):
+        every, samples = torch.randn(60, generator=rng).double(), torch.randn(20, generator=rng).double()
+        each = samples[:, None] + every[torch.randperm(60, generator=rng)[:15]]
+        row, alone = _left("x", a, each, unit="nats", of=60), mean("x", a, each.mean(1), "nats")
+        truth = float(every.mean())  # the mean over all samples that there can be is 0
+        inside += row.low <= truth <= row.high  # type: ignore[operator]
+        before += alone.low <= truth <= alone.high  # type: ignore[operator]
+    assert 0.92 <= inside / 300 <= 0.99
+    assert before / 300 < 0.92
 
 
 def test_influences_that_nearly_cancel_are_solved_for() -> None:

@@ -103,7 +103,7 @@ class ForgottenInfluence:
             rows.append(_of_part(mean(f"influence_on_retained_{solver}{at}", a, matrix[0], unit), of))
             for group, index in goals.groups().items():
                 if len(index):
-                    rows.append(mean(f"influence_on_{group}_{solver}{at}", a, matrix[1 + index].mean(1), unit))
+                    rows.append(_left(f"influence_on_{group}_{solver}{at}", a, matrix[1 + index], unit=unit, of=of))
         reference = s.influence[self.solvers[0]]
         others: Mapping[str, Tensor] = {"inner_product": s.product} | {k: s.influence[k] for k in self.solvers[1:]}
         for name, matrix in others.items():
@@ -160,13 +160,13 @@ def _of_part(m: Measurement, of: int) -> Measurement:
     return replace(m, low=m.value - unseen * (m.value - m.low), high=m.value + unseen * (m.high - m.value))
 
 
-def _left(name: str, a: Audited, of_each: Tensor, change: Tensor, *, unit: str, of: int) -> Measurement:
+def _left(name: str, a: Audited, of_each: Tensor, change: Tensor | float = 0.0, *, unit: str, of: int) -> Measurement:
     """What was predicted, less what happened.
 
     Args:
         name, a, unit: of the number.
         of_each: influence of each forgotten image on each of the losses, or on their mean, ``(n or 1, forgotten)``.
-        change: of each loss, ``(n,)``.
+        change: of each loss, ``(n,)``; 0 of a prediction alone.
         of: forgotten images in all.
 
     Returns:

@@ -25,7 +25,7 @@ from gsu_cli.run.signed import signed
 
 STAGES = ("load", "train", "unlearn", "diagnostics", "retrain", "evaluate", "curve", "report", "total")
 PERCENTILE = "unseen_percentile"
-BEYOND = " (off more than twofold)"  # off by more than twofold: the step left where the prediction holds
+BEYOND = " (off more than twofold)"  # the step left where the prediction holds
 FEW = 100  # images to forget: a mean of fewer losses, each at one sample of its noise as a rule, may be far off
 LABEL = 16  # characters of a title beside its numbers, at least
 COLOURS = {"good": "green", "bad": "red", "": ""}

@@ -183,9 +183,7 @@ class _Walk:
             except NonFiniteError as e:
                 raise _not_finite("the loss", k, self.good.step) from e
         else:
-            self.descent.cost.forward += len(
-                self.watched.checks.images["retain"]
-            )  # without a budget nothing rests on it
+            self.descent.cost.forward += len(self.watched.checks.images["retain"])  # else nothing rests on it
             try:
                 now = self.watched.losses()
                 increase = (now["retain"] - start["retain"]) / abs(start["retain"])
