@@ -57,6 +57,7 @@ VERBS = {
             "Exactly one of forget.class, forget.attribute, forget.sample, forget.fraction, forget.canary says what to "
             "forget.",
             "The checkpoint that ships for the dataset is used; checkpoint.path=FILE takes another.",
+            "metric=[kid] measures that alone, 'metric=[]' nothing, judge=[knn] asks that judge alone.",
         ),
     ),
     "evaluate": Verb(

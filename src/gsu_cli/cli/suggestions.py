@@ -119,8 +119,11 @@ def option_of(word: str, app: App) -> list[str]:
 def of_another_group(choice: str, group: str, app: App) -> str:
     """A hint for a choice of another group of the verb, such as ``training=mlp_vae``; else the empty string.
 
-    Only `train` makes a model by its name alone; other verbs need weights with it.
+    Only `train` makes a model by its name alone; other verbs need weights with it. Groups whose choices stand side by
+    side, such as ``metric``, have none of them where their list is empty.
     """
+    if choice == "none" and takes_several(group, app.conf_dir):
+        return f"Type '{group}=[]' for none of them. "
     groups = [of for of in option_of(choice, app) if of != group and (of != "model" or app.verb == "train")]
     others = [f"{of}={choice}" for of in groups]
     return f"Type {' or '.join(others)} for the choice of that name. " if others else ""

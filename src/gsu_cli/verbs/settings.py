@@ -34,6 +34,12 @@ PROTOCOL: Kinds = {"budget": ANY, "images": ANY, "latents": ANY, "strength": PER
 MEASURED: Kinds = {"evaluation": {"samples": ANY, "guidance": ANY}, "checkpoint": CHECKPOINT}
 COMPUTES: Kinds = {"paths": PATHS, "forget": FORGET, "device": ANY, "precision": ANY, **SEEDS}
 
+WAYS_OUT = {
+    "forget": "Type forget.class=1",
+    "evaluation": "Type evaluation.samples=1000, or 'metric=[]' to measure nothing",
+    "protocol": "Type protocol.budget=0.01",
+}
+
 FILTER: Kinds = dict.fromkeys(("verb", "dataset", "method", "forget", "status"), ANY)
 
 SETTINGS: Mapping[str, Kinds] = {
@@ -105,10 +111,8 @@ def _check(cfg: DictConfig, kinds: Kinds, prefix: str) -> None:
         value = cfg[name]
         if isinstance(kind, Mapping):
             if not isinstance(value, DictConfig):
-                example = "forget.class=1" if key == "forget" else f"{key}.KEY=VALUE"
-                raise UsageError(
-                    f"`{key}` must stay a group of settings", found=_shown(value), way_out=f"Type {example}."
-                )
+                example = WAYS_OUT.get(key, f"Type {key}.KEY=VALUE")
+                raise UsageError(f"`{key}` must stay a group of settings", found=_shown(value), way_out=f"{example}.")
             _check(value, kind, f"{key}.")
             for other in map(str, value):
                 if other not in kind:
