@@ -46,8 +46,8 @@ def main() -> int:
     shown = Table("cell", "weights", "same", "near", "moved", "farthest: kept, now", box=box.SIMPLE_HEAD)
     worst = 0 if chosen else 1
     for kept in chosen:
-        words = shlex.join(kept.command[1:])
-        now = _run(kept.command[1:])
+        words = " ".join(kept.command)
+        now = _run(words)
         if now is None:
             shown.add_row(words, "failed", "", "", "", "")
             worst = 1
@@ -91,22 +91,18 @@ def compared(kept: Record, now: Record) -> tuple[list[str], int]:
 
 
 def _can_run(record: Record, having: str) -> bool:
-    disk = any(word.startswith(("checkpoint.path=", "judge.")) and ".path=" in word for word in record.command)
-    return (
-        record.status == "done"
-        and record.command[:2] == ["gsu", "unlearn"]
-        and not disk
-        and having in " ".join(record.command)
-    )
+    words = " ".join(record.command)
+    disk = "outputs/reproduce/models" in words
+    return record.status == "done" and record.command[:2] == ["gsu", "unlearn"] and not disk and having in words
 
 
-def _run(words: list[str]) -> Record | None:
+def _run(words: str) -> Record | None:
+    """The record of a line as a record has it: quoted for a shell."""
     with tempfile.TemporaryDirectory() as folder:
-        line = [*GSU, *words, f"hydra.run.dir={folder}/run"]
-        print(shlex.join(["gsu", *words]), flush=True)
-        done = subprocess.run(
-            line, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True
-        )
+        print(words, flush=True)
+        line = [*GSU, *shlex.split(words)[1:], f"hydra.run.dir={folder}/run"]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run(line, check=False, env=environment, capture_output=True, text=True)
         if done.returncode:
             print(done.stderr[-2000:], file=sys.stderr)
             return None
