@@ -23,6 +23,7 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gsu_cli.report.compact import read_compact
@@ -49,11 +50,11 @@ def main() -> int:
         words = " ".join(kept.command)
         now = _run(words)
         if now is None:
-            shown.add_row(words, "failed", "", "", "", "")
+            shown.add_row(escape(words), "failed", "", "", "", "")
             worst = 1
             continue
         row, moved = compared(kept, now)
-        shown.add_row(words, *row)
+        shown.add_row(escape(words), *row)
         worst = max(worst, int(moved > 0))
     Console(width=160).print(shown)
     print(f"{len(chosen)} of {len(records)} cells of {line.table} that can be run again")
