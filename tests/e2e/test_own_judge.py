@@ -46,6 +46,10 @@ class Softmax(Net):
     def forward(self, x):
         return super().forward(x).softmax(1)
 
+class Sigmoid(Net):
+    def forward(self, x):
+        return super().forward(x).sigmoid()
+
 class Nan(Net):
     def forward(self, x):
         return super().forward(x) / 0 * 0
@@ -149,6 +153,10 @@ def test_without_its_normalisation_the_trust_report_says_so(place: Path, type_li
         (
             ("judge.cnn._target_=my_net.Softmax", "judge.cnn.path=net.pt"),
             "must give logits; found numbers within 0 and 1",
+        ),
+        (
+            ("judge.cnn._target_=my_net.Sigmoid", *LINE[1:]),
+            "that fit the images better as they are than as logits: probabilities. Let it return what goes into its",
         ),
         (("judge.cnn._target_=my_net.Nett", "judge.cnn.path=net.pt"), "Did you mean 'Net'?"),
         (("judge.cnn.path=net.pt",), "judge.cnn._target_"),

@@ -6,6 +6,7 @@ end in one. How far it may be trusted is measured on held-out images like that o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from gsu_cli.run.weight_files import WeightFiles, find_weights
 from gsu_cli.surgery.ranks import joined
 
 CHUNK = 250  # images at a time
-SEEN = 50  # held-out images, spread over all, on which outputs are looked at: their logits hardly stay within [0, 1]
+SEEN = CHUNK  # held-out images, at most, spread over all, by which probabilities are told from logits
 
 
 class OwnClassifier:
@@ -97,19 +98,23 @@ class OwnClassifier:
                 found=f"nan or inf of held-out images from {files.path}",
                 way_out=f"See its weights, and judge.{self.name}.mean and judge.{self.name}.std",
             )
-        spread = dataset.heldout.pixels[:: max(1, len(dataset.heldout.pixels) // SEEN)]
-        _refuse_probabilities(net.logits(spread), attributes=bool(dataset.attribute_names))
         net.settle(dataset.heldout.pixels[:2])
         about = {
             "name": self.name, "class": f"{type(module).__module__}.{type(module).__qualname__}",
             "path": str(files.path.absolute()), "sha256": files.sha256(), "threshold": self.threshold,
             "mean": self.mean, "std": self.std,
         }  # fmt: skip
-        if dataset.attribute_names:
-            names = self._names(logits.shape[1], list(dataset.attribute_names), module, files, "attributes")
-            return OwnAttributeJudge(net, about, self.threshold, tuple(str(n) for n in names))
-        labels = self._names(logits.shape[1], sorted(dataset.class_names), module, files, "labels")
-        return OwnJudge(net, about, self.threshold, torch.tensor([int(n) for n in labels], dtype=torch.int64))
+        seen = dataset.heldout[:: math.ceil(len(dataset.heldout) / SEEN)]
+        outputs = net.logits(seen.pixels)
+        if dataset.attribute_names and seen.attributes is not None:
+            ours = list(dataset.attribute_names)
+            names = tuple(str(n) for n in self._names(logits.shape[1], ours, module, files, "attributes"))
+            _refuse_probabilities(outputs, [names.index(n) for n in ours], seen.attributes)
+            return OwnAttributeJudge(net, about, self.threshold, names)
+        named_by = self._names(logits.shape[1], sorted(dataset.class_names), module, files, "labels")
+        labels = torch.tensor([int(n) for n in named_by], dtype=torch.int64)
+        _refuse_probabilities(outputs, None, seen.labels[:, None] == labels)
+        return OwnJudge(net, about, self.threshold, labels)
 
     def _names(self, k: int, ours: list[Any], module: nn.Module, files: WeightFiles, what: str) -> list[Any]:
         """What its outputs stand for: as typed, as the module says, the data set's, or counted from 0."""
@@ -134,22 +139,37 @@ class OwnClassifier:
         return names
 
 
-def _refuse_probabilities(outputs: Tensor, *, attributes: bool) -> None:
+def _refuse_probabilities(outputs: Tensor, attributes: Sequence[int] | None, truth: Tensor) -> None:
     """Refuses outputs that a softmax or a sigmoid has made: to take it again flattens what rests on probabilities.
 
+    Such are all within [0, 1]. Those of classes sum to 1 for each image, or else what is known of the images is nearer
+    to them as probabilities than as logits, by the Brier score: logits that happen to lie within [0, 1] are logits.
+
+    Args:
+        outputs: ``(n, k)``, of a classifier.
+        attributes: which of them are of known attributes; None: they are of classes.
+        truth: ``(n, k)`` bool, whether an image is of a class; or ``(n, len(attributes))``, whether it has each.
+
     Raises:
-        UsageError: all are within [0, 1], and those of classes sum to 1 for each image.
+        UsageError: they are probabilities.
     """
-    within = bool(((outputs >= 0) & (outputs <= 1)).all())
-    shared = outputs.shape[1] > 1 and bool(((outputs.double().sum(1) - 1).abs() < 1e-3).all())
-    if within and (attributes or shared):
-        last = "sigmoid" if attributes else "softmax"
+    outputs = outputs.double()
+    if not bool(((outputs >= 0) & (outputs <= 1)).all()):
+        return
+    if attributes is None:
+        sums = outputs.sum(1, keepdim=True)
+        shared = outputs.shape[1] > 1 and bool(((sums - 1).abs() < 1e-3).all())
+        given, again, last = outputs / sums.clamp(min=1e-12), outputs.softmax(1), "softmax or sigmoid"
+    else:
+        given, again, shared, last = outputs[:, attributes], outputs[:, attributes].sigmoid(), False, "sigmoid"
+    missed, missed_again = (float((p - truth.double()).square().mean()) for p in (given, again))
+    if shared or missed < missed_again:
         raise UsageError(
             "a classifier must give logits",
-            found="numbers within 0 and 1"
-            + ("" if attributes else " that sum to 1 for each image")
+            found="numbers within 0 and 1 "
+            + ("that sum to 1 for each image" if shared else "that fit the images better as they are than as logits")
             + ": probabilities",
-            way_out=f"Let it return what goes into its {last}",
+            way_out=f"Let it return what goes into its {'softmax' if shared else last}",
         )
 
 
