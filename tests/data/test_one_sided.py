@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.folder import Folder
 from gsu_cli.data.npz import Npz
-from gsu_cli.data.one_sided import alike, one_sided
+from gsu_cli.data.one_sided import alike, one_sided, unchecked
 from gsu_cli.errors import DataError
 
 
@@ -31,6 +32,17 @@ def test_names_that_differ_in_capitals() -> None:
     said = alike(dataset([0, 1], [0, 1], {0: "Cat", 1: "cat", 2: "dog"}))
     assert said == "classes whose names differ in capitals alone count as several: Cat and cat"
     assert alike(dataset([0], [0], {0: "cat", 1: "dog"})) == ""
+
+
+def test_attributes_that_no_held_out_image_has() -> None:
+    """A rare one falls out of a tenth by chance: judges of it could not be checked, which was said at the end alone."""
+    plain = dataset([0, 0, 0], [0, 0], {0: "face"})
+    has = torch.tensor([[True, True], [False, True], [False, False]])
+    parts = [replace(images, attributes=has[:n]) for images, n in ((plain.train, 3), (plain.heldout, 2))]
+    both = replace(plain, train=parts[0], heldout=parts[1], attribute_names=("hat", "smile"))
+    assert unchecked(both) == unchecked(plain) == ""
+    lacking = replace(both, heldout=replace(parts[1], attributes=has[1:]))
+    assert unchecked(lacking).startswith("attributes that no held-out image has: hat. ")
 
 
 def images(*places: Path) -> None:

@@ -153,6 +153,11 @@ TABLE = {
         "forgot",
         "Forgot class 1",
     ),
+    "one saw a little, the other nothing": (
+        made(cnn=(1567, 1400), knn=(1567, 1560)),
+        "one_judge",
+        "By the CNN judge alone, partly forgot class 1: feature ratio -10.7%",
+    ),
     "one saw nothing": (made(knn=(1567, 1560)), "one_judge", "By the CNN judge alone, forgot class 1"),
     "one saw more": (
         made(cnn=(870, 990), knn=(1567, 1207)),

@@ -1,4 +1,4 @@
-"""Classes that one part alone holds, and names that a reader takes for one: said before a number rests on them."""
+"""Classes and attributes that one part alone holds, names that look like one: said before a number rests on them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,19 @@ def one_sided(dataset: Dataset) -> str:
         return ""
     said = f"classes with {'; with '.join(found)}"
     return f"{said}. Are they named alike in both parts? What is measured held out is of the others"
+
+
+def unchecked(dataset: Dataset) -> str:
+    """A sentence on attributes that training images have and no held-out image; empty where there is none."""
+    if dataset.train.attributes is None or dataset.heldout.attributes is None:
+        return ""
+    has = dataset.train.attributes.any(0) & ~dataset.heldout.attributes.any(0)
+    names = [name for name, found in zip(dataset.attribute_names, has.tolist(), strict=True) if found]
+    if not names:
+        return ""
+    said = f"attributes that no held-out image has: {some(names, most=SHOWN)}. No judge can be checked on them"
+    way = "a larger `dataset.heldout_fraction` or another `dataset.split_seed` may hold some out"
+    return f"{said}. Where held-out images are drawn by a seed, {way}"
 
 
 def alike(dataset: Dataset) -> str:

@@ -9,7 +9,7 @@ from gsu_cli.report.details import noted
 from gsu_cli.report.numbers import is_of_few, moved
 from gsu_cli.report.roles import claim, claim_words, cost, cost_words
 from gsu_cli.report.run_table import HEADS, subjects
-from gsu_cli.report.verdict import Verdict, ratio, verdict
+from gsu_cli.report.verdict import Verdict, in_part, ratio, verdict
 from gsu_cli.run.record import Record
 
 VERBS = {
@@ -67,7 +67,7 @@ def _verb(record: Record, found: Verdict) -> str:
     if found.outcome != "one_judge":
         return VERBS[found.outcome]
     name = next(name for name, fell in found.fell.items() if fell)
-    return f"By the {record.judge_label(name)} judge alone, forgot"
+    return f"By the {record.judge_label(name)} judge alone, {'partly ' if in_part(record, name) else ''}forgot"
 
 
 def _of_few(record: Record, found: Verdict) -> str:

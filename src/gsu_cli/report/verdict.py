@@ -159,10 +159,10 @@ def _outcome(record: Record, fell: Mapping[str, bool | None]) -> Outcome:
         return "disagree"
     if len(fell) < 2 or None in fell.values():
         return "one_judge"
-    return "partly" if any(_in_part(record, name) for name in fell) else "forgot"
+    return "partly" if any(in_part(record, name) for name in fell) else "forgot"
 
 
-def _in_part(record: Record, judge: str) -> bool:
+def in_part(record: Record, judge: str) -> bool:
     """Less than half is gone, and more is left than by retraining."""
     before, after, reference = (claim(record, who, judge) for who in ("original", "unlearned", "retrained"))
     part = change(before, after)
