@@ -88,6 +88,11 @@ def test_a_device_that_is_not_here_is_one_sentence(name, monkeypatch):
         choose(name)
     assert "(cpu); found" in str(e.value)
     assert "\n" not in str(e.value)
+    assert str(e.value).endswith(
+        "Did you mean 'cpu'?"
+        if name in ("cpu:1", ["cpu"])
+        else "Leave it out: auto takes an accelerator where torch finds one."
+    )  # "cpu" is no slip of "gpu"
 
 
 def test_several_devices_are_named_and_auto_takes_the_first(monkeypatch):

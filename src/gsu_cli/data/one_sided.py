@@ -32,7 +32,7 @@ def unchecked(dataset: Dataset) -> str:
         return ""
     said = f"attributes that no held-out image has: {some(names, most=SHOWN)}. No judge can be checked on them"
     way = "a larger `dataset.heldout_fraction` or another `dataset.split_seed` may hold some out"
-    return f"{said}. Where held-out images are drawn by a seed, {way}"
+    return f"{said}. Where a seed chose the held-out images, {way}"
 
 
 def alike(dataset: Dataset) -> str:

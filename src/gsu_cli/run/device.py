@@ -18,6 +18,7 @@ from gsu_cli.surgery.precision import PRECISIONS, computes_in
 from gsu_cli.surgery.ranks import ranks
 
 AUTO = "auto"
+ACCELERATORS = ("gpu", "tpu", "npu", "xpu", "hpu", "cuda", "mps", "rocm", "hip")  # no slips of "cpu"
 
 
 def available() -> list[str]:
@@ -42,11 +43,12 @@ def choose(name: object) -> torch.device:
         name = _one_each(name, here, *place)
     plain = str(name).removesuffix(":0")
     if not isinstance(name, str) or plain not in here:
-        near = did_you_mean(str(name), [AUTO, *here]).strip()
+        kind = str(name).partition(":")[0].lower()
+        near = "" if kind in ACCELERATORS else did_you_mean(str(name), [AUTO, *here]).strip()
         raise UsageError(
             f"`device` must be auto or one that torch finds here ({', '.join(here)})",
             found="null" if name is None else name,
-            way_out=near,
+            way_out=near or "Leave it out: auto takes an accelerator where torch finds one",
         )
     return torch.device(plain if plain in ("cpu", "mps") or ":" in plain else f"{plain}:0")
 
