@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -95,8 +95,9 @@ def counted(
     encoded: int,
     looks: int,
     at_targets: int,
-    measured: int,
-    spared: int,
+    measured: Sequence[int],
+    spared: Sequence[int],
+    differentiated: Sequence[int],
 ) -> Cost:
     """Images by kind of work; passes through the decoder alone, or its first layers, count as whole ones.
 
@@ -110,14 +111,16 @@ def counted(
         encoded: images that passed the encoder for the targets.
         looks: images of looks that no candidate notes.
         at_targets: images to forget whose redirect loss was known when their targets were made.
-        measured, spared: retained images in the Fisher, and whose gradient is spared.
+        measured, spared, differentiated: of each step along a gradient, retained images in the Fisher, sites that are
+            spared, and those whose gradient is.
     """
     gradients = "least_squares" not in ways
-    products = min(curvature, budget) + min(max(curvature // 2, 1), forget) if "gauss_newton" in ways else 0
+    both = [min(curvature, n) + min(max(curvature // 2, 1), forget) for n in spared]
+    products = sum(both) if "gauss_newton" in ways else 0
     return Cost(
-        double_backward=method.shots * method.iterations * products,  # a Gauss-Newton product costs as much
-        gradients=method.shots * ((2 if "ascent" in ways else 1) * forget + spared) if gradients else 0,
-        fisher=method.shots * measured * (2 if method.ekfac else 1) if gradients else 0,
+        double_backward=method.iterations * products,  # a Gauss-Newton product costs as much
+        gradients=method.shots * (2 if "ascent" in ways else 1) * forget + sum(differentiated) if gradients else 0,
+        fisher=sum(measured) * (2 if method.ekfac else 1),
         generated=generated,
         forward=encoded
         + looks

@@ -57,13 +57,16 @@ class DenoiserSurgery(DenoiserOptions):
             with task.stage("bound"):
                 n, some, seed = task.trained_on or len(split.dataset.train), first(forget, LEVELS), task.stream("bound")
                 level = sample_level(model, some, fisher, trained_on=n, seed=seed, copies=split.copies)
-        base, redirect_before, seen = math.nan, math.nan, list[int]()
+        base, redirect_before, seen, spent = math.nan, math.nan, list[int](), Cost()
         for shot in range(self.shots):
             theta = parameters(model, names)
             with task.stage("gradients"):
                 kept, spared = self._spared(task, statistics, cost, shot)
                 g, g_r = (accumulate_gradient(loss.blocks(), theta) for loss in (goal, spared))
                 paid = g_r.loss if spared is cost else cost.mean(theta)
+            again = 0 if spared is cost else len(cost)
+            fishers = len(kept) * (2 if self.ekfac else 1)
+            spent.add(Cost(gradients=losses.forget + len(spared), fisher=fishers, forward=again))
             if shot == 0:
                 base, redirect_before = paid, g.loss
             limit = base * (1 + self.budget * (shot + 1) / self.shots)
@@ -77,13 +80,14 @@ class DenoiserSurgery(DenoiserOptions):
             add_(model, best.direction, best.step)
             paid, redirect = problem.loss + increase * abs(problem.loss), best.redirect_loss
             task.on_progress(shot + 1, self.shots, paid)
+        spent.forward += sum(seen)
         now = parameters(model, names)
         update.realised = losses.realised(now)
         update.details = {
             "budget": self.budget,
             "budget_spent": relative_increase(paid, base),
             "redirect_loss": {"before": redirect_before, "after": redirect},
-            **self._facts(task, losses, len(statistics), log=log, level=level, seen=sum(seen)),
+            **self._facts(task, losses, len(statistics), log=log, level=level, spent=spent),
         }
         if level is not None:
             update.details["sample_bound"] = level.facts(now)
@@ -97,20 +101,16 @@ class DenoiserSurgery(DenoiserOptions):
         *,
         log: list[dict[str, Any]],
         level: UnseenLevel | None,
-        seen: int,
+        spent: Cost,
     ) -> dict[str, Any]:
         """For the record: on what the steps rest, and what they took.
 
-        ``retain`` images are in the Fisher, and ``seen`` ones were looked at beside what the log counts.
+        ``retain`` images are in the Fisher of the first step; ``spent`` is what the log does not count.
         """
         split, found, bank = task.split, losses.redirection, len(losses.bank.images)
         n_f, n_b = losses.forget, losses.budget
         evaluations, looks = (sum(c[key] for c in log) for key in ("evaluations", "lengths"))
-        spent = Cost(
-            gradients=self.shots * (n_f + n_b),
-            fisher=self.shots * retain * (2 if self.ekfac else 1),
-            forward=n_f * (1 + self.shots + looks) + n_b * (self.shots + evaluations) + seen,
-        )
+        spent.forward += n_f * (1 + self.shots + looks) + n_b * (self.shots + evaluations)
         spent.add(Cost() if level is None else level.cost)
         return {
             "target": {"kind": "bank", "forgotten": found.forgotten, "clamped": found.clamped},

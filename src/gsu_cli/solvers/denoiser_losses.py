@@ -13,6 +13,7 @@ from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.denoiser_options import DenoiserOptions
 from gsu_cli.surgery.vectors import Vector
 from gsu_cli.unlearning.contract import Task
+from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import first
 from gsu_cli.unlearning.weights import generating_weights
 
@@ -59,13 +60,13 @@ class DenoiserLosses:
             forget = forget[torch.arange(max(len(forget), FEW)) % len(forget)]  # each few at many levels of noise
             bank = Bank.of(task.split, options.bank_images, seed=task.stream("bank"))
             start = round(options.noise_from * int(model.train_steps))
-            found = task.shared.once(
-                "redirected",
-                lambda: redirected(model, forget, bank, seed=task.stream("redirect"), start=start),
-                forget=len(forget),
-                bank=options.bank_images,
-                start=start,
-            )
+            counts, rests_on = Cost(), {"forget": len(forget), "bank": options.bank_images, "start": start}
+
+            def look() -> Redirection:
+                counts.forward = len(forget)  # of a run by itself the solver counts them
+                return redirected(model, forget, bank, seed=task.stream("redirect"), start=start)
+
+            found = task.shared.once("redirected", look, counts, **rests_on)
             trial = first(retain, options.budget_images)
             cost = SiteLoss(model, noised_sites(model, trial, seed=task.stream("budget")))
             checks = {

@@ -118,8 +118,9 @@ class LatentSurgery(LatentOptions):
             encoded=losses.encoded,
             at_targets=losses.known,
             looks=sum(steps.looks),
-            measured=retain if self.statistics is None else min(retain, self.statistics),
-            spared=budget if self.finish is None else min(budget, SPARED),
+            measured=steps.measured,
+            spared=steps.spared,
+            differentiated=[n if self.finish is None else min(n, SPARED) for n in steps.spared],
         )
         cost.add(monitors.level_cost(follows=self.follows))
         return cost

@@ -45,6 +45,7 @@ class LatentSteps:
         retain, forget: training images, in random order.
         log: candidates so far, for the record.
         looks: see `StepProblem`, of all steps.
+        spared, measured: of each step along a gradient, how many retained sites it spares, and images in its Fisher.
     """
 
     task: Task
@@ -56,6 +57,8 @@ class LatentSteps:
     forget: Images
     log: list[dict[str, Any]] = field(default_factory=list)
     looks: list[int] = field(default_factory=list)
+    spared: list[int] = field(default_factory=list)
+    measured: list[int] = field(default_factory=list)
 
     def best(self, problem: StepProblem, each: Tensor) -> Candidate:
         """The candidate that is taken; it and the others are noted.
@@ -90,6 +93,8 @@ class LatentSteps:
             g = accumulate_gradient(problem.goal.blocks(), theta).vector
             g_r = accumulate_gradient(first_sites(spared, finish).blocks(), theta)
         fisher = self.monitors.fisher or statistics(task, self.options, retain, step)
+        self.spared.append(len(spared))
+        self.measured.append(min(len(retain), self.options.statistics or len(retain)))
         self.monitors.fisher = None  # of the weights before this step
         with task.stage("step"):
             begin, near = (problem, TOLERANCE) if finish is None else (first_part(problem, finish), LOOSE)
