@@ -82,6 +82,103 @@ def test_a_loss_that_teaches_nothing_is_told_before_any_work(kind: type[MlpVae])
         check_generator(kind(SHAPE), SHAPE)
 
 
+class MeanOfTheBatch(MlpVae):
+    def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        return super().loss(x, y, generator).mean().expand(len(x))
+
+
+class BatchTerm(MlpVae):
+    """A term of the whole batch, as of MMD, while it trains alone."""
+
+    def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        term = self.posterior(x)[0].mean(0).square().sum() if self.training else 0.0
+        return super().loss(x, y, generator) + term
+
+
+class BatchStatistics(MlpVae):
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        super().__init__(shape)
+        self.decoder.insert(1, torch.nn.BatchNorm1d(self.decoder[0].out_features, track_running_stats=False))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (MeanOfTheBatch, r"found [\d.]+, and [\d.]+ beside another image\. Take the sum over the pixels of each image"),
+        (BatchStatistics, r"found decoder\.1, a BatchNorm .* Leave track_running_stats at True"),
+    ],
+)
+def test_the_loss_of_an_image_is_its_own(kind: type[MlpVae], said: str) -> None:
+    check_generator(BatchTerm(SHAPE).train(), SHAPE)
+    with pytest.raises(UsageError, match=rf"of {kind.__name__} must give each image a loss of its own; {said}"):
+        check_generator(kind(SHAPE), SHAPE)
+
+
+class ScalesImages(MlpVae):
+    def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        return super().loss(x.mul_(0.5), y, generator)
+
+
+class ShiftsImages(MlpVae):
+    def posterior(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return super().posterior((x if x.requires_grad else x.clone()).sub_(0.1) if self.training else x.sub_(0.1))
+
+    def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        return super().loss(x.clone(), y, generator)
+
+
+class ScalesLatents(MlpVae):
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        super().__init__(shape)
+        self.decoder.register_forward_pre_hook(lambda _, args: (args[0] if args[0].requires_grad else args[0].mul_(2),))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (ScalesImages, r"loss\(x, y, generator\) of ScalesImages must leave the images"),
+        (ShiftsImages, r"posterior\(x\) of ShiftsImages must leave the images"),
+        (ScalesLatents, r"decoder\(z\) of ScalesLatents must leave the latents"),
+    ],
+)
+def test_what_a_member_is_given_stays_as_it_is(kind: type[MlpVae], said: str) -> None:
+    with pytest.raises(UsageError, match=said + r" that it is given as they are; found others afterwards\. Use 2 \* x"):
+        check_generator(kind(SHAPE), SHAPE)
+
+
+class Counts(MlpVae):
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        super().__init__(shape)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        self.calls += 1
+        return super().loss(x, y, generator)
+
+
+def test_to_measure_a_model_does_not_change_it() -> None:
+    with pytest.raises(UsageError, match=r"buffers of Counts must stay as they are in eval mode; found calls"):
+        check_generator(Counts(SHAPE), SHAPE)
+
+
+class OneNoise(MlpVae):
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        return super().sample(n, torch.Generator().manual_seed(0))
+
+
+def test_ten_thousand_samples_are_not_one_pass_repeated() -> None:
+    with pytest.raises(UsageError, match=r"sample\(n, generator\) of OneNoise must take its noise from .* found that"):
+        check_generator(OneNoise(SHAPE), SHAPE)
+
+
+@pytest.mark.parametrize(("kind", "word"), [(torch.int64, "int64"), (torch.complex64, "complex64")])
+def test_weights_are_real_numbers(kind: torch.dtype, word: str) -> None:
+    model = MlpVae(SHAPE)
+    model.table = torch.nn.Parameter(torch.zeros(2, dtype=kind), requires_grad=False)
+    with pytest.raises(UsageError, match=rf"must be held in float32 or float64; found {word} in table .* in a buffer"):
+        check_generator(model, SHAPE)
+
+
 class Bytes(MlpVae):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         return (255 * super().sample(n, generator)).to(torch.uint8)

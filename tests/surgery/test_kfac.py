@@ -298,15 +298,43 @@ def tied() -> nn.Module:
     return net
 
 
+class Recurrent(nn.Module):
+    """A layer that gives a pair."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = nn.GRU(2, 2, batch_first=True)
+
+    def forward(self, x):
+        return self.steps(x[:, None])[0][:, 0]
+
+
+class Reshaped(nn.Module):
+    """A layer that is shown samples in another place than the first."""
+
+    def __init__(self, there, back):
+        super().__init__()
+        self.layer, self.there, self.back = nn.Linear(2, 2), there, back
+
+    def forward(self, x):
+        return self.back(self.layer(self.there(x)))
+
+
 @pytest.mark.parametrize(
     ("net", "message"),
     [
         (Loose(), "layer of their own"),
-        (Idle(), "take part"),
+        (Idle(), "take part.*Leave its parameters out of generation_parameters"),
+        (Recurrent(), "take one tensor and give one; found steps, a GRU. Use a method that needs gradients alone"),
+        (Reshaped(lambda x: x.expand(5, -1, -1), lambda y: y.mean(0)), r"samples first; found layer with \(5, 3, 2\)"),
+        (
+            Reshaped(lambda x: x.repeat(2, 1), lambda y: y[:3] + y[3:]),
+            r"samples first; found layer with \(6, 2\) for 3",
+        ),
         (tied(), "untied"),
         (nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2, track_running_stats=False)), "running statistics"),
     ],
-    ids=["loose", "idle", "tied", "batch statistics"],
+    ids=["loose", "idle", "a pair", "samples second", "folded", "tied", "batch statistics"],
 )
 def test_what_has_no_factors_is_refused(net, message):
     with pytest.raises(UsageError, match=message):

@@ -116,6 +116,22 @@ def test_noise_for_a_decoder_is_in_the_models_precision(method: Any) -> None:
     assert not same(weights(found), weights(model))
 
 
+class DoubleEncoder(MlpVae):
+    """Its encoder computes in float64, its decoder in float32."""
+
+    def posterior(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        mean, sd = super().posterior(x.double())
+        return mean.float(), sd.float()
+
+
+def test_noise_for_a_decoder_is_in_the_decoders_precision() -> None:
+    model = DoubleEncoder(SHAPE, latent_dim=3, hidden=(32,), activation="silu")
+    model.load_state_dict(tiny_world.trained().state_dict())
+    model.encoder.double()
+    model.posterior_head.double()
+    assert not same(weights(done(model.eval(), Moon(steps=2, n_generated=500))), weights(model))
+
+
 def test_names_of_no_parameter_are_named() -> None:
     model = tiny_world.trained()
     model.generation_parameters = lambda: ["decoder.0.weight", "decoder.9.weight"]  # type: ignore[method-assign]

@@ -14,9 +14,8 @@ from gsu_cli.models.protocols import HasDecoder, HasImageSites, HasSites, MapsNo
 from gsu_cli.models.sites import OutputLoss, Sites
 from gsu_cli.run.foreign_errors import foreign_errors
 from gsu_cli.surgery.devices import normal
-from gsu_cli.surgery.taps import eval_mode
+from gsu_cli.surgery.taps import GRADIENTS_ALONE, eval_mode
 
-GRADIENTS_ALONE = "Use a method that needs gradients alone, such as method=gradient_surgery"
 SAME = 1e-4  # of a pixel: rounding of batches of other sizes
 
 

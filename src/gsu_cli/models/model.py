@@ -78,7 +78,9 @@ def bare(model: Any) -> Any:
 
 
 def check_precision(model: Any) -> None:
-    """Refuses weights without values, and those in half precision: a budget of 1 % is two steps of bfloat16.
+    """Refuses weights without values, those that are no real numbers, and those in half precision.
+
+    A budget of 1 % is two steps of bfloat16.
 
     Raises:
         UsageError: naming the first.
@@ -90,11 +92,13 @@ def check_precision(model: Any) -> None:
                 found=f"{name} on the device meta",
                 way_out="Load its weights into a model on the CPU",
             )
-        if p.is_floating_point() and p.dtype not in (torch.float32, torch.float64):
+        if p.dtype not in (torch.float32, torch.float64):
             raise UsageError(
                 "weights must be held in float32 or float64",
                 found=f"{str(p.dtype).removeprefix('torch.')} in {name} of {type(model).__name__}",
-                way_out="Use model.float(): less is too coarse for a budget. precision=bfloat16 trains in it",
+                way_out="Use model.float(): less is too coarse for a budget. precision=bfloat16 trains in it"
+                if p.is_floating_point()
+                else "Keep a complex weight as two real ones, whole numbers and true or false in a buffer",
             )
 
 

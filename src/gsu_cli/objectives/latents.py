@@ -45,6 +45,7 @@ def prior(model: Any, n: int, generator: torch.Generator) -> tuple[Tensor, Tenso
 
     Of a conditional model the first are codes, of any other the second are null.
     """
-    z = beside(normal((n, model.latent_dim), generator), model)
+    reads = model.decoder if isinstance(model, HasDecoder) else model  # an encoder may compute in another precision
+    z = beside(normal((n, model.latent_dim), generator), reads)
     y = usual_conditions(model, n, generator).to(z.device)
     return code(model, z, y), y

@@ -28,7 +28,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.gradients import BLOCK
 from gsu_cli.models import conditions
 from gsu_cli.models.conditions import NULL, code, conditions_of
-from gsu_cli.models.decoders import GRADIENTS_ALONE, check_network
+from gsu_cli.models.decoders import check_network
 from gsu_cli.models.model import decode
 from gsu_cli.models.pass_sizes import AT_ONCE, LARGE
 from gsu_cli.models.protocols import HasDecoder
@@ -39,6 +39,7 @@ from gsu_cli.objectives.posteriors import posterior, posterior_latents
 from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.surgery.devices import share_of, wide
 from gsu_cli.surgery.ranks import joined
+from gsu_cli.surgery.taps import GRADIENTS_ALONE
 
 NEIGHBOURS, LOOKED_AT = 10, 3  # nearest posterior means that must be retained; the same where a discriminant looks
 MARGIN = 0.1  # below 0, where a discriminant's score must be: at 1 and -1 stand the images that it was fitted to

@@ -20,6 +20,7 @@ from torch.nn.utils import parametrize
 
 from gsu_cli.errors import UsageError
 from gsu_cli.surgery.devices import wide
+from gsu_cli.surgery.taps import GRADIENTS_ALONE
 from gsu_cli.surgery.vectors import Vector, VectorLike
 
 AT_ONCE = 2**18  # values of patches that are laid out together on each core: 1 MB stays in its caches
@@ -94,7 +95,7 @@ def find_scopes(module: nn.Module, names: Collection[str] | None, prefix: str) -
             raise UsageError(
                 "this method needs layers whose weights are parameters",
                 found=f"{next(iter(own.values()))} of a layer whose weight torch.nn.utils.parametrize computes",
-                way_out="Use a method that needs gradients alone, such as method=gradient_surgery",
+                way_out=GRADIENTS_ALONE,
             )
         if own and any(True for _ in m.children()):
             raise UsageError(
