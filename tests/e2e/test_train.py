@@ -157,3 +157,30 @@ def test_non_finite_loss(world: World, gsu: Gsu, tmp_path: Path) -> None:
     (run,) = runs(tmp_path)
     assert run.record["status"] == "failed"
     assert strays(tmp_path) == []
+
+
+RANDOM = """
+import torch
+from gsu_cli.models.vae.mlp_vae import MlpVae
+
+class Features(MlpVae):
+    def __init__(self, shape, **options):
+        super().__init__(shape, **{"hidden": [8], "latent_dim": 2, **options})
+        self.frequencies = torch.nn.Parameter(torch.randn(4), requires_grad=False)
+        self.register_buffer("codes", torch.randn(3))
+"""
+
+
+def test_what_a_constructor_draws_is_of_the_seed(world: World, tmp_path: Path, type_line: Gsu) -> None:
+    """Frozen features and buffers are kept by a fresh start: each run of one line had others, and other weights."""
+    (tmp_path / "random_features.py").write_text(RANDOM)
+    found = []
+    for k, seed in enumerate((0, 0, 1)):
+        torch.manual_seed(k)
+        words = ("model._target_=random_features.Features", "training.epochs=1", f"seeds.train={seed}")
+        typed = type_line("train", *world.data, *words, f"hydra.run.dir={tmp_path / str(k)}", cwd=tmp_path)
+        assert typed.code == 0, typed.err
+        found.append(load_file(tmp_path / str(k) / "model.safetensors"))
+    first, again, other = found
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not any(torch.equal(first[name], other[name]) for name in ("frequencies", "codes"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,6 +18,22 @@ from gsu_cli.run.seeds import derive
 
 MARK = 1234.5678  # no initialiser gives it
 COMPUTED = "parametrizations"  # of torch.nn.utils.parametrize: what stands below belongs together
+
+
+@contextmanager
+def constructing(seed: int) -> Iterator[None]:
+    """Within, a constructor's own random numbers are of ``seed``: frozen features, say, which `initialise` keeps.
+
+    >>> with constructing(0):
+    ...     a = torch.rand(2)
+    >>> with constructing(0):
+    ...     b = torch.rand(2)
+    >>> torch.equal(a, b)
+    True
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "construct"))
+        yield
 
 
 def initialise(model: Any, seed: int) -> None:

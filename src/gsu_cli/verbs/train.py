@@ -20,7 +20,7 @@ from gsu_cli.run.lineage import architecture
 from gsu_cli.run.session import Session
 from gsu_cli.run.stopped import STATE
 from gsu_cli.training.closed_form import train_or_solve
-from gsu_cli.training.fresh import initialise
+from gsu_cli.training.fresh import constructing, initialise
 from gsu_cli.training.history import History
 from gsu_cli.training.recipe import Recipe
 from gsu_cli.training.state import codes_of
@@ -56,7 +56,9 @@ def main(cfg: DictConfig) -> None:
             console.say(f"without {split.words}: {split.describe_sizes()}")
         cfg = suited(cfg, dataset, session)
         recipe = replace(build_choice(cfg, "training"), precision=session.precision)
-        model = build_model(cfg.model, dataset)
+        seed = session.record.seeds["train"]
+        with constructing(seed):
+            model = build_model(cfg.model, dataset)
         if isinstance(model, FitsExactly) and is_typed("training", "resume"):
             raise UsageError(
                 f"`training` and `resume` must be left out for {type(model).__name__}: its weights have a closed form",
@@ -67,7 +69,6 @@ def main(cfg: DictConfig) -> None:
             console.note(said, session.record)
         if design.models:
             return leave_out.train_design(cfg, session, model=model, dataset=dataset, recipe=recipe, options=design)
-        seed = session.record.seeds["train"]
         initialise(model, seed)
         model.to(session.device)
         about = {
