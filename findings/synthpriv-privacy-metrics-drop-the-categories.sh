@@ -5,7 +5,7 @@
 # Truth: the columns of `get_dummies` are boolean, and only the numeric ones are kept: no category reaches a metric.
 #   Besides, the membership attack tells real from synthetic rows, and asks for no member.
 # Matters: rows whose every category is one that does not occur in the data have the numbers of fresh rows (AUC 0.5 for 1.0),
-#   and real numbers with categories drawn anew are copies. Rows returned unchanged pass with a membership AUC of 0.5. Encode categories as
+#   and real numbers with categories drawn anew are copies. Rows returned unchanged pass the attack, AUC 0.5. Encode categories as
 #   0.0 and 1.0 first, and attack with held-out rows.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
