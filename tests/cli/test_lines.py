@@ -154,6 +154,16 @@ def test_a_config_that_ours_would_hide_is_refused(in_process: Run, tmp_path: Pat
     assert in_process(*line)[0] == 0
 
 
+def test_a_config_of_ones_own_is_answered_with_the_word_that_finds_it(in_process: Run, tmp_path: Path) -> None:
+    own = tmp_path / "it's mine" / "method" / "halfway.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("lr: 7\n", encoding="utf-8")
+    code, _, err = in_process("unlearn", "dataset=mnist", "method=halfway")
+    assert (code, "found halfway. Type --config-dir 'it'\"'\"'s mine' for the config" in err) == (2, True), err
+    own.unlink()
+    assert "--config-dir" not in in_process("unlearn", "dataset=mnist", "method=halfway")[2]
+
+
 def test_a_place_of_configs_that_is_no_folder_is_refused(in_process: Run, tmp_path: Path) -> None:
     """Hydra warned of it with a line of its own source, and went on."""
     code, _, err = in_process("unlearn", "dataset=mnist", f"hydra.searchpath=[file://{tmp_path}/gone]", "--cfg", "job")

@@ -5,13 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
+from gsu_cli.errors import UsageError
+from gsu_cli.verbs.build import build
 from gsu_cli.verbs.own_target import why_not
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "own_vae_x.py").write_text("import json\nclass MyVae:\n    class Inner: ...\nclass Other: ...\n")
+    (tmp_path / "own_vae_x.py").write_text(
+        "import json\nclass MyVae:\n    class Inner: ...\nclass Other: ...\n"
+        "class Needs:\n    def __init__(self, lr, scope=1): ...\n"
+    )
     (tmp_path / "own_broken_x.py").write_text("def f(:\n")
     (tmp_path / "own_lacking_x.py").write_text("import no_such_module_x\n")
     monkeypatch.chdir(tmp_path)
@@ -21,7 +27,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("target", "parts"),
     [
-        ("own_vae_x.MyVea", ("must name a class in own_vae_x", "MyVea, among MyVae, Other", "Did you mean 'MyVae'?")),
+        (
+            "own_vae_x.MyVea",
+            ("must name a class in own_vae_x", "MyVea, among MyVae, Other, Needs", "Did you mean 'MyVae'?"),
+        ),
         ("own_vae_x.sub.MyVae", ("must name a class in own_vae_x; found sub",)),
         ("own_veo_x.MyVae", ("working directory or installed", "own_vae_x.py", "Did you mean 'own_vae_x'?")),
         ("zzz.MyVae", ("no zzz in", "Start gsu in the folder of zzz.py")),
@@ -41,3 +50,9 @@ def test_why_not(target: str, parts: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("target", ["own_vae_x.MyVae", "own_vae_x.MyVae.Inner", "gsu_cli.models.vae.mlp_vae.MlpVae"])
 def test_what_is_there(target: str) -> None:
     assert why_not(target, "model") is None
+
+
+def test_an_option_without_a_default_that_is_lacking_is_named_as_it_is_typed() -> None:
+    with pytest.raises(UsageError) as refused:
+        build(OmegaConf.create({"_target_": "own_vae_x.Needs", "scope": 2}), key="method")
+    assert str(refused.value).endswith("that has no default; found no lr. Type method.lr=VALUE")

@@ -19,8 +19,8 @@ from gsu_cli.report.html.page import render
 from gsu_cli.report.keys import default_keys
 from gsu_cli.report.overview import tables
 from gsu_cli.report.runs import short
+from gsu_cli.report.summary import beside, sentences
 from gsu_cli.report.summary import render as closing
-from gsu_cli.report.summary import sentences
 from gsu_cli.run.record import record_of
 from made_runs import Measurement, costly, run
 
@@ -180,6 +180,20 @@ def test_the_page_has_the_headline_and_the_transitions() -> None:
     assert "retained samples that gained it (CNN) 7.00% of 100 (others gain 1.20% on average)" in page
     assert "retained samples that moved 6.19% of 3,664" in page
     assert page.count('data-value="7.0"') == 1
+
+
+def test_a_remark_that_differs_between_models_says_of_which_it_is() -> None:
+    """Two lines on one score, 3 % and 2 %, and nothing told them apart."""
+    rows = [
+        Measurement("inception_score", who, 4.0, 3.0, 5.0, 100, "", place="table", detail=f"of few, low by {short}")
+        for who, short in (("original", "3%"), ("unlearned", "3%"), ("retrained", "2%"))
+    ]
+    said = [line for line in beside(replace(costly(26.6, 0.01), measurements=rows)) if "of few" in line]
+    assert [line.partition(": ")[2] for line in said] == [
+        "of few, low by 3% (original, unlearned)",
+        "of few, low by 2% (retrained)",
+    ]
+    assert [line.endswith("low by 3%") for line in beside(replace(costly(26.6, 0.01), measurements=rows[:2]))] == [True]
 
 
 def test_a_remark_of_older_runs_that_a_newer_one_says_with_a_number_stands_once() -> None:

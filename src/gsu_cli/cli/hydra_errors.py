@@ -37,6 +37,7 @@ from gsu_cli.cli.suggestions import (
     of_other_choices,
     of_other_verbs,
     option_of,
+    own_config,
     parts_of,
     suggest_key,
     takes_list,
@@ -108,7 +109,7 @@ def _missing_config(error: MissingConfigException, app: App) -> UsageError:
         return UsageError(f"`{group}={choice}` needs a package that is optional", found="none", way_out=way_out)
     if group and options:
         rule = f"`{group}` must be one of {', '.join(options)}"
-        near = did_you_mean(choice, options) + of_another_group(choice, group, app)
+        near = own_config(choice, group) or did_you_mean(choice, options) + of_another_group(choice, group, app)
         return UsageError(rule, found=choice, way_out=near)
     return UsageError("every config that is named must exist", found=error.missing_cfg_file or _flat(str(error)))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
@@ -127,6 +129,15 @@ def of_another_group(choice: str, group: str, app: App) -> str:
     groups = [of for of in option_of(choice, app) if of != group and (of != "model" or app.verb == "train")]
     others = [f"{of}={choice}" for of in groups]
     return f"Type {' or '.join(others)} for the choice of that name. " if others else ""
+
+
+def own_config(choice: str, group: str) -> str:
+    """A hint for a choice whose yaml lies in a folder here that the line does not name; else the empty string."""
+    if not re.fullmatch(r"[\w-]+", choice):
+        return ""
+    places = [".", *sorted(name for name in os.listdir() if name[:1] != "." and os.path.isdir(name))]
+    found = [place for place in places if os.path.isfile(os.path.join(place, *group.split("/"), f"{choice}.yaml"))]
+    return f"Type --config-dir {shlex.quote(found[0])} for the config of that name there. " if found else ""
 
 
 def known_keys(app: App) -> list[str]:

@@ -87,7 +87,14 @@ def beside(record: Record) -> list[str]:
     told = [m for m in record.measurements if m.place in ("lead", "table") and m.detail and m.value is not None]
     models = [m for m in told if m.subject != "data"] or told
     called = titles(models, record)
-    return list(dict.fromkeys(f"{called[m.name, m.judge]}: {m.detail}" for m in models))
+    said: dict[str, dict[str, list[str]]] = {}
+    for m in models:
+        said.setdefault(called[m.name, m.judge], {}).setdefault(m.detail, []).append(HEADS.get(m.subject, m.subject))
+    return [
+        f"{title}: {detail}" + (f" ({', '.join(whose)})" if len(details) > 1 else "")
+        for title, details in said.items()
+        for detail, whose in details.items()
+    ]
 
 
 def retained(record: Record) -> list[str]:

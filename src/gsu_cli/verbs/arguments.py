@@ -59,6 +59,20 @@ def check_arguments(target: Callable[..., Any], options: Mapping[str, Any], key:
             )
 
 
+def left_out(target: Callable[..., Any], options: Mapping[str, Any]) -> list[str]:
+    """Arguments without a default that the options do not hold.
+
+    >>> left_out(lambda lr, steps, scope="all": None, {"steps": 1})
+    ['lr']
+    """
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    many = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in many and p.name not in options]
+
+
 def fits(value: object, hint: Any) -> bool:
     """Whether a plain value is one of an annotated type; true where the annotation says nothing of plain values.
 

@@ -17,7 +17,7 @@ from gsu_cli.run.memory import is_out_of_memory
 from gsu_cli.run.moved_classes import current
 from gsu_cli.run.one_line import one_line
 from gsu_cli.surgery.torch_defaults import check_defaults
-from gsu_cli.verbs.arguments import check_arguments
+from gsu_cli.verbs.arguments import check_arguments, left_out
 from gsu_cli.verbs.own_target import why_not
 
 NEEDED = {
@@ -108,7 +108,7 @@ def build(cfg: Any, *, key: str = "", **more: Any) -> Any:
             cause = cause.__cause__
         if (sentence := why_not(target, key)) is not None:
             raise sentence from e
-        _check(target, {**options, **more}, key)
+        _check(target, {**options, **more}, key, whole=True)
         raise UsageError(
             f"`{target}` must be importable and take these arguments",
             found=one_line(e.__cause__ if isinstance(e.__cause__, Exception) else e),
@@ -120,13 +120,20 @@ def build(cfg: Any, *, key: str = "", **more: Any) -> Any:
     return made
 
 
-def _check(target: str, options: dict[str, Any], key: str) -> None:
+def _check(target: str, options: dict[str, Any], key: str, *, whole: bool = False) -> None:
+    """Refuses options that do not fit; ``whole``: and those that are lacking."""
     options.pop("_partial_", None)
     try:
         found = get_object(target)
     except (HydraException, ImportError, ValueError):
         return
     check_arguments(found, options, key)
+    if whole and (missing := left_out(found, options)):
+        raise UsageError(
+            f"`{key}` must hold every option of {found.__name__} that has no default",
+            found=f"no {' and no '.join(missing)}",
+            way_out=f"Type {' '.join(f'{key}.{name}=VALUE' for name in missing)}",
+        )
 
 
 def _check_made(made: Any, needed: Sequence[str], key: str) -> None:
