@@ -17,10 +17,11 @@ from gsu_cli.report.groups import setting
 from gsu_cli.report.headline import headline
 from gsu_cli.report.html.page import render
 from gsu_cli.report.keys import default_keys
+from gsu_cli.report.model_remarks import beside
 from gsu_cli.report.overview import tables
 from gsu_cli.report.runs import short
-from gsu_cli.report.summary import beside, sentences
 from gsu_cli.report.summary import render as closing
+from gsu_cli.report.summary import sentences
 from gsu_cli.run.record import record_of
 from made_runs import Measurement, costly, run
 

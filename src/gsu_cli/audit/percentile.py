@@ -144,7 +144,7 @@ def _risen(found: list[Measurement], what: str, retrained: int) -> list[str]:
     if rise is not None and rise.value is not None and rise.low is not None and rise.high is not None:
         verdict = "over-forgotten" if rise.low > 1 else "under-forgotten" if rise.high < 1 else ""
         said = f"{verdict}{beside(retrained)}" if verdict else _not_told(rise)
-        times = f"{rise.value:.2f}{ends(rise, '.2f')} times"
+        times = f"{round(rise.value, 2) + 0.0:.2f}{ends(rise, '.2f')} times"
         return [f"{what} rose {times} as much as retraining raises it: {said}."]
     if rise is not None and rise.reason:
         return [f"How far it rose, of what retraining gives, is not known: {rise.reason}."]
@@ -153,8 +153,8 @@ def _risen(found: list[Measurement], what: str, retrained: int) -> list[str]:
 
 def _not_told(rise: Measurement) -> str:
     """No side: what would have been seen, and whether having done nothing would."""
-    if rise.low is not None and rise.low <= 0:
-        return "neither a difference from retraining is shown nor one from having done nothing"
+    if rise.value is not None and rise.high is not None and rise.high - rise.value >= 1:
+        return "no difference from retraining is shown, nor would one be had the loss not risen at all"
     known = power(rise, ".2f")
     return "no difference from retraining is shown" + (known and f"; {known}")
 

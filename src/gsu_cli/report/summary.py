@@ -14,6 +14,7 @@ from rich.text import Text
 from gsu_cli.report.cost_read import budget_elsewhere
 from gsu_cli.report.details import noted, trusted
 from gsu_cli.report.headline import headline
+from gsu_cli.report.model_remarks import beside
 from gsu_cli.report.numbers import digits, fixed, is_of_few, places, seconds
 from gsu_cli.report.roles import cost_words, titles
 from gsu_cli.report.run_table import HEADS, markdown, rows, subjects, unmeasured
@@ -80,21 +81,6 @@ def _rough(record: Record) -> str:
     if n is None or n >= FEW or "forget" not in (record.update.get("realised") or {}):
         return ""
     return f" (rough: of {n} {'image' if n == 1 else 'images'} to forget, at few samples of the loss's noise)"
-
-
-def beside(record: Record) -> list[str]:
-    """What must be known of numbers of the closing table, once for all models of which it is the same."""
-    told = [m for m in record.measurements if m.place in ("lead", "table") and m.detail and m.value is not None]
-    models = [m for m in told if m.subject != "data"] or told
-    called = titles(models, record)
-    said: dict[str, dict[str, list[str]]] = {}
-    for m in models:
-        said.setdefault(called[m.name, m.judge], {}).setdefault(m.detail, []).append(HEADS.get(m.subject, m.subject))
-    return [
-        f"{title}: {detail}" + (f" ({', '.join(whose)})" if len(details) > 1 else "")
-        for title, details in said.items()
-        for detail, whose in details.items()
-    ]
 
 
 def retained(record: Record) -> list[str]:
