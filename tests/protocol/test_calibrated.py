@@ -484,3 +484,14 @@ def test_where_looking_back_finds_no_number_the_next_smaller_trial_is_taken(monk
     broken = [t for t in found["trials"] if t["strength"] > 2.25e-4 and t["error"]]
     assert all("the loss must stay finite (step 3)" in t["error"] for t in broken)
     assert len(broken) >= 1
+
+
+@pytest.mark.parametrize(("broken", "chosen"), [(1e-4, True), (2e-6, False), (0.0, False)])
+def test_looking_back_may_find_no_number_of_more_trials_than_a_search_has(monkeypatch, broken, chosen):
+    """Each is run once more for its weights; the search had less than no looks left then, and ended in a traceback."""
+    monkeypatch.setattr("gsu_cli.protocol.calibrated.retain_cost", lambda *_: Measured())
+    monkeypatch.setattr(Rate, "broken", broken)
+    found = run(Calibrated(Rate, Strength("lr", 1e-6, 1e-2), 0.01))[1].details["calibration"]
+    assert sum(t["error"] is not None for t in found["trials"]) > 10
+    assert found["strength"] <= broken if chosen else found["strength"] is None
+    assert found["reason"] is not None

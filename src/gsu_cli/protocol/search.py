@@ -182,7 +182,7 @@ class Search:
             rel_tol=TOLERANCE,
             known=known.trials,
             least=LEAST_SLOPE,
-            looks=MOST_TRIALS - len(self.trials),
+            looks=max(0, MOST_TRIALS - len(self.trials)),
         )
 
     def nothing(self) -> Found:

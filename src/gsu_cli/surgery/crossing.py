@@ -38,7 +38,7 @@ def crossing(
         guess: first look, where nothing is known.
         known: ``(step, cost)`` from before.
         slope, least: of the cost where one trial alone is known, and beyond all trials, see `bent.bent`.
-        looks: how often ``cost_of`` may be called.
+        looks: how often ``cost_of`` may be called, >= 0.
 
     Returns:
         The step and its cost, 0 where no look was within; ``evaluations`` are known ones and looks, in this order.
