@@ -172,6 +172,15 @@ def test_an_influence_on_samples_is_known_no_better_than_the_forgotten_images_lo
     assert before / 300 < 0.92
 
 
+def test_one_of_several_forgotten_images_tells_of_no_interval() -> None:
+    """It was that of samples alone, as if the other images weighed as much."""
+    a, each = Audited("original", None, "a"), torch.randn(20, 1, generator=torch.Generator().manual_seed(0)).double()
+    one, alone = (_left("x", a, each, unit="nats", of=of) for of in (60, 1))
+    assert (one.low, one.high) == (None, None)
+    assert alone.low is not None, "where it alone is forgotten, nothing else is left to chance"
+    assert one.value == alone.value
+
+
 def test_influences_that_nearly_cancel_are_solved_for() -> None:
     """On a linear-Gaussian model, against a dense solution: at a residual of 0.05 this mean is off by 4 %."""
     split = tiny_world.split_of(sample=list(range(3, 90, 4)))

@@ -170,9 +170,12 @@ def _left(name: str, a: Audited, of_each: Tensor, change: Tensor | float = 0.0, 
         of: forgotten images in all.
 
     Returns:
-        With an interval over both, the losses and the forgotten images that were looked at, of ``of`` in all.
+        With an interval over both, the losses and the forgotten images that were looked at, of ``of`` in all; with
+        none where one of several was.
     """
     found = mean(name, a, of_each.mean(1) - change, unit)
+    if of_each.shape[1] == 1 < of:  # of how the others differ from it nothing is known
+        return replace(found, low=None, high=None)
     over = _of_part(mean(name, a, of_each.mean(0), unit), of)
     if None in (found.value, found.low, found.high, over.value, over.low, over.high):
         return found
