@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from e2e_world import Run, World, other_images, runs, write_idx, write_world
+from e2e_world import Run, World, other_images, runs, strokes, write_idx, write_world
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 
 Gsu = Callable[..., Any]
@@ -385,6 +385,23 @@ def test_other_data_than_the_checkpoints_are_said(world: World, gsu: Gsu, tmp_pa
     assert note.startswith("the checkpoint was trained on other data (180 images of strokes, sha256 ")
     assert about(world.vae)["dataset_sha256"][:12] in note
     assert Run(tmp_path / "run").record["inputs"]["dataset"]["sha256"][:12] in note
+
+
+def test_a_checkpoint_of_images_that_it_cannot_explain_is_refused(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    """As weights of other programs are: white strokes for black ones, digits for clothes."""
+    data, (images, labels) = tmp_path / "inverted", strokes(180, 1)
+    data.mkdir()
+    for part in ("train", "t10k"):
+        write_idx(data / f"{part}-images-idx3-ubyte", 255 - images)
+        write_idx(data / f"{part}-labels-idx1-ubyte", labels)
+    evaluate = ["evaluate", *world.data, f"dataset.path={data}", "metric=[]", "judge=[]", "evaluation.samples=20"]
+    for line in ([*world.unlearn(*QUICK), f"dataset.path={data}"], [*evaluate, f"checkpoint.path={world.vae}"]):
+        typed = gsu(*line)
+        assert typed.code == 1
+        assert "must fit its training images better than the best constant image; found recons" in typed.err
+        assert "Load strokes, on which it was trained, or train a model on these images with `gsu train" in typed.err
+    made = altered(world.vae, tmp_path / "made.safetensors", method="ascent")
+    assert gsu(*evaluate, f"checkpoint.path={made}").code == 0, "a ruined model is a finding"
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from gsu_cli.data.base import Dataset
+from gsu_cli.data.base import Dataset, Images
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.plausible import Evidence, examine
@@ -36,6 +36,7 @@ from gsu_cli.verbs.wanted_conditions import conditions_wanted
 
 CONTRACT = ("config",)
 GENERATOR = ("sample", "generation_parameters")
+FAR = 0.5  # of the training loss above it: other images than those of the training
 
 
 def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) -> Any:
@@ -147,11 +148,55 @@ def import_checkpoint(cfg: DictConfig, path: Path, dataset: Dataset, session: Se
     return load_checkpoint(session.folder / IMPORTED, shape=dataset.shape)
 
 
-def _examine(model: Any, dataset: Dataset, path: Path) -> Evidence:
-    """What the weights do to some training images, the same in every run."""
+def check_fits(checkpoint: Checkpoint, dataset: Dataset, sha256: str | None) -> list[str]:
+    """What a reader must know of weights of ours that were trained on other images than were loaded.
+
+    Args:
+        checkpoint: with what it says of its training.
+        dataset: as it was loaded.
+        sha256: of it.
+
+    Raises:
+        CheckpointError: they explain these images no better than one constant image, and far worse than those that
+            they were trained on. What a method made is let through: a ruined model is a finding.
+    """
+    about = checkpoint.about
+    if about.get("dataset_sha256") in (None, sha256) or about.get("method"):
+        return []
+    if dataset.whole is not None and about["dataset_sha256"] == dataset.whole.digest():
+        return []
+    try:
+        return _examine(checkpoint.model.eval(), dataset, checkpoint.path).notes
+    except CheckpointError as e:
+        if not _far_above(about.get("loss"), checkpoint.model, dataset):  # hardly trained, it fits nothing yet
+            return []
+        raise CheckpointError(
+            e.rule,
+            found=e.found,
+            way_out=f"Load {about.get('dataset')}, on which it was trained, or train a model on these images with "
+            f"`gsu train {dataset.words}`",
+        ) from e
+
+
+def _far_above(trained: object, model: Any, dataset: Dataset) -> bool:
+    """Whether some of the images lie far above the training loss that a file names; False where it names none."""
+    if not isinstance(trained, float) or not isinstance(model, HasLoss):
+        return False
+    images = _some(dataset)
+    with torch.no_grad():
+        loss = model.loss(images.floats(), images.labels, generator(0, "plausible", "loss")).double().mean().item()
+    return not loss <= trained + FAR * abs(trained)  # also nan
+
+
+def _some(dataset: Dataset) -> Images:
+    """Training images at random, the same in every run."""
     n = min(len(dataset.train), enough(math.prod(dataset.shape)))
-    index = torch.randperm(len(dataset.train), generator=generator(0, "plausible", "images"))[:n]
-    images = dataset.train[index]
+    return dataset.train[torch.randperm(len(dataset.train), generator=generator(0, "plausible", "images"))[:n]]
+
+
+def _examine(model: Any, dataset: Dataset, path: Path) -> Evidence:
+    """What the weights do to some training images."""
+    images = _some(dataset)
     return examine(model, images.floats(), images.labels, path, generator=generator(0, "plausible", "latents"))
 
 

@@ -26,7 +26,7 @@ from gsu_cli.training.recipe import Recipe
 from gsu_cli.verbs import console
 from gsu_cli.verbs.conditions import check_conditions
 from gsu_cli.verbs.latest_training import trained_here
-from gsu_cli.verbs.models import import_checkpoint, import_options
+from gsu_cli.verbs.models import check_fits, import_checkpoint, import_options
 from gsu_cli.verbs.pipeline_folder import is_pipeline_folder, with_its_class
 
 
@@ -77,6 +77,10 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
             found=f"{type(checkpoint.model).__name__}, which has no {lacks[0]}(), in {path}",
         )
     check_conditions(checkpoint.model, dataset, checkpoint.path)
+    if cfg.get("model") is None:  # an import has looked
+        loaded = (session.record.inputs.get("dataset") or {}).get("sha256")
+        for text in check_fits(checkpoint, dataset, loaded):
+            console.note(text, session.record)
     checkpoint.model.to(session.device)
     session.record.inputs["checkpoint"] = describe(checkpoint)
     session.record.versions |= versions([class_path(checkpoint.model)])
