@@ -7,7 +7,9 @@ end in one. How far it may be trusted is measured on held-out images like that o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,17 @@ from gsu_cli.surgery.ranks import joined
 
 CHUNK = 250  # images at a time
 SEEN = CHUNK  # held-out images, at most, spread over all, by which probabilities are told from logits
+
+
+@contextmanager
+def _in_words_of(key: str) -> Iterator[None]:
+    """Errors of an import name the options of ``key``, not those of a checkpoint, which are read in the same way."""
+    try:
+        yield
+    except CheckpointError as e:
+        options = r"\bcheckpoint(?=\.(?:entry|rename)\b)|\bmodel(?=\.\* options)"
+        rule, way_out = (re.sub(options, key, text) for text in (e.rule, e.way_out))
+        raise CheckpointError(rule, found=e.found, way_out=way_out) from e
 
 
 class OwnClassifier:
@@ -77,8 +90,9 @@ class OwnClassifier:
         """
         module = self.make(dataset)
         files = find_weights(self.path, f"judge.{self.name}.path")
-        found = read_foreign(files.path, entry=self.entry, rename=self.rename, own=module.state_dict())
-        load_into(module, found.tensors, files.path, rename=self.rename, entry=found.entry)
+        with _in_words_of(f"judge.{self.name}"):
+            found = read_foreign(files.path, entry=self.entry, rename=self.rename, own=module.state_dict())
+            load_into(module, found.tensors, files.path, rename=self.rename, entry=found.entry)
         module.eval()
         c = dataset.shape[0]
         for key, values in (("mean", self.mean), ("std", self.std)):
