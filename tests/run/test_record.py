@@ -137,6 +137,16 @@ def test_measurements_that_are_none(tmp_path: Path, entry: object) -> None:
         read_record(edited(tmp_path, measurements=[entry]))
 
 
+@pytest.mark.parametrize(("judge", "words"), [(None, "x of data twice"), ("cnn", "x of data by judge cnn twice")])
+def test_a_number_that_stands_twice(tmp_path: Path, judge: str | None, words: str) -> None:
+    entry = {"name": "x", "subject": "data", "value": 1.0, "low": None, "high": None, "n": 3, "unit": "share"}
+    entry |= {"better": None, "judge": judge, "sha256": None}
+    with pytest.raises(GsuError, match=f"each number must stand once in .*; found {words}. Copy the record again"):
+        read_record(edited(tmp_path, measurements=[entry, {**entry, "value": 2.0}]))
+    others = [entry, {**entry, "judge": "knn"}, {**entry, "subject": "original"}]
+    assert len(read_record(edited(tmp_path, measurements=others)).measurements) == 3
+
+
 def test_weights_in_place_of_a_record(tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes(b"\xe0\x00\x00")
     with pytest.raises(GsuError, match="must be readable JSON; found a file that is no text"):
