@@ -91,7 +91,7 @@ def arrange(words: Sequence[str]) -> Line:
             overrides.append(word)
             continue
         name, equals, value = word.partition("=")
-        flag = _find(name, value or (rest[0] if rest and not equals else "VALUE"))
+        flag = _find(name, value or (rest[0] if rest and not rest[0].startswith("-") and not equals else "VALUE"))
         if equals or flag.value == "no":
             flags.append((flag, _checked(flag, value) if equals else None))
         elif flag.value == "yes":

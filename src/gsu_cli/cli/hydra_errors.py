@@ -28,6 +28,7 @@ from omegaconf.errors import (
 )
 
 from gsu_cli.cli.app import App
+from gsu_cli.cli.common_words import in_other_words
 from gsu_cli.cli.suggestions import (
     groups_of_settings,
     known_keys,
@@ -126,7 +127,8 @@ def _unreadable(error: OverrideParseException, app: App) -> UsageError:
             way_out = f"Type {word}={value}" if not groups_of_settings([word], keys, app) else parts_of(word, keys)
             return UsageError(WORDS, found=word, way_out=way_out)
         with_value = sorted(set(keys) - set(groups_of_settings(keys, keys, app)))
-        way_out = f"Did you mean {groups[0] + '=' + word!r}? " if groups else suggest_key(word, with_value, "=...")
+        near = in_other_words(word, keys, app) or suggest_key(word, with_value, "=...")
+        way_out = f"Did you mean {groups[0] + '=' + word!r}? " if groups else near
         return UsageError(WORDS, found=word, way_out=way_out)
     key, sign, value = word.partition("=")
     if not sign or not key or any(mark in value for mark in "'\""):
@@ -177,7 +179,8 @@ def _unknown_key(match: re.Match[str], app: App) -> UsageError:
     if (left_out := left_out_choice(name, keys, app)) is not None:
         return left_out
     known = name in keys or renamed(name) in keys
-    elsewhere = "" if known else of_other_verbs(name, app) or of_other_choices(name, app)
+    common = "" if known else in_other_words(name, keys, app)
+    elsewhere = "" if known else common or of_other_verbs(name, app) or of_other_choices(name, app)
     near = (not known and left_out_of_the_table(name)) or elsewhere or suggest_key(name, keys)
     way_out = f"{near}See every setting with `gsu {app.verb} --cfg job`."
     return UsageError(f"a setting must be one that `gsu {app.verb}` has", found=name, way_out=way_out)
