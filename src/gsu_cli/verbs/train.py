@@ -28,6 +28,7 @@ from gsu_cli.verbs import console, leave_out, limits, settings
 from gsu_cli.verbs.build import build_choice
 from gsu_cli.verbs.changed_code import code_of, noted_codes
 from gsu_cli.verbs.default_model import suited
+from gsu_cli.verbs.judge_skill import undertrained
 from gsu_cli.verbs.leave_out_options import Options
 from gsu_cli.verbs.line_keys import is_typed, typed
 from gsu_cli.verbs.models import build_model
@@ -82,15 +83,17 @@ def main(cfg: DictConfig) -> None:
             "recipe": recipe.facts(),
             "n": len(images),
         }
-        return _train(session, listener, model=model, images=images, recipe=recipe, about=about, resumed=resumed)
+        unseen = dataset.heldout if spec is None else dataset.heldout[slice(0)]  # of what was left out it cannot know
+        return _train(session, listener, model, images, unseen, recipe=recipe, about=about, resumed=resumed)
 
 
 def _train(
     session: Session,
     listener: Listener,
-    *,
     model: Any,
     images: Images,
+    unseen: Images,
+    *,
     recipe: Recipe,
     about: dict[str, Any],
     resumed: Path | None,
@@ -122,6 +125,8 @@ def _train(
     found = load_checkpoint(path)
     write_folder(session, found.model, "model")
     session.agree()
+    if said := undertrained(found.model, unseen, recipe):
+        console.note(said, session.record)
     state.unlink(missing_ok=True)
     session.complete()
     judge = is_judge(found.model)
