@@ -165,11 +165,11 @@ def check_fits(checkpoint: Checkpoint, dataset: Dataset, sha256: str | None) -> 
         return []
     if dataset.whole is not None and about["dataset_sha256"] == dataset.whole.digest():
         return []
+    if not _far_above(about.get("loss"), checkpoint.model.eval(), dataset):
+        return []
     try:
-        return _examine(checkpoint.model.eval(), dataset, checkpoint.path).notes
+        return _examine(checkpoint.model, dataset, checkpoint.path).notes
     except CheckpointError as e:
-        if not _far_above(about.get("loss"), checkpoint.model, dataset):  # hardly trained, it fits nothing yet
-            return []
         raise CheckpointError(
             e.rule,
             found=e.found,
