@@ -32,7 +32,7 @@ from gsu_cli.verbs.opening_session import plain
 from gsu_cli.verbs.opening_weights import describe
 from gsu_cli.verbs.proposed_lines import dataset_words
 from gsu_cli.verbs.references import is_chosen
-from gsu_cli.verbs.retrained import open_reference, taken_as_reference
+from gsu_cli.verbs.retrained import note_retraining, open_reference, taken_as_reference
 
 
 def load_data(cfg: DictConfig, earlier: Record, session: Session) -> Dataset:
@@ -131,6 +131,7 @@ def with_references(found: RunInputs, cfg: DictConfig, earlier: Record, folder: 
     reference = open_its_reference(
         cfg, earlier, folder, checkpoint=found.first, split=found.measured_on, session=found.session
     )
+    note_retraining(earlier.update.get("method"), reference, found.session)
     return replace(found, retrained=reference)
 
 

@@ -50,6 +50,25 @@ def taken_as_reference(found: Checkpoint, checkpoint: Checkpoint, split: Split, 
     return found
 
 
+def note_retraining(method: object, reference: Checkpoint | None, session: Session) -> None:
+    """Notes that what a run retrained and its reference saw other images: neither forgot more than the other by that.
+
+    Args:
+        method: of the run.
+        reference: the retrained model beside it, if any.
+        session: gets the note.
+    """
+    seen = None if reference is None else reference.about.get("dataset_sha256")
+    if method != "retrain" or reference is None or seen in (None, session.record.inputs["dataset"]["sha256"]):
+        return
+    n = f"{reference.about['n']:,} images of " if isinstance(reference.about.get("n"), int) else "images of "
+    console.note(
+        f"method=retrain saw the loaded images alone, the retrained reference {n}{reference.about.get('dataset')}: "
+        "what lies between the two comes from the data, too, and is neither over- nor under-forgetting",
+        session.record,
+    )
+
+
 def is_shipped(checkpoint: Checkpoint, dataset: str, name: str) -> bool:
     """Whether the weights are those that ship under that name."""
     own = shipped(dataset, name)

@@ -22,6 +22,7 @@ from gsu_cli.verbs.opening_weights import check_files
 from gsu_cli.verbs.picture import draw_picture
 from gsu_cli.verbs.progress import listening
 from gsu_cli.verbs.protocol import Protocol
+from gsu_cli.verbs.retrained import note_retraining
 
 
 def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
@@ -46,6 +47,7 @@ def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
         inputs = inputs.with_references(cfg, may_retrain=may_retrain)
         context = plan.context(inputs)  # before the work: a judge that cannot be had is known at once
         unlearned = made_to_forget(inputs, protocol.method())
+        note_retraining(session.record.update["method"], inputs.retrained, session)
         if remark := protocol.remark(session.record.update["method"]):
             session.record.update["details"]["calibration"] = remark
         own = retrained(inputs) if inputs.retrained is None and may_retrain else None
