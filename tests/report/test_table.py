@@ -68,6 +68,15 @@ def test_equal_notes_share_a_footnote(table):
     assert shown.heads == ["method", "ratio (CNN) ↓", "stage, s ↓", "runs"]
 
 
+def test_what_as_many_others_have_is_one_footnote_over_all_rows():
+    few = "of 4,000 images, so few that it is too high: as many real ones have "
+    notes = [f"{few}0.61 to 0.80", f"{few}0.54", f"{few}0.70; the same weights in all runs", "class 3 below 0.54"]
+    columns = (Column("x", form="number"),)
+    shown = written(Table("t", columns, tuple((Cell(value=1.0, note=note),) for note in notes)))
+    assert shown.notes == [f"{few}0.54 to 0.80", f"{few}0.70; the same weights in all runs", "class 3 below 0.54"]
+    assert [mark for row in shown.rows for _, mark in row] == ["1", "1", "2", "3"]
+
+
 def test_every_format_has_a_suffix():
     assert RENDER.keys() == SUFFIXES.keys()
 

@@ -9,6 +9,8 @@ DECIMAL = re.compile(
     r"(?<![\w.,+-])(?:[-+]?\d+(?:,\d{3})*\.\d+(?![\w.]*\w)|x\d+(?:\.\d+)?(?:e\+\d+)?(?![\w.+]))"  # "x45.2" is a factor
 )
 
+FLOOR = re.compile(r"(?<=: as many )([a-z ']+ have )(\d[\d,]*\.\d+)(?: to (\d[\d,]*\.\d+))?")  # evaluation.same_count
+
 
 def in_one(remarks: Iterable[str]) -> dict[str, int]:
     """Each kind of remark once, in the order of their first, and how many were of it.
@@ -31,6 +33,28 @@ def in_one(remarks: Iterable[str]) -> dict[str, int]:
 def counted_in_one(remarks: Mapping[str, int]) -> dict[str, int]:
     """The same of remarks that stand for as many as is said beside each."""
     return in_one(remark for remark, n in remarks.items() for _ in range(n))
+
+
+def over_rows(notes: Iterable[str]) -> dict[str, str]:
+    """For each note of a table the one that stands below it: what as many others have is of all its rows at once.
+
+    A footnote a row, for a number that differs little between rows, was 23 below a table of ten digits.
+
+    >>> notes = "too high: as many real ones have 0.56", "n/a", "too high: as many real ones have 0.50 to 0.80"
+    >>> [over_rows(notes)[note] for note in notes]
+    ['too high: as many real ones have 0.50 to 0.80', 'n/a', 'too high: as many real ones have 0.50 to 0.80']
+    """
+    kinds: dict[str, list[str]] = {}
+    for note in notes:
+        kinds.setdefault(FLOOR.sub(r"\1\0", note), []).append(note)
+    found: dict[str, str] = {}
+    for same in kinds.values():
+        numbers = [number for note in same for match in FLOOR.findall(note) for number in match[1:] if number]
+        least, most = (end(numbers, key=_value, default="") for end in (min, max))
+        if least and _value(least) != _value(most):
+            least = f"{least} to {most}"
+        found |= {note: FLOOR.sub(rf"\g<1>{least}", note) for note in same}
+    return found
 
 
 def _filled(words: tuple[str, ...], numbers: list[list[str]]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gsu_cli.report.merged_remarks import over_rows
 from gsu_cli.report.numbers import factor, fixed
 
 Form = Literal["text", "change", "share", "number", "seconds", "count"]
@@ -148,11 +149,12 @@ class Written:
 
 
 def written(table: Table) -> Written:
-    """Texts of a table; equal notes share one footnote, numbered in order of appearance."""
+    """Texts of a table; notes that say the same share one footnote, numbered in order of appearance."""
     marks: dict[str, str] = {}
+    shared = over_rows(cell.note for row in table.rows for cell in row)
 
     def mark(note: str) -> str:
-        return marks.setdefault(note, str(len(marks) + 1)) if note else ""
+        return marks.setdefault(shared[note], str(len(marks) + 1)) if note else ""
 
     rows = [
         [(text(cell, column), mark(cell.note)) for cell, column in zip(row, table.columns, strict=True)]
