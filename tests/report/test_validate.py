@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gsu_cli.report.compact import read_compact
 from gsu_cli.report.html.page import render
 from gsu_cli.report.keys import default_keys
 from gsu_cli.report.overview import tables
@@ -16,6 +18,7 @@ from gsu_cli.report.validate import validated
 from gsu_cli.run.record import FILE
 from made_runs import costly, run
 
+RESULTS = Path(__file__).parents[2] / "docs/results"
 MEASURED = asdict(costly(0.1, 0.05))["measurements"][0]
 
 
@@ -91,6 +94,23 @@ def test_each_damage_is_named(tmp_path, damage, field):
 def test_what_gsu_writes_is_whole(record, tmp_path):
     for made in (record, run(), run(status="failed", error="x"), costly(0.1, 0.05)):
         assert validated(made, tmp_path) is made
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*/records.json")), ids=lambda path: path.parent.name)
+def test_every_kept_record_is_whole(path):
+    """Audited runs among them, whose differences of shares may lie below 0."""
+    for kept in read_compact(path):
+        assert validated(kept, path) is kept
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "whole"), [("auc_minus_x", -0.4, True), ("auc", -0.4, False), ("auc_minus_x", -1.4, False)]
+)
+def test_a_difference_of_shares_may_lie_below_zero(tmp_path, name, value, whole):
+    entry = MEASURED | {"name": name, "unit": "share", "value": value, "low": None, "high": None}
+    (tmp_path / FILE).write_text(json.dumps(asdict(costly(0.1, 0.05)) | {"measurements": [entry]}))
+    runs, broken = collect([tmp_path])
+    assert (len(runs), len(broken)) == (int(whole), int(not whole))
 
 
 def test_any_subset_of_fields_makes_a_page(tmp_path):

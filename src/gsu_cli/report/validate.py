@@ -73,6 +73,10 @@ def _flaws_of_judges(r: Record) -> Iterator[str]:
         yield "a judge whose `trust` is no mapping"
 
 
+DIFFERENCES = ("_minus_", "_since_the_step")
+"""In names of what an audit takes from another number of the same unit: a share less a share may be below 0."""
+
+
 def _flaws_of_measurement(m: Measurement) -> Iterator[str]:
     held = (m.value, m.low, m.high, m.change_low, m.change_high, m.ruined_at)
     numbers = all(v is None or is_number(v) for v in held)
@@ -87,8 +91,9 @@ def _flaws_of_measurement(m: Measurement) -> Iterator[str]:
 
 
 def _can_be(m: Measurement) -> bool:
-    """Whether its numbers go together: a count, ends in order, shares within [0, 1]."""
-    share = m.unit != "share" or m.value is None or 0 <= m.value <= 1
+    """Whether its numbers go together: a count, ends in order, shares within [0, 1] and their differences [-1, 1]."""
+    least = -1 if any(word in m.name for word in DIFFERENCES) else 0
+    share = m.unit != "share" or m.value is None or least <= m.value <= 1
     in_order = all(
         low is None or high is None or low <= high for low, high in ((m.low, m.high), (m.change_low, m.change_high))
     )
