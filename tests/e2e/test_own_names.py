@@ -57,6 +57,16 @@ class Bare:
     def __call__(self, subject, context):
         return [GLARE.of(subject, 1.0)]
 
+SURE = Kind("sure", "sure", role="cost", unit="share")
+
+class Beyond:
+    def __call__(self, subject, context):
+        return [SURE.of(subject, 1.3, n=3)]
+
+class Crossed:
+    def __call__(self, subject, context):
+        return [replace(GLARE.of(subject, 1.0, n=3), low=2.0, high=0.5)]
+
 class Elsewhere:
     def __call__(self, subject, context):
         return [replace(GLARE.of(subject, 1.0, n=3), sha256=None)]
@@ -83,6 +93,8 @@ METHODS = {
 METRICS = {
     ("Ratio", ""): f"a measurement {NEEDS}`feature_ratio` of alike.Ratio. Name it otherwise in its `Kind`.",
     ("Bare", ""): "each number of `metric.mine` must say on how many images it rests; found glare with n = 0. Give n",
+    ("Beyond", ""): "must be one that a report can read; found a measurement that cannot be, 'sure' (1.3 share). Let a",
+    ("Crossed", ""): "found a measurement that cannot be, 'glare' (1.0 grey levels, 2.0 to 0.5). Let a share lie",
     ("Elsewhere", ""): "`metric.mine` must measure the weights that it is given; found glare of original (sha256 None)",
     ("Glare", "Glare"): "needs a name of its own; found glare of original twice, the second from `metric.other`. Name",
 }

@@ -34,7 +34,7 @@ def _flaws(r: Record) -> Iterator[str]:
     yield from _flaws_of_transitions(r)
     yield from _flaws_of_judges(r)
     for m in r.measurements:
-        yield from _flaws_of_measurement(m)
+        yield from flaws_of_measurement(m)
     yield from _flaws_of_curve(r)
 
 
@@ -77,7 +77,8 @@ DIFFERENCES = ("_minus_", "_since_the_step")
 """In names of what an audit takes from another number of the same unit: a share less a share may be below 0."""
 
 
-def _flaws_of_measurement(m: Measurement) -> Iterator[str]:
+def flaws_of_measurement(m: Measurement) -> Iterator[str]:
+    """What no measurement can be, in words; nothing of a whole one."""
     held = (m.value, m.low, m.high, m.change_low, m.change_high, m.ruined_at)
     numbers = all(v is None or is_number(v) for v in held)
     words = all(isinstance(v, str) for v in (m.name, m.subject, m.unit, m.label, m.detail))

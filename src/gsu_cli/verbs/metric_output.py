@@ -12,6 +12,7 @@ from gsu_cli.errors import UsageError
 from gsu_cli.evaluation.context import EvaluationContext, Metric
 from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.kind import Kind
+from gsu_cli.report.validate import flaws_of_measurement
 from gsu_cli.run.own_names import check_name, is_ours
 from gsu_cli.run.record import Measurement
 
@@ -70,6 +71,13 @@ def measurements(found: object, metric: object, name: str, subject: EvaluatedMod
                 f"each number of `metric.{name}` must say on how many images it rests",
                 found=f"{m.name} with n = {m.n}",
                 way_out=f"Give n, or let a `Kind` make its mean, see {SEE}",
+            )
+        if flaw := next(flaws_of_measurement(m), None):
+            ends = "" if m.low is None else f", {m.low} to {m.high}"
+            raise UsageError(
+                f"each number of `metric.{name}` must be one that a report can read",
+                found=f"{flaw} ({m.value} {m.unit}{ends})",
+                way_out="Let a share lie within 0 and 1 or name another unit, and give an interval both ends in order",
             )
     return found
 
