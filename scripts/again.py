@@ -5,8 +5,8 @@
 
 Cells are chosen at random; each runs as a table runs it, one process on one thread, into a folder that is removed. A
 number counts as the same where both agree to ten digits, and as moved where it is off by more than half the kept
-interval is wide, or, if it has none, by more than a hundredth. The exit code is 1 if one moved or a cell failed.
-Cells whose models were trained for their table, by a path on some disk, are passed over.
+interval is wide, or, if it has none, by more than a hundredth, or where today's run lacks it. The exit code is 1 if
+one moved or a cell failed. Cells whose models were trained for their table, by a path on some disk, are passed over.
 """
 
 from __future__ import annotations
@@ -68,26 +68,23 @@ def compared(kept: Record, now: Record) -> tuple[list[str], int]:
         kept: the record of docs/results.
         now: that of the same line, by this build.
     """
-    found = {_key(one): one for one in now.measurements}
+    found = {_key(one): one.value for one in now.measurements}
     away: list[tuple[float, str]] = []
-    same = lacking = 0
+    same = 0
     for one in kept.measurements:
-        other = found.get(_key(one))
-        if other is None or one.value is None or other.value is None:
-            lacking += other is None or (one.value is None) != (other.value is None)
-        elif math.isclose(one.value, other.value, rel_tol=ALIKE):
+        if one.value is None:
+            continue
+        value, name = found.get(_key(one)), " ".join(filter(None, _key(one)))
+        if value is None:
+            away.append((math.inf, f"{name} {one.value:.6g}, lacking"))
+        elif math.isclose(one.value, value, rel_tol=ALIKE):
             same += 1
         else:
-            away.append(
-                (
-                    _distance(one, other),
-                    f"{' '.join(map(str, filter(None, _key(one))))} {one.value:.6g}, {other.value:.6g}",
-                )
-            )
+            away.append((_distance(one, one.value, value), f"{name} {one.value:.6g}, {value:.6g}"))
     away.sort(reverse=True)
     moved = sum(by > 1 for by, _ in away)
     weights = "same" if _weights(kept) == _weights(now) else "other"
-    words = "; ".join(text for _, text in away[:WIDEST]) + (f"; {lacking} in one alone" if lacking else "")
+    words = "; ".join(text for _, text in away[:WIDEST])
     return [weights, str(same), str(len(away) - moved), str(moved), words], moved
 
 
@@ -114,13 +111,11 @@ def _key(one: Measurement) -> tuple[str, str, str | None]:
     return one.name, one.subject, one.judge
 
 
-def _distance(kept: Measurement, now: Measurement) -> float:
+def _distance(kept: Measurement, before: float, now: float) -> float:
     """How far a number moved; 1: as far as is allowed."""
-    if kept.value is None or now.value is None:
-        return math.inf
     half = (kept.high - kept.low) / 2 if kept.low is not None and kept.high is not None else 0.0
-    allowed = half or MOVED * abs(kept.value)
-    return abs(now.value - kept.value) / allowed if allowed else math.inf
+    allowed = half or MOVED * abs(before)
+    return abs(now - before) / allowed if allowed else math.inf
 
 
 def _weights(record: Record) -> object:

@@ -52,9 +52,11 @@ def test_a_number_is_near_within_its_interval_and_moved_beyond(
     assert "frechet_distance unlearned" in row[4]
 
 
-def test_a_number_that_one_alone_has_is_told(again: ModuleType, kept: Record) -> None:
-    row, _ = again.compared(kept, replace(kept, measurements=kept.measurements[1:]))
-    assert row[4].endswith("1 in one alone")
+def test_a_number_that_is_lacking_now_has_moved(again: ModuleType, kept: Record) -> None:
+    (_, _, near, moved, words), count = again.compared(kept, replace(kept, measurements=kept.measurements[1:]))
+    assert (near, moved, count) == ("0", "1", 1)
+    assert words.startswith(f"{kept.measurements[0].name} {kept.measurements[0].subject}")
+    assert words.endswith("lacking")
 
 
 def test_other_weights_are_told(again: ModuleType, kept: Record) -> None:
