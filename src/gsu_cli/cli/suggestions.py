@@ -135,7 +135,10 @@ def own_config(choice: str, group: str) -> str:
     """A hint for a choice whose yaml lies in a folder here that the line does not name; else the empty string."""
     if not re.fullmatch(r"[\w-]+", choice):
         return ""
-    places = [".", *sorted(name for name in os.listdir() if name[:1] != "." and os.path.isdir(name))]
+    try:
+        places = [".", *sorted(name for name in os.listdir() if name[:1] != "." and os.path.isdir(name))]
+    except OSError:  # a closed or removed folder: nothing lies here that can be named
+        return ""
     found = [place for place in places if os.path.isfile(os.path.join(place, *group.split("/"), f"{choice}.yaml"))]
     return f"Type --config-dir {shlex.quote(found[0])} for the config of that name there. " if found else ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -224,19 +224,20 @@ def record_of(data: Any, path: Path, way_out: str = FOLDERS) -> Record:
         measurements = [Measurement(**_known(Measurement, m)) for m in remarked(data.pop("measurements", []))]
     except (AttributeError, OverflowError, TypeError, ValueError) as e:
         raise GsuError(f"{path} must hold whole measurements", found=str(e), way_out=COPY) from e
-    _check_once(measurements, path)
+    if found := twice(measurements):
+        raise GsuError(f"each number must stand once in {path}", found=found, way_out=COPY)
     return Record(**_known(Record, data), measurements=measurements)
 
 
-def _check_once(measurements: Sequence[Measurement], path: Path) -> None:
-    """Refuses a record that has two values of one number: a table would show the first."""
+def twice(measurements: Iterable[Measurement]) -> str:
+    """The first number that stands twice, in words, of which tables would show one; empty where none does."""
     seen: set[str] = set()
     for m in measurements:
         number = repr((m.name, m.subject, m.judge))  # a damaged one may hold what has no hash
         if number in seen:
-            found = f"{m.name} of {m.subject}{f' by judge {m.judge}' if m.judge else ''} twice"
-            raise GsuError(f"each number must stand once in {path}", found=found, way_out=COPY)
+            return f"{m.name} of {m.subject}{f' by judge {m.judge}' if m.judge else ''} twice"
         seen.add(number)
+    return ""
 
 
 def _known(kind: type[Record | Measurement], data: dict[str, Any]) -> dict[str, Any]:

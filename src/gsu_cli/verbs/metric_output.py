@@ -14,7 +14,7 @@ from gsu_cli.evaluation.evaluated_model import EvaluatedModel
 from gsu_cli.evaluation.kind import Kind
 from gsu_cli.report.validate import flaws_of_measurement
 from gsu_cli.run.own_names import check_name, is_ours
-from gsu_cli.run.record import Measurement
+from gsu_cli.run.record import Measurement, twice
 
 SEE = "`gsu show docs/own-metric.md`"
 
@@ -93,17 +93,12 @@ def check_once(found: list[Measurement], more: list[Measurement], name: str) -> 
     Raises:
         UsageError: naming the number.
     """
-    there = {(m.name, m.subject, m.judge) for m in found}
-    for m in more:
-        one = (m.name, m.subject, m.judge)
-        if one in there:
-            by = f" by judge {m.judge}" if m.judge else ""
-            raise UsageError(
-                "each number of a run needs a name of its own",
-                found=f"{m.name} of {m.subject}{by} twice, the second from `metric.{name}`",
-                way_out="Name it otherwise in its `Kind`, or leave one of the metrics out",
-            )
-        there.add(one)
+    if words := twice([*found, *more]):
+        raise UsageError(
+            "each number of a run needs a name of its own",
+            found=f"{words}, the second from `metric.{name}`",
+            way_out="Name it otherwise in its `Kind`, or leave one of the metrics out",
+        )
 
 
 def shipped_names() -> set[str]:
