@@ -11,9 +11,11 @@ with these ``a`` and ``s`` has this bound, that of flow matching, too. It is exa
 dense, and the first lies below the noise of the data; of a pixel that cannot be foretold from its noised self each step
 costs ``(r - 1 - log r) / 2`` too much, ``r`` the ratio of two SNRs.
 
-The sum over ``t`` is sampled. A time's share of the sum is about ``SNR(t - 1) / SNR(t) - 1``, so times are taken with
-that probability and weighed by its inverse. The times of one image lie in equal parts of that distribution, and those
-of all images cover each part evenly (low discrepancy), so few are enough.
+The sum over ``t`` is sampled. The best guess of a pixel of variance 1 errs by ``1 / (1 + SNR(t))`` at most, so a time's
+share of the sum is about ``(SNR(t - 1) - SNR(t)) / (1 + SNR(t))``: times are taken with that probability and weighed by
+its inverse. Without the 1 the last step of a schedule that ends in pure noise would take nearly all looks. The times of
+one image lie in equal parts of that distribution, and those of all images cover each part evenly (low discrepancy), so
+few are enough.
 
 Sources: Ho, Jain and Abbeel, NeurIPS 2020, equations 5, 8 and 13; Kingma, Salimans, Poole and Ho, "Variational
 Diffusion Models", NeurIPS 2021, section 3 and appendix I.1.
@@ -37,7 +39,7 @@ def proposal(model: Any) -> tuple[Tensor, Tensor]:
     a, s = (level.detach().cpu().double() for level in (model.signal, model.noisiness))
     snr = (a / s).square()
     weight = (snr[:-1] - snr[1:]) / 2
-    share = weight / torch.where(snr[1:] > 0, snr[1:], snr[:-1].clamp(min=1e-12))
+    share = weight / (1 + snr[1:])
     return weight, share / share.sum()
 
 
