@@ -7,7 +7,7 @@ import torch
 
 from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.contents import counts, describe_counts
-from gsu_cli.data.copies import dark, kept_copies, repeated
+from gsu_cli.data.copies import dark, kept_copies, repeated, unlike
 from gsu_cli.data.forget import ForgetSpec
 
 
@@ -60,3 +60,22 @@ def test_retained_copies_of_forgotten_images_are_counted() -> None:
     )
     assert kept_copies(ForgetSpec(sample=[1, 3, 5]).resolve(dataset, generator=rng)) == ""
     assert kept_copies(ForgetSpec(sample=[0]).resolve(dataset, generator=rng)) == ""
+
+
+def parts(train: torch.Tensor, heldout: torch.Tensor) -> Dataset:
+    y = torch.arange(len(train)) % 2
+    return Dataset("x", Images(train, y), Images(heldout, y[: len(heldout)]), {0: "a", 1: "b"}, "memory")
+
+
+def test_a_part_that_was_saved_in_another_way_is_said() -> None:
+    """Held-out images that were inverted gave a retain loss of five times that of training, and no word."""
+    g = torch.Generator().manual_seed(0)
+    bright = 20 * (torch.arange(100) % 2).view(-1, 1, 1, 1)  # class b is brighter
+    pixels = (bright + torch.randint(30, 90, (100, 1, 4, 4), generator=g)).to(torch.uint8)
+    assert unlike(parts(pixels, pixels[:40])) == ""
+    assert unlike(parts(pixels, pixels[:41:2])) == ""  # one class alone is another mix, no other images
+    assert unlike(parts(pixels, 255 - pixels[:20])) == ""  # too few to know
+    said = unlike(parts(pixels, 255 - pixels[:40]))
+    assert said.startswith("held-out images are 1")
+    assert "brighter than training images of the same classes" in said
+    assert "darker" in unlike(parts(pixels, pixels[:40] // 255))

@@ -25,6 +25,10 @@ def dataset(train: list[int], heldout: list[int], names: dict[int, str]) -> Data
 def test_classes_of_one_part_alone() -> None:
     said = one_sided(dataset([0, 1, 1], [1, 2], {0: "0", 1: "cat", 2: "dog"}))
     assert said.startswith("classes with no training images: dog; with no held-out images: 0. ")
+    assert "classes that nothing was trained on count among the retained" in said
+    assert said.endswith("What is measured held out is of the classes that have such images")
+    untrained = one_sided(dataset([0, 0], [0, 2], {0: "0", 2: "dog"}))
+    assert untrained.endswith("Held-out images of classes that nothing was trained on count among the retained")
     assert one_sided(dataset([0, 1], [1, 0], {0: "cat", 1: "dog"})) == ""
 
 

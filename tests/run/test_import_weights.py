@@ -319,7 +319,7 @@ def test_both_spellings_of_weight_normalisation(old_file: bool) -> None:
         (torch.ones(3, 2, dtype=torch.uint8), r"`0.weight` must hold floating numbers; found uint8"),
         (torch.ones(3, 2, dtype=torch.bool), r"`0.weight` must hold floating numbers; found bool"),
         (torch.ones(3, 2, dtype=torch.complex64), r"`0.weight` must hold floating numbers; found complex64"),
-        (torch.ones(3, 2).to_sparse(), r"found 0.weight sparse_coo"),
+        (torch.ones(3, 2).to_sparse(), r"found 0.weight sparse_coo in x.pt. Save it again with tensor.to_dense\(\)"),
         (torch.full((3, 2), torch.nan), r"found nan in 0.weight"),
         (torch.full((3, 2), -torch.inf), r"found inf in 0.weight"),
         (torch.full((3, 2), torch.inf, dtype=torch.float16), r"inf in 0.weight .*65,504 when saved as float16"),
@@ -418,6 +418,38 @@ def test_parts_saved_apart_are_joined(tmp_path: Path) -> None:
     assert found.dropped == ("critic.weight", "critic.bias")
     with pytest.raises(CheckpointError, match="checkpoint.entry=encoder or decoder or critic"):
         read_foreign(tmp_path / "x.pt", own=net().state_dict())
+
+
+def test_parts_saved_apart_whose_names_differ_are_answered_with_the_words_that_join_them(tmp_path: Path) -> None:
+    """Either of the entries that were named holds half of the model."""
+    model = nn.ModuleDict({"fc": nn.Linear(2, 3), "decoder": nn.Linear(3, 2)})
+    parts = {"encoder": {f"fc.{k}": v for k, v in model["fc"].state_dict().items()}}
+    torch.save({**parts, "decoder": model["decoder"].state_dict()}, tmp_path / "x.pt")
+    with pytest.raises(CheckpointError) as refused:
+        read_foreign(tmp_path / "x.pt", own=model.state_dict())
+    assert "This fits: 'checkpoint.rename={encoder.:\"\"}'" in str(refused.value)
+    found = read_foreign(tmp_path / "x.pt", rename={"encoder.": ""}, own=model.state_dict())
+    assert found.tensors.keys() == model.state_dict().keys()
+
+
+def test_of_several_entries_those_that_fit_the_class_are_offered(tmp_path: Path) -> None:
+    state = net().state_dict()
+    torch.save({"net": state, "opt": {"state": {0: {"exp_avg": state["0.weight"]}}}}, tmp_path / "x.pt")
+    with pytest.raises(CheckpointError, match=r"checkpoint\.entry=net$"):
+        read_foreign(tmp_path / "x.pt", own=state)
+
+
+def test_averages_without_names_are_answered_with_what_can_be_done(tmp_path: Path) -> None:
+    """As diffusers and torch_ema keep them: there is no model in the file whose state dict could be saved."""
+    torch.save({"decay": 0.9, "shadow_params": list(net().state_dict().values())}, tmp_path / "x.pt")
+    with pytest.raises(CheckpointError, match="shadow_params has no names: copy it into the model's parameters"):
+        read_foreign(tmp_path / "x.pt", own=net().state_dict())
+
+
+def test_arrays_of_numpy_are_named_as_such(tmp_path: Path) -> None:
+    torch.save({k: v.numpy() for k, v in net().state_dict().items()}, tmp_path / "x.pt")
+    with pytest.raises(CheckpointError, match=r"torch.from_numpy\(a\) of each array"):
+        read_foreign(tmp_path / "x.pt")
 
 
 def test_only_entries_of_tensors_are_offered(tmp_path: Path) -> None:

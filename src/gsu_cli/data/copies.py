@@ -1,14 +1,15 @@
-"""Images that mislead: standing twice, held out and in training or forgotten and retained; or black to the eye."""
+"""Images that mislead: standing twice, in both parts or forgotten and retained; black to the eye; unlike by part."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from gsu_cli.data.base import Dataset
+from gsu_cli.data.base import Dataset, Images
 from gsu_cli.data.split import Split
 
 LOOKED_AT = 1_000  # images
+ALIKE, ENOUGH, FAR, LEAST = 300, 30, 1.0, 8  # images of a part to look at, and at least; spreads, and grey levels
 
 
 def repeated(dataset: Dataset) -> str:
@@ -36,6 +37,39 @@ def dark(dataset: Dataset) -> str:
     if int(dataset.train.pixels[:LOOKED_AT].max()) != 1:  # a look at all reads a large file from end to end
         return ""
     return "pixels are 0 and 1 of 255, so all images are black to the eye: save them as 255 * images"
+
+
+def unlike(dataset: Dataset) -> str:
+    """A sentence on held-out images that are far brighter or darker than training images, or the empty string.
+
+    One part that was saved inverted, or as 0 to 1, makes every held-out number one of other images. Compared are mean
+    grey levels of images of the same class, so that another mix of classes is no difference.
+    """
+    train, heldout = (_levels(part) for part in (dataset.train, dataset.heldout))
+    total, differences, squares = 0, 0.0, 0.0
+    for label in train.keys() & heldout.keys():
+        n = len(heldout[label])
+        total += n
+        differences += n * float(heldout[label].mean() - train[label].mean())
+        squares += n * float(train[label].var(correction=0))
+    if total < ENOUGH:
+        return ""
+    apart, spread = differences / total, (squares / total) ** 0.5
+    if not abs(apart) > max(FAR * spread, LEAST):
+        return ""
+    than = "brighter" if apart > 0 else "darker"
+    return (
+        f"held-out images are {abs(apart):.3g} of 255 grey levels {than} than training images of the same classes, "
+        f"which differ by {spread:.2g} among themselves. Was one part saved in another way? What is measured held out "
+        "is of images unlike those in training"
+    )
+
+
+def _levels(images: Images) -> dict[int, Tensor]:
+    """Mean grey levels of some images, evenly spaced, by class."""
+    some = images[torch.arange(0, len(images), max(1, len(images) // ALIKE))]
+    levels = some.pixels.flatten(1).float().mean(1)
+    return {int(label): levels[some.labels == label] for label in some.labels.unique()}
 
 
 def kept_copies(split: Split) -> str:

@@ -18,8 +18,12 @@ def one_sided(dataset: Dataset) -> str:
     found = [f"no {what} images: {some(names, most=SHOWN)}" for what, names in named.items() if names]
     if not found:
         return ""
-    said = f"classes with {'; with '.join(found)}"
-    return f"{said}. Are they named alike in both parts? What is measured held out is of the others"
+    said = f"classes with {'; with '.join(found)}. Are they named alike in both parts?"
+    if named["training"]:
+        said += " Held-out images of classes that nothing was trained on count among the retained"
+    if named["held-out"]:
+        said += " What is measured held out is of the classes that have such images"
+    return said
 
 
 def unchecked(dataset: Dataset) -> str:

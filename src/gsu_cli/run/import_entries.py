@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from gsu_cli.errors import CheckpointError, did_you_mean
+from gsu_cli.run.import_suggestion import suggestion
 
 SHOWN = 3  # names in a message
 DEPTH = 4  # levels that are searched for state dicts
@@ -71,14 +72,26 @@ def choose(
         return Chosen(kept, tuple(k for k in joined if k not in kept), entry)
     if joined and rename and all(any(k.startswith(old) for k in joined) for old in rename):
         return Chosen(joined, (), entry)
+    fit = [k for k, tensors in inside.items() if own and own.keys() <= tensors.keys()]
     here = f"{entry}." if entry else ""
     raise CheckpointError(
         "a foreign checkpoint must hold a state dict: tensors by name",
         found=f"{_kinds(found)} in {path}",
-        way_out=f"Name the entry that does: checkpoint.entry={' or '.join(here + k for k in inside)}"
-        if inside
-        else SAVE,
+        way_out=("" if fit else suggestion(own or {}, joined, rename, entry=entry))
+        or (f"Name the entry that does: checkpoint.entry={' or '.join(here + k for k in fit or inside)}") * bool(inside)
+        or _unnamed(found)
+        or SAVE,
     )
+
+
+def _unnamed(found: Any) -> str:
+    """What to do with averages that are kept as a bare list, as EMA classes do; nothing where there is no such list."""
+    for name, _ in _lists(found):
+        return (
+            f"{name} has no names: copy it into the model's parameters, which are in the same order, and save that: "
+            "torch.save(model.state_dict(), path)"
+        )
+    return ""
 
 
 def is_state_dict(found: object) -> bool:

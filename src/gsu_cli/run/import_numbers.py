@@ -14,7 +14,14 @@ def check_numbers(name: str, value: Tensor, like: Tensor, path: Path) -> None:
     """Refuses what a copy would turn into other numbers in silence."""
     if value.layout != torch.strided or value.is_quantized or value.is_meta:
         what = "quantised" if value.is_quantized else "without values" if value.is_meta else str(value.layout)[6:]
-        raise CheckpointError("the tensors of a checkpoint must be dense", found=f"{name} {what} in {path}")
+        made = "dequantize()" if value.is_quantized else "to_dense()"
+        raise CheckpointError(
+            "the tensors of a checkpoint must be dense",
+            found=f"{name} {what} in {path}",
+            way_out="Save it from a model that is on no meta device"
+            if value.is_meta
+            else f"Save it again with tensor.{made} of each such tensor",
+        )
     if _family(value) != _family(like):
         raise CheckpointError(
             f"`{name}` must hold {_family(like)} numbers",

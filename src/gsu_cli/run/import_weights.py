@@ -31,6 +31,7 @@ from gsu_cli.run.tensor_files import described, instead, is_pickle, other_format
 from gsu_cli.run.weight_files import WeightFiles, find_weights
 
 ALONE = "Save the state dict alone: torch.save(model.state_dict(), path)"
+ARRAYS = "Save tensors alone: torch.from_numpy(a) of each array of NumPy, without NumPy's numbers beside them"
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,10 @@ def _read(path: Path) -> Any:
         )
     try:
         if is_pickle(path):
-            with warnings.catch_warnings():  # torch warns of each pickle protocol but 2; what it cannot read is refused
-                warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
+            with (
+                warnings.catch_warnings()
+            ):  # what torch warns of, such as pickle protocols and sparse tensors, is refused
+                warnings.simplefilter("ignore", category=UserWarning)
                 return torch.load(path, map_location="cpu", weights_only=True)
         with safe_open(path, framework="pt") as tensors:
             return {k: tensors.get_tensor(k) for k in tensors.keys()}  # noqa: SIM118  # safe_open is no mapping
@@ -162,7 +165,7 @@ def _read(path: Path) -> Any:
         raise CheckpointError(
             "a foreign checkpoint must hold tensors and nothing that could run code",
             found=f"{', '.join(types[:SHOWN])}{more} in {path}",
-            way_out=ALONE,
+            way_out=ARRAYS if all(name.startswith(("numpy.", "_codecs.")) for name in types) else ALONE,
         ) from e
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as e:
         raise CheckpointError(

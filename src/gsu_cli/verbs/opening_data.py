@@ -13,7 +13,7 @@ from gsu_cli.data.base import Canaries, Dataset, OnProgress
 from gsu_cli.data.canaries import Planting
 from gsu_cli.data.contents import counts, describe_counts
 from gsu_cli.data.contract_check import check_dataset
-from gsu_cli.data.copies import dark, kept_copies, repeated
+from gsu_cli.data.copies import dark, kept_copies, repeated, unlike
 from gsu_cli.data.forget import ForgetSpec
 from gsu_cli.data.one_sided import alike, one_sided, unchecked
 from gsu_cli.data.split import Split
@@ -43,8 +43,8 @@ def load_dataset(cfg: DictConfig, session: Session, load: Callable[[DictConfig],
     with session.stage("load"):
         with ranks().first_alone():  # what it downloads or caches, the others find
             dataset = (load or read_dataset)(chosen(cfg, "dataset"))
-        seen = (one_sided(dataset), unchecked(dataset), alike(dataset), repeated(dataset), dark(dataset))
-        remarks = [*dataset.remarks, *filter(None, seen)]
+        looks = (one_sided, unchecked, alike, repeated, dark, unlike)
+        remarks = [*dataset.remarks, *filter(None, (look(dataset) for look in looks))]
         dataset = replace(dataset, words=dataset_words(cfg.dataset))
         session.record.config["dataset"] = planted(session.record.config["dataset"])
         session.record.inputs["dataset"] = {
