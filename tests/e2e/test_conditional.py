@@ -91,6 +91,44 @@ def test_weights_whose_class_is_not_conditional(world: World, states: Any, gsu: 
     assert typed.err.count("gsu:") == 1
 
 
+OWN = """
+import torch
+from gsu_cli.models.vae.cvae import CVae
+
+class Lean(CVae):
+    def __init__(self, shape):
+        super().__init__(shape, conditions=3, hidden=[32], latent_dim=2)
+        del self.condition_shares
+
+    def config(self):
+        return {"shape": list(self.shape)}
+
+    def sample(self, n, generator):
+        return self.generate(self.noise(n, generator), torch.randint(3, (n,), generator=generator))
+"""
+
+
+def test_conditional_weights_of_another_program(conditional: Run, world: World, gsu: Any, tmp_path: Path) -> None:
+    """They were refused as unconditional: only gsu writes how often training met each class."""
+    weights = {k: v for k, v in conditional.weights("model").items() if k != "condition_shares"}
+    torch.save(weights, tmp_path / "theirs.pt")
+    torch.save({f"net.{k}": v for k, v in weights.items()}, tmp_path / "inside.pt")
+    (tmp_path / "lean.py").write_text(OWN, encoding="utf-8")
+    ours = ("model=cvae", "model.hidden=[32]", "model.latent_dim=2")
+    line = ("evaluate", *world.data, *world.judged, *EVALUATION)
+    typed = gsu(*line, *ours, "checkpoint.path=theirs.pt", "hydra.run.dir=ours")
+    assert typed.code == 0, typed.err
+    assert "the file does not say how often training met each class" in " ".join(typed.out.split())
+    assert Run(tmp_path / "ours").weights("imported")["condition_shares"].tolist() == pytest.approx([1 / 3] * 3)
+    typed = gsu(*line, "model._target_=lean.Lean", "checkpoint.path=theirs.pt")
+    assert typed.code == 0, typed.err
+    typed = gsu(*line, "model._target_=lean.Lean", "checkpoint.path=inside.pt")
+    assert typed.code == 1
+    assert "unconditional" not in typed.err
+    assert "condition_shares" not in typed.err
+    assert "net." in typed.err
+
+
 def test_guidance_of_a_model_that_has_none(world: World, conditional: Run, gsu: Any) -> None:
     path = conditional.folder / "model.safetensors"
     for words in ((f"checkpoint.path={path}",), (f"checkpoint.path={world.vae}",)):

@@ -119,6 +119,28 @@ def test_a_model_whose_conditions_were_never_hidden_is_not_asked_for_nothing() -
     assert {m.name for m in rows} == {"feature_ratio_asked_forgotten", "feature_ratio_asked_others"}
 
 
+class Lean(torch.nn.Module):
+    """A conditional class of one's own with what it must have alone: no shares, no word for a class, no `drop`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.conditions, self.shape = tiny.trained(), tiny.CONDITIONS, tiny.trained().shape
+        self.noise, self.generate, self.loss = self.inner.noise, self.inner.generate, self.inner.loss
+
+
+def test_what_a_lean_class_lacks_is_said_and_its_samples_are_asked_under_all_classes() -> None:
+    model = Lean()
+    subject = EvaluatedModel("original", generate_samples(model, 20, 0), model, "ab")
+    context = EvaluationContext(tiny_world.split(), {"eye": Eye()}, {}, seed=0)
+    rows = {m.name: m for metric in (Asked(samples=20), Relearned(steps=1)) for m in metric(subject, context)}
+    assert rows["feature_ratio_asked_forgotten"].value is not None
+    assert "Lean has no drop" in str(rows["feature_ratio_asked_nothing"].reason)
+    assert "Lean has no condition_column(c)" in str(rows["feature_ratio_relearned"].reason)
+    pixels = tiny_world.dataset().heldout.pixels
+    model.inner.condition_shares.fill_(1 / tiny.CONDITIONS)
+    assert torch.allclose(unlabelled_losses(model, pixels, seed=0), unlabelled_losses(model.inner, pixels, seed=0))
+
+
 def test_samples_that_are_not_finite_are_nulls_with_the_reason() -> None:
     model = tiny.trained()
     subject = EvaluatedModel("original", generate_samples(model, 20, 0), model, "ab")

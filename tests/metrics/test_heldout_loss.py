@@ -17,6 +17,7 @@ from gsu_cli.gradients import block_generator
 from gsu_cli.metrics.feature_ratio import FeatureRatio, ReconstructionRatio
 from gsu_cli.metrics.heldout_loss import RETAIN, HeldoutLoss
 from gsu_cli.metrics.nll_bound import NllBound
+from gsu_cli.metrics.sample_nll import SampleNll
 from gsu_cli.run.seeds import derive
 from gsu_cli.verbs.evaluate import nothing_forgotten
 
@@ -43,6 +44,23 @@ def test_is_the_mean_of_the_models_own_loss(part, latents, times, context, subje
 def test_models_see_the_same_noise(context, subject):
     other = EvaluatedModel("unlearned", subject.pixels, tiny_world.trained(), "cd")
     assert HeldoutLoss("retain")(subject, context)[0].value == HeldoutLoss("retain")(other, context)[0].value
+
+
+class Exact(torch.nn.Module):
+    """A flow, say: its loss is the NLL itself, in nats, and it has no posterior."""
+
+    def loss(self, x, y, generator):
+        return x.flatten(1).sum(1)
+
+
+def test_a_model_without_a_posterior_has_no_elbo(context):
+    subject = EvaluatedModel("original", torch.zeros(1, 1, 1, 1), Exact(), "ab")
+    assert HeldoutLoss("retain")(subject, context)[0].unit == "nats"
+    context.retrained = EvaluatedModel("retrained", torch.zeros(1, 1, 1, 1), Exact(), "cd")
+    subject = EvaluatedModel("original", tiny_world.dataset().heldout.pixels, Exact(), "ab")
+    (m,) = SampleNll()(subject, context)
+    assert m.value is not None
+    assert m.unit == "nats"
 
 
 def test_real_data_has_none(context):

@@ -15,7 +15,7 @@ from gsu_cli.errors import NonFiniteError
 from gsu_cli.evaluation.samples import asked_conditions, generate_samples
 from gsu_cli.evaluation.shares import shares
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
-from gsu_cli.models.conditions import NULL, Conditional, conditions_of
+from gsu_cli.models.conditions import NULL, conditions_of
 from gsu_cli.run.record import Measurement
 
 FORGOTTEN = Kind("feature_ratio_asked_forgotten", "asked for it", "forgetting", "share", "lower")
@@ -51,9 +51,14 @@ class Asked:
         index = others.nonzero()[:, 0]
         part = EvaluatedModel(subject.name, subject.pixels[index], model, subject.sha256, part_of=(subject, index))
         rows += shares(OTHERS, part, context)
-        if isinstance(model, Conditional) and model.drop:
-            rows += self._asked(NOTHING, "asked for no class", subject, context, torch.full((n,), NULL))
-        return rows
+        return rows + self._nothing(subject, context, n)
+
+    def _nothing(self, subject: EvaluatedModel, context: EvaluationContext, n: int) -> list[Measurement]:
+        """Where training hid some conditions; of a class that does not say whether it did, why there is none."""
+        if (drop := getattr(subject.model, "drop", None)) is None:
+            why = f"{type(subject.model).__name__} has no drop, the share of training images whose class was hidden"
+            return [NOTHING.missing(subject, why)]
+        return self._asked(NOTHING, "asked for no class", subject, context, torch.full((n,), NULL)) if drop else []
 
     def _asked(
         self, kind: Kind, words: str, subject: EvaluatedModel, context: EvaluationContext, condition: Tensor

@@ -25,11 +25,10 @@ from gsu_cli.evaluation import cached
 from gsu_cli.evaluation.heldout import HeldoutPart, change_from_original
 from gsu_cli.gradients import BLOCK, block_generator
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
-from gsu_cli.models.protocols import NATS, HasLoss, HasNoiseLevels, loss_unit
+from gsu_cli.models.protocols import NATS, HasLoss, HasNoiseLevels, loss_unit, named_unit
 from gsu_cli.run.record import Measurement
 
 BANDS = 5
-UNITS = {NATS: "-ELBO, nats"}  # of losses that have a name
 STREAMS = {NATS: "elbo"}  # of noise
 RETAIN = Kind("heldout_loss_retain", "retain loss", "cost", better="lower", place="lead")
 FORGET = Kind("heldout_loss_forget", "forget loss", "forgetting")  # how high is right, retraining tells
@@ -55,7 +54,7 @@ class HeldoutLoss:
             why = f"{type(subject.model).__name__} has no loss of an image"
             return [replace(self.kind, unit="").missing(subject, why)]
         unit = loss_unit(subject.model)
-        kind = replace(self.kind, unit=UNITS.get(unit, unit))
+        kind = replace(self.kind, unit=named_unit(subject.model))
         images = self.part.images(context.split)
         if not len(images):
             return [kind.missing(subject, self.part.none(context.split))]

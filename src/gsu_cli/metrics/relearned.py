@@ -21,6 +21,7 @@ from gsu_cli.errors import NonFiniteError
 from gsu_cli.evaluation.samples import generate_samples
 from gsu_cli.evaluation.shares import shares
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
+from gsu_cli.models.conditions import conditions_of
 from gsu_cli.models.model import copied
 from gsu_cli.models.protocols import HasEmbeddings, HasNoiseLevels
 from gsu_cli.run.record import Measurement
@@ -52,8 +53,10 @@ class Relearned:
 
     def __call__(self, subject: EvaluatedModel, context: EvaluationContext) -> list[Measurement]:
         split = context.split
-        if not isinstance(subject.model, HasEmbeddings) or not subject.model.conditions or not split.target_classes:
+        if not conditions_of(subject.model) or not split.target_classes:
             return []
+        if not isinstance(subject.model, HasEmbeddings):
+            return [RELEARNED.missing(subject, f"{type(subject.model).__name__} has no condition_column(c)")]
         n, targets = min(self.samples, len(subject.pixels)), split.target_classes
         forgotten = split.forget_images
         denoises = isinstance(subject.model, HasNoiseLevels)

@@ -9,6 +9,7 @@ instead, and says in nats per image how strange it finds what is there.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,12 +22,12 @@ from gsu_cli.evaluation import cached
 from gsu_cli.evaluation.heldout import change_from_original
 from gsu_cli.evaluation.real_images import some
 from gsu_cli.metrics.base import NO_IMAGES, EvaluatedModel, EvaluationContext, Kind
-from gsu_cli.models.conditions import conditions_of
-from gsu_cli.models.protocols import NATS, HasLoss, loss_unit
+from gsu_cli.models.conditions import conditions_of, shares_of
+from gsu_cli.models.protocols import ELBO, NATS, HasLoss, loss_unit, named_unit
 from gsu_cli.run.record import Measurement
 from gsu_cli.run.seeds import derive
 
-NLL = Kind("sample_nll_retrained", "sample NLL, retrained model", "quality", "-ELBO, nats")
+NLL = Kind("sample_nll_retrained", "sample NLL, retrained model", "quality", ELBO)
 
 
 class SampleNll:
@@ -60,19 +61,20 @@ class SampleNll:
             return [NLL.missing(subject, f"{name} has no loss of an image")]
         if (unit := loss_unit(retrained)) != NATS:
             return [NLL.missing(subject, f"{name} has no -ELBO: its loss is the {unit}")]
+        nll = replace(NLL, unit=named_unit(retrained))
         pixels = subject.pixels[some(self.images, subject, context.seed).sort().values]
         if not len(pixels):
-            return [NLL.missing(subject, NO_IMAGES)]
+            return [nll.missing(subject, NO_IMAGES)]
         try:
             losses = unlabelled_losses(
                 context.retrained.model, pixels, seed=derive(context.seed, "elbo", "drawn"), recur=subject.recurs
             )
         except NonFiniteError as e:
-            return [NLL.missing(subject, str(e).rstrip("."))]
+            return [nll.missing(subject, str(e).rstrip("."))]
         paired = subject.name in ("original", "unlearned")  # others have latents of their own
         known = context.cache
-        change = change_from_original(losses, subject, known, name=NLL.name, unit=NLL.unit) if paired else None
-        return [NLL.mean(subject, losses, change=change)]
+        change = change_from_original(losses, subject, known, name=nll.name, unit=nll.unit) if paired else None
+        return [nll.mean(subject, losses, change=change)]
 
 
 def unlabelled_losses(model: Any, pixels: Tensor, *, seed: int, recur: bool = False) -> Tensor:
@@ -90,7 +92,7 @@ def unlabelled_losses(model: Any, pixels: Tensor, *, seed: int, recur: bool = Fa
     if not conditions_of(model):
         unlabelled = Images(pixels, torch.zeros(len(pixels), dtype=torch.int64))
         return cached.losses(model, unlabelled, seed=seed, recur=recur).double()
-    shares = model.condition_shares.double().cpu()
+    shares = shares_of(model).double().cpu()
     met = shares.nonzero()[:, 0]
     parts = [
         cached.losses(model, Images(pixels, torch.full((len(pixels),), c)), seed=seed, recur=recur).double()

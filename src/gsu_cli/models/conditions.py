@@ -63,12 +63,17 @@ def network_inputs(model: Any, x_t: Tensor, t: Tensor, y: Tensor) -> tuple[Tenso
     return (x_t, t, signal(y.to(x_t.device), C).to(x_t.dtype)) if C else (x_t, t)
 
 
+def shares_of(model: Any) -> Tensor:
+    """How often training met each condition, up to a factor, ``(C,)``: the same of a class that does not keep it."""
+    shares: Tensor = getattr(model, "condition_shares", torch.ones(conditions_of(model)))
+    return shares
+
+
 def usual_conditions(model: Any, n: int, generator: torch.Generator) -> Tensor:
     """``n`` conditions as often as training met them, ``(n,)`` int64 on the CPU; null where the model has none."""
     if not conditions_of(model):
         return torch.full((n,), NULL)
-    shares = getattr(model, "condition_shares", torch.ones(conditions_of(model)))
-    return torch.multinomial(shares.double().cpu(), n, replacement=True, generator=generator)
+    return torch.multinomial(shares_of(model).double().cpu(), n, replacement=True, generator=generator)
 
 
 class Told:

@@ -17,11 +17,20 @@ from torch import Tensor, nn
 from gsu_cli.models.sites import OutputLoss, Sites
 
 NATS = "nats/image"
+ELBO = "-ELBO, nats"
 
 
 def loss_unit(model: object) -> str:
-    """The unit of a model's training loss; one that names none means the -ELBO in nats."""
+    """The unit of a model's training loss; one that names none means nats per image."""
     return str(getattr(model, "loss_unit", NATS))
+
+
+def named_unit(model: object) -> str:
+    """`loss_unit` for a table: an -ELBO of a model with a posterior alone; nats of others may be an exact NLL."""
+    unit = loss_unit(model)
+    if unit != NATS:
+        return unit
+    return ELBO if isinstance(model, Encodes) else "nats"
 
 
 class ByMembers(type(Protocol)):  # type: ignore[misc]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gsu_cli.data.base import Dataset
 from gsu_cli.errors import CheckpointError
-from gsu_cli.models.conditions import conditions_of
+from gsu_cli.models.conditions import Conditional, conditions_of
 
 SHARES = "condition_shares"  # what models of this package keep of their training data
 
@@ -19,6 +19,8 @@ SHARES = "condition_shares"  # what models of this package keep of their trainin
 @contextmanager
 def conditional_weights(model: Any, tensors: Mapping[str, Tensor], path: Path) -> Iterator[None]:
     """While weights of a file without its class are loaded: says so where one is conditional and the other is not.
+
+    A class of one's own that keeps no shares is not asked for them: weights of another program have none either.
 
     Raises:
         CheckpointError: the weights are those of a conditional model and the class is not, or they do not fit a
@@ -34,13 +36,26 @@ def conditional_weights(model: Any, tensors: Mapping[str, Tensor], path: Path) -
     try:
         yield
     except CheckpointError as e:
-        if theirs or not known:
+        if theirs or not known or SHARES not in model.state_dict():
             raise
         raise CheckpointError(
             f"a class of {known} conditions needs weights of a conditional model",
             found=f"none of {SHARES} in {path}, and {e.found}",
             way_out=f"Name an unconditional class: model=mlp_vae, or model=ddpm. {e.way_out}",
         ) from e
+
+
+def with_shares(model: Any, tensors: Mapping[str, Tensor], dataset: Dataset) -> tuple[Mapping[str, Tensor], list[str]]:
+    """``tensors`` with the shares of the classes, where the class keeps them and another program did not write them.
+
+    Returns:
+        The tensors, and what a reader must know of the shares.
+    """
+    if SHARES in tensors or SHARES not in model.state_dict() or not isinstance(model, Conditional):
+        return tensors, []
+    model.meets(dataset.train.labels)
+    said = "the file does not say how often training met each class: taken to be as often as in the images loaded"
+    return {**tensors, SHARES: model.condition_shares.clone()}, [said]
 
 
 def check_conditions(model: Any, dataset: Dataset, path: Path) -> None:

@@ -31,7 +31,7 @@ from gsu_cli.surgery.compiled_parts import uncompiled
 from gsu_cli.unlearning.diagnostics import enough
 from gsu_cli.verbs import console
 from gsu_cli.verbs.build import build
-from gsu_cli.verbs.conditions import conditional_weights
+from gsu_cli.verbs.conditions import conditional_weights, with_shares
 from gsu_cli.verbs.wanted_conditions import conditions_wanted
 
 CONTRACT = ("config",)
@@ -125,9 +125,10 @@ def import_checkpoint(cfg: DictConfig, path: Path, dataset: Dataset, session: Se
     found = read_foreign(files.path, **options, own=model.state_dict())
     tensors = model.translated(found.tensors) if isinstance(model, Translates) else found.tensors
     with conditional_weights(model, tensors, files.path):
-        done = load_into(model, tensors, files.path, rename=options["rename"], entry=found.entry)
+        told, shares = with_shares(model, tensors, dataset)
+        done = load_into(model, told, files.path, rename=options["rename"], entry=found.entry)
     evidence = _examine(model.eval(), dataset, files.path)
-    notes = [*_siblings(found), *evidence.notes]
+    notes = [*_siblings(found), *shares, *evidence.notes]
     about: dict[str, Any] = {
         "path": str(files.path.absolute()),
         "sha256": files.sha256(),
