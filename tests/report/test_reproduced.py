@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import replace
@@ -11,7 +12,8 @@ from xml.etree import ElementTree
 import pytest
 
 from gsu_cli.errors import UsageError
-from gsu_cli.report.reproduced import missed, table, unmeasured, write_table
+from gsu_cli.report.formats.terminal import Lines
+from gsu_cli.report.reproduced import missed, print_table, table, unmeasured, write_table
 from gsu_cli.report.table import text
 from gsu_cli.run.record import Record
 from gsu_cli.tables.cell import Cell, Outcome
@@ -104,6 +106,38 @@ def test_references_are_counted_once_a_seed() -> None:
     )
     assert surgery[2].value == pytest.approx(0.04)
     assert surgery[3].value == pytest.approx(-0.6)
+
+
+def timed(one: Outcome) -> Outcome:
+    assert one.record is not None
+    update = {**one.record.update, "details": {"cost": {"gradient_evaluations_per_image": 1.0}}}
+    return replace(one, record=replace(one.record, seconds={"unlearn": 4.5}, update=update))
+
+
+def test_no_method_ran_on_a_reference_so_nothing_is_missing_there() -> None:
+    """It said "not measured: the stage unlearn is not in the record" below every table."""
+    cells = [timed(o) for o in SIX if o.done]
+    found = table(replace(SPEC, references=["original", "data"]), cells)
+    places = [i for i, c in enumerate(found.columns) if c.name in ("seconds", "gradients")]
+    assert len(places) == 2
+    for row in found.rows:
+        blank = [row[i].label == " " for i in places]
+        assert all(blank) if row[1].label in ("original", "real data") else not any(blank)
+    assert not [cell.note for row in found.rows for cell in row if "not in the record" in cell.note]
+
+
+def test_a_terminal_breaks_no_word_of_a_table() -> None:
+    """Eighty characters broke "Gradient surgery" and "+296.5% ± 948.5" within their words."""
+    cells = [timed(outcome("1", "a_method_of_a_long_name", seed, -seed / 10)) for seed in (1, 2)]
+    screen = io.StringIO()
+    found = table(replace(SPEC, absolute=True), cells)
+    print_table(found, Lines(file=screen, width=60), 60)
+    said = screen.getvalue()
+    assert max(map(len, said.splitlines())) <= 60
+    assert said.count("a_method_of_a_long_name") >= 2, "each part has the keys"
+    for column, cell in zip(found.columns, found.rows[0], strict=True):
+        assert text(cell, column) in said
+    assert said.count(found.footnotes[0][:30]) == 1
 
 
 def test_the_mean_weighs_rows_and_names_the_worst() -> None:

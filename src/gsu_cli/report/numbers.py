@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from gsu_cli.run.difference_of_shares import newcombe
 from gsu_cli.run.record import Measurement
-from gsu_cli.run.signed import signed
+from gsu_cli.run.signed import HUGE, signed
 
 Z95 = 1.959963984540054
 SMALL = 30  # values, as `evaluation.intervals.SMALL`: of fewer, intervals of means are Student's
 LEAST = 5  # of fewer a mean says of how many, as shares do below `SMALL`
 LEAST_SHARE = 0.01  # below it a share is near zero
 SMALL_NUMBER = 0.1  # a distance that two decimals do not show: a KID of 0.003, say
-HUGE = 1e9  # from here on decimals are no longer read
 NEAR_ZERO = "the difference itself, since the original is near zero"
 ROUGH = "the difference itself, since the original is known too roughly for a ratio"
 PERCENT = "%"
@@ -108,7 +107,7 @@ class Shift:
     def _digits(self, value: float) -> str:
         if self.unit == "share":
             return signed(100 * value, ".2f")
-        return signed(value, ".3g" if abs(value) >= HUGE else f".{places(self.unit, self.value)}f")
+        return signed(value, f".{places(self.unit, self.value)}f")
 
     def _unit(self) -> str:
         if self.unit in ("share", PERCENT):

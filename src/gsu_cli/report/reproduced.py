@@ -13,6 +13,7 @@ from rich.console import Console
 
 from gsu_cli.errors import did_you_mean
 from gsu_cli.report.aggregate import NOT_RUN, table_of
+from gsu_cli.report.columns import blocks, total
 from gsu_cli.report.compact import write_compact
 from gsu_cli.report.devices import of_several
 from gsu_cli.report.figures.files import file_name, standalone
@@ -35,6 +36,7 @@ from gsu_cli.tables.store import CELLS
 BY = ("row", "column")
 FORMATS = ("markdown", "csv", "latex", "json")
 MEAN = "mean"
+REFERENCES = frozenset(HEADS[subject] for subject in ("original", "retrained", "data"))
 
 
 def table(spec: TableSpec, outcomes: Sequence[Outcome]) -> Table:
@@ -50,7 +52,7 @@ def table(spec: TableSpec, outcomes: Sequence[Outcome]) -> Table:
         groups += _sorted([_group(label, column, over) for column in _columns(over)], spec.sort)
     quantities = quantities_of(spec, outcomes)
     found = table_of(groups, BY, quantities, title=spec.title or spec.name)
-    rows = [_without_own_change(row, quantities) for row in found.rows]
+    rows = [_without_what_references_lack(row, quantities) for row in found.rows]
     rows += [_published(words, found) for words in spec.published]
     ended = [o.record for o in outcomes if o.done and o.record is not None]
     return replace(found, rows=tuple(rows), footnotes=(*found.footnotes, *of_several(ended)))
@@ -180,9 +182,18 @@ def pictures(spec: TableSpec, outcomes: Sequence[Outcome]) -> dict[str, str]:
     return found
 
 
-def print_table(found: Table, console: Console) -> None:
-    """The same on the terminal."""
-    console.print(grid(found))
+def print_table(found: Table, console: Console, width: int) -> None:
+    """The same on the terminal: in parts of ``width`` characters, where no word of a number breaks, each with its keys.
+
+    Args:
+        found: the table.
+        console: to print on.
+        width: of its lines, in characters.
+    """
+    last = (parts := blocks(found, width))[-1]
+    for part in parts:
+        shown = part if part is last else replace(part, footnotes=())
+        console.print(grid(shown, narrow=True), width=max(width, total(part)))
 
 
 def _sorted(groups: list[Group], by: str | None) -> list[Group]:
@@ -229,12 +240,13 @@ def _as_unlearned(record: Record, subject: str) -> Record:
     return replace(record, measurements=[*original, *own], seconds={}, update={}, verdict={}, config=config, command=[])
 
 
-def _without_own_change(row: tuple[Cell, ...], quantities: Sequence[Quantity]) -> tuple[Cell, ...]:
-    """The original has no change from itself; a zero there would only be in the way."""
-    if row[1].label != HEADS["original"]:
+def _without_what_references_lack(row: tuple[Cell, ...], quantities: Sequence[Quantity]) -> tuple[Cell, ...]:
+    """The original has no change from itself, and no method ran on any reference: nothing is missing there."""
+    if row[1].label not in REFERENCES:
         return row
-    changes = {len(BY) + i for i, q in enumerate(quantities) if q.kind == "change"}
-    return tuple(Cell(" ") if i in changes else cell for i, cell in enumerate(row))
+    lacks = {"seconds", "update", *(("change",) if row[1].label == HEADS["original"] else ())}
+    blank = {len(BY) + i for i, q in enumerate(quantities) if q.kind in lacks}
+    return tuple(Cell(" ") if i in blank else cell for i, cell in enumerate(row))
 
 
 def _published(words: Mapping[str, str], found: Table) -> tuple[Cell, ...]:

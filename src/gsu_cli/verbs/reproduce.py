@@ -90,7 +90,7 @@ def main(cfg: DictConfig) -> None:
         raise
     folder = root / spec.name
     table = write_table(folder, spec, outcomes, _command())
-    print_table(table, console.console)
+    print_table(table, console.console, console.room())
     for slip in unmeasured(spec, outcomes):
         console.note(slip)
     console.say("all of it lies in ", folder)
@@ -101,7 +101,7 @@ def _of_records(path: Path, spec: TableSpec, folder: Path) -> None:
     """Renders the table of records that are kept; its pins are not asked, as other weights may have made them."""
     with configs():
         outcomes = kept.outcomes(spec, read_compact(path))
-    print_table(write_table(folder, spec, outcomes, _command()), console.console)
+    print_table(write_table(folder, spec, outcomes, _command()), console.console, console.room())
     for slip in unmeasured(spec, outcomes):
         console.note(slip)
     console.say(f"table {spec.name}: {sum(o.record is not None for o in outcomes)} of {len(outcomes)} cells in {path}")
