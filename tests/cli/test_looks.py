@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import subprocess
@@ -9,6 +10,7 @@ import sys
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
 from gsu_cli.cli import error_messages as complaints
 from gsu_cli.cli import pages, streams
@@ -19,6 +21,7 @@ from gsu_cli.report.formats import terminal
 from gsu_cli.report.table import Cell, Column, Table
 from gsu_cli.run.configs import conf_dir
 from gsu_cli.verbs import console
+from gsu_cli.verbs.forgetting import Told
 
 
 @pytest.mark.parametrize("columns", [40, 50, 60, 80, 120])
@@ -66,6 +69,37 @@ def test_where_no_bar_shows_a_line_a_minute_says_how_far_a_work_is(
     assert ("audit: 2 of" in screen.getvalue()) is not terminal_there
     if not terminal_there:
         assert screen.getvalue().splitlines() == lines
+
+
+def test_a_method_says_what_it_is_at_and_no_loss_that_nobody_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search stood for minutes below "100% loss 0.00 0:00:00"."""
+    screen = io.StringIO()
+    monkeypatch.setattr(console, "console", terminal.Lines(file=screen, width=80, force_terminal=True))
+    last = ""
+
+    def line() -> str:
+        bar.refresh()
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).rstrip().rpartition("\r")[2]
+
+    class Untimed:
+        stage = staticmethod(lambda name: contextlib.nullcontext())
+
+    with console.work_bar("ascent") as show:
+        bar = show.__closure__ and next(
+            c.cell_contents for c in show.__closure__ if isinstance(c.cell_contents, Progress)
+        )
+        told = Told(show, Untimed())  # type: ignore[arg-type]
+        with told.stage("gradients"):
+            assert "gradients" in (last := line())
+            assert "%" not in last
+        told.step(1, 1, None)
+        assert "loss" not in line()
+        with told.stage("retain_cost"):
+            assert "retain cost" in (last := line())
+            assert "%" not in last, "nobody knows how long it takes"
+        told.step(1, 150, 0.11066)
+        with told.stage("gradients"):
+            assert "loss 0.1107" in line(), "a loop that counts is not hidden by its parts"
 
 
 def test_a_stream_that_is_no_unicode_gets_other_letters(monkeypatch: pytest.MonkeyPatch) -> None:

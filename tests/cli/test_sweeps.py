@@ -26,8 +26,9 @@ def cells(root: Path) -> dict[str, int]:
 
 def test_one_folder_per_cell(in_process: Run, tmp_path: Path) -> None:
     code, out, err = in_process("unlearn", "-m", "dataset=mnist", "method.lr=1e-5,1e-4", "seed=0,1")
-    assert (code, out, err) == (0, "sweep of 4 cells\n", "")
     lrs = ("1e-05", "0.0001")
+    begun = [f"run {2 * i + k + 1} of 4: method.lr={lr} seed={k}" for i, lr in enumerate(lrs) for k in (0, 1)]
+    assert (code, [line for line in out.splitlines() if line], err) == (0, [*begun, "sweep of 4 cells"], "")
     assert set(cells(tmp_path)) == {f"dataset=mnist,method.lr={lr}/seed={k}" for lr in lrs for k in (0, 1)}
 
 
@@ -36,7 +37,7 @@ def test_one_failing_cell(in_process: Run, tmp_path: Path, batch: str) -> None:
     line = ["unlearn", "-m", "dataset=mnist", "do=nothing,bad_data,defect,exit,something", *filter(None, [batch])]
     code, out, err = in_process(*line)
     assert code == 1
-    assert out == "sweep of 5 cells\n"
+    assert out.endswith("\nrun 5 of 5: do=something\nsweep of 5 cells\n"), "what was swept alone, not what all share"
     assert "gsu: cell do=bad_data: `dataset.path` must hold images; found nothing." in err
     assert "Traceback" in err, "the defect"
     assert err.splitlines()[-1].startswith(
@@ -57,7 +58,7 @@ def test_a_sweep_of_which_every_cell_is_refused_leaves_nothing(in_process: Run, 
     (tmp_path / "mine/slurm-1.out").write_text("of the scheduler", encoding="utf-8")
     before = set(tmp_path.rglob("*"))
     code, out, err = in_process("unlearn", "-m", "dataset=mnist", "do=bad_data", "seed=0,1", *filter(None, [folder]))
-    assert (code, out) == (1, "")
+    assert (code, out) == (1, "\nrun 1 of 2: seed=0\n\nrun 2 of 2: seed=1\n")
     assert err.count("`dataset.path` must hold images; found nothing. Choose another.") == 2
     assert err.splitlines()[-1] == (
         "gsu: one cell of a sweep at least must run; found all 2 refused. "
@@ -76,7 +77,7 @@ def test_a_sweep_that_did_more_than_refuse_is_kept(in_process: Run, tmp_path: Pa
 def test_interrupt_ends_a_sweep_and_prints_what_there_is(in_process: Run, tmp_path: Path, how: str) -> None:
     code, out, err = in_process("unlearn", "-m", "dataset=mnist", f"do=nothing,{how},nothing_else")
     assert code == 130
-    assert out == "sweep of 2 cells\n"
+    assert out.endswith("sweep of 2 cells\n")
     assert re.match(r"gsu: interrupted\. What was finished is in outputs/unlearn/sweeps/\S+\. Typed again, ", err)
     assert err.endswith("a table goes on (`gsu show docs/reproduce.md`).\n"), "how to skip what is done stood nowhere"
     assert set(cells(tmp_path)) == {"dataset=mnist,do=nothing/seed=0"}
@@ -108,7 +109,12 @@ def test_two_cells_never_share_a_folder(in_process: Run, tmp_path: Path) -> None
 
 def test_experiment_files_may_sweep(in_process: Run, app_experiment: None, tmp_path: Path) -> None:
     code, out, _ = in_process("unlearn", "dataset=mnist", "+experiment=two_seeds")
-    assert (code, out) == (0, "sweep of 2 cells\n")
+    assert code == 0
+    assert [line for line in out.splitlines() if line] == [
+        "run 1 of 2: seed=3",
+        "run 2 of 2: seed=4",
+        "sweep of 2 cells",
+    ]
 
 
 @pytest.fixture

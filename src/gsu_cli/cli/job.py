@@ -29,13 +29,14 @@ from gsu_cli.cli.lost_workers import lost_worker
 from gsu_cli.cli.mode import asked_where_it_matters
 from gsu_cli.errors import GsuError, NotApplicableError, OutputError, UsageError, is_interrupt
 from gsu_cli.run import folders
-from gsu_cli.run.cells import shared
+from gsu_cli.run.cells import Sweep, shared
 from gsu_cli.run.files import write_text
 from gsu_cli.run.interrupted import ends_its_cells, note_interrupted
 from gsu_cli.run.memory import is_out_of_memory, memory_error
 from gsu_cli.run.record import FILE, Record, write_record
 from gsu_cli.run.refusals import discard_cells, refused_cells
 from gsu_cli.run.typed_line import typed
+from gsu_cli.verbs import console
 
 log = logging.getLogger(__name__)
 GRID_IS_OVER = "`Study.stop` is supposed to be invoked inside an objective function"  # optuna's words
@@ -58,6 +59,7 @@ class Task:
         try:
             if in_sweep:
                 refuse_shared_folder(config)
+                self._announce(job.num)
             refuse_missing(config)
             torchrun.writes_to(Path(HydraConfig.get().runtime.output_dir))
             return self._call(config)
@@ -70,6 +72,20 @@ class Task:
             # it would end a whole sweep, and a run as if it had succeeded; verbs do not do this, one's own code may
             self._failed(_left(end), in_sweep)
         return None
+
+    def _announce(self, number: int) -> None:
+        """Which run of the sweep begins, where its runs follow each other on one terminal: its lines look like any."""
+        ours = HydraConfig.get()
+        if "basic" not in ours.launcher._target_:
+            return
+        of = f" of {Sweep.cells}" if "basic" in ours.sweeper._target_ and Sweep.cells else ""
+        console.say(f"\nrun {number + 1}{of}: {' '.join(self._varied())}")
+
+    def _varied(self) -> list[str]:
+        """The words of this run that not all runs of its sweep have; all where none differs."""
+        words = list(HydraConfig.get().overrides.task)
+        alike = shared(self.app.overrides)
+        return [word for word in words if word not in alike] or words
 
     def _failed(self, error: Exception, in_sweep: bool) -> None:
         if in_sweep:
@@ -88,10 +104,7 @@ class Task:
             raise memory_error(error, plain if isinstance(plain, dict) else None) from error  # type: ignore[arg-type]
 
     def _report_cell(self, error: Exception) -> None:
-        words = list(HydraConfig.get().overrides.task)
-        alike = shared(self.app.overrides)
-        varied = [word for word in words if word not in alike] or words
-        complain(error, self.app, where=f"cell {' '.join(varied) or 'without overrides'}")
+        complain(error, self.app, where=f"cell {' '.join(self._varied()) or 'without overrides'}")
         ours = HydraConfig.get()
         folder = Path(ours.runtime.output_dir) / ".hydra"
         if isinstance(error, NotApplicableError) and (folder.parent / FILE).exists():

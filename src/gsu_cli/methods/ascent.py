@@ -50,7 +50,7 @@ class Ascent:
                     cost.gradients += len(forget)
                     g_f = mean_gradient(model, forget, names, seed=task.stream("forget", shot)).vector
             add_(model, g_f, self.lr)
-            task.on_progress(shot + 1, self.shots, 0.0)
+            task.on_progress(shot + 1, self.shots, None)
         update.realised = {k: mean_loss(model, x, seed=seed) - before[k] for k, x in parts.items()}
         update.details["cost"] = cost.record(len(task.split.dataset.train))
         return update

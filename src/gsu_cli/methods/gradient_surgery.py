@@ -117,7 +117,7 @@ class GradientSurgery:
         for shot in range(self.shots):
             projection = surgery(shot)[0] if shot else start.projection
             add_(model, projection.direction, self.lr)
-            task.on_progress(shot + 1, self.shots, 0.0)
+            task.on_progress(shot + 1, self.shots, None)
         update.realised = checks.rises(start.before)
         update.details["cost"] = cost.record(len(split.dataset.train))
         return update

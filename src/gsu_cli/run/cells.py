@@ -19,6 +19,12 @@ NUMBER = re.compile(r"[+-]?(0|[1-9]\d*|\d*\.\d+|\d+\.\d*)(e[+-]?\d+)?", re.IGNOR
 CUT = ".."  # stands for what a long value has in its middle
 
 
+class Sweep:
+    """The sweep of this process."""
+
+    cells = 0  # in all; 0 where that is not known
+
+
 def swept(overrides: Sequence[str], loader: Any = None) -> Iterator[tuple[Override, list[str]]]:
     """The overrides of a line that list values, with these as text.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import itertools
+import math
 import os
 import shutil
 import sys
@@ -24,7 +25,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 
 from gsu_cli.errors import GsuError, OutputError, UsageError
 from gsu_cli.run.broken_links import reason
-from gsu_cli.run.cells import cell_name, refuse_odd_cells, swept, unasked_ends
+from gsu_cli.run.cells import Sweep, cell_name, refuse_odd_cells, swept, unasked_ends
 from gsu_cli.run.configs import usual
 from gsu_cli.run.folder_words import chosen_with
 from gsu_cli.run.record import FILE
@@ -173,7 +174,9 @@ class ClaimFolder(Callback):
         try:
             loader = GlobalHydra.instance().config_loader()
             refuse_odd_cells(words, loader)
-            keys = [str(override.key_or_group) for override, _ in swept(words, loader)]
+            lists = list(swept(words, loader))
+            keys = [str(override.key_or_group) for override, _ in lists]
+            Sweep.cells = math.prod(len(values) for _, values in lists)
         except GsuError as error:
             raise Stop(error) from error
         for remark in unasked_ends(words):

@@ -29,7 +29,7 @@ class Task:
         recipe: how the original was trained, for methods that train; None when its checkpoint does not say.
         seed: taken from the generator given to `unlearn`; streams derive from it by name.
         stage: context manager that times a named part ("gradients", "statistics", "step") for the record.
-        on_progress: called with (done, total, loss) in long loops.
+        on_progress: called with (done, total, loss) in long loops; None for a loss that nobody computed.
         on_trial: called with one line of text after each run of a search for a strength.
         trained_on: images that the original was trained on; None when its checkpoint does not say.
         shared: what does not depend on a strength, asked for by name; kept between the runs of a search.
@@ -41,7 +41,7 @@ class Task:
     recipe: Recipe | None
     seed: int
     stage: Stage
-    on_progress: Callable[[int, int, float], None]
+    on_progress: Callable[[int, int, float | None], None]
     on_trial: Callable[[str], None] = lambda _: None
     trained_on: int | None = None
     shared: Shared = field(default_factory=Shared)

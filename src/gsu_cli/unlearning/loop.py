@@ -168,7 +168,7 @@ class _Walk:
         self.optimiser.step()
         for key, value in quantities.items():
             self.per_step.setdefault(key, []).append(value)
-        descent.task.on_progress(k + 1, descent.loop.steps, quantities.get("loss", 0.0))
+        descent.task.on_progress(k + 1, descent.loop.steps, quantities.get("loss"))
 
     def _log(self, k: int) -> bool:
         """Measures the present state; False, and back to the last good one, where it is beyond the retain budget."""

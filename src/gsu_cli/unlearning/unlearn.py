@@ -41,7 +41,7 @@ def unlearn(
     generator: torch.Generator,
     recipe: Recipe | None = None,
     stage: Stage | None = None,
-    on_progress: Callable[[int, int, float], None] | None = None,
+    on_progress: Callable[[int, int, float | None], None] | None = None,
     on_trial: Callable[[str], None] | None = None,
     diagnostics: bool = True,
     trained_on: int | None = None,

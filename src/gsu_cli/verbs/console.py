@@ -107,12 +107,14 @@ def training_bar(what: str) -> Iterator[Callable[[Epochs], None]]:
 
 @contextlib.contextmanager
 def work_bar(what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A bar for work in named parts."""
+    """A bar for work in named parts; in all 0 parts where nobody knows how many."""
     with _bar("{task.fields[part]}") as progress:
         task, tell = progress.add_task(what, total=None, part=""), _now_and_then(what)
 
         def update(done: int, total: int, part: str) -> None:
-            tell(f"{done:,} of {total:,}{part and f', {part}'}")
-            progress.update(task, completed=done, total=total, part=part)
+            tell(f"{done:,} of {total:,}{part and f', {part}'}" if total else part)
+            progress.update(task, completed=done, total=total or None, part=part)
+            if not total:  # nobody knows how much is left: no bar is full, and no time is foretold
+                progress.tasks[0].total = None
 
         yield update

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from gsu_cli.data.split import Split
@@ -27,15 +29,16 @@ def made_to_forget(inputs: RunInputs, method: Any) -> Checkpoint:
     name = method_name(method)
     for said in limits.of_split(original.model, inputs.split):
         console.note(said, record)
-    with console.work_bar(name) as on_progress:
+    with console.work_bar(name) as show:
+        told = Told(show, session)
         model, update = unlearn(
             original.model,
             inputs.split,
             method,
             generator=generator(record.seeds["unlearn"], "unlearn"),
             recipe=inputs.recipe,
-            stage=session.stage,
-            on_progress=lambda done, total, loss: on_progress(done, total, f"loss {loss:.2f}"),
+            stage=told.stage,
+            on_progress=told.step,
             on_trial=console.say,
             trained_on=inputs.trained_on,
         )
@@ -48,6 +51,26 @@ def made_to_forget(inputs: RunInputs, method: Any) -> Checkpoint:
     write_folder(session, found.model, "unlearned")
     found.model.to(session.device)
     return found
+
+
+@dataclass
+class Told:
+    """What a method is at, on one bar: the loop that it counts, and outside of it the stage that is timed."""
+
+    show: Callable[[int, int, str], None]
+    session: Session
+    counting: bool = False  # a loop that is under way is not hidden by its parts
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        if not self.counting:
+            self.show(0, 0, name.replace("_", " "))
+        with self.session.stage(name):
+            yield
+
+    def step(self, done: int, total: int, loss: float | None) -> None:
+        self.counting = done < total
+        self.show(done, total, "" if loss is None else f"loss {loss:.4g}")
 
 
 def about_unlearned(original: Checkpoint, split: Split, session: Session, name: str, seed: int) -> dict[str, Any]:
