@@ -52,7 +52,7 @@ def table(spec: TableSpec, outcomes: Sequence[Outcome]) -> Table:
         groups += _sorted([_group(label, column, over) for column in _columns(over)], spec.sort)
     quantities = quantities_of(spec, outcomes)
     found = table_of(groups, BY, quantities, title=spec.title or spec.name)
-    rows = [_without_what_references_lack(row, quantities) for row in found.rows]
+    rows = _without_what_references_lack(found, quantities)
     rows += [_published(words, found) for words in spec.published]
     ended = [o.record for o in outcomes if o.done and o.record is not None]
     return replace(found, rows=tuple(rows), footnotes=(*found.footnotes, *of_several(ended)))
@@ -240,13 +240,18 @@ def _as_unlearned(record: Record, subject: str) -> Record:
     return replace(record, measurements=[*original, *own], seconds={}, update={}, verdict={}, config=config, command=[])
 
 
-def _without_what_references_lack(row: tuple[Cell, ...], quantities: Sequence[Quantity]) -> tuple[Cell, ...]:
-    """The original has no change from itself, and no method ran on any reference: nothing is missing there."""
-    if row[1].label not in REFERENCES:
-        return row
-    lacks = {"seconds", "update", *(("change",) if row[1].label == HEADS["original"] else ())}
-    blank = {len(BY) + i for i, q in enumerate(quantities) if q.kind in lacks}
-    return tuple(Cell(" ") if i in blank else cell for i, cell in enumerate(row))
+def _without_what_references_lack(found: Table, quantities: Sequence[Quantity]) -> list[tuple[Cell, ...]]:
+    """The rows; the original has no change from itself, no method ran on any reference: nothing is missing there."""
+    worst = {i for i, c in enumerate(found.columns) if c.name.startswith("worst.")}
+    after = (i for i in range(len(BY), len(found.columns)) if i not in worst)  # a worst cell stands behind its own
+    kinds = {i: q.kind for i, q in zip(after, quantities, strict=False)}
+    no_method = {i for i, kind in kinds.items() if kind in ("seconds", "update")}
+    no_change = {i for i, kind in kinds.items() if kind == "change"} | worst
+    blank = dict.fromkeys(REFERENCES, no_method) | {HEADS["original"]: no_method | no_change}
+    return [
+        tuple(Cell(" ") if i in blank.get(row[1].label, ()) else cell for i, cell in enumerate(row))
+        for row in found.rows
+    ]
 
 
 def _published(words: Mapping[str, str], found: Table) -> tuple[Cell, ...]:
