@@ -19,9 +19,11 @@ from torch import Tensor
 from gsu_cli.audit.base import ORIGINAL, RETRAINED, UNLEARNED, Audited, Case, Result, mean, null
 from gsu_cli.audit.influence_scores import Scores, Targets, scores, targets
 from gsu_cli.audit.influence_words import sentences, unsolved
-from gsu_cli.audit.ranking import LEAST, interval, rank_correlation, without_bias
+from gsu_cli.audit.jackknife import LEAST, jackknifed
+from gsu_cli.audit.ranking import interval, rank_correlation
 from gsu_cli.checks import as_choice, as_choices, as_int, as_numbers
 from gsu_cli.curvature.damped import CURVATURES, SOLVERS, CurvatureName, DampedCurvature, SolverName
+from gsu_cli.evaluation.intervals import mean_half_width, quantile95
 from gsu_cli.models.frozen import generating
 from gsu_cli.models.protocols import IMAGE_SITES, lacking, loss_unit
 from gsu_cli.run.record import Measurement
@@ -107,7 +109,7 @@ class ForgottenInfluence:
         reference = s.influence[self.solvers[0]]
         others: Mapping[str, Tensor] = {"inner_product": s.product} | {k: s.influence[k] for k in self.solvers[1:]}
         for name, matrix in others.items():
-            rows += _orders(a, name, reference, matrix, at)
+            rows += _orders(a, name, reference, matrix, at=at, of=of)
         rows += [
             Measurement(f"residual_{solver}{at}", a.name, value, n=len(reference), sha256=a.sha256)
             for solver, value in s.residual.items()
@@ -115,22 +117,34 @@ class ForgottenInfluence:
         return rows
 
 
-def _orders(a: Audited, name: str, reference: Tensor, matrix: Tensor, at: str) -> list[Measurement]:
-    """Rank correlation over the forgotten images: on the retained loss, and the mean of those on each sample."""
+def _orders(a: Audited, name: str, reference: Tensor, matrix: Tensor, *, at: str, of: int) -> list[Measurement]:
+    """Rank correlation over the forgotten images: on the retained loss, and the mean of those on each sample.
+
+    The mean's interval is over both, samples and the forgotten images that were looked at, of ``of`` in all: these are
+    the same for every sample, so what chance among them does is in none of the differences between samples.
+    """
     n, rows = reference.shape[1], []
     on_retained = rank_correlation(reference[0], matrix[0])
     key = f"rank_correlation_{name}_on_retained{at}"
     if on_retained is None:
         rows.append(null(key, a, "fewer than two forgotten images that differ"))
     else:
-        unbiased = None if n < LEAST else without_bias(on_retained, reference[0], matrix[0])
-        low, high = interval(on_retained, n, unbiased)
+        score = None if n < LEAST else jackknifed(reference[:1].T, matrix[:1].T)
+        low, high = interval(on_retained, n, score)
         rows.append(Measurement(key, a.name, on_retained, low, high, n, sha256=a.sha256))
     each = [rank_correlation(x, y) for x, y in zip(reference[1:], matrix[1:], strict=True)]
     known = torch.tensor([r for r in each if r is not None], dtype=torch.float64)
     key = f"rank_correlation_{name}_on_samples{at}"
-    rows.append(mean(key, a, known, "", least=-1.0, most=1.0) if len(known) else null(key, a, "nothing to order"))
-    return rows
+    if not len(known):
+        return [*rows, null(key, a, "nothing to order")]
+    found = mean(key, a, known, "", least=-1.0, most=1.0)
+    if found.low is not None and n < of:
+        if n < LEAST:
+            return [*rows, replace(found, low=None, high=None)]
+        unseen = quantile95(n) * math.sqrt(1 - n / of)
+        low, high = jackknifed(reference[1:].T, matrix[1:].T).interval(unseen, mean_half_width(known))
+        found = replace(found, low=low, high=high)
+    return [*rows, found]
 
 
 def _against(case: Case, name: str, found: Mapping[str, Mapping[float, Scores]], goals: Targets) -> list[Measurement]:

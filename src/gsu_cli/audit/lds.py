@@ -4,8 +4,8 @@
 
 The linear datamodelling score of Park et al., TRAK, arXiv 2303.14186, for a loss. Losses of one image differ
 between two trainings of one recipe as well, by chance alone, so even the truth would not score 1. Intervals are
-jackknifed over the models, of which there are few. On training images the score is easier: whether the image itself
-was left out counts.
+jackknifed over the models, of which there are few, and hold what very many would score as well, which is farther from
+0. On training images the score is easier: whether the image itself was left out counts.
 """
 
 from __future__ import annotations
@@ -79,14 +79,13 @@ def _scores(a: Audited, design: LeaveOut, models: Tensor, p: Prediction) -> list
         realised, changes = design.losses["loss"][models, within].double(), p.changes[models, within]
         if not realised.shape[1]:
             continue
-        value, error = jackknifed(changes, realised)
+        score = jackknifed(changes, realised)
         n_models = int(models.sum())
-        if not math.isfinite(value + error):
+        if not math.isfinite(score.value + score.error):
             rows.append(null(_name(p, part), a, "all models give one number, so there is no order"))
             continue
-        half = quantile95(n_models) * error
-        low, high = max(-1.0, value - half), min(1.0, value + half)
-        rows.append(Measurement(_name(p, part), a.name, value, low, high, n_models, sha256=a.sha256))
+        low, high = score.interval(quantile95(n_models))
+        rows.append(Measurement(_name(p, part), a.name, score.value, low, high, n_models, sha256=a.sha256))
     if p.damping:
         row = (f"residual_{p.solver}_at_{p.damping:g}", a.name, p.residual)
         rows.append(Measurement(*row, n=int(models.sum()), sha256=a.sha256))
