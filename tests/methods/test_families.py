@@ -149,6 +149,18 @@ def test_a_method_runs_or_says_what_it_needs(name: str, family: str) -> None:
         assert "diagnostics" not in update.details
 
 
+@pytest.mark.parametrize(
+    ("name", "family"), [*((name, "VAE") for name in NAMES if applies(name, "VAE")), ("salun", "diffusion")]
+)
+def test_fewer_retained_images_than_a_batch_are_enough(name: str, family: str) -> None:
+    """And than are forgotten: a step that pairs the two must not run out of partners."""
+    spec = ForgetSpec.from_values(sample=list(range(147)))
+    lopsided = spec.resolve(split().dataset, generator=torch.Generator().manual_seed(0))
+    arguments: dict[str, Any] = {"generator": torch.Generator().manual_seed(0), "recipe": Recipe(1, 100, 1e-3)}
+    model, _ = unlearn(FAMILIES[family](), lopsided, made(name, family), diagnostics=False, **arguments)
+    assert all(bool(p.isfinite().all()) for p in model.parameters())
+
+
 @cache
 def flow() -> Any:
     """The template of a family, with what curvature asks for and nothing more."""

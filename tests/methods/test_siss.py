@@ -9,7 +9,7 @@ import tiny_conditional
 import tiny_diffusion
 import tiny_world
 from gsu_cli.errors import UsageError
-from gsu_cli.methods.siss import Siss, repeated
+from gsu_cli.methods.siss import Siss
 from gsu_cli.surgery.vectors import norm
 from gsu_cli.unlearning.unlearn import unlearn
 from method_runs import assert_smoke
@@ -24,12 +24,6 @@ def run(method: Siss, model: Any, split: Any = None) -> Any:
 def test_smoke() -> None:
     _, update = assert_smoke(Siss(steps=4), still="encoder")
     assert len(update.details["per_step"]["scale"]) == 4
-
-
-def test_few_images_are_repeated_in_turn() -> None:
-    images, labels = repeated((torch.tensor([[1.0], [2.0]]), torch.tensor([7, 8])), 5)
-    assert images.flatten().tolist() == [1, 2, 1, 2, 1]
-    assert labels.tolist() == [7, 8, 7, 8, 7]
 
 
 @pytest.mark.parametrize(("made", "passes"), [(tiny_diffusion.trained, 1), (tiny_diffusion.conditional, 2)])

@@ -21,7 +21,7 @@ from gsu_cli.models.protocols import IMAGE_SITES, HasLoss, HasNoiseLevels, Takes
 from gsu_cli.objectives.latents import frozen
 from gsu_cli.objectives.replaced_targets import random_image_targets, wrong_label_targets
 from gsu_cli.surgery.vectors import Vector, VectorLike
-from gsu_cli.unlearning.batches import Batches
+from gsu_cli.unlearning.batches import Batches, repeated
 from gsu_cli.unlearning.descent import Descent, Loop
 from gsu_cli.unlearning.loop import iterate
 from gsu_cli.unlearning.weights import share_of_weights
@@ -35,7 +35,7 @@ class SalUn:
         alpha: weight of the retain loss, >= 0.
         lr: of the optimiser.
         steps: batches of each part.
-        batch_size: images of each part a step.
+        batch_size: images of each part a step; where fewer are retained than forgotten, each is the partner of several.
         scope: "all" parameters or the "generator"'s: where the mask is chosen.
         optimiser: "adam" or "sgd"; both leave weights whose gradient is always 0 alone.
         retain_budget: largest relative raise of the retain loss on training images; None takes all steps.
@@ -84,7 +84,8 @@ class SalUn:
             if told:
                 made = wrong_label_targets(original, *forget.draw(), kept, descent.noise)
             else:
-                made = random_image_targets(original, *forget.draw(), partners.draw(), descent.noise)
+                x, y = forget.draw()
+                made = random_image_targets(original, x, y, repeated(partners.draw(), len(x)), descent.noise)
             random_label = maker.output_loss.nll(maker.network(*made.inputs), made.targets).mean()
             x, y = retain.draw()
             L_r = model.loss(x, y, descent.noise).mean()

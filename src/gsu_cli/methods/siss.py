@@ -11,10 +11,7 @@ Ermon, "Data Unlearning in Diffusion Models", ICLR 2025.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
-from torch import Tensor
 
 from gsu_cli.checks import as_number
 from gsu_cli.errors import UsageError
@@ -24,7 +21,7 @@ from gsu_cli.models.protocols import IMAGE_SITES, HasDecoder, HasLoss, HasNoiseL
 from gsu_cli.objectives.latents import frozen
 from gsu_cli.objectives.mixture import mixture
 from gsu_cli.surgery.vectors import Vector, combine, norm, scale
-from gsu_cli.unlearning.batches import Batches
+from gsu_cli.unlearning.batches import Batches, repeated
 from gsu_cli.unlearning.descent import Descent, Loop
 from gsu_cli.unlearning.loop import iterate
 
@@ -94,10 +91,3 @@ class Siss:
             return combine([1.0, -s], [g_x, g_a]), found
 
         return iterate(descent, self.name, direction)
-
-
-def repeated(batch: Sequence[Tensor], n: int) -> tuple[Tensor, Tensor]:
-    """Images and labels ``n`` times, in turn where there are fewer."""
-    images, labels = batch
-    index = torch.arange(n, device=images.device) % len(images)
-    return images[index], labels[index]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -25,3 +27,10 @@ class Batches:
             self._order = torch.randperm(len(self.images), generator=self._generator)
         index, self._order = self._order[: self.size], self._order[self.size :]
         return self.images.floats(index), self.images.labels[index]
+
+
+def repeated(batch: Sequence[Tensor], n: int) -> tuple[Tensor, Tensor]:
+    """Images and labels ``n`` times, in turn where there are fewer."""
+    images, labels = batch
+    index = torch.arange(n, device=images.device) % len(images)
+    return images[index], labels[index]
