@@ -14,8 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from e2e_world import Run, World, runs, strays
+from e2e_world import Run, World, one_sentence, runs, strays
 from forked import Forked, line
+from gsu_cli.run.checkpoints import save_checkpoint
 from gsu_cli.training import epoch as training
 
 Gsu = Callable[..., Any]
@@ -157,6 +158,35 @@ def test_non_finite_loss(world: World, gsu: Gsu, tmp_path: Path) -> None:
     (run,) = runs(tmp_path)
     assert run.record["status"] == "failed"
     assert strays(tmp_path) == []
+
+
+LOST = """
+import torch
+from gsu_cli.models.vae.mlp_vae import MlpVae
+
+class Lost(MlpVae):
+    def __init__(self, shape, **options):
+        super().__init__(shape, **{"hidden": [8], "latent_dim": 2, **options})
+        self.register_buffer("shift", torch.rand(2), persistent=False)
+
+    def posterior(self, x):
+        mean, sd = super().posterior(x)
+        return mean + self.shift, sd
+"""
+
+
+def test_weights_that_are_not_the_whole_model_are_refused(world: World, tmp_path: Path, type_line: Gsu) -> None:
+    """Each later line would draw what they lack anew, and measure a model that nobody trained."""
+    (tmp_path / "lost_shift.py").write_text(LOST)
+    typed = type_line("train", *world.data, "model._target_=lost_shift.Lost", cwd=tmp_path)
+    one_sentence(typed, 2, "the weights of Lost must hold all that it computes with; found shift, a buffer")
+    import lost_shift  # type: ignore[import-not-found]  # put on the path by the line
+
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, lost_shift.Lost((1, 12, 12)), about={})
+    typed = type_line("unlearn", *world.data, "forget.class=1", f"checkpoint.path={path}", cwd=tmp_path)
+    one_sentence(typed, 1, f"persistent=False, which its constructor makes anew each time, of {path}. Keep it by")
+    assert runs(tmp_path) == []
 
 
 RANDOM = """

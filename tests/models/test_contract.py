@@ -219,9 +219,9 @@ class More(MlpVae):
     ],
 )
 def test_a_config_that_builds_another_model_is_told_before_the_training(kind: type[MlpVae], said: str) -> None:
-    check_rebuilds(MlpVae(SHAPE))
+    check_rebuilds(MlpVae(SHAPE), SHAPE)
     with pytest.raises(UsageError, match=said):
-        check_rebuilds(kind(SHAPE))
+        check_rebuilds(kind(SHAPE), SHAPE)
 
 
 def test_a_model_that_is_frozen_as_a_whole_may_be_loaded() -> None:

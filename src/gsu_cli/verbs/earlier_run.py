@@ -16,6 +16,7 @@ from gsu_cli.data.base import Dataset
 from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError, DataError, UsageError
 from gsu_cli.evaluation.context import EvaluationContext
+from gsu_cli.models.rebuild_check import check_weights_suffice
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.lineage import brief, differences, sentence
@@ -257,4 +258,5 @@ def _open(name: str, facts: Mapping[str, Any] | None, folder: Path, dataset: Dat
         )
     checkpoint = load_checkpoint(found, shape=dataset.shape, key=f"the {name} weights of run")
     check_conditions(checkpoint.model, dataset, checkpoint.path)
+    check_weights_suffice(checkpoint.model, dataset.shape, checkpoint.path)
     return checkpoint

@@ -16,12 +16,11 @@ from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.plausible import Evidence, examine
 from gsu_cli.models.protocols import HasLoss, Trainable
-from gsu_cli.models.rebuild_check import check_rebuilds
+from gsu_cli.models.rebuild_check import check_rebuilds, is_own
 from gsu_cli.models.stored import Translates
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from gsu_cli.run.import_entries import Chosen, few
 from gsu_cli.run.import_weights import load_into, read_foreign
-from gsu_cli.run.own_names import is_ours
 from gsu_cli.run.refusals import IMPORTED
 from gsu_cli.run.seeds import generator
 from gsu_cli.run.session import Session
@@ -78,8 +77,8 @@ def build_model(cfg: DictConfig, dataset: Dataset, weights: Path | None = None) 
         )
     if not judges:
         check_generator(model, dataset.shape)
-    if not is_ours(model):
-        check_rebuilds(model)
+    if is_own(model):
+        check_rebuilds(model, dataset.shape)
     return model
 
 

@@ -14,6 +14,7 @@ from gsu_cli.errors import CheckpointError, GsuError, UsageError, did_you_mean
 from gsu_cli.models.contract import check_generator
 from gsu_cli.models.plausible import clipped_samples
 from gsu_cli.models.protocols import Samples
+from gsu_cli.models.rebuild_check import check_weights_suffice
 from gsu_cli.report.settings import making
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint, missing
 from gsu_cli.run.lineage import architecture, recipe
@@ -69,6 +70,7 @@ def open_checkpoint(cfg: DictConfig, dataset: Dataset, session: Session) -> Chec
     lacks = [m for m in ("sample", "generation_parameters") if not callable(getattr(checkpoint.model, m, None))]
     if not lacks and not type(checkpoint.model).__module__.startswith("gsu_cli."):
         check_generator(checkpoint.model, dataset.shape)  # one of somebody's own may have changed since
+        check_weights_suffice(checkpoint.model, dataset.shape, checkpoint.path)
         if cfg.get("model") is None and (clipped := clipped_samples(checkpoint.model)):  # else `examine` refused it
             console.note(clipped, session.record)
     if lacks:

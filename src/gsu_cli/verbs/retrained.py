@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from gsu_cli.data.split import Split
 from gsu_cli.errors import CheckpointError, UsageError
+from gsu_cli.models.rebuild_check import check_weights_suffice
 from gsu_cli.run.checkpoints import Checkpoint, load_checkpoint
 from gsu_cli.run.files import sha256_of
 from gsu_cli.run.lineage import Difference, Lineage, brief, differences, recipe, sentence, unknown
@@ -45,6 +46,7 @@ def open_reference(cfg: DictConfig, checkpoint: Checkpoint, split: Split, sessio
 def taken_as_reference(found: Checkpoint, checkpoint: Checkpoint, split: Split, session: Session) -> Checkpoint:
     """The reference, checked, on the run's device and in its record."""
     check_reference(found, checkpoint, split, session)
+    check_weights_suffice(found.model, split.dataset.shape, found.path)
     found.model.to(session.device)
     session.record.inputs["retrained"] = describe(found)
     return found

@@ -14,6 +14,7 @@ from gsu_cli.errors import CheckpointError, NonFiniteError, UsageError
 from gsu_cli.models.classifiers.attribute_cnn import AttributeCnn
 from gsu_cli.models.classifiers.judge_cnn import JudgeCnn
 from gsu_cli.models.protocols import FitsExactly, Samples
+from gsu_cli.models.rebuild_check import check_weights_suffice
 from gsu_cli.report.numbers import seconds
 from gsu_cli.run.checkpoints import load_checkpoint, save_checkpoint
 from gsu_cli.run.lineage import architecture
@@ -123,6 +124,7 @@ def _train(
         raise
     path = _export(session, model, history, recipe, about)
     found = load_checkpoint(path)
+    check_weights_suffice(found.model, images.pixels.shape[1:], path, trained=model)
     write_folder(session, found.model, "model")
     session.agree()
     if said := undertrained(found.model, unseen, recipe):
