@@ -72,6 +72,18 @@ class Pixels:
     def __call__(self, subject, context):
         return [GLARE.mean(subject, subject.pixels.flatten(1).double())]
 
+class Judge:
+    name = "mine"
+
+    def prepare(self, dataset, *, seed):
+        return self
+
+    def provenance(self):
+        return {"name": self.name}
+
+    def __call__(self, pixels):
+        return pixels.flatten(1).sum(1)
+
 class Half(Method):
     def __call__(self, task):
         task.model.half()
@@ -193,3 +205,12 @@ def test_a_yaml_without_its_name(world: World, gsu: Gsu, tmp_path: Path) -> None
     assert typed.code == 2
     assert "must say its name in its first line; found `_target_: own.One` outside of any name. Let it" in typed.err
     assert "Let it begin with `# @package metric.NAME`." in typed.err
+
+
+@pytest.mark.usefixtures("own")
+def test_a_judge(world: World, gsu: Gsu, tmp_path: Path) -> None:
+    """It is tried before the work: what it says in another form ended as a defect after it."""
+    typed = gsu(*world.unlearn("+judge.mine._target_=own.Judge"))
+    assert (typed.code, typed.err.count("\n")) == (2, 1), typed.err
+    assert "`judge.mine` must give a `Verdict`, or an `AttributeVerdict` of attributes; found int64 (8,)." in typed.err
+    assert runs(tmp_path) == []

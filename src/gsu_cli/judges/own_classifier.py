@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from gsu_cli.data.base import Dataset, to_float
 from gsu_cli.errors import CheckpointError, UsageError
 from gsu_cli.judges.base import AttributeVerdict, Judge, Verdict
+from gsu_cli.judges.whole_weights import check_whole
 from gsu_cli.run.foreign_errors import foreign_errors
 from gsu_cli.run.import_weights import load_into, read_foreign
 from gsu_cli.run.one_line import named
@@ -88,7 +89,7 @@ class OwnClassifier:
             CheckpointError: the weights are missing or do not fit.
             UsageError: it does not take the images, or its outputs cannot be named.
         """
-        module = self.make(dataset)
+        module, again = self.make(dataset), self.make(dataset)
         files = find_weights(self.path, f"judge.{self.name}.path")
         with _in_words_of(f"judge.{self.name}"):
             found = read_foreign(files.path, entry=self.entry, rename=self.rename, own=module.state_dict())
@@ -112,6 +113,7 @@ class OwnClassifier:
                 found=f"nan or inf of held-out images from {files.path}",
                 way_out=f"See its weights, and judge.{self.name}.mean and judge.{self.name}.std",
             )
+        check_whole(net, _Net(again.eval(), self.mean, self.std), dataset.heldout.pixels[:2], files.path)
         net.settle(dataset.heldout.pixels[:2])
         about = {
             "name": self.name, "class": f"{type(module).__module__}.{type(module).__qualname__}",
@@ -123,8 +125,9 @@ class OwnClassifier:
         if dataset.attribute_names and seen.attributes is not None:
             ours = list(dataset.attribute_names)
             names = tuple(str(n) for n in self._names(logits.shape[1], ours, module, files, "attributes"))
-            _refuse_probabilities(outputs, [names.index(n) for n in ours], seen.attributes)
-            return OwnAttributeJudge(net, about, self.threshold, names)
+            known = [names.index(n) for n in ours]
+            _refuse_probabilities(outputs, known, seen.attributes)
+            return OwnAttributeJudge(net, about, self.threshold, tuple(ours), known)
         named_by = self._names(logits.shape[1], sorted(dataset.class_names), module, files, "labels")
         labels = torch.tensor([int(n) for n in named_by], dtype=torch.int64)
         _refuse_probabilities(outputs, None, seen.labels[:, None] == labels)
@@ -263,14 +266,14 @@ class OwnJudge(_Own):
 
 
 class OwnAttributeJudge(_Own):
-    """Yes or no to each attribute by the sigmoid of its logit."""
+    """Yes or no to each attribute by the sigmoid of its logit, which is that of the output at its place in ``at``."""
 
-    def __init__(self, net: _Net, about: dict[str, object], threshold: float, names: tuple[str, ...]) -> None:
+    def __init__(self, net: _Net, about: dict[str, object], threshold: float, names: tuple[str, ...], at: list[int]):
         super().__init__(net, about, threshold)
-        self.names = names
+        self.names, self.at = names, at
 
     def probabilities(self, features: Tensor) -> Tensor:
-        yes = self.net.head(features).sigmoid()
+        yes = self.net.head(features)[:, self.at].sigmoid()
         return torch.stack([1 - yes, yes], 2)
 
     def verdict(self, features: Tensor) -> AttributeVerdict:

@@ -32,6 +32,7 @@ from gsu_cli.run.record import Measurement
 from gsu_cli.run.session import Session
 from gsu_cli.verbs.assemble import RunInputs
 from gsu_cli.verbs.build import build_several
+from gsu_cli.verbs.judge_output import check_output
 from gsu_cli.verbs.judging import build_judges, usual_label
 from gsu_cli.verbs.metric_output import check_once, measured
 from gsu_cli.verbs.references import note_judges
@@ -105,6 +106,7 @@ class Plan:
                 try:
                     ready[name] = spec.prepare(split.judged, seed=seed)
                     _check_judge(ready, name)
+                    check_output(ready[name], name, split.judged)
                     labels[ready[name].name] = label_of(ready[name], labels[name])
                 except Unavailable as e:
                     unavailable[name] = str(e)
