@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 
 from gsu_cli.checks import as_int
-from gsu_cli.evaluation.frechet import Gaussian, frechet, of_few
+from gsu_cli.evaluation.frechet import Gaussian, against_few, frechet, of_few
 from gsu_cli.evaluation.inception import Inception
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
 from gsu_cli.run.record import Measurement
@@ -52,4 +52,5 @@ class Fid:
             context.cache[key] = Gaussian.of(references)
         features = self.inception.of(subject, self.samples, context)
         value = frechet(Gaussian.of(features), context.cache[key])
-        return [FID.of(subject, value, n=len(features), detail=of_few(features))]
+        detail = "; ".join(filter(None, (of_few(features), against_few(context.cache[key], features))))
+        return [FID.of(subject, value, n=len(features), detail=detail)]

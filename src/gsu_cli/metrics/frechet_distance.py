@@ -12,7 +12,7 @@ from torch import Tensor
 from gsu_cli.checks import is_int
 from gsu_cli.errors import UsageError
 from gsu_cli.evaluation import cached
-from gsu_cli.evaluation.frechet import Gaussian, frechet, of_few
+from gsu_cli.evaluation.frechet import Gaussian, against_few, frechet, of_few
 from gsu_cli.evaluation.intervals import Z95
 from gsu_cli.evaluation.same_count import at_same_count
 from gsu_cli.metrics.base import EvaluatedModel, EvaluationContext, Kind
@@ -65,7 +65,8 @@ class FrechetDistance:
         reference: Gaussian = context.cache[key]
         value = frechet(Gaussian.of(features := subject.features(judge).double()), reference)
         low, high = self._interval(value, features, reference, context.seed, recur=subject.recurs)
-        detail = of_few(features) or at_same_count(len(features), judge, reference, subject, context)
+        own = of_few(features) or at_same_count(len(features), judge, reference, subject, context)
+        detail = "; ".join(filter(None, (own, against_few(reference, features))))
         return [FRECHET.of(subject, value, low, high, len(features), judge=judge, detail=detail)]
 
     def _interval(
