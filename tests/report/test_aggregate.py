@@ -14,7 +14,7 @@ from gsu_cli.report.compact import read_compact
 from gsu_cli.report.groups import distinct, group, interval
 from gsu_cli.report.keys import check_keys, default_keys, key
 from gsu_cli.report.overview import tables
-from gsu_cli.report.quantities import GRADIENTS, SECONDS, Quantity, discover
+from gsu_cli.report.quantities import GRADIENTS, SEARCH, SECONDS, Quantity, discover
 from gsu_cli.report.table import Cell, Table
 from gsu_cli.run.record import Record
 from later import Later
@@ -114,6 +114,16 @@ def test_what_was_chosen_otherwise_is_another_setting(kind):
     (both,) = group(runs, ["method"])
     assert both.statistic(cut("cnn")).cells == 2
     assert len(group([*runs, runs[0]], default_keys(runs))) == 2
+
+
+def test_a_strength_that_was_searched_for_is_not_that_of_the_config():
+    """A report said lr=0.0005, the default, of a run at 7.6e-05."""
+    typed, found = run(seed=1, lr=0.01), run(seed=2, lr=0.0005)
+    found.update["details"]["calibration"] = {"option": "lr", "strength": 7.6e-05, "budget": 0.01}
+    assert "method.lr" in default_keys([typed, found])
+    rows = [g.values for g in group([typed, found], ["method.lr"])]
+    assert sorted(rows) == [("0.01",), ("searched",)]
+    assert SEARCH.read(typed).reason == "no strength was searched for"
 
 
 @pytest.mark.parametrize("name", ["data_dir", "path", "download", "_target_"])

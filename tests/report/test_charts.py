@@ -160,6 +160,18 @@ def test_a_setting_that_varies_has_its_figure():
     assert "method.lr 0.1: -50.0% ± 12.7" in [p.about for p in marks(figure.charts[0])]
 
 
+def test_along_a_setting_ruined_models_are_counted_and_bars_are_named():
+    """A ruined model's ratio stood in the line like any other, below a bar that nothing explained."""
+    runs = [costly(lr, 0.09 + s / 1000, lr=lr, seed=s) for lr in (0.01, 0.1, 5.0) for s in (-1, 1)]
+    (figure,) = sweeps(runs)
+    assert "Bars are 95 % intervals" in figure.about
+    assert "1 setting of runs that support no claim is among them" in figure.about
+    (calm,) = sweeps([r for r in runs if r.config["method"]["lr"] < 1])
+    assert "no claim" not in calm.about
+    (single,) = sweeps([r for r in runs if r.seeds["train"] == 1])
+    assert "Bars" not in single.about
+
+
 def test_a_legend_says_of_which_option_a_value_is():
     """It said "ascent all", and nobody could tell of what."""
 

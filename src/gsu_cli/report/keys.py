@@ -14,7 +14,7 @@ from typing import Any
 
 from gsu_cli.errors import UsageError, did_you_mean, renamed
 from gsu_cli.report.memo import memoised, memoised_of_all
-from gsu_cli.report.settings import chosen, data, is_free, needed, weights
+from gsu_cli.report.settings import SEARCHED, chosen, data, is_free, needed, searched, weights
 from gsu_cli.run.record import Record
 
 NAMED = ("method", "forget", "slug", "dataset", "data", "checkpoint", "weights", "status", "verb")
@@ -57,7 +57,7 @@ def key(record: Record, name: str) -> str:
         return "/".join(map(str, sorted(set(record.seeds.values()))))
     if name.startswith("seeds.") and record.seeds:
         return as_text(record.seeds.get(name.removeprefix("seeds."), ABSENT))
-    found = _lookup(record.config, name)
+    found = SEARCHED if name == searched(record) else _lookup(record.config, name)
     if found is None and name == BUDGET:  # kept records of before have no `protocol`
         found = _lookup(record.update, "details.calibration.budget")
     if found is None and (name.endswith(".sha256") or name.startswith("code.")):

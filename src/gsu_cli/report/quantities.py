@@ -119,7 +119,10 @@ class Quantity:
         for part in self.name.split("."):
             here = here.get(part) if isinstance(here, dict) else None
         if not number(here):
-            return Reading(None, f"update.{self.name} is not in the record")
+            searches = self.name.startswith("details.calibration.")
+            return Reading(
+                None, "no strength was searched for" if searches else f"update.{self.name} is not in the record"
+            )
         return Reading(float(here))
 
 

@@ -19,6 +19,7 @@ LEFT_OUT = ("seed", "seeds", "paths", "logger", "device", "hydra", "experiment")
 """Seeds; where things lie, who listens and what computes; an experiment is what it sets."""
 ADDED = ("curve", "retrain", "tune", "metric")
 """What is measured besides: it adds numbers to a record and changes none. The options of a metric do, and count."""
+SEARCHED = "searched"
 RESOLVED = ("forget", "checkpoint")  # stand by what they led to
 PLACES = ("path", "retrained", "download", "timeout", "name")
 
@@ -46,11 +47,19 @@ def is_free(name: str) -> bool:
 def chosen(record: Record) -> dict[str, Any]:
     """`settings` of a run, the judges' weights, and the code of one's own."""
     found = settings(record.config)
+    if (strength := searched(record)) in found:
+        found[strength] = SEARCHED  # what the config says of it was not used
     for judge in record.judges:
         if judge.get("sha256"):
             found[f"judge.{judge.get('name')}.sha256"] = str(judge["sha256"])[:8]
     found |= {f"code.{top}": version.removeprefix(CODE) for top, version in own_versions(record.versions).items()}
     return found
+
+
+def searched(record: Record) -> str:
+    """Dotted key of the option whose value a search found, at each seed another; empty where none was searched for."""
+    calibration = (record.update.get("details") or {}).get("calibration") or {}
+    return f"method.{calibration['option']}" if calibration.get("option") else ""
 
 
 def data(record: Record) -> str | None:

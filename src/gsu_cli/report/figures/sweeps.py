@@ -12,6 +12,7 @@ from gsu_cli.report.groups import Group, Statistic, group
 from gsu_cli.report.keys import checkpoints, varied
 from gsu_cli.report.numbers import factor
 from gsu_cli.report.quantities import Quantity
+from gsu_cli.report.unsupported import supported
 from gsu_cli.run.record import Record
 
 HIGHEST = 99.0  # a hundredfold: beyond it weights have diverged, and one point would flatten all others
@@ -30,6 +31,7 @@ def _sweep(records: Sequence[Record], name: str) -> Figure | None:
     x_kind = kind_of(values)
     charts: list[Chart] = []
     far = 0
+    unsupported: set[tuple[str, float]] = set()
     for quantity in [*gains(records), *costs(records)]:
         series = []
         for i, (label, points) in enumerate(lines.items()):
@@ -39,6 +41,8 @@ def _sweep(records: Sequence[Record], name: str) -> Figure | None:
                 for x, s in stats
                 if s.mean is not None and (s.mean <= HIGHEST or quantity.kind != "change")
             ]
+            if quantity.judge:
+                unsupported |= {(label, x) for x, g in points if g.done and not _supported(g, quantity)}
             far += sum(s.mean is not None and s.mean > HIGHEST for _, s in stats if quantity.kind == "change")
             if marks:
                 series.append(Series(label, i, marks, joined=True))
@@ -47,6 +51,11 @@ def _sweep(records: Sequence[Record], name: str) -> Figure | None:
     if not charts:
         return None
     about = "Relative changes from the original weights."
+    if any(p.y_span is not None for chart in charts for s in chart.series for p in s.points):
+        about += " Bars are 95 % intervals, cut off at the frame."
+    if n := len(unsupported):
+        about += f" {n} setting{'s' * (n > 1)} of runs that support no claim {'are' if n > 1 else 'is'} among them;"
+        about += " see the table."
     if far:
         about += f" {far} point{'s' * (far > 1)} beyond {factor(HIGHEST)} left out; see the table."
     return Figure(f"Along {name}", about, tuple(charts), tuple(lines))
@@ -77,6 +86,10 @@ def _chart(series: list[Series], name: str, x_kind: Kind, quantity: Quantity) ->
         Axis.of(up, quantity.kind, changes if quantity.kind == "change" else plain),
         series,
     )
+
+
+def _supported(g: Group, quantity: Quantity) -> bool:
+    return any(supported(r, quantity.judge) for r in g.done)
 
 
 def _along(x: float, s: Statistic, name: str, quantity: Quantity) -> Point:
