@@ -148,7 +148,7 @@ def check_pair(unet: Any, scheduler: Any, shape: tuple[int, int, int]) -> None:
         raise CheckpointError(
             "model=unet2d must be an unconditional network, as diffusers' pipelines of pixels are",
             found=f"num_class_embeds {unet.num_class_embeds}, class_embed_type {unet.class_embed_type} in {UNET}",
-            way_out="Bring it in a class of your own around the network, see `gsu show docs/conditional.md`, or train "
+            way_out="Write a class of your own around the network, see `gsu show docs/conditional.md`, or train "
             "one by `gsu train model=ddpm_conditional`",
         )
     _check_times(unet, scheduler)
