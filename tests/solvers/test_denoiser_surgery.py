@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,10 +22,7 @@ from gsu_cli.objectives.site_loss import SiteLoss
 from gsu_cli.solvers.bookkeeping import foresee, quadratic
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.denoiser import DenoiserSurgery
-from gsu_cli.solvers.fisher_solver import FisherSolver
-from gsu_cli.solvers.shortest_step import shortened
 from gsu_cli.surgery.layers import has_factors
-from gsu_cli.surgery.steps import StepSearch
 from gsu_cli.unlearning import images
 from gsu_cli.unlearning.images import first
 from gsu_cli.unlearning.unlearn import unlearn
@@ -227,7 +222,7 @@ def test_it_forgets_within_the_budget() -> None:
     assert d["budget_spent"] <= 0.05
     (shot,) = d["shots"]
     assert 0 < shot["step"] <= shot["step_within_bounds"] == shot["step_within_budget"], "nothing else bounds it"
-    assert shot["relative_increase"] <= 0.05, "at the longest step that the budget allows"
+    assert shot["relative_increase"] <= 0.05, "at the longest step that was measured within the budget"
     assert d["redirect_loss"]["after"] < d["redirect_loss"]["before"]
     assert d["loss_unit"] == "MSE of v"
     assert update.realised["forget"] > 0
@@ -243,112 +238,6 @@ def test_it_forgets_within_the_budget() -> None:
         before, after = original.generate(noise), model.generate(noise)
 
     assert float(uprightness(after).mean()) < float(uprightness(before).mean()), "fewer bars that stand"
-
-
-def test_a_step_ends_where_forgetting_ends() -> None:
-    """Of a quadratic redirect loss with its minimum at 1 the step that reaches nine tenths is known: 1 - sqrt(0.1)."""
-
-    class Quadratic:
-        before, allowed = 1.0, 0.5
-
-        def at(self, direction: Any, step: float) -> float:
-            return step
-
-        def reached(self, step: float) -> float:
-            return (1 - step) ** 2
-
-        def relative_increase(self, step: float) -> float:
-            return 0.1 * (2 - step)
-
-    longest = Candidate({}, StepSearch(1.0, 0.5, (), True), 1.0, 1.0, 0.0)
-    found, increase, _ = shortened(Quadratic(), longest)  # type: ignore[arg-type]
-    assert 1 - 0.1**0.5 <= found.step <= 1 - 0.1**0.5 + 1 / 8
-    assert found.redirect_loss == pytest.approx((1 - found.step) ** 2)
-    assert increase == pytest.approx(0.1 * (2 - found.step))
-    costly = Quadratic()
-    costly.allowed = 0.12
-    kept, increase, _ = shortened(costly, longest)  # type: ignore[arg-type]
-    assert kept is longest, "a shorter step that costs more than the budget is not taken"
-    assert increase == pytest.approx(0.1)
-    assert shortened(Quadratic(), replace(longest, redirect_loss=1.5))[0].step == 1.0, "nothing was gained"  # type: ignore[arg-type]
-
-
-class Curve:
-    """A redirect loss along a step of length 8: what is left of 1 after each eighth."""
-
-    before, allowed = 1.0, math.inf
-
-    def __init__(self, *shares: float) -> None:
-        self.shares, self.looked_at = (0.0, *shares), list[float]()
-
-    def at(self, direction: Any, step: float) -> float:
-        return step
-
-    def reached(self, step: float) -> float:
-        self.looked_at.append(step)
-        return 1 - self.shares[round(step)]
-
-    def relative_increase(self, step: float) -> float:
-        return 0.0
-
-
-CURVES = {  # share of the decrease after each eighth, the slope at 0 and looks at most; the first three as measured
-    "eights": ((0.194, 0.367, 0.521, 0.654, 0.768, 0.863, 0.940, 1.0), 1.630, 1),
-    "ones": ((0.312, 0.570, 0.764, 0.894, 0.970, 1.005, 1.012, 1.0), 2.667, 2),
-    "ones by their label": ((0.355, 0.696, 0.916, 1.017, 1.050, 1.048, 1.029, 1.0), 2.670, 3),
-    "a parabola": (tuple(1 - (1 - k / 8) ** 2 for k in range(1, 9)), 2.0, 1),
-    "a line": (tuple(k / 8 for k in range(1, 9)), 1.0, 1),
-    "late": (tuple((k / 8) ** 4 for k in range(1, 9)), 0.0, 1),
-    "early, and the slope says nothing of it": ((0.95, 0.96, 0.97, 0.98, 0.99, 1.0, 1.0, 1.0), 1.0, 5),
-    "no slope": ((0.312, 0.570, 0.764, 0.894, 0.970, 1.005, 1.012, 1.0), math.nan, 5),
-    "not finite": ((0.5, 0.8, math.nan, math.nan, 0.95, 0.97, 0.99, 1.0), 4.0, 4),
-}
-
-
-def test_the_first_length_is_where_the_redirect_loss_would_be_halved_along_its_slope() -> None:
-    """Kronecker factors find too little curvature of convolutions, and so lengths many times too long."""
-    d = {"w": torch.tensor([-0.6, -0.8])}
-    fisher = SimpleNamespace(apply=lambda v: {"w": 8.0 * v["w"]})
-    g_r = SimpleNamespace(vector={"w": torch.zeros(2)})
-    problem = SimpleNamespace(before=4.0, loss=1.0, limit=1.01)
-
-    def first(g: Tensor, rough: bool) -> float | None:
-        solver = FisherSolver(problem, {"w": g}, g_r, fisher, rough=rough)  # type: ignore[arg-type]
-        return solver._first_length(d)
-
-    downhill = torch.tensor([3.0, 4.0])  # 5 a length, from 4 to 2
-    assert first(downhill, True) == pytest.approx(0.4)
-    assert first(downhill, False) == pytest.approx(math.sqrt(2 * 0.01 / 8))
-    assert first(-downhill, True) == first(downhill, False)  # uphill nothing is halved
-
-
-@pytest.mark.parametrize("name", CURVES)
-def test_few_lengths_are_measured(name: str) -> None:
-    """The step is the first eighth that is enough, also where the loss is no parabola."""
-    shares, slope, most = CURVES[name]
-    curve = Curve(*shares)
-    longest = Candidate({}, StepSearch(8.0, 0.0, (), True), 8.0, 8.0, 0.0)
-    found, _, looks = shortened(curve, longest, -slope / 8)  # type: ignore[arg-type]
-    furthest = max(share for share in curve.shares if math.isfinite(share))
-    assert found.step == next(k for k in range(1, 9) if curve.shares[k] >= 0.9 * furthest)
-    assert found.redirect_loss == 1 - curve.shares[round(found.step)]
-    assert looks == len(curve.looked_at) == len(set(curve.looked_at))
-    assert looks <= most
-
-
-def test_the_slope_is_that_of_the_redirect_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-
-    def noted(problem: Any, longest: Candidate, slope: float) -> Any:
-        h = 1e-2 * longest.step
-        seen.append((slope, (problem.reached(problem.at(longest.direction, h)) - problem.before) / h))
-        return shortened(problem, longest, slope)
-
-    monkeypatch.setattr("gsu_cli.solvers.denoiser.shortened", noted)
-    run(FisherSurgery(budget=0.05, **SMALL))
-    ((slope, realised),) = seen
-    assert slope < 0
-    assert slope == pytest.approx(realised, rel=0.05)
 
 
 def test_what_the_step_promises_is_the_second_order_change(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@
 
 ``g`` the gradient of the redirect loss of `objectives.denoise`, ``F_r`` the Kronecker-factored Fisher of the squared
 error on retained images. ``t`` is the largest step that raises the training loss of retained images, at fixed times and
-noise, by at most the budget, or the shortest that lowers the redirect loss nine tenths as far as any on the way does.
+noise, by at most the budget, or the shortest that lowers the redirect loss 95 % as far as any on the way does.
 Of single images and fractions it ends where their loss has risen by what leaving them out of training would raise it
 by (`leverage`). docs/methods/fisher_surgery.md has the method, docs/diffusion.md what it earns here.
 """
@@ -12,7 +12,7 @@ by (`leverage`). docs/methods/fisher_surgery.md has the method, docs/diffusion.m
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gsu_cli.curvature.fisher import kronecker_fisher
@@ -25,20 +25,18 @@ from gsu_cli.solvers.bookkeeping import NEAR, foresee, noted
 from gsu_cli.solvers.candidates import Candidate
 from gsu_cli.solvers.denoiser_losses import DenoiserLosses
 from gsu_cli.solvers.denoiser_options import DenoiserOptions
-from gsu_cli.solvers.fisher_solver import FisherSolver
+from gsu_cli.solvers.fisher_solver import FisherSolver, vanished
 from gsu_cli.solvers.leverage import LEVELS, sample_level
-from gsu_cli.solvers.shortest_step import shortened
+from gsu_cli.solvers.shortest_step import shortest_step
 from gsu_cli.solvers.step_problem import Bound, StepProblem, relative_increase
 from gsu_cli.solvers.unseen import UnseenLevel, kind_of, unbounded
 from gsu_cli.surgery.kronecker import KroneckerFisher
 from gsu_cli.surgery.streaming import LossGradient, accumulate_gradient
-from gsu_cli.surgery.vectors import dot
+from gsu_cli.surgery.vectors import norm
 from gsu_cli.unlearning.contract import Task, Update
 from gsu_cli.unlearning.cost import Cost
 from gsu_cli.unlearning.images import first, other_retained, others_left, redirect_images
 from gsu_cli.unlearning.weights import add_
-
-LEFT = 0.15  # share of the budget that the longest step may leave unspent: it is shortened anyway
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ class DenoiserSurgery(DenoiserOptions):
         split, found, bank = task.split, losses.redirection, len(losses.bank.images)
         n_f, n_b = losses.forget, losses.budget
         evaluations, looks = (sum(c[key] for c in log) for key in ("evaluations", "lengths"))
-        spent.forward += n_f * (1 + self.shots + looks) + n_b * (self.shots + evaluations)
+        spent.forward += n_f * (1 + looks) + n_b * evaluations
         spent.add(Cost() if level is None else level.cost)
         return {
             "target": {"kind": "bank", "forgotten": found.forgotten, "clamped": found.clamped},
@@ -163,9 +161,11 @@ class DenoiserSurgery(DenoiserOptions):
         g, g_r = gradients[0].vector, gradients[1]
         fisher = fisher or self._fisher(task, retain, list(problem.theta), len(log))
         with task.stage("step"):
-            influence = FisherSolver(problem, g, g_r, fisher, LEFT, rough=True)
-            longest = influence.kfac(self.damping)
-            best, increase, looks = shortened(problem, longest, dot(g, longest.direction))
+            projection = FisherSolver(problem, g, g_r, fisher).projected(self.damping)
+            if norm(projection.direction) == 0:
+                raise vanished()
+            best, increase, looks = shortest_step(problem, projection.direction, g)
+            best = replace(best, damping=self.damping, surviving=projection.surviving, solver="kfac")
         if not best.redirect_loss < problem.before:
             raise UsageError(
                 "a step must lower the redirect loss",

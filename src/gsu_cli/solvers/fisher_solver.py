@@ -19,6 +19,7 @@ from gsu_cli.solvers.step_problem import TOLERANCE, StepProblem
 from gsu_cli.surgery.conflict import project_conflicts
 from gsu_cli.surgery.gauss_newton import krylov
 from gsu_cli.surgery.kronecker import KroneckerFisher, KroneckerInverse, Rotations
+from gsu_cli.surgery.projection import Projection
 from gsu_cli.surgery.second_order import Parabola
 from gsu_cli.surgery.steps import StepSearch, largest_step_within
 from gsu_cli.surgery.streaming import LossGradient
@@ -40,9 +41,6 @@ class FisherSolver:
         fisher: of the retain set.
         tolerance: share of the budget that the longest step may leave unspent.
         retained: whose gradient ``g_r`` is, for curvature; None: the budget's.
-        rough: whether the Fisher is too rough a guide to say at which length the budget is spent: where places are
-            many, Kronecker factors find a tenth of the curvature and less. Then the first length that is measured is
-            where the redirect loss, straight along its slope, would be halved.
     """
 
     problem: StepProblem
@@ -51,7 +49,6 @@ class FisherSolver:
     fisher: KroneckerFisher
     tolerance: float = TOLERANCE
     retained: SiteLoss | None = None
-    rough: bool = False
 
     @cached_property
     def _rotations(self) -> Rotations:
@@ -60,11 +57,15 @@ class FisherSolver:
 
     def kfac(self, damping: float) -> Candidate:
         """The direction for one damping and the step that the budget allows along it."""
-        geometry = self.fisher.inverse(damping, damping_scope="layer").knowing(self._rotations)
-        (descent, _), (ascent, _) = self._rotations
-        projection = project_conflicts(descent, [ascent], geometry)
+        projection = self.projected(damping)
         found = self._along(projection.direction)
         return replace(found, damping=damping, surviving=projection.surviving, solver="kfac")
+
+    def projected(self, damping: float) -> Projection:
+        """The direction for one damping, of any length."""
+        geometry = self.fisher.inverse(damping, damping_scope="layer").knowing(self._rotations)
+        (descent, _), (ascent, _) = self._rotations
+        return project_conflicts(descent, [ascent], geometry)
 
     def gauss_newton(self, damping: float, iterations: int, images: int) -> Candidate:
         """The direction of the exact problem, preconditioned with one damping, and the step along it.
@@ -78,7 +79,7 @@ class FisherSolver:
         geometry = self.fisher.inverse(damping, damping_scope="layer")
         b, surviving = self._descent(geometry)
         if norm(b) == 0:
-            raise _vanished()
+            raise vanished()
         found = krylov(
             b,
             site_gauss_newton(problem.model, problem.theta, problem.goal.sites[: max(images // 2, 1)]),
@@ -139,7 +140,7 @@ class FisherSolver:
         """A direction of length 1, the search for the step that the budget allows along it, and that step."""
         problem, length = self.problem, norm(direction)
         if length == 0:
-            raise _vanished()
+            raise vanished()
         d = scale(direction, 1 / length)
         search = largest_step_within(
             lambda t: problem.relative_increase(problem.at(d, t)),
@@ -153,9 +154,6 @@ class FisherSolver:
 
     def _first_length(self, d: Vector) -> float | None:
         """Where to look first along ``d``, of length 1; None: nothing says."""
-        slope = -dot(self.g, d)
-        if self.rough and slope > 0:
-            return self.problem.before / (2 * slope)
         expected = Parabola(dot(self.g_r.vector, d), dot(d, self.fisher.apply(d)))
         return expected.step_for(self.problem.limit - self.problem.loss)
 
@@ -190,7 +188,7 @@ class FisherSolver:
         return step, reached
 
 
-def _vanished() -> UsageError:
+def vanished() -> UsageError:
     return UsageError(
         "the redirect gradient must not vanish",
         found="0",
