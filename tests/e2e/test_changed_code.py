@@ -49,7 +49,7 @@ def test_of_runs_and_references(world: World, gsu: Gsu, tmp_path: Path, own: Pat
 FALLS = (
     "{}    calls = 0\n"
     "    def loss(self, x, y, generator):\n"
-    "        Own.calls += self.training\n"
+    "        Own.calls += self.training and len(x) > 100\n"
     "        if Own.calls > {}:\n"
     "            raise RuntimeError('enough')\n"
     "        return super().loss(x, y, generator)\n"

@@ -58,8 +58,10 @@ def chosen(record: Record) -> dict[str, Any]:
 
 def searched(record: Record) -> str:
     """Dotted key of the option whose value a search found, at each seed another; empty where none was searched for."""
-    calibration = (record.update.get("details") or {}).get("calibration") or {}
-    return f"method.{calibration['option']}" if calibration.get("option") else ""
+    details = record.update.get("details")
+    calibration = details.get("calibration") if isinstance(details, Mapping) else None
+    option = calibration.get("option") if isinstance(calibration, Mapping) else None  # one's own may note what it likes
+    return f"method.{option}" if isinstance(option, str) and option else ""
 
 
 def data(record: Record) -> str | None:

@@ -119,7 +119,7 @@ def _unlearn(inputs: RunInputs, method: Any, original: Checkpoint, *, seed: int,
             method,
             generator=generator(seed, "unlearn"),
             recipe=inputs.recipe,
-            on_progress=lambda done, total, loss: on_progress(done, total, f"loss {loss:.2f}"),
+            on_progress=lambda done, total, loss: on_progress(done, total, "" if loss is None else f"loss {loss:.2f}"),
             trained_on=inputs.trained_on,
             diagnostics=False,
         )
