@@ -132,6 +132,15 @@ def test_a_bound_ends_it() -> None:
     assert increase == squared(1.0)(best.step)
 
 
+def test_where_the_bounded_step_costs_more_than_a_longer_one_another_is_taken() -> None:
+    """Where the retain loss is no bowl, what a bound leaves of the longest step may be beyond the budget."""
+    way = Way(lambda t: t - t**2, lambda t: 0.02 if 0.2 < t < 0.4 else 0.01 * t, bound=0.3)
+    best, increase, _ = way.end(1.0)
+    assert 0 < best.step <= 0.2
+    assert increase == 0.01 * best.step
+    assert best.redirect_loss == 4 - (best.step - best.step**2)
+
+
 @pytest.mark.parametrize(
     ("fallen", "slope"),
     [

@@ -85,6 +85,10 @@ class _Way:
             self.losses[t] = self.problem.reached(self.problem.at(self.direction, t))
         return self.problem.before - self.losses[t]
 
+    def fits(self, t: float) -> bool:
+        """Whether the redirect loss is lower at ``t``, within the budget."""
+        return self.fallen(t) > 0 and self.increase(t) <= self.trials.budget
+
     def foreseen(self, t: float) -> float:
         """Where the redirect loss has fallen `ENOUGH` of the most that the budget allows, by what was measured."""
         if not math.isfinite(self.fallen(t)):
@@ -143,10 +147,10 @@ def shortest_step(problem: StepProblem, towards: Vector, gradient: Vector) -> tu
         if there == 0 or there in way.losses:
             break
         t = there
-    falls = {u: way.fallen(u) for u in way.losses}
-    if not falls.get(t, 0.0) > 0:  # the last look found it no lower
-        t = max(falls, key=lambda u: (falls[u] > 0, -u), default=0.0)
-    t = t if falls.get(t, 0.0) > 0 and way.increase(t) <= problem.allowed else 0.0
+    t = way.within(t) if t > 0 else t  # a step that a bound has shortened may cost more than a longer one
+    if not (t > 0 and way.fits(t)):  # the last look found it no lower
+        lower = [u for u in way.losses if way.fallen(u) > 0]
+        t = next((u for u in sorted(lower, key=way.fallen, reverse=True) if way.fits(u)), 0.0)
     within, spent = way.trials.within
     search = StepSearch(within, spent, tuple(way.trials.trials), converged=t > 0)
     end = min(within, way.most)
